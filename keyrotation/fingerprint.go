@@ -1,0 +1,63 @@
+package keyrotation
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// maxPEM bounds what ParsePublicKey looks at; a 16384-bit key is under 3 KB.
+const maxPEM = 8 << 10
+
+// ParsePublicKey reads the RSA public key in text: one PEM block, PUBLIC KEY,
+// with nothing but white space around it. Platforms re-wrap and re-indent what
+// they were given, so white space at line ends is forgiven; anything else is
+// not.
+func ParsePublicKey(text string) (*rsa.PublicKey, error) {
+	if len(text) > maxPEM {
+		return nil, errors.New("public key: longer than any RSA key")
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PUBLIC KEY" || strings.TrimSpace(string(rest)) != "" {
+		return nil, errors.New(`public key: want one PEM block, "BEGIN PUBLIC KEY"`)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
+	}
+	key, ok := parsed.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("public key: %T, want RSA", parsed)
+	}
+	return key, nil
+}
+
+// EncodePublicKey is the inverse of ParsePublicKey.
+func EncodePublicKey(key *rsa.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return "", fmt.Errorf("public key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
+}
+
+// Fingerprint is the identity of the RSA key in a PEM text, however the text
+// is laid out: lower-case hex of SHA-256 over the DER of its
+// SubjectPublicKeyInfo. It is empty for anything that is not such a key.
+func Fingerprint(text string) string {
+	key, err := ParsePublicKey(text)
+	if err != nil {
+		return ""
+	}
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,246 @@
+package keyrotation
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// State is where a signing key is in its life. What a state lets a key do is
+// the table below; how a key moves between states is in plan.go and moves.go.
+type State string
+
+// The states, in the order of a life without trouble, then the others.
+const (
+	Planned     State = "planned"     // a name is reserved; the store may hold a private key
+	Generated   State = "generated"   // the private key exists, its public half is recorded
+	Registering State = "registering" // the public half may have reached the platform
+	Registered  State = "registered"  // the platform knows it: a standby, once it has propagated
+	Active      State = "active"      // signs; at most one key of a ring
+	Retiring    State = "retiring"    // signs nothing new; its tokens may still be out there
+	Deleting    State = "deleting"    // being removed: platform first, then private key
+	Deleted     State = "deleted"     // a tombstone, so that late answers are recognised
+	Abandoning  State = "abandoning"  // never used and never will be; removed like Deleting
+	Revoking    State = "revoking"    // compromised: private key first, then platform
+	Quarantined State = "quarantined" // store or platform disagree with the ring: signs nothing
+)
+
+// trait is what a state means for everybody else.
+type trait struct {
+	live    bool // the platform may hold it: counts towards the budget
+	leaving bool // on its way to Deleted, never back
+	shown   bool // the platform has to show it under its key id
+}
+
+var states = map[State]trait{
+	Planned:     {},
+	Generated:   {},
+	Registering: {live: true},
+	Registered:  {live: true, shown: true},
+	Active:      {live: true, shown: true},
+	Retiring:    {live: true, shown: true},
+	Deleting:    {live: true, leaving: true},
+	Deleted:     {},
+	Abandoning:  {live: true, leaving: true},
+	Revoking:    {live: true, leaving: true},
+	Quarantined: {live: true},
+}
+
+// Key is one generation of a project's signing key. Times are UTC; a zero time
+// means "has not happened".
+type Key struct {
+	Generation  int    `json:"generation"` // 1, 2, 3…; never reused
+	State       State  `json:"state"`
+	StoreName   string `json:"store_name"` // of the private key; server-made
+	Name        string `json:"name"`       // at the platform, for people; authorises nothing
+	KeyID       string `json:"key_id,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	PublicKey   string `json:"public_key,omitempty"` // PEM; dropped from tombstones
+	Bits        int    `json:"bits"`
+	Exportable  bool   `json:"exportable"`
+
+	// MaxTTL is the longest life a token of this key may ever have had. It
+	// only grows, and grows here before any signer uses it.
+	MaxTTL time.Duration `json:"max_ttl_ns"`
+
+	CreatedAt       time.Time `json:"created_at,omitzero"`
+	AttemptAt       time.Time `json:"attempt_at,omitzero"` // intent of the newest registration
+	RegisteredAt    time.Time `json:"registered_at,omitzero"`
+	ActivatedAt     time.Time `json:"activated_at,omitzero"`
+	RetiredAt       time.Time `json:"retired_at,omitzero"`
+	DeleteNotBefore time.Time `json:"delete_not_before,omitzero"`
+	DoubtedAt       time.Time `json:"doubted_at,omitzero"`   // first look that disagreed
+	WithdrawnAt     time.Time `json:"withdrawn_at,omitzero"` // the platform agreed to delete it
+	DestroyedAt     time.Time `json:"destroyed_at,omitzero"` // the private key is gone
+	DeletedAt       time.Time `json:"deleted_at,omitzero"`
+
+	Note string `json:"note,omitempty"` // why it was revoked, quarantined or abandoned
+}
+
+// Durations are in force for everybody who works with a ring, whatever their
+// own environment says. They only grow.
+type Durations struct {
+	ViewAge   time.Duration `json:"view_age_ns"`  // V: how old a signer's view of the ring may be
+	Staleness time.Duration `json:"staleness_ns"` // W: the same while the store is away (memory signing)
+	Skew      time.Duration `json:"skew_ns"`      // S: how far clocks may be apart
+	Settle    time.Duration `json:"settle_ns"`    // after which an unanswered call has landed or never will
+}
+
+// widest returns, field by field, the longer of two.
+func (d Durations) widest(e Durations) Durations {
+	return Durations{
+		ViewAge:   max(d.ViewAge, e.ViewAge),
+		Staleness: max(d.Staleness, e.Staleness),
+		Skew:      max(d.Skew, e.Skew),
+		Settle:    max(d.Settle, e.Settle),
+	}
+}
+
+// overlap is how long a key must stay verifiable after it stopped signing.
+func (d Durations) overlap(maxTTL time.Duration) time.Duration {
+	return max(d.ViewAge, d.Staleness) + maxTTL + d.Skew
+}
+
+// Orphan is a second registration, under another id, of a key of ours: what
+// is left when an answer was lost.
+type Orphan struct {
+	KeyID       string    `json:"key_id"`
+	Fingerprint string    `json:"fingerprint"`
+	SeenAt      time.Time `json:"seen_at"`              // by the first complete list that showed it
+	DeletingAt  time.Time `json:"deleting_at,omitzero"` // intent to delete
+}
+
+// Run tells how the newest reconcile that did something ended.
+type Run struct {
+	At        time.Time `json:"at,omitzero"`
+	Outcome   string    `json:"outcome,omitempty"` // "ok", "failed" or "blocked"
+	Error     string    `json:"error,omitempty"`
+	SuccessAt time.Time `json:"success_at,omitzero"`
+}
+
+// Ring is everything that is known about the signing keys of a project: the
+// one document that rotation reads and writes. One write of it is one atomic
+// transition.
+type Ring struct {
+	Project    string    `json:"project"`
+	StoreID    string    `json:"store_id"` // random, made once: tells our keys from another deployment's
+	Durations  Durations `json:"durations"`
+	Keys       []Key     `json:"keys"` // by rising generation
+	Orphans    []Orphan  `json:"orphans,omitempty"`
+	LookedAt   time.Time `json:"looked_at,omitzero"` // newest complete look at the platform
+	RetryAt    time.Time `json:"retry_at,omitzero"`  // no new registration before
+	Failures   int       `json:"failures,omitempty"` // registrations refused in a row
+	LastRun    Run       `json:"last_run,omitzero"`
+	NextAction time.Time `json:"next_action_at,omitzero"`
+
+	// Version is the document's version in the store; 0 if it was never
+	// written.
+	Version int64 `json:"-"`
+}
+
+// RingName is the name of the document that holds a project's ring.
+func RingName(project string) string { return "ring/" + project }
+
+// Active returns the key that signs.
+func (r *Ring) Active() (Key, bool) {
+	for _, k := range r.Keys {
+		if k.State == Active {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Key returns the key of a generation.
+func (r *Ring) Key(generation int) (Key, bool) {
+	if k := r.key(generation); k != nil {
+		return *k, true
+	}
+	return Key{}, false
+}
+
+func (r *Ring) key(generation int) *Key {
+	for i := range r.Keys {
+		if r.Keys[i].Generation == generation {
+			return &r.Keys[i]
+		}
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing that is ever written to.
+func (r *Ring) clone() Ring {
+	c := *r
+	c.Keys = slices.Clone(r.Keys)
+	c.Orphans = slices.Clone(r.Orphans)
+	return c
+}
+
+// Encode returns the document.
+func (r *Ring) Encode() ([]byte, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode ring: %w", err)
+	}
+	return data, nil
+}
+
+// DecodeRing reads a document. Members it does not know are an error: they
+// were written by a newer version, which knows things about these keys that
+// this one would forget.
+func DecodeRing(doc Document) (Ring, error) {
+	var r Ring
+	dec := json.NewDecoder(bytes.NewReader(doc.Data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return Ring{}, fmt.Errorf("decode ring: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Ring{}, errors.New("decode ring: something follows the document")
+	}
+	r.Version = doc.Version
+	if err := r.check(); err != nil {
+		return Ring{}, fmt.Errorf("decode ring: %w", err)
+	}
+	return r, nil
+}
+
+// check refuses a ring that no sequence of moves leads to. It stands between
+// every decode and encode, so such a ring is neither believed nor written.
+func (r *Ring) check() error {
+	active, last := 0, 0
+	ids := map[string]bool{}
+	for _, k := range r.Keys {
+		if _, known := states[k.State]; !known {
+			return fmt.Errorf("generation %d: unknown state %q", k.Generation, k.State)
+		}
+		if k.Generation <= last {
+			return fmt.Errorf("generation %d: after %d", k.Generation, last)
+		}
+		last = k.Generation
+		if k.State == Active {
+			active++
+		}
+		if states[k.State].shown && (k.KeyID == "" || k.Fingerprint == "" || k.PublicKey == "") {
+			return fmt.Errorf("generation %d: %s without key id or public key", k.Generation, k.State)
+		}
+		if k.State == Deleted {
+			continue // a platform may use an id again
+		}
+		for _, id := range []string{"id " + k.KeyID, "fingerprint " + k.Fingerprint} {
+			if ids[id] && !strings.HasSuffix(id, " ") {
+				return fmt.Errorf("generation %d: %s is another key's", k.Generation, id)
+			}
+			ids[id] = true
+		}
+	}
+	if active > 1 {
+		return fmt.Errorf("%d active keys", active)
+	}
+	return nil
+}
