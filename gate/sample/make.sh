@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes the sample clip in media/counter: two minutes of ffmpeg's test pattern
+# with a running counter of seconds and a 440 Hz tone, as H.264/AAC fragmented
+# MP4 HLS in two renditions. Needs ffmpeg with libx264. The result is committed,
+# so that nobody needs ffmpeg to build, test or run the project.
+set -eu
+cd "$(dirname "$0")"
+rm -rf media/counter
+mkdir -p media/counter
+
+# One run per rendition. Every segment starts with a key frame at a multiple of
+# five seconds, so a player may change renditions at any segment.
+rendition() { # directory, size
+	mkdir "media/counter/$1"
+	(
+		cd "media/counter/$1"
+		ffmpeg -hide_banner -loglevel error -nostdin \
+			-f lavfi -i "testsrc=size=640x360:rate=12:duration=120" \
+			-f lavfi -i "sine=frequency=440:sample_rate=44100:duration=120" \
+			-vf "scale=$2,format=yuv420p" \
+			-c:v libx264 -preset veryslow -tune animation -profile:v main -level:v 3.0 -refs 3 \
+			-g 60 -keyint_min 60 -sc_threshold 0 -crf 34 \
+			-c:a aac -ac 1 -b:a 20k \
+			-threads 1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact \
+			-f hls -hls_segment_type fmp4 -hls_time 5 -hls_playlist_type vod \
+			-hls_flags independent_segments -hls_fmp4_init_filename init.mp4 \
+			-hls_segment_filename '%d.m4s' index.m3u8
+	)
+}
+
+# The largest segment's bits per second: what BANDWIDTH promises.
+peak() {
+	wc -c media/counter/"$1"/*.m4s | awk '$2 != "total" && $1 > max { max = $1 } END { print int(max * 8 / 5) }'
+}
+
+rendition 180 320:180
+rendition 360 640:360
+
+# avc1.4d401e: main profile, level 3.0; mp4a.40.2: AAC-LC.
+cat >media/counter/hls.m3u8 <<END
+#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-STREAM-INF:BANDWIDTH=$(peak 180),RESOLUTION=320x180,FRAME-RATE=12.000,CODECS="avc1.4d401e,mp4a.40.2"
+180/index.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=$(peak 360),RESOLUTION=640x360,FRAME-RATE=12.000,CODECS="avc1.4d401e,mp4a.40.2"
+360/index.m3u8
+END
