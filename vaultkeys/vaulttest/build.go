@@ -1,0 +1,143 @@
+package vaulttest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// Build returns the path of the server compiled from the module in server/. It
+// compiles at the first call on a machine and after a change of that module,
+// says so on progress, and lets one process do it when several ask at once.
+func Build(ctx context.Context, progress io.Writer) (string, error) {
+	source, err := serverSource()
+	if err != nil {
+		return "", err
+	}
+	folder, err := cacheFolder()
+	if err != nil {
+		return "", err
+	}
+	key, err := fingerprint(source)
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(folder, "vault-"+key)
+	if exists(binary) {
+		return binary, nil
+	}
+	fmt.Fprintln(progress, "building Vault for the tests, about four minutes the first time")
+	unlock, err := lock(filepath.Join(folder, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if exists(binary) { // another process built it while we waited
+		return binary, nil
+	}
+	return binary, compile(ctx, source, binary)
+}
+
+// serverSource looks for the server's module above the working directory, which
+// for a test is its package's folder.
+func serverSource() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		source := filepath.Join(dir, "vaultkeys", "vaulttest", "server")
+		if exists(filepath.Join(source, "go.mod")) {
+			return source, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%w: its source is not above the working directory", ErrUnavailable)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func cacheFolder() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(base, "playtoken-test")
+	return folder, os.MkdirAll(folder, 0o700)
+}
+
+// fingerprint names all that decides what the binary does.
+func fingerprint(source string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(source, "*.go"))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	for _, file := range append(files, filepath.Join(source, "go.mod"), filepath.Join(source, "go.sum")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(sum, filepath.Base(file), len(text))
+		sum.Write(text)
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8]), nil
+}
+
+// lock waits for the other processes that build. The kernel releases the lock of
+// one that dies.
+func lock(path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return func() { file.Close() }, nil
+}
+
+// compile makes binary appear whole or not at all. A machine without the Go tool
+// or without the modules is ErrUnavailable; source that does not compile is not.
+func compile(ctx context.Context, source, binary string) error {
+	if err := goTool(ctx, source, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", "."); err != nil {
+		return fmt.Errorf("%w: fetching its modules: %w", ErrUnavailable, err)
+	}
+	temporary := binary + ".new"
+	defer os.Remove(temporary)
+	err := goTool(ctx, source, "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", temporary, ".")
+	if err != nil {
+		return fmt.Errorf("building Vault: %w", err)
+	}
+	return os.Rename(temporary, binary)
+}
+
+func goTool(ctx context.Context, source string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = source, append(os.Environ(), "GOWORK=off", "PWD="+source)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go %s: %w: %s", args[0], err, lastLines(said))
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,57 @@
+package vaulttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// ErrUnavailable is a machine on which no Vault can be had, or a wish for none;
+// what wraps it says why.
+var ErrUnavailable = errors.New("no Vault to test with")
+
+// program is a Vault server that can run here.
+type program struct {
+	path string
+	// args are its arguments for data in dir and plain HTTP at address.
+	args func(dir, address string) ([]string, error)
+}
+
+// findProgram takes an installed server rather than building one.
+func findProgram(ctx context.Context) (program, error) {
+	if os.Getenv("PLAYTOKEN_TEST_VAULT") == "skip" {
+		return program{}, fmt.Errorf("%w: PLAYTOKEN_TEST_VAULT=skip", ErrUnavailable)
+	}
+	for _, name := range []string{"vault", "bao"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return program{path, installedArgs}, nil
+		}
+	}
+	path, err := Build(ctx, os.Stderr)
+	return program{path, ownArgs}, err
+}
+
+func ownArgs(dir, address string) ([]string, error) {
+	return []string{"-listen", address, "-storage", filepath.Join(dir, "data")}, nil
+}
+
+// configuration is that of an installed vault or bao: what ownArgs says.
+const configuration = `
+storage "file" { path = %q }
+listener "tcp" {
+  address     = %q
+  tls_disable = true
+}
+api_addr      = %q
+disable_mlock = true
+log_level     = "warn"
+`
+
+func installedArgs(dir, address string) ([]string, error) {
+	path := filepath.Join(dir, "config.hcl")
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "data"), address, "http://"+address)
+	return []string{"server", "-config", path}, os.WriteFile(path, []byte(text), 0o600)
+}
