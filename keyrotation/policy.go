@@ -8,13 +8,12 @@ import (
 
 // Policy is what an operator asks of a project's rotation.
 type Policy struct {
-	RotateEvery      time.Duration // P: a new active key this long after the last
-	PropagationDelay time.Duration // D: no signing sooner after registration
-	ObserveEvery     time.Duration // how often to look at the platform with nothing else to do
-	MaxTTL           time.Duration // T: the longest token
-	Durations        Durations     // seeds for the ring; see there
-	KeySpec          KeySpec
-	KeyBudget        int // keys of ours that the platform may hold at once
+	RotateEvery  time.Duration // P: a new active key this long after the last
+	ObserveEvery time.Duration // how often to look at the platform with nothing else to do
+	MaxTTL       time.Duration // T: the longest token
+	Durations    Durations     // seeds for the ring; see there
+	KeySpec      KeySpec
+	KeyBudget    int // keys of ours that the platform may hold at once
 }
 
 // Validate reports, all at once, what no rotation could live with.
@@ -28,13 +27,13 @@ func (p Policy) Validate() error {
 	d := p.Durations
 	refuse(p.RotateEvery <= 0 || p.MaxTTL <= 0 || p.ObserveEvery <= 0 || d.ViewAge <= 0 || d.Settle <= 0,
 		"rotation interval, observation interval, longest token, view age and settle time must be positive")
-	refuse(p.PropagationDelay < 0 || d.Staleness < 0 || d.Skew < 0,
+	refuse(d.Propagation < 0 || d.Staleness < 0 || d.Skew < 0,
 		"propagation delay, staleness and clock skew must not be negative")
 	refuse(p.MaxTTL > 24*time.Hour, "longest token %s: at most 24h", p.MaxTTL)
 	refuse(d.ViewAge > time.Minute, "view age %s: at most 1m", d.ViewAge)
-	refuse(p.PropagationDelay+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0,
+	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0,
 		"rotation interval %s: must exceed propagation delay %s plus view age %s, or no new key is ready in time",
-		p.RotateEvery, p.PropagationDelay, d.ViewAge)
+		p.RotateEvery, d.Propagation, d.ViewAge)
 	bits := p.KeySpec.Bits
 	refuse(bits != 2048 && bits != 3072 && bits != 4096, "key bits %d: want 2048, 3072 or 4096", bits)
 	refuse(p.RotateEvery > 0 && p.KeysNeeded() > p.KeyBudget,
@@ -47,6 +46,9 @@ func (p Policy) Validate() error {
 // a steady rotation: the active one, its standby, and every retired one that
 // may still have tokens out.
 func (p Policy) KeysNeeded() int {
+	if p.RotateEvery <= 0 {
+		return 2 // Validate refuses such a policy, and asks here on the way
+	}
 	overlap := p.Durations.overlap(p.MaxTTL)
 	retired := int((overlap + p.RotateEvery - 1) / p.RotateEvery)
 	return 2 + retired

@@ -32,23 +32,25 @@ const (
 
 // trait is what a state means for everybody else.
 type trait struct {
-	live    bool // the platform may hold it: counts towards the budget
-	leaving bool // on its way to Deleted, never back
-	shown   bool // the platform has to show it under its key id
+	live    bool    // the platform may hold it: counts towards the budget
+	leaving bool    // on its way to Deleted, never back
+	shown   bool    // the platform has to show it under its key id
+	coming  bool    // will be a standby, or is one
+	next    []State // where it may go
 }
 
 var states = map[State]trait{
-	Planned:     {},
-	Generated:   {},
-	Registering: {live: true},
-	Registered:  {live: true, shown: true},
-	Active:      {live: true, shown: true},
-	Retiring:    {live: true, shown: true},
-	Deleting:    {live: true, leaving: true},
+	Planned:     {coming: true, next: []State{Generated, Revoking}},
+	Generated:   {coming: true, next: []State{Registering, Registered, Revoking}},
+	Registering: {coming: true, live: true, next: []State{Generated, Registered, Abandoning, Revoking}},
+	Registered:  {coming: true, live: true, shown: true, next: []State{Active, Quarantined, Revoking}},
+	Active:      {live: true, shown: true, next: []State{Retiring, Quarantined, Revoking}},
+	Retiring:    {live: true, shown: true, next: []State{Active, Deleting, Revoking}},
+	Quarantined: {live: true, next: []State{Registered, Retiring, Revoking}},
+	Deleting:    {live: true, leaving: true, next: []State{Deleted, Revoking}},
+	Abandoning:  {live: true, leaving: true, next: []State{Deleted, Revoking}},
+	Revoking:    {live: true, leaving: true, next: []State{Deleted}},
 	Deleted:     {},
-	Abandoning:  {live: true, leaving: true},
-	Revoking:    {live: true, leaving: true},
-	Quarantined: {live: true},
 }
 
 // Key is one generation of a project's signing key. Times are UTC; a zero time
@@ -85,19 +87,21 @@ type Key struct {
 // Durations are in force for everybody who works with a ring, whatever their
 // own environment says. They only grow.
 type Durations struct {
-	ViewAge   time.Duration `json:"view_age_ns"`  // V: how old a signer's view of the ring may be
-	Staleness time.Duration `json:"staleness_ns"` // W: the same while the store is away (memory signing)
-	Skew      time.Duration `json:"skew_ns"`      // S: how far clocks may be apart
-	Settle    time.Duration `json:"settle_ns"`    // after which an unanswered call has landed or never will
+	Propagation time.Duration `json:"propagation_ns"` // D: from registration until every edge knows the key
+	ViewAge     time.Duration `json:"view_age_ns"`    // V: how old a signer's view of the ring may be
+	Staleness   time.Duration `json:"staleness_ns"`   // W: the same while the store is away (memory signing)
+	Skew        time.Duration `json:"skew_ns"`        // S: how far clocks may be apart
+	Settle      time.Duration `json:"settle_ns"`      // after which an unanswered call has landed or never will
 }
 
 // widest returns, field by field, the longer of two.
 func (d Durations) widest(e Durations) Durations {
 	return Durations{
-		ViewAge:   max(d.ViewAge, e.ViewAge),
-		Staleness: max(d.Staleness, e.Staleness),
-		Skew:      max(d.Skew, e.Skew),
-		Settle:    max(d.Settle, e.Settle),
+		Propagation: max(d.Propagation, e.Propagation),
+		ViewAge:     max(d.ViewAge, e.ViewAge),
+		Staleness:   max(d.Staleness, e.Staleness),
+		Skew:        max(d.Skew, e.Skew),
+		Settle:      max(d.Settle, e.Settle),
 	}
 }
 
@@ -243,4 +247,43 @@ func (r *Ring) check() error {
 		return fmt.Errorf("%d active keys", active)
 	}
 	return nil
+}
+
+// standby returns the key that will be active next: the oldest registered one
+// that nobody doubts, or else the oldest.
+func (r *Ring) standby() (Key, bool) {
+	var found *Key
+	for i, k := range r.Keys {
+		if k.State == Registered && (found == nil || !found.DoubtedAt.IsZero() && k.DoubtedAt.IsZero()) {
+			found = &r.Keys[i]
+		}
+	}
+	if found == nil {
+		return Key{}, false
+	}
+	return *found, true
+}
+
+// readyAt is when a registered key has propagated.
+func (r *Ring) readyAt(k Key) time.Time { return k.RegisteredAt.Add(r.Durations.Propagation) }
+
+// EarliestActive is when the next key can be active at the soonest, as far as
+// the ring knows; zero if it does not.
+func (r *Ring) EarliestActive() time.Time {
+	if standby, ok := r.standby(); ok {
+		return r.readyAt(standby)
+	}
+	return time.Time{}
+}
+
+// newest is the newest time at which something in the ring has happened.
+func (r *Ring) newest() time.Time {
+	newest := later(r.LookedAt, r.LastRun.At)
+	for _, k := range r.Keys {
+		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
+			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt} {
+			newest = later(newest, t)
+		}
+	}
+	return newest
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -22,6 +24,23 @@ type Rotator struct {
 
 	Policy Policy
 	Log    *slog.Logger
+
+	// Clock is time.Now, if nil.
+	Clock func() time.Time
+	// Record is told of every transition before it is written to the ring. An
+	// error stops it, unless it is a revocation. Nil records nothing.
+	Record func(context.Context, Transition) error
+}
+
+// Transition is one step of one key, as the record of what was done has it.
+type Transition struct {
+	Project     string
+	Actor       string
+	Reason      string
+	Generation  int
+	KeyID       string
+	Fingerprint string
+	From, To    State // From is empty for a new key
 }
 
 // Order is what somebody asked for, and who.
@@ -41,7 +60,7 @@ type Done struct {
 // Result is how a reconcile or an operator's verb ended.
 type Result struct {
 	Changed      bool
-	Actions      []Done
+	Actions      []Done    // what was done, in order; looking around and book-keeping left out
 	NextActionAt time.Time // zero: nothing is planned
 	Reason       string    // why nothing changed, or what stopped it half-way
 }
@@ -95,60 +114,98 @@ type Drift struct {
 	Mismatched []Finding `json:"mismatched"` // under our id, or in our store, but another key
 }
 
-// Action names a move.
-type Action string
-
-// Move is one thing that Plan wants done.
-type Move struct {
-	Action     Action    `json:"action"`
-	Generation int       `json:"generation,omitempty"`
-	KeyID      string    `json:"key_id,omitempty"`
-	Why        string    `json:"why"`
-	NotBefore  time.Time `json:"not_before"`
-}
-
 // Ring returns the project's ring; an empty one before the first rotation.
-func (r *Rotator) Ring(ctx context.Context) (Ring, error) { panic("being written") }
+func (r *Rotator) Ring(ctx context.Context) (Ring, error) { return r.load(ctx) }
 
-// Status returns the dry run.
-func (r *Rotator) Status(ctx context.Context) (Status, error) { panic("being written") }
+// Status returns the dry run. It changes nothing, and looks at the platform
+// only if something is due that depends on what is there.
+func (r *Rotator) Status(ctx context.Context) (Status, error) {
+	ring, err := r.load(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	now := r.now()
+	moves := Plan(now, ring, nil, r.Policy)
+	if first, due := firstDue(moves, now); due && first.Action == LookAround && !first.routine {
+		if look, err := r.see(ctx, ring); err == nil {
+			moves = Plan(now, ring, look, r.Policy)
+		}
+	}
+	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine })
+	_, due := firstDue(moves, now)
+	grace := r.Policy.ObserveEvery + ring.Durations.Settle
+	return Status{
+		Due:          due,
+		NextActionAt: nextAction(moves),
+		Plan:         moves,
+		LastRun:      ring.LastRun,
+		Overdue:      !ring.NextAction.IsZero() && now.After(ring.NextAction.Add(grace)),
+	}, nil
+}
 
 // Reconcile makes every move that is due, and those that become due by it.
 // Errors: those of the stores and the platform; *Guard for an Order that says
 // Now and cannot be obeyed.
-func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) { panic("being written") }
-
-// Activate makes a registered generation the active one. Errors: *Guard,
-// ErrNotFound.
-func (r *Rotator) Activate(ctx context.Context, generation int, order Order) (Result, error) {
-	panic("being written")
+func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) {
+	p := r.newPass(order)
+	if order.Now {
+		return p.rotateNow(ctx)
+	}
+	err := p.run(ctx)
+	return p.result(err), err
 }
 
-// Rollback makes a retiring generation active again. Errors: *Guard,
-// ErrNotFound.
-func (r *Rotator) Rollback(ctx context.Context, generation int, order Order) (Result, error) {
-	panic("being written")
+// result tells what the pass did.
+func (p *pass) result(err error) Result {
+	res := Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves)}
+	switch why := blocked(p.moves); {
+	case err != nil:
+		res.Reason = err.Error()
+	case why != "":
+		res.Reason = why
+	case !res.Changed && res.NextActionAt.IsZero():
+		res.Reason = "nothing is due"
+	case !res.Changed:
+		res.Reason = "nothing is due before " + res.NextActionAt.Format(time.RFC3339)
+	}
+	return res
 }
 
-// Release ends a quarantine. Errors: *Guard, ErrNotFound.
-func (r *Rotator) Release(ctx context.Context, generation int, order Order) (Result, error) {
-	panic("being written")
+// Bounds of the wait between two passes of Run.
+const (
+	shortestWait = 200 * time.Millisecond
+	longestWait  = 30 * time.Second
+)
+
+// Run reconciles when something is due, until ctx ends. After a failure it
+// waits longer and longer, up to a minute.
+func (r *Rotator) Run(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		p := r.newPass(Order{Actor: "scheduler"})
+		err := p.run(ctx)
+		wait := p.untilNext()
+		if err == nil {
+			failures = 0
+		} else if ctx.Err() == nil {
+			failures++
+			wait = min(retryIn(err, failures-1, time.Second), time.Minute)
+			r.Log.Error("rotation stopped", "project", r.Project, "error", err, "again_in", wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait + mathrand.N(wait/10+1)): // replicas should not all come at once
+		}
+	}
 }
 
-// Revoke stops a compromised generation everywhere. Errors: ErrNotFound. An
-// error after the first write leaves a state that the next reconcile finishes.
-func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
-	panic("being written")
+// untilNext is how long nothing will be due, looks included.
+func (p *pass) untilNext() time.Duration {
+	wait := longestWait
+	for _, m := range p.moves {
+		if !m.Blocked {
+			wait = min(wait, m.NotBefore.Sub(p.now()))
+		}
+	}
+	return max(wait, shortestWait)
 }
-
-// Drift looks at the platform and compares.
-func (r *Rotator) Drift(ctx context.Context) (Drift, error) { panic("being written") }
-
-// RemoveUnmanaged deletes a key at the platform that is not ours. Errors:
-// ErrNotFound; *Guard if it is ours.
-func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order) error {
-	panic("being written")
-}
-
-// Run reconciles when something is due, until ctx ends.
-func (r *Rotator) Run(ctx context.Context) { panic("being written") }

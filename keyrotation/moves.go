@@ -1,0 +1,263 @@
+package keyrotation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// effects is what each move does. Each is: write the intent, make at most one
+// call that changes something outside, write the result; one write of the ring
+// is one transition. A move whose result could not be written is found
+// half-done by the next Plan, and made again or adopted.
+var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
+	Widen:        (*pass).widen,
+	LookAround:   (*pass).lookAround,
+	PlanKey:      (*pass).planKey,
+	Generate:     (*pass).generate,
+	Register:     (*pass).register,
+	Adopt:        (*pass).adopt,
+	Activate:     (*pass).activate,
+	Delete:       (*pass).markDeleting,
+	Withdraw:     (*pass).withdraw,
+	Destroy:      (*pass).destroy,
+	Bury:         (*pass).bury,
+	Doubt:        (*pass).doubt,
+	Trust:        (*pass).trust,
+	Quarantine:   (*pass).quarantine,
+	NoteOrphan:   (*pass).noteOrphan,
+	DeleteOrphan: (*pass).deleteOrphan,
+	ForgetOrphan: (*pass).forgetOrphan,
+}
+
+// update saves the ring with one key changed.
+func (p *pass) update(ctx context.Context, ring *Ring, generation int, change func(*Key)) error {
+	next := ring.clone()
+	change(next.key(generation))
+	if err := p.save(ctx, *ring, &next); err != nil {
+		return err
+	}
+	*ring = next
+	return nil
+}
+
+func (p *pass) widen(ctx context.Context, ring Ring, _ Move) error {
+	next := ring.clone()
+	next.Durations = ring.Durations.widest(p.Policy.Durations)
+	for i := range next.Keys {
+		if k := &next.Keys[i]; !k.mayOutlive(p.Policy.MaxTTL) {
+			k.MaxTTL = p.Policy.MaxTTL
+		}
+	}
+	return p.save(ctx, ring, &next)
+}
+
+// lookAround sees everything or nothing: the whole list, the platform's own
+// word on ids that the list lacks, and our private keys.
+func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
+	look, err := p.see(ctx, ring)
+	if err != nil {
+		return err
+	}
+	next := ring.clone()
+	next.LookedAt = look.At
+	if ring.Version > 0 {
+		if err := p.save(ctx, ring, &next); err != nil {
+			return err
+		}
+	}
+	p.look = look
+	return nil
+}
+
+func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
+	look := &Look{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]StoredKey{}}
+	if err := r.seePlatform(ctx, ring, look); err != nil {
+		return nil, fmt.Errorf("look at the platform: %w", err)
+	}
+	ctx, cancel := call(ctx, ring)
+	defer cancel()
+	for _, k := range ring.Keys {
+		if !states[k.State].shown && k.State != Quarantined {
+			continue
+		}
+		stored, err := r.Keys.Describe(ctx, k.StoreName)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, fmt.Errorf("look at private key of generation %d: %w", k.Generation, err)
+		}
+		look.Store[k.StoreName] = stored
+	}
+	return look, r.seeClock(ctx, look)
+}
+
+func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error {
+	list, err := r.list(ctx, ring)
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
+		look.Platform[k.ID] = k
+	}
+	for _, k := range ring.Keys {
+		if _, listed := look.Platform[k.KeyID]; listed || k.KeyID == "" || k.State == Deleted {
+			continue
+		}
+		ctx, cancel := call(ctx, ring)
+		shown, err := r.Platform.Get(ctx, k.KeyID)
+		cancel()
+		if err == nil {
+			look.Platform[k.KeyID] = shown
+		} else if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Rotator) list(ctx context.Context, ring Ring) ([]PlatformKey, error) {
+	ctx, cancel := call(ctx, ring)
+	defer cancel()
+	return r.Platform.List(ctx)
+}
+
+// clockResolution is what a store's clock may be coarse by: a Date header has
+// whole seconds.
+const clockResolution = time.Second
+
+func (r *Rotator) seeClock(ctx context.Context, look *Look) error {
+	if r.StoreTime == nil {
+		return nil
+	}
+	before := r.now()
+	theirs, err := r.StoreTime(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the store's clock: %w", err)
+	}
+	ours := before.Add(r.now().Sub(before) / 2)
+	if ahead := ours.Sub(theirs); ahead.Abs() > clockResolution {
+		look.ClockAhead = ahead
+	}
+	return nil
+}
+
+func (l *Look) ids() []string {
+	ids := make([]string, 0, len(l.Platform))
+	for id := range l.Platform {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
+	next := ring.clone()
+	if next.StoreID == "" {
+		next.StoreID = strings.ToLower(rand.Text())[:6]
+	}
+	generation := 1
+	if n := len(next.Keys); n > 0 {
+		generation = next.Keys[n-1].Generation + 1
+	}
+	next.Keys = append(next.Keys, Key{
+		Generation: generation,
+		State:      Planned,
+		StoreName:  "k" + strings.ToLower(rand.Text()),
+		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.Project, generation, next.StoreID),
+		Bits:       p.Policy.KeySpec.Bits,
+		Exportable: p.Policy.KeySpec.Exportable,
+		MaxTTL:     p.Policy.MaxTTL,
+		CreatedAt:  p.now(),
+	})
+	return p.save(ctx, ring, &next)
+}
+
+// generate: the name is in the ring, so a key made by a call whose answer was
+// lost is found by the next call, and a crash leaves no key without a name.
+func (p *pass) generate(ctx context.Context, ring Ring, m Move) error {
+	k := *ring.key(m.Generation)
+	stored, err := p.Keys.Create(ctx, k.StoreName, KeySpec{Bits: k.Bits, Exportable: k.Exportable})
+	if err != nil {
+		return err
+	}
+	fingerprint := Fingerprint(stored.PublicKey)
+	if fingerprint == "" || stored.Bits != k.Bits || stored.Exportable != k.Exportable || stored.Versions != 1 {
+		return fmt.Errorf("the store made another key than was asked for (bits %d, exportable %t, versions %d)",
+			stored.Bits, stored.Exportable, stored.Versions)
+	}
+	return p.update(ctx, &ring, m.Generation, func(k *Key) {
+		k.State, k.PublicKey, k.Fingerprint = Generated, stored.PublicKey, fingerprint
+	})
+}
+
+// register: after the first save everybody knows that a request may be under
+// way and leaves the platform alone until it has settled; then one request;
+// then its answer.
+func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
+	err := p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.AttemptAt = Registering, p.now() })
+	if err != nil {
+		return err
+	}
+	p.look = nil // whatever happens now, it is no longer what we saw
+	k := *ring.key(m.Generation)
+	sent, cancel := call(ctx, ring)
+	id, err := p.Platform.Register(sent, k.Name, k.PublicKey)
+	cancel()
+	if err != nil {
+		return errors.Join(err, p.unregistered(ctx, ring, k, err))
+	}
+	next := ring.clone()
+	next.Failures, next.RetryAt = 0, time.Time{}
+	registered(next.key(m.Generation), id, p.now())
+	return p.save(ctx, ring, &next)
+}
+
+func registered(k *Key, id string, now time.Time) {
+	k.State, k.KeyID, k.RegisteredAt = Registered, id, now
+}
+
+// unregistered records a definite no. After any other error nobody knows, and
+// the key stays Registering until a look tells.
+func (p *pass) unregistered(ctx context.Context, ring Ring, k Key, why error) error {
+	next := ring.clone()
+	key := next.key(k.Generation)
+	switch {
+	case errors.Is(why, ErrRefused):
+		key.State, key.Note = Abandoning, why.Error()
+		key.AttemptAt = time.Time{} // it did nothing: there is nothing to wait for
+	case errors.Is(why, ErrThrottled), errors.Is(why, ErrUnauthorized):
+		key.State = Generated
+	default:
+		return nil
+	}
+	next.Failures++
+	next.RetryAt = p.now().Add(retryIn(why, next.Failures, ring.Durations.Settle))
+	return p.save(ctx, ring, &next)
+}
+
+// retryIn is the platform's own wish, or doubles with every failure in a row,
+// up to an hour.
+func retryIn(why error, failures int, settle time.Duration) time.Duration {
+	var wish interface{ RetryAfter() time.Duration }
+	if errors.As(why, &wish) && wish.RetryAfter() > 0 {
+		return min(wish.RetryAfter(), time.Hour)
+	}
+	return min(settle<<min(failures, 12), time.Hour)
+}
+
+func (p *pass) adopt(ctx context.Context, ring Ring, m Move) error {
+	next := ring.clone()
+	k := next.key(m.Generation)
+	if states[k.State].leaving {
+		k.KeyID = m.KeyID // now it can be deleted
+	} else {
+		registered(k, m.KeyID, p.now())
+		next.Failures, next.RetryAt = 0, time.Time{}
+	}
+	return p.save(ctx, ring, &next)
+}

@@ -1,0 +1,238 @@
+package keyrotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// maxMoves bounds one pass. A bootstrap takes about 15 moves, a pass in which
+// another process wins every race a few more.
+const maxMoves = 100
+
+// pass is one reconcile: it reads the ring, asks Plan, carries out the first
+// move that is due, and starts again, until nothing is due.
+type pass struct {
+	*Rotator
+	order Order
+	done  []Done
+	moves []Move // what the newest plan said
+
+	look    *Look // see Look for how long it is believed
+	version int64 // of the ring that look goes with
+}
+
+func (r *Rotator) newPass(order Order) *pass { return &pass{Rotator: r, order: order} }
+
+func (r *Rotator) now() time.Time {
+	if r.Clock != nil {
+		return r.Clock().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// load reads the ring; before the first write it is empty.
+func (r *Rotator) load(ctx context.Context) (Ring, error) {
+	doc, err := r.Documents.Read(ctx, RingName(r.Project))
+	if errors.Is(err, ErrNotFound) {
+		return Ring{Project: r.Project, Durations: r.Policy.Durations, Version: doc.Version}, nil
+	}
+	if err != nil {
+		return Ring{}, fmt.Errorf("read ring of %s: %w", r.Project, err)
+	}
+	return DecodeRing(doc)
+}
+
+// save commits a transition: the step from old to next becomes true for
+// everybody, or ErrConflict and nothing happened. Here and nowhere else is the
+// ring written, so no step that the table of states does not allow, and none
+// that is not on record, ever is.
+func (p *pass) save(ctx context.Context, old Ring, next *Ring) error {
+	steps, err := transitions(old, *next)
+	if err != nil {
+		return err
+	}
+	if err := next.check(); err != nil {
+		return fmt.Errorf("refusing to write ring: %w", err)
+	}
+	for _, t := range steps {
+		t.Project, t.Actor, t.Reason = p.Project, p.order.Actor, p.order.Reason
+		if err := p.record(ctx, t); err != nil {
+			return err
+		}
+	}
+	data, err := next.Encode()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, next.Durations.CallTimeout())
+	defer cancel()
+	version, err := p.Documents.Write(ctx, RingName(p.Project), data, old.Version)
+	if err != nil {
+		return fmt.Errorf("write ring of %s: %w", p.Project, err)
+	}
+	next.Version, p.version = version, version
+	for _, t := range steps {
+		p.Log.Info("signing key moved", "project", p.Project, "generation", t.Generation, "from", t.From, "to", t.To,
+			"key_id", t.KeyID, "fingerprint", t.Fingerprint, "actor", p.order.Actor, "reason", p.order.Reason)
+	}
+	return nil
+}
+
+func (p *pass) record(ctx context.Context, t Transition) error {
+	if p.Record == nil {
+		return nil
+	}
+	if err := p.Record(ctx, t); err != nil && t.To != Revoking {
+		return fmt.Errorf("record %s to %s: %w", t.From, t.To, err)
+	}
+	return nil
+}
+
+// transitions lists the steps of keys from old to next.
+func transitions(old, next Ring) ([]Transition, error) {
+	var steps []Transition
+	for _, k := range next.Keys {
+		was, known := old.Key(k.Generation)
+		if known && was.State == k.State {
+			continue
+		}
+		allowed := known && slices.Contains(states[was.State].next, k.State) || !known && k.State == Planned
+		if !allowed {
+			return nil, fmt.Errorf("generation %d: no way from %q to %q", k.Generation, was.State, k.State)
+		}
+		if was.KeyID != "" && was.KeyID != k.KeyID || was.Fingerprint != "" && was.Fingerprint != k.Fingerprint {
+			return nil, fmt.Errorf("generation %d: key id and fingerprint are written once", k.Generation)
+		}
+		steps = append(steps, Transition{Generation: k.Generation, KeyID: k.KeyID, Fingerprint: k.Fingerprint,
+			From: was.State, To: k.State})
+	}
+	return steps, nil
+}
+
+// run makes the moves that are due. An error is of the move that it stopped
+// at; what came before is done and stays done.
+func (p *pass) run(ctx context.Context) error {
+	for range maxMoves {
+		ring, err := p.read(ctx)
+		if err != nil {
+			return err
+		}
+		p.moves = Plan(p.now(), ring, p.look, p.Policy)
+		move, any := firstDue(p.moves, p.now())
+		if !any {
+			return p.finished(ctx, ring)
+		}
+		err = p.carryOut(ctx, ring, move)
+		if errors.Is(err, ErrConflict) {
+			continue // somebody else moved
+		}
+		if err != nil {
+			return p.failed(ctx, fmt.Errorf("%s: %w", move.describe(), err))
+		}
+	}
+	return fmt.Errorf("rotation of %s: still moving after %d moves", p.Project, maxMoves)
+}
+
+// read loads the ring. If somebody else changed it since we looked around,
+// what we saw may be their doing, or their undoing.
+func (p *pass) read(ctx context.Context) (Ring, error) {
+	ring, err := p.load(ctx)
+	if ring.Version != p.version {
+		p.look, p.version = nil, ring.Version
+	}
+	return ring, err
+}
+
+func firstDue(moves []Move, now time.Time) (Move, bool) {
+	for _, m := range moves {
+		if m.due(now) {
+			return m, true
+		}
+	}
+	return Move{}, false
+}
+
+func (m Move) describe() string {
+	if m.Generation > 0 {
+		return fmt.Sprintf("%s generation %d", m.Action, m.Generation)
+	}
+	return string(m.Action)
+}
+
+// carryOut makes one move and notes it.
+func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
+	if err := effects[m.Action](p, ctx, ring, m); err != nil {
+		return err
+	}
+	if !bookkeeping[m.Action] {
+		p.done = append(p.done, Done{Action: string(m.Action), Generation: m.Generation, KeyID: m.KeyID})
+	}
+	return nil
+}
+
+// bookkeeping moves change nothing that anybody would call a change.
+var bookkeeping = map[Action]bool{LookAround: true, Widen: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
+
+// finished writes down how the pass went, if that is news.
+func (p *pass) finished(ctx context.Context, ring Ring) error {
+	run := Run{At: p.now(), SuccessAt: p.now(), Outcome: "ok"}
+	if why := blocked(p.moves); why != "" {
+		run.Outcome, run.Error, run.SuccessAt = "blocked", why, ring.LastRun.SuccessAt
+	}
+	next := ring.clone()
+	next.NextAction = nextAction(p.moves)
+	last := ring.LastRun
+	if ring.Version == 0 || len(p.done) == 0 && last.Outcome == run.Outcome && last.Error == run.Error && next.NextAction.Equal(ring.NextAction) {
+		return nil
+	}
+	next.LastRun = run
+	return p.note(ctx, ring, next)
+}
+
+// failed writes down why the pass stopped, and returns that error. A failure
+// that is already on record is not written again.
+func (p *pass) failed(ctx context.Context, why error) error {
+	ring, err := p.load(ctx)
+	if err != nil || ring.Version == 0 || ring.LastRun.Error == why.Error() {
+		return why
+	}
+	next := ring.clone()
+	next.LastRun = Run{At: p.now(), Outcome: "failed", Error: why.Error(), SuccessAt: ring.LastRun.SuccessAt}
+	return errors.Join(why, p.note(ctx, ring, next))
+}
+
+// note saves what nobody depends on: a lost race is no error.
+func (p *pass) note(ctx context.Context, ring, next Ring) error {
+	if err := p.save(ctx, ring, &next); err != nil && !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil
+}
+
+// blocked says what holds up the first move that something holds up.
+func blocked(moves []Move) string {
+	for _, m := range moves {
+		if m.Blocked {
+			return m.describe() + ": " + m.Why
+		}
+	}
+	return ""
+}
+
+// nextAction is the time of the next move that waits for time alone.
+func nextAction(moves []Move) (next time.Time) {
+	for _, m := range moves {
+		if !m.Blocked && !m.routine && (next.IsZero() || m.NotBefore.Before(next)) {
+			next = m.NotBefore
+		}
+	}
+	return next
+}
+
+// call bounds one call to the platform or store by the ring's settle time.
+func call(ctx context.Context, ring Ring) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, ring.Durations.CallTimeout())
+}

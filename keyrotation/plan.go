@@ -1,0 +1,294 @@
+package keyrotation
+
+import (
+	"fmt"
+	"time"
+)
+
+// Action names a move.
+type Action string
+
+// The moves. Those marked * change something outside the ring.
+const (
+	Widen        Action = "widen"         // durations and largest lifetimes of the policy come into force
+	LookAround   Action = "look"          // see what platform and store really hold
+	PlanKey      Action = "plan"          // reserve a generation and a name
+	Generate     Action = "generate"      // * make the private key
+	Register     Action = "register"      // * hand over the public key
+	Adopt        Action = "adopt"         // take the id of a registration whose answer was lost
+	Activate     Action = "activate"      // sign with the standby, retire the active key
+	Delete       Action = "delete"        // a retired key's time is over
+	Withdraw     Action = "withdraw"      // * delete it at the platform
+	Destroy      Action = "destroy"       // * destroy the private key
+	Bury         Action = "bury"          // nothing is left of it but a tombstone
+	Doubt        Action = "doubt"         // platform or store disagree: look again later
+	Trust        Action = "trust"         // they agree again
+	Quarantine   Action = "quarantine"    // they still disagree: stop using it
+	NoteOrphan   Action = "note_orphan"   // a second registration of one of our keys was seen
+	DeleteOrphan Action = "delete_orphan" // * and is deleted
+	ForgetOrphan Action = "forget_orphan" // and is gone
+)
+
+// Move is one thing that Plan wants done.
+type Move struct {
+	Action     Action    `json:"action"`
+	Generation int       `json:"generation,omitempty"`
+	KeyID      string    `json:"key_id,omitempty"`
+	Why        string    `json:"why"`
+	NotBefore  time.Time `json:"not_before"`
+	// Blocked moves wait for something other than time; Why says what.
+	Blocked bool `json:"blocked,omitempty"`
+
+	routine bool // a look that only keeps an eye on things
+}
+
+// due reports whether the move can be made at now.
+func (m Move) due(now time.Time) bool { return !m.Blocked && !m.NotBefore.After(now) }
+
+// Look is what one complete look at platform and store showed. It is believed
+// until the pass that took it changes something at the platform, or finds that
+// somebody else changed the ring.
+type Look struct {
+	At time.Time
+	// Platform holds the whole list, by id; an id of ours that the list lacked
+	// was asked for by itself, so absence is the platform's own word.
+	Platform map[string]PlatformKey
+	// Store holds the private keys of our generations by store name.
+	Store map[string]StoredKey
+	// ClockAhead is our clock minus the store's.
+	ClockAhead time.Duration
+}
+
+// Plan returns what has to happen to the keys of a ring, the moves that can be
+// made at once first, in the order in which they should be. It is the
+// scheduler, the dry run and the test's subject: pure, and right for any ring,
+// whoever wrote it. look is nil when nobody has looked yet; a move that needs
+// to see the platform is then preceded by the move to look.
+func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
+	p := planner{now: now, ring: ring, look: look, policy: policy}
+	if newest := ring.newest(); now.Add(ring.Durations.Skew).Before(newest) {
+		p.block(LookAround, Key{}, "our clock is behind the newest time in the ring, "+newest.Format(time.RFC3339)+
+			": set the clock; nothing moves until then")
+		return p.moves
+	}
+	p.widen()
+	p.emergencies()
+	if p.wrongAccount() {
+		p.block(LookAround, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
+			"see the drift report")
+		return p.moves
+	}
+	p.finish()
+	p.promote()
+	p.prepare()
+	p.suspect()
+	p.remove()
+	p.sweep()
+	p.observe()
+	return p.moves
+}
+
+// planner collects moves. Each of its rules adds what one concern wants.
+type planner struct {
+	now    time.Time
+	ring   Ring
+	look   *Look
+	policy Policy
+	moves  []Move
+	looks  bool // a look was asked for already
+}
+
+func (p *planner) add(a Action, k Key, notBefore time.Time, why string) {
+	p.moves = append(p.moves, Move{Action: a, Generation: k.Generation, KeyID: k.KeyID, Why: why, NotBefore: notBefore.UTC()})
+}
+
+func (p *planner) block(a Action, k Key, why string) {
+	p.moves = append(p.moves, Move{Action: a, Generation: k.Generation, KeyID: k.KeyID, Why: why, Blocked: true})
+}
+
+// seen reports whether there is a look, and asks for one if there is not.
+func (p *planner) seen(why string) bool {
+	if p.look != nil {
+		return true
+	}
+	if !p.looks {
+		p.looks = true
+		p.add(LookAround, Key{}, p.now, why)
+	}
+	return false
+}
+
+// after reports whether t has come, and otherwise adds the move for then.
+func (p *planner) after(t time.Time, a Action, k Key, why string) bool {
+	if p.now.Before(t) {
+		p.add(a, k, t, why)
+		return false
+	}
+	return true
+}
+
+// widen brings longer durations into force before anybody uses them.
+func (p *planner) widen() {
+	wide := p.ring.Durations.widest(p.policy.Durations) == p.ring.Durations
+	for _, k := range p.ring.Keys {
+		wide = wide && k.mayOutlive(p.policy.MaxTTL)
+	}
+	if !wide && len(p.ring.Keys) > 0 {
+		p.add(Widen, Key{}, p.now, "the policy allows longer tokens or delays than the ring records")
+	}
+}
+
+// mayOutlive reports whether tokens of the key may already live for ttl, or
+// none will be made with it.
+func (k *Key) mayOutlive(ttl time.Duration) bool {
+	signs := states[k.State].coming || k.State == Active
+	return !signs || k.MaxTTL >= ttl
+}
+
+// emergencies: a compromised private key is destroyed before anything else,
+// and without looking at anything.
+func (p *planner) emergencies() {
+	for _, k := range p.ring.Keys {
+		if k.State == Revoking && k.DestroyedAt.IsZero() {
+			p.add(Destroy, k, p.now, "it is revoked")
+		}
+	}
+}
+
+// finish goes on with registrations that were begun.
+func (p *planner) finish() {
+	for _, k := range p.ring.Keys {
+		switch k.State {
+		case Planned:
+			p.add(Generate, k, p.now, "it is planned")
+		case Generated:
+			if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
+				p.registrable(k) && !p.adopt(k) {
+				p.add(Register, k, p.now, "its private key is made")
+			}
+		case Registering:
+			p.heal(k)
+		}
+	}
+}
+
+// registrable: unless the account is new to us, make sure it is still ours.
+func (p *planner) registrable(k Key) bool {
+	for _, other := range p.ring.Keys {
+		if states[other.State].shown {
+			return p.seen(fmt.Sprintf("before generation %d is registered", k.Generation))
+		}
+	}
+	return true
+}
+
+// heal finds out what became of a registration whose answer was lost.
+func (p *planner) heal(k Key) {
+	settled := k.AttemptAt.Add(p.ring.Durations.Settle)
+	if p.now.Before(settled) {
+		if p.ring.LookedAt.After(k.AttemptAt) && p.look == nil {
+			p.add(Register, k, settled, "its registration was not answered; it may still arrive")
+		} else if p.seen("a registration was not answered") && !p.adopt(k) {
+			p.add(Register, k, settled, "its registration was not answered; it may still arrive")
+		}
+		return
+	}
+	if !p.seen("a registration was not answered") || p.adopt(k) {
+		return
+	}
+	if p.look.At.Before(settled) {
+		p.look = nil // too early to prove absence
+		p.seen("a registration was not answered")
+	} else if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") {
+		p.add(Register, k, p.now, "its registration never arrived")
+	}
+}
+
+// adopt: the platform already has this public key, so its id is ours.
+func (p *planner) adopt(k Key) bool {
+	if p.look == nil {
+		return false
+	}
+	found, ok := p.look.byFingerprint(k.Fingerprint)
+	if ok {
+		k.KeyID = found.ID
+		p.add(Adopt, k, p.now, "the platform has this public key")
+	}
+	return ok
+}
+
+// byFingerprint returns the oldest registration of a public key.
+func (l *Look) byFingerprint(fingerprint string) (oldest PlatformKey, ok bool) {
+	for _, k := range l.Platform {
+		if fingerprint == "" || k.Fingerprint != fingerprint {
+			continue
+		}
+		older := k.CreatedAt.Before(oldest.CreatedAt) || k.CreatedAt.Equal(oldest.CreatedAt) && k.ID < oldest.ID
+		if !ok || older {
+			oldest, ok = k, true
+		}
+	}
+	return oldest, ok
+}
+
+// promote: the standby takes over when the active key has served its time, or
+// when there is none.
+func (p *planner) promote() {
+	standby, ok := p.ring.standby()
+	if !ok {
+		return
+	}
+	at, why := p.ring.readyAt(standby), "no key is active"
+	if active, has := p.ring.Active(); has {
+		at, why = later(at, active.ActivatedAt.Add(p.policy.RotateEvery)),
+			fmt.Sprintf("generation %d has been active for its %s", active.Generation, p.policy.RotateEvery)
+	}
+	if !p.after(at, Activate, standby, why) || !p.seen("before a key is activated") {
+		return
+	}
+	if reason := p.look.against(standby, p.ring.Durations); reason != "" {
+		p.block(Activate, standby, reason)
+		return
+	}
+	p.add(Activate, standby, p.now, why)
+}
+
+// prepare: there is always a standby on its way; two keys if none is active.
+func (p *planner) prepare() {
+	want, coming, live := 1, 0, 0
+	if _, has := p.ring.Active(); !has {
+		want = 2
+	}
+	for _, k := range p.ring.Keys {
+		if states[k.State].coming {
+			coming++
+		}
+		if states[k.State].live || states[k.State].coming {
+			live++
+		}
+	}
+	why := "there is no standby"
+	switch {
+	case coming >= want:
+	case live >= p.policy.KeyBudget:
+		p.block(PlanKey, Key{}, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
+	case p.after(p.ring.RetryAt, PlanKey, Key{}, "the last registration did not succeed"):
+		p.add(PlanKey, Key{}, p.now, why)
+	}
+}
+
+// observe keeps an eye on the platform while nothing else does.
+func (p *planner) observe() {
+	if p.look != nil || p.looks {
+		return
+	}
+	p.add(LookAround, Key{}, p.ring.LookedAt.Add(p.policy.ObserveEvery), "it is time to look at the platform again")
+	p.moves[len(p.moves)-1].routine = true
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

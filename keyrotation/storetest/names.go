@@ -1,0 +1,106 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// BadKeyNames returns names that no key may have: what a store's own tests
+// show to be refused before anything is sent or opened.
+func BadKeyNames() []string {
+	return []string{
+		"", " ", ".", "..", "/", "sixsix", strings.Repeat("a", 41), strings.Repeat("a", 70000),
+		"UPPERCASE", "camelCase", "a/../bcdefg", "../abcdefg", "abcdefg/..", "abcdefg/", "/abcdefg", "abc/defgh",
+		"%2e%2e%2fabc", "abc%2fdefg", "abc%2Fdefg", `abc\defgh`, `..\abcdefg`,
+		"abcdefg\x00", "abcdefg\n", "\nabcdefg", "abc defg", "abc-defg", "abc.defg", "abc:defg", "abcdefg*", "abcdefg+",
+		"abcdefg?x=1", "abcdefg#x", "abcdefg;x", "àbcdefgh", "abcdefg\u200b", "abcdefg\xff", "ａｂｃｄｅｆｇ",
+	}
+}
+
+// BadDocumentNames is the same for documents.
+func BadDocumentNames() []string {
+	names := []string{
+		"default", "ring", "ring/", "/default", "//default", "ring//default", "/ring/default", "ring/default/",
+		"Ring/default", "RING/default", "ri_ng/default", "ring1/default", "ri-ng/default", "rïng/default",
+		"../ring/default", "./ring/default", "ring/../default", "ring/default/../default", "ring/other/default",
+		"r%69ng/default", "ring%2fdefault", `ring\default`, " ring/default", "ring /default",
+	}
+	for _, id := range BadKeyNames() {
+		names = append(names, "ring/"+id)
+	}
+	return names
+}
+
+// A longest and a shortest name, with everything that is allowed in them.
+var goodIDs = []string{"_a0_9z_", "abcdefghijklmnopqrstuvwxyz_0123456789_xy"}
+
+// refused fails the test unless err is an error that tells nothing but that
+// the request made no sense: asking again, or later, would be no use.
+func refused(t *testing.T, what, name string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s(%.50q) was accepted", what, name)
+	}
+	for _, verdict := range []error{
+		keyrotation.ErrNotFound, keyrotation.ErrConflict, keyrotation.ErrUnavailable,
+		signer.ErrKeyGone, signer.ErrUnavailable,
+	} {
+		if errors.Is(err, verdict) {
+			t.Errorf("%s(%.50q): %v; the store was asked for a name that cannot be", what, name, err)
+		}
+	}
+}
+
+func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
+	s, spec := open(t), keyrotation.KeySpec{Bits: 2048}
+	neighbour, stored := newKey(t, s, spec)
+	bad := append(BadKeyNames(), neighbour+"/../"+neighbour, "../keys/"+neighbour, neighbour+"/config", neighbour+"\x00")
+	for _, name := range bad {
+		_, err := s.Create(t.Context(), name, spec)
+		refused(t, "Create", name, err)
+		_, err = s.Describe(t.Context(), name)
+		refused(t, "Describe", name, err)
+		_, err = s.SignSHA256(t.Context(), name, [32]byte{})
+		refused(t, "SignSHA256", name, err)
+		refused(t, "Destroy", name, s.Destroy(t.Context(), name))
+	}
+	if got, err := s.Describe(t.Context(), neighbour); err != nil || got != stored {
+		t.Errorf("a neighbour was touched: %+v, %v", got, err)
+	}
+	for _, name := range goodIDs {
+		if err := s.Destroy(t.Context(), name); err != nil {
+			t.Errorf("Destroy(%q): %v", name, err)
+		}
+		_, err := s.Describe(t.Context(), name)
+		want(t, "Describe of a good name", err, keyrotation.ErrNotFound)
+	}
+}
+
+func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
+	s := open(t)
+	neighbour := "test/" + ID()
+	version, err := s.Write(t.Context(), neighbour, []byte("mine"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := append(BadDocumentNames(), "ring/../"+neighbour, neighbour+"/../default", neighbour+"\x00")
+	for _, name := range bad {
+		_, err := s.Read(t.Context(), name)
+		refused(t, "Read", name, err)
+		for _, v := range []int64{0, version} {
+			_, err = s.Write(t.Context(), name, []byte("not mine"), v)
+			refused(t, "Write", name, err)
+		}
+	}
+	if doc, err := s.Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" || doc.Version != version {
+		t.Errorf("a neighbour was touched: %q, version %d, %v", doc.Data, doc.Version, err)
+	}
+	for _, id := range goodIDs {
+		_, err := s.Read(t.Context(), "test/"+id)
+		want(t, "Read of a good name", err, keyrotation.ErrNotFound)
+	}
+}

@@ -1,0 +1,178 @@
+// Package storetest is the one suite that every store of keys and documents
+// has to pass.
+//
+// The decision a newcomer would get wrong: the suite never needs an empty
+// store. Every name it uses is random, so it runs as well against a store that
+// other people use, and every handle it opens is on the same data.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// Store is what playtoken asks of a store.
+type Store interface {
+	keyrotation.Documents
+	keyrotation.PrivateKeys
+	signer.PrivateKeys
+
+	// Now is the store's own clock, to the second.
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// Run tests a store. Every call of open returns another handle on one and the
+// same store, as another process would have it, and releases it with
+// t.Cleanup; nothing of the handle may be left running after that. Run
+// destroys the keys it made; its documents stay.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	for _, promise := range []struct {
+		name string
+		test func(*testing.T, func(*testing.T) Store)
+	}{
+		{"CreatingTwiceMakesOneKey", creatingTwiceMakesOneKey},
+		{"CreatingAtOnceMakesOneKey", creatingAtOnceMakesOneKey},
+		{"UnusableSpecMakesNoKey", unusableSpecMakesNoKey},
+		{"UnknownKeyIsNotFound", unknownKeyIsNotFound},
+		{"SignaturesVerify", signaturesVerify},
+		{"EachSignatureIsOfItsOwnDigest", eachSignatureIsOfItsOwnDigest},
+		{"DestroyedKeySignsNowhere", destroyedKeySignsNowhere},
+		{"DestroyedKeyNeverComesBack", destroyedKeyNeverComesBack},
+		{"DocumentsComeBackAsWritten", documentsComeBackAsWritten},
+		{"ConflictWritesNothing", conflictWritesNothing},
+		{"EveryHandleReadsTheNewest", everyHandleReadsTheNewest},
+		{"WritersLoseNoUpdate", writersLoseNoUpdate},
+		{"InterruptedWriteIsOldOrNew", interruptedWriteIsOldOrNew},
+		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
+		{"BadDocumentNamesAreRefused", badDocumentNamesAreRefused},
+		{"CancelledCallsSaySo", cancelledCallsSaySo},
+		{"ClockTellsTheTime", clockTellsTheTime},
+		{"NothingIsLeftRunning", nothingIsLeftRunning},
+	} {
+		t.Run(promise.name, func(t *testing.T) { promise.test(t, open) })
+	}
+}
+
+// ID returns a name of a key that nobody used before; behind a kind and a
+// slash, of a document.
+func ID() string {
+	var b [10]byte
+	rand.Read(b[:]) // never fails
+	return "test_" + hex.EncodeToString(b[:])
+}
+
+// newKey returns the name of a key that exists until the test ends.
+func newKey(t *testing.T, s Store, spec keyrotation.KeySpec) (string, keyrotation.StoredKey) {
+	t.Helper()
+	name := ID()
+	stored, err := s.Create(t.Context(), name, spec)
+	if err != nil {
+		t.Fatalf("Create: %v", err)
+	}
+	destroyLater(t, s, name)
+	return name, stored
+}
+
+func destroyLater(t *testing.T, s Store, name string) {
+	t.Cleanup(func() {
+		if err := s.Destroy(context.Background(), name); err != nil {
+			t.Errorf("Destroy at the end: %v", err)
+		}
+	})
+}
+
+// want fails the test unless err is target.
+func want(t *testing.T, what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("%s: error %v, want %v", what, err, target)
+	}
+}
+
+// cancelledCallsSaySo: a caller that gave up is told nothing about the store,
+// least of all that a key or document is not there.
+func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
+	s := open(t)
+	name, _ := newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+	doc := "test/" + ID()
+	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, call := range map[string]func(context.Context) error{
+		"Read":  func(ctx context.Context) error { _, err := s.Read(ctx, doc); return err },
+		"Write": func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
+		"Create": func(ctx context.Context) error {
+			_, err := s.Create(ctx, name, keyrotation.KeySpec{Bits: 2048})
+			return err
+		},
+		"Describe": func(ctx context.Context) error { _, err := s.Describe(ctx, name); return err },
+		"Sign":     func(ctx context.Context) error { _, err := s.SignSHA256(ctx, name, [32]byte{}); return err },
+	} {
+		err := call(ctx)
+		want(t, what, err, context.Canceled)
+		for _, verdict := range []error{keyrotation.ErrNotFound, keyrotation.ErrConflict, signer.ErrKeyGone} {
+			if errors.Is(err, verdict) {
+				t.Errorf("%s, cancelled: claims %v", what, verdict)
+			}
+		}
+		if err := call(t.Context()); err != nil && !errors.Is(err, keyrotation.ErrConflict) {
+			t.Errorf("%s afterwards: %v", what, err)
+		}
+	}
+	destroyCancelled(t, s, name)
+}
+
+// destroyCancelled: a store may refuse to begin for a caller that already gave
+// up; if it says that the key is gone, it is.
+func destroyCancelled(t *testing.T, s Store, name string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Destroy(ctx, name); err != nil {
+		want(t, "Destroy, cancelled", err, context.Canceled)
+		return
+	}
+	_, err := s.Describe(t.Context(), name)
+	want(t, "Describe after a cancelled Destroy that succeeded", err, keyrotation.ErrNotFound)
+}
+
+func clockTellsTheTime(t *testing.T, open func(*testing.T) Store) {
+	now, err := open(t).Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := time.Since(now).Abs(); off > time.Minute {
+		t.Errorf("the store's clock is off by %s", off)
+	}
+}
+
+// nothingIsLeftRunning runs last, so that whatever open starts only once is
+// running already.
+func nothingIsLeftRunning(t *testing.T, open func(*testing.T) Store) {
+	before := goleak.IgnoreCurrent()
+	t.Run("use", func(t *testing.T) {
+		s := open(t)
+		name, _ := newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+		for range 3 {
+			if _, err := s.SignSHA256(t.Context(), name, [32]byte{}); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := s.Write(t.Context(), "test/"+ID(), nil, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,210 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/keyrotation/storetest"
+	"playtoken/signer"
+)
+
+// memory is a store that keeps every promise but the one named by bug.
+type memory struct {
+	mu   sync.Mutex
+	bug  string
+	docs map[string]keyrotation.Document
+	keys map[string]*key
+	last map[string]*key // destroyed
+}
+
+type key struct {
+	private *rsa.PrivateKey
+	stored  keyrotation.StoredKey
+}
+
+func newMemory(bug string) *memory {
+	return &memory{bug: bug, docs: map[string]keyrotation.Document{}, keys: map[string]*key{}, last: map[string]*key{}}
+}
+
+var (
+	keyName      = regexp.MustCompile(`^[a-z0-9_]{7,40}$`)
+	documentName = regexp.MustCompile(`^[a-z]+/[a-z0-9_]{7,40}$`)
+)
+
+func (m *memory) begin(ctx context.Context, pattern *regexp.Regexp, name string) (func(), error) {
+	if !pattern.MatchString(name) && m.bug != "takes any name" {
+		return nil, errors.New("bad name")
+	}
+	if err := ctx.Err(); err != nil && m.bug != "goes on when cancelled" {
+		return nil, err
+	}
+	m.mu.Lock()
+	return m.mu.Unlock, nil
+}
+
+func (m *memory) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	end, err := m.begin(ctx, documentName, name)
+	if err != nil {
+		return keyrotation.Document{}, err
+	}
+	defer end()
+	doc, ok := m.docs[name]
+	if !ok {
+		return keyrotation.Document{}, keyrotation.ErrNotFound
+	}
+	if m.bug != "shares its memory" {
+		doc.Data = bytes.Clone(doc.Data)
+	}
+	return doc, nil
+}
+
+func (m *memory) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
+	end, err := m.begin(ctx, documentName, name)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	old := m.docs[name].Version
+	if old != version && m.bug != "overwrites" {
+		if m.bug == "overwrites and says conflict" {
+			m.docs[name] = keyrotation.Document{Data: bytes.Clone(data), Version: old + 1}
+		}
+		return 0, keyrotation.ErrConflict
+	}
+	if m.bug == "text only" {
+		data = []byte(strings.ToValidUTF8(string(data), "?"))
+	}
+	m.docs[name] = keyrotation.Document{Data: bytes.Clone(data), Version: old + 1}
+	return old + 1, nil
+}
+
+func (m *memory) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+	end, err := m.begin(ctx, keyName, name)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	defer end()
+	if k, ok := m.keys[name]; ok && m.bug != "makes a key each time" {
+		return k.stored, nil
+	}
+	if k, ok := m.last[name]; ok && m.bug == "brings keys back" {
+		m.keys[name] = k
+		return k.stored, nil
+	}
+	if (spec.Bits != 2048 && spec.Bits != 3072) && (m.bug != "makes small keys" || spec.Bits != 1024) {
+		return keyrotation.StoredKey{}, errors.New("bad size")
+	}
+	private, err := rsa.GenerateKey(rand.Reader, spec.Bits)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	public, err := keyrotation.EncodePublicKey(&private.PublicKey)
+	k := &key{private, keyrotation.StoredKey{KeySpec: spec, PublicKey: public, Versions: 1}}
+	m.keys[name] = k
+	return k.stored, err
+}
+
+func (m *memory) Describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+	end, err := m.begin(ctx, keyName, name)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	defer end()
+	if k, ok := m.keys[name]; ok {
+		return k.stored, nil
+	}
+	return keyrotation.StoredKey{}, keyrotation.ErrNotFound
+}
+
+func (m *memory) Destroy(ctx context.Context, name string) error {
+	end, err := m.begin(ctx, keyName, name)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if k, ok := m.keys[name]; ok {
+		m.last[name] = k
+		delete(m.keys, name)
+	}
+	return nil
+}
+
+func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+	end, err := m.begin(ctx, keyName, name)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	k, ok := m.keys[name]
+	if !ok && m.bug == "signs with destroyed keys" {
+		k, ok = m.last[name]
+	}
+	if !ok {
+		return nil, signer.ErrKeyGone
+	}
+	if m.bug == "signs with PSS" {
+		return rsa.SignPSS(rand.Reader, k.private, crypto.SHA256, digest[:], nil)
+	}
+	return rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+}
+
+func (m *memory) Now(context.Context) (time.Time, error) {
+	if m.bug == "has no clock" {
+		return time.Time{}, nil
+	}
+	return time.Now(), nil
+}
+
+const bugVariable = "PLAYTOKEN_TEST_STORE_BUG"
+
+func TestRightStorePasses(t *testing.T) {
+	m := newMemory(os.Getenv(bugVariable))
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		if m.bug == "leaves something running" {
+			go func() { select {} }()
+		}
+		return m
+	})
+}
+
+// TestWrongStoreFails runs the test above again, in a process of its own, for
+// every promise that a store can break.
+func TestWrongStoreFails(t *testing.T) {
+	for bug, promise := range map[string]string{
+		"takes any name":               "BadDocumentNamesAreRefused",
+		"goes on when cancelled":       "CancelledCallsSaySo",
+		"shares its memory":            "DocumentsComeBackAsWritten",
+		"text only":                    "DocumentsComeBackAsWritten",
+		"overwrites":                   "WritersLoseNoUpdate",
+		"overwrites and says conflict": "ConflictWritesNothing",
+		"makes a key each time":        "CreatingTwiceMakesOneKey",
+		"makes small keys":             "UnusableSpecMakesNoKey",
+		"brings keys back":             "DestroyedKeyNeverComesBack",
+		"signs with destroyed keys":    "DestroyedKeySignsNowhere",
+		"signs with PSS":               "SignaturesVerify",
+		"has no clock":                 "ClockTellsTheTime",
+		"leaves something running":     "NothingIsLeftRunning",
+	} {
+		t.Run(bug, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestRightStorePasses$/^"+promise+"$")
+			cmd.Env = append(os.Environ(), bugVariable+"="+bug, "GODEBUG=rsa1024min=0")
+			out, err := cmd.CombinedOutput()
+			if failed := fmt.Sprintf("--- FAIL: TestRightStorePasses/%s ", promise); err == nil || !strings.Contains(string(out), failed) {
+				t.Errorf("a store that %s passes %s (%v):\n%s", bug, promise, err, out)
+			}
+		})
+	}
+}
