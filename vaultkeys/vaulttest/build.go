@@ -1,6 +1,7 @@
 package vaulttest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,20 +30,33 @@ func Build(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(folder, "vault-"+key)
+	return buildOnce(filepath.Join(folder, "vault-"+key), func(binary string) error {
+		fmt.Fprintln(progress, "building Vault for the tests, about four minutes the first time")
+		return compile(ctx, source, binary)
+	})
+}
+
+// buildOnce makes binary with compile unless it exists. Processes that find it
+// missing take turns, so that the second finds what the first has made.
+func buildOnce(binary string, compile func(path string) error) (string, error) {
 	if exists(binary) {
 		return binary, nil
 	}
-	fmt.Fprintln(progress, "building Vault for the tests, about four minutes the first time")
-	unlock, err := lock(filepath.Join(folder, "lock"))
+	unlock, err := lock(binary + ".lock")
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if exists(binary) { // another process built it while we waited
+	if exists(binary) {
 		return binary, nil
 	}
-	return binary, compile(ctx, source, binary)
+	// Nobody else builds now. The binary appears whole or not at all.
+	temporary := binary + ".new"
+	defer os.Remove(temporary)
+	if err := compile(temporary); err != nil {
+		return "", err
+	}
+	return binary, os.Rename(temporary, binary)
 }
 
 // serverSource looks for the server's module above the working directory, which
@@ -112,27 +126,26 @@ func lock(path string) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// compile makes binary appear whole or not at all. A machine without the Go tool
-// or without the modules is ErrUnavailable; source that does not compile is not.
+// compile builds the server. A machine without the Go tool or without the modules
+// is ErrUnavailable; source that does not compile is not.
 func compile(ctx context.Context, source, binary string) error {
-	if err := goTool(ctx, source, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", "."); err != nil {
+	if err := goTool(ctx, source, "list", "-mod=readonly", "-deps", "."); err != nil {
 		return fmt.Errorf("%w: fetching its modules: %w", ErrUnavailable, err)
 	}
-	temporary := binary + ".new"
-	defer os.Remove(temporary)
-	err := goTool(ctx, source, "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", temporary, ".")
+	err := goTool(ctx, source, "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, ".")
 	if err != nil {
 		return fmt.Errorf("building Vault: %w", err)
 	}
-	return os.Rename(temporary, binary)
+	return nil
 }
 
 func goTool(ctx context.Context, source string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = source, append(os.Environ(), "GOWORK=off", "PWD="+source)
-	said, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("go %s: %w: %s", args[0], err, lastLines(said))
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go %s: %w: %s", args[0], err, lastLines(said.Bytes()))
 	}
 	return nil
 }

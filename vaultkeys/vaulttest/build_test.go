@@ -1,110 +1,45 @@
-package vaulttest_test
+package vaulttest
 
 import (
-	"bufio"
-	"encoding/json"
-	"io"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"testing"
-
-	"playtoken/vaultkeys/vaulttest"
 )
 
-func TestBuildersWhoRaceGetOneBinary(t *testing.T) {
-	first := build(t)
+func TestBuildersWhoRaceCompileOnce(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "vault")
+	var compiled atomic.Int32
 	var group sync.WaitGroup
-	for range 4 {
+	for range 8 {
 		group.Go(func() {
-			path, err := vaulttest.Build(t.Context(), io.Discard)
-			if err != nil || path != first {
-				t.Errorf("got %s, %v, want %s", path, err, first)
+			path, err := buildOnce(binary, func(path string) error {
+				compiled.Add(1)
+				return os.WriteFile(path, []byte("whole"), 0o700)
+			})
+			if text, _ := os.ReadFile(path); err != nil || string(text) != "whole" {
+				t.Errorf("a builder got %q, %v", text, err)
 			}
 		})
 	}
 	group.Wait()
-}
-
-func build(t *testing.T) string {
-	t.Helper()
-	vaulttest.Shared(t) // skips, with its reason, where nothing can be built
-	path, err := vaulttest.Build(t.Context(), os.Stderr)
-	if err != nil {
-		t.Skipf("NOT TESTED with our own build: %v", err)
-	}
-	return path
-}
-
-func TestTheServerKeepsItsKeysInTheInitFile(t *testing.T) {
-	binary, dir := build(t), t.TempDir()
-	keys := filepath.Join(dir, "keys.json")
-	var tokens []string
-	for range 2 { // the first start initialises, the second only unseals
-		cmd := exec.Command(binary, "-storage", filepath.Join(dir, "data"), "-init-file", keys)
-		address := listening(t, cmd)
-		token := rootToken(t, keys)
-		tokens = append(tokens, token)
-		server := vaulttest.Server{Addr: address, RootToken: token}
-		if _, err := server.Client(t).Auth().Token().LookupSelfWithContext(t.Context()); err != nil {
-			t.Errorf("using the root token of the file: %v", err)
-		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("ending on SIGTERM: %v", err)
-		}
-	}
-	if tokens[0] != tokens[1] {
-		t.Error("the second start initialised again")
+	if got := compiled.Load(); got != 1 {
+		t.Errorf("compiled %d times, want once", got)
 	}
 }
 
-// listening starts the server and returns what it says it listens on.
-func listening(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+func TestABuildThatFailsLeavesNothingAndMayBeTriedAgain(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "vault")
+	half := errors.New("out of space")
+	_, err := buildOnce(binary, func(path string) error {
+		return errors.Join(os.WriteFile(path, []byte("ha"), 0o700), half)
+	})
+	if !errors.Is(err, half) || exists(binary) || exists(binary+".new") {
+		t.Fatalf("after a failed build: %v, binary there: %t", err, exists(binary))
 	}
-	cmd.Stderr = t.Output()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	if _, err := buildOnce(binary, func(path string) error { return os.WriteFile(path, nil, 0o700) }); err != nil {
+		t.Errorf("trying again: %v", err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("waiting for the server's line: %v", err)
-	}
-	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening ")
-	if !found {
-		t.Fatalf("the server said %q", line)
-	}
-	return address
-}
-
-func rootToken(t *testing.T, path string) string {
-	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Mode().Perm() != 0o600 {
-		t.Errorf("the init file's mode is %v, want 0600", info.Mode())
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var keys struct {
-		RootToken string `json:"root_token"`
-	}
-	if err := json.Unmarshal(text, &keys); err != nil {
-		t.Fatal(err)
-	}
-	return keys.RootToken
 }

@@ -48,19 +48,14 @@ func start() (*instance, error) {
 // runAnywhere runs on a port that was free when we looked. Somebody may have
 // taken it since, in which case the process has ended and another is tried.
 func (i *instance) runAnywhere(ctx context.Context) error {
-	var errs []error
-	for range 3 {
-		address, err := freeAddress()
-		if err != nil {
+	err := errEnded
+	for tries := 0; tries < 3 && errors.Is(err, errEnded); tries++ {
+		if i.address, err = freeAddress(); err != nil {
 			return err
 		}
-		i.address = address
-		if err = i.run(ctx); !errors.Is(err, errEnded) {
-			return err
-		}
-		errs = append(errs, err)
+		err = i.run(ctx)
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func freeAddress() (string, error) {
@@ -76,7 +71,7 @@ func freeAddress() (string, error) {
 func (i *instance) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	log, err := os.OpenFile(i.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.Create(i.logFile())
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package vaulttest_test
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -112,15 +113,17 @@ func TestATokenMayDoWhatItsPolicySaysAndNoMore(t *testing.T) {
 }
 
 func TestAppRoleLogsIn(t *testing.T) {
-	server := vaulttest.Start(t)
-	client := server.Client(t)
-	if err := client.Sys().EnableAuthWithOptions("approle", &api.MountInput{Type: "approle"}); err != nil {
+	client := vaulttest.Shared(t).Client(t)
+	path := "approle-" + rand.Text()
+	if err := client.Sys().EnableAuthWithOptions(path, &api.MountInput{Type: "approle"}); err != nil {
 		t.Fatal(err)
 	}
-	write(t, client, "auth/approle/role/r", map[string]any{"token_policies": "default"})
-	id := read(t, client, "auth/approle/role/r/role-id").Data["role_id"]
-	secret := write(t, client, "auth/approle/role/r/secret-id", nil).Data["secret_id"]
-	login := write(t, client, "auth/approle/login", map[string]any{"role_id": id, "secret_id": secret})
+	t.Cleanup(func() { _ = client.Sys().DisableAuth(path) })
+	role := "auth/" + path + "/role/r"
+	write(t, client, role, map[string]any{"token_policies": "default"})
+	id := read(t, client, role+"/role-id").Data["role_id"]
+	secret := write(t, client, role+"/secret-id", nil).Data["secret_id"]
+	login := write(t, client, "auth/"+path+"/login", map[string]any{"role_id": id, "secret_id": secret})
 	if login.Auth == nil || login.Auth.ClientToken == "" {
 		t.Errorf("login gave no token: %+v", login)
 	}
