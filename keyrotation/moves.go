@@ -22,6 +22,7 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Register:     (*pass).register,
 	Adopt:        (*pass).adopt,
 	Activate:     (*pass).activate,
+	Date:         (*pass).date,
 	Delete:       (*pass).markDeleting,
 	Withdraw:     (*pass).withdraw,
 	Destroy:      (*pass).destroy,

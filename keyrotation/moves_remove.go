@@ -21,7 +21,7 @@ func (p *pass) activate(ctx context.Context, ring Ring, m Move) error {
 func (r *Ring) promote(generation int, now time.Time) {
 	for i := range r.Keys {
 		if r.Keys[i].State == Active {
-			r.retire(&r.Keys[i], now)
+			r.Keys[i].retire(now)
 		}
 	}
 	k := r.key(generation)
@@ -29,12 +29,19 @@ func (r *Ring) promote(generation int, now time.Time) {
 	k.RetiredAt, k.DeleteNotBefore = time.Time{}, time.Time{}
 }
 
-// retire starts the wait that ends with deletion. The settle time is in it
-// because the write that makes this true for everybody may itself take that
-// long, and a view read until then is still good for its whole age.
-func (r *Ring) retire(k *Key, now time.Time) {
-	k.State, k.RetiredAt = Retiring, now
-	k.DeleteNotBefore = now.Add(r.Durations.Settle + r.Durations.overlap(k.MaxTTL))
+// retire leaves open when the key may be deleted: this process may be stopped
+// for any time between now and the write that tells everybody. See date.
+func (k *Key) retire(now time.Time) {
+	k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, time.Time{}
+}
+
+// date sets the day of deletion. The ring it is computed from was read before
+// now and says that the key is retired, so every view that still has the key
+// active is older than now, and ends at most its age later.
+func (p *pass) date(ctx context.Context, ring Ring, m Move) error {
+	return p.update(ctx, &ring, m.Generation, func(k *Key) {
+		k.DeleteNotBefore = p.now().Add(ring.Durations.overlap(k.MaxTTL))
+	})
 }
 
 func (p *pass) markDeleting(ctx context.Context, ring Ring, m Move) error {

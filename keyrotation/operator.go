@@ -157,19 +157,19 @@ func (r *Rotator) Release(ctx context.Context, generation int, order Order) (Res
 		if reason := p.look.disagrees(k); reason != "" {
 			return &Guard{Why: fmt.Sprintf("generation %d: %s", generation, reason)}
 		}
-		ring.release(ring.key(generation), p.now())
+		ring.key(generation).release(p.now())
 		return nil
 	})
 	return p.conclude(ctx, "release", generation, err)
 }
 
-func (r *Ring) release(k *Key, now time.Time) {
+func (k *Key) release(now time.Time) {
 	k.Note, k.DoubtedAt = "", time.Time{}
 	if k.ActivatedAt.IsZero() {
 		k.State, k.RegisteredAt = Registered, now
 		return
 	}
-	r.retire(k, now)
+	k.retire(now)
 }
 
 // Revoke stops a compromised generation everywhere: with one write nobody

@@ -174,7 +174,7 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 }
 
 // bookkeeping moves change nothing that anybody would call a change.
-var bookkeeping = map[Action]bool{LookAround: true, Widen: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
+var bookkeeping = map[Action]bool{LookAround: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
 
 // finished writes down how the pass went, if that is news.
 func (p *pass) finished(ctx context.Context, ring Ring) error {

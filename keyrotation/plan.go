@@ -17,6 +17,7 @@ const (
 	Register     Action = "register"      // * hand over the public key
 	Adopt        Action = "adopt"         // take the id of a registration whose answer was lost
 	Activate     Action = "activate"      // sign with the standby, retire the active key
+	Date         Action = "date"          // its retirement is known to all: from now its tokens die out
 	Delete       Action = "delete"        // a retired key's time is over
 	Withdraw     Action = "withdraw"      // * delete it at the platform
 	Destroy      Action = "destroy"       // * destroy the private key

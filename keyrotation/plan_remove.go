@@ -23,6 +23,10 @@ func (p *planner) remove() {
 // expire: a retired key may go when no token of it can still be alive.
 func (p *planner) expire(k Key) {
 	why := "no token of it can still be alive"
+	if k.DeleteNotBefore.IsZero() {
+		p.add(Date, k, p.now, "it is retired")
+		return
+	}
 	if !p.after(k.DeleteNotBefore, Delete, k, why) || !p.seen("before a key is deleted") {
 		return
 	}

@@ -105,9 +105,11 @@ func (d Durations) widest(e Durations) Durations {
 	}
 }
 
-// overlap is how long a key must stay verifiable after it stopped signing.
+// overlap is how long a key must stay verifiable after the ring said that it
+// is retired. Skew counts twice: the clock that starts the wait and the one
+// that ends it may differ, and so may the signer's and the platform's.
 func (d Durations) overlap(maxTTL time.Duration) time.Duration {
-	return max(d.ViewAge, d.Staleness) + maxTTL + d.Skew
+	return max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew
 }
 
 // Orphan is a second registration, under another id, of a key of ours: what
