@@ -9,17 +9,18 @@ rm -rf media/counter
 mkdir -p media/counter
 
 # One run per rendition. Every segment starts with a key frame at a multiple of
-# five seconds, so a player may change renditions at any segment.
+# five seconds, so a player may change renditions at any segment; without
+# B-frames the picture starts with the clip and not a little later.
 rendition() { # directory, size
 	mkdir "media/counter/$1"
 	(
 		cd "media/counter/$1"
 		ffmpeg -hide_banner -loglevel error -nostdin \
-			-f lavfi -i "testsrc=size=640x360:rate=12:duration=120" \
+			-f lavfi -i "testsrc=size=640x360:rate=10:duration=120" \
 			-f lavfi -i "sine=frequency=440:sample_rate=44100:duration=120" \
 			-vf "scale=$2,format=yuv420p" \
-			-c:v libx264 -preset veryslow -tune animation -profile:v main -level:v 3.0 -refs 3 \
-			-g 60 -keyint_min 60 -sc_threshold 0 -crf 34 \
+			-c:v libx264 -preset veryslow -tune animation -profile:v main -level:v 3.0 -refs 3 -bf 0 \
+			-g 50 -keyint_min 50 -sc_threshold 0 -crf 35 \
 			-c:a aac -ac 1 -b:a 20k \
 			-threads 1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact \
 			-f hls -hls_segment_type fmp4 -hls_time 5 -hls_playlist_type vod \
@@ -41,8 +42,8 @@ cat >media/counter/hls.m3u8 <<END
 #EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-STREAM-INF:BANDWIDTH=$(peak 180),RESOLUTION=320x180,FRAME-RATE=12.000,CODECS="avc1.4d401e,mp4a.40.2"
+#EXT-X-STREAM-INF:BANDWIDTH=$(peak 180),RESOLUTION=320x180,FRAME-RATE=10.000,CODECS="avc1.4d401e,mp4a.40.2"
 180/index.m3u8
-#EXT-X-STREAM-INF:BANDWIDTH=$(peak 360),RESOLUTION=640x360,FRAME-RATE=12.000,CODECS="avc1.4d401e,mp4a.40.2"
+#EXT-X-STREAM-INF:BANDWIDTH=$(peak 360),RESOLUTION=640x360,FRAME-RATE=10.000,CODECS="avc1.4d401e,mp4a.40.2"
 360/index.m3u8
 END
