@@ -1,0 +1,158 @@
+package signer_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// pairs are key pairs, made once: which one a test gets does not matter.
+var pairs = sync.OnceValue(func() []*rsa.PrivateKey {
+	made := make([]*rsa.PrivateKey, 3)
+	for i := range made {
+		made[i], _ = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return made
+})
+
+// store is a document store and a key store in memory, whose calls can be
+// counted, delayed and made to fail.
+type store struct {
+	mu    sync.Mutex
+	data  []byte
+	err   error         // of every call
+	delay time.Duration // of every call
+	keys  map[string]*rsa.PrivateKey
+
+	reads, signatures atomic.Int64
+}
+
+func (s *store) set(change func(*store)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *store) take(ctx context.Context) (data []byte, keys map[string]*rsa.PrivateKey, err error) {
+	s.mu.Lock()
+	data, keys, err = s.data, maps.Clone(s.keys), s.err
+	delay := s.delay
+	s.mu.Unlock()
+	if delay > 0 {
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+	return data, keys, err
+}
+
+func (s *store) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	s.reads.Add(1)
+	data, _, err := s.take(ctx)
+	switch {
+	case err != nil:
+		return keyrotation.Document{}, err
+	case name != "ring/default" || data == nil:
+		return keyrotation.Document{}, fmt.Errorf("read %s: %w", name, keyrotation.ErrNotFound)
+	}
+	return keyrotation.Document{Data: data, Version: 1}, nil
+}
+
+func (s *store) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+	s.signatures.Add(1)
+	_, keys, err := s.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := keys[name]
+	if !ok {
+		return nil, fmt.Errorf("sign with %s: %w", name, signer.ErrKeyGone)
+	}
+	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+}
+
+const viewAge = 10 * time.Second
+
+// generation is a key of a ring: pair number n of pairs, as generation n+1.
+func generation(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
+	t.Helper()
+	text, err := keyrotation.EncodePublicKey(&pairs()[n].PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyrotation.Key{
+		Generation: n + 1, State: state, StoreName: fmt.Sprintf("store_name_%d", n), KeyID: fmt.Sprintf("key-%d", n),
+		PublicKey: text, Fingerprint: keyrotation.Fingerprint(text), Bits: 2048, MaxTTL: time.Hour,
+	}
+}
+
+// hold makes a ring of these keys the stored one; private keys stay.
+func (s *store) hold(t testing.TB, keys ...keyrotation.Key) {
+	t.Helper()
+	ring := keyrotation.Ring{Project: "default", Keys: keys, Durations: keyrotation.Durations{ViewAge: viewAge, Propagation: time.Minute}}
+	data, err := ring.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set(func(s *store) { s.data = data })
+}
+
+// newStore holds a ring whose generation 1 is active, and all private keys.
+func newStore(t testing.TB) *store {
+	t.Helper()
+	s := &store{keys: map[string]*rsa.PrivateKey{}}
+	for n, pair := range pairs() {
+		s.keys[fmt.Sprintf("store_name_%d", n)] = pair
+	}
+	s.hold(t, generation(t, 0, keyrotation.Active))
+	return s
+}
+
+// shape claims what the request says, and its times.
+type shape struct{}
+
+func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]any, error) {
+	if !strings.HasPrefix(req.VideoID, "vid") {
+		return nil, fmt.Errorf("%w: %q", signer.ErrVideo, req.VideoID)
+	}
+	claims := map[string]any{"sub": req.VideoID, "iat": issued.Unix(), "exp": expires.Unix()}
+	maps.Copy(claims, req.Claims)
+	return claims, nil
+}
+
+func (shape) URLs(videoID, token string) signer.URLs {
+	return signer.URLs{HLS: "https://media.example/" + videoID + "?jwt=" + token}
+}
+
+var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: 2 * time.Hour, AllowedClaims: []string{"plan", "deep"}}
+
+// newMinter is closed when the test ends; in a bubble, close it there.
+func newMinter(t testing.TB, s *store) (*signer.RS256, func()) {
+	t.Helper()
+	signatures, err := signer.NewSignatures(s, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := signer.NewRingView(s, "default")
+	return &signer.RS256{Ring: view, Signatures: signatures, Shape: shape{}, Policy: policy}, func() {
+		view.Close()
+		signatures.Close()
+	}
+}

@@ -1,0 +1,87 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// errClosed is what is left of a service that is stopping.
+var errClosed = fmt.Errorf("%w: stopping", ErrUnavailable)
+
+// flights runs at most one call per key at a time and hands its answer to
+// everybody who asked meanwhile. It is singleflight with an owner: a call
+// belongs to the group, not to whoever started it, so no caller's
+// cancellation spoils another's answer, and close waits for it.
+type flights[K comparable, V any] struct {
+	timeout time.Duration // of one call
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	calls  map[K]*flight[V]
+	closed bool
+}
+
+// flight is one call. Its answer may be read once done is closed.
+type flight[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+func newFlights[K comparable, V any](timeout time.Duration) *flights[K, V] {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &flights[K, V]{timeout: timeout, ctx: ctx, cancel: cancel, calls: map[K]*flight[V]{}}
+}
+
+// start returns the running call of a key, or begins one. It does not wait.
+func (f *flights[K, V]) start(key K, call func(context.Context) (V, error)) *flight[V] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if running, ok := f.calls[key]; ok {
+		return running
+	}
+	begun := &flight[V]{done: make(chan struct{})}
+	if f.closed {
+		begun.err = errClosed
+		close(begun.done)
+		return begun
+	}
+	f.calls[key] = begun
+	f.running.Go(func() { f.run(key, begun, call) })
+	return begun
+}
+
+func (f *flights[K, V]) run(key K, own *flight[V], call func(context.Context) (V, error)) {
+	ctx, cancel := context.WithTimeoutCause(f.ctx, f.timeout, errors.New("deadline of "+f.timeout.String()))
+	defer cancel()
+	own.value, own.err = call(ctx)
+	f.mu.Lock()
+	delete(f.calls, key)
+	f.mu.Unlock()
+	close(own.done)
+}
+
+// close ends every running call and waits for it; later calls fail at once.
+func (f *flights[K, V]) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.cancel(errClosed)
+	f.running.Wait()
+}
+
+// wait returns the answer, or the cause of ctx's end; the call goes on then.
+func (f *flight[V]) wait(ctx context.Context) (V, error) {
+	select {
+	case <-f.done:
+		return f.value, f.err
+	case <-ctx.Done():
+		var none V
+		return none, context.Cause(ctx)
+	}
+}

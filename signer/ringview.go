@@ -1,0 +1,214 @@
+package signer
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+const (
+	// readTimeout bounds one read of a ring.
+	readTimeout = 2 * time.Second
+	// emptyAge is how long a ring that lets no key sign is believed: briefly,
+	// because somebody is waiting for its first key.
+	emptyAge = 500 * time.Millisecond
+	// Between two reads of a store that fails.
+	firstPause, longestPause = 50 * time.Millisecond, time.Second
+	// readAttempts bounds how often one request reads. Two suffice unless the
+	// clock is being set back meanwhile.
+	readAttempts = 3
+)
+
+// Documents is the reading half of [keyrotation.Documents].
+type Documents interface {
+	Read(ctx context.Context, name string) (keyrotation.Document, error)
+}
+
+// RingView is one project's ring as this process last read it. A view is used
+// for no longer than the ring itself allows (Durations.ViewAge), counted from
+// the start of its read, because every deletion of a key waits out exactly
+// that. It is renewed ahead of time, so requests wait only for a first read or
+// after an outage. It is safe for concurrent use.
+type RingView struct {
+	documents Documents
+	name      string
+	reads     *flights[string, *view]
+	held      atomic.Pointer[view]
+
+	mu    sync.Mutex
+	fault fault
+}
+
+// fault is the memory of a store that fails.
+type fault struct {
+	err   error
+	pause time.Duration
+	until time.Time // no read before
+}
+
+// view is one successful read. It does not change, but for confirmed.
+type view struct {
+	ring    keyrotation.Ring
+	key     keyrotation.Key // the active one
+	public  *rsa.PublicKey  // of key; nil if no key is active
+	started time.Time
+	limit   time.Duration
+
+	// confirmed: this read was made because the key was gone from the store,
+	// and the ring still names it.
+	confirmed atomic.Bool
+}
+
+// NewRingView returns a view of a project's ring. Nothing is read until it is
+// asked for. Close must be called.
+func NewRingView(documents Documents, project string) *RingView {
+	return &RingView{
+		documents: documents,
+		name:      keyrotation.RingName(project),
+		reads:     newFlights[string, *view](readTimeout),
+	}
+}
+
+// Close ends a read that is under way and waits for it.
+func (v *RingView) Close() { v.reads.close() }
+
+// at returns a view that may be used at now.
+func (v *RingView) at(ctx context.Context, now time.Time) (*view, error) {
+	if held := v.held.Load(); held != nil && held.allowed(now) {
+		if held.age(now) > held.limit/2 && v.resting() == nil {
+			v.reads.start(v.name, v.read)
+		}
+		return held, nil
+	}
+	return v.wait(ctx, func(w *view) bool { return w.allowed(now) })
+}
+
+// after returns a view that was read after the private key of seen turned out
+// to be gone. It is seen itself if that has just been looked into.
+func (v *RingView) after(ctx context.Context, seen *view) (*view, error) {
+	noticed := time.Now()
+	if seen.confirmed.Load() && seen.age(noticed) < emptyAge {
+		return seen, nil
+	}
+	newer, err := v.wait(ctx, func(w *view) bool { return w != seen && !w.started.Before(noticed) })
+	if err == nil && newer.key.Fingerprint == seen.key.Fingerprint {
+		newer.confirmed.Store(true)
+	}
+	return newer, err
+}
+
+// wait reads until the view is good enough. A read that others began may have
+// started too early to be; the next one cannot have.
+func (v *RingView) wait(ctx context.Context, good func(*view) bool) (*view, error) {
+	for range readAttempts {
+		if held := v.held.Load(); held != nil && good(held) {
+			return held, nil
+		}
+		if err := v.resting(); err != nil {
+			return nil, err
+		}
+		if _, err := v.reads.start(v.name, v.read).wait(ctx); err != nil {
+			return nil, unavailable("read ring", err)
+		}
+	}
+	return nil, fmt.Errorf("%w: read ring: the clock is being set back", ErrUnavailable)
+}
+
+// resting returns the newest failure while it is too early to read again.
+func (v *RingView) resting() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if time.Now().Before(v.fault.until) {
+		return v.fault.err
+	}
+	return nil
+}
+
+// read makes one view the held one, or remembers why it could not.
+func (v *RingView) read(ctx context.Context) (*view, error) {
+	started := time.Now()
+	document, err := v.documents.Read(ctx, v.name)
+	if errors.Is(err, keyrotation.ErrNotFound) {
+		// Nothing was ever rotated: a ring without keys.
+		document, err = keyrotation.Document{Data: []byte(`{}`)}, nil
+	}
+	var next *view
+	if err == nil {
+		next, err = newView(document, started, v.held.Load())
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil {
+		err = unavailable("read ring", err)
+		v.fault = v.fault.again(err)
+		return nil, err
+	}
+	v.fault = fault{}
+	v.held.Store(next)
+	return next, nil
+}
+
+func (f fault) again(err error) fault {
+	pause := min(max(2*f.pause, firstPause), longestPause)
+	return fault{err: err, pause: pause, until: time.Now().Add(pause)}
+}
+
+// newView decodes a ring. The public key is parsed once per key: the view
+// before this one usually has it.
+func newView(document keyrotation.Document, started time.Time, before *view) (*view, error) {
+	ring, err := keyrotation.DecodeRing(document)
+	if err != nil {
+		return nil, err
+	}
+	next := &view{ring: ring, started: started, limit: min(emptyAge, ring.Durations.ViewAge)}
+	key, ok := ring.Active()
+	if !ok {
+		if ring.Version == 0 {
+			next.limit = emptyAge
+		}
+		return next, nil
+	}
+	next.key, next.limit = key, ring.Durations.ViewAge
+	if before != nil && before.public != nil && before.key.PublicKey == key.PublicKey && before.key.Fingerprint == key.Fingerprint {
+		next.public = before.public
+		return next, nil
+	}
+	next.public, err = publicKey(key)
+	return next, err
+}
+
+// publicKey parses a key's recorded public half and holds it against its
+// recorded identity: shared signatures are looked up by the one and verified
+// with the other.
+func publicKey(key keyrotation.Key) (*rsa.PublicKey, error) {
+	public, err := keyrotation.ParsePublicKey(key.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("generation %d: %w", key.Generation, err)
+	}
+	if keyrotation.Fingerprint(key.PublicKey) != key.Fingerprint {
+		return nil, fmt.Errorf("generation %d: recorded public key and fingerprint differ", key.Generation)
+	}
+	return public, nil
+}
+
+// age is how old the view is at now, by whichever of the two clocks says more:
+// the monotonic one stands still while a machine sleeps, the other may be set.
+func (w *view) age(now time.Time) time.Duration {
+	return max(now.Sub(w.started), now.Round(0).Sub(w.started.Round(0)))
+}
+
+func (w *view) allowed(now time.Time) bool { return w.age(now) <= w.limit }
+
+// unavailable says what could not be done. It is ErrUnavailable, and the cause.
+func unavailable(doing string, err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
+}

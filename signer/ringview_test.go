@@ -1,0 +1,221 @@
+package signer_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// inBubble runs a test with a minter in a bubble of fake time.
+func inBubble(t *testing.T, test func(t *testing.T, s *store, m *signer.RS256)) {
+	t.Helper()
+	s := newStore(t)
+	synctest.Test(t, func(t *testing.T) {
+		m, done := newMinter(t, s)
+		defer done()
+		test(t, s, m)
+	})
+}
+
+var errStore = errors.New("store is sealed")
+
+func broken(s *store) { s.err = errStore }
+func mended(s *store) { s.err = nil }
+
+func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		ctx := t.Context()
+		if err := m.Ready(ctx); err != nil {
+			t.Fatal(err)
+		}
+		s.set(broken)
+		time.Sleep(viewAge)
+		if err := m.Ready(ctx); err != nil {
+			t.Errorf("at exactly its age: %v", err)
+		}
+		time.Sleep(1)
+		if err := m.Ready(ctx); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
+			t.Errorf("one nanosecond later: %v", err)
+		}
+	})
+}
+
+func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.delay = time.Second })
+		if err := m.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.set(func(s *store) { s.delay, s.err = 0, errStore })
+		time.Sleep(viewAge - time.Second)
+		if err := m.Ready(t.Context()); err != nil {
+			t.Errorf("within its age: %v", err)
+		}
+		time.Sleep(1)
+		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("past its age: %v", err)
+		}
+	})
+}
+
+func TestAViewIsRenewedAheadAndNobodyWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.delay = time.Second })
+		m.Ready(t.Context())
+		for range 50 {
+			time.Sleep(viewAge/2 + 1)
+			asked := time.Now()
+			if err := m.Ready(t.Context()); err != nil || time.Since(asked) != 0 {
+				t.Fatalf("waited %s: %v", time.Since(asked), err)
+			}
+		}
+		if n := s.reads.Load(); n < 25 || n > 51 {
+			t.Errorf("%d reads for 50 halves of its age", n)
+		}
+	})
+}
+
+func TestConcurrentReadsAreOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.delay = time.Second })
+		impatient, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- m.Ready(impatient) }() // this one starts the read
+		synctest.Wait()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if err := m.Ready(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) || !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("whoever left: %v", err)
+		}
+		all.Wait()
+		if n := s.reads.Load(); n != 1 {
+			t.Errorf("%d reads", n)
+		}
+	})
+}
+
+func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(broken)
+		for range 10_000 { // ten seconds
+			asked := time.Now()
+			if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			if time.Since(asked) != 0 {
+				t.Fatal("a request waited for a store that is known to be down")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := s.reads.Load(); n < 10 || n > 15 {
+			t.Errorf("%d reads in ten seconds", n)
+		}
+		s.set(mended)
+		time.Sleep(time.Second)
+		if err := m.Ready(t.Context()); err != nil {
+			t.Errorf("a second after the store is back: %v", err)
+		}
+	})
+}
+
+func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.delay = time.Hour })
+		asked := time.Now()
+		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+		if waited := time.Since(asked); waited > 2*time.Second {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+func TestClosingEndsAReadUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.delay = time.Hour })
+		answer := make(chan error, 1)
+		go func() { answer <- m.Ready(t.Context()) }()
+		synctest.Wait()
+		closed := time.Now()
+		m.Ring.Close()
+		if err := <-answer; !errors.Is(err, signer.ErrUnavailable) || time.Since(closed) != 0 {
+			t.Errorf("after %s: %v", time.Since(closed), err)
+		}
+		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("after closing: %v", err)
+		}
+	})
+}
+
+func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
+	registered := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when bubbles begin
+	standby := generation(t, 0, keyrotation.Registered)
+	standby.RegisteredAt = registered
+	for _, c := range []struct {
+		name     string
+		keys     []keyrotation.Key
+		earliest time.Time
+	}{
+		{"no keys", nil, time.Time{}},
+		{"a standby", []keyrotation.Key{standby}, registered.Add(time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+				s.hold(t, c.keys...)
+				var none *signer.NoActiveKey
+				if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.Equal(c.earliest) {
+					t.Errorf("%v, want earliest %v", err, c.earliest)
+				}
+				m.Ready(t.Context())
+				if n := s.reads.Load(); n != 1 {
+					t.Errorf("%d reads at once", n)
+				}
+				s.hold(t, generation(t, 0, keyrotation.Active))
+				time.Sleep(time.Second)
+				if err := m.Ready(t.Context()); err != nil {
+					t.Errorf("a second after activation: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAProjectThatWasNeverRotatedHasNoActiveKey(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.data = nil })
+		var none *signer.NoActiveKey
+		if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.IsZero() {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
+	other := generation(t, 0, keyrotation.Active)
+	other.Fingerprint = generation(t, 1, keyrotation.Active).Fingerprint
+	unreadable := generation(t, 0, keyrotation.Active)
+	unreadable.PublicKey = "-----BEGIN PUBLIC KEY-----\n"
+	for _, bad := range []keyrotation.Key{other, unreadable} {
+		inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+			s.hold(t, bad)
+			if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,184 @@
+package signer_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// sameAsAlone reports whether a token is, byte for byte, what its own key
+// makes of its own header and claims.
+func sameAsAlone(t testing.TB, token signer.Token) {
+	t.Helper()
+	end := strings.LastIndexByte(token.Value, '.')
+	var n int
+	fmt.Sscanf(token.KeyID, "key-%d", &n)
+	digest := sha256.Sum256([]byte(token.Value[:end]))
+	want, err := rsa.SignPKCS1v15(nil, pairs()[n], crypto.SHA256, digest[:])
+	if err != nil || token.Value[end+1:] != base64.RawURLEncoding.EncodeToString(want) {
+		t.Errorf("token %s is not signed by its key (%v)", token.Value, err)
+	}
+}
+
+func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		const rounds, askers = 20, 20
+		random := rand.New(rand.NewPCG(1, 2))
+		var distinct sync.Map
+		for round := range rounds {
+			s.hold(t, generation(t, round%3, keyrotation.Active))
+			time.Sleep(viewAge / 3)
+			var all sync.WaitGroup
+			for range askers {
+				req := signer.Request{VideoID: fmt.Sprintf("vid%d", random.IntN(3)), TTL: time.Duration(1+random.IntN(2)) * time.Second}
+				all.Go(func() {
+					token, err := m.Mint(t.Context(), req)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					sameAsAlone(t, token)
+					distinct.Store(token.Value, true)
+					if token.VideoID != req.VideoID || token.ExpiresAt.Sub(token.IssuedAt) != req.TTL {
+						t.Errorf("asked %+v, got %+v", req, token)
+					}
+				})
+			}
+			all.Wait()
+		}
+		want := int64(0)
+		distinct.Range(func(any, any) bool { want++; return true })
+		if n := s.signatures.Load(); n != want {
+			t.Errorf("%d signatures for %d different tokens", n, want)
+		}
+	})
+}
+
+func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.set(func(s *store) { s.delay = time.Second })
+		first, leave := context.WithCancel(t.Context())
+		left, stayed := make(chan error, 1), make(chan error, 1)
+		ask := func(ctx context.Context, answer chan error) {
+			_, err := m.Mint(ctx, signer.Request{VideoID: "vid1"})
+			answer <- err
+		}
+		go ask(first, left)
+		synctest.Wait()
+		go ask(t.Context(), stayed)
+		synctest.Wait()
+		leave()
+		if err := <-left; !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("whoever left: %v", err)
+		}
+		if err := <-stayed; err != nil {
+			t.Errorf("whoever stayed: %v", err)
+		}
+		if n := s.signatures.Load(); n != 1 {
+			t.Errorf("%d signatures", n)
+		}
+	})
+}
+
+func TestAFailedSignatureIsNotRemembered(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.set(broken)
+		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
+			t.Errorf("%v", err)
+		}
+		s.set(mended)
+		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		s.set(func(s *store) { s.keys["store_name_0"] = pairs()[1] }) // somebody swapped the key
+		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
+		if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, rsa.ErrVerification) || got.Value != "" {
+			t.Errorf("%v, %q", err, got.Value)
+		}
+	})
+}
+
+func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.hold(t, generation(t, 0, keyrotation.Revoking), generation(t, 1, keyrotation.Active))
+		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
+		if err != nil || got.KeyID != "key-1" {
+			t.Fatalf("%q: %v", got.KeyID, err)
+		}
+		sameAsAlone(t, got)
+		if n := s.reads.Load(); n != 2 {
+			t.Errorf("%d reads", n)
+		}
+	})
+}
+
+func TestARevocationWithoutStandbySaysSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.hold(t, generation(t, 0, keyrotation.Revoking))
+		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		var none *signer.NoActiveKey
+		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.As(err, &none) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestAKeyDestroyedBehindOurBackIsNotAskedForInALoop(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		for range 1000 { // one second
+			_, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
+			if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, signer.ErrKeyGone) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := s.reads.Load(); n > 4 {
+			t.Errorf("%d reads in a second", n)
+		}
+	})
+}
+
+func BenchmarkMint(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		video func(i int) string
+	}{
+		{"distinct", func(i int) string { return fmt.Sprintf("vid%d", i) }},
+		{"equal", func(int) string { return "vid" }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m, done := newMinter(b, newStore(b))
+			defer done()
+			for i := 0; b.Loop(); i++ {
+				if _, err := m.Mint(b.Context(), signer.Request{VideoID: c.video(i)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
