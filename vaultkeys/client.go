@@ -1,0 +1,127 @@
+package vaultkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"playtoken/secret"
+)
+
+// login obtains the token that requests carry. It is the seam for the methods
+// that log in, renew and log in again; a token that was handed to us can only
+// be used as it is.
+type login func(context.Context) (secret.Value, error)
+
+func (c Config) login() login {
+	return func(context.Context) (secret.Value, error) { return c.Token, nil }
+}
+
+// checkAddress repeats no part of a bad address: it may hold a password.
+func checkAddress(address string) error {
+	if address == "" {
+		return errors.New("no address: set VAULT_ADDR")
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("address: not a URL")
+	}
+	switch {
+	case u.Scheme == "unix" && u.Path != "":
+		return nil
+	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return errors.New("address: want https://host:port, http://host:port or unix:///path")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("address: no query or fragment, please")
+	}
+	return nil
+}
+
+// client returns the official client and its settings, tamed.
+func (c Config) client() (*api.Client, *api.Config, error) {
+	settings := api.DefaultConfig() // reads the environment
+	if settings.Error != nil {
+		return nil, nil, settings.Error
+	}
+	settings.Address, settings.AgentAddress = c.Address, ""
+	settings.MaxRetries = 0
+	settings.CheckRetry = neverRetry
+	settings.DisableRedirects = true
+	settings.Limiter = nil
+	tuneTransport(settings.HttpClient.Transport)
+
+	client, err := api.NewClient(settings) // wants the official transport for unix://
+	if err != nil {
+		return nil, nil, err
+	}
+	client.SetWrappingLookupFunc(func(string, string) string { return "" })
+	if c.Namespace != "" {
+		client.SetNamespace(c.Namespace)
+	}
+	c.warn(settings)
+	base := settings.HttpClient.Transport
+	if c.Transport != nil {
+		base = c.Transport
+	}
+	settings.HttpClient.Transport = capped{base}
+	return client, settings, nil
+}
+
+func (c Config) warn(settings *api.Config) {
+	if t := settings.TLSConfig(); t != nil && t.InsecureSkipVerify {
+		c.Log.Warn("VAULT_SKIP_VERIFY is set: anybody on the way can pretend to be Vault")
+	}
+}
+
+// tuneTransport keeps as many connections as there are calls under way, and
+// notices a connection that died without a word: without pings an HTTP/2
+// connection through a vanished host is used until the kernel gives up.
+func tuneTransport(t http.RoundTripper) {
+	transport, ok := t.(*http.Transport)
+	if !ok {
+		return
+	}
+	transport.MaxIdleConnsPerHost = 64
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second}
+}
+
+// neverRetry: whether a request may be repeated is for whoever asked to know.
+func neverRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
+	return false, ctx.Err()
+}
+
+// capped bounds the answers that pass through it. It has to sit below the
+// client, which reads the whole of an error answer before anybody can stop it.
+type capped struct{ base http.RoundTripper }
+
+func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	return resp, nil
+}
+
+// CloseIdleConnections implements what http.Client asks its transport for.
+func (c capped) CloseIdleConnections() {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// readAll also explains what the cap says.
+func readAll(body io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(body)
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return nil, fmt.Errorf("answer longer than %d bytes", long.Limit)
+	}
+	return data, err
+}

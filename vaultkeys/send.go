@@ -1,0 +1,188 @@
+package vaultkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/vault/api"
+
+	"playtoken/keyrotation"
+)
+
+// ErrForbidden: the policies of our token do not allow it. Nothing was done.
+// The error's text names the path and the capability.
+var ErrForbidden = errors.New("not allowed by vault's policies")
+
+// errRefused: Vault understood the request and will not do it. Nothing was
+// done.
+var errRefused = errors.New("refused")
+
+// request is one request to Vault. Path holds server-made names only.
+type request struct {
+	method  string // GET, PUT or DELETE
+	path    string // below /v1/
+	body    any    // of a PUT
+	timeout time.Duration
+	query   url.Values // of a GET; nothing that we were given
+	cluster bool       // asks the cluster, not our namespace
+}
+
+// failure is an answer other than success. It unwraps to what it means.
+type failure struct {
+	request request
+	status  int
+	said    string // Vault's own words, tidied
+	body    []byte
+	means   error
+}
+
+func (f *failure) Unwrap() error { return f.means }
+
+func (f *failure) Error() string {
+	text := fmt.Sprintf("vault: %s %s: status %d", f.request.method, f.request.path, f.status)
+	if f.said != "" {
+		text += ", " + f.said
+	}
+	if errors.Is(f.means, ErrForbidden) {
+		text += fmt.Sprintf("; the token must be alive and have capability %s on %q", f.request.capability(), f.request.path)
+	}
+	return text + ": " + f.means.Error()
+}
+
+func (r request) capability() string {
+	switch r.method {
+	case http.MethodGet:
+		return `"read"`
+	case http.MethodDelete:
+		return `"delete"`
+	default:
+		return `"create" and "update"`
+	}
+}
+
+// send sends the request, once, and returns the body of a successful answer,
+// which is empty for status 204. Every error says what it means: one of
+// ErrUnavailable, ErrForbidden, ErrNotFound or errRefused.
+func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	resp, err := s.exchange(ctx, r)
+	if resp == nil {
+		return nil, r.unanswered(err)
+	}
+	defer resp.Body.Close()
+	// The client has turned error statuses into errors of its own, whose text
+	// is the whole answer; status and body are all we want of it.
+	body, err := readAll(resp.Body)
+	if err != nil {
+		return nil, r.unanswered(err)
+	}
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
+		return body, nil
+	}
+	return nil, s.failed(r, resp.StatusCode, body)
+}
+
+func (s *Store) exchange(ctx context.Context, r request) (*api.Response, error) {
+	client := s.vault
+	if r.cluster {
+		client = client.WithNamespace("")
+	}
+	logical := client.Logical()
+	switch r.method {
+	case http.MethodGet:
+		return logical.ReadRawWithDataWithContext(ctx, r.path, r.query)
+	case http.MethodDelete:
+		return logical.DeleteRawWithContext(ctx, r.path)
+	default:
+		body, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, err
+		}
+		return logical.WriteRawWithContext(ctx, r.path, body)
+	}
+}
+
+func (r request) unanswered(err error) error {
+	return fmt.Errorf("vault: %s %s: %w: %w", r.method, r.path, keyrotation.ErrUnavailable, err)
+}
+
+func (s *Store) failed(r request, status int, body []byte) error {
+	var told struct {
+		Errors *[]string `json:"errors"`
+		Data   any       `json:"data"`
+	}
+	isVault := json.Unmarshal(body, &told) == nil && (told.Errors != nil || told.Data != nil)
+	var said string
+	if told.Errors != nil {
+		said = s.tidy(*told.Errors)
+	}
+	return &failure{request: r, status: status, said: said, body: body, means: meaning(status, said, isVault)}
+}
+
+// meaning is the one place where a status, and now and then Vault's words,
+// becomes an error.
+func meaning(status int, said string, isVault bool) error {
+	switch {
+	case !isVault:
+		return keyrotation.ErrUnavailable // something else answers in Vault's place
+	case status == http.StatusForbidden && strings.Contains(said, "invalid token"),
+		status == http.StatusBadRequest && strings.Contains(said, "missing client token"):
+		return keyrotation.ErrUnavailable // not logged in
+	case status == http.StatusForbidden:
+		return ErrForbidden
+	case status == http.StatusBadRequest && strings.Contains(said, "pgrad") && strings.Contains(said, "non-versioned"):
+		return keyrotation.ErrUnavailable // KV is getting ready, as it does at each unsealing
+	case status == http.StatusNotFound && said == "":
+		return keyrotation.ErrNotFound
+	case status == http.StatusBadRequest, status == http.StatusNotFound, // with words: no such mount
+		status == http.StatusMethodNotAllowed, status == http.StatusRequestEntityTooLarge:
+		return errRefused
+	}
+	return keyrotation.ErrUnavailable
+}
+
+// tidy makes one short printable line of Vault's words. Whatever answers in
+// Vault's place may send our request back to us; the token stays out of it.
+func (s *Store) tidy(words []string) string {
+	text := strings.Join(strings.Fields(strings.Join(words, "; ")), " ")
+	if token := s.vault.Token(); token != "" {
+		text = strings.ReplaceAll(text, token, "[redacted]")
+	}
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return strings.ToValidUTF8(text, "�")
+}
+
+// refusal returns what Vault said when it refused, and whether it did.
+func refusal(err error) (said string, ok bool) {
+	var f *failure
+	if errors.As(err, &f) && errors.Is(f.means, errRefused) {
+		return f.said, true
+	}
+	return "", false
+}
+
+// decode reads the answer's data. An answer without data is an error: it is
+// what a redirect, or a proxy that lost the body, looks like.
+func decode[T any](r request, body []byte) (T, error) {
+	var answer struct {
+		Data *T `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		var none T
+		return none, r.unanswered(errors.New("answer is not what vault sends"))
+	}
+	if answer.Data == nil {
+		var none T
+		return none, r.unanswered(errors.New("answer without data"))
+	}
+	return *answer.Data, nil
+}
