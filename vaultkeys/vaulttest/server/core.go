@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/hashicorp/go-hclog"
+	kubernetes "github.com/hashicorp/vault-plugin-auth-kubernetes"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
 	"github.com/hashicorp/vault/builtin/credential/approle"
 	"github.com/hashicorp/vault/builtin/logical/transit"
@@ -27,12 +28,18 @@ func newCore(directory string) (*vault.Core, error) {
 		return nil, err
 	}
 	return vault.NewCore(&vault.CoreConfig{
-		Physical:           backend,
-		Logger:             logger,
-		DisableMlock:       true,
-		BuiltinRegistry:    noPlugins{},
-		LogicalBackends:    map[string]logical.Factory{"kv": kv.Factory, "transit": transit.Factory},
-		CredentialBackends: map[string]logical.Factory{"approle": approle.Factory},
+		Physical:        backend,
+		Logger:          logger,
+		DisableMlock:    true,
+		BuiltinRegistry: noPlugins{},
+		LogicalBackends: map[string]logical.Factory{
+			"kv":      kv.Factory,
+			"transit": transit.Factory,
+		},
+		CredentialBackends: map[string]logical.Factory{
+			"approle":    approle.Factory,
+			"kubernetes": kubernetes.Factory,
+		},
 	})
 }
 

@@ -4,8 +4,14 @@ go 1.26.0
 
 require (
 	github.com/hashicorp/vault v1.21.1
+	github.com/hashicorp/vault-plugin-auth-kubernetes v0.23.1
 	github.com/hashicorp/vault-plugin-secrets-kv v0.25.0
 	github.com/hashicorp/vault/sdk v0.20.0
+)
+
+require (
+	github.com/coreos/go-oidc/v3 v3.15.0 // indirect
+	github.com/hashicorp/cap v0.11.0 // indirect
 )
 
 require (
