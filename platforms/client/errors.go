@@ -1,0 +1,127 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// refusals are the statuses by which a platform says no before it does
+// anything, and what a Registrar calls them. Missing on purpose: 3xx (an
+// answer to a POST that worked may look so), 408 and 5xx (the part that
+// answers is not the part that works), 409 (what we conflict with may be our
+// own earlier call).
+var refusals = map[int]error{
+	http.StatusBadRequest:            keyrotation.ErrRefused,
+	http.StatusUnauthorized:          keyrotation.ErrUnauthorized,
+	http.StatusForbidden:             keyrotation.ErrUnauthorized,
+	http.StatusNotFound:              nil, // means something else to each call
+	http.StatusMethodNotAllowed:      nil,
+	http.StatusRequestEntityTooLarge: keyrotation.ErrRefused,
+	http.StatusUnsupportedMediaType:  keyrotation.ErrRefused,
+	http.StatusUnprocessableEntity:   keyrotation.ErrRefused,
+	http.StatusTooManyRequests:       keyrotation.ErrThrottled,
+}
+
+// StatusError is an answer that is not 2xx. errors.Is finds
+// keyrotation.ErrRefused, ErrUnauthorized and ErrThrottled in it.
+type StatusError struct {
+	Status int
+	Code   string        // the platform's own, if it gave one
+	Text   string        // the platform's own words: at most 200 harmless bytes
+	After  time.Duration // for 429 and 503: when to come back; 1 s to 1 h
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("platform answered %d", e.Status)
+	if e.Code != "" {
+		text += " " + e.Code
+	}
+	if e.Text != "" {
+		text += fmt.Sprintf(" (%q)", e.Text)
+	}
+	return text
+}
+
+// Is makes errors.Is speak a Registrar's language.
+func (e *StatusError) Is(target error) bool {
+	return target != nil && refusals[e.Status] == target
+}
+
+// RetryAfter is when to come back; 0 if the platform was not asked to say.
+func (e *StatusError) RetryAfter() time.Duration { return e.After }
+
+// DidNothing reports whether the platform refused before it did anything.
+func (e *StatusError) DidNothing() bool {
+	_, refused := refusals[e.Status]
+	return refused
+}
+
+// HeldError is a call that was not sent because its turn would come too late,
+// or because the caller gave up before. errors.Is finds
+// keyrotation.ErrThrottled in it.
+type HeldError struct {
+	After time.Duration // when its turn would come
+	cause error         // the context's, if the caller gave up
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("held back for %s to keep the platform's rate limit", e.After.Round(time.Millisecond))
+}
+
+// Is makes errors.Is speak a Registrar's language.
+func (e *HeldError) Is(target error) bool { return target == keyrotation.ErrThrottled }
+
+func (e *HeldError) Unwrap() error { return e.cause }
+
+// RetryAfter is when the call's turn would have come.
+func (e *HeldError) RetryAfter() time.Duration { return e.After }
+
+// DidNothing is true: nothing was sent.
+func (e *HeldError) DidNothing() bool { return true }
+
+// DidNothing tells the two kinds of errors apart. True: the platform said no
+// and did nothing, or was not asked. False: nobody knows what it did, or will
+// still do.
+func DidNothing(err error) bool {
+	var known interface{ DidNothing() bool }
+	return errors.As(err, &known) && known.DidNothing()
+}
+
+// unclear is an error after which nobody knows what the platform did.
+type unclear struct {
+	text  string
+	cause error // nil, or a context's: nothing else is safe to pass on
+}
+
+func (e *unclear) Error() string { return e.text }
+func (e *unclear) Unwrap() error { return e.cause }
+
+// unclear keeps of an error what can be shown: net/http and JSON decoders
+// quote what they were sent.
+func (c *Client) unclear(call Call, doing string, err error) error {
+	e := &unclear{text: doing + ": " + c.cleaner(call).clean(err.Error())}
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			e.cause = cause
+		}
+	}
+	return e
+}
+
+func (c *Client) refusal(call Call, resp *http.Response, body []byte) error {
+	e := &StatusError{Status: resp.StatusCode}
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		e.After = RetryAfter(resp.Header, time.Now())
+	}
+	if c.config.Explain != nil {
+		code, text := c.config.Explain(body)
+		cleaner := c.cleaner(call)
+		e.Code, e.Text = cleaner.code(code), cleaner.clean(text)
+	}
+	return e
+}

@@ -1,0 +1,177 @@
+package vidbeo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms/client"
+)
+
+const (
+	keysPath    = "/jwt_keys"
+	maxName     = 50 // characters
+	maxPages    = 100
+	listTimeout = time.Minute // all pages of one list
+)
+
+// Register sends the key once. Besides what the platform refuses, a name or a
+// key that it would refuse is keyrotation.ErrRefused. An answer without a
+// usable id, or about another key, tells nothing about what was registered.
+func (p *Platform) Register(ctx context.Context, name, publicKey string) (string, error) {
+	id, err := p.register(ctx, name, publicKey)
+	if err != nil {
+		return "", fmt.Errorf("register key: %w", err)
+	}
+	return id, nil
+}
+
+func (p *Platform) register(ctx context.Context, name, publicKey string) (string, error) {
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", fmt.Errorf("%w: name: want 1 to %d characters, none of them control characters", keyrotation.ErrRefused, maxName)
+	}
+	if _, err := keyrotation.ParsePublicKey(publicKey); err != nil {
+		return "", fmt.Errorf("%w: %w", keyrotation.ErrRefused, err)
+	}
+	key, err := p.one(ctx, client.Call{
+		Method: http.MethodPost,
+		Path:   keysPath,
+		Body:   newKey{Name: name, PublicKey: publicKey},
+	})
+	if err != nil {
+		return "", err
+	}
+	if key.PublicKey != "" && key.Fingerprint != keyrotation.Fingerprint(publicKey) {
+		return "", errors.New("the answer is about another public key")
+	}
+	return key.ID, nil
+}
+
+// Get asks for one key.
+func (p *Platform) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := p.get(ctx, keyID)
+	if err != nil {
+		return keyrotation.PlatformKey{}, fmt.Errorf("get key: %w", err)
+	}
+	return key, nil
+}
+
+func (p *Platform) get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	path, err := keyPath(keyID)
+	if err != nil {
+		return keyrotation.PlatformKey{}, err
+	}
+	key, err := p.one(ctx, client.Call{Method: http.MethodGet, Path: path})
+	if isNotFound(err) {
+		return keyrotation.PlatformKey{}, fmt.Errorf("%w: %w", keyrotation.ErrNotFound, err)
+	}
+	if err == nil && key.ID != keyID {
+		return keyrotation.PlatformKey{}, errors.New("the answer is about another key id")
+	}
+	return key, err
+}
+
+// Delete removes one key.
+func (p *Platform) Delete(ctx context.Context, keyID string) error {
+	path, err := keyPath(keyID)
+	if err != nil {
+		return fmt.Errorf("delete key: %w", err)
+	}
+	var answer envelope
+	err = p.api.Do(ctx, client.Call{Method: http.MethodDelete, Path: path, Into: &answer})
+	if isNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		err = answer.check()
+	}
+	if err != nil {
+		return fmt.Errorf("delete key: %w", err)
+	}
+	return nil
+}
+
+// List reads all pages. It names no page size: the largest that is allowed is
+// not documented, and one that the platform cuts down or refuses would gain
+// less than it risks.
+func (p *Platform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	keys, err := p.list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return keys, nil
+}
+
+func (p *Platform) list(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	keys := []keyrotation.PlatformKey{}
+	var query url.Values
+	seen, cursors := map[string]bool{}, map[string]bool{"": true}
+	for range maxPages {
+		rows, next, err := p.page(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range rows {
+			if seen[key.ID] {
+				return nil, errors.New("a key id is listed twice")
+			}
+			seen[key.ID] = true
+			keys = append(keys, key)
+		}
+		if next == nil {
+			return keys, nil
+		}
+		if cursors[next.Encode()] {
+			return nil, errors.New("the next page is one that was read before")
+		}
+		cursors[next.Encode()] = true
+		query = next
+	}
+	return nil, fmt.Errorf("more than %d pages", maxPages)
+}
+
+// page reads one page and returns the query of the next, nil if it is the
+// last.
+func (p *Platform) page(ctx context.Context, query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
+	var answer envelope
+	if err := p.api.Do(ctx, client.Call{Method: http.MethodGet, Path: keysPath, Query: query, Into: &answer}); err != nil {
+		return nil, nil, err
+	}
+	keys, err := answer.keys()
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := answer.next(p.api.URL(keysPath, query))
+	return keys, next, err
+}
+
+// one makes a call that is answered with one key.
+func (p *Platform) one(ctx context.Context, call client.Call) (keyrotation.PlatformKey, error) {
+	var answer envelope
+	call.Into = &answer
+	if err := p.api.Do(ctx, call); err != nil {
+		return keyrotation.PlatformKey{}, err
+	}
+	return answer.key()
+}
+
+func keyPath(keyID string) (string, error) {
+	if !ids.MatchString(keyID) {
+		return "", errors.New("not a key id of this platform")
+	}
+	return keysPath + "/" + keyID, nil
+}
+
+func isNotFound(err error) bool {
+	var status *client.StatusError
+	return errors.As(err, &status) && status.Status == http.StatusNotFound
+}
