@@ -1,0 +1,200 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"playtoken/secret"
+)
+
+// DemoConfig is what the demo's page and its back end need. All fields are
+// required, except as noted.
+type DemoConfig struct {
+	VideoID string // the sample video, and the only one the page gets tokens for
+
+	// API is the service, called in the process: it answers
+	// POST /v1/playback-tokens, to which APIKey gives the right.
+	API    http.Handler
+	APIKey secret.Value
+
+	// Keys returns the rows of the key table, newest first. It is asked every
+	// few seconds by every open page.
+	Keys func(ctx context.Context) ([]KeyRow, error)
+
+	// MediaOrigin is the scheme, host and port of the HLS URLs in tokens.
+	// Empty means the page's own.
+	MediaOrigin string
+}
+
+// KeyRow is a signing key as the page shows it. A zero time has not happened.
+type KeyRow struct {
+	Generation      int       `json:"generation"`
+	State           string    `json:"state"`
+	KeyID           string    `json:"key_id,omitempty"`
+	CreatedAt       time.Time `json:"created_at,omitzero"`
+	RegisteredAt    time.Time `json:"registered_at,omitzero"`
+	ActivatedAt     time.Time `json:"activated_at,omitzero"`
+	RetiredAt       time.Time `json:"retired_at,omitzero"`
+	DeleteNotBefore time.Time `json:"delete_not_before,omitzero"`
+	DeletedAt       time.Time `json:"deleted_at,omitzero"`
+}
+
+type demo struct {
+	DemoConfig
+	page []byte
+	ask  []byte // the body of every token request
+	csp  string
+}
+
+// Demo returns the handler for everything under /demo/. It sees whole paths,
+// so nothing is to be stripped in front of it.
+func Demo(cfg DemoConfig) (http.Handler, error) {
+	files, err := FS()
+	if err != nil {
+		return nil, fmt.Errorf("opening the player page: %w", err)
+	}
+	d := demo{DemoConfig: cfg}
+	if err := d.check(); err != nil {
+		return nil, fmt.Errorf("setting up the player page: %w", err)
+	}
+	if d.page, err = renderPage(files, cfg.VideoID); err != nil {
+		return nil, fmt.Errorf("rendering the player page: %w", err)
+	}
+	if d.ask, err = json.Marshal(map[string]string{"video_id": cfg.VideoID}); err != nil {
+		return nil, fmt.Errorf("writing the token request: %w", err)
+	}
+	d.csp = policy(cfg.MediaOrigin)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /demo/{$}", d.index)
+	mux.HandleFunc("POST /demo/token", d.token)
+	mux.HandleFunc("GET /demo/keys", d.keys)
+	mux.Handle("GET /demo/", http.StripPrefix("/demo", http.FileServerFS(files)))
+	// Another site's page must not get tokens through a viewer's browser.
+	return d.headers(http.NewCrossOriginProtection().Handler(mux)), nil
+}
+
+func (d *demo) check() error {
+	switch {
+	case d.VideoID == "":
+		return errors.New("no video id")
+	case d.API == nil || d.APIKey.IsZero():
+		return errors.New("no service, or no key for it")
+	case d.Keys == nil:
+		return errors.New("no list of keys")
+	case d.MediaOrigin == "":
+		return nil
+	}
+	// It becomes part of a header: nothing but an origin may be in it.
+	u, err := url.Parse(d.MediaOrigin)
+	if err != nil || u.Host == "" || strings.ContainsAny(d.MediaOrigin, " ;,'") || u.Scheme+"://"+u.Host != d.MediaOrigin {
+		return fmt.Errorf("media origin %q is not scheme://host[:port]", d.MediaOrigin)
+	}
+	return nil
+}
+
+func renderPage(files fs.FS, videoID string) ([]byte, error) {
+	page, err := template.ParseFS(files, "index.html")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = page.Execute(&b, struct{ VideoID string }{videoID})
+	return b.Bytes(), err
+}
+
+// policy is the page's Content-Security-Policy. blob: is how Media Source
+// Extensions reach the video element.
+func policy(origin string) string {
+	return strings.Join([]string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
+		strings.TrimSpace("connect-src 'self' " + origin),
+		strings.TrimSpace("media-src 'self' blob: " + origin),
+		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+	}, "; ")
+}
+
+func (d *demo) headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", d.csp)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (d *demo) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(d.page)
+}
+
+const maxBody = 1 << 10 // bytes; a video id and some braces
+
+// token is a frontend's back end in small: it decides whether this visitor
+// may watch (everybody may watch the sample, nobody anything else) and passes
+// the service's own answer on, refusals and Retry-After included.
+func (d *demo) token(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		VideoID string `json:"video_id"`
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil {
+		err = json.Unmarshal(body, &ask, json.RejectUnknownMembers(true))
+	}
+	switch {
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "invalid_request", `the body has to be {"video_id": "…"}`)
+	case ask.VideoID != d.VideoID:
+		refuse(w, http.StatusForbidden, "not_entitled", "the demo gives out tokens for its sample video only")
+	default:
+		d.forward(w, r)
+	}
+}
+
+// forward asks the service in the visitor's place. Nothing the visitor sent
+// goes along: not the headers, and not even the body.
+func (d *demo) forward(w http.ResponseWriter, r *http.Request) {
+	ask, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "/v1/playback-tokens", bytes.NewReader(d.ask))
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "internal", "the token request could not be made")
+		return
+	}
+	ask.Host, ask.RemoteAddr, ask.RequestURI = r.Host, r.RemoteAddr, ask.URL.Path
+	ask.Header.Set("Content-Type", "application/json")
+	ask.Header.Set("Authorization", "Bearer "+d.APIKey.Reveal())
+	d.API.ServeHTTP(w, ask)
+}
+
+// keys answers with the key table. The page counts ages from the Date header,
+// which comes from the same clock.
+func (d *demo) keys(w http.ResponseWriter, r *http.Request) {
+	rows, err := d.Keys(r.Context())
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, "signer_unavailable", "the list of keys cannot be read now")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.MarshalWrite(w, map[string][]KeyRow{"items": append([]KeyRow{}, rows...)})
+}
+
+// refuse writes a problem document of the service's shape.
+func refuse(w http.ResponseWriter, status int, code, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.MarshalWrite(w, map[string]any{
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
+	})
+}

@@ -1,0 +1,218 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/secret"
+	"playtoken/web"
+)
+
+const apiKey = "pt_test_canary-5d1e0b77"
+
+// service stands for the API: it records what it was asked.
+type service struct {
+	asked  []*http.Request
+	bodies []string
+	status int
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.asked, s.bodies = append(s.asked, r), append(s.bodies, string(body))
+	if s.status != http.StatusCreated {
+		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Content-Type", "application/problem+json")
+	}
+	w.WriteHeader(s.status)
+	fmt.Fprint(w, `{"made":"by the service"}`)
+}
+
+func config(api http.Handler) web.DemoConfig {
+	return web.DemoConfig{
+		VideoID: "counter", API: api, APIKey: secret.New(apiKey), MediaOrigin: "https://media.test:8443",
+		Keys: func(context.Context) ([]web.KeyRow, error) {
+			return []web.KeyRow{{Generation: 3, State: "active", KeyID: "k3", CreatedAt: time.Unix(1e9, 0).UTC()}}, nil
+		},
+	}
+}
+
+func newDemo(t *testing.T, cfg web.DemoConfig) http.Handler {
+	t.Helper()
+	h, err := web.Demo(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func ask(h http.Handler, method, path, body string, header ...string) *http.Response {
+	r := httptest.NewRequest(method, "http://demo.test"+path, strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func text(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTokenIsTheServicesOwnAnswer(t *testing.T) {
+	for _, status := range []int{http.StatusCreated, http.StatusServiceUnavailable} {
+		api := &service{status: status}
+		got := ask(newDemo(t, config(api)), "POST", "/demo/token", `{"video_id":"counter"}`,
+			"Sec-Fetch-Site", "same-origin", "Cookie", "visitor=1", "Authorization", "Bearer visitor", "X-Forwarded-For", "10.0.0.1")
+		if got.StatusCode != status || text(t, got) != `{"made":"by the service"}` {
+			t.Errorf("status %d was not passed on: %d", status, got.StatusCode)
+		}
+		if (status != http.StatusCreated) != (got.Header.Get("Retry-After") == "7") {
+			t.Errorf("status %d: Retry-After is %q", status, got.Header.Get("Retry-After"))
+		}
+		if len(api.asked) != 1 || api.bodies[0] != `{"video_id":"counter"}` {
+			t.Fatalf("the service was asked %q", api.bodies)
+		}
+		r := api.asked[0]
+		if r.Method != "POST" || r.URL.String() != "/v1/playback-tokens" || r.Header.Get("Authorization") != "Bearer "+apiKey {
+			t.Errorf("the service was asked %s %s", r.Method, r.URL)
+		}
+		if len(r.Header) != 2 {
+			t.Errorf("something of the visitor's went along: %v", r.Header)
+		}
+	}
+}
+
+func TestTokenIsRefused(t *testing.T) {
+	const good = `{"video_id":"counter"}`
+	for _, c := range []struct {
+		name, method, body string
+		header             []string
+		want               int
+	}{
+		{"the sample video", "POST", good, nil, 201},
+		{"another video", "POST", `{"video_id":"other"}`, nil, 403},
+		{"all videos", "POST", `{"video_id":"*"}`, nil, 403},
+		{"no video", "POST", `{}`, nil, 403},
+		{"no body", "POST", ``, nil, 400},
+		{"an unknown member", "POST", `{"video_id":"counter","expires_in":86400}`, nil, 400},
+		{"a duplicate member", "POST", `{"video_id":"counter","video_id":"counter"}`, nil, 400},
+		{"trailing data", "POST", good + good, nil, 400},
+		{"a long body", "POST", `{"video_id":"` + strings.Repeat("x", 2000) + `"}`, nil, 400},
+		{"reading", "GET", ``, nil, 404},
+		{"another site's page", "POST", good, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"a sibling site's page", "POST", good, []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"another origin, old browser", "POST", good, []string{"Origin", "https://evil.test"}, 403},
+	} {
+		api := &service{status: http.StatusCreated}
+		got := ask(newDemo(t, config(api)), c.method, "/demo/token", c.body, c.header...)
+		if got.StatusCode != c.want {
+			t.Errorf("%s: status %d, want %d", c.name, got.StatusCode, c.want)
+		}
+		if (len(api.asked) == 1) != (c.want == 201) {
+			t.Errorf("%s: the service was asked %d times", c.name, len(api.asked))
+		}
+	}
+}
+
+func TestEveryAnswerIsGuarded(t *testing.T) {
+	h := newDemo(t, config(&service{status: http.StatusCreated}))
+	paths := []string{"/demo/", "/demo/keys"}
+	files, err := web.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(files, "*")
+	if err != nil || len(names) < 8 {
+		t.Fatalf("assets %v, %v", names, err)
+	}
+	for _, n := range names {
+		paths = append(paths, "/demo/"+n)
+	}
+	for _, p := range paths {
+		got := ask(h, "GET", p, "")
+		csp := got.Header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") ||
+			!strings.Contains(csp, "connect-src 'self' https://media.test:8443;") {
+			t.Errorf("%s: policy %q", p, csp)
+		}
+		if got.Header.Get("Referrer-Policy") != "no-referrer" || got.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: headers %v", p, got.Header)
+		}
+		if strings.Contains(text(t, got)+fmt.Sprint(got.Header), apiKey) {
+			t.Errorf("%s: shows the API key", p)
+		}
+	}
+}
+
+func TestPageNamesTheVideoAndNeedsNothingInline(t *testing.T) {
+	cfg := config(&service{})
+	cfg.VideoID = `a"><script>alert(1)</script>`
+	got := ask(newDemo(t, cfg), "GET", "/demo/", "")
+	page := text(t, got)
+	if got.StatusCode != 200 || !strings.Contains(page, `data-video-id="a&#34;&gt;&lt;script&gt;`) {
+		t.Errorf("status %d, page %s", got.StatusCode, page)
+	}
+	if m := regexp.MustCompile(`(?i)\sstyle=|\son\w+=|<style|<script>|https?://`).FindString(page); m != "" {
+		t.Errorf("the page has %q, which its own policy forbids or which is not ours", m)
+	}
+}
+
+func TestKeysAreRows(t *testing.T) {
+	cfg := config(&service{})
+	got := ask(newDemo(t, cfg), "GET", "/demo/keys", "")
+	const want = `{"items":[{"generation":3,"state":"active","key_id":"k3","created_at":"2001-09-09T01:46:40Z"}]}`
+	if body := text(t, got); body != want {
+		t.Errorf("got %s", body)
+	}
+	cfg.Keys = func(context.Context) ([]web.KeyRow, error) { return nil, nil }
+	if body := text(t, ask(newDemo(t, cfg), "GET", "/demo/keys", "")); body != `{"items":[]}` {
+		t.Errorf("no keys: got %s", body)
+	}
+	cfg.Keys = func(context.Context) ([]web.KeyRow, error) { return nil, errors.New("vault at 10.1.2.3") }
+	got = ask(newDemo(t, cfg), "GET", "/demo/keys", "")
+	if body := text(t, got); got.StatusCode != 503 || strings.Contains(body, "10.1.2.3") {
+		t.Errorf("status %d: %s", got.StatusCode, body)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	if _, err := web.Demo(config(&service{})); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*web.DemoConfig){
+		"no video":              func(c *web.DemoConfig) { c.VideoID = "" },
+		"no service":            func(c *web.DemoConfig) { c.API = nil },
+		"no key":                func(c *web.DemoConfig) { c.APIKey = secret.Value{} },
+		"no list of keys":       func(c *web.DemoConfig) { c.Keys = nil },
+		"an origin with a path": func(c *web.DemoConfig) { c.MediaOrigin = "https://media.test/" },
+		"an origin and a policy": func(c *web.DemoConfig) {
+			c.MediaOrigin = "https://media.test;script-src"
+		},
+		"two origins":            func(c *web.DemoConfig) { c.MediaOrigin = "https://a.test https://b.test" },
+		"an origin with a login": func(c *web.DemoConfig) { c.MediaOrigin = "https://u:p@media.test" },
+		"a host alone":           func(c *web.DemoConfig) { c.MediaOrigin = "media.test" },
+	} {
+		cfg := config(&service{})
+		spoil(&cfg)
+		if _, err := web.Demo(cfg); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// @ts-check
+import { TokenSource } from "./token-source.js";
+import { MsePlayer } from "./mse-player.js";
+import { NativePlayer } from "./native-player.js";
+import { messageFor } from "./messages.js";
+import { showKeys } from "./key-table.js";
+import { sleep } from "./fetching.js";
+
+/** @typedef {import("./token-source.js").PlaybackToken} PlaybackToken */
+
+const videoId = document.body.dataset.videoId ?? "";
+const asked = new URLSearchParams(location.search);
+const mode = asked.get("token") ?? ""; // "none" and "expired" show a refusal
+const video = /** @type {HTMLVideoElement} */ (byId("video"));
+const source = new TokenSource("token");
+const keysEvery = 2000; // milliseconds
+const maxEvents = 8;
+
+let rotations = 0;
+let tokens = 0;
+/** @type {PlaybackToken | undefined} */
+let current;
+
+/** @param {string} id */
+function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/** @param {string} text @param {boolean} [strong] */
+function log(text, strong = false) {
+  const list = byId("events");
+  if (list.firstElementChild?.className === "quiet") list.replaceChildren();
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString("en-GB");
+  item.append(time, text);
+  item.classList.toggle("strong", strong);
+  list.prepend(item);
+  while (list.childElementCount > maxEvents) list.lastElementChild?.remove();
+}
+
+/** @param {string} text */
+function notice(text) {
+  byId("notice").textContent = text;
+}
+
+/** @param {{code?: string}} error */
+function problem(error) {
+  const code = error.code ?? "";
+  const box = byId("problem");
+  box.textContent = messageFor(code);
+  box.dataset.code = code;
+  box.hidden = false;
+  notice("");
+  log(`Stopped: ${code || "unknown error"}`, true);
+}
+
+source.addEventListener("refresh", (event) => {
+  const { token, previous } = /** @type {CustomEvent} */ (event).detail;
+  const rotated = previous && previous.keyId !== token.keyId;
+  if (rotated) rotations++;
+  tokens++;
+  current = token;
+  byId("key-id").textContent = token.keyId || "(none)";
+  byId("rotations").textContent = String(rotations);
+  byId("tokens").textContent = String(tokens);
+  showLife();
+  if (rotated) log(`Key changed to ${token.keyId}`, true);
+  else log(previous ? "Token refreshed" : "First token");
+});
+
+source.addEventListener("error", (event) => {
+  const { error } = /** @type {CustomEvent} */ (event).detail;
+  log(`No new token: ${error.code}`);
+});
+
+function showLife() {
+  if (!current) return;
+  const left = Math.max(0, source.remaining(current));
+  byId("life").textContent = left > 0 ? `${Math.ceil(left)} s` : "ended";
+  const bar = /** @type {HTMLProgressElement} */ (byId("life-bar"));
+  bar.max = current.life;
+  bar.value = left;
+}
+
+/** @type {import("./mse-player.js").OpenURL} */
+async function openURL({ fresh, signal }) {
+  const token = fresh && mode !== "expired" ? await source.fresh(videoId, { signal }) : await source.get(videoId, { signal });
+  const url = new URL(token.urls.hls ?? "", location.href);
+  if (mode === "none") url.search = "";
+  if (mode === "expired") await outlive(token, signal);
+  else notice("");
+  return url.href;
+}
+
+/** Waits until a token is good for nothing. @param {PlaybackToken} token @param {AbortSignal} signal */
+async function outlive(token, signal) {
+  for (let left; (left = source.remaining(token) + 1) > 0; ) {
+    notice(`Letting a token expire before using it: ${Math.ceil(left)} s to go.`);
+    await sleep(Math.min(1, left), signal);
+    signal.throwIfAborted();
+  }
+}
+
+function choosePlayer() {
+  const wanted = asked.get("player");
+  if (wanted !== "native" && MsePlayer.supported()) return new MsePlayer(video, openURL);
+  if (NativePlayer.supported(video)) return new NativePlayer(video, openURL);
+  return undefined;
+}
+
+function play() {
+  const player = choosePlayer();
+  if (!player) return problem({ code: "no_player" });
+  const name = player instanceof MsePlayer ? "our own loader" : "the browser’s own HLS";
+  byId("player").textContent = name;
+  document.querySelector(`nav [data-mode="${mode || (player instanceof MsePlayer ? "mse" : "native")}"]`)?.setAttribute("aria-current", "page");
+
+  player.addEventListener("error", (event) => problem(/** @type {CustomEvent} */ (event).detail.error));
+  player.addEventListener("retry", (event) => {
+    const { error, seconds } = /** @type {CustomEvent} */ (event).detail;
+    notice(messageFor(error.code));
+    log(`${error.code}: trying again in ${Math.ceil(seconds)} s`);
+  });
+  player.addEventListener("reopen", (event) => {
+    const { code } = /** @type {CustomEvent} */ (event).detail;
+    log(`${code}: opening the manifest with a fresh token`);
+  });
+  player.addEventListener("rendition", (event) => {
+    const { variant } = /** @type {CustomEvent} */ (event).detail;
+    byId("player").textContent = variant.resolution ? `${name}, ${variant.resolution.replace("x", "×")}` : name;
+  });
+  player.start();
+}
+
+async function refreshKeys() {
+  if (document.visibilityState !== "hidden") await showKeys(byId("keys"), "keys", current?.keyId ?? "");
+  setTimeout(refreshKeys, keysEvery);
+}
+
+setInterval(showLife, 500);
+refreshKeys();
+play();

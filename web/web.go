@@ -1,0 +1,20 @@
+// Package web holds what runs in a browser: the player page of the demo and
+// the modules it is made of, among them the token source that any frontend
+// may take for its own page.
+//
+// The decision a newcomer would get wrong: the page asks its own back end for
+// tokens, never the service. The API key stays on the server's side of that
+// one call, and so does the decision who may watch. Everything is plain
+// JavaScript that we wrote and serve as it is, so there is nothing to build.
+package web
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed static
+var static embed.FS
+
+// FS returns the browser modules, for serving them from another back end.
+func FS() (fs.FS, error) { return fs.Sub(static, "static") }
