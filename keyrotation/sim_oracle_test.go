@@ -1,0 +1,151 @@
+package keyrotation_test
+
+import (
+	"crypto/rsa"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"playtoken/gate/verify"
+	"playtoken/keyrotation"
+)
+
+// simSigner signs as the ring rules: with a view no older than the ring's own
+// view age, never longer than the key's largest lifetime.
+type simSigner struct {
+	replica *replica
+	view    keyrotation.Ring
+	readAt  time.Time
+}
+
+func (s *simSigner) mint() {
+	w := s.replica.w
+	if s.view.Version == 0 || w.now.Sub(s.readAt) > s.view.Durations.ViewAge {
+		s.view, s.readAt = w.store.ring(), w.now
+	}
+	key, ok := s.view.Active()
+	if !ok {
+		return
+	}
+	private, ok := w.store.keys[key.StoreName]
+	if !ok {
+		return // the store has no such key any more: an error to the caller, no token
+	}
+	longest := min(s.replica.rotator.Policy.MaxTTL, key.MaxTTL)
+	ttl := time.Duration(1+w.rng.Int64N(int64(longest/time.Second))) * time.Second
+	w.oracle.minted(s.replica, key, private.private, s.replica.clock().Truncate(time.Second).Add(ttl))
+}
+
+// minted is one playback token that left a replica.
+type minted struct {
+	kid, fingerprint string
+	at, expires      time.Time
+	text             string // of every eighth one, for the gate's verifier
+}
+
+// oracle knows every token that is alive and every promise made about keys.
+type oracle struct {
+	w       *world
+	live    []minted
+	used    map[string]time.Time // by key id: when its last token expires
+	total   int
+	checked int // verifications by the gate's verifier
+	last    keyrotation.Ring
+	deleted int // how many of the platform's deletions were looked at
+}
+
+func (o *oracle) minted(_ *replica, key keyrotation.Key, private *rsa.PrivateKey, expires time.Time) {
+	m := minted{kid: key.KeyID, fingerprint: key.Fingerprint, at: o.w.now, expires: expires}
+	if o.total++; o.total%8 == 0 {
+		t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": "v", "exp": expires.Unix()})
+		t.Header["kid"] = key.KeyID
+		text, err := t.SignedString(private)
+		if err != nil {
+			o.w.failf("sign: %v", err)
+		}
+		m.text = text
+	}
+	ring := o.w.store.ring()
+	if k, ok := ring.Key(key.Generation); !ok || o.w.now.Before(k.RegisteredAt.Add(ring.Durations.Propagation-2*time.Second)) {
+		o.w.failf("a token was signed by generation %d before it had propagated", key.Generation)
+	}
+	o.live = append(o.live, m)
+	if expires.After(o.used[m.kid]) {
+		o.used[m.kid] = expires
+	}
+}
+
+// check holds every promise against the world as it is now.
+func (o *oracle) check() {
+	o.tokens()
+	o.ring()
+	o.deletions()
+}
+
+// tokens: a token is accepted at every instant of its life, and not after it.
+func (o *oracle) tokens() {
+	o.live = slices.DeleteFunc(o.live, func(m minted) bool {
+		expired := !o.w.now.Before(m.expires)
+		shown, there := o.w.platform.keys[m.kid]
+		if !expired && (!there || shown.Fingerprint != m.fingerprint) {
+			o.w.failf("a viewer is refused: token of key %s, minted %s, good until %s, but the platform has no such key",
+				m.kid, m.at.Format("15:04:05"), m.expires.Format("15:04:05"))
+		}
+		if m.text != "" && (expired || o.w.now.Sub(m.at) < time.Second) {
+			o.verify(m, expired)
+		}
+		return expired
+	})
+}
+
+func (o *oracle) verify(m minted, expired bool) {
+	_, err := verify.Verify(m.text, "v", o.w.now, func(kid string) (*rsa.PublicKey, bool) {
+		key, err := keyrotation.ParsePublicKey(o.w.platform.keys[kid].PublicKey)
+		return key, err == nil
+	})
+	o.checked++
+	if (err == nil) == expired {
+		o.w.failf("token of key %s, expired=%t: the verifier says %v", m.kid, expired, err)
+	}
+}
+
+// ring: states only move along the table; key ids and fingerprints are written
+// once; there is always an active key once there was one.
+func (o *oracle) ring() {
+	ring := o.w.store.ring()
+	if ring.Version == o.last.Version {
+		return
+	}
+	for _, was := range o.last.Keys {
+		k, ok := ring.Key(was.Generation)
+		if !ok && was.State != keyrotation.Deleted {
+			o.w.failf("generation %d (%s) is forgotten", was.Generation, was.State)
+		}
+		if ok && (was.KeyID != "" && k.KeyID != was.KeyID || was.Fingerprint != "" && k.Fingerprint != was.Fingerprint) {
+			o.w.failf("generation %d changed its identity", was.Generation)
+		}
+	}
+	if _, had := o.last.Active(); had {
+		if _, has := ring.Active(); !has {
+			o.w.failf("there is no active key any more")
+		}
+	}
+	o.last = ring
+}
+
+// deletions: nothing is deleted at the platform that is not ours, or whose
+// tokens may be alive.
+func (o *oracle) deletions() {
+	for _, id := range o.w.platform.deleted[o.deleted:] {
+		if o.w.now.Before(o.used[id]) {
+			o.w.failf("key %s was deleted, its last token lives until %s", id, o.used[id].Format("15:04:05"))
+		}
+	}
+	o.deleted = len(o.w.platform.deleted)
+	for _, id := range foreign {
+		if _, there := o.w.platform.keys[id]; !there {
+			o.w.failf("key %s of somebody else was deleted", id)
+		}
+	}
+}
