@@ -1,0 +1,191 @@
+package platformtest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+func runLists(t *testing.T, maker Maker) {
+	for _, relative := range []bool{false, true} {
+		try(t, fmt.Sprintf("EveryPageIsRead/relative links %v", relative), maker, Options{PageSize: 10, Relative: relative}, testPages)
+	}
+	for name, view := range map[string]View{"doubled": Doubled, "circular": Circular, "unending": Unending, "abroad": Abroad, "astray": Astray} {
+		try(t, "NotBelieved/"+name, maker, Options{PageSize: 10, Fault: func(Call) Fault { return Fault{View: view} }}, testNoList)
+	}
+	for page := range 3 {
+		for name, answer := range unclear {
+			faults := append(make([]Fault, page), Fault{Answer: answer})
+			try(t, fmt.Sprintf("NoPart/page %d %s", page, name), maker, Options{PageSize: 10}, func(t *testing.T, b *bench) {
+				b.Script(faults...)
+				testNoList(t, b)
+			})
+		}
+	}
+	for name, view := range map[string]View{"reordered": Reordered, "rewrapped": Rewrapped, "other line ends": CRLF} {
+		try(t, "TheSameKeys/"+name, maker, Options{Fault: func(Call) Fault { return Fault{View: view} }}, testOtherLook)
+	}
+	try(t, "KeysThatNobodyCanReadAreListed", maker, Options{}, func(t *testing.T, b *bench) {
+		for _, text := range []string{"", "-----BEGIN PUBLIC KEY-----...", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", strings.Repeat("x", 20000)} {
+			b.Add("not ours", text)
+		}
+		list, err := b.client.List(t.Context())
+		if err != nil || !slices.Equal(list, b.Keys()) || list[3].Fingerprint != "" {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
+func fill(b *bench) {
+	for i := range 25 {
+		b.Add(fmt.Sprintf("key %d", i), PublicKey(uint64(i)))
+	}
+}
+
+func testPages(t *testing.T, b *bench) {
+	fill(b)
+	list, err := b.client.List(t.Context())
+	if err != nil || !slices.Equal(list, b.Keys()) || b.Count(OpList) != 3 {
+		t.Errorf("%d keys by %d calls, %v", len(list), b.Count(OpList), err)
+	}
+}
+
+func testNoList(t *testing.T, b *bench) {
+	fill(b)
+	list, err := b.client.List(t.Context())
+	if err == nil || list != nil || kinds(err) != "" {
+		t.Errorf("%d keys, %v", len(list), err)
+	}
+	if b.strays.Load() != 0 {
+		t.Error("it talked to another host")
+	}
+	if n := b.Count(OpList); n > 1000 {
+		t.Errorf("it read %d pages", n)
+	}
+}
+
+func testOtherLook(t *testing.T, b *bench) {
+	fill(b)
+	list, err := b.client.List(t.Context())
+	got, want := map[string]string{}, map[string]string{}
+	for _, key := range list {
+		got[key.ID] = key.Fingerprint
+	}
+	for _, key := range b.Keys() {
+		want[key.ID] = key.Fingerprint
+		if got[key.ID] != key.Fingerprint || key.Fingerprint == "" {
+			t.Errorf("key %s: %q, want %q", key.ID, got[key.ID], key.Fingerprint)
+		}
+	}
+	if err != nil || len(list) != 25 || len(got) != len(want) {
+		t.Errorf("%d keys, %v", len(list), err)
+	}
+}
+
+// meanings is what a Registrar makes of a status; nil: nobody knows.
+var meanings = map[int]error{
+	400: keyrotation.ErrRefused, 413: keyrotation.ErrRefused, 422: keyrotation.ErrRefused,
+	401: keyrotation.ErrUnauthorized, 403: keyrotation.ErrUnauthorized,
+	429: keyrotation.ErrThrottled,
+	300: nil, 302: nil, 304: nil, 307: nil, 404: nil, 405: nil, 408: nil, 409: nil, 418: nil,
+	500: nil, 502: nil, 503: nil, 504: nil, 599: nil,
+}
+
+func runStatuses(t *testing.T, maker Maker) {
+	for status, meaning := range meanings {
+		try(t, fmt.Sprint(status), maker, Options{}, func(t *testing.T, b *bench) { testStatus(t, b, status, meaning) })
+	}
+	for header, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "0": time.Second, "1": time.Second, "3600": time.Hour, "3601": time.Hour,
+		"1000000000": time.Hour, "99999999999999999999": time.Hour,
+		"Sat, 01 Jan 2000 00:02:00 GMT": 2 * time.Minute, // a bubble's clock starts at midnight
+		"Fri, 31 Dec 1999 00:00:00 GMT": time.Second,
+		"Sun, 01 Jan 2090 00:00:00 GMT": time.Hour,
+		"":                              0, "-5": 0, "1.5": 0, "soon": 0, "7, 8": 0,
+	} {
+		try(t, "RetryAfter/"+header, maker, Options{}, func(t *testing.T, b *bench) { testRetryAfter(t, b, header, want) })
+	}
+}
+
+func testStatus(t *testing.T, b *bench, status int, meaning error) {
+	id := b.Add("there", PublicKey(1))
+	for _, op := range ops {
+		want := ""
+		if meaning != nil {
+			want = meaning.Error()
+		}
+		if status == http.StatusNotFound && op == OpGet {
+			want = keyrotation.ErrNotFound.Error()
+		}
+		b.Script(Refuse(status))
+		err := b.call(t.Context(), op, id)
+		if status == http.StatusNotFound && op == OpDelete {
+			if err != nil {
+				t.Errorf("delete of a key that is not there: %v", err)
+			}
+		} else if err == nil || kinds(err) != want {
+			t.Errorf("%s: %v, which says %q, want %q", op, err, kinds(err), want)
+		}
+		if b.Count(op) != 1 {
+			t.Errorf("%s: %d requests", op, b.Count(op))
+		}
+	}
+}
+
+// testRetryAfter leaves the default to the client.
+func testRetryAfter(t *testing.T, b *bench, header string, want time.Duration) {
+	b.Script(Throttle(header))
+	_, err := b.client.List(t.Context())
+	var says interface{ RetryAfter() time.Duration }
+	if !errors.Is(err, keyrotation.ErrThrottled) || !errors.As(err, &says) {
+		t.Fatal(err)
+	}
+	got := says.RetryAfter()
+	if want != 0 && got != want || got < time.Second || got > time.Hour {
+		t.Errorf("come back after %s, want %s", got, want)
+	}
+}
+
+func runSecrets(t *testing.T, maker Maker) {
+	faults := lossy()
+	for status := range meanings {
+		faults[fmt.Sprint(status)] = Refuse(status)
+	}
+	faults["a success"] = Fault{}
+	for name, fault := range faults {
+		fault.Echo = true
+		try(t, name, maker, Options{}, func(t *testing.T, b *bench) { testSecret(t, b, fault) })
+	}
+}
+
+// testSecret looks for the credential in every error, however it is printed.
+func testSecret(t *testing.T, b *bench, fault Fault) {
+	id := b.Add("there", PublicKey(1))
+	for _, op := range ops {
+		b.Script(fault)
+		err := b.call(t.Context(), op, id)
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Error("call", "err", err)
+		text := fmt.Sprintf("%v %+v %#v %q ", err, err, err, err) + log.String()
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			text += fmt.Sprintf("%v %+v %#v ", e, e, e)
+		}
+		for _, form := range []string{canary, canary[:12], canary[12:], base64.StdEncoding.EncodeToString([]byte(canary)), hex.EncodeToString([]byte(canary))} {
+			if strings.Contains(text, form) {
+				t.Errorf("%s: the credential is in %s", op, text)
+			}
+		}
+		if err != nil && len(err.Error()) > 500 {
+			t.Errorf("%s: an error of %d bytes", op, len(err.Error()))
+		}
+	}
+}
