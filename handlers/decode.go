@@ -1,0 +1,169 @@
+package handlers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxBody is the longest body that is read.
+const maxBody = 64 << 10
+
+// invalid is a request that cannot be understood.
+type invalid struct {
+	detail string
+	fields []fieldError
+}
+
+// fieldError says what is wrong with one member, and what to do.
+type fieldError struct {
+	Field  string `json:"field"` // names joined by dots: requests.3.video_id
+	Detail string `json:"detail"`
+}
+
+func (i *invalid) Error() string { return i.detail }
+
+func invalidf(format string, args ...any) error {
+	return &invalid{detail: fmt.Sprintf(format, args...)}
+}
+
+// invalidFields is a request with wrong members; nil if there are none.
+func invalidFields(fields ...fieldError) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &invalid{detail: fields[0].Field + ": " + fields[0].Detail, fields: fields}
+}
+
+// decode reads a request strictly: what it accepts has one meaning for every
+// reader. A body that can check itself has done so when it returns. Errors:
+// *invalid, errTooLarge.
+func decode[B any](w http.ResponseWriter, r *http.Request, body *B) error {
+	if r.URL.RawQuery != "" {
+		return invalidf("this address takes no query parameters: remove what follows the question mark")
+	}
+	if _, ok := any(*body).(none); ok {
+		return nil
+	}
+	if err := jsonContent(r.Header); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
+		return errTooLarge
+	} else if err != nil {
+		return invalidf("the body did not arrive whole: send it again")
+	}
+	if err := decodeObject(data, body); err != nil {
+		return err
+	}
+	if checked, ok := any(*body).(interface{ check() error }); ok {
+		return checked.check()
+	}
+	return nil
+}
+
+func jsonContent(h http.Header) error {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	charset := params["charset"]
+	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") ||
+		len(h.Values("Content-Type")) > 1 {
+		return invalidf("the body is not announced as JSON: send Content-Type: application/json")
+	}
+	if h.Get("Content-Encoding") != "" {
+		return invalidf("the body is encoded: send it without Content-Encoding")
+	}
+	return nil
+}
+
+// decodeObject decodes one JSON object with exactly known members.
+func decodeObject(data []byte, into any) error {
+	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return invalidf("the body is not a JSON object: send {…}")
+	}
+	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	semantic, syntactic := new(json.SemanticError), new(jsontext.SyntacticError)
+	switch {
+	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
+		return invalidFields(fieldError{field(semantic.JSONPointer), "not known here: remove it, or mind its spelling (names are lower case)"})
+	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
+		return invalidFields(fieldError{field(syntactic.JSONPointer), "appears twice: send it once"})
+	case errors.As(err, &semantic) && semantic.JSONPointer != "":
+		return invalidFields(fieldError{field(semantic.JSONPointer), "want " + wanted(semantic.GoType)})
+	case errors.As(err, &syntactic):
+		return invalidf("the body is not one valid JSON object, from byte %d on", syntactic.ByteOffset)
+	}
+	return invalidf("the body is not one valid JSON object")
+}
+
+// maxFieldName bounds what is repeated of a caller's spelling.
+const maxFieldName = 80
+
+// field spells a JSON pointer for people. Whatever the caller named a member
+// is shown printable and short.
+func field(pointer jsontext.Pointer) string {
+	var names []string
+	for name := range pointer.Tokens() {
+		names = append(names, strings.Map(func(r rune) rune {
+			if unprintable(r) {
+				return utf8.RuneError
+			}
+			return r
+		}, name))
+	}
+	text := []rune(strings.Join(names, "."))
+	return string(text[:min(len(text), maxFieldName)])
+}
+
+// wanted says what a member of a type is in JSON. All our integers are times.
+func wanted(kind reflect.Type) string {
+	if kind == nil {
+		return "another kind of value"
+	}
+	for kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	if kind == reflect.TypeFor[time.Time]() {
+		return `a time like "2026-01-02T15:04:05Z"`
+	}
+	switch kind.Kind() {
+	case reflect.Int64:
+		return "a whole number of seconds, without fraction, exponent or quotes"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "another kind of value"
+}
+
+// maxReason is the longest reason, in characters.
+const maxReason = 200
+
+// checkReason refuses a reason that could not be recorded in one line.
+func checkReason(reason string, required bool) []fieldError {
+	switch {
+	case required && strings.TrimSpace(reason) == "":
+		return []fieldError{{"reason", "is required: say why, for the record"}}
+	case utf8.RuneCountInString(reason) > maxReason:
+		return []fieldError{{"reason", fmt.Sprintf("is longer than %d characters: shorten it", maxReason)}}
+	case strings.ContainsFunc(reason, unprintable):
+		return []fieldError{{"reason", "has control characters: write it in one line of plain text"}}
+	}
+	return nil
+}

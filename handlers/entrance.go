@@ -1,0 +1,75 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const requestID = "X-Request-Id"
+
+// entrance is passed by every request, before any routing.
+func (s *server) entrance(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The id is always ours: it goes into records, and whoever could
+		// choose it could make two requests look like one.
+		w.Header().Set(requestID, rand.Text())
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if !plainPath(r.URL.Path, r.URL.EscapedPath()) {
+			s.refuse(w, r, invalidf("the path is spelt ambiguously: no empty, . or .. segments, encoded slashes, backslashes or control characters"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plainPath reports whether a path means the same to everybody who reads it:
+// to us, to a proxy before us, and to whatever comes after us.
+func plainPath(path, escaped string) bool {
+	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsFunc(path, unprintable) {
+		return false
+	}
+	if strings.Contains(path, `\`) || strings.Contains(strings.ToLower(escaped), "%2f") {
+		return false
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		if segment == "." || segment == ".." || segment == "" && !last {
+			return false
+		}
+	}
+	return true
+}
+
+// unprintable reports what must not get into a record, a header or a page:
+// control and format characters (those that turn text around among them) and
+// line separators.
+func unprintable(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// methods answers one path by its methods.
+type methods struct {
+	s  *server
+	by map[string]http.Handler
+}
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	handler, ok := m.by[method]
+	if !ok {
+		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(m.by)), ", "))
+		m.s.refuse(w, r, errMethod)
+		return
+	}
+	handler.ServeHTTP(w, r)
+}

@@ -1,0 +1,34 @@
+package handlers
+
+import (
+	"net/http"
+
+	"playtoken/secret"
+)
+
+// Routes lists every route as "METHOD path".
+func Routes() (all []string) {
+	for _, r := range (&server{}).routes() {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+// Credential is what an Authorization header presents.
+func Credential(h http.Header) (secret.Value, error) { return credential(h) }
+
+// DecodeMint and DecodeBatch read the two bodies with the most in them.
+func DecodeMint(data []byte) (video string, err error) {
+	var body mintBody
+	err = decodeObject(data, &body)
+	return body.VideoID, err
+}
+
+func DecodeBatch(data []byte) (n int, err error) {
+	var body batchBody
+	err = decodeObject(data, &body)
+	return len(body.Requests), err
+}
+
+// PlainPath reports whether a path has one meaning.
+func PlainPath(path, escaped string) bool { return plainPath(path, escaped) }

@@ -1,0 +1,144 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"time"
+
+	"playtoken/gate/verify"
+	"playtoken/keyrotation"
+)
+
+// Reasons that only a ring knows; the others are the verifier's.
+const (
+	unknownKey   = "unknown_key"
+	keyNotUsable = "key_not_usable"
+)
+
+type inspectBody struct {
+	Token     string     `json:"token"`
+	VideoID   string     `json:"video_id"` // empty: whichever the token is for
+	At        *time.Time `json:"at"`       // absent: now
+	ProjectID string     `json:"project_id"`
+}
+
+func (b inspectBody) projectID() string { return b.ProjectID }
+
+func (b inspectBody) check() error {
+	if b.Token == "" {
+		return invalidFields(fieldError{"token", "is required: send the playback token"})
+	}
+	return nil
+}
+
+// inspectAnswer is why a platform would refuse a token. Header, claims and key
+// are null where the token does not have readable ones.
+type inspectAnswer struct {
+	Valid   bool           `json:"valid"`
+	Reasons []string       `json:"reasons"`
+	Detail  string         `json:"detail"` // the first reason, for people
+	Header  map[string]any `json:"header"`
+	Claims  map[string]any `json:"claims"`
+	Key     *inspectedKey  `json:"key"`
+}
+
+type inspectedKey struct {
+	Generation  int               `json:"generation"`
+	State       keyrotation.State `json:"state"`
+	Fingerprint string            `json:"fingerprint"`
+}
+
+func (a *inspectAnswer) refuse(reason, detail string) {
+	if len(a.Reasons) == 0 {
+		a.Detail = detail
+	}
+	a.Reasons = append(a.Reasons, reason)
+}
+
+// inspect knows the keys of one ring, which is one the caller may mint with:
+// about another project's token it says what it says about a stranger's.
+func (s *server) inspect(ctx context.Context, c call, body inspectBody) (inspectAnswer, error) {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return inspectAnswer{}, err
+	}
+	ring, err := rotation.Ring(ctx)
+	if err != nil {
+		return inspectAnswer{}, err
+	}
+	at := time.Now()
+	if body.At != nil {
+		at = *body.At
+	}
+	answer := inspectToken(ring, body.Token, body.VideoID, at)
+	answer.Valid = len(answer.Reasons) == 0
+	return answer, nil
+}
+
+func inspectToken(ring keyrotation.Ring, text, videoID string, at time.Time) (a inspectAnswer) {
+	token, err := verify.Parse(text)
+	if err != nil {
+		a.refuse(reasonOf(err))
+		return a
+	}
+	a.Header, a.Claims = token.Header, token.Claims
+	key, ok := keyByID(ring, token.KeyID)
+	if !ok {
+		a.refuse(unknownKey, "no signing key of this project has the token's kid")
+		return a
+	}
+	a.Key = &inspectedKey{key.Generation, key.State, key.Fingerprint}
+	if !usable(key.State) {
+		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
+	}
+	public, err := verify.ParsePublicKey(key.PublicKey)
+	if err != nil { // a tombstone has none
+		return a
+	}
+	a.hold(token, text, videoID, at, public)
+	return a
+}
+
+// hold reports everything that is wrong with a token, not only what the
+// verifier finds first: a token of the right key may be late and for another
+// video.
+func (a *inspectAnswer) hold(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
+	if videoID == "" {
+		videoID = token.Subject
+	}
+	keys := func(string) (*rsa.PublicKey, bool) { return public, true }
+	_, err := verify.Verify(text, videoID, at, keys)
+	if err == nil {
+		return
+	}
+	reason, detail := reasonOf(err)
+	a.refuse(reason, detail)
+	late := reason == string(verify.TokenExpired) || reason == string(verify.TokenNotYetValid)
+	if late && token.Subject != "" && token.Subject != "*" && token.Subject != videoID {
+		a.refuse(string(verify.VideoNotAllowed), "")
+	}
+}
+
+func reasonOf(err error) (reason, detail string) {
+	if refused, ok := errors.AsType[*verify.Error](err); ok {
+		return string(refused.Reason), refused.Detail
+	}
+	return string(verify.TokenMalformed), "the token cannot be read"
+}
+
+// keyByID finds a key by what the platform calls it; a platform may have used
+// an id again, so a tombstone gives way.
+func keyByID(ring keyrotation.Ring, keyID string) (found keyrotation.Key, ok bool) {
+	for _, key := range ring.Keys {
+		if key.KeyID == keyID && (!ok || found.State == keyrotation.Deleted) {
+			found, ok = key, true
+		}
+	}
+	return found, ok
+}
+
+// usable reports whether a platform verifies tokens with a key in this state.
+func usable(state keyrotation.State) bool {
+	return state == keyrotation.Registered || state == keyrotation.Active || state == keyrotation.Retiring
+}

@@ -1,0 +1,189 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/signer"
+)
+
+// Errors of this package, beside *invalid and *unauthorized.
+var (
+	errTooLarge = errors.New("the body is longer than 65536 bytes: send less, or split a batch")
+	errNoRoute  = errors.New("there is nothing at this address")
+	errMethod   = errors.New("this address does not take this method; Allow lists those it takes")
+)
+
+// platformTrouble is an error of a verb that talks to the platform. What is
+// not known better is the platform's.
+type platformTrouble struct{ error }
+
+func (p platformTrouble) Unwrap() error { return p.error }
+
+// notReady is any reason for not being ready.
+type notReady struct{ error }
+
+func (n notReady) Unwrap() error { return n.error }
+
+// failure is what a caller may learn about an error.
+type failure struct {
+	is     func(error) bool
+	status int
+	code   string
+	says   string        // instead of the error's own words; if empty, those
+	retry  time.Duration // unless the error knows better
+}
+
+func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
+func as[E error](err error) bool       { _, ok := errors.AsType[E](err); return ok }
+
+const (
+	saysStore    = "the key store does not answer; nothing is wrong with the request, try again"
+	saysPlatform = "the video platform does not do what it was asked; nothing is wrong with the request, try again"
+)
+
+// failures is all that a caller can learn about an error. The first match
+// counts; an error that is not listed is ours, and is logged.
+var failures = []failure{
+	{is: as[*invalid], status: 400, code: "invalid_request"},
+	{is: is(errTooLarge), status: 413, code: "payload_too_large"},
+	{is: is(errNoRoute), status: 404, code: "not_found"},
+	{is: is(errMethod), status: 405, code: "method_not_allowed"},
+	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
+	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours"},
+	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
+	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project"},
+	{is: is(signer.ErrTTL), status: 422, code: "ttl_out_of_range"},
+	{is: is(signer.ErrVideo), status: 422, code: "video_invalid"},
+	{is: is(signer.ErrClaim), status: 422, code: "claim_not_allowed"},
+	{is: is(signer.ErrNotEnforceable), status: 422, code: "not_enforceable"},
+	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
+	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
+	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: as[*keyrotation.Guard], status: 409, code: "conflict"},
+	{is: is(keyrotation.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform does not accept our credential; an operator has to renew it", retry: time.Minute},
+	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform asks us to come back later", retry: 10 * time.Second},
+	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key"},
+	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing these keys; look at them and try again"},
+	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: as[platformTrouble], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second},
+	{is: as[notReady], status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: func(error) bool { return true }, status: 500, code: "internal", says: "something went wrong here; it is in our log under this request id"},
+}
+
+// problem is an answer of RFC 9457.
+type problem struct {
+	Type       string       `json:"type"`
+	Title      string       `json:"title"`
+	Status     int          `json:"status"`
+	Detail     string       `json:"detail"`
+	Code       string       `json:"code"`
+	RequestID  string       `json:"request_id"`
+	Errors     []fieldError `json:"errors,omitempty"`
+	RetryAfter int          `json:"retry_after,omitzero"` // seconds
+	EarliestAt *time.Time   `json:"earliest_at,omitempty"`
+}
+
+// explain turns an error into a problem, and logs what is not the caller's.
+func (s *server) explain(ctx context.Context, requestID string, err error) problem {
+	var f failure
+	for _, f = range failures {
+		if f.is(err) {
+			break
+		}
+	}
+	p := problem{
+		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status,
+		Detail: f.says, Code: f.code, RequestID: requestID,
+	}
+	if p.Detail == "" {
+		p.Detail = err.Error()
+	}
+	if malformed, ok := errors.AsType[*invalid](err); ok {
+		p.Errors = malformed.fields
+	}
+	earliest := earliestAt(err)
+	p.EarliestAt = happened(earliest)
+	if f.retry > 0 {
+		p.RetryAfter = seconds(retryAfter(err, earliest, f.retry))
+	}
+	if f.status >= http.StatusInternalServerError {
+		s.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request_id", requestID),
+			slog.String("code", f.code), slog.Any("error", err))
+	}
+	return p
+}
+
+// earliestAt is when what was refused will be possible; zero if unknown.
+func earliestAt(err error) time.Time {
+	if none, ok := errors.AsType[*signer.NoActiveKey](err); ok {
+		return none.EarliestAt
+	}
+	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
+		return guard.EarliestAt
+	}
+	return time.Time{}
+}
+
+// retryAfter is how long to wait: exactly, if the error knows.
+func retryAfter(err error, earliest time.Time, otherwise time.Duration) time.Duration {
+	var paced interface{ RetryAfter() time.Duration }
+	switch {
+	case !earliest.IsZero():
+		return time.Until(earliest)
+	case errors.As(err, &paced) && paced.RetryAfter() > 0:
+		return paced.RetryAfter()
+	}
+	return otherwise
+}
+
+// seconds rounds up, so that whoever waits that long is not early, to at
+// least one.
+func seconds(d time.Duration) int {
+	return int(max(1, (d+time.Second-1)/time.Second))
+}
+
+// refuse answers with a problem.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.explain(r.Context(), w.Header().Get(requestID), err)
+	data, err := json.Marshal(p)
+	if err != nil { // a detail that is not UTF-8
+		p.Detail = p.Title
+		data, _ = json.Marshal(p)
+	}
+	if p.Status == http.StatusUnauthorized {
+		// Bearer only: at a Basic challenge, browsers ask people for passwords.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken"`)
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	write(w, p.Status, "application/problem+json", data)
+}
+
+// happened is null for what has not happened.
+func happened(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// known is null for a text that is not known yet.
+func known(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

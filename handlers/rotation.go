@@ -1,0 +1,242 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// changeTimeout bounds one change of a project's keys.
+const changeTimeout = 2 * time.Minute
+
+// whole is the context of a change: it goes on when the caller hangs up. Every
+// change would survive being broken off, but an operator who revokes a key and
+// closes the laptop wants it revoked now.
+func whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+}
+
+// rotationAnswer is how a change ended.
+type rotationAnswer struct {
+	Changed      bool         `json:"changed"`
+	Actions      []doneAnswer `json:"actions"`
+	NextActionAt *time.Time   `json:"next_action_at"`
+	Reason       string       `json:"reason"`
+}
+
+type doneAnswer struct {
+	Action     string  `json:"action"`
+	Generation *int    `json:"generation"`
+	KeyID      *string `json:"key_id"`
+}
+
+func answerResult(result keyrotation.Result) rotationAnswer {
+	answer := rotationAnswer{Changed: result.Changed, NextActionAt: happened(result.NextActionAt), Reason: result.Reason}
+	for _, done := range result.Actions {
+		answer.Actions = append(answer.Actions, doneAnswer{done.Action, numbered(done.Generation), known(done.KeyID)})
+	}
+	return answer
+}
+
+// numbered is null for what is about no generation.
+func numbered(generation int) *int {
+	if generation == 0 {
+		return nil
+	}
+	return &generation
+}
+
+type statusAnswer struct {
+	Due          bool         `json:"due"`
+	NextActionAt *time.Time   `json:"next_action_at"`
+	Plan         []moveAnswer `json:"plan"`
+	LastRun      runAnswer    `json:"last_run"`
+	Overdue      bool         `json:"overdue"`
+}
+
+type moveAnswer struct {
+	Action     keyrotation.Action `json:"action"`
+	Generation *int               `json:"generation"`
+	KeyID      *string            `json:"key_id"`
+	Why        string             `json:"why"`
+	NotBefore  *time.Time         `json:"not_before"`
+}
+
+type runAnswer struct {
+	At      *time.Time `json:"at"`
+	Outcome *string    `json:"outcome"`
+	Error   *string    `json:"error"`
+}
+
+func (s *server) rotationStatus(ctx context.Context, c call, _ none) (statusAnswer, error) {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return statusAnswer{}, err
+	}
+	status, err := rotation.Status(ctx)
+	if err != nil {
+		return statusAnswer{}, platformTrouble{err}
+	}
+	run := status.LastRun
+	answer := statusAnswer{
+		Due:          status.Due,
+		NextActionAt: happened(status.NextActionAt),
+		LastRun:      runAnswer{happened(run.At), known(run.Outcome), known(run.Error)},
+		Overdue:      status.Overdue,
+	}
+	for _, move := range status.Plan {
+		answer.Plan = append(answer.Plan, moveAnswer{
+			move.Action, numbered(move.Generation), known(move.KeyID), move.Why, happened(move.NotBefore),
+		})
+	}
+	return answer, nil
+}
+
+// rotateBody asks for what is due, or for a rotation now.
+type rotateBody struct {
+	Mode   string `json:"mode"`
+	Reason string `json:"reason"`
+}
+
+func (b rotateBody) check() error {
+	wrong := checkReason(b.Reason, false)
+	if b.Mode != "due" && b.Mode != "now" {
+		wrong = append(wrong, fieldError{"mode", `want "due" (only what is due) or "now" (rotate even if nothing is)`})
+	}
+	return invalidFields(wrong...)
+}
+
+func (s *server) rotate(ctx context.Context, c call, body rotateBody) (rotationAnswer, error) {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return rotationAnswer{}, err
+	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	order := c.order(body.Reason)
+	order.Now = body.Mode == "now"
+	result, err := rotation.Reconcile(ctx, order)
+	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
+		// Too early is an answer, not an error: whoever runs this every hour
+		// is to be told, not alarmed.
+		result.Reason = guard.Error()
+		if result.NextActionAt.IsZero() {
+			result.NextActionAt = guard.EarliestAt
+		}
+	} else if err != nil {
+		return rotationAnswer{}, platformTrouble{err}
+	}
+	return answerResult(result), nil
+}
+
+type allAnswer struct {
+	Results []oneOfAll `json:"results"`
+}
+
+// oneOfAll is how one project's rotation ended, or why it did not.
+type oneOfAll struct {
+	ProjectID string `json:"project_id"`
+	rotationAnswer
+	Error *problem `json:"error,omitempty"`
+}
+
+// status is that of a whole whose parts ended differently.
+func (a allAnswer) status() int {
+	for _, one := range a.Results {
+		if one.Error != nil {
+			return http.StatusMultiStatus
+		}
+	}
+	return http.StatusOK
+}
+
+// rotateAll takes one project after the other: it is for cron, which has time,
+// and platforms pace us.
+func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAnswer, error) {
+	ids, err := s.Projects.Rotating(ctx)
+	if err != nil {
+		return allAnswer{}, err
+	}
+	var all allAnswer
+	for _, id := range ids {
+		one := oneOfAll{ProjectID: id}
+		c.project = id
+		one.rotationAnswer, err = s.rotate(ctx, c, body)
+		if err != nil {
+			trouble := s.explain(ctx, c.requestID, err)
+			one.Error = &trouble
+		}
+		all.Results = append(all.Results, one)
+	}
+	return all, nil
+}
+
+type driftAnswer struct {
+	Orphans    []findingAnswer `json:"orphans"`
+	Missing    []findingAnswer `json:"missing"`
+	Unmanaged  []findingAnswer `json:"unmanaged"`
+	Mismatched []findingAnswer `json:"mismatched"`
+}
+
+type findingAnswer struct {
+	KeyID       *string `json:"key_id"`
+	Name        string  `json:"name"`
+	Fingerprint *string `json:"fingerprint"`
+	Generation  *int    `json:"generation"`
+	Meaning     string  `json:"meaning"`
+	Remedy      string  `json:"remedy"`
+}
+
+func answerFindings(findings []keyrotation.Finding) (answers []findingAnswer) {
+	for _, f := range findings {
+		answers = append(answers, findingAnswer{
+			known(f.KeyID), f.Name, known(f.Fingerprint), numbered(f.Generation), f.Meaning, f.Remedy,
+		})
+	}
+	return answers
+}
+
+func (s *server) drift(ctx context.Context, c call, _ none) (driftAnswer, error) {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return driftAnswer{}, err
+	}
+	drift, err := rotation.Drift(ctx)
+	if err != nil {
+		return driftAnswer{}, platformTrouble{err}
+	}
+	return driftAnswer{
+		Orphans:    answerFindings(drift.Orphans),
+		Missing:    answerFindings(drift.Missing),
+		Unmanaged:  answerFindings(drift.Unmanaged),
+		Mismatched: answerFindings(drift.Mismatched),
+	}, nil
+}
+
+// maxKeyID is the longest platform key id that is looked for.
+const maxKeyID = 128
+
+type removedAnswer struct {
+	Removed string `json:"removed"`
+}
+
+func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removedAnswer, error) {
+	keyID := c.vars["key_id"]
+	if len(keyID) > maxKeyID || strings.ContainsFunc(keyID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return removedAnswer{}, keyrotation.ErrNotFound
+	}
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return removedAnswer{}, err
+	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	if err := rotation.RemoveUnmanaged(ctx, keyID, c.order(body.Reason)); err != nil {
+		return removedAnswer{}, platformTrouble{err}
+	}
+	return removedAnswer{Removed: keyID}, nil
+}
