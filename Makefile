@@ -1,0 +1,78 @@
+# make demo    everything in one process, with a sample video
+# make test    every check, on whatever this machine has; says what it skipped
+# make lint    formatting and vet alone
+# make bench   the benchmarks
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+.PHONY: demo test lint bench deps vault
+
+# What the tests use beside Go: command=Debian packages. The race detector
+# needs a C compiler and its headers.
+TOOLS := chromium=chromium nginx=nginx-light gcc=gcc,libc6-dev
+LOG := artifacts/test.log
+export PATH := $(PATH):/usr/sbin
+
+demo:
+	go run ./cmd/playtoken demo
+
+# Shuffled tests are never cached by the go tool, so each run is a run.
+test: deps lint vault
+	echo "== go test -race -shuffle=on ./..."
+	mkdir -p artifacts
+	race=-race
+	command -v gcc >/dev/null || race=
+	began=$$SECONDS
+	result=0
+	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 20m -v ./... > $(LOG) 2>&1 || result=$$?
+	# All of it but the names of tests that passed; the rest is in $(LOG).
+	grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG) || true
+	echo
+	echo "== $$((SECONDS - began)) s, $$(grep -cE '^ *--- PASS' $(LOG) || true) passed," \
+	  "$$(grep -cE '^ *--- FAIL' $(LOG) || true) failed, $$(grep -cE '^ *--- SKIP' $(LOG) || true) skipped"
+	if grep -qE '^ *--- SKIP' $(LOG); then
+	  echo "== SKIPPED, and therefore not checked here:"
+	  grep -hB1 -E '^ *--- SKIP' $(LOG) | grep -vE '^(=== |--$$)'
+	fi
+	for tool in $(TOOLS); do
+	  command -v "$${tool%%=*}" >/dev/null || echo "== MISSING: $${tool%%=*} (apt-get install $${tool##*=})"
+	done
+	[ -n "$$race" ] || echo "== NOT CHECKED: data races (no C compiler)"
+	[ $$result = 0 ] && echo "== all tests passed" || echo "== FAILED"
+	exit $$result
+
+lint:
+	echo "== gofmt, go vet"
+	unformatted=$$(gofmt -l .)
+	[ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
+	go vet ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# Installs what is missing where that is possible; the tests that need the
+# rest skip themselves.
+deps:
+	command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, https://go.dev/dl/"; exit 1; }
+	missing=
+	for tool in $(TOOLS); do
+	  command -v "$${tool%%=*}" >/dev/null || missing="$$missing $${tool##*=}"
+	done
+	missing=$${missing//,/ }
+	[ -n "$$missing" ] || exit 0
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo "== installing$$missing"
+	  export DEBIAN_FRONTEND=noninteractive
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing || echo "== could not install$$missing"
+	else
+	  echo "== not installed, and not root to do so:$$missing"
+	fi
+
+# The tests want a real Vault. Building it here shows that something happens.
+vault:
+	if [ -n "$${PLAYTOKEN_TEST_VAULT_ADDR:-}" ] || [ "$${PLAYTOKEN_TEST_VAULT:-}" = skip ]; then exit 0; fi
+	if command -v vault >/dev/null || command -v bao >/dev/null; then exit 0; fi
+	echo "== a Vault for the tests (cached after the first time)"
+	go run ./vaultkeys/vaulttest/build || echo "== no Vault: its tests will be skipped"
