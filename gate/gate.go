@@ -1,0 +1,176 @@
+// Package gate is a video platform of one's own: it stands in front of HLS
+// files, lets in viewers who hold a valid playback token, and takes the public
+// keys of those who make tokens over an API of Vidbeo's shape.
+//
+// A token has to be alive only when playback starts. It is then swapped for a
+// session ticket of the gate's own, which outlives the token and the key that
+// signed it, because a film must not stop when a ten-minute token ends and a
+// player cannot be told to ask again. Whoever wants a running session to end
+// says so when deleting the key.
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"playtoken/secret"
+)
+
+// Config is what a gate needs. Media, Data and APIKey have no default.
+type Config struct {
+	// Media holds one folder per video, named by the video's id, with a
+	// hls.m3u8 in it. Its files must be io.Seekers, as those of os.Root.FS and
+	// embed.FS are.
+	Media fs.FS
+	// Data is the path of the gate's one file of its own. It is made where
+	// there is none, and belongs to one process at a time.
+	Data string
+	// APIKey opens the key API.
+	APIKey secret.Value
+	// PublicURL is how viewers reach the gate or, with forward-auth, the files
+	// behind the proxy. Its scheme and host decide whether cookies are Secure,
+	// and its path is cut off from forwarded URIs. Empty: the request's Host
+	// decides, and there is no prefix.
+	PublicURL string
+	// Forward names the proxy that asks /auth: nginx, traefik or caddy. Empty:
+	// /auth refuses everything.
+	Forward string
+	// Origins may read media from their pages. Empty, or "*" alone: every
+	// origin, without credentials.
+	Origins []string
+	// SessionTTL is how long a session ticket lives. Zero: four hours.
+	SessionTTL time.Duration
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: nothing is logged
+}
+
+// Gate is an open gate. Its methods may be called concurrently.
+type Gate struct {
+	Config
+	keys    *register
+	public  *url.URL // nil: not told
+	forward string   // the header that names the original URI, or empty
+}
+
+// forwardHeaders names the one header that each proxy sets. No other is ever
+// read: a viewer could have sent it.
+var forwardHeaders = map[string]string{
+	"":        "",
+	"nginx":   "X-Original-Uri",
+	"traefik": "X-Forwarded-Uri",
+	"caddy":   "X-Forwarded-Uri",
+}
+
+// Open checks the configuration, naming all that is wrong with it, and opens
+// or makes the data file.
+func Open(config Config) (*Gate, error) {
+	g := &Gate{Config: config.withDefaults()}
+	if err := g.configure(); err != nil {
+		return nil, fmt.Errorf("configure gate: %w", err)
+	}
+	keys, err := openRegister(g.Data, g.Now)
+	if err != nil {
+		return nil, fmt.Errorf("open gate data: %w", err)
+	}
+	g.keys = keys
+	return g, nil
+}
+
+// Close gives the data file back. Viewers with a request under way are still
+// served; changes of keys are not.
+func (g *Gate) Close() error { return g.keys.close() }
+
+func (c Config) withDefaults() Config {
+	if c.SessionTTL == 0 {
+		c.SessionTTL = 4 * time.Hour
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.Origins) == 0 {
+		c.Origins = []string{"*"}
+	}
+	return c
+}
+
+func (g *Gate) configure() error {
+	header, known := forwardHeaders[g.Forward]
+	g.forward = header
+	var err error
+	if g.PublicURL != "" {
+		if g.public, err = absolute(g.PublicURL); err != nil {
+			err = fmt.Errorf("public URL: %w", err)
+		}
+	}
+	return errors.Join(err,
+		unless(known, "forward is not nginx, traefik or caddy"),
+		unless(g.Media != nil, "there is no media folder"),
+		unless(g.Data != "", "there is no data file"),
+		unless(!g.APIKey.IsZero(), "there is no API key"),
+		unless(g.SessionTTL >= time.Second, "sessions live less than a second"),
+		checkOrigins(g.Origins))
+}
+
+func unless(ok bool, complaint string) error {
+	if ok {
+		return nil
+	}
+	return errors.New(complaint)
+}
+
+func absolute(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("not an http or https URL without user, query and fragment")
+	}
+	if err := unambiguous(u.EscapedPath()); u.Path != "" && err != nil {
+		return nil, errors.New("its path is not plain")
+	}
+	return u, nil
+}
+
+func checkOrigins(origins []string) error {
+	if slices.Equal(origins, []string{"*"}) {
+		return nil
+	}
+	for _, origin := range origins {
+		if u, err := absolute(origin); err != nil || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("origin %q is not scheme://host, and * must stand alone", origin)
+		}
+	}
+	return nil
+}
+
+// prefix is what stands before the video in the URIs that viewers use.
+func (g *Gate) prefix() string {
+	if g.public == nil {
+		return ""
+	}
+	return strings.TrimSuffix(g.public.EscapedPath(), "/")
+}
+
+// secure reports whether cookies are for encrypted connections only: always,
+// except where the viewer is on this very machine.
+func (g *Gate) secure(r *http.Request) bool {
+	host := r.Host
+	if g.public != nil {
+		host = g.public.Host
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host != "localhost" && !strings.HasSuffix(host, ".localhost") && (ip == nil || !ip.IsLoopback())
+}

@@ -1,0 +1,206 @@
+package gate
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/gorilla/mux"
+
+	"playtoken/gate/verify"
+)
+
+const (
+	maxBody      = 64 << 10 // bytes
+	defaultLimit = 25
+	maxLimit     = 100
+	maxName      = 50 // characters
+)
+
+var keyForm = regexp.MustCompile(`^[a-z0-9]{21}$`)
+
+// envelope wraps every answer of the key API, refusals too.
+type envelope struct {
+	Success bool       `json:"success"`
+	Result  any        `json:"result"`
+	Links   any        `json:"links"` // an object for lists, null otherwise
+	Errors  []apiError `json:"errors"`
+}
+
+type apiError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func answerKey(w http.ResponseWriter, status int, e envelope) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.MarshalWrite(w, e) // the caller has gone
+}
+
+func refuseKey(w http.ResponseWriter, _ *http.Request, e *refusal) {
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
+	}
+	answerKey(w, e.status, envelope{Errors: []apiError{{e.code, e.detail}}})
+}
+
+// owner lets only the holder of the API key through.
+func (g *Gate) owner(next endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		given := r.Header.Values("Authorization")
+		if len(given) != 1 {
+			return refused(http.StatusUnauthorized, "unauthenticated", "send one header, Authorization: Bearer YOUR-API-KEY")
+		}
+		scheme, key, _ := strings.Cut(given[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return refused(http.StatusUnauthorized, "unauthenticated", "write the header as Authorization: Bearer YOUR-API-KEY")
+		}
+		if !g.APIKey.Equal(key) {
+			return refused(http.StatusUnauthorized, "unauthenticated", "the API key is wrong")
+		}
+		return next(w, r)
+	}
+}
+
+func (g *Gate) listKeys(w http.ResponseWriter, r *http.Request) error {
+	limit, after, err := readPage(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	page, more := g.keys.page(after, limit)
+	result, links := make([]registration, len(page)), map[string]string{}
+	for i, e := range page {
+		result[i] = e.registration
+	}
+	if more {
+		query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor(page[len(page)-1].place)}}
+		links["next"] = g.base(r) + r.URL.Path + "?" + query.Encode()
+	}
+	answerKey(w, http.StatusOK, envelope{true, result, links, []apiError{}})
+	return nil
+}
+
+func readPage(rawQuery string) (limit int, after uint64, err error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil || len(query["limit"]) > 1 || len(query["cursor"]) > 1 {
+		return 0, 0, invalid("the query cannot be read, or says something twice")
+	}
+	limit = defaultLimit
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
+			return 0, 0, invalid("limit is not a number from 1 to 100")
+		}
+	}
+	if text := query.Get("cursor"); text != "" {
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || len(b) != 8 || cursor(binary.BigEndian.Uint64(b)) != text {
+			return 0, 0, invalid("cursor is not one that was given out here")
+		}
+		after = binary.BigEndian.Uint64(b)
+	}
+	return limit, after, nil
+}
+
+// cursor names a place in the list; the page begins after it.
+func cursor(place uint64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, place))
+}
+
+// base is the site as the caller of the key API reaches it, which need not be
+// how viewers do.
+func (g *Gate) base(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || (g.public != nil && g.public.Host == r.Host && g.public.Scheme == "https") {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Name      string `json:"name"`
+		PublicKey string `json:"public_key"`
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return refused(http.StatusRequestEntityTooLarge, "payload_too_large", "the body is larger than 64 KiB")
+	}
+	if err != nil {
+		return invalid("the body cannot be read")
+	}
+	if err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true)); err != nil {
+		return invalid("the body is not a JSON object with only name and public_key, each once, as text")
+	}
+	if err := checkName(in.Name); err != nil {
+		return err
+	}
+	if _, err := verify.ParsePublicKey(in.PublicKey); err != nil {
+		return invalid("public_key: " + err.Error())
+	}
+	created, err := g.keys.add(in.Name, in.PublicKey)
+	if err != nil {
+		return err
+	}
+	answerKey(w, http.StatusOK, envelope{true, created, nil, []apiError{}})
+	return nil
+}
+
+func checkName(name string) error {
+	n := utf8.RuneCountInString(name)
+	if n < 1 || n > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+		return invalid("name is not 1 to 50 characters without control characters")
+	}
+	return nil
+}
+
+func (g *Gate) showKey(w http.ResponseWriter, r *http.Request) error {
+	e, ok := g.keys.find(mux.Vars(r)["id"])
+	if !ok {
+		return errNoKey
+	}
+	answerKey(w, http.StatusOK, envelope{true, e.registration, nil, []apiError{}})
+	return nil
+}
+
+// deleteKey withdraws a key: its tokens open nothing from here on. Sessions
+// that were opened with them run on unless end_sessions=true is asked for,
+// which works for a key that is already gone as well, though the answer then
+// is 404.
+func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	end := query["end_sessions"]
+	if err != nil || len(end) > 1 || (len(end) == 1 && end[0] != "true" && end[0] != "false") {
+		return invalid("end_sessions is not true or false")
+	}
+	id := mux.Vars(r)["id"]
+	if !keyForm.MatchString(id) {
+		return errNoKey
+	}
+	found, err := g.keys.remove(id, len(end) == 1 && end[0] == "true")
+	if err != nil {
+		return err
+	}
+	if !found {
+		return errNoKey
+	}
+	answerKey(w, http.StatusOK, envelope{true, struct{}{}, nil, []apiError{}})
+	return nil
+}
+
+var errNoKey = refused(http.StatusNotFound, "not_found", "there is no key with this id")
+
+func invalid(detail string) error {
+	return refused(http.StatusBadRequest, "invalid_request", detail)
+}

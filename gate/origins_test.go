@@ -1,0 +1,75 @@
+package gate_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/gate"
+)
+
+func TestMediaAreOpenToConfiguredOrigins(t *testing.T) {
+	anybody := open(t, films(), nil)
+	named := open(t, films(), func(c *gate.Config) { c.Origins = []string{"https://site.example", "http://localhost:3000"} })
+	for _, c := range []struct {
+		w                    *world
+		origin, allow, creds string
+	}{
+		{anybody, "https://any.example", "*", ""},
+		{anybody, "", "*", ""},
+		{named, "https://site.example", "https://site.example", "true"},
+		{named, "http://localhost:3000", "http://localhost:3000", "true"},
+		{named, "https://site.example:443", "", ""},
+		{named, "http://site.example", "", ""},
+		{named, "https://site.example.evil", "", ""},
+		{named, "https://evil-site.example", "", ""},
+		{named, "https://SITE.example", "", ""},
+		{named, "null", "", ""},
+		{named, "*", "", ""},
+		{named, "", "", ""},
+	} {
+		ticket := c.w.ticket(video)
+		for _, a := range []answer{
+			c.w.get("/film/360/0.m4s?ticket="+ticket, "Origin", c.origin),
+			c.w.get("/film/hls.m3u8", "Origin", c.origin), // a refusal
+			c.w.do("OPTIONS", "/film/360/0.m4s", "", "Origin", c.origin, "Access-Control-Request-Method", "GET"),
+		} {
+			allow, creds := a.header.Get("Access-Control-Allow-Origin"), a.header.Get("Access-Control-Allow-Credentials")
+			if allow != c.allow || creds != c.creds {
+				t.Errorf("origin %q: allowed %q, credentials %q, want %q, %q", c.origin, allow, creds, c.allow, c.creds)
+			}
+			if c.w == named && a.header.Get("Vary") != "Origin" {
+				t.Errorf("origin %q: Vary is %q", c.origin, a.header.Get("Vary"))
+			}
+		}
+		if a := c.w.api("GET", "/v2/jwt_keys", ""); a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Error("the key API is open to pages")
+		}
+	}
+	a := anybody.do("OPTIONS", "/film/360/0.m4s", "", "Origin", "https://any.example", "Access-Control-Request-Method", "GET")
+	if a.status != 204 || a.header.Get("Access-Control-Allow-Headers") != "Range" || a.header.Get("Access-Control-Allow-Methods") != "GET, HEAD" {
+		t.Errorf("preflight: %v %v", a, a.header)
+	}
+}
+
+func TestTheLogHasNoTokensTicketsOrKeys(t *testing.T) {
+	w := open(t, films(), func(c *gate.Config) { c.Forward = "nginx" })
+	token, ticket := w.token(video, time.Minute), w.ticket(video)
+	w.get("/film/360/0.m4s?ticket=" + ticket)
+	w.get("/film?jwt=" + token + "x")
+	w.get("/auth", "X-Original-URI", "/film/x?jwt="+token)
+	w.get("/film", "Cookie", "playtoken_film="+ticket)
+	w.do("GET", "/v2/jwt_keys", "", "Authorization", "Bearer "+apiKey+"x")
+	w.server.Close() // now everything is logged
+	text := w.log.String()
+	for _, secret := range []string{token[:40], ticket[len(ticket)-20:], apiKey, "PUBLIC KEY", "jwt=", "ticket="} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is in the log:\n%s", secret, text)
+		}
+	}
+	for _, known := range []string{`"path":"/film/360/0.m4s"`, `"code":"token_malformed"`, `"status":401`, `"request_id":"`} {
+		if !strings.Contains(text, known) {
+			t.Errorf("%q is not in the log:\n%s", known, text)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package gate
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"playtoken/gate/verify"
+)
+
+// refusal is an answer that is not what was asked for. Its detail is shown to
+// whoever asked.
+type refusal struct {
+	status       int
+	code, detail string
+}
+
+func refused(status int, code, detail string) *refusal { return &refusal{status, code, detail} }
+
+func (e *refusal) Error() string { return e.code + ": " + e.detail }
+
+// asRefusal is the one place where an error becomes an answer. An error that
+// nobody foresaw is logged, not shown.
+func asRefusal(err error) *refusal {
+	var known *refusal
+	var token *verify.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &token) && token.Reason == verify.VideoNotAllowed:
+		return refused(http.StatusForbidden, string(token.Reason), token.Detail)
+	case errors.As(err, &token):
+		return refused(http.StatusUnauthorized, string(token.Reason), token.Detail)
+	}
+	return refused(http.StatusInternalServerError, "internal", "something went wrong here; the log knows more under this request's id")
+}
+
+// problem is the body of a refusal for programs (RFC 9457).
+type problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+}
+
+var refusalPage = template.Must(template.New("refusal").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{{.Title}}</title>
+<h1>{{.Title}}</h1>
+<p>{{.Detail}}.</p>
+<p><small>{{.Code}}, request {{.RequestID}}</small></p>
+</html>
+`))
+
+// refuse answers a viewer: with a page where a browser shows what comes, with
+// a problem document otherwise.
+func refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	if e.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
+	}
+	p := problem{"about:blank", http.StatusText(e.status), e.status, e.detail, e.code, h.Get("X-Request-Id")}
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors *")
+		w.WriteHeader(e.status)
+		_ = refusalPage.Execute(w, p) // the viewer has gone
+		return
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(e.status)
+	_ = json.MarshalWrite(w, p) // the viewer has gone
+}

@@ -1,0 +1,236 @@
+package gate
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"go.etcd.io/bbolt"
+
+	"playtoken/gate/verify"
+)
+
+// registration is a public key as the key API shows it and as the file holds
+// it. Its id is the kid of the tokens that the key verifies.
+type registration struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	PublicKey   string `json:"public_key"` // the PEM text as it was sent
+	CreatedBy   string `json:"created_by"`
+	CreatedTime string `json:"created_time"`
+	UpdatedBy   string `json:"updated_by"`
+	UpdatedTime string `json:"updated_time"`
+}
+
+// timeForm is how the key API writes times.
+const timeForm = "2006-01-02T15:04:05.000Z"
+
+// entry is a registration with its place in the list and its key, parsed once.
+type entry struct {
+	registration
+	place uint64 // rises with every registration, never used twice
+	key   *rsa.PublicKey
+}
+
+// contents is all that the file says, in memory. It is never changed.
+type contents struct {
+	list  []entry // by place
+	keys  map[string]*rsa.PublicKey
+	ended map[string]bool // by key id
+}
+
+// register keeps the keys, the marks of ended sessions and the gate's own
+// secret in one file. Viewers are answered from memory, which is read anew
+// from the file after every change, so that the two cannot drift apart.
+type register struct {
+	db      *bbolt.DB
+	now     func() time.Time
+	owner   string // who created every key: the holder of the API key
+	sealing []byte // makes and checks session tickets
+	change  sync.Mutex
+	current atomic.Pointer[contents]
+}
+
+var (
+	ownBucket   = []byte("own")
+	keysBucket  = []byte("keys")  // place, big-endian: registration as JSON
+	endedBucket = []byte("ended") // key id: when its sessions were ended
+
+	ownerName, sealingName = []byte("owner"), []byte("sealing")
+)
+
+var errFileBusy = errors.New("another process is using it")
+
+func openRegister(path string, now func() time.Time) (*register, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		err = errFileBusy
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	b := &register{db: db, now: now}
+	err = db.Update(b.prepare)
+	if err == nil {
+		err = db.View(b.read)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), db.Close())
+	}
+	return b, nil
+}
+
+// prepare makes what a new file lacks: afterwards the gate has a secret that
+// every later process finds again.
+func (b *register) prepare(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{ownBucket, keysBucket, endedBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	own := tx.Bucket(ownBucket)
+	if own.Get(sealingName) == nil {
+		sealing := make([]byte, 32)
+		rand.Read(sealing)
+		if err := errors.Join(own.Put(sealingName, sealing), own.Put(ownerName, []byte(newID()))); err != nil {
+			return err
+		}
+	}
+	b.sealing, b.owner = slices.Clone(own.Get(sealingName)), string(own.Get(ownerName))
+	return nil
+}
+
+// add registers a key. On an error it is not known whether the file has it;
+// what the gate answers from then on is what the file has.
+func (b *register) add(name, publicKey string) (registration, error) {
+	stamp := b.now().UTC().Format(timeForm)
+	r := registration{ID: newID(), Name: name, PublicKey: publicKey,
+		CreatedBy: b.owner, CreatedTime: stamp, UpdatedBy: b.owner, UpdatedTime: stamp}
+	value, err := json.Marshal(r)
+	if err != nil {
+		return registration{}, fmt.Errorf("write key: %w", err)
+	}
+	return r, b.update(func(tx *bbolt.Tx) error {
+		keys := tx.Bucket(keysBucket)
+		place, err := keys.NextSequence()
+		if err != nil {
+			return err
+		}
+		return keys.Put(binary.BigEndian.AppendUint64(nil, place), value)
+	})
+}
+
+// remove deletes a key and reports whether it was there. Asked to end its
+// sessions it does so even for a key that is already gone: whoever lost the
+// answer to a plain deletion can still revoke.
+func (b *register) remove(id string, endSessions bool) (found bool, err error) {
+	err = b.update(func(tx *bbolt.Tx) error {
+		if endSessions {
+			mark := []byte(b.now().UTC().Format(timeForm))
+			if err := tx.Bucket(endedBucket).Put([]byte(id), mark); err != nil {
+				return err
+			}
+		}
+		e, ok := b.find(id)
+		if found = ok; !ok {
+			return nil
+		}
+		return tx.Bucket(keysBucket).Delete(binary.BigEndian.AppendUint64(nil, e.place))
+	})
+	return found, err
+}
+
+// update commits one change to the disk and then brings memory in step with
+// the file, after a failure too: only the file knows what became of it.
+func (b *register) update(change func(*bbolt.Tx) error) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	return errors.Join(b.db.Update(change), b.db.View(b.read))
+}
+
+func (b *register) read(tx *bbolt.Tx) error {
+	c, err := readContents(tx)
+	if err == nil {
+		b.current.Store(c)
+	}
+	return err
+}
+
+func readContents(tx *bbolt.Tx) (*contents, error) {
+	c := &contents{keys: map[string]*rsa.PublicKey{}, ended: map[string]bool{}}
+	err := tx.Bucket(keysBucket).ForEach(func(place, value []byte) error {
+		e := entry{place: binary.BigEndian.Uint64(place)}
+		if err := json.Unmarshal(value, &e.registration); err != nil {
+			return fmt.Errorf("read key %d: %w", e.place, err)
+		}
+		var err error
+		if e.key, err = verify.ParsePublicKey(e.PublicKey); err != nil {
+			return fmt.Errorf("read key %s: %w", e.ID, err)
+		}
+		c.list, c.keys[e.ID] = append(c.list, e), e.key
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, tx.Bucket(endedBucket).ForEach(func(id, _ []byte) error {
+		c.ended[string(id)] = true
+		return nil
+	})
+}
+
+func (b *register) key(id string) (*rsa.PublicKey, bool) {
+	key, ok := b.current.Load().keys[id]
+	return key, ok
+}
+
+func (b *register) ended(keyID string) bool { return b.current.Load().ended[keyID] }
+
+func (b *register) find(id string) (entry, bool) {
+	list := b.current.Load().list
+	i := slices.IndexFunc(list, func(e entry) bool { return e.ID == id })
+	if i < 0 {
+		return entry{}, false
+	}
+	return list[i], true
+}
+
+// page returns at most limit entries after a place, oldest first, and whether
+// there are more. Keys that come and go meanwhile move no other key.
+func (b *register) page(after uint64, limit int) (page []entry, more bool) {
+	list := b.current.Load().list
+	i, found := slices.BinarySearchFunc(list, after, func(e entry, at uint64) int { return cmp.Compare(e.place, at) })
+	if found {
+		i++
+	}
+	rest := list[i:]
+	return rest[:min(limit, len(rest))], len(rest) > limit
+}
+
+func (b *register) ready() error { return b.db.View(func(*bbolt.Tx) error { return nil }) }
+
+func (b *register) close() error { return b.db.Close() }
+
+const idLetters = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// newID returns 21 letters and digits, 108 bits of chance: an id that was
+// never given before and never comes back.
+func newID() string {
+	n, _ := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(36), big.NewInt(21), nil))
+	id := make([]byte, 21)
+	digit := new(big.Int)
+	for i := range id {
+		n.DivMod(n, big.NewInt(int64(len(idLetters))), digit)
+		id[i] = idLetters[digit.Int64()]
+	}
+	return string(id)
+}

@@ -1,0 +1,128 @@
+package gate
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+
+	"github.com/gorilla/mux"
+)
+
+// endpoint answers a request, or says why not before it has written anything.
+type endpoint func(http.ResponseWriter, *http.Request) error
+
+// refuser writes a refusal in the form that its callers expect.
+type refuser func(http.ResponseWriter, *http.Request, *refusal)
+
+// Handler serves the gate. It may stand behind http.StripPrefix.
+func (g *Gate) Handler() http.Handler {
+	read := []string{http.MethodGet, http.MethodHead}
+	// The router sees paths as they were sent and redirects nothing: a path
+	// that would have to be cleaned is refused.
+	m := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	m.NotFoundHandler = g.serve(unknown, refuse)
+	m.MethodNotAllowedHandler = g.serve(wrongMethod, refuse)
+
+	m.Handle("/healthz", g.serve(healthy, refuse)).Methods(read...)
+	m.Handle("/readyz", g.serve(g.ready, refuse)).Methods(read...)
+	m.Handle("/auth", g.serve(g.auth, refuse))
+
+	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.listKeys), refuseKey)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.createKey), refuseKey)).Methods(http.MethodPost)
+	m.Handle("/v2/jwt_keys/{id}", g.serve(g.owner(g.showKey), refuseKey)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys/{id}", g.serve(g.owner(g.deleteKey), refuseKey)).Methods(http.MethodDelete)
+	m.PathPrefix("/v2/").Handler(g.serve(g.owner(unknown), refuseKey))
+
+	m.Handle("/embed/{name:player\\.(?:js|css)}", g.serve(asset, refuse)).Methods(read...)
+	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
+	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
+	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)
+	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
+	return m
+}
+
+// serve is what every request passes: it gets an id, its path is unambiguous
+// or it is refused, and what became of it is logged without its query, where
+// tokens stand.
+func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := g.Now()
+		answer := &answer{ResponseWriter: w, status: http.StatusOK}
+		id := requestID()
+		h := answer.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		err := unambiguous(r.URL.EscapedPath())
+		if err == nil {
+			err = e(answer, r)
+		}
+		line := []slog.Attr{slog.String("request_id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path)}
+		if err != nil {
+			e := asRefusal(err)
+			refuse(answer, r, e)
+			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
+		}
+		line = append(line, slog.Int("status", answer.status), slog.Duration("took", g.Now().Sub(began)))
+		g.Log.LogAttrs(r.Context(), severity(answer.status), "request", line...)
+	})
+}
+
+func severity(status int) slog.Level {
+	if status >= http.StatusInternalServerError {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+func requestID() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// answer remembers the status for the log.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom keeps the way open on which the kernel copies files to the network.
+func (a *answer) ReadFrom(r io.Reader) (int64, error) { return io.Copy(a.ResponseWriter, r) }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func unknown(http.ResponseWriter, *http.Request) error {
+	return refused(http.StatusNotFound, "not_found", "there is nothing here")
+}
+
+func wrongMethod(http.ResponseWriter, *http.Request) error {
+	return refused(http.StatusMethodNotAllowed, "method_not_allowed", "this cannot be done here")
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"status":"ok"}`) // whoever asked has gone
+	return nil
+}
+
+// ready says whether keys can be changed and videos found.
+func (g *Gate) ready(w http.ResponseWriter, r *http.Request) error {
+	if err := g.keys.ready(); err != nil {
+		return refused(http.StatusServiceUnavailable, "unavailable", "the data file is closed")
+	}
+	if _, err := fs.Stat(g.Media, "."); err != nil {
+		return refused(http.StatusServiceUnavailable, "unavailable", "the media folder cannot be read")
+	}
+	return healthy(w, r)
+}
