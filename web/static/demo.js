@@ -20,6 +20,8 @@ let rotations = 0;
 let tokens = 0;
 /** @type {PlaybackToken | undefined} */
 let current;
+/** @type {PlaybackToken | undefined} */
+let first;
 
 /** @param {string} id */
 function byId(id) {
@@ -85,12 +87,24 @@ function showLife() {
 
 /** @type {import("./mse-player.js").OpenURL} */
 async function openURL({ fresh, signal }) {
-  const token = fresh && mode !== "expired" ? await source.fresh(videoId, { signal }) : await source.get(videoId, { signal });
-  const url = new URL(token.urls.hls ?? "", location.href);
+  if (mode === "expired") return expiredURL(signal);
+  const token = fresh ? await source.fresh(videoId, { signal }) : await source.get(videoId, { signal });
+  notice("");
+  const url = urlOf(token);
   if (mode === "none") url.search = "";
-  if (mode === "expired") await outlive(token, signal);
-  else notice("");
   return url.href;
+}
+
+/** @param {PlaybackToken} token */
+function urlOf(token) {
+  return new URL(token.urls.hls ?? "", location.href);
+}
+
+/** @param {AbortSignal} signal */
+async function expiredURL(signal) {
+  first ??= await source.get(videoId, { signal }); // and no other, however fresh
+  await outlive(first, signal);
+  return urlOf(first).href;
 }
 
 /** Waits until a token is good for nothing. @param {PlaybackToken} token @param {AbortSignal} signal */

@@ -48,7 +48,6 @@ export function meaningOf(row, now) {
 
 /** @param {number} seconds */
 export function ageText(seconds) {
-  if (seconds < 0) return "–";
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
 }
@@ -74,7 +73,7 @@ function element(row, now, currentKeyId) {
   const state = document.createElement("span");
   state.className = `state ${row.state}`;
   state.textContent = row.state;
-  const age = row.created_at ? ageText(-secondsBetween(now, row.created_at)) : "–";
+  const age = row.created_at ? ageText(Math.max(0, -secondsBetween(now, row.created_at))) : "–";
   for (const content of [String(row.generation), state, row.key_id ?? "–", age, meaningOf(row, now)]) {
     const td = document.createElement("td");
     td.append(content);
