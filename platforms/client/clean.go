@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -78,6 +79,9 @@ func (c cleaner) code(text string) string {
 
 // gives reports whether the text gives a credential away, even in part.
 func (c cleaner) gives(text string) bool {
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
 	text = skeleton(text)
 	for _, s := range c.secrets {
 		size := min(window, len(s))

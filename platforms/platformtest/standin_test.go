@@ -1,0 +1,189 @@
+package platformtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms/platformtest"
+	"playtoken/platforms/vidbeo"
+	"playtoken/secret"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// clock is a time that tests move.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func newClock() *clock { return &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+
+// faces returns the two ways to a stand-in: in process, and over HTTP.
+func faces(t *testing.T, s *platformtest.Standin) map[string]keyrotation.Registrar {
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	p, err := vidbeo.New(vidbeo.Config{URL: server.URL + "/v2", Credential: secret.New("anything goes here")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]keyrotation.Registrar{"in process": s, "over HTTP": p}
+}
+
+var public, fingerprint = platformtest.PublicKey(1), keyrotation.Fingerprint(platformtest.PublicKey(1))
+
+func TestEffectAndAnswerAreIndependent(t *testing.T) {
+	unanswered := []platformtest.Fault{
+		{Answer: platformtest.Lost}, {Answer: platformtest.Unsuccessful}, {Answer: platformtest.HTML},
+		{Answer: platformtest.Says, Status: 409}, {Answer: platformtest.Says, Status: 500},
+	}
+	for effect, counts := range map[platformtest.Effect][2]int{ // keys at once, and in the end
+		platformtest.Once: {1, 1}, platformtest.Never: {0, 0}, platformtest.Twice: {2, 2}, platformtest.Later: {0, 1},
+	} {
+		for _, fault := range unanswered {
+			clock := newClock()
+			s := platformtest.New(platformtest.Options{Now: clock.now})
+			for face, keys := range faces(t, s) {
+				fault.Effect, fault.Delay = effect, time.Minute
+				s.Script(fault)
+				id, err := keys.Register(t.Context(), "name", public)
+				if id != "" || err == nil || len(s.Keys()) != counts[0] {
+					t.Errorf("%s, %+v: %q, %v, %d keys", face, fault, id, err, len(s.Keys()))
+				}
+				clock.at = clock.at.Add(time.Minute)
+				if len(s.Keys()) != counts[1] || s.Pending() != 0 {
+					t.Errorf("%s, %+v: %d keys in the end", face, fault, len(s.Keys()))
+				}
+				for _, key := range s.Keys() {
+					if !s.Holds(key.ID, fingerprint) || s.Holds(key.ID, "") || s.Holds(key.ID+"x", fingerprint) {
+						t.Errorf("%s: it does not know what it holds", face)
+					}
+					s.Remove(key.ID)
+				}
+			}
+		}
+	}
+}
+
+func TestALateDeleteLandsWhenItsTimeComesOrOnRequest(t *testing.T) {
+	for _, land := range []bool{false, true} {
+		clock := newClock()
+		s := platformtest.New(platformtest.Options{Now: clock.now})
+		for face, keys := range faces(t, s) {
+			id := s.Add("name", public)
+			s.Script(platformtest.Fault{Effect: platformtest.Later, Delay: time.Minute, Answer: platformtest.Lost})
+			if err := keys.Delete(t.Context(), id); err == nil || !s.Holds(id, fingerprint) || s.Pending() != 1 {
+				t.Errorf("%s: %v, %d pending", face, err, s.Pending())
+			}
+			if land {
+				s.Land()
+			} else {
+				clock.at = clock.at.Add(time.Minute)
+			}
+			if s.Holds(id, fingerprint) {
+				t.Errorf("%s: it never landed", face)
+			}
+		}
+	}
+}
+
+func TestStaleViewsShowThePast(t *testing.T) {
+	clock := newClock()
+	s := platformtest.New(platformtest.Options{Now: clock.now})
+	old := s.Add("old", public)
+	clock.at = clock.at.Add(time.Minute)
+	s.Remove(old)
+	s.Add("new", platformtest.PublicKey(2))
+	for face, keys := range faces(t, s) {
+		for age, want := range map[time.Duration]string{0: "new", time.Second: "old"} {
+			s.Script(platformtest.Fault{Stale: age})
+			list, err := keys.List(t.Context())
+			if err != nil || len(list) != 1 || list[0].Name != want {
+				t.Errorf("%s, %s ago: %+v, %v", face, age, list, err)
+			}
+		}
+		s.Script(platformtest.Fault{Stale: time.Second})
+		if key, err := keys.Get(t.Context(), old); err != nil || key.ID != old {
+			t.Errorf("%s: %+v, %v", face, key, err)
+		}
+		s.Script(platformtest.Fault{Stale: time.Hour})
+		if list, err := keys.List(t.Context()); err != nil || len(list) != 0 {
+			t.Errorf("%s, before there was any: %+v, %v", face, list, err)
+		}
+	}
+}
+
+func TestBothFacesShowTheSame(t *testing.T) {
+	for view := platformtest.True; view <= platformtest.Astray; view++ {
+		s := platformtest.New(platformtest.Options{Fault: func(platformtest.Call) platformtest.Fault { return platformtest.Fault{View: view} }})
+		for i := range 7 {
+			s.Add(fmt.Sprint(i), platformtest.PublicKey(uint64(i)))
+		}
+		shown := map[string]string{}
+		for face, keys := range faces(t, s) {
+			list, err := keys.List(t.Context())
+			for _, key := range list {
+				shown[face] += key.ID + " " + key.Name + " " + key.Fingerprint + "\n"
+			}
+			if (err != nil) != (view >= platformtest.Doubled) || (err == nil) != (len(list) > 0) {
+				t.Errorf("%s, view %d: %d keys, %v", face, view, len(list), err)
+			}
+		}
+		if diff := cmp.Diff(shown["in process"], shown["over HTTP"]); diff != "" {
+			t.Errorf("view %d: %s", view, diff)
+		}
+	}
+}
+
+func TestChaosRepeatsItself(t *testing.T) {
+	one, two, other := platformtest.Chaos(1, 0.5, time.Minute), platformtest.Chaos(1, 0.5, time.Minute), platformtest.Chaos(2, 0.5, time.Minute)
+	ops := []platformtest.Op{platformtest.OpRegister, platformtest.OpList, platformtest.OpGet, platformtest.OpDelete}
+	wrong, differs := 0, false
+	for i := range 10000 {
+		call := platformtest.Call{Op: ops[i%len(ops)]}
+		f := one(call)
+		if f != two(call) {
+			t.Fatal("the same seed, but another fault")
+		}
+		differs = differs || f != other(call)
+		if f != (platformtest.Fault{}) {
+			wrong++
+		}
+		refused := errors.Is(answer(f), keyrotation.ErrRefused) || errors.Is(answer(f), keyrotation.ErrThrottled) || errors.Is(answer(f), keyrotation.ErrUnauthorized)
+		if refused && f.Effect != platformtest.Never || f.Delay > time.Minute || f.Stale > time.Minute {
+			t.Errorf("%+v", f)
+		}
+		if f.Answer == platformtest.Honest && (f.Effect == platformtest.Never || f.Effect == platformtest.Later) && call.Op != platformtest.OpList {
+			t.Errorf("%+v: a lie, which no client could see through", f)
+		}
+	}
+	if wrong < 4000 || wrong > 5500 || !differs {
+		t.Errorf("%d of 10000 calls went wrong, seeds differ: %v", wrong, differs)
+	}
+}
+
+// answer is the error of a call with this fault.
+func answer(f platformtest.Fault) error {
+	s := platformtest.New(platformtest.Options{})
+	s.Script(f)
+	_, err := s.List(context.Background())
+	return err
+}
+
+func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range uint64(100) {
+		f := keyrotation.Fingerprint(platformtest.PublicKey(i))
+		if f == "" || seen[f] || f != keyrotation.Fingerprint(platformtest.PublicKey(i)) {
+			t.Errorf("%d: %q", i, f)
+		}
+		seen[f] = true
+	}
+}
