@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"playtoken/signer"
 )
@@ -38,12 +39,18 @@ func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byt
 	if !keyName.MatchString(storeName) {
 		return nil, fmt.Errorf("sign: %.60q is not a key's name", storeName)
 	}
+	// Behind a Vault that does not answer, callers queue up: each waits for one
+	// deadline at most, whatever becomes of those before it.
+	ctx, cancel := context.WithTimeout(ctx, s.signTimeout())
+	defer cancel()
 	signature, err := s.batches.sign(ctx, storeName, digest)
 	if err != nil {
 		return nil, fmt.Errorf("sign with %s: %w", storeName, err)
 	}
 	return signature, nil
 }
+
+func (s *Store) signTimeout() time.Duration { return min(s.timeout, signTimeout) }
 
 // signBatch is the one call that a batch makes.
 func (s *Store) signBatch(ctx context.Context, key string, digests [][32]byte) []outcome {
@@ -66,7 +73,7 @@ func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([
 	}
 	r := request{
 		method: http.MethodPut, path: s.transit + "/sign/" + key + "/sha2-256",
-		body: body, timeout: min(s.timeout, signTimeout),
+		body: body, timeout: s.signTimeout(),
 	}
 	answer, err := s.send(ctx, r)
 	if said, _ := refusal(err); strings.Contains(said, "signing key not found") {
@@ -105,8 +112,8 @@ func (r signResult) signature() ([]byte, error) {
 	if !ok || r.KeyVersion != 1 {
 		return nil, fmt.Errorf("signed with key version %d (%.9q), not 1", r.KeyVersion, r.Signature)
 	}
-	signature, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(signature) == 0 {
+	signature, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(signature) == 0 || base64.RawURLEncoding.EncodeToString(signature) != text {
 		return nil, errors.New("signature is not base64url")
 	}
 	return signature, nil

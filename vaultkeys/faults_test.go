@@ -1,0 +1,228 @@
+package vaultkeys_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/keyrotation/storetest"
+	"playtoken/signer"
+	"playtoken/vaultkeys"
+	"playtoken/vaultkeys/vaulttest"
+)
+
+// lossy is a network that loses the next request of a method, or its answer.
+type lossy struct {
+	base   http.RoundTripper
+	method string
+	path   string // which the request's path ends with
+	arrive bool   // the request arrives; its answer is lost
+	lost   atomic.Bool
+}
+
+func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != l.method || !strings.HasSuffix(r.URL.Path, l.path) || !l.lost.CompareAndSwap(false, true) {
+		return l.base.RoundTrip(r)
+	}
+	if l.arrive {
+		resp, err := l.base.RoundTrip(r)
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	return nil, errors.New("connection reset by the test")
+}
+
+// lose returns a store on the configuration whose network loses once.
+func lose(t *testing.T, config vaultkeys.Config, method, path string, arrive bool) *vaultkeys.Store {
+	t.Helper()
+	network := &lossy{base: config.Transport, method: method, path: path, arrive: arrive}
+	t.Cleanup(func() {
+		if !network.lost.Load() {
+			t.Errorf("no %s …%s was lost: the test says nothing", method, path)
+		}
+	})
+	config.Transport = network
+	return open(t, config)
+}
+
+func TestLostCreateIsMadeGoodByCallingAgain(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	spec := keyrotation.KeySpec{Bits: 2048}
+	for _, arrive := range []bool{false, true} {
+		name := storetest.ID()
+		s := lose(t, config, http.MethodPut, "/keys/"+name, arrive)
+		if _, err := s.Create(t.Context(), name, spec); !errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("arrive %v: lost Create: %v", arrive, err)
+		}
+		before, err := s.Describe(t.Context(), name)
+		if exists := err == nil; exists != arrive || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+			t.Errorf("arrive %v: Describe: %v", arrive, err)
+		}
+		after, err := s.Create(t.Context(), name, spec)
+		if err != nil || arrive && after != before {
+			t.Errorf("arrive %v: Create again: %+v, %v; was %+v", arrive, after, err, before)
+		}
+	}
+}
+
+func TestLostDestroyIsMadeGoodByCallingAgain(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	for _, half := range []struct{ method, path string }{
+		{http.MethodPut, "/config"}, {http.MethodDelete, ""}, {http.MethodGet, ""},
+	} {
+		for _, arrive := range []bool{false, true} {
+			name := storetest.ID()
+			if _, err := open(t, config).Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+				t.Fatal(err)
+			}
+			s := lose(t, config, half.method, half.path, arrive)
+			if err := s.Destroy(t.Context(), name); !errors.Is(err, keyrotation.ErrUnavailable) {
+				t.Errorf("%+v, arrive %v: lost Destroy: %v", half, arrive, err)
+			}
+			for range 2 {
+				if err := s.Destroy(t.Context(), name); err != nil {
+					t.Errorf("%+v, arrive %v: Destroy again: %v", half, arrive, err)
+				}
+			}
+			if _, err := s.Describe(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+				t.Errorf("%+v, arrive %v: Describe: %v", half, arrive, err)
+			}
+		}
+	}
+}
+
+func TestDestroyRunsToItsEndForACallerThatGaveUp(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	base := config.Transport
+	config.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/config") {
+			cancel()
+		}
+		return base.RoundTrip(r)
+	})
+	s, name := open(t, config), storetest.ID()
+	if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Destroy(ctx, name); err != nil || ctx.Err() == nil {
+		t.Errorf("Destroy: %v (caller: %v)", err, ctx.Err())
+	}
+	if _, err := s.Describe(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("Describe: %v", err)
+	}
+}
+
+func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	for _, arrive := range []bool{false, true} {
+		name := "ring/" + storetest.ID()
+		s := lose(t, config, http.MethodPut, name, arrive)
+		if v, err := s.Write(t.Context(), name, []byte("one"), 0); !errors.Is(err, keyrotation.ErrUnavailable) || v != 0 {
+			t.Errorf("arrive %v: lost Write: %d, %v", arrive, v, err)
+		}
+		doc, err := s.Read(t.Context(), name)
+		if arrive && (err != nil || string(doc.Data) != "one") || !arrive && !errors.Is(err, keyrotation.ErrNotFound) {
+			t.Errorf("arrive %v: Read: %q, %v", arrive, doc.Data, err)
+		}
+		_, err = s.Write(t.Context(), name, []byte("one"), 0)
+		if arrive && !errors.Is(err, keyrotation.ErrConflict) || !arrive && err != nil {
+			t.Errorf("arrive %v: the same Write again: %v", arrive, err)
+		}
+	}
+}
+
+// traffic signs, reads and writes until stopped, and counts what came of it.
+// Anything but success and ErrUnavailable fails the test.
+type traffic struct {
+	t         *testing.T
+	good, bad atomic.Int64
+	progress  chan struct{} // a value now and then
+	stop      context.CancelFunc
+	wg        sync.WaitGroup
+}
+
+func startTraffic(t *testing.T, s *vaultkeys.Store, key string) *traffic {
+	ctx, stop := context.WithCancel(t.Context())
+	r := &traffic{t: t, stop: stop, progress: make(chan struct{}, 1)}
+	for i := range 8 {
+		name := "test/" + storetest.ID()
+		r.wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				_, err := s.SignSHA256(t.Context(), key, digest(n))
+				r.count(err)
+				if i%4 == 0 {
+					_, err = s.Write(t.Context(), name, []byte("{}"), 0)
+					r.count(err)
+				}
+			}
+		})
+	}
+	return r
+}
+
+func (r *traffic) count(err error) {
+	switch {
+	case err == nil || errors.Is(err, keyrotation.ErrConflict):
+		r.good.Add(1)
+	case errors.Is(err, signer.ErrUnavailable) || errors.Is(err, keyrotation.ErrUnavailable):
+		r.bad.Add(1)
+	default:
+		r.t.Errorf("in between: %v", err)
+	}
+	select {
+	case r.progress <- struct{}{}:
+	default:
+	}
+}
+
+// until waits for n more events of a kind.
+func (r *traffic) until(what string, n int64, counter *atomic.Int64) {
+	r.t.Helper()
+	target, limit := counter.Load()+n, time.After(time.Minute)
+	for counter.Load() < target {
+		select {
+		case <-r.progress:
+		case <-limit:
+			r.t.Fatalf("no %s within a minute", what)
+		}
+	}
+}
+
+func TestSealingAndRestartAreSurvived(t *testing.T) {
+	server := vaulttest.Start(t)
+	config := on(t, server)
+	s, key := open(t, config), storetest.ID()
+	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write(t.Context(), "ring/default", []byte("kept"), 0); err != nil {
+		t.Fatal(err)
+	}
+	r := startTraffic(t, s, key)
+	r.until("success at first", 20, &r.good)
+	for range 2 {
+		server.Seal()
+		r.until("refusal while sealed", 20, &r.bad)
+		if _, err := s.Now(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("the clock of a sealed Vault: %v", err)
+		}
+		open(t, config) // starting up needs no Vault
+		server.Unseal()
+		r.until("success once unsealed", 20, &r.good)
+		server.Restart()
+		r.until("success after a restart", 20, &r.good)
+	}
+	r.stop()
+	r.wg.Wait()
+	if doc, err := s.Read(t.Context(), "ring/default"); err != nil || string(doc.Data) != "kept" || doc.Version != 1 {
+		t.Errorf("Read afterwards: %q, version %d, %v", doc.Data, doc.Version, err)
+	}
+}

@@ -1,0 +1,237 @@
+package vaultkeys_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"playtoken/keyrotation"
+	"playtoken/keyrotation/storetest"
+	"playtoken/secret"
+	"playtoken/signer"
+	"playtoken/vaultkeys"
+	"playtoken/vaultkeys/vaulttest"
+)
+
+// root is a client that may do everything, as an operator with a bad day.
+func root(t testing.TB, server *vaulttest.Server) *api.Logical { return server.Client(t).Logical() }
+
+func write(t testing.TB, l *api.Logical, path string, data map[string]any) {
+	t.Helper()
+	if _, err := l.WriteWithContext(t.Context(), path, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPrivateKeysCannotLeaveVault(t *testing.T) {
+	server := vaulttest.Shared(t)
+	config := on(t, server)
+	s, operator := open(t, config), root(t, server)
+	ways := []string{"export/signing-key/%s", "export/signing-key/%s/1", "export/encryption-key/%s", "export/hmac-key/%s", "backup/%s"}
+	for _, exportable := range []bool{false, true} {
+		name := storetest.ID()
+		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, way := range ways {
+			path := config.Transit + "/" + fmt.Sprintf(way, name)
+			if answer, err := operator.ReadWithContext(t.Context(), path); err == nil && answer != nil {
+				got++
+			}
+		}
+		// The exportable key shows that the ways were tried rightly.
+		if exportable != (got > 0) {
+			t.Errorf("exportable %v: came out %d ways, even for root", exportable, got)
+		}
+	}
+}
+
+func TestTamperedKeysShow(t *testing.T) {
+	server := vaulttest.Shared(t)
+	config := on(t, server)
+	s, operator := open(t, config), root(t, server)
+	key := func() (string, string) {
+		name := storetest.ID()
+		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+			t.Fatal(err)
+		}
+		return name, config.Transit + "/keys/" + name
+	}
+
+	rotated, path := key()
+	before, err := s.SignSHA256(t.Context(), rotated, digest(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, operator, path+"/rotate", nil)
+	if k, err := s.Describe(t.Context(), rotated); err != nil || k.Versions != 2 {
+		t.Errorf("rotated by hand: %d versions, %v", k.Versions, err)
+	}
+	if after, err := s.SignSHA256(t.Context(), rotated, digest(1)); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("rotated by hand: signs otherwise than before (%v)", err)
+	}
+	write(t, operator, path+"/config", map[string]any{"min_encryption_version": 2})
+	if _, err := s.SignSHA256(t.Context(), rotated, digest(1)); !errors.Is(err, signer.ErrUnavailable) {
+		t.Errorf("version 1 switched off: %v", err)
+	}
+
+	for _, flag := range []string{"exportable", "allow_plaintext_backup"} {
+		name, path := key()
+		write(t, operator, path+"/config", map[string]any{flag: true})
+		if k, err := s.Describe(t.Context(), name); err != nil || !k.Exportable {
+			t.Errorf("%s set by hand: %+v, %v", flag, k, err)
+		}
+	}
+
+	name, path := key()
+	write(t, operator, path+"/config", map[string]any{"auto_rotate_period": "24h"})
+	if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err == nil {
+		t.Error("a key that Vault will rotate was accepted")
+	}
+
+	other := storetest.ID()
+	write(t, operator, config.Transit+"/keys/"+other, map[string]any{"type": "ecdsa-p256"})
+	if _, err := s.Create(t.Context(), other, keyrotation.KeySpec{Bits: 2048}); err == nil {
+		t.Error("somebody else's key was taken for ours")
+	}
+}
+
+func TestDocumentsDeletedByHandAreNotThere(t *testing.T) {
+	server := vaulttest.Shared(t)
+	config := on(t, server)
+	s, operator := open(t, config), root(t, server)
+	for _, remove := range []func(path string) error{
+		func(path string) error {
+			_, err := operator.DeleteWithContext(t.Context(), config.KV+"/data/"+path)
+			return err
+		},
+		func(path string) error {
+			_, err := operator.WriteWithContext(t.Context(), config.KV+"/destroy/"+path, map[string]any{"versions": []int{1, 2}})
+			return err
+		},
+	} {
+		name := "ring/" + storetest.ID()
+		for version := range int64(2) {
+			if _, err := s.Write(t.Context(), name, []byte("old"), version); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := remove(name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+			t.Errorf("Read: %v", err)
+		}
+		if _, err := s.Write(t.Context(), name, []byte("no"), 1); !errors.Is(err, keyrotation.ErrConflict) {
+			t.Errorf("Write of an old version: %v", err)
+		}
+		if v, err := s.Write(t.Context(), name, []byte("new"), 0); err != nil || v != 3 {
+			t.Errorf("Write as if there was none: version %d, %v; want 3", v, err)
+		}
+		if _, err := s.Write(t.Context(), name, []byte("no"), 0); !errors.Is(err, keyrotation.ErrConflict) {
+			t.Errorf("the same again: %v", err)
+		}
+	}
+	foreign := "ring/" + storetest.ID()
+	write(t, operator, config.KV+"/data/"+foreign, map[string]any{"data": map[string]any{"note": "by hand"}})
+	if doc, err := s.Read(t.Context(), foreign); err == nil || errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("somebody else's entry: %q, %v", doc.Data, err)
+	}
+}
+
+// A mount that is not there, or is something else, is no empty store.
+func TestWrongMountsAreErrors(t *testing.T) {
+	server := vaulttest.Shared(t)
+	right := on(t, server)
+	wrong := map[string]vaultkeys.Config{}
+	for what, mounts := range map[string][2]string{
+		"none": {"no-transit", "no-kv"}, "swapped": {right.KV, right.Transit}, "inside": {right.Transit + "/x", right.KV + "/x"},
+		"KV version 1": {right.Transit, "kv1-" + storetest.ID()},
+	} {
+		config := right
+		config.Transit, config.KV = mounts[0], mounts[1]
+		wrong[what] = config
+	}
+	err := server.Client(t).Sys().MountWithContext(t.Context(), wrong["KV version 1"].KV, &api.MountInput{Type: "kv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, config := range wrong {
+		s := open(t, config)
+		for _, op := range operations {
+			onKV := op.name == "Read" || op.name == "Write"
+			if op.name == "Now" || what == "KV version 1" && (!onKV || op.name == "Read") {
+				continue // an engine of version 1 has no such entry, and says no more
+			}
+			err := op.do(t.Context(), s)
+			if err == nil || errors.Is(err, keyrotation.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, keyrotation.ErrConflict) {
+				t.Errorf("%s, %s: %v", what, op.name, err)
+			}
+		}
+	}
+}
+
+func TestPoliciesThatForbidAreNamed(t *testing.T) {
+	server := vaulttest.Shared(t)
+	config := on(t, server)
+	s, key := open(t, config), storetest.ID()
+	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		t.Fatal(err)
+	}
+	config.Token = secret.New(server.Token(t, fmt.Sprintf(
+		`path "%s/sign/+/sha2-256" { capabilities = ["update"] }`, config.Transit)))
+	limited := open(t, config)
+	if _, err := limited.SignSHA256(t.Context(), key, digest(1)); err != nil {
+		t.Errorf("what is allowed: %v", err)
+	}
+	for _, op := range operations[:5] {
+		if err := op.do(t.Context(), limited); !errors.Is(err, vaultkeys.ErrForbidden) || errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("%s: %v", op.name, err)
+		}
+	}
+	if _, err := limited.Now(t.Context()); err != nil {
+		t.Errorf("the clock is nobody's secret: %v", err)
+	}
+	config.Token = secret.New("hvs.revoked")
+	for _, op := range operations[:6] {
+		if err := op.do(t.Context(), open(t, config)); !unavailable(err) {
+			t.Errorf("without a login, %s: %v", op.name, err)
+		}
+	}
+}
+
+func TestManySignaturesTakeFewRequests(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	var requests atomic.Int64
+	base := config.Transport
+	config.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.Contains(r.URL.Path, "/sign/") {
+			requests.Add(1)
+		}
+		return base.RoundTrip(r)
+	})
+	s, key := open(t, config), storetest.ID()
+	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			if _, err := s.SignSHA256(t.Context(), key, digest(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := requests.Load(); n > 60 {
+		t.Errorf("%d requests for 200 signatures at once", n)
+	}
+}

@@ -1,0 +1,218 @@
+package vaultkeys_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"playtoken/keyrotation"
+	"playtoken/secret"
+	"playtoken/signer"
+	"playtoken/vaultkeys"
+)
+
+// operation is one thing that is asked of a store.
+type operation struct {
+	name string
+	do   func(context.Context, *vaultkeys.Store) error
+}
+
+var operations = []operation{
+	{"Read", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Read(ctx, "ring/default")
+		return err
+	}},
+	{"Write", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Write(ctx, "ring/default", []byte("{}"), 3)
+		return err
+	}},
+	{"Create", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Create(ctx, "key_one", keyrotation.KeySpec{Bits: 2048})
+		return err
+	}},
+	{"Describe", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Describe(ctx, "key_one")
+		return err
+	}},
+	{"Destroy", func(ctx context.Context, s *vaultkeys.Store) error { return s.Destroy(ctx, "key_one") }},
+	{"SignSHA256", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.SignSHA256(ctx, "key_one", digest(1))
+		return err
+	}},
+	{"Now", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Now(ctx)
+		return err
+	}},
+}
+
+// serve opens a store on a server of HTTP, through the official client's own
+// transport.
+func serve(t *testing.T, vault http.HandlerFunc) *vaultkeys.Store {
+	t.Helper()
+	server := httptest.NewServer(vault)
+	t.Cleanup(server.Close)
+	return open(t, vaultkeys.Config{Address: server.URL, Token: secret.New(token), Transit: "transit-a", KV: "kv-a"})
+}
+
+func unavailable(err error) bool {
+	return errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable)
+}
+
+func TestRedirectsAreNeverFollowed(t *testing.T) {
+	var arrived atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", elsewhere.URL+r.URL.Path)
+			w.WriteHeader(status)
+		})
+		for _, op := range operations {
+			if err := op.do(t.Context(), s); !unavailable(err) {
+				t.Errorf("%d, %s: %v", status, op.name, err)
+			}
+		}
+	}
+	if n := arrived.Load(); n != 0 {
+		t.Errorf("%d requests arrived elsewhere", n)
+	}
+}
+
+// What a proxy, a captive portal or a half-written answer looks like is not an
+// answer; least of all does it say that something is not there.
+func TestOnlyVaultsOwnAnswersAreBelieved(t *testing.T) {
+	for _, status := range []int{200, 204, 206, 299, 400, 404, 405, 412, 418} {
+		for _, body := range []string{
+			"", "null", "{}", "[]", `""`, `{"data":`, "<html>not found</html>", `{"message":"not found"}`, `{"errors":null}`,
+		} {
+			s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, status, body), nil })
+			for _, op := range operations {
+				err := op.do(t.Context(), s)
+				if status == 412 && op.name == "Write" && errors.Is(err, keyrotation.ErrConflict) {
+					continue
+				}
+				if !unavailable(err) || errors.Is(err, keyrotation.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) {
+					t.Errorf("status %d, %q, %s: %v", status, body, op.name, err)
+				}
+			}
+		}
+	}
+}
+
+type endless struct{ read *atomic.Int64 }
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	e.read.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func TestEndlessAnswersAreCutOff(t *testing.T) {
+	for _, status := range []int{200, 307, 400, 404, 500} {
+		for _, op := range operations {
+			var read atomic.Int64
+			s := openFake(t, func(r *http.Request) (*http.Response, error) {
+				a := answer(r, status, "")
+				a.Body = io.NopCloser(endless{&read})
+				return a, nil
+			})
+			if err := op.do(t.Context(), s); !unavailable(err) {
+				t.Errorf("%d, %s: %v", status, op.name, err)
+			}
+			if read.Load() > 8<<20 {
+				t.Errorf("%d, %s: read %d bytes", status, op.name, read.Load())
+			}
+		}
+	}
+}
+
+func TestEveryRequestIsSentOnce(t *testing.T) {
+	reset := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(code)
+			io.WriteString(w, `{"errors":["not now"]}`)
+		}
+	}
+	for what, respond := range map[string]http.HandlerFunc{
+		"500": status(500), "502": status(502), "503": status(503), "504": status(504), "412": status(412),
+		"429": status(429), "473": status(473), "reset": reset,
+	} {
+		for _, op := range operations {
+			var sent atomic.Int32
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				sent.Add(1)
+				respond(w, r)
+			})
+			err := op.do(t.Context(), s)
+			if conflict := what == "412" && op.name == "Write"; !unavailable(err) && !conflict {
+				t.Errorf("%s, %s: %v", what, op.name, err)
+			}
+			if sent.Load() != 1 {
+				t.Errorf("%s, %s: sent %d times", what, op.name, sent.Load())
+			}
+		}
+	}
+}
+
+// Whoever answers in Vault's place may send back what we sent.
+func TestTheTokenIsInNoError(t *testing.T) {
+	for _, status := range []int{200, 307, 400, 403, 404, 405, 412, 500, 503} {
+		s := openFake(t, func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("X-Vault-Token") != token {
+				t.Error("the request carries no token") // or this test says nothing
+			}
+			a := answer(r, status, `{"errors":["bad request: X-Vault-Token: `+token+`\r\n`+strings.Repeat("x", 4000)+`"]}`)
+			a.Header.Set("Location", "http://elsewhere.test/?"+token)
+			return a, nil
+		})
+		for _, op := range operations {
+			err := op.do(t.Context(), s)
+			if err == nil {
+				t.Fatalf("%d, %s: no error", status, op.name)
+			}
+			if strings.Contains(err.Error(), "canary") || strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 1000 {
+				t.Errorf("%d, %s: %q", status, op.name, err)
+			}
+		}
+	}
+}
+
+func TestErrorsSayWhatVaultMeant(t *testing.T) {
+	notAllowed := `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
+	for _, c := range []struct {
+		status int
+		body   string
+		want   error
+	}{
+		{403, notAllowed, vaultkeys.ErrForbidden},
+		{403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`, keyrotation.ErrUnavailable},
+		{400, `{"errors":["missing client token"]}`, keyrotation.ErrUnavailable},
+		{400, `{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable"]}`, keyrotation.ErrUnavailable},
+		{400, `{"errors":["Waiting for the primary to upgrade from non-versioned to versioned data."]}`, keyrotation.ErrUnavailable},
+		{503, `{"errors":["Vault is sealed"]}`, keyrotation.ErrUnavailable},
+		{404, `{"errors":[]}`, keyrotation.ErrNotFound},
+	} {
+		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, c.status, c.body), nil })
+		for _, op := range operations[:4] {
+			if err := op.do(t.Context(), s); !errors.Is(err, c.want) {
+				t.Errorf("%d %s, %s: %v", c.status, c.body, op.name, err)
+			}
+		}
+	}
+	s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, 403, notAllowed), nil })
+	_, err := s.Read(t.Context(), "ring/default")
+	for _, part := range []string{`"read"`, `"kv-a/data/ring/default"`, "permission denied"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s is not in: %v", part, err)
+		}
+	}
+}
