@@ -7,6 +7,8 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -19,9 +21,6 @@ import (
 	"playtoken/projects"
 	"playtoken/secret"
 	"playtoken/signer"
-
-	"net/http"
-	"net/http/httptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -156,6 +155,7 @@ type world struct {
 	minter   *signer.RS256
 	rotation *rotation
 	log      *strings.Builder
+	swapped  handlers.Rotation
 	others   []string // ids of further rotating projects, which fail
 }
 
@@ -169,6 +169,9 @@ func (w *world) Minter(_ context.Context, id string) (signer.Minter, error) {
 func (w *world) Rotation(_ context.Context, id string) (handlers.Rotation, error) {
 	switch id {
 	case projects.Default:
+		if w.swapped != nil {
+			return w.swapped, nil
+		}
 		return w.rotation, nil
 	case "project_failing":
 		return &rotation{store: w.store, err: fmt.Errorf("platform: %w", keyrotation.ErrThrottled)}, nil

@@ -33,9 +33,9 @@ var guarded = map[string]struct {
 	"POST /v1/projects/{project_id}/signing-keys/{generation}/release":  {because, 200, 403, 200, 403},
 	"GET /v1/projects/{project_id}/rotation":                            {"", 200, 403, 200, 403},
 	"POST /v1/projects/{project_id}/rotation":                           {`{"mode":"due"}`, 200, 403, 200, 403},
-	"POST /v1/rotation":                                                 {`{"mode":"due"}`, 200, 403, 403, 403},
-	"GET /v1/projects/{project_id}/drift":                               {"", 200, 403, 200, 403},
-	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}":           {because, 200, 403, 200, 403},
+	"POST /v1/rotation":                                       {`{"mode":"due"}`, 200, 403, 403, 403},
+	"GET /v1/projects/{project_id}/drift":                     {"", 200, 403, 200, 403},
+	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, 200, 403, 200, 403},
 }
 
 var pattern = regexp.MustCompile(`\{(\w+):[^/]+\}`)

@@ -118,7 +118,11 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 		p.RetryAfter = seconds(retryAfter(err, earliest, f.retry))
 	}
 	if f.status >= http.StatusInternalServerError {
-		s.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request_id", requestID),
+		level := slog.LevelWarn // trouble of the store or the platform passes
+		if f.status == http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		s.Log.LogAttrs(ctx, level, "request failed", slog.String("request_id", requestID),
 			slog.String("code", f.code), slog.Any("error", err))
 	}
 	return p

@@ -1,0 +1,137 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+const signingKeys = "/v1/projects/default/signing-keys"
+
+func TestSigningKeysAreListedNewestFirst(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	fingerprint := activeKey(t).Fingerprint
+	equal(t, w.ask("GET", signingKeys, keysKey, ""), 200, `{"items":[
+		{"generation":2,"state":"active","key_id":"key-2","name":"playtoken 2","fingerprint":"`+fingerprint+`","bits":2048,"exportable":false,
+		 "created_at":"1999-12-01T00:00:00Z","registered_at":"1999-12-02T00:00:00Z","activated_at":"1999-12-03T00:00:00Z",
+		 "retired_at":null,"delete_not_before":null,"deleted_at":null},
+		{"generation":1,"state":"deleted","key_id":"key-1","name":"playtoken 1","fingerprint":"f1","bits":2048,"exportable":false,
+		 "created_at":"1999-12-01T00:00:00Z","registered_at":null,"activated_at":null,
+		 "retired_at":null,"delete_not_before":null,"deleted_at":"1999-12-04T00:00:00Z"}]}`)
+
+	one := decoded(t, w.ask("GET", signingKeys+"/2", keysKey, ""))
+	if one["public_key"] != activeKey(t).PublicKey || one["generation"] != 2.0 {
+		t.Errorf("%v", one)
+	}
+	if one := decoded(t, w.ask("GET", signingKeys+"/1", keysKey, "")); one["public_key"] != nil || one["generation"] != 1.0 {
+		t.Errorf("%v", one)
+	}
+	w.store.set(func(s *store) { s.ring = keyrotation.Ring{} })
+	equal(t, w.ask("GET", signingKeys, keysKey, ""), 200, `{"items":[]}`)
+}
+
+func TestVerbsReachTheirGeneration(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.rotation.result = keyrotation.Result{Changed: true, Actions: []keyrotation.Done{{Action: "activate", Generation: 7}}, NextActionAt: day(9)}
+	for _, verb := range []string{"activate", "rollback", "release"} {
+		equal(t, w.ask("POST", signingKeys+"/7/"+verb, adminKey, because), 200,
+			`{"changed":true,"actions":[{"action":"activate","generation":7,"key_id":null}],"next_action_at":"1999-12-09T00:00:00Z","reason":""}`)
+		if w.rotation.asked != verb+" 7" || w.rotation.order != (keyrotation.Order{Actor: "admin", Reason: "because"}) {
+			t.Errorf("asked %q %+v", w.rotation.asked, w.rotation.order)
+		}
+	}
+}
+
+func TestARevocationAnswer(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, ActiveGeneration: 3, TokensLostFor: 90*time.Second + 1}
+	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
+		`{"revoked":2,"active_generation":3,"earliest_at":null,"tokens_lost_for_seconds":91}`)
+	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, EarliestAt: day(5)}
+	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
+		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0}`)
+}
+
+func TestRemovingAnUnmanagedKey(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	equal(t, w.ask("DELETE", "/v1/projects/default/platform-keys/key-9", adminKey, because), 200, `{"removed":"key-9"}`)
+	if w.rotation.asked != "remove key-9" {
+		t.Errorf("asked %q", w.rotation.asked)
+	}
+	w.rotation.asked = ""
+	if got := w.ask("DELETE", "/v1/projects/default/platform-keys/a%20b", adminKey, because); got.Code != 404 || w.rotation.asked != "" {
+		t.Errorf("%d, asked %q", got.Code, w.rotation.asked)
+	}
+}
+
+// paced is a platform that says when to come back.
+type paced struct{ error }
+
+func (paced) RetryAfter() time.Duration { return 6500 * time.Millisecond }
+func (p paced) Unwrap() error           { return p.error }
+
+func TestErrorsOfARotation(t *testing.T) {
+	changes := []string{
+		"POST " + signingKeys + "/2/revoke", "POST " + signingKeys + "/2/activate", "POST " + signingKeys + "/2/rollback",
+		"POST " + signingKeys + "/2/release", "DELETE /v1/projects/default/platform-keys/key-9",
+		"GET /v1/projects/default/drift", "GET /v1/projects/default/rotation",
+	}
+	for _, c := range []struct {
+		err               error
+		status            int
+		code, after, when string
+	}{
+		{&keyrotation.Guard{Why: "still propagating", EarliestAt: day(5)}, 409, "conflict", "", "1999-12-05T00:00:00Z"},
+		{&keyrotation.Guard{Why: "it is ours"}, 409, "conflict", "", ""},
+		{keyrotation.ErrNotFound, 404, "not_found", "", ""},
+		{keyrotation.ErrConflict, 409, "conflict", "", ""},
+		{keyrotation.ErrUnavailable, 503, "signer_unavailable", "1", ""},
+		{keyrotation.ErrUnauthorized, 503, "platform_unavailable", "60", ""},
+		{keyrotation.ErrThrottled, 503, "platform_unavailable", "10", ""},
+		{paced{keyrotation.ErrThrottled}, 503, "platform_unavailable", "7", ""},
+		{keyrotation.ErrRefused, 503, "platform_unavailable", "5", ""},
+		{errors.New("dial tcp 192.0.2.1: refused"), 503, "platform_unavailable", "5", ""},
+		{context.DeadlineExceeded, 503, "signer_unavailable", "1", ""},
+	} {
+		w, done := newWorld(t)
+		w.rotation.err = fmt.Errorf("rotate default: %w", c.err)
+		for _, route := range changes {
+			method, path := target(route, "default")
+			body := because
+			if method == "GET" {
+				body = ""
+			}
+			got := w.ask(method, path, adminKey, body)
+			p := problemOf(t, got)
+			if got.Code != c.status || p.Code != c.code || p.EarliestAt != c.when || got.Header().Get("Retry-After") != c.after {
+				t.Errorf("%s: %v: Retry-After %q, %s", route, c.err, got.Header().Get("Retry-After"), got.Body)
+			}
+		}
+		done()
+	}
+}
+
+func TestAChangeGoesOnWhenTheCallerHangsUp(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	cancelled := &stubborn{Rotation: w.rotation}
+	w.swapped = cancelled
+	for _, path := range []string{signingKeys + "/2/revoke", signingKeys + "/2/activate"} {
+		cancelled.err = errors.New("never called")
+		w.ServeHTTP(httptest.NewRecorder(), request("POST", path, adminKey, because).WithContext(ctx))
+		if cancelled.err != nil {
+			t.Errorf("%s: %v", path, cancelled.err)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// problem is what an error answer says.
+type problem struct {
+	Type, Title, Detail, Code string
+	Status                    int
+	RetryAfter                int    `json:"retry_after"`
+	EarliestAt                string `json:"earliest_at"`
+	Errors                    []struct{ Field, Detail string }
+}
+
+func problemOf(t *testing.T, got *httptest.ResponseRecorder) (p problem) {
+	t.Helper()
+	if kind := got.Header().Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("Content-Type %q of %s", kind, got.Body)
+	}
+	if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil {
+		t.Errorf("%v in %s", err, got.Body)
+	}
+	if p.Status != got.Code || p.Title == "" || p.Type == "" || p.Detail == "" || p.Code == "" {
+		t.Errorf("incomplete: %s", got.Body)
+	}
+	return p
+}
+
+func TestBodiesAreReadStrictly(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	const mint, batch, rotate, inspect = "/v1/playback-tokens", "/v1/playback-tokens/batch", "/v1/projects/default/rotation", "/v1/playback-tokens/inspect"
+	long := strings.Repeat("x", 64<<10)
+	for _, c := range []struct {
+		path, body  string
+		status      int
+		code, field string // field: of errors[0]
+		detail      string // a part of it
+	}{
+		{mint, `{"video_id":"vid1"}`, 201, "", "", ""},
+		{mint, " \r\n\t" + `{"video_id":"vid1","expires_in":60,"viewer":{"id":"u"},"claims":{"plan":"a"},"project_id":"default"}` + "\n", 201, "", "", ""},
+		{mint, `{"video_id":"vid1","expires_in":null,"viewer":null,"claims":null}`, 201, "", "", ""},
+
+		{mint, ``, 400, "invalid_request", "", "not a JSON object"},
+		{mint, `null`, 400, "invalid_request", "", "not a JSON object"},
+		{mint, `[]`, 400, "invalid_request", "", "not a JSON object"},
+		{mint, `"x"`, 400, "invalid_request", "", "not a JSON object"},
+		{mint, `{}`, 400, "invalid_request", "video_id", "is required"},
+		{mint, `{"video_id":null}`, 400, "invalid_request", "video_id", "is required"},
+		{mint, `{"video_id":"vid1"`, 400, "invalid_request", "", "from byte 18"},
+		{mint, `{"video_id":"vid1"}{}`, 400, "invalid_request", "", "from byte 19"},
+		{mint, `{"video_id":"vid1"} x`, 400, "invalid_request", "", "from byte 20"},
+		{mint, `{"video_id":"vid1",}`, 400, "invalid_request", "", "from byte 18"},
+		{mint, `{"video_id":"vid1","video_id":"vid2"}`, 400, "invalid_request", "video_id", "appears twice"},
+		{mint, `{"video_id":"vid1","VIDEO_ID":"vid2"}`, 400, "invalid_request", "VIDEO_ID", "not known here"},
+		{mint, `{"Video_id":"vid1"}`, 400, "invalid_request", "Video_id", "not known here"},
+		{mint, `{"video_id":"vid1","ttl":5}`, 400, "invalid_request", "ttl", "not known here"},
+		{mint, `{"video_id":"vid1","a` + "\u202e" + `":5}`, 400, "invalid_request", "a\ufffd", "not known here"},
+		{mint, `{"video_id":"vid1","viewer":{"uid":"x"}}`, 400, "invalid_request", "viewer.uid", "not known here"},
+		{mint, `{"video_id":"vid1","viewer":{"id":"x","id":"y"}}`, 400, "invalid_request", "viewer.id", "appears twice"},
+		{mint, `{"video_id":"vid1","claims":{"plan":1,"plan":2}}`, 400, "invalid_request", "claims.plan", "appears twice"},
+		{mint, `{"video_id":5}`, 400, "invalid_request", "video_id", "want a string"},
+		{mint, `{"video_id":"vid1","claims":[]}`, 400, "invalid_request", "claims", "want an object"},
+		{mint, `{"video_id":"vid1","viewer":"x"}`, 400, "invalid_request", "viewer", "want an object"},
+		{mint, `{"video_id":"vid1","viewer":{"ip":"1.2.3"}}`, 400, "invalid_request", "viewer.ip", "not an IP address"},
+		{mint, `{"video_id":"vid1","viewer":{"id":"a\nb"}}`, 400, "invalid_request", "viewer.id", "plain text"},
+		{mint, "{\"video_id\":\"vid\xff\"}", 400, "invalid_request", "", "not one valid JSON object"},
+		{mint, `{"video_id":"\ud800"}`, 400, "invalid_request", "", "not one valid JSON object"},
+		{mint, `{"video_id":"` + long + `"}`, 413, "payload_too_large", "", "65536"},
+		{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-19), 201, "", "", ""},
+		{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-18), 413, "payload_too_large", "", "65536"},
+		{mint, `{"claims":` + strings.Repeat("[", 20_000), 400, "invalid_request", "", ""},
+		{mint, `{"video_id":"vid1","claims":{"plan":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 422, "claim_not_allowed", "", "nested"},
+
+		{batch, `{}`, 400, "invalid_request", "requests", "0 requests"},
+		{batch, `{"requests":[]}`, 400, "invalid_request", "requests", "0 requests"},
+		{batch, `{"requests":{}}`, 400, "invalid_request", "requests", "want a list"},
+		{batch, `{"requests":[{},{"x":1}]}`, 400, "invalid_request", "requests.1.x", "not known here"},
+		{batch, `{"requests":[` + strings.Repeat(`{},`, 100) + `{}]}`, 400, "invalid_request", "requests", "101 requests"},
+
+		{inspect, `{}`, 400, "invalid_request", "token", "is required"},
+		{inspect, `{"token":"x","at":"yesterday"}`, 400, "invalid_request", "at", `a time like "2026`},
+		{inspect, `{"token":"x","at":5}`, 400, "invalid_request", "at", `a time like "2026`},
+
+		{rotate, `{}`, 400, "invalid_request", "mode", `"due"`},
+		{rotate, `{"mode":"NOW"}`, 400, "invalid_request", "mode", `"due"`},
+		{rotate, `{"mode":"now","reason":"a\u0000"}`, 400, "invalid_request", "reason", "control"},
+	} {
+		got := w.ask("POST", c.path, adminKey, c.body)
+		if c.body == "" {
+			r := request("POST", c.path, adminKey, "")
+			r.Header.Set("Content-Type", "application/json")
+			got = w.send(r)
+		}
+		if got.Code != c.status {
+			t.Errorf("%.80s: %d, want %d\n%s", c.body, got.Code, c.status, got.Body)
+			continue
+		}
+		if c.status < 400 {
+			continue
+		}
+		p := problemOf(t, got)
+		if p.Code != c.code || !strings.Contains(p.Detail, c.detail) {
+			t.Errorf("%.80s: %s", c.body, got.Body)
+		}
+		if c.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != c.field || !strings.Contains(p.Detail, c.field)) {
+			t.Errorf("%.80s: names %v, want %q", c.body, p.Errors, c.field)
+		}
+	}
+}
+
+func TestLifetimesInRequests(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	for value, want := range map[string]string{
+		"1": "", "3600": "", "null": "",
+		"3601": "ttl_out_of_range", "0": "ttl_out_of_range", "-1": "ttl_out_of_range", "9223372036": "ttl_out_of_range",
+		"9223372037": "ttl_out_of_range", "9223372036854775807": "ttl_out_of_range",
+		"9223372036854775808": "invalid_request", "1e300": "invalid_request", "1e2": "invalid_request",
+		"60.0": "invalid_request", "0.5": "invalid_request", `"60"`: "invalid_request", `""`: "invalid_request",
+		"true": "invalid_request", "[60]": "invalid_request", "{}": "invalid_request", "-0": "ttl_out_of_range",
+		"NaN": "invalid_request", "0x10": "invalid_request", "060": "invalid_request",
+	} {
+		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1","expires_in":`+value+`}`)
+		if want == "" {
+			if got.Code != 201 {
+				t.Errorf("%s: %s", value, got.Body)
+			}
+			continue
+		}
+		status := map[string]int{"ttl_out_of_range": 422, "invalid_request": 400}[want]
+		if p := problemOf(t, got); p.Code != want || got.Code != status {
+			t.Errorf("%s: %s, want %s", value, got.Body, want)
+		}
+	}
+}
+
+func TestWhatIsNotPlainJSONIsToldHowToBe(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	for _, c := range []struct {
+		name, value string
+		status      int
+	}{
+		{"Content-Type", "application/json", 201},
+		{"Content-Type", "Application/JSON; charset=UTF-8", 201},
+		{"Content-Type", "", 400},
+		{"Content-Type", "text/plain", 400},
+		{"Content-Type", "application/x-www-form-urlencoded", 400},
+		{"Content-Type", "application/json; charset=utf-16", 400},
+		{"Content-Type", "application/json, text/plain", 400},
+		{"Content-Encoding", "gzip", 400},
+	} {
+		r := request("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1"}`)
+		r.Header.Set(c.name, c.value)
+		got := w.send(r)
+		if got.Code != c.status {
+			t.Errorf("%s %q: %s", c.name, c.value, got.Body)
+		}
+		if c.status == 400 && !strings.Contains(problemOf(t, got).Detail, "Content-") {
+			t.Errorf("%s %q: %s", c.name, c.value, got.Body)
+		}
+	}
+	got := w.ask("POST", "/v1/playback-tokens?api_key=x", apiKey, `{"video_id":"vid1"}`)
+	if got.Code != 400 || !strings.Contains(problemOf(t, got).Detail, "query") {
+		t.Errorf("%s", got.Body)
+	}
+}
+
+// broken is a body whose sender goes away.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestABodyThatDoesNotArriveIsNotActedOn(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	r := httptest.NewRequest("POST", "/v1/projects/default/signing-keys/2/revoke", io.MultiReader(strings.NewReader(because), broken{}))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+adminKey)
+	if got := w.send(r); got.Code != 400 || w.rotation.asked != "" {
+		t.Errorf("%d, asked %q", got.Code, w.rotation.asked)
+	}
+}
+
+func TestPathsHaveOneMeaning(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	const keys = "/v1/projects/default/signing-keys"
+	for path, want := range map[string]int{
+		keys + "/2": 200, "/v1/projects/default/signing%2dkeys": 200,
+
+		keys + "/%2e%2e/x": 400, keys + "/../x": 400, keys + "//2": 400, "/v1//rotation": 400, keys + "/.": 400,
+		"/v1/projects/default%2fsigning-keys": 400, "/v1/projects/default%2Fsigning-keys": 400, keys + `/%5c`: 400,
+		keys + "/%00": 400, keys + "/2%0d%0aX": 400, keys + "/%7f": 400, keys + "/%e2%80%ae": 400, keys + "/%ff": 400,
+
+		keys + "/": 404, keys + "/0": 404, keys + "/02": 404, keys + "/-1": 404, keys + "/2x": 404, keys + "/99999999999999999999": 404,
+		keys + "/3": 404, "/v1/projects/Default/signing-keys": 404, "/v1/projects/%20/signing-keys": 404, "/v1/projects/a%252fb/signing-keys": 404,
+		"/v1/projects/" + strings.Repeat("a", 41) + "/signing-keys": 404, "/": 404, "/V1/rotation": 404, "/v1/rotation/": 404,
+	} {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request("GET", "/", adminKey, "")
+		r.URL = u
+		got := w.send(r)
+		if got.Code != want {
+			t.Errorf("%s: %d, want %d\n%s", path, got.Code, want, got.Body)
+		}
+		if want >= 400 {
+			problemOf(t, got)
+		}
+	}
+}
+
+func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	allowed := map[string]map[string]bool{}
+	for _, route := range routes() {
+		method, path := target(route, "default")
+		if allowed[path] == nil {
+			allowed[path] = map[string]bool{}
+		}
+		allowed[path][method] = true
+	}
+	for path, methods := range allowed {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "BREW"} {
+			if methods[method] {
+				continue
+			}
+			got := w.ask(method, path, adminKey, "")
+			if got.Code != http.StatusMethodNotAllowed || problemOf(t, got).Code != "method_not_allowed" {
+				t.Errorf("%s %s: %s", method, path, got.Body)
+			}
+			list := strings.Split(got.Header().Get("Allow"), ", ")
+			if len(list) != len(methods) || !methods[list[0]] || !methods[list[len(list)-1]] {
+				t.Errorf("%s %s: Allow %v, want %v", method, path, list, methods)
+			}
+		}
+	}
+	if got := w.ask("HEAD", "/healthz", "", ""); got.Code != 200 {
+		t.Errorf("HEAD: %d", got.Code)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	routes := []string{
+		"POST /v1/projects/default/signing-keys/2/revoke", "POST /v1/projects/default/signing-keys/2/activate",
+		"POST /v1/projects/default/signing-keys/2/rollback", "POST /v1/projects/default/signing-keys/2/release",
+		"DELETE /v1/projects/default/platform-keys/key-9",
+	}
+	for reason, want := range map[string]int{
+		"leaked": 200, strings.Repeat("ä", 200): 200,
+		"": 400, "  ": 400, strings.Repeat("x", 201): 400, "a\nb": 400, "a\u202eb": 400, "a\u2028b": 400, "\u200b": 400,
+	} {
+		for _, route := range routes {
+			method, path, _ := strings.Cut(route, " ")
+			body, _ := json.Marshal(map[string]string{"reason": reason})
+			w.rotation.asked = ""
+			got := w.ask(method, path, keysKey, string(body))
+			if got.Code != want || (w.rotation.asked != "") != (want == 200) {
+				t.Errorf("%s %q: %d, asked %q", route, reason, got.Code, w.rotation.asked)
+			}
+			if want == 400 && problemOf(t, got).Errors[0].Field != "reason" {
+				t.Errorf("%s %q: %s", route, reason, got.Body)
+			}
+			if want == 200 && fmt.Sprint(w.rotation.order) != fmt.Sprintf("{false api_key_keys %s}", reason) {
+				t.Errorf("%s: %+v", route, w.rotation.order)
+			}
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package handlers_test
+
+import (
+	"context"
+	"testing"
+
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+)
+
+// stubborn remembers whether its context was over when it was called.
+type stubborn struct {
+	handlers.Rotation
+	err error
+}
+
+func (s *stubborn) Revoke(ctx context.Context, _ int, _ keyrotation.Order) (keyrotation.Revocation, error) {
+	s.err = ctx.Err()
+	return keyrotation.Revocation{}, nil
+}
+
+func (s *stubborn) Activate(ctx context.Context, _ int, _ keyrotation.Order) (keyrotation.Result, error) {
+	s.err = ctx.Err()
+	return keyrotation.Result{}, nil
+}
+
+const rotationPath = "/v1/projects/default/rotation"
+
+func TestTheDryRun(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	equal(t, w.ask("GET", rotationPath, adminKey, ""), 200,
+		`{"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false}`)
+	w.rotation.status = keyrotation.Status{
+		Due: true, NextActionAt: day(5), Overdue: true,
+		Plan:    []keyrotation.Move{{Action: "activate", Generation: 3, Why: "due", NotBefore: day(5)}, {Action: "observe", Why: "a look is due"}},
+		LastRun: keyrotation.Run{At: day(4), Outcome: "failed", Error: "platform: 500"},
+	}
+	equal(t, w.ask("GET", rotationPath, adminKey, ""), 200, `{"due":true,"next_action_at":"1999-12-05T00:00:00Z","plan":[
+		{"action":"activate","generation":3,"key_id":null,"why":"due","not_before":"1999-12-05T00:00:00Z"},
+		{"action":"observe","generation":null,"key_id":null,"why":"a look is due","not_before":null}],
+		"last_run":{"at":"1999-12-04T00:00:00Z","outcome":"failed","error":"platform: 500"},"overdue":true}`)
+}
+
+func TestARotation(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.rotation.result = keyrotation.Result{Reason: "nothing is due", NextActionAt: day(5)}
+	equal(t, w.ask("POST", rotationPath, keysKey, `{"mode":"due"}`), 200,
+		`{"changed":false,"actions":[],"next_action_at":"1999-12-05T00:00:00Z","reason":"nothing is due"}`)
+	if w.rotation.order != (keyrotation.Order{Actor: "api_key_keys"}) {
+		t.Errorf("%+v", w.rotation.order)
+	}
+	w.rotation.result = keyrotation.Result{Changed: true, Actions: []keyrotation.Done{{Action: "register", Generation: 3, KeyID: "key-3"}}}
+	equal(t, w.ask("POST", rotationPath, adminKey, `{"mode":"now","reason":"drill"}`), 200,
+		`{"changed":true,"actions":[{"action":"register","generation":3,"key_id":"key-3"}],"next_action_at":null,"reason":""}`)
+	if w.rotation.order != (keyrotation.Order{Now: true, Actor: "admin", Reason: "drill"}) {
+		t.Errorf("%+v", w.rotation.order)
+	}
+}
+
+func TestTooEarlyToRotateIsAnAnswer(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.rotation.err = &keyrotation.Guard{Why: "still propagating", EarliestAt: day(5)}
+	equal(t, w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`), 200, `{"changed":false,"actions":[],
+		"next_action_at":"1999-12-05T00:00:00Z","reason":"still propagating; possible from 1999-12-05T00:00:00Z"}`)
+}
+
+func TestRotatingEveryProject(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	const fine = `{"project_id":"default","changed":false,"actions":[],"next_action_at":null,"reason":""}`
+	equal(t, w.ask("POST", "/v1/rotation", adminKey, `{"mode":"due"}`), 200, `{"results":[`+fine+`]}`)
+
+	w.others = []string{"project_failing"}
+	equal(t, w.ask("POST", "/v1/rotation", adminKey, `{"mode":"due"}`), 207, `{"results":[`+fine+`,
+		{"project_id":"project_failing","changed":false,"actions":[],"next_action_at":null,"reason":"","error":
+		 {"type":"about:blank","title":"Service Unavailable","status":503,"code":"platform_unavailable","detail":"…","request_id":"…","retry_after":10}}]}`)
+}
+
+func TestDriftIsListed(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	const path = "/v1/projects/default/drift"
+	equal(t, w.ask("GET", path, adminKey, ""), 200, `{"orphans":[],"missing":[],"unmanaged":[],"mismatched":[]}`)
+	w.rotation.drift = keyrotation.Drift{
+		Orphans:   []keyrotation.Finding{{KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m", Remedy: "r"}},
+		Unmanaged: []keyrotation.Finding{{KeyID: "u", Meaning: "m", Remedy: "r"}},
+	}
+	equal(t, w.ask("GET", path, adminKey, ""), 200, `{
+		"orphans":[{"key_id":"k","name":"n","fingerprint":"f","generation":2,"meaning":"m","remedy":"r"}],"missing":[],
+		"unmanaged":[{"key_id":"u","name":"","fingerprint":null,"generation":null,"meaning":"m","remedy":"r"}],"mismatched":[]}`)
+}
