@@ -33,7 +33,10 @@ func (s *simSigner) mint() {
 		return // the store has no such key any more: an error to the caller, no token
 	}
 	longest := min(s.replica.rotator.Policy.MaxTTL, key.MaxTTL)
-	ttl := time.Duration(1+w.rng.Int64N(int64(longest/time.Second))) * time.Second
+	ttl := longest
+	if w.rng.IntN(2) == 0 {
+		ttl = time.Duration(1+w.rng.Int64N(int64(longest/time.Second))) * time.Second
+	}
 	w.oracle.minted(s.replica, key, private.private, s.replica.clock().Truncate(time.Second).Add(ttl))
 }
 

@@ -86,7 +86,7 @@ func simPolicy() keyrotation.Policy {
 		RotateEvery:  4 * time.Minute,
 		ObserveEvery: time.Minute,
 		MaxTTL:       90 * time.Second,
-		Durations: keyrotation.Durations{Propagation: 30 * time.Second, ViewAge: 5 * time.Second,
+		Durations: keyrotation.Durations{Propagation: 30 * time.Second, ViewAge: 20 * time.Second,
 			Skew: 2 * time.Second, Settle: 10 * time.Second},
 		KeySpec:   keyrotation.KeySpec{Bits: 2048},
 		KeyBudget: 10,
@@ -110,8 +110,10 @@ type replica struct {
 func (w *world) newReplica(id int) *replica {
 	r := &replica{w: w, id: id}
 	policy := simPolicy()
-	policy.MaxTTL += time.Duration(id%3) * 15 * time.Second
-	policy.Durations.ViewAge -= time.Duration(id%3) * time.Second
+	if w.seed%2 == 1 { // environments differ
+		policy.MaxTTL += time.Duration(id%3) * 15 * time.Second
+		policy.Durations.ViewAge -= time.Duration(id%3) * time.Second
+	}
 	r.rotator = &keyrotation.Rotator{Project: "default", Documents: storeView{r}, Keys: storeView{r}, Platform: platformView{r},
 		Policy: policy, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: r.clock}
 	r.signer = simSigner{replica: r}
