@@ -1,0 +1,4 @@
+package gate
+
+// Rewrite is the rewriting of playlists, for the fuzz test.
+var Rewrite = rewrite

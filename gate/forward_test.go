@@ -1,0 +1,165 @@
+package gate_test
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"playtoken/gate"
+)
+
+func forward(t *testing.T, proxy, publicURL string) *world {
+	return open(t, films(), func(c *gate.Config) { c.Forward, c.PublicURL = proxy, publicURL })
+}
+
+func TestAuthBelievesTheConfiguredProxysHeaderOnly(t *testing.T) {
+	const nginx, other = "X-Original-URI", "X-Forwarded-Uri"
+	for proxy, header := range map[string]string{"nginx": nginx, "traefik": other, "caddy": other} {
+		t.Run(proxy, func(t *testing.T) {
+			w := forward(t, proxy, "")
+			wrong := map[string]string{nginx: other, other: nginx}[header]
+			good, bad := "/film/a.m4s?jwt="+w.token(video, time.Minute), "/film/a.m4s"
+			w.want(w.get("/auth", header, good), 200, "")
+			w.want(w.get("/auth", header, good, wrong, bad), 200, "")
+			w.want(w.get("/auth", header, bad, wrong, good), 401, "token_missing")
+			w.want(w.get("/auth", wrong, good), 403, "forbidden")
+			w.want(w.get("/auth", header, good, header, good), 403, "forbidden")
+			w.want(w.get("/auth", strings.ReplaceAll(header, "-", "_"), good), 403, "forbidden")
+			for _, name := range []string{"X-Forwarded-Url", "X-Rewrite-Url", "X-Original-Url", "X-Forwarded-Path", "Forwarded", "Referer"} {
+				w.want(w.get("/auth", name, good), 403, "forbidden")
+			}
+			w.want(w.get("/auth?"+strings.SplitN(good, "?", 2)[1]), 403, "forbidden")
+		})
+	}
+	off := forward(t, "", "")
+	off.want(off.get("/auth", nginx, "/film/a?jwt="+off.token(video, time.Minute)), 403, "forbidden")
+}
+
+func TestAuthAnswers(t *testing.T) {
+	w := forward(t, "nginx", "")
+	ask := func(uri string, headers ...string) answer {
+		return w.get("/auth", append([]string{"X-Original-URI", uri}, headers...)...)
+	}
+	token := w.token(video, time.Minute)
+	opened := w.want(ask("/film/360/index.m3u8?jwt="+token), 200, "")
+	if opened.header.Get("Cache-Control") != "no-store" || opened.body != "" {
+		t.Errorf("got %v %v", opened, opened.header)
+	}
+	checkCookies(t, opened, "/film")
+	cookie := strings.Split(opened.header.Get("Set-Cookie"), ";")[0]
+	ticket := strings.TrimPrefix(cookie, "playtoken_film=")
+	for _, c := range []struct {
+		uri, cookie string
+		status      int
+		code        string
+	}{
+		{"/film/360/0.m4s", cookie, 200, ""},
+		{"/film", cookie, 200, ""},
+		{"/film/", cookie, 200, ""},
+		{"/film/any.thing?x=1", cookie, 200, ""},
+		{"/film/360/0.m4s?jwt=" + token, "", 200, ""},
+		{"/film/360/0.m4s?jwt=" + w.token(video, -time.Hour), cookie, 200, ""}, // a player that outlived its token
+		{"/film/360/0.m4s", "playtoken_film=junk; " + cookie, 200, ""},
+		{"/film/360/0.m4s", "", 401, "token_missing"},
+		{"/film/360/0.m4s", "playtoken_film=junk", 401, "token_malformed"},
+		{"/film/360/0.m4s", cookie[:len(cookie)-2] + "A", 401, "signature_invalid"},
+		{"/other/0.m4s", cookie, 401, "token_missing"},
+		{"/other/0.m4s", "playtoken_other=" + ticket, 403, "video_not_allowed"},
+		{"/other/0.m4s?jwt=" + token, "", 403, "video_not_allowed"},
+		{"/film/0.m4s?jwt=" + w.token(video, -time.Hour), "", 401, "token_expired"},
+		{"/", cookie, 403, "forbidden"},
+		{"", cookie, 403, "forbidden"},
+		{"film/0.m4s", cookie, 403, "forbidden"},
+		{"http://gate/film/0.m4s", cookie, 403, "forbidden"},
+		{"/v2/jwt_keys", cookie, 403, "forbidden"},
+		{"/embed/film", cookie, 403, "forbidden"},
+		{"/%66ilm/0.m4s", cookie, 403, "forbidden"},
+		{"/film/0.m4s?a#b", cookie, 403, "forbidden"},
+		{"/film/" + strings.Repeat("a", 20<<10), cookie, 403, "forbidden"},
+	} {
+		t.Run(c.uri[:min(len(c.uri), 40)], func(t *testing.T) {
+			w := &world{T: t, server: w.server}
+			w.want(w.get("/auth", "X-Original-URI", c.uri, "Cookie", c.cookie), c.status, c.code)
+		})
+	}
+	for _, uri := range ambiguous {
+		if a := ask(uri, "Cookie", cookie); a.status != 403 {
+			t.Errorf("%s: got %v", uri, a)
+		}
+	}
+	w.want(w.api("DELETE", "/v2/jwt_keys/"+w.keyID+"?end_sessions=true", ""), 200, "")
+	w.want(ask("/film/360/0.m4s", "Cookie", cookie), 403, "session_ended")
+}
+
+func TestCookiesAreSecureUnlessTheViewerIsOnThisMachine(t *testing.T) {
+	for publicURL, want := range map[string]bool{
+		"":                           false, // the test server's own address
+		"https://video.example":      true,
+		"http://video.example/films": true,
+		"http://localhost:8081":      false,
+		"http://films.localhost":     false,
+		"http://127.9.9.9/films/":    false,
+		"http://[::1]:8081":          false,
+		"https://127.0.0.1.example":  true,
+	} {
+		w := forward(t, "nginx", publicURL)
+		u, _ := url.Parse(publicURL)
+		prefix := strings.TrimSuffix(u.Path, "/")
+		a := w.want(w.get("/auth", "X-Original-URI", prefix+"/film/a?jwt="+w.token(video, time.Minute)), 200, "")
+		c := (&http.Response{Header: a.header}).Cookies()[0]
+		if c.Secure != want || c.Path != prefix+"/film" {
+			t.Errorf("%s: the cookie is %+v", publicURL, c)
+		}
+		if prefix != "" {
+			w.want(w.get("/auth", "X-Original-URI", "/film/a?jwt="+w.token(video, time.Minute)), 403, "forbidden")
+			w.want(w.get("/auth", "X-Original-URI", prefix+"film/a?jwt="+w.token(video, time.Minute)), 403, "forbidden")
+		}
+	}
+}
+
+// videoAsServed is which video a file server would serve for a URI, that
+// decodes as often as it can, takes both slashes and cleans the path: the most
+// that any proxy does.
+func videoAsServed(uri string) string {
+	file, _, _ := strings.Cut(uri, "?")
+	for range 3 {
+		if again, err := url.PathUnescape(file); err == nil {
+			file = again
+		}
+	}
+	file = strings.ReplaceAll(file, `\`, "/")
+	segments := strings.Split(strings.TrimPrefix(path.Clean("/"+file), "/"), "/")
+	return segments[0]
+}
+
+// FuzzAuth: whatever the URI, a token for one video passes nothing that a
+// proxy would take from another's folder, and the answer is 200, 401 or 403.
+func FuzzAuth(f *testing.F) {
+	for _, uri := range ambiguous {
+		f.Add(uri)
+	}
+	for _, uri := range []string{"/film/a.m4s", "/film", "/other/a", "", "/film/%66", "/film?x=/other"} {
+		f.Add(uri)
+	}
+	g, id := openForFuzz(f)
+	handler := g.Handler()
+	token := sign(id, ours(), jwt.MapClaims{"sub": video, "exp": begin.Add(time.Hour).Unix()})
+	f.Fuzz(func(t *testing.T, uri string) {
+		for _, join := range []string{"?", "&"} {
+			original := uri + join + "jwt=" + token
+			status := ask(handler, original)
+			if !slices.Contains([]int{200, 401, 403}, status) {
+				t.Errorf("%q is answered %d", original, status)
+			}
+			if status == 200 && videoAsServed(original) != video {
+				t.Errorf("%q passes, and is served from %q", original, videoAsServed(original))
+			}
+		}
+	})
+}

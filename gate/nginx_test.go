@@ -1,0 +1,196 @@
+package gate_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/gate"
+	"playtoken/gate/sample"
+)
+
+// nginxConf is all that nginx needs to know: ask the gate about every file,
+// name the original URI, hand its cookie on.
+const nginxConf = `
+daemon off;
+master_process off;
+pid %[1]s/nginx.pid;
+error_log stderr notice;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	server {
+		listen unix:%[2]s;
+		root %[1]s/media;
+		location / {
+			auth_request /gate-auth;
+			auth_request_set $gate_cookie $upstream_http_set_cookie;
+			add_header Set-Cookie $gate_cookie;
+		}
+		location = /gate-auth {
+			internal;
+			proxy_pass %[3]s/auth;
+			proxy_pass_request_body off;
+			proxy_set_header Content-Length "";
+			proxy_set_header X-Original-URI $request_uri;
+		}
+	}
+}
+`
+
+// startNginx serves a copy of the sample, and other videos, behind the gate,
+// on a socket in the file system: nobody has to guess a free port.
+func startNginx(t *testing.T, gateURL string) (socket string) {
+	t.Helper()
+	binary, err := exec.LookPath("nginx")
+	if err != nil {
+		t.Skip("NOT TESTED: forward-auth with a real nginx, because there is no nginx on this machine")
+	}
+	dir := t.TempDir()
+	clip, err := sample.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	media, conf := filepath.Join(dir, "media"), filepath.Join(dir, "nginx.conf")
+	socket = filepath.Join(dir, "socket")
+	text := fmt.Appendf(nil, nginxConf, dir, socket, gateURL)
+	if err := errors.Join(os.CopyFS(media, clip), os.CopyFS(media, films()), os.WriteFile(conf, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	nginx := exec.Command(binary, "-p", dir, "-e", "stderr", "-c", conf)
+	stderr, err := nginx.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	t.Cleanup(func() {
+		_ = nginx.Process.Kill() // it may be gone
+		<-read
+		_ = nginx.Wait() // it was killed
+	})
+	listening := make(chan bool, 1)
+	go func() {
+		defer close(read)
+		follow(t, stderr, listening)
+	}()
+	if !<-listening {
+		t.Fatal("nginx did not start")
+	}
+	return socket
+}
+
+// follow copies nginx's log to the test's and tells when nginx is listening,
+// or that it never will be: it names its event method once its sockets are open.
+func follow(t *testing.T, stderr io.Reader, listening chan<- bool) {
+	told := false
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		fmt.Fprintln(t.Output(), lines.Text())
+		if !told && strings.Contains(lines.Text(), "event method") {
+			told = true
+			listening <- true
+		}
+	}
+	if !told {
+		listening <- false
+	}
+}
+
+func TestARealNginxAsksTheGate(t *testing.T) {
+	w := open(t, films(), func(c *gate.Config) { c.Forward = "nginx" })
+	socket := startNginx(t, w.server.URL)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Timeout: 10 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}}
+	defer client.CloseIdleConnections()
+	get := func(uri string) int {
+		t.Helper()
+		response, err := client.Get("http://films.example" + uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	steps := []struct {
+		name, uri string
+		want      int
+	}{
+		{"without a token", "/counter/360/0.m4s", 401},
+		{"with another video's token", "/counter/hls.m3u8?jwt=" + w.token("film", time.Minute), 403},
+		{"with an old token", "/counter/hls.m3u8?jwt=" + w.token("counter", 0), 401},
+		{"with a token", "/counter/hls.m3u8?jwt=" + w.token("counter", time.Minute), 200},
+		{"the cookie carries a playlist", "/counter/360/index.m3u8", 200},
+		{"and a segment", "/counter/360/0.m4s", 200},
+		{"but no other video", "/film/hls.m3u8", 401},
+		{"and nothing beside videos", "/top.m4s", 403},
+	}
+	for _, s := range steps {
+		if got := get(s.uri); got != s.want {
+			t.Errorf("%s: %d, want %d", s.name, got, s.want)
+		}
+	}
+	request, _ := http.NewRequest("GET", "http://films.example/film/360/0.m4s", nil)
+	request.Header.Set("X-Original-URI", "/film/360/0.m4s?jwt="+w.token("film", time.Minute))
+	if response, err := client.Do(request); err != nil || response.StatusCode != 401 || response.Body.Close() != nil {
+		t.Errorf("a viewer who names another URI than the one asked for: %v, %v", response, err)
+	}
+	for _, uri := range ambiguous {
+		if got := raw(t, "unix", socket, uri+"?jwt="+w.token("film", time.Minute)); got == 200 {
+			t.Errorf("%s passes nginx and the gate", uri)
+		}
+	}
+	w.advance(5 * time.Hour)
+	if got := get("/counter/360/1.m4s"); got != 401 {
+		t.Errorf("after the session: %d, want 401", got)
+	}
+}
+
+// TestFfprobeReadsTheSampleThroughTheGate follows what the gate rewrote with
+// a player that is not ours.
+func TestFfprobeReadsTheSampleThroughTheGate(t *testing.T) {
+	ffprobe, err := exec.LookPath("ffprobe")
+	if err != nil {
+		t.Skip("NOT TESTED: the sample with ffprobe, because there is no ffprobe on this machine")
+	}
+	clip, err := sample.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, clip, nil)
+	url := w.server.URL + "/counter/hls.m3u8?jwt=" + w.token(sample.VideoID, time.Minute)
+	out, err := exec.Command(ffprobe, "-v", "error", "-count_packets", "-of", "csv=p=0",
+		"-show_entries", "stream=codec_name,width,nb_read_packets", url).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, stream := range []string{"h264,320,1200", "h264,640,1200", "aac,"} {
+		if !strings.Contains(string(out), stream) {
+			t.Errorf("%s is not in\n%s", stream, out)
+		}
+	}
+}
