@@ -11,41 +11,44 @@ import (
 
 func basic(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
 
+// authorizations are headers, and what is said about them.
+var authorizations = []struct {
+	name   string
+	values []string
+	status int
+	detail string
+}{
+	{"bearer", []string{"Bearer " + apiKey}, 201, ""},
+	{"scheme in any case", []string{"bEARER  " + apiKey + " "}, 201, ""},
+	{"basic", []string{basic(apiKey + ":")}, 201, ""},
+	{"admin, basic", []string{basic(adminKey + ":")}, 201, ""},
+
+	{"none", nil, 401, `write it "Authorization: Bearer <key>"`},
+	{"empty", []string{""}, 401, "no scheme"},
+	{"no scheme", []string{apiKey}, 401, `write it "Authorization: Bearer <key>"`},
+	{"only a scheme", []string{"Bearer "}, 401, "no scheme"},
+	{"another scheme", []string{"Digest " + apiKey}, 401, "not known here"},
+	{"the scheme twice", []string{"Bearer Bearer " + apiKey}, 401, "does not hold one key"},
+	{"two keys", []string{"Bearer " + apiKey + " " + adminKey}, 401, "does not hold one key"},
+	{"a tab", []string{"Bearer\t" + apiKey}, 401, "no scheme"},
+	{"a tab after a space", []string{"Bearer \t" + apiKey}, 401, "does not hold one key"},
+	{"not ASCII", []string{"Bearer " + apiKey + "é"}, 401, "does not hold one key"},
+	{"basic, no colon", []string{basic(apiKey)}, 401, "does not hold one key"},
+	{"basic, a password", []string{basic(apiKey + ":x")}, 401, "does not hold one key"},
+	{"basic, the key as password", []string{basic(":" + apiKey)}, 401, "does not hold one key"},
+	{"basic, unpadded", []string{strings.TrimRight(basic(apiKey+"a:"), "=")}, 401, "does not hold one key"},
+	{"basic, not base64", []string{"Basic " + apiKey + ":"}, 401, "does not hold one key"},
+	{"too long", []string{"Bearer " + strings.Repeat("x", 9000)}, 401, "too long"},
+	{"unknown", []string{"Bearer " + apiKey + "x"}, 401, "not one of ours"},
+
+	{"two headers", []string{"Bearer " + apiKey, "Bearer " + apiKey}, 400, "more than one"},
+	{"two headers, one wrong", []string{"Bearer " + apiKey, "Bearer x"}, 400, "more than one"},
+}
+
 func TestAuthorizationHeaders(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
-	for _, c := range []struct {
-		name   string
-		values []string
-		status int
-		detail string
-	}{
-		{"bearer", []string{"Bearer " + apiKey}, 201, ""},
-		{"scheme in any case", []string{"bEARER  " + apiKey + " "}, 201, ""},
-		{"basic", []string{basic(apiKey + ":")}, 201, ""},
-		{"admin, basic", []string{basic(adminKey + ":")}, 201, ""},
-
-		{"none", nil, 401, `write it "Authorization: Bearer <key>"`},
-		{"empty", []string{""}, 401, "no scheme"},
-		{"no scheme", []string{apiKey}, 401, `write it "Authorization: Bearer <key>"`},
-		{"only a scheme", []string{"Bearer "}, 401, "no scheme"},
-		{"another scheme", []string{"Digest " + apiKey}, 401, "not known here"},
-		{"the scheme twice", []string{"Bearer Bearer " + apiKey}, 401, "does not hold one key"},
-		{"two keys", []string{"Bearer " + apiKey + " " + adminKey}, 401, "does not hold one key"},
-		{"a tab", []string{"Bearer\t" + apiKey}, 401, "no scheme"},
-		{"a tab after a space", []string{"Bearer \t" + apiKey}, 401, "does not hold one key"},
-		{"not ASCII", []string{"Bearer " + apiKey + "é"}, 401, "does not hold one key"},
-		{"basic, no colon", []string{basic(apiKey)}, 401, "does not hold one key"},
-		{"basic, a password", []string{basic(apiKey + ":x")}, 401, "does not hold one key"},
-		{"basic, the key as password", []string{basic(":" + apiKey)}, 401, "does not hold one key"},
-		{"basic, unpadded", []string{strings.TrimRight(basic(apiKey+"a:"), "=")}, 401, "does not hold one key"},
-		{"basic, not base64", []string{"Basic " + apiKey + ":"}, 401, "does not hold one key"},
-		{"too long", []string{"Bearer " + strings.Repeat("x", 9000)}, 401, "too long"},
-		{"unknown", []string{"Bearer " + apiKey + "x"}, 401, "not one of ours"},
-
-		{"two headers", []string{"Bearer " + apiKey, "Bearer " + apiKey}, 400, "more than one"},
-		{"two headers, one wrong", []string{"Bearer " + apiKey, "Bearer x"}, 400, "more than one"},
-	} {
+	for _, c := range authorizations {
 		r := request("POST", "/v1/playback-tokens", "", `{"video_id":"vid1"}`)
 		r.Header["Authorization"] = c.values
 		got := w.send(r)

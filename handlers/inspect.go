@@ -32,24 +32,25 @@ func (b inspectBody) check() error {
 	return nil
 }
 
-// inspectAnswer is why a platform would refuse a token. Header, claims and key
-// are null where the token does not have readable ones.
-type inspectAnswer struct {
+// Inspection is why a platform would refuse a token. Header, Claims and Key are
+// nil where the token does not have readable ones.
+type Inspection struct {
 	Valid   bool           `json:"valid"`
-	Reasons []string       `json:"reasons"`
+	Reasons []string       `json:"reasons"` // codes; empty, not nil, if valid
 	Detail  string         `json:"detail"` // the first reason, for people
 	Header  map[string]any `json:"header"`
 	Claims  map[string]any `json:"claims"`
-	Key     *inspectedKey  `json:"key"`
+	Key     *InspectedKey  `json:"key"`
 }
 
-type inspectedKey struct {
+// InspectedKey is the signing key that a token names.
+type InspectedKey struct {
 	Generation  int               `json:"generation"`
 	State       keyrotation.State `json:"state"`
 	Fingerprint string            `json:"fingerprint"`
 }
 
-func (a *inspectAnswer) refuse(reason, detail string) {
+func (a *Inspection) refuse(reason, detail string) {
 	if len(a.Reasons) == 0 {
 		a.Detail = detail
 	}
@@ -58,52 +59,58 @@ func (a *inspectAnswer) refuse(reason, detail string) {
 
 // inspect knows the keys of one ring, which is one the caller may mint with:
 // about another project's token it says what it says about a stranger's.
-func (s *server) inspect(ctx context.Context, c call, body inspectBody) (inspectAnswer, error) {
+func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspection, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
-		return inspectAnswer{}, err
+		return Inspection{}, err
 	}
 	ring, err := rotation.Ring(ctx)
 	if err != nil {
-		return inspectAnswer{}, err
+		return Inspection{}, err
 	}
 	at := time.Now()
 	if body.At != nil {
 		at = *body.At
 	}
-	answer := inspectToken(ring, body.Token, body.VideoID, at)
-	answer.Valid = len(answer.Reasons) == 0
-	return answer, nil
+	return Inspect(ring, body.Token, body.VideoID, at), nil
 }
 
-func inspectToken(ring keyrotation.Ring, text, videoID string, at time.Time) (a inspectAnswer) {
+// Inspect says what a platform that knows the usable keys of a ring makes of a
+// token at an instant; with no video, the token's own is meant.
+func Inspect(ring keyrotation.Ring, token, videoID string, at time.Time) Inspection {
+	a := Inspection{Reasons: []string{}}
+	a.look(ring, token, videoID, at)
+	a.Valid = len(a.Reasons) == 0
+	return a
+}
+
+func (a *Inspection) look(ring keyrotation.Ring, text, videoID string, at time.Time) {
 	token, err := verify.Parse(text)
 	if err != nil {
 		a.refuse(reasonOf(err))
-		return a
+		return
 	}
 	a.Header, a.Claims = token.Header, token.Claims
 	key, ok := keyByID(ring, token.KeyID)
 	if !ok {
 		a.refuse(unknownKey, "no signing key of this project has the token's kid")
-		return a
+		return
 	}
-	a.Key = &inspectedKey{key.Generation, key.State, key.Fingerprint}
+	a.Key = &InspectedKey{key.Generation, key.State, key.Fingerprint}
 	if !usable(key.State) {
 		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
 	}
 	public, err := verify.ParsePublicKey(key.PublicKey)
 	if err != nil { // a tombstone has none
-		return a
+		return
 	}
 	a.hold(token, text, videoID, at, public)
-	return a
 }
 
 // hold reports everything that is wrong with a token, not only what the
 // verifier finds first: a token of the right key may be late and for another
 // video.
-func (a *inspectAnswer) hold(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
+func (a *Inspection) hold(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
 	if videoID == "" {
 		videoID = token.Subject
 	}

@@ -34,66 +34,71 @@ func problemOf(t *testing.T, got *httptest.ResponseRecorder) (p problem) {
 	return p
 }
 
+const mint, batch, rotate, inspect = "/v1/playback-tokens", "/v1/playback-tokens/batch", "/v1/projects/default/rotation", "/v1/playback-tokens/inspect"
+
+var tooLong = strings.Repeat("x", 64<<10)
+
+// bodies are what may be sent, and what is said about what may not.
+var bodies = []struct {
+	path, body  string
+	status      int
+	code, field string // field: of errors[0]
+	detail      string // a part of it
+}{
+	{mint, `{"video_id":"vid1"}`, 201, "", "", ""},
+	{mint, " \r\n\t" + `{"video_id":"vid1","expires_in":60,"viewer":{"id":"u"},"claims":{"plan":"a"},"project_id":"default"}` + "\n", 201, "", "", ""},
+	{mint, `{"video_id":"vid1","expires_in":null,"viewer":null,"claims":null}`, 201, "", "", ""},
+
+	{mint, ``, 400, "invalid_request", "", "not a JSON object"},
+	{mint, `null`, 400, "invalid_request", "", "not a JSON object"},
+	{mint, `[]`, 400, "invalid_request", "", "not a JSON object"},
+	{mint, `"x"`, 400, "invalid_request", "", "not a JSON object"},
+	{mint, `{}`, 400, "invalid_request", "video_id", "is required"},
+	{mint, `{"video_id":null}`, 400, "invalid_request", "video_id", "is required"},
+	{mint, `{"video_id":"vid1"`, 400, "invalid_request", "", "from byte 18"},
+	{mint, `{"video_id":"vid1"}{}`, 400, "invalid_request", "", "from byte 19"},
+	{mint, `{"video_id":"vid1"} x`, 400, "invalid_request", "", "from byte 20"},
+	{mint, `{"video_id":"vid1",}`, 400, "invalid_request", "", "from byte 18"},
+	{mint, `{"video_id":"vid1","video_id":"vid2"}`, 400, "invalid_request", "video_id", "appears twice"},
+	{mint, `{"video_id":"vid1","VIDEO_ID":"vid2"}`, 400, "invalid_request", "VIDEO_ID", "not known here"},
+	{mint, `{"Video_id":"vid1"}`, 400, "invalid_request", "Video_id", "not known here"},
+	{mint, `{"video_id":"vid1","ttl":5}`, 400, "invalid_request", "ttl", "not known here"},
+	{mint, `{"video_id":"vid1","a` + "\u202e" + `":5}`, 400, "invalid_request", "a\ufffd", "not known here"},
+	{mint, `{"video_id":"vid1","viewer":{"uid":"x"}}`, 400, "invalid_request", "viewer.uid", "not known here"},
+	{mint, `{"video_id":"vid1","viewer":{"id":"x","id":"y"}}`, 400, "invalid_request", "viewer.id", "appears twice"},
+	{mint, `{"video_id":"vid1","claims":{"plan":1,"plan":2}}`, 400, "invalid_request", "claims.plan", "appears twice"},
+	{mint, `{"video_id":5}`, 400, "invalid_request", "video_id", "want a string"},
+	{mint, `{"video_id":"vid1","claims":[]}`, 400, "invalid_request", "claims", "want an object"},
+	{mint, `{"video_id":"vid1","viewer":"x"}`, 400, "invalid_request", "viewer", "want an object"},
+	{mint, `{"video_id":"vid1","viewer":{"ip":"1.2.3"}}`, 400, "invalid_request", "viewer.ip", "not an IP address"},
+	{mint, `{"video_id":"vid1","viewer":{"id":"a\nb"}}`, 400, "invalid_request", "viewer.id", "plain text"},
+	{mint, "{\"video_id\":\"vid\xff\"}", 400, "invalid_request", "", "not one valid JSON object"},
+	{mint, `{"video_id":"\ud800"}`, 400, "invalid_request", "", "not one valid JSON object"},
+	{mint, `{"video_id":"` + tooLong + `"}`, 413, "payload_too_large", "", "65536"},
+	{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-19), 201, "", "", ""},
+	{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-18), 413, "payload_too_large", "", "65536"},
+	{mint, `{"claims":` + strings.Repeat("[", 20_000), 400, "invalid_request", "", ""},
+	{mint, `{"video_id":"vid1","claims":{"plan":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 422, "claim_not_allowed", "", "nested"},
+
+	{batch, `{}`, 400, "invalid_request", "requests", "0 requests"},
+	{batch, `{"requests":[]}`, 400, "invalid_request", "requests", "0 requests"},
+	{batch, `{"requests":{}}`, 400, "invalid_request", "requests", "want a list"},
+	{batch, `{"requests":[{},{"x":1}]}`, 400, "invalid_request", "requests.1.x", "not known here"},
+	{batch, `{"requests":[` + strings.Repeat(`{},`, 100) + `{}]}`, 400, "invalid_request", "requests", "101 requests"},
+
+	{inspect, `{}`, 400, "invalid_request", "token", "is required"},
+	{inspect, `{"token":"x","at":"yesterday"}`, 400, "invalid_request", "at", `a time like "2026`},
+	{inspect, `{"token":"x","at":5}`, 400, "invalid_request", "at", `a time like "2026`},
+
+	{rotate, `{}`, 400, "invalid_request", "mode", `"due"`},
+	{rotate, `{"mode":"NOW"}`, 400, "invalid_request", "mode", `"due"`},
+	{rotate, `{"mode":"now","reason":"a\u0000"}`, 400, "invalid_request", "reason", "control"},
+}
+
 func TestBodiesAreReadStrictly(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
-	const mint, batch, rotate, inspect = "/v1/playback-tokens", "/v1/playback-tokens/batch", "/v1/projects/default/rotation", "/v1/playback-tokens/inspect"
-	long := strings.Repeat("x", 64<<10)
-	for _, c := range []struct {
-		path, body  string
-		status      int
-		code, field string // field: of errors[0]
-		detail      string // a part of it
-	}{
-		{mint, `{"video_id":"vid1"}`, 201, "", "", ""},
-		{mint, " \r\n\t" + `{"video_id":"vid1","expires_in":60,"viewer":{"id":"u"},"claims":{"plan":"a"},"project_id":"default"}` + "\n", 201, "", "", ""},
-		{mint, `{"video_id":"vid1","expires_in":null,"viewer":null,"claims":null}`, 201, "", "", ""},
-
-		{mint, ``, 400, "invalid_request", "", "not a JSON object"},
-		{mint, `null`, 400, "invalid_request", "", "not a JSON object"},
-		{mint, `[]`, 400, "invalid_request", "", "not a JSON object"},
-		{mint, `"x"`, 400, "invalid_request", "", "not a JSON object"},
-		{mint, `{}`, 400, "invalid_request", "video_id", "is required"},
-		{mint, `{"video_id":null}`, 400, "invalid_request", "video_id", "is required"},
-		{mint, `{"video_id":"vid1"`, 400, "invalid_request", "", "from byte 18"},
-		{mint, `{"video_id":"vid1"}{}`, 400, "invalid_request", "", "from byte 19"},
-		{mint, `{"video_id":"vid1"} x`, 400, "invalid_request", "", "from byte 20"},
-		{mint, `{"video_id":"vid1",}`, 400, "invalid_request", "", "from byte 18"},
-		{mint, `{"video_id":"vid1","video_id":"vid2"}`, 400, "invalid_request", "video_id", "appears twice"},
-		{mint, `{"video_id":"vid1","VIDEO_ID":"vid2"}`, 400, "invalid_request", "VIDEO_ID", "not known here"},
-		{mint, `{"Video_id":"vid1"}`, 400, "invalid_request", "Video_id", "not known here"},
-		{mint, `{"video_id":"vid1","ttl":5}`, 400, "invalid_request", "ttl", "not known here"},
-		{mint, `{"video_id":"vid1","a` + "\u202e" + `":5}`, 400, "invalid_request", "a\ufffd", "not known here"},
-		{mint, `{"video_id":"vid1","viewer":{"uid":"x"}}`, 400, "invalid_request", "viewer.uid", "not known here"},
-		{mint, `{"video_id":"vid1","viewer":{"id":"x","id":"y"}}`, 400, "invalid_request", "viewer.id", "appears twice"},
-		{mint, `{"video_id":"vid1","claims":{"plan":1,"plan":2}}`, 400, "invalid_request", "claims.plan", "appears twice"},
-		{mint, `{"video_id":5}`, 400, "invalid_request", "video_id", "want a string"},
-		{mint, `{"video_id":"vid1","claims":[]}`, 400, "invalid_request", "claims", "want an object"},
-		{mint, `{"video_id":"vid1","viewer":"x"}`, 400, "invalid_request", "viewer", "want an object"},
-		{mint, `{"video_id":"vid1","viewer":{"ip":"1.2.3"}}`, 400, "invalid_request", "viewer.ip", "not an IP address"},
-		{mint, `{"video_id":"vid1","viewer":{"id":"a\nb"}}`, 400, "invalid_request", "viewer.id", "plain text"},
-		{mint, "{\"video_id\":\"vid\xff\"}", 400, "invalid_request", "", "not one valid JSON object"},
-		{mint, `{"video_id":"\ud800"}`, 400, "invalid_request", "", "not one valid JSON object"},
-		{mint, `{"video_id":"` + long + `"}`, 413, "payload_too_large", "", "65536"},
-		{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-19), 201, "", "", ""},
-		{mint, `{"video_id":"vid1"}` + strings.Repeat(" ", 64<<10-18), 413, "payload_too_large", "", "65536"},
-		{mint, `{"claims":` + strings.Repeat("[", 20_000), 400, "invalid_request", "", ""},
-		{mint, `{"video_id":"vid1","claims":{"plan":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 422, "claim_not_allowed", "", "nested"},
-
-		{batch, `{}`, 400, "invalid_request", "requests", "0 requests"},
-		{batch, `{"requests":[]}`, 400, "invalid_request", "requests", "0 requests"},
-		{batch, `{"requests":{}}`, 400, "invalid_request", "requests", "want a list"},
-		{batch, `{"requests":[{},{"x":1}]}`, 400, "invalid_request", "requests.1.x", "not known here"},
-		{batch, `{"requests":[` + strings.Repeat(`{},`, 100) + `{}]}`, 400, "invalid_request", "requests", "101 requests"},
-
-		{inspect, `{}`, 400, "invalid_request", "token", "is required"},
-		{inspect, `{"token":"x","at":"yesterday"}`, 400, "invalid_request", "at", `a time like "2026`},
-		{inspect, `{"token":"x","at":5}`, 400, "invalid_request", "at", `a time like "2026`},
-
-		{rotate, `{}`, 400, "invalid_request", "mode", `"due"`},
-		{rotate, `{"mode":"NOW"}`, 400, "invalid_request", "mode", `"due"`},
-		{rotate, `{"mode":"now","reason":"a\u0000"}`, 400, "invalid_request", "reason", "control"},
-	} {
+	for _, c := range bodies {
 		got := w.ask("POST", c.path, adminKey, c.body)
 		if c.body == "" {
 			r := request("POST", c.path, adminKey, "")
