@@ -37,7 +37,7 @@ func (b inspectBody) check() error {
 type Inspection struct {
 	Valid   bool           `json:"valid"`
 	Reasons []string       `json:"reasons"` // codes; empty, not nil, if valid
-	Detail  string         `json:"detail"` // the first reason, for people
+	Detail  string         `json:"detail"`  // the first reason, for people
 	Header  map[string]any `json:"header"`
 	Claims  map[string]any `json:"claims"`
 	Key     *InspectedKey  `json:"key"`
@@ -60,11 +60,7 @@ func (a *Inspection) refuse(reason, detail string) {
 // inspect knows the keys of one ring, which is one the caller may mint with:
 // about another project's token it says what it says about a stranger's.
 func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspection, error) {
-	rotation, err := s.Projects.Rotation(ctx, c.project)
-	if err != nil {
-		return Inspection{}, err
-	}
-	ring, err := rotation.Ring(ctx)
+	ring, err := s.ring(ctx, c.project)
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -97,11 +93,14 @@ func (a *Inspection) look(ring keyrotation.Ring, text, videoID string, at time.T
 		return
 	}
 	a.Key = &InspectedKey{key.Generation, key.State, key.Fingerprint}
-	if !usable(key.State) {
-		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
-	}
 	public, err := verify.ParsePublicKey(key.PublicKey)
-	if err != nil { // a tombstone has none
+	switch {
+	case !usable(key.State):
+		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
+	case err != nil:
+		a.refuse(keyNotUsable, "the signing key's recorded public half cannot be used")
+	}
+	if err != nil { // as with every tombstone: nothing to hold the token against
 		return
 	}
 	a.hold(token, text, videoID, at, public)

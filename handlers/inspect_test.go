@@ -89,6 +89,12 @@ func TestInspectByTheKeysState(t *testing.T) {
 				t.Errorf("%q, want %q", got, want)
 			}
 		}
+		weak := activeKey(t)
+		weak.PublicKey = "not a key"
+		w.store.set(func(s *store) { s.ring.Keys = []keyrotation.Key{weak} })
+		if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != "key_not_usable, active" {
+			t.Errorf("without a signature that could be checked: %q", got)
+		}
 		tombstone := activeKey(t)
 		tombstone.Generation, tombstone.State, tombstone.PublicKey = 1, keyrotation.Deleted, ""
 		w.store.set(func(s *store) { s.ring.Keys = []keyrotation.Key{tombstone, activeKey(t)} })
