@@ -1,0 +1,62 @@
+package filekeys_test
+
+import (
+	"strings"
+	"testing"
+
+	"playtoken/filekeys"
+)
+
+func BenchmarkSign(b *testing.B) {
+	s, _ := create(b)
+	name, _ := newKey(b, s)
+	for b.Loop() {
+		if _, err := s.SignSHA256(b.Context(), name, [32]byte{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSignParallel(b *testing.B) {
+	s, _ := create(b)
+	name, _ := newKey(b, s)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.SignSHA256(b.Context(), name, [32]byte{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	s, _ := create(b)
+	name := newDocument(b, s, strings.Repeat("x", 4096))
+	for b.Loop() {
+		if _, err := s.Read(b.Context(), name); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s, _ := create(b)
+	name, version := newDocument(b, s, ""), int64(1)
+	data := []byte(strings.Repeat("x", 4096))
+	for b.Loop() {
+		v, err := s.Write(b.Context(), name, data, version)
+		if err != nil {
+			b.Fatal(err)
+		}
+		version = v
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	_, path := create(b)
+	for b.Loop() {
+		if _, err := filekeys.Open(path, password, filekeys.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package filekeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"playtoken/keyrotation"
+)
+
+// database runs one transaction at a time on a file that it shares with other
+// processes. The file's flock decides between processes, turn within this one.
+type database struct {
+	path     string
+	patience time.Duration
+	turn     chan struct{} // holds one token, whose owner may open the file
+
+	// damaged is set once the file made no sense, which leaves its memory
+	// mapped: there is no second attempt. It belongs to the owner of turn.
+	damaged error
+}
+
+func newDatabase(path string, patience time.Duration) *database {
+	return &database{path: path, patience: patience, turn: make(chan struct{}, 1)}
+}
+
+// view runs job in a transaction that reads. What job returns is returned;
+// any other error is ErrUnavailable.
+func (d *database) view(ctx context.Context, job func(*bolt.Tx) error) error {
+	return d.run(ctx, false, job)
+}
+
+// update runs job in a transaction that is durable if update returns nil, and
+// rolled back if job returns an error.
+func (d *database) update(ctx context.Context, job func(*bolt.Tx) error) error {
+	return d.run(ctx, true, job)
+}
+
+func (d *database) run(ctx context.Context, write bool, job func(*bolt.Tx) error) error {
+	waiting, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-waiting.Done():
+		return d.gaveUp(ctx)
+	}
+	for waiting.Err() == nil {
+		// Nobody else in this process has the file open.
+		err := d.attempt(write, job)
+		if !errors.Is(err, berrors.ErrTimeout) {
+			return err
+		}
+		// Another process has it locked. The database would look again every
+		// 50 ms; writers that take turns in 1 ms deserve better.
+		pause(waiting, time.Millisecond/2+rand.N(time.Millisecond))
+	}
+	return d.gaveUp(ctx)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// gaveUp is the error of a call whose turn did not come.
+func (d *database) gaveUp(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: waiting for %s: %w", keyrotation.ErrUnavailable, d.path, err)
+	}
+	return fmt.Errorf("%w: %s was in use by others for %s", keyrotation.ErrUnavailable, d.path, d.patience)
+}
+
+// attempt runs job if the file is not locked; else the error is ErrTimeout.
+//
+// The database trusts its file: it maps it, follows the references in it and
+// panics, or touches memory behind the end, if they make no sense. Both end
+// here, as ErrDamaged, and so does the use of the file by this process.
+func (d *database) attempt(write bool, job func(*bolt.Tx) error) (err error) {
+	if d.damaged != nil {
+		return d.damaged
+	}
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if why := recover(); why != nil {
+			d.damaged = fmt.Errorf("%w: %v; restore a backup, then restart", ErrDamaged, why)
+			err = d.damaged
+			release(file)
+		}
+	}()
+	db, err := bolt.Open(d.path, 0, &bolt.Options{
+		ReadOnly:     !write,
+		Timeout:      1, // look once
+		NoStatistics: true,
+		OpenFile: func(path string, flag int, _ os.FileMode) (_ *os.File, err error) {
+			file, err = openFile(path, flag)
+			return file, err
+		},
+	})
+	if err != nil {
+		return opening(err)
+	}
+	// The file is locked, and was not changed by others since it was opened.
+	err = transact(db, write, file, job)
+	db.Close() // what was committed is on the disk; nothing else can be lost
+	return err
+}
+
+// release unlocks and closes a file that is still mapped: the mapping alone
+// would keep the lock.
+func release(file *os.File) {
+	if file != nil {
+		syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		file.Close()
+	}
+}
+
+// transact runs job. Its error is returned as it is.
+func transact(db *bolt.DB, write bool, file *os.File, job func(*bolt.Tx) error) error {
+	begin := db.View
+	if write {
+		begin = db.Update
+	}
+	var verdict error
+	err := begin(func(tx *bolt.Tx) error {
+		if verdict = complete(tx, file); verdict == nil {
+			verdict = job(tx)
+		}
+		return verdict
+	})
+	if verdict != nil {
+		return verdict
+	}
+	return unavailable(err)
+}
+
+// complete refuses a file that was cut off.
+func complete(tx *bolt.Tx, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return unavailable(err)
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w: %d bytes, %d expected", ErrDamaged, info.Size(), tx.Size())
+	}
+	return nil
+}
+
+// smallest is less than the size of a store with nothing in it.
+const smallest = 16 << 10
+
+// openFile opens what is there: whatever the database wants, no file is ever
+// made, and none that is empty is made into a store.
+func openFile(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag&^os.O_CREATE, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%w: not a file", ErrDamaged)
+	case info.Size() < smallest:
+		err = fmt.Errorf("%w: %d bytes are too few", ErrDamaged, info.Size())
+	default:
+		return f, nil
+	}
+	f.Close()
+	return nil, err
+}
+
+// opening tells a file that is not a database, or no longer, from one that
+// cannot be opened now.
+func opening(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	for _, e := range []error{berrors.ErrInvalid, berrors.ErrVersionMismatch, berrors.ErrChecksum} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+	return unavailable(err)
+}
+
+// unavailable marks an error of the file system or the database.
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", keyrotation.ErrUnavailable, err)
+}

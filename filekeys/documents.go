@@ -1,0 +1,77 @@
+package filekeys
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"playtoken/keyrotation"
+)
+
+var _ keyrotation.Documents = (*Store)(nil)
+
+// Read implements [keyrotation.Documents].
+func (s *Store) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	var doc keyrotation.Document
+	err := checkName(documentName, name)
+	if err == nil {
+		err = s.db.view(ctx, func(tx *bolt.Tx) (err error) {
+			doc, err = s.document(tx, name)
+			return err
+		})
+	}
+	if err == nil && doc.Version == 0 {
+		err = keyrotation.ErrNotFound
+	}
+	if err != nil {
+		return keyrotation.Document{}, fmt.Errorf("read %.60q: %w", name, err)
+	}
+	return doc, nil
+}
+
+// Write implements [keyrotation.Documents]. What it wrote is on the disk when
+// it returns.
+func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
+	err := checkName(documentName, name)
+	if err == nil {
+		err = s.db.update(ctx, func(tx *bolt.Tx) error {
+			current, err := s.document(tx, name)
+			if err != nil {
+				return err
+			}
+			if current.Version != version {
+				return keyrotation.ErrConflict
+			}
+			return put(tx, bucketDocuments, name, s.sealDocument(name, data, version+1))
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %.60q: %w", name, err)
+	}
+	return version + 1, nil
+}
+
+// document returns the document; version 0 if there is none.
+func (s *Store) document(tx *bolt.Tx, name string) (keyrotation.Document, error) {
+	sealed, err := get(tx, bucketDocuments, name)
+	if err != nil || sealed == nil {
+		return keyrotation.Document{}, err
+	}
+	text, err := unseal(s.aead, place(bucketDocuments, name), sealed)
+	if err != nil {
+		return keyrotation.Document{}, err
+	}
+	if len(text) < 8 {
+		return keyrotation.Document{}, fmt.Errorf("%w: %s", ErrDamaged, name)
+	}
+	return keyrotation.Document{Data: text[8:], Version: int64(binary.BigEndian.Uint64(text))}, nil
+}
+
+// sealDocument seals the version together with the data, so that neither can
+// be altered without the other.
+func (s *Store) sealDocument(name string, data []byte, version int64) []byte {
+	text := binary.BigEndian.AppendUint64(nil, uint64(version))
+	return seal(s.aead, place(bucketDocuments, name), append(text, data...))
+}

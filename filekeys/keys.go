@@ -1,0 +1,208 @@
+package filekeys
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+var (
+	_ keyrotation.PrivateKeys = (*Store)(nil)
+	_ signer.PrivateKeys      = (*Store)(nil)
+)
+
+// privateKey is what is sealed under a key's name.
+type privateKey struct {
+	exportable bool
+	der        []byte // PKCS #8
+}
+
+// sealedKey is what the file has under a key's name. No two are alike: each
+// was sealed with a nonce of its own.
+type sealedKey struct{ name, value string }
+
+// Create implements [keyrotation.PrivateKeys]. A name whose key was destroyed
+// is as good as new.
+func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+	stored, err := s.describe(ctx, name)
+	if errors.Is(err, keyrotation.ErrNotFound) {
+		if err = s.generate(ctx, name, spec); err == nil {
+			// The name has a key: ours, or the one of whoever was faster.
+			stored, err = s.describe(ctx, name)
+		}
+	}
+	if err != nil {
+		return keyrotation.StoredKey{}, fmt.Errorf("create key %.60q: %w", name, err)
+	}
+	return stored, nil
+}
+
+// generate stores a new key if there is none by then. It takes its time, up to
+// seconds for large keys, before it locks the file.
+func (s *Store) generate(ctx context.Context, name string, spec keyrotation.KeySpec) error {
+	if spec.Bits != 2048 && spec.Bits != 3072 && spec.Bits != 4096 {
+		return fmt.Errorf("%d bits: want 2048, 3072 or 4096", spec.Bits)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, spec.Bits)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return s.db.update(ctx, func(tx *bolt.Tx) error {
+		sealed, err := get(tx, bucketKeys, name)
+		if err != nil || sealed != nil {
+			return err
+		}
+		return put(tx, bucketKeys, name, s.sealKey(name, privateKey{spec.Exportable, der}))
+	})
+}
+
+// Describe implements [keyrotation.PrivateKeys].
+func (s *Store) Describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+	stored, err := s.describe(ctx, name)
+	if err != nil {
+		return keyrotation.StoredKey{}, fmt.Errorf("describe key %.60q: %w", name, err)
+	}
+	return stored, nil
+}
+
+func (s *Store) describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+	sealed, err := s.find(ctx, name)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	stored, err := s.unsealKey(sealed)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	key, err := s.parse(sealed)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	public, err := keyrotation.EncodePublicKey(&key.PublicKey)
+	if err != nil {
+		return keyrotation.StoredKey{}, err
+	}
+	return keyrotation.StoredKey{
+		KeySpec:   keyrotation.KeySpec{Bits: key.N.BitLen(), Exportable: stored.exportable},
+		PublicKey: public,
+		Versions:  1,
+	}, nil
+}
+
+// Destroy implements [keyrotation.PrivateKeys]. When it returns, no process
+// that shares the file signs with the key any more.
+func (s *Store) Destroy(ctx context.Context, name string) error {
+	err := checkName(keyName, name)
+	if err == nil {
+		err = s.db.update(context.WithoutCancel(ctx), func(tx *bolt.Tx) error {
+			sealed, err := get(tx, bucketKeys, name)
+			if err != nil || sealed == nil {
+				return err
+			}
+			s.parsed.Remove(sealedKey{name, string(sealed)})
+			return remove(tx, bucketKeys, name)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("destroy key %.60q: %w", name, err)
+	}
+	return nil
+}
+
+// SignSHA256 implements signer.PrivateKeys.
+func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+	signature, err := s.sign(ctx, storeName, digest)
+	switch {
+	case errors.Is(err, keyrotation.ErrNotFound):
+		err = signer.ErrKeyGone
+	case errors.Is(err, keyrotation.ErrUnavailable):
+		err = fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sign with key %.60q: %w", storeName, err)
+	}
+	return signature, nil
+}
+
+func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+	sealed, err := s.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	// The file had the key just now. Whoever destroys it from here on has not
+	// been told yet that it is gone.
+	key, err := s.parse(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+}
+
+// find returns what the file has under a key's name at this moment, or
+// ErrNotFound.
+func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
+	if err := checkName(keyName, name); err != nil {
+		return sealedKey{}, err
+	}
+	found := sealedKey{name: name}
+	err := s.db.view(ctx, func(tx *bolt.Tx) error {
+		value, err := get(tx, bucketKeys, name)
+		if err == nil && value == nil {
+			err = keyrotation.ErrNotFound
+		}
+		found.value = string(value)
+		return err
+	})
+	return found, err
+}
+
+// parse returns the key that is sealed there.
+func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
+	if key, ok := s.parsed.Get(sealed); ok {
+		return key, nil
+	}
+	stored, err := s.unsealKey(sealed)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(stored.der)
+	key, ok := parsed.(*rsa.PrivateKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("%w: no RSA key in %s", ErrDamaged, sealed.name)
+	}
+	s.parsed.Add(sealed, key)
+	return key, nil
+}
+
+// sealKey marks an exportable key by a first byte that is not 0.
+func (s *Store) sealKey(name string, k privateKey) []byte {
+	text := []byte{0}
+	if k.exportable {
+		text[0] = 1
+	}
+	return seal(s.aead, place(bucketKeys, name), append(text, k.der...))
+}
+
+func (s *Store) unsealKey(sealed sealedKey) (privateKey, error) {
+	text, err := unseal(s.aead, place(bucketKeys, sealed.name), []byte(sealed.value))
+	if err != nil {
+		return privateKey{}, err
+	}
+	if len(text) == 0 {
+		return privateKey{}, fmt.Errorf("%w: no key in %s", ErrDamaged, sealed.name)
+	}
+	return privateKey{exportable: text[0] != 0, der: text[1:]}, nil
+}

@@ -1,0 +1,89 @@
+package filekeys
+
+import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"filippo.io/age"
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"playtoken/secret"
+)
+
+// workFactor makes trying one password cost 2^15 rounds of scrypt: 32 MB and,
+// on one core, about 0.1 s. Every command pays that once.
+const workFactor = 15
+
+// newDataKey makes the key that seals the values of a file, and returns it
+// sealed with the password. That is the only form in which it is ever stored.
+func newDataKey(password secret.Value) ([]byte, error) {
+	recipient, err := age.NewScryptRecipient(password.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	recipient.SetWorkFactor(workFactor)
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, recipient)
+	if err != nil {
+		return nil, err
+	}
+	key := make([]byte, chacha20poly1305.KeySize)
+	rand.Read(key) // never fails
+	if _, err := w.Write(key); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// unwrap returns what seals and opens values, if the password is right.
+func unwrap(wrapped []byte, password secret.Value) (cipher.AEAD, error) {
+	identity, err := age.NewScryptIdentity(password.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	identity.SetMaxWorkFactor(workFactor) // a forged header cannot ask for more
+	r, err := age.Decrypt(bytes.NewReader(wrapped), identity)
+	if errors.Is(err, age.ErrIncorrectIdentity) {
+		return nil, ErrPassword
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
+	}
+	key, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
+	}
+	return aead, nil
+}
+
+// seal returns a random nonce and the sealed text. The place, a bucket and a
+// name, is sealed with it: what was sealed for one place opens in no other.
+func seal(aead cipher.AEAD, place string, text []byte) []byte {
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	rand.Read(nonce) // never fails; 24 random bytes never repeat
+	return aead.Seal(nonce, nonce, text, []byte(place))
+}
+
+// unseal is the inverse of seal. Its result shares no memory with sealed.
+func unseal(aead cipher.AEAD, place string, sealed []byte) ([]byte, error) {
+	n := aead.NonceSize()
+	if len(sealed) < n {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, place)
+	}
+	text, err := aead.Open(nil, sealed[:n], sealed[n:], []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, place)
+	}
+	return text, nil
+}
