@@ -15,7 +15,7 @@ import (
 const (
 	maxCalls    = 4
 	maxBatch    = 64
-	enoughBatch = 8
+	enoughBatch = 4
 )
 
 // outcome is what became of one digest.
@@ -68,7 +68,7 @@ func (b *batcher) close() {
 // sign returns when the signature is there or the caller is gone.
 func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte, error) {
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, context.Cause(ctx))
+		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, ctx.Err())
 	}
 	w := &waiter{gone: ctx.Done(), digest: digest, result: make(chan outcome, 1)}
 	if !b.add(key, w) {
@@ -78,10 +78,12 @@ func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte
 	case o := <-w.result:
 		return o.signature, o.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, context.Cause(ctx))
+		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, ctx.Err())
 	}
 }
 
+// add sends w off if a call is free, and lets it wait otherwise: so nobody
+// waits while a call is free. False means that the batcher is closed.
 func (b *batcher) add(key string, w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,21 +95,18 @@ func (b *batcher) add(key string, w *waiter) bool {
 		q = &queue{}
 		b.queues[key] = q
 	}
-	q.waiting = append(q.waiting, w)
-	if q.calls < maxCalls {
-		q.calls++
-		b.calls.Go(func() { b.work(key, q) })
+	if q.calls == maxCalls {
+		q.waiting = append(q.waiting, w)
+		return true
 	}
+	q.calls++
+	b.calls.Go(func() { b.work(key, q, []*waiter{w}) })
 	return true
 }
 
 // work makes one call after the other until nobody waits.
-func (b *batcher) work(key string, q *queue) {
-	for {
-		batch := b.next(key, q)
-		if batch == nil {
-			return
-		}
+func (b *batcher) work(key string, q *queue, batch []*waiter) {
+	for ; batch != nil; batch = b.next(key, q) {
 		digests := make([][32]byte, len(batch))
 		for i, w := range batch {
 			digests[i] = w.digest

@@ -46,16 +46,17 @@ func TestCallersOfOneKeyShareRequests(t *testing.T) {
 				t.Fatalf("caller %d: %v", i, err)
 			}
 		}
+		calls, _, most := vault.seen()
 		signed, biggest := 0, 0
-		for _, call := range vault.calls {
+		for _, call := range calls {
 			signed += len(call.Batch)
 			biggest = max(biggest, len(call.Batch))
 		}
-		if signed != 1000 || biggest > 64 || vault.most != 4 {
-			t.Errorf("%d signatures, at most %d in a call, at most %d calls at once; want 1000, 64, 4", signed, biggest, vault.most)
+		if signed != 1000 || biggest > 64 || most != 4 {
+			t.Errorf("%d signatures, at most %d in a call, at most %d calls at once; want 1000, 64, 4", signed, biggest, most)
 		}
-		if n := len(vault.calls); n > 50 {
-			t.Errorf("%d calls for 1000 signatures", n)
+		if len(calls) > 50 {
+			t.Errorf("%d calls for 1000 signatures", len(calls))
 		}
 	})
 }
@@ -67,20 +68,21 @@ func TestNobodyWaitsWhileACallIsFree(t *testing.T) {
 		s := openFake(t, vault.RoundTrip)
 		start := time.Now()
 		wait := signAll(t.Context(), t, s, "key_one", 4)
-		if len(vault.calls) != 4 {
-			t.Errorf("%d calls under way for 4 callers", len(vault.calls))
+		if _, n, _ := vault.seen(); n != 4 {
+			t.Errorf("%d calls under way for 4 callers", n)
 		}
 		fifth := signAll(t.Context(), t, s, "key_one", 3)
-		if len(vault.calls) != 4 {
-			t.Errorf("%d calls under way for 7 callers, want 4", len(vault.calls))
+		if _, n, _ := vault.seen(); n != 4 {
+			t.Errorf("%d calls under way for 7 callers, want 4", n)
 		}
 		wait()
 		if took := time.Since(start); took != time.Millisecond {
 			t.Errorf("the first 4 took %s, want one call's time", took)
 		}
 		fifth()
-		if took := time.Since(start); took != 4*time.Millisecond || len(vault.calls) != 5 {
-			t.Errorf("the next 3 were served after %s in %d calls; want 1ms + 3ms, 1 call", took, len(vault.calls)-4)
+		calls, _, _ := vault.seen()
+		if took := time.Since(start); took != 4*time.Millisecond || len(calls) != 5 {
+			t.Errorf("the next 3 were served after %s in %d calls; want 1ms + 3ms, 1 call", took, len(calls)-4)
 		}
 	})
 }
@@ -140,8 +142,9 @@ func TestCallersThatGiveUpSpoilNoOther(t *testing.T) {
 				t.Errorf("stayer %d: %v", i, err)
 			}
 		}
+		calls, _, _ := vault.seen()
 		signed := 0
-		for _, call := range vault.calls {
+		for _, call := range calls {
 			signed += len(call.Batch)
 		}
 		if signed != 104 {
@@ -156,8 +159,8 @@ func TestCloseEndsEverythingAndWaitsForIt(t *testing.T) {
 		s := openFake(t, vault.RoundTrip)
 		wait := signAll(t.Context(), t, s, "key_one", 100)
 		s.Close()
-		if vault.underWay != 0 {
-			t.Errorf("%d calls under way after Close", vault.underWay)
+		if _, n, _ := vault.seen(); n != 0 {
+			t.Errorf("%d calls under way after Close", n)
 		}
 		for i, err := range wait() {
 			if !errors.Is(err, signer.ErrUnavailable) {
@@ -195,7 +198,8 @@ func TestOnlyRS256IsAskedFor(t *testing.T) {
 	if _, err := s.SignSHA256(t.Context(), "key_one", digest(7)); err != nil {
 		t.Fatal(err)
 	}
-	call := vault.calls[0]
+	calls, _, _ := vault.seen()
+	call := calls[0]
 	if call.Path != "/v1/transit-a/sign/key_one/sha2-256" || !call.Prehashed || call.Algorithm != "pkcs1v15" ||
 		call.Marshaling != "jws" || call.KeyVersion != 1 {
 		t.Errorf("asked for %+v", call)

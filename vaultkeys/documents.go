@@ -148,7 +148,7 @@ func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) 
 // make it. Both wrote nothing.
 func isConflict(err error) bool {
 	var f *failure
-	if errors.As(err, &f) && f.status == http.StatusPreconditionFailed {
+	if errors.As(err, &f) && f.status == http.StatusPreconditionFailed && f.said != "" {
 		return true
 	}
 	said, refused := refusal(err)

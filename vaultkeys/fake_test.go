@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,14 @@ func (f *fakeSigner) sign(digest []byte) string {
 		return `{"error":"not this one"}`
 	}
 	return fmt.Sprintf(`{"signature":"vault:v1:%s","key_version":1}`, base64.RawURLEncoding.EncodeToString(digest))
+}
+
+// seen returns the calls so far, the number under way, and the most that ever
+// were.
+func (f *fakeSigner) seen() (calls []signCall, underWay, most int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls), f.underWay, f.most
 }
 
 func (f *fakeSigner) begin(call signCall) {

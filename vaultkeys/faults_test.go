@@ -226,3 +226,29 @@ func TestSealingAndRestartAreSurvived(t *testing.T) {
 		t.Errorf("Read afterwards: %q, version %d, %v", doc.Data, doc.Version, err)
 	}
 }
+
+func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
+	t.Setenv("VAULT_CLIENT_TIMEOUT", "1s")
+	server := vaulttest.Start(t)
+	s := open(t, on(t, server))
+	key, doc := storetest.ID(), "ring/"+storetest.ID()
+	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		t.Fatal(err)
+	}
+	server.Pause()
+	for _, op := range operations {
+		if op.name == "Create" {
+			continue // waits a minute for a key to be made
+		}
+		if err := op.do(t.Context(), s); !unavailable(err) {
+			t.Errorf("%s of a frozen Vault: %v", op.name, err)
+		}
+	}
+	server.Resume()
+	if _, err := s.SignSHA256(t.Context(), key, digest(1)); err != nil {
+		t.Errorf("thawed: %v", err)
+	}
+	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
+		t.Errorf("thawed: %v", err)
+	}
+}

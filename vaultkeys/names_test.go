@@ -2,13 +2,18 @@ package vaultkeys_test
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"playtoken/keyrotation"
 	"playtoken/keyrotation/storetest"
+	"playtoken/secret"
 	"playtoken/vaultkeys"
 )
 
@@ -128,5 +133,23 @@ func TestOpenObeysTheEnvironment(t *testing.T) {
 	t.Setenv("VAULT_CLIENT_TIMEOUT", "nonsense")
 	if _, err := vaultkeys.Open(t.Context(), vaultkeys.Config{Transit: "a", KV: "b"}); err == nil {
 		t.Error("an unreadable VAULT_CLIENT_TIMEOUT was accepted")
+	}
+}
+
+func TestOpenTakesASocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"data":{"data":{"document":"through a socket"},"metadata":{"version":1}}}`)
+	}))
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	s := open(t, vaultkeys.Config{Address: "unix://" + path, Token: secret.New(token), Transit: "a", KV: "b"})
+	if doc, err := s.Read(t.Context(), "ring/default"); err != nil || string(doc.Data) != "through a socket" {
+		t.Errorf("%q, %v", doc.Data, err)
 	}
 }
