@@ -40,9 +40,9 @@ func (w *world) settled() {
 
 func TestNoViewerIsRefusedWhateverHappens(t *testing.T) {
 	stormy := odds{lost: 40, unheard: 40, late: 80, refused: 60, crash: 10, timeStep: 8 * time.Second}
-	seeds, turns := 40, 3000
+	seeds, turns := 25, 3000
 	if testing.Short() {
-		seeds = 12
+		seeds = 6
 	}
 	tokens, checked, generations := 0, 0, 0
 	for seed := range uint64(seeds) {

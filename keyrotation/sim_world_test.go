@@ -215,7 +215,7 @@ func (w *world) turn() {
 	r := w.replicas[w.rng.IntN(len(w.replicas))]
 	switch dice := w.rng.IntN(10); {
 	case dice < 2:
-		w.advance(time.Duration(w.rng.Int64N(int64(w.odds.timeStep))))
+		w.advance(w.pause())
 	case dice < 4:
 		r.signer.mint()
 	case r.busy():
@@ -232,6 +232,15 @@ func (w *world) turn() {
 		})
 	}
 	w.oracle.check()
+}
+
+// pause is how long until something happens again: mostly hardly anything, so
+// that passes run through quickly, sometimes long.
+func (w *world) pause() time.Duration {
+	if w.rng.IntN(16) == 0 {
+		return time.Duration(w.rng.Int64N(int64(8 * w.odds.timeStep)))
+	}
+	return time.Duration(w.rng.Int64N(int64(w.odds.timeStep / 32)))
 }
 
 // run takes n turns with the given odds.
