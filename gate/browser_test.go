@@ -68,6 +68,7 @@ const watch = `(async () => {
 		video.addEventListener("timeupdate", () => video.currentTime >= seconds && resolve());
 		new MutationObserver(() => reject(new Error(message.textContent))).observe(message, { childList: true });
 	});
+	if (video.readyState < 3) await new Promise((resolve) => video.addEventListener("canplay", resolve, { once: true }));
 	video.muted = true;
 	video.playbackRate = 4;
 	await video.play();

@@ -85,7 +85,7 @@ func (g *Gate) listKeys(w http.ResponseWriter, r *http.Request) error {
 	}
 	if more {
 		query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor(page[len(page)-1].place)}}
-		links["next"] = g.base(r) + r.URL.Path + "?" + query.Encode()
+		links["next"] = base(r) + r.URL.Path + "?" + query.Encode()
 	}
 	answerKey(w, http.StatusOK, envelope{true, result, links, []apiError{}})
 	return nil
@@ -118,13 +118,13 @@ func cursor(place uint64) string {
 }
 
 // base is the site as the caller of the key API reaches it, which need not be
-// how viewers do.
-func (g *Gate) base(r *http.Request) string {
-	scheme := "http"
-	if r.TLS != nil || (g.public != nil && g.public.Host == r.Host && g.public.Scheme == "https") {
-		scheme = "https"
+// how viewers do. A proxy's word on the scheme is believed from anybody: the
+// answer goes to nobody but the caller.
+func base(r *http.Request) string {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https://" + r.Host
 	}
-	return scheme + "://" + r.Host
+	return "http://" + r.Host
 }
 
 func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,6 +190,38 @@ func TestARestartKeepsKeysSessionsAndMarks(t *testing.T) {
 	w.want(w.get("/film/hls.m3u8?jwt="+w.token(video, time.Minute)), 200, "")
 	if info, err := os.Stat(w.config.Data); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the data file is %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+// TestViewersAreServedWhileKeysChange: sessions and tokens of a key that stays
+// never notice others coming and going.
+func TestViewersAreServedWhileKeysChange(t *testing.T) {
+	w := open(t, films(), nil)
+	token, ticket := w.token(video, time.Minute), w.ticket(video)
+	body := fmt.Sprintf(`{"name":"x","public_key":%q}`, publicPEM(ours()))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 10 {
+				var made struct{ Result struct{ ID string } }
+				a := w.api("POST", "/v2/jwt_keys", body)
+				if err := json.Unmarshal([]byte(a.body), &made); err != nil || a.status != 200 {
+					t.Errorf("register: %v, %v", a, err)
+				}
+				if a := w.api("DELETE", "/v2/jwt_keys/"+made.Result.ID+"?end_sessions=true", ""); a.status != 200 {
+					t.Errorf("delete: %v", a)
+				}
+				for _, query := range []string{"jwt=" + token, "ticket=" + ticket} {
+					if a := w.get("/film/360/0.m4s?" + query); a.status != 200 {
+						t.Errorf("watch: %v", a)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	if l := w.list("/v2/jwt_keys"); len(l.Result) != 1 {
+		t.Errorf("%d keys are left, want 1", len(l.Result))
 	}
 }
 

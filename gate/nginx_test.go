@@ -73,7 +73,13 @@ func startNginx(t *testing.T, gateURL string) (socket string) {
 	if err := errors.Join(os.CopyFS(media, clip), os.CopyFS(media, films()), os.WriteFile(conf, text, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	nginx := exec.Command(binary, "-p", dir, "-e", "stderr", "-c", conf)
+	run(t, exec.Command(binary, "-p", dir, "-e", "stderr", "-c", conf))
+	return socket
+}
+
+// run returns when nginx is listening, and ends it with the test.
+func run(t *testing.T, nginx *exec.Cmd) {
+	t.Helper()
 	stderr, err := nginx.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +101,6 @@ func startNginx(t *testing.T, gateURL string) (socket string) {
 	if !<-listening {
 		t.Fatal("nginx did not start")
 	}
-	return socket
 }
 
 // follow copies nginx's log to the test's and tells when nginx is listening,
@@ -114,9 +119,9 @@ func follow(t *testing.T, stderr io.Reader, listening chan<- bool) {
 	}
 }
 
-func TestARealNginxAsksTheGate(t *testing.T) {
-	w := open(t, films(), func(c *gate.Config) { c.Forward = "nginx" })
-	socket := startNginx(t, w.server.URL)
+// browse is a viewer with a cookie jar; it returns the statuses of answers.
+func browse(t *testing.T, socket string) func(uri string, headers ...string) int {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -126,17 +131,30 @@ func TestARealNginxAsksTheGate(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
-	defer client.CloseIdleConnections()
-	get := func(uri string) int {
+	t.Cleanup(client.CloseIdleConnections)
+	return func(uri string, headers ...string) int {
 		t.Helper()
-		response, err := client.Get("http://films.example" + uri)
+		request, err := http.NewRequest("GET", "http://films.example"+uri, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Set(headers[i], headers[i+1])
+		}
+		response, err := client.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
 		return response.StatusCode
 	}
-	steps := []struct {
+}
+
+func TestARealNginxAsksTheGate(t *testing.T) {
+	w := open(t, films(), func(c *gate.Config) { c.Forward = "nginx" })
+	socket := startNginx(t, w.server.URL)
+	get := browse(t, socket)
+	for _, s := range []struct {
 		name, uri string
 		want      int
 	}{
@@ -148,16 +166,13 @@ func TestARealNginxAsksTheGate(t *testing.T) {
 		{"and a segment", "/counter/360/0.m4s", 200},
 		{"but no other video", "/film/hls.m3u8", 401},
 		{"and nothing beside videos", "/top.m4s", 403},
-	}
-	for _, s := range steps {
+	} {
 		if got := get(s.uri); got != s.want {
 			t.Errorf("%s: %d, want %d", s.name, got, s.want)
 		}
 	}
-	request, _ := http.NewRequest("GET", "http://films.example/film/360/0.m4s", nil)
-	request.Header.Set("X-Original-URI", "/film/360/0.m4s?jwt="+w.token("film", time.Minute))
-	if response, err := client.Do(request); err != nil || response.StatusCode != 401 || response.Body.Close() != nil {
-		t.Errorf("a viewer who names another URI than the one asked for: %v, %v", response, err)
+	if got := get("/film/360/0.m4s", "X-Original-URI", "/film/360/0.m4s?jwt="+w.token("film", time.Minute)); got != 401 {
+		t.Errorf("a viewer who names the original URI: %d, want 401", got)
 	}
 	for _, uri := range ambiguous {
 		if got := raw(t, "unix", socket, uri+"?jwt="+w.token("film", time.Minute)); got == 200 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"playtoken/gate/verify"
 )
@@ -72,7 +73,7 @@ var errFileBusy = errors.New("another process is using it")
 
 func openRegister(path string, now func() time.Time) (*register, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = errFileBusy
 	}
 	if err != nil {

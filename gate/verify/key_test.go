@@ -30,7 +30,13 @@ func block(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-func TestPublicKeys(t *testing.T) {
+// written is a key as it is sent, and whether it is taken.
+type written struct {
+	name, text string
+	ok         bool
+}
+
+func publicKeys(t *testing.T) []written {
 	key := &ours().PublicKey
 	good := public(t, key)
 	der, _ := x509.MarshalPKIXPublicKey(key)
@@ -42,10 +48,7 @@ func TestPublicKeys(t *testing.T) {
 		return public(t, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: e})
 	}
 	even := new(big.Int).Lsh(big.NewInt(1), 2047)
-	for _, c := range []struct {
-		name, text string
-		ok         bool
-	}{
+	return []written{
 		{"as made", good, true},
 		{"CRLF", strings.ReplaceAll(good, "\n", "\r\n"), true},
 		{"no last line end", strings.TrimSpace(good), true},
@@ -73,7 +76,11 @@ func TestPublicKeys(t *testing.T) {
 		{"headers", strings.Replace(good, "KEY-----\n", "KEY-----\nA: b\n\n", 1), false},
 		{"spaces in the first line", strings.Replace(good, "-----BEGIN PUBLIC KEY-----", "----- BEGIN PUBLIC KEY -----", 1), false},
 		{"not PEM", "MIIB", false},
-	} {
+	}
+}
+
+func TestPublicKeys(t *testing.T) {
+	for _, c := range publicKeys(t) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := verify.ParsePublicKey(c.text)
 			if (err == nil) != c.ok {

@@ -80,120 +80,125 @@ func TestAGoodTokenOpensItsVideo(t *testing.T) {
 	}
 }
 
+func header(rest string) string { return `{"alg":"RS256","kid":"` + kid + `"` + rest + `}` }
+func alg(alg string) string     { return `{"alg":` + alg + `,"kid":"` + kid + `"}` }
+func id(id string) string       { return `{"alg":"RS256","kid":` + id + `}` }
+
+// spelt is a part of a token as it is written, and what becomes of the token.
+type spelt struct {
+	name, json string
+	want       verify.Reason
+}
+
+var headers = []spelt{
+	{"no typ", header(""), ""},
+	{"unknown parameter", header(`,"x":[{"y":null}]`), ""},
+	{"depth 32", header(`,"x":` + nested(31)), ""},
+	{"depth 33", header(`,"x":` + nested(32)), verify.TokenMalformed},
+	{"depth 2000", header(`,"x":` + nested(2000)), verify.TokenMalformed},
+	{"none", alg(`"none"`), verify.TokenMalformed},
+	{"nOnE", alg(`"nOnE"`), verify.TokenMalformed},
+	{"HS256", alg(`"HS256"`), verify.TokenMalformed},
+	{"PS256", alg(`"PS256"`), verify.TokenMalformed},
+	{"RS512", alg(`"RS512"`), verify.TokenMalformed},
+	{"ES256", alg(`"ES256"`), verify.TokenMalformed},
+	{"lower case", alg(`"rs256"`), verify.TokenMalformed},
+	{"alg number", alg(`256`), verify.TokenMalformed},
+	{"alg list", alg(`["RS256"]`), verify.TokenMalformed},
+	{"alg missing", `{"kid":"` + kid + `"}`, verify.TokenMalformed},
+	{"alg in other case", `{"ALG":"RS256","kid":"` + kid + `"}`, verify.TokenMalformed},
+	{"alg twice", header(`,"alg":"RS256"`), verify.TokenMalformed},
+	{"alg twice, escaped", header(`,"\u0061lg":"RS256"`), verify.TokenMalformed},
+	{"access token", header(`,"typ":"at+jwt"`), verify.TokenMalformed},
+	{"typ in lower case", header(`,"typ":"jwt"`), verify.TokenMalformed},
+	{"typ null", header(`,"typ":null`), verify.TokenMalformed},
+	{"crit", header(`,"crit":["exp"]`), verify.TokenMalformed},
+	{"crit empty", header(`,"crit":[]`), verify.TokenMalformed},
+	{"b64 false", header(`,"b64":false`), verify.TokenMalformed},
+	{"b64 true", header(`,"b64":true`), verify.TokenMalformed},
+	{"jwk", header(`,"jwk":{}`), verify.TokenMalformed},
+	{"jku", header(`,"jku":"https://example.com/"`), verify.TokenMalformed},
+	{"x5u", header(`,"x5u":"https://example.com/"`), verify.TokenMalformed},
+	{"x5c", header(`,"x5c":[]`), verify.TokenMalformed},
+	{"cty", header(`,"cty":"JWT"`), verify.TokenMalformed},
+	{"zip", header(`,"zip":"DEF"`), verify.TokenMalformed},
+	{"kid missing", `{"alg":"RS256"}`, verify.TokenMalformed},
+	{"kid empty", id(`""`), verify.TokenMalformed},
+	{"kid list", id(`["` + kid + `"]`), verify.TokenMalformed},
+	{"kid path", id(`"../../` + kid + `"`), verify.TokenMalformed},
+	{"kid query", id(`"x' OR 1=1"`), verify.TokenMalformed},
+	{"kid line end", id(`"` + kid + `\n"`), verify.TokenMalformed},
+	{"kid of 64", id(`"` + strings.Repeat("a", 64) + `"`), verify.KeyUnknown},
+	{"kid of 65", id(`"` + strings.Repeat("a", 65) + `"`), verify.TokenMalformed},
+	{"kid unknown", id(`"zzzzz12345abcde12345a"`), verify.KeyUnknown},
+	{"not JSON", `alg`, verify.TokenMalformed},
+	{"null", `null`, verify.TokenMalformed},
+	{"list", `[` + goodHeader + `]`, verify.TokenMalformed},
+	{"trailing data", goodHeader + `{}`, verify.TokenMalformed},
+	{"byte order mark", "\ufeff" + goodHeader, verify.TokenMalformed},
+	{"invalid UTF-8", header(",\"x\":\"\xff\""), verify.TokenMalformed},
+	{"lone surrogate", header(`,"x":"\ud800"`), verify.TokenMalformed},
+	{"comment", `/**/` + goodHeader, verify.TokenMalformed},
+}
+
 func TestHeaders(t *testing.T) {
-	header := func(rest string) string { return `{"alg":"RS256","kid":"` + kid + `"` + rest + `}` }
-	alg := func(alg string) string { return `{"alg":` + alg + `,"kid":"` + kid + `"}` }
-	id := func(id string) string { return `{"alg":"RS256","kid":` + id + `}` }
-	for _, c := range []struct {
-		name, header string
-		want         verify.Reason
-	}{
-		{"no typ", header(""), ""},
-		{"unknown parameter", header(`,"x":[{"y":null}]`), ""},
-		{"depth 32", header(`,"x":` + nested(31)), ""},
-		{"depth 33", header(`,"x":` + nested(32)), verify.TokenMalformed},
-		{"depth 2000", header(`,"x":` + nested(2000)), verify.TokenMalformed},
-		{"none", alg(`"none"`), verify.TokenMalformed},
-		{"nOnE", alg(`"nOnE"`), verify.TokenMalformed},
-		{"HS256", alg(`"HS256"`), verify.TokenMalformed},
-		{"PS256", alg(`"PS256"`), verify.TokenMalformed},
-		{"RS512", alg(`"RS512"`), verify.TokenMalformed},
-		{"ES256", alg(`"ES256"`), verify.TokenMalformed},
-		{"lower case", alg(`"rs256"`), verify.TokenMalformed},
-		{"alg number", alg(`256`), verify.TokenMalformed},
-		{"alg list", alg(`["RS256"]`), verify.TokenMalformed},
-		{"alg missing", `{"kid":"` + kid + `"}`, verify.TokenMalformed},
-		{"alg in other case", `{"ALG":"RS256","kid":"` + kid + `"}`, verify.TokenMalformed},
-		{"alg twice", header(`,"alg":"RS256"`), verify.TokenMalformed},
-		{"alg twice, escaped", header(`,"\u0061lg":"RS256"`), verify.TokenMalformed},
-		{"access token", header(`,"typ":"at+jwt"`), verify.TokenMalformed},
-		{"typ in lower case", header(`,"typ":"jwt"`), verify.TokenMalformed},
-		{"typ null", header(`,"typ":null`), verify.TokenMalformed},
-		{"crit", header(`,"crit":["exp"]`), verify.TokenMalformed},
-		{"crit empty", header(`,"crit":[]`), verify.TokenMalformed},
-		{"b64 false", header(`,"b64":false`), verify.TokenMalformed},
-		{"b64 true", header(`,"b64":true`), verify.TokenMalformed},
-		{"jwk", header(`,"jwk":{}`), verify.TokenMalformed},
-		{"jku", header(`,"jku":"https://example.com/"`), verify.TokenMalformed},
-		{"x5u", header(`,"x5u":"https://example.com/"`), verify.TokenMalformed},
-		{"x5c", header(`,"x5c":[]`), verify.TokenMalformed},
-		{"cty", header(`,"cty":"JWT"`), verify.TokenMalformed},
-		{"zip", header(`,"zip":"DEF"`), verify.TokenMalformed},
-		{"kid missing", `{"alg":"RS256"}`, verify.TokenMalformed},
-		{"kid empty", id(`""`), verify.TokenMalformed},
-		{"kid list", id(`["` + kid + `"]`), verify.TokenMalformed},
-		{"kid path", id(`"../../` + kid + `"`), verify.TokenMalformed},
-		{"kid query", id(`"x' OR 1=1"`), verify.TokenMalformed},
-		{"kid line end", id(`"` + kid + `\n"`), verify.TokenMalformed},
-		{"kid of 64", id(`"` + strings.Repeat("a", 64) + `"`), verify.KeyUnknown},
-		{"kid of 65", id(`"` + strings.Repeat("a", 65) + `"`), verify.TokenMalformed},
-		{"kid unknown", id(`"zzzzz12345abcde12345a"`), verify.KeyUnknown},
-		{"not JSON", `alg`, verify.TokenMalformed},
-		{"null", `null`, verify.TokenMalformed},
-		{"list", `[` + goodHeader + `]`, verify.TokenMalformed},
-		{"trailing data", goodHeader + `{}`, verify.TokenMalformed},
-		{"byte order mark", "\ufeff" + goodHeader, verify.TokenMalformed},
-		{"invalid UTF-8", header(",\"x\":\"\xff\""), verify.TokenMalformed},
-		{"lone surrogate", header(`,"x":"\ud800"`), verify.TokenMalformed},
-		{"comment", `/**/` + goodHeader, verify.TokenMalformed},
-	} {
+	for _, c := range headers {
 		t.Run(c.name, func(t *testing.T) {
 			check(t, sign(goodHeader, goodClaims), "")
-			check(t, sign(c.header, goodClaims), c.want)
+			check(t, sign(c.json, goodClaims), c.want)
 		})
 	}
 }
 
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
+var claims = []spelt{
+	{"no sub", `{"exp":1700000600}`, ""},
+	{"all videos", `{"exp":1700000600,"sub":"*"}`, ""},
+	{"last second", `{"exp":1700000001}`, ""},
+	{"this second", `{"exp":1700000000}`, verify.TokenExpired},
+	{"past", `{"exp":1699999999}`, verify.TokenExpired},
+	{"zero", `{"exp":0}`, verify.TokenExpired},
+	{"exponent", `{"exp":17000006e2}`, ""},
+	{"far", `{"exp":253402300799}`, ""},
+	{"year 10000", `{"exp":253402300800}`, verify.TokenMalformed},
+	{"1e300", `{"exp":1e300}`, verify.TokenMalformed},
+	{"1e400", `{"exp":1e400}`, verify.TokenMalformed},
+	{"fraction", `{"exp":1700000600.5}`, verify.TokenMalformed},
+	{"negative", `{"exp":-1}`, verify.TokenMalformed},
+	{"text", `{"exp":"1700000600"}`, verify.TokenMalformed},
+	{"null", `{"exp":null}`, verify.TokenMalformed},
+	{"true", `{"exp":true}`, verify.TokenMalformed},
+	{"list", `{"exp":[1700000600]}`, verify.TokenMalformed},
+	{"missing", `{"sub":"film"}`, verify.TokenMalformed},
+	{"in other case", `{"EXP":1700000600}`, verify.TokenMalformed},
+	{"twice", `{"exp":1699999999,"exp":1700000600}`, verify.TokenMalformed},
+	{"nbf now", `{"exp":1700000600,"nbf":1700000000}`, ""},
+	{"nbf ahead", `{"exp":1700000600,"nbf":1700000001}`, verify.TokenNotYetValid},
+	{"nbf text", `{"exp":1700000600,"nbf":"0"}`, verify.TokenMalformed},
+	{"nbf null", `{"exp":1700000600,"nbf":null}`, verify.TokenMalformed},
+	{"iat ahead", `{"exp":1700000600,"iat":1800000000.5}`, ""},
+	{"iat text", `{"exp":1700000600,"iat":"now"}`, verify.TokenMalformed},
+	{"other video", `{"exp":1700000600,"sub":"films"}`, verify.VideoNotAllowed},
+	{"other case", `{"exp":1700000600,"sub":"Film"}`, verify.VideoNotAllowed},
+	{"pattern", `{"exp":1700000600,"sub":"fi*"}`, verify.VideoNotAllowed},
+	{"sub empty", `{"exp":1700000600,"sub":""}`, verify.TokenMalformed},
+	{"sub null", `{"exp":1700000600,"sub":null}`, verify.TokenMalformed},
+	{"sub list", `{"exp":1700000600,"sub":["film"]}`, verify.TokenMalformed},
+	{"sub twice", `{"exp":1700000600,"sub":"x","sub":"film"}`, verify.TokenMalformed},
+	{"audience", `{"exp":1700000600,"aud":"film"}`, verify.TokenMalformed},
+	{"unknown claim", `{"exp":1700000600,"plan":{"ſub":"x"}}`, ""},
+	{"null object", `null`, verify.TokenMalformed},
+	{"number", `17`, verify.TokenMalformed},
+	{"empty object", `{}`, verify.TokenMalformed},
+	{"deep", `{"exp":1700000600,"x":` + nested(40) + `}`, verify.TokenMalformed},
+}
+
 func TestClaims(t *testing.T) {
-	for _, c := range []struct {
-		name, claims string
-		want         verify.Reason
-	}{
-		{"no sub", `{"exp":1700000600}`, ""},
-		{"all videos", `{"exp":1700000600,"sub":"*"}`, ""},
-		{"last second", `{"exp":1700000001}`, ""},
-		{"this second", `{"exp":1700000000}`, verify.TokenExpired},
-		{"past", `{"exp":1699999999}`, verify.TokenExpired},
-		{"zero", `{"exp":0}`, verify.TokenExpired},
-		{"exponent", `{"exp":17000006e2}`, ""},
-		{"far", `{"exp":253402300799}`, ""},
-		{"year 10000", `{"exp":253402300800}`, verify.TokenMalformed},
-		{"1e300", `{"exp":1e300}`, verify.TokenMalformed},
-		{"1e400", `{"exp":1e400}`, verify.TokenMalformed},
-		{"fraction", `{"exp":1700000600.5}`, verify.TokenMalformed},
-		{"negative", `{"exp":-1}`, verify.TokenMalformed},
-		{"text", `{"exp":"1700000600"}`, verify.TokenMalformed},
-		{"null", `{"exp":null}`, verify.TokenMalformed},
-		{"true", `{"exp":true}`, verify.TokenMalformed},
-		{"list", `{"exp":[1700000600]}`, verify.TokenMalformed},
-		{"missing", `{"sub":"film"}`, verify.TokenMalformed},
-		{"in other case", `{"EXP":1700000600}`, verify.TokenMalformed},
-		{"twice", `{"exp":1699999999,"exp":1700000600}`, verify.TokenMalformed},
-		{"nbf now", `{"exp":1700000600,"nbf":1700000000}`, ""},
-		{"nbf ahead", `{"exp":1700000600,"nbf":1700000001}`, verify.TokenNotYetValid},
-		{"nbf text", `{"exp":1700000600,"nbf":"0"}`, verify.TokenMalformed},
-		{"nbf null", `{"exp":1700000600,"nbf":null}`, verify.TokenMalformed},
-		{"iat ahead", `{"exp":1700000600,"iat":1800000000.5}`, ""},
-		{"iat text", `{"exp":1700000600,"iat":"now"}`, verify.TokenMalformed},
-		{"other video", `{"exp":1700000600,"sub":"films"}`, verify.VideoNotAllowed},
-		{"other case", `{"exp":1700000600,"sub":"Film"}`, verify.VideoNotAllowed},
-		{"pattern", `{"exp":1700000600,"sub":"fi*"}`, verify.VideoNotAllowed},
-		{"sub empty", `{"exp":1700000600,"sub":""}`, verify.TokenMalformed},
-		{"sub null", `{"exp":1700000600,"sub":null}`, verify.TokenMalformed},
-		{"sub list", `{"exp":1700000600,"sub":["film"]}`, verify.TokenMalformed},
-		{"sub twice", `{"exp":1700000600,"sub":"x","sub":"film"}`, verify.TokenMalformed},
-		{"audience", `{"exp":1700000600,"aud":"film"}`, verify.TokenMalformed},
-		{"unknown claim", `{"exp":1700000600,"plan":{"ſub":"x"}}`, ""},
-		{"null object", `null`, verify.TokenMalformed},
-		{"number", `17`, verify.TokenMalformed},
-		{"empty object", `{}`, verify.TokenMalformed},
-		{"deep", `{"exp":1700000600,"x":` + nested(40) + `}`, verify.TokenMalformed},
-	} {
+	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) {
 			check(t, sign(goodHeader, goodClaims), "")
-			check(t, sign(goodHeader, c.claims), c.want)
+			check(t, sign(goodHeader, c.json), c.want)
 		})
 	}
 }
