@@ -44,6 +44,7 @@ func gate[B, A any](s *server, action projects.Action, status int,
 			s.refuse(w, r, err)
 			return
 		}
+		patient(w, action)
 		answer, err := act(r.Context(), c, body)
 		if err != nil {
 			s.refuse(w, r, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/projects"
 )
 
 // changeTimeout bounds one change of a project's keys.
@@ -18,6 +19,15 @@ const changeTimeout = 2 * time.Minute
 // closes the laptop wants it revoked now.
 func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+}
+
+// patient lets the answer to a change come later than the server allows other
+// answers to: the answer says what has happened, and should not be cut off.
+func patient(w http.ResponseWriter, action projects.Action) {
+	if action == projects.WriteKeys || action == projects.RotateAll {
+		// A connection without deadlines, as in tests, is patient already.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTimeout + time.Minute))
+	}
 }
 
 // rotationAnswer is how a change ended.
@@ -96,7 +106,8 @@ func (s *server) rotationStatus(ctx context.Context, c call, _ none) (statusAnsw
 	return answer, nil
 }
 
-// rotateBody asks for what is due, or for a rotation now.
+// rotateBody asks for what is due, or for a rotation now. Without a mode it is
+// what is due.
 type rotateBody struct {
 	Mode   string `json:"mode"`
 	Reason string `json:"reason"`
@@ -104,7 +115,7 @@ type rotateBody struct {
 
 func (b rotateBody) check() error {
 	wrong := checkReason(b.Reason, false)
-	if b.Mode != "due" && b.Mode != "now" {
+	if b.Mode != "" && b.Mode != "due" && b.Mode != "now" {
 		wrong = append(wrong, fieldError{"mode", `want "due" (only what is due) or "now" (rotate even if nothing is)`})
 	}
 	return invalidFields(wrong...)
