@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"playtoken/filekeys"
+	"playtoken/keyrotation"
+	"playtoken/platforms/vidbeo"
+	"playtoken/projects"
+	"playtoken/signer"
+	"playtoken/vaultkeys"
+)
+
+// remembered is how many signatures are kept to be shared; each takes about
+// half a KiB.
+const remembered = 20_000
+
+// store is both jobs of a store.
+type store interface {
+	keyrotation.Documents
+	keyrotation.PrivateKeys
+	signer.PrivateKeys
+}
+
+// parts is what serve and every verb are made of.
+type parts struct {
+	config    config
+	store     store
+	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
+
+	// Of the project default; both nil where the environment does not make it.
+	rotator *keyrotation.Rotator
+	minter  *signer.RS256
+
+	closers []func() // in the order of opening
+}
+
+// build opens the store and puts the parts together. Nothing is asked of
+// Vault or the platform yet, so a service can start while either is down. A
+// file store is made where there is none only for verbs that may create.
+func build(ctx context.Context, c config, create bool, log *slog.Logger) (*parts, error) {
+	p := &parts{config: c}
+	open := p.openVault
+	if c.storeFile != "" {
+		open = p.openFile
+	}
+	if err := open(ctx, create, log); err != nil {
+		return nil, err
+	}
+	if c.platformKey.IsZero() {
+		return p, nil
+	}
+	if err := p.openProject(log); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// close gives everything back, last opened first.
+func (p *parts) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+func (p *parts) openVault(ctx context.Context, _ bool, log *slog.Logger) error {
+	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
+		Token: p.config.vaultToken, Transit: p.config.vaultTransit, KV: p.config.vaultKV, Log: log,
+	})
+	if err != nil {
+		return configError{err} // nothing was asked of Vault yet
+	}
+	p.store, p.storeTime = vault, vault.Now
+	p.closers = append(p.closers, vault.Close)
+	return nil
+}
+
+func (p *parts) openFile(_ context.Context, create bool, _ *slog.Logger) error {
+	file, err := filekeys.Open(p.config.storeFile, p.config.storePassword, filekeys.Options{Create: create})
+	switch {
+	case errors.Is(err, keyrotation.ErrUnavailable):
+		return err
+	case err != nil:
+		return configError{err}
+	}
+	p.store, p.storeTime = file, file.Now
+	return nil
+}
+
+func (p *parts) openProject(log *slog.Logger) error {
+	c := p.config
+	platform, err := vidbeo.New(vidbeo.Config{
+		URL: c.platformURL, Credential: c.platformKey,
+		LandingURL: c.landing, EmbedURL: c.embed, HLSURL: c.hls,
+		Timeout: c.rotation.Durations.CallTimeout(),
+	})
+	if err != nil {
+		return configError{err}
+	}
+	signatures, err := signer.NewSignatures(p.store, remembered)
+	if err != nil {
+		return err
+	}
+	ring := signer.NewRingView(p.store, projects.Default)
+	p.closers = append(p.closers, signatures.Close, ring.Close)
+	p.minter = &signer.RS256{
+		Ring: ring, Signatures: signatures, Shape: platform,
+		Policy: signer.Policy{DefaultTTL: c.tokenTTL, MaxTTL: c.rotation.MaxTTL},
+	}
+	p.rotator = &keyrotation.Rotator{
+		Project: projects.Default, Documents: p.store, Keys: p.store, Platform: marked{platform},
+		StoreTime: p.storeTime, Policy: c.rotation, Log: log,
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/filekeys"
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
+	w := newWorld(t)
+	if r := w.run("keys", "list"); r.code != exitUsage {
+		t.Errorf("a look made a store, or did not say where to look: exit %d, %s", r.code, r.stderr)
+	}
+	var done resultsView
+	w.must(&done, "rotate")
+	if len(done.Results) != 1 || done.Results[0].ProjectID != "default" || !done.Results[0].Changed {
+		t.Errorf("rotate: %+v", done)
+	}
+	if got := w.states(); got != "2:registered 1:active" {
+		t.Errorf("keys: %s", got)
+	}
+	w.must(&done, "rotate", "--if-due")
+	if done.Results[0].Changed || done.Results[0].Reason == "" {
+		t.Errorf("a second rotate: %+v", done)
+	}
+	var plan struct{ Results []statusView }
+	w.must(&plan, "rotate", "--dry-run")
+	if plan.Results[0].Due || len(plan.Results[0].Plan) == 0 {
+		t.Errorf("dry run: %+v", plan)
+	}
+}
+
+func TestMintedTokensPlayAndAreExplained(t *testing.T) {
+	w := newWorld(t)
+	w.must(&resultsView{}, "rotate")
+	var token tokenView
+	w.must(&token, "token", "mint", "counter", "--expires-in", "3s")
+	if status, err := plays(t.Context(), newClient(t), token.URLs.HLS); status != http.StatusOK || err != nil {
+		t.Errorf("the gate answers %d, %v", status, err)
+	}
+	var said handlers.Inspection
+	w.must(&said, "token", "inspect", token.Token)
+	if !said.Valid || said.Key == nil || said.Key.Generation != 1 || said.Claims["sub"] != "counter" {
+		t.Errorf("inspect: %+v", said)
+	}
+	for _, c := range []struct{ token, video, want string }{
+		{token.Token, "another", "video_not_allowed"},
+		{token.Token[:len(token.Token)-8] + "AAAAAAAA", "", "signature_invalid"},
+		{"x.y.z", "", "token_malformed"},
+		{"", "", "token_missing"},
+	} {
+		r := w.runWith(w.environ, c.token+"\n", "token", "inspect", "-", "--video", c.video)
+		if r.code != exitDone || !strings.Contains(r.stdout, c.want) {
+			t.Errorf("inspect %.10s: exit %d, %s%s", c.token, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+func TestOperatorsMoveKeysByHand(t *testing.T) {
+	w := newWorld(t)
+	w.must(&resultsView{}, "rotate")
+	w.must(&resultsView{}, "rotate", "--now", "--reason", "test")
+	if got := w.states(); got != "3:registered 2:active 1:retiring" {
+		t.Errorf("after rotate --now: %s", got)
+	}
+	var moved resultView
+	w.must(&moved, "keys", "rollback", "1", "--reason", "test")
+	if got := w.states(); !moved.Changed || !strings.Contains(got, "1:active") {
+		t.Errorf("after rollback: %+v, %s", moved, got)
+	}
+	var key keyView
+	w.must(&key, "keys", "show", "1")
+	if key.State != keyrotation.Active || keyrotation.Fingerprint(key.PublicKey) != key.Fingerprint {
+		t.Errorf("keys show: %+v", key)
+	}
+	var revoked revocationView
+	w.must(&revoked, "keys", "revoke", "1", "--reason", "test")
+	if got := w.states(); revoked.Revoked != 1 || strings.Contains(got, "1:active") {
+		t.Errorf("after revoke: %+v, %s", revoked, got)
+	}
+	if r := w.run("keys", "remove-unmanaged", key.KeyID, "--reason", "test"); r.code == exitDone {
+		t.Errorf("one of our own keys was removed as unmanaged: %s", r.stdout)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	w := newWorld(t)
+	w.must(&resultsView{}, "rotate")
+	with := func(more ...string) []string { return append(w.environ[:len(w.environ):len(w.environ)], more...) }
+	for _, c := range []struct {
+		environ []string
+		args    string
+		code    int
+		says    string
+	}{
+		{nil, "version", exitDone, ""},
+		{nil, "keys list", exitUsage, "VAULT_TOKEN: required"},
+		{w.environ, "", exitUsage, "which verb?"},
+		{w.environ, "frobnicate", exitUsage, `no verb "frobnicate"`},
+		{w.environ, "keys", exitUsage, "which verb?"},
+		{w.environ, "keys list 1", exitUsage, "unexpected argument"},
+		{w.environ, "keys show", exitUsage, "missing GENERATION"},
+		{w.environ, "keys show x", exitUsage, "want a number"},
+		{w.environ, "keys list --colour", exitUsage, "unknown flag"},
+		{w.environ, "keys list -o xml", exitUsage, "text or json"},
+		{w.environ, "rotate --now --if-due", exitUsage, "exclude"},
+		{w.environ, "token mint counter --expires-in soon", exitUsage, "invalid argument"},
+		{w.environ, "demo --listen 0.0.0.0:1", exitUsage, "this machine"},
+		{w.environ, "gate", exitUsage, "PLAYTOKEN_GATE_MEDIA: required"},
+		{with("PLAYTOKEN_STORE_PASSWORD=another"), "keys list", exitUsage, "wrong password"},
+		{with("PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY="), "rotate", exitUsage, "no project"},
+		{w.environ, "keys revoke 1", exitUsage, "--reason"},
+		{w.environ, "keys activate 1", exitUsage, "--reason"},
+		{w.environ, "keys rollback 1", exitUsage, "--reason"},
+		{w.environ, "keys release 1", exitUsage, "--reason"},
+		{w.environ, "keys remove-unmanaged x", exitUsage, "--reason"},
+		{w.environ, "keys show 99", exitFailed, "not found"},
+		{w.environ, "keys list --project another", exitFailed, "no such project"},
+		{w.environ, "token mint no/video", exitFailed, "video id"},
+		{w.environ, "token mint counter --expires-in 1h", exitFailed, "lifetime"},
+		{with("PLAYTOKEN_PLATFORM_API_KEY=wrong"), "rotate --now", exitFailed, "platform answered 401"},
+		{w.environ, "keys rollback 2 --reason test", exitRefused, "not retiring"},
+		{with("PLAYTOKEN_PLATFORM_URL=" + down.URL), "rotate --now", exitDown, "no answer"},
+	} {
+		r := w.runWith(c.environ, "", strings.Fields(c.args)...)
+		if r.code != c.code || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%q: exit %d, want %d and %q:\n%s", c.args, r.code, c.code, c.says, r.stderr)
+		}
+		for _, s := range []string{password, adminKey, frontendKey, gateKey} {
+			if strings.Contains(r.stdout+r.stderr, s) {
+				t.Errorf("%q: shows a secret", c.args)
+			}
+		}
+	}
+}
+
+func TestErrorsHaveOneExitCode(t *testing.T) {
+	for want, errs := range map[int][]error{
+		exitDone:       {nil},
+		exitFailed:     {errors.New("any"), context.Canceled, &signer.NoActiveKey{}, platformError{keyrotation.ErrUnauthorized}, platformError{keyrotation.ErrNotFound}, unhealthy{errors.New("any")}},
+		exitUsage:      {usageError{"x"}, configError{errors.New("x")}, fmt.Errorf("doing: %w", configError{})},
+		exitSomeFailed: {someFailed{1, 2}},
+		exitRefused:    {&keyrotation.Guard{Why: "early", EarliestAt: time.Now()}},
+		exitDown:       {keyrotation.ErrUnavailable, filekeys.ErrDamaged, signer.ErrUnavailable, platformError{errors.New("no answer")}, platformError{keyrotation.ErrThrottled}, unhealthy{errors.New("any"), keyrotation.ErrUnavailable}},
+	} {
+		for _, err := range errs {
+			if got := exitCode(err); got != want {
+				t.Errorf("%v: exit %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+func TestDoctorSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	w.must(&resultsView{}, "rotate")
+	var healthy findingsView
+	w.must(&healthy, "doctor")
+	for _, f := range healthy.Findings {
+		if !f.OK {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, c := range []struct {
+		entry string
+		code  int
+		says  string
+	}{
+		{"PLAYTOKEN_PLATFORM_API_KEY=wrong", exitFailed, "may manage JWT keys"},
+		{"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:1/v2", exitDown, "PLAYTOKEN_PLATFORM_URL"},
+		{"PLAYTOKEN_LISTEN=x", exitUsage, "PLAYTOKEN_LISTEN: want host:port"},
+		{"PLAYTOKEN_STORE=file:/nowhere/play.db", exitUsage, "PLAYTOKEN_STORE"},
+	} {
+		r := w.runWith(append(w.environ[:len(w.environ):len(w.environ)], c.entry), "", "doctor")
+		if r.code != c.code || !strings.Contains(r.stdout, c.says) {
+			t.Errorf("%s: exit %d, want %d and %q:\n%s%s", c.entry, r.code, c.code, c.says, r.stdout, r.stderr)
+		}
+	}
+}

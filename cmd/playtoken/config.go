@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// config is the environment, read and checked. Durations and limits are
+// already within what the packages that obey them accept.
+type config struct {
+	listen string // host:port of the service
+
+	storeFile     string       // path of the file store; "" means Vault
+	storePassword secret.Value // seals the file store
+	vaultToken    secret.Value // Vault's own VAULT_TOKEN
+	vaultTransit  string       // mount of the transit engine
+	vaultKV       string       // mount of the KV v2 engine
+
+	adminKey secret.Value // zero: nobody is admin
+	apiKey   secret.Value // the frontend's key for the project default; zero: none
+
+	platformURL string       // API base; "" is the platform's own
+	platformKey secret.Value // zero: there is no project default
+	landing     string       // URL templates; "" is the platform's own
+	embed       string
+	hls         string
+	tokenTTL    time.Duration // of a token that does not ask
+	rotation    keyrotation.Policy
+	scheduler   bool // serve rotates by itself
+
+	gate gateConfig
+}
+
+// gateConfig is what the self-hosted platform reads.
+type gateConfig struct {
+	listen     string        // host:port
+	media      string        // folder of the videos
+	data       string        // file of the keys and the session secret
+	apiKey     secret.Value  // opens its key API
+	url        string        // how viewers reach it; "" is by its address
+	forward    string        // whose forward-auth header is read; "" is nobody's
+	origins    []string      // that may read media
+	sessionTTL time.Duration // of a session ticket
+}
+
+// configError is everything that is wrong with the environment.
+type configError []error
+
+func (e configError) Error() string {
+	lines := make([]string, len(e))
+	for i, problem := range e {
+		lines[i] = "\n  " + problem.Error()
+	}
+	return "configuration:" + strings.Join(lines, "")
+}
+
+func (e configError) Unwrap() []error { return e }
+
+// serviceConfig reads what serve and the verbs that share its stores need.
+func serviceConfig(environ []string) (config, error) {
+	var c config
+	err := newEnvironment(environ).read(c.variables(), append(c.rules(), c.storeRule()))
+	return c, err
+}
+
+// gateOnlyConfig reads what the gate needs; media, if not empty, stands in
+// for PLAYTOKEN_GATE_MEDIA.
+func gateOnlyConfig(environ []string, media string) (config, error) {
+	var c config
+	if media != "" {
+		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
+	}
+	err := newEnvironment(environ).read(c.variables(), append(c.rules(), c.gateRule()))
+	return c, err
+}
+
+// variables is the environment's table.
+func (c *config) variables() []variable {
+	rows := []variable{
+		{name: "PLAYTOKEN_LISTEN", fallback: "127.0.0.1:8080", parse: address(&c.listen)},
+		{name: "PLAYTOKEN_METRICS_LISTEN", parse: refused},
+		{name: "PLAYTOKEN_ADMIN_KEY", secret: true, parse: credential(&c.adminKey)},
+		{name: "PLAYTOKEN_API_KEY", secret: true, parse: credential(&c.apiKey)},
+		{name: "PLAYTOKEN_TOKEN_TTL", fallback: "10m", parse: seconds(&c.tokenTTL)},
+		{name: "PLAYTOKEN_SCHEDULER", fallback: "on", parse: onOff(&c.scheduler)},
+		{name: "PLAYTOKEN_AUDIT", parse: refused},
+		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: refused},
+		{name: "PLAYTOKEN_TRUSTED_PROXIES", parse: refused},
+	}
+	for _, more := range [][]variable{c.storeVariables(), c.platformVariables(), c.rotationVariables(), c.gateVariables()} {
+		rows = append(rows, more...)
+	}
+	return rows
+}
+
+func (c *config) storeVariables() []variable {
+	return []variable{
+		{name: "PLAYTOKEN_STORE", fallback: "vault", parse: storeAt(&c.storeFile)},
+		{name: "PLAYTOKEN_STORE_PASSWORD", secret: true, parse: credential(&c.storePassword)},
+		{name: "VAULT_TOKEN", secret: true, parse: credential(&c.vaultToken)},
+		{name: "PLAYTOKEN_VAULT_AUTH", parse: oneOf(new(string), []string{"token"}, []string{"approle", "kubernetes"})},
+		{name: "PLAYTOKEN_VAULT_AUTH_PATH", parse: refused},
+		{name: "PLAYTOKEN_VAULT_ROLE_ID", parse: refused},
+		{name: "PLAYTOKEN_VAULT_SECRET_ID", secret: true, parse: refused},
+		{name: "PLAYTOKEN_VAULT_ROLE", parse: refused},
+		{name: "PLAYTOKEN_VAULT_JWT_FILE", parse: refused},
+		{name: "PLAYTOKEN_VAULT_TRANSIT", fallback: "playtoken-transit", parse: mount(&c.vaultTransit)},
+		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&c.vaultKV)},
+		{name: "PLAYTOKEN_SIGNING", parse: oneOf(new(string), []string{"transit"}, []string{"memory"})},
+		{name: "PLAYTOKEN_MAX_STALENESS", parse: refused},
+	}
+}
+
+func (c *config) platformVariables() []variable {
+	return []variable{
+		{name: "PLAYTOKEN_PLATFORM", parse: oneOf(new(string), []string{"vidbeo"}, []string{"jwplayer", "apivideo"})},
+		{name: "PLAYTOKEN_PLATFORM_URL", parse: base(&c.platformURL)},
+		{name: "PLAYTOKEN_PLATFORM_API_KEY", secret: true, parse: credential(&c.platformKey)},
+		{name: "PLAYTOKEN_PLATFORM_LANDING_URL", parse: template(&c.landing)},
+		{name: "PLAYTOKEN_PLATFORM_EMBED_URL", parse: template(&c.embed)},
+		{name: "PLAYTOKEN_PLATFORM_HLS_URL", parse: template(&c.hls)},
+	}
+}
+
+func (c *config) rotationVariables() []variable {
+	p := &c.rotation
+	return []variable{
+		{name: "PLAYTOKEN_KEY_BITS", fallback: "2048", parse: number(&p.KeySpec.Bits)},
+		{name: "PLAYTOKEN_KEY_BUDGET", fallback: "10", parse: number(&p.KeyBudget)},
+		{name: "PLAYTOKEN_TOKEN_MAX_TTL", fallback: "1h", parse: seconds(&p.MaxTTL)},
+		{name: "PLAYTOKEN_ROTATE_EVERY", fallback: "720h", parse: duration(&p.RotateEvery)},
+		{name: "PLAYTOKEN_OBSERVE_EVERY", fallback: "10m", parse: duration(&p.ObserveEvery)},
+		{name: "PLAYTOKEN_PROPAGATION_DELAY", fallback: "1m", parse: duration(&p.Durations.Propagation)},
+		{name: "PLAYTOKEN_CLOCK_SKEW", fallback: "1m", parse: duration(&p.Durations.Skew)},
+		{name: "PLAYTOKEN_VIEW_AGE", fallback: "15s", parse: duration(&p.Durations.ViewAge)},
+		{name: "PLAYTOKEN_SETTLE", fallback: "30s", parse: duration(&p.Durations.Settle)},
+	}
+}
+
+func (c *config) gateVariables() []variable {
+	g := &c.gate
+	return []variable{
+		{name: "PLAYTOKEN_GATE_LISTEN", fallback: "127.0.0.1:8081", parse: address(&g.listen)},
+		{name: "PLAYTOKEN_GATE_MEDIA", parse: text(&g.media)},
+		{name: "PLAYTOKEN_GATE_DATA", fallback: "gate.db", parse: text(&g.data)},
+		{name: "PLAYTOKEN_GATE_API_KEY", secret: true, parse: credential(&g.apiKey)},
+		{name: "PLAYTOKEN_GATE_URL", parse: base(&g.url)},
+		{name: "PLAYTOKEN_GATE_FORWARD", parse: oneOf(&g.forward, []string{"nginx", "traefik", "caddy"}, nil)},
+		{name: "PLAYTOKEN_GATE_ORIGINS", fallback: "*", parse: origins(&g.origins)},
+		{name: "PLAYTOKEN_GATE_SESSION_TTL", fallback: "4h", parse: seconds(&g.sessionTTL)},
+	}
+}
+
+// rules are the conditions between variables that hold for every verb.
+func (c *config) rules() []rule {
+	var rotation []string
+	for _, row := range c.rotationVariables() {
+		rotation = append(rotation, row.name)
+	}
+	return []rule{
+		{[]string{"PLAYTOKEN_TOKEN_TTL", "PLAYTOKEN_TOKEN_MAX_TTL"}, func() error {
+			return unless(c.tokenTTL <= c.rotation.MaxTTL, "PLAYTOKEN_TOKEN_TTL: longer than PLAYTOKEN_TOKEN_MAX_TTL")
+		}},
+		{rotation, func() error { return c.rotation.Validate() }},
+		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_PLATFORM_API_KEY"}, func() error {
+			return unless(c.apiKey.IsZero() || !c.platformKey.IsZero(),
+				"PLAYTOKEN_API_KEY: belongs to the project default, which PLAYTOKEN_PLATFORM_API_KEY would make")
+		}},
+		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error { return c.callers().Validate() }},
+	}
+}
+
+// callers are those that the environment names.
+func (c *config) callers() projects.Environment {
+	return projects.Environment{AdminKey: c.adminKey, APIKey: c.apiKey}
+}
+
+// storeRule: a store has to be openable.
+func (c *config) storeRule() rule {
+	return rule{[]string{"PLAYTOKEN_STORE", "PLAYTOKEN_STORE_PASSWORD", "VAULT_TOKEN"}, func() error {
+		if c.storeFile == "" {
+			return unless(!c.vaultToken.IsZero(), "VAULT_TOKEN: required for the store in Vault")
+		}
+		return unless(!c.storePassword.IsZero(), "PLAYTOKEN_STORE_PASSWORD: required for a file store")
+	}}
+}
+
+// gateRule: the gate has media to serve and a key that guards its keys.
+func (c *config) gateRule() rule {
+	return rule{[]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_API_KEY"}, func() error {
+		return errors.Join(
+			unless(c.gate.media != "", "PLAYTOKEN_GATE_MEDIA: required (or --media)"),
+			unless(!c.gate.apiKey.IsZero(), "PLAYTOKEN_GATE_API_KEY: required"))
+	}}
+}
+
+func unless(fine bool, problem string) error {
+	if fine {
+		return nil
+	}
+	return errors.New(problem)
+}

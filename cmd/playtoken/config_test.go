@@ -1,0 +1,210 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/secret"
+)
+
+const (
+	adminKey    = "admin-key-for-tests-0123456789abcdef"
+	frontendKey = "frontend-key-for-tests-0123456789abc"
+	platformKey = "platform-key-for-tests"
+	password    = "password-for-tests"
+)
+
+// goodEnviron is a whole, valid configuration: the positive control.
+func goodEnviron(more ...string) []string {
+	return append([]string{
+		"HOME=/root", "PLAYTOKEN_STORE=file:play.db", "PLAYTOKEN_STORE_PASSWORD=" + password,
+		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_API_KEY=" + frontendKey,
+		"PLAYTOKEN_PLATFORM_API_KEY=" + platformKey,
+		"PLAYTOKEN_GATE_MEDIA=media", "PLAYTOKEN_GATE_API_KEY=gate-key-for-tests",
+	}, more...)
+}
+
+func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
+	c, err := serviceConfig([]string{"VAULT_TOKEN=root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		listen: "127.0.0.1:8080", vaultToken: secret.New("root"), vaultTransit: "playtoken-transit", vaultKV: "playtoken-kv",
+		tokenTTL: 10 * time.Minute, scheduler: true,
+		rotation: keyrotation.Policy{
+			RotateEvery: 720 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: time.Hour,
+			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second},
+			KeySpec:   keyrotation.KeySpec{Bits: 2048}, KeyBudget: 10,
+		},
+		gate: gateConfig{listen: "127.0.0.1:8081", data: "gate.db", origins: []string{"*"}, sessionTTL: 4 * time.Hour},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+// wrong has, for every variable, values that must not be accepted.
+var wrong = map[string][]string{
+	"PLAYTOKEN_LISTEN":               {"8080", "localhost", "localhost:http", ":65536", "::1:80", ":080"},
+	"PLAYTOKEN_METRICS_LISTEN":       {":9090"},
+	"PLAYTOKEN_ADMIN_KEY":            {"sesame", strings.Repeat("x", 31), strings.Repeat("x", 32) + "\n", " " + strings.Repeat("x", 32), frontendKey},
+	"PLAYTOKEN_API_KEY":              {"sesame", strings.Repeat("x", 31), strings.Repeat("x\x00", 32), adminKey},
+	"PLAYTOKEN_TOKEN_TTL":            {"600", "0s", "-1m", "1500ms", "2h", "ten minutes"},
+	"PLAYTOKEN_TOKEN_MAX_TTL":        {"25h", "1h1ms", "0s", "5m"},
+	"PLAYTOKEN_SCHEDULER":            {"yes", "ON", "true"},
+	"PLAYTOKEN_AUDIT":                {"stdout", "stderr", "file:audit"},
+	"PLAYTOKEN_REDIS_URL":            {"redis://localhost"},
+	"PLAYTOKEN_TRUSTED_PROXIES":      {"10.0.0.0/8"},
+	"PLAYTOKEN_STORE":                {"file:", "memory", "play.db", "Vault"},
+	"PLAYTOKEN_STORE_PASSWORD":       {"line\nline"},
+	"VAULT_TOKEN":                    {"hvs.x\n"},
+	"PLAYTOKEN_VAULT_AUTH":           {"approle", "kubernetes", "ldap"},
+	"PLAYTOKEN_VAULT_AUTH_PATH":      {"approle"},
+	"PLAYTOKEN_VAULT_ROLE_ID":        {"x"},
+	"PLAYTOKEN_VAULT_SECRET_ID":      {"x"},
+	"PLAYTOKEN_VAULT_ROLE":           {"x"},
+	"PLAYTOKEN_VAULT_JWT_FILE":       {"/var/run/secrets/token"},
+	"PLAYTOKEN_VAULT_TRANSIT":        {"../sys", "a//b", "/a", "a b", "a?b"},
+	"PLAYTOKEN_VAULT_KV":             {"kv/", "k%2fv"},
+	"PLAYTOKEN_SIGNING":              {"memory", "kms"},
+	"PLAYTOKEN_MAX_STALENESS":        {"1h"},
+	"PLAYTOKEN_PLATFORM":             {"jwplayer", "apivideo", "youtube"},
+	"PLAYTOKEN_PLATFORM_URL":         {"http://api.example.com/v2", "api.example.com", "https://u:p@example.com", "https://x/?k=v", "https://x/#f", "ftp://localhost"},
+	"PLAYTOKEN_PLATFORM_API_KEY":     {"a\tb"},
+	"PLAYTOKEN_PLATFORM_LANDING_URL": {"https://example.com/{video_id}", "https://example.com/?jwt={token}", "http://example.com/{video_id}?jwt={token}"},
+	"PLAYTOKEN_PLATFORM_EMBED_URL":   {"{video_id}{token}"},
+	"PLAYTOKEN_PLATFORM_HLS_URL":     {"javascript:{video_id}{token}"},
+	"PLAYTOKEN_KEY_BITS":             {"1024", "2049", "-2048", "2k"},
+	"PLAYTOKEN_KEY_BUDGET":           {"0", "2", "ten", "70000"},
+	"PLAYTOKEN_ROTATE_EVERY":         {"30d", "0s", "1m", "-720h", "5m", "2562047h"},
+	"PLAYTOKEN_OBSERVE_EVERY":        {"0s", "often"},
+	"PLAYTOKEN_PROPAGATION_DELAY":    {"-1s", "720h"},
+	"PLAYTOKEN_CLOCK_SKEW":           {"-1s", "1"},
+	"PLAYTOKEN_VIEW_AGE":             {"0s", "2m"},
+	"PLAYTOKEN_SETTLE":               {"0s", "x"},
+	"PLAYTOKEN_GATE_LISTEN":          {"8081"},
+	"PLAYTOKEN_GATE_API_KEY":         {"a\x01"},
+	"PLAYTOKEN_GATE_URL":             {"http://video.example.com", "video.example.com"},
+	"PLAYTOKEN_GATE_FORWARD":         {"apache", "nginx,traefik"},
+	"PLAYTOKEN_GATE_ORIGINS":         {"*,https://a.example", "a.example", "https://a.example/path", "https://u@a.example", ","},
+	"PLAYTOKEN_GATE_SESSION_TTL":     {"0s", "4", "1.5s"},
+}
+
+func TestWrongValuesOfEveryVariableAreRefused(t *testing.T) {
+	if _, err := gateOnlyConfig(goodEnviron(), ""); err != nil {
+		t.Fatalf("positive control: %v", err)
+	}
+	for _, row := range new(config).variables() {
+		if wrong[row.name] == nil && row.name != "PLAYTOKEN_GATE_MEDIA" && row.name != "PLAYTOKEN_GATE_DATA" {
+			t.Errorf("%s: no wrong values to try", row.name)
+		}
+		for _, value := range wrong[row.name] {
+			_, err := serviceConfig(goodEnviron(row.name + "=" + value))
+			if err == nil {
+				t.Errorf("%s=%q was accepted", row.name, value)
+			} else if row.secret && strings.Contains(err.Error(), value) && len(value) > 1 {
+				t.Errorf("%s: the value is shown: %v", row.name, err)
+			}
+		}
+	}
+}
+
+func TestRightValuesAreAccepted(t *testing.T) {
+	for _, entry := range []string{
+		"PLAYTOKEN_LISTEN=:8080", "PLAYTOKEN_LISTEN=[::1]:0", "PLAYTOKEN_TOKEN_TTL=1h", "PLAYTOKEN_TOKEN_TTL=",
+		"PLAYTOKEN_SIGNING=transit", "PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_VAULT_AUTH=token", "PLAYTOKEN_VAULT_KV=team/kv-2",
+		"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:8081/v2", "PLAYTOKEN_PLATFORM_URL=http://[::1]/v2/",
+		"PLAYTOKEN_PLATFORM_HLS_URL=http://localhost:1/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_GATE_ORIGINS=https://a.example, http://localhost:3000", "PLAYTOKEN_GATE_FORWARD=caddy",
+		"PLAYTOKEN_SERVICE_HOST=10.0.0.1", "PLAYTOKEN_PORT=tcp://10.0.0.1:80", "PLAYTOKEN_PORT_80_TCP=x", "PLAYTOKEN_TEST_VAULT_ADDR=x",
+		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_ROTATE_EVERY=240h", "PLAYTOKEN_KEY_BITS=3072", "PLAYTOKEN_SCHEDULER=off",
+	} {
+		if _, err := serviceConfig(goodEnviron(entry)); err != nil {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	_, err := serviceConfig([]string{"PLAYTOKEN_LISTEN=x", "PLAYTOKEN_TOKEN_TTL=x", "PLAYTOKEN_ROTATE_EVERY=1s",
+		"PLAYTOKEN_KEY_BITS=1", "PLAYTOKEN_SIGNNG=memory", "PLAYTOKEN_STORE_PASWORD_FILE=x", "PLAYTOKEN_COLOUR_OF_THE_LOGO=red"})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"PLAYTOKEN_LISTEN: want host:port", "PLAYTOKEN_TOKEN_TTL: want a duration", "rotation interval 1s", "key bits 1",
+		"did you mean PLAYTOKEN_SIGNING?", "did you mean PLAYTOKEN_STORE_PASSWORD_FILE?", "PLAYTOKEN_COLOUR_OF_THE_LOGO: no such setting\n", "VAULT_TOKEN: required"} {
+		if !strings.Contains(err.Error()+"\n", want) {
+			t.Errorf("%q is missing in:\n%v", want, err)
+		}
+	}
+}
+
+func TestEverySecretIsReadFromItsFile(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	secrets := []string{"PLAYTOKEN_STORE_PASSWORD", "PLAYTOKEN_ADMIN_KEY", "PLAYTOKEN_PLATFORM_API_KEY", "PLAYTOKEN_API_KEY",
+		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN"}
+	value := strings.Repeat("v", 40)
+	good := file("good", value+"\n")
+	for _, row := range new(config).variables() {
+		if row.secret != slices.Contains(secrets, row.name) {
+			t.Errorf("%s: secret is %v", row.name, row.secret)
+		}
+		if !row.secret {
+			continue
+		}
+		env := newEnvironment([]string{row.name + "_FILE=" + good})
+		if got, err := env.lookup(row); got != value || err != nil {
+			t.Errorf("%s_FILE: %q, %v", row.name, got, err)
+		}
+		for what, entries := range map[string][]string{
+			"both":       {row.name + "=" + value, row.name + "_FILE=" + good},
+			"empty":      {row.name + "_FILE=" + file("empty", "\n")},
+			"missing":    {row.name + "_FILE=" + filepath.Join(dir, "missing")},
+			"a folder":   {row.name + "_FILE=" + dir},
+			"very large": {row.name + "_FILE=" + file("large", strings.Repeat("x", maxSecretFile+1))},
+		} {
+			if _, err := serviceConfig(entries); err == nil || !strings.Contains(err.Error(), row.name+": ") {
+				t.Errorf("%s, %s: %v", row.name, what, err)
+			}
+		}
+	}
+	env := newEnvironment([]string{"VAULT_TOKEN_FILE=" + file("two", "x\n\n")})
+	if got, _ := env.lookup(variable{name: "VAULT_TOKEN", secret: true}); got != "x\n" {
+		t.Errorf("more than one newline was trimmed: %q", got)
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for name, values := range wrong {
+		f.Add(name + "=" + values[0])
+	}
+	f.Add(strings.Join(goodEnviron(), "\n"))
+	f.Fuzz(func(t *testing.T, entries string) {
+		c, err := serviceConfig(goodEnviron(strings.Split(entries, "\n")...))
+		if err == nil {
+			if c.tokenTTL > c.rotation.MaxTTL || c.rotation.Validate() != nil || c.adminKey.Equal(c.apiKey.Reveal()) {
+				t.Errorf("accepted: %q", entries)
+			}
+			return
+		}
+		for _, s := range []string{adminKey, frontendKey, platformKey, password} {
+			if strings.Contains(err.Error(), s) && !strings.Contains(entries, s) {
+				t.Errorf("a secret is shown: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"playtoken/gate"
+	"playtoken/gate/sample"
+	"playtoken/web"
+)
+
+func (a *app) demo() *cobra.Command {
+	var listen, data string
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Everything in one process on this machine, with a sample video", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d := &demoRun{app: a, listen: listen, data: data}
+			return d.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "loopback address of the service; the gate takes the next port")
+	cmd.Flags().StringVar(&data, "data", "", "folder to keep the keys in; a temporary one, if not given")
+	return cmd
+}
+
+// demoTimings make a rotation something to watch. The environment may change
+// each of them.
+var demoTimings = []string{
+	"PLAYTOKEN_ROTATE_EVERY=30s", "PLAYTOKEN_PROPAGATION_DELAY=5s", "PLAYTOKEN_VIEW_AGE=1s", "PLAYTOKEN_CLOCK_SKEW=1s",
+	"PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_TOKEN_TTL=20s", "PLAYTOKEN_TOKEN_MAX_TTL=30s", "PLAYTOKEN_OBSERVE_EVERY=10s",
+}
+
+// demoRun is one demo.
+type demoRun struct {
+	*app
+	listen, data string
+
+	service, media net.Listener
+	madeAdmin      bool // the admin key was made for this run
+}
+
+func (d *demoRun) run(ctx context.Context) error {
+	remove, err := d.folder()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	if err := d.listenBoth(ctx); err != nil {
+		return err
+	}
+	defer d.service.Close()
+	defer d.media.Close()
+	c, err := d.config()
+	if err != nil {
+		return err
+	}
+	log := d.log()
+	g, err := d.openGate(c, log)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	p, err := build(ctx, c, true, log)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return d.serve(ctx, &service{parts: p, log: log}, g)
+}
+
+// serve runs service and gate until ctx ends or one of them fails.
+func (d *demoRun) serve(ctx context.Context, s *service, g *gate.Gate) error {
+	handler, err := d.handler(s)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), s.log), d.media, func() {}) })
+	group.Go(func() error { return serveUntil(ctx, newServer(handler, s.log), d.service, s.stop) })
+	group.Go(func() error { return d.announce(ctx, s) })
+	group.Go(func() error { s.rotator.Run(ctx); return nil })
+	return group.Wait()
+}
+
+// handler is the service with the player page in front.
+func (d *demoRun) handler(s *service) (http.Handler, error) {
+	api := s.handler()
+	page, err := web.Demo(web.DemoConfig{
+		VideoID: sample.VideoID, API: api, APIKey: s.config.apiKey, Keys: s.keyRows, MediaOrigin: origin(d.media),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/demo/", page)
+	mux.Handle("/", api)
+	return mux, nil
+}
+
+// keyRows is what the player page shows of the keys.
+func (s *service) keyRows(ctx context.Context) ([]web.KeyRow, error) {
+	ring, err := s.rotator.Ring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows := []web.KeyRow{}
+	for _, k := range slices.Backward(ring.Keys) {
+		rows = append(rows, web.KeyRow{
+			Generation: k.Generation, State: string(k.State), KeyID: k.KeyID, CreatedAt: k.CreatedAt,
+			RegisteredAt: k.RegisteredAt, ActivatedAt: k.ActivatedAt, RetiredAt: k.RetiredAt,
+			DeleteNotBefore: k.DeleteNotBefore, DeletedAt: k.DeletedAt,
+		})
+	}
+	return rows, nil
+}
+
+// folder makes sure that there is one, and returns what removes it if it was
+// only for this run.
+func (d *demoRun) folder() (remove func(), err error) {
+	if d.data != "" {
+		return func() {}, os.MkdirAll(d.data, 0o700)
+	}
+	d.data, err = os.MkdirTemp("", "playtoken-demo-")
+	return func() { os.RemoveAll(d.data) }, err
+}
+
+func (d *demoRun) openGate(c config, log *slog.Logger) (*gate.Gate, error) {
+	media, err := sample.FS()
+	if err != nil {
+		return nil, fmt.Errorf("open sample: %w", err)
+	}
+	return gate.Open(gate.Config{
+		Media: media, Data: filepath.Join(d.data, "gate.db"), APIKey: c.gate.apiKey, PublicURL: origin(d.media),
+		Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL, Log: log,
+	})
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// The exit codes, as documented.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2 // command line or environment
+	exitSomeFailed = 3 // some projects, not all
+	exitRefused    = 4 // by a guard, which says when it will be possible
+	exitDown       = 5 // something that we depend on does not answer
+)
+
+// usageError is a command line that means nothing.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text + " (see --help)" }
+
+// someFailed: the results say which projects.
+type someFailed struct{ failed, all int }
+
+func (e someFailed) Error() string { return fmt.Sprintf("%d of %d projects failed", e.failed, e.all) }
+
+// exits is the one place where an error becomes an exit code; the first row
+// that fits decides, and exitFailed is for what fits none.
+var exits = []struct {
+	is   func(error) bool
+	code int
+}{
+	{isA[usageError], exitUsage},
+	{isA[configError], exitUsage},
+	{isA[someFailed], exitSomeFailed},
+	{isA[*keyrotation.Guard], exitRefused},
+	{is(keyrotation.ErrUnavailable), exitDown},
+	{is(signer.ErrUnavailable), exitDown},
+	{is(keyrotation.ErrUnauthorized), exitFailed},
+	{is(keyrotation.ErrRefused), exitFailed},
+	{is(keyrotation.ErrNotFound), exitFailed},
+	{isA[platformError], exitDown}, // whatever else a platform does to us
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	for _, row := range exits {
+		if row.is(err) {
+			return row.code
+		}
+	}
+	return exitFailed
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"playtoken/secret"
+)
+
+// maxDuration keeps sums of durations far from overflowing.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
+// The functions below return parsers for rows of the environment's table.
+
+func text(to *string) func(string) error {
+	return func(s string) error {
+		*to = s
+		return nil
+	}
+}
+
+func address(to *string) func(string) error {
+	return func(s string) error {
+		_, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return errors.New("want host:port or :port")
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+			return errors.New("want a port number from 0 to 65535")
+		}
+		*to = s
+		return nil
+	}
+}
+
+func duration(to *time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return errors.New("want a duration like 90s, 10m or 720h")
+		}
+		if d < 0 {
+			return errors.New("must not be negative")
+		}
+		if d > maxDuration {
+			return fmt.Errorf("longer than %s", maxDuration)
+		}
+		*to = d
+		return nil
+	}
+}
+
+// seconds is a duration that travels in JSON as a whole number of seconds.
+func seconds(to *time.Duration) func(string) error {
+	return func(s string) error {
+		if err := duration(to)(s); err != nil {
+			return err
+		}
+		if *to < time.Second || *to%time.Second != 0 {
+			return errors.New("want whole seconds, at least one")
+		}
+		return nil
+	}
+}
+
+func number(to *int) func(string) error {
+	return func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil {
+			return errors.New("want a number")
+		}
+		*to = int(n)
+		return nil
+	}
+}
+
+// oneOf accepts words of a list; those in later are known to the
+// documentation but not to this version.
+func oneOf(to *string, now, later []string) func(string) error {
+	return func(s string) error {
+		for _, word := range later {
+			if s == word {
+				return unsupported(word)
+			}
+		}
+		for _, word := range now {
+			if s == word {
+				*to = s
+				return nil
+			}
+		}
+		return fmt.Errorf("want %s", strings.Join(now, " or "))
+	}
+}
+
+// refused is the parser of a setting that this version does not obey yet.
+// Ignoring it would leave somebody believing in it.
+func refused(string) error { return unsupported("this setting") }
+
+func unsupported(what string) error {
+	return fmt.Errorf("%s is not supported by this version", what)
+}
+
+func onOff(to *bool) func(string) error {
+	return func(s string) error {
+		if s != "on" && s != "off" {
+			return errors.New("want on or off")
+		}
+		*to = s == "on"
+		return nil
+	}
+}
+
+// credential is a secret that somebody else made: any text that fits into a
+// header.
+func credential(to *secret.Value) func(string) error {
+	return func(s string) error {
+		if strings.ContainsFunc(s, unicode.IsControl) || strings.TrimSpace(s) != s || !utf8.ValidString(s) {
+			return errors.New("has control characters, or space at its ends")
+		}
+		*to = secret.New(s)
+		return nil
+	}
+}
+
+// base is the URL of an API or a site.
+func base(to *string) func(string) error {
+	return func(s string) error {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+			return errors.New("want an absolute URL without query and fragment")
+		}
+		*to = strings.TrimSuffix(s, "/")
+		return private(u)
+	}
+}
+
+// template is a viewer's URL with places for the video and the token.
+func template(to *string) func(string) error {
+	return func(s string) error {
+		if !strings.Contains(s, "{video_id}") || !strings.Contains(s, "{token}") {
+			return errors.New("want a URL with {video_id} and {token} in it")
+		}
+		u, err := url.Parse(strings.NewReplacer("{video_id}", "v", "{token}", "t").Replace(s))
+		if err != nil || u.Host == "" {
+			return errors.New("want an absolute URL")
+		}
+		*to = s
+		return private(u)
+	}
+}
+
+// private refuses a URL on which a credential would travel in the open.
+func private(u *url.URL) error {
+	if u.User != nil {
+		return errors.New("must not have a user name or password in it")
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+		return nil
+	}
+	return errors.New("want https (plain http only to this machine's loopback)")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func origins(to *[]string) func(string) error {
+	return func(s string) error {
+		for _, item := range strings.Split(s, ",") {
+			item = strings.TrimSpace(item)
+			u, err := url.Parse(item)
+			if item != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != item) {
+				return errors.New("want * or origins like https://www.example.com, separated by commas")
+			}
+			*to = append(*to, item)
+		}
+		if len(*to) > 1 && strings.Contains(s, "*") {
+			return errors.New("want either * or a list of origins")
+		}
+		return nil
+	}
+}
+
+func storeAt(path *string) func(string) error {
+	return func(s string) error {
+		file, isFile := strings.CutPrefix(s, "file:")
+		if s != "vault" && !isFile || isFile && file == "" {
+			return errors.New("want vault or file:PATH")
+		}
+		*path = file
+		if !isFile {
+			*path = ""
+		}
+		return nil
+	}
+}
+
+// mount is the name of a Vault mount; it becomes part of every path.
+func mount(to *string) func(string) error {
+	return func(s string) error {
+		for _, segment := range strings.Split(s, "/") {
+			bad := strings.ContainsFunc(segment, func(r rune) bool {
+				return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+			})
+			if bad || segment == "" {
+				return errors.New("want letters, digits, - and _, in segments separated by /")
+			}
+		}
+		*to = s
+		return nil
+	}
+}

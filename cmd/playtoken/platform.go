@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+
+	"playtoken/keyrotation"
+)
+
+// platformError is an error that came from the platform's side. What a
+// platform's client returns tells apart what happened there; that it happened
+// there, and not in the store, is only known here.
+type platformError struct{ cause error }
+
+func (e platformError) Error() string { return e.cause.Error() }
+func (e platformError) Unwrap() error { return e.cause }
+
+// marked is a Registrar whose errors are platformErrors.
+type marked struct{ keyrotation.Registrar }
+
+func mark(err error) error {
+	if err == nil {
+		return nil
+	}
+	return platformError{err}
+}
+
+func (m marked) Register(ctx context.Context, name, publicKey string) (string, error) {
+	keyID, err := m.Registrar.Register(ctx, name, publicKey)
+	return keyID, mark(err)
+}
+
+func (m marked) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	keys, err := m.Registrar.List(ctx)
+	return keys, mark(err)
+}
+
+func (m marked) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := m.Registrar.Get(ctx, keyID)
+	return key, mark(err)
+}
+
+func (m marked) Delete(ctx context.Context, keyID string) error {
+	return mark(m.Registrar.Delete(ctx, keyID))
+}

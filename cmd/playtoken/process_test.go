@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// server is a serve of its own process.
+type server struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string
+	done chan struct{} // closed when all its logs are read
+	logs bytes.Buffer  // to be read after done
+}
+
+// startServer runs the program and waits until it listens.
+func (w *world) startServer(more ...string) *server {
+	w.t.Helper()
+	s := &server{t: w.t, cmd: w.command("serve"), done: make(chan struct{})}
+	s.cmd.Env = append(s.cmd.Env, more...)
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { s.cmd.Process.Kill() })
+	address := make(chan string, 1)
+	go s.read(stderr, address)
+	if s.url = "http://" + <-address; s.url == "http://" {
+		w.t.Fatalf("serve ended: %s", s.logs.String())
+	}
+	return s
+}
+
+// read passes on the address that the first log line of interest names.
+func (s *server) read(stderr io.Reader, address chan<- string) {
+	defer close(s.done)
+	defer close(address)
+	for lines := bufio.NewScanner(io.TeeReader(stderr, &s.logs)); lines.Scan(); {
+		var line struct{ Msg, Address string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
+			address <- line.Address
+		}
+	}
+}
+
+// stop asks it to end and returns its logs.
+func (s *server) stop() string {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Error(err)
+	}
+	<-s.done
+	if err := s.cmd.Wait(); err != nil {
+		s.t.Errorf("serve: %v\n%s", err, s.logs.String())
+	}
+	return s.logs.String()
+}
+
+// command is the program as a process of its own.
+func (w *world) command(args ...string) *exec.Cmd {
+	w.t.Helper()
+	path, err := binary()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(w.t.Context(), path, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}, w.environ...)
+	return cmd
+}
+
+// mintOver asks a server for a token; reused tells whether the connection had
+// been used before.
+func mintOver(ctx context.Context, client *http.Client, url string) (token tokenView, status int, reused bool, err error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/playback-tokens", strings.NewReader(`{"video_id":"counter"}`))
+	if err != nil {
+		return token, 0, false, err
+	}
+	req.Header.Set("Authorization", "Bearer "+frontendKey)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return token, 0, reused, err
+	}
+	defer resp.Body.Close()
+	return token, resp.StatusCode, reused, json.NewDecoder(resp.Body).Decode(&token)
+}
+
+func TestTermLosesNoRequestUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	w.must(&resultsView{}, "rotate")
+	s := w.startServer()
+	client := newClient(t)
+	var minted atomic.Int64
+	enough := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for {
+				_, status, reused, err := mintOver(t.Context(), client, s.url)
+				if err != nil && !reused {
+					return // the door is closed
+				}
+				if err != nil || status != http.StatusCreated {
+					t.Errorf("status %d, %v", status, err)
+					return
+				}
+				if minted.Add(1) == 200 {
+					close(enough)
+				}
+			}
+		})
+	}
+	<-enough
+	if logs := s.stop(); strings.Contains(logs, `"level":"ERROR"`) {
+		t.Errorf("logs:\n%s", logs)
+	}
+	callers.Wait()
+}
+
+// viewers mint at a server, play each token at once and again before its end,
+// and count what was refused although its time was not over.
+type viewers struct {
+	t       *testing.T
+	client  *http.Client
+	server  string
+	minted  atomic.Int64
+	running sync.WaitGroup
+}
+
+func (v *viewers) watch(ctx context.Context) {
+	defer v.running.Done()
+	pace := time.NewTicker(20 * time.Millisecond)
+	defer pace.Stop()
+	for ; ctx.Err() == nil; <-pace.C {
+		token, status, _, err := mintOver(ctx, v.client, v.server)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || status != http.StatusCreated {
+			v.t.Errorf("mint: status %d, %v", status, err)
+			return
+		}
+		v.minted.Add(1)
+		v.play(token)
+		v.running.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Until(token.ExpiresAt) - 300*time.Millisecond):
+			}
+			v.play(token)
+		})
+	}
+}
+
+// play is a failure only if the token was still good when the answer came.
+func (v *viewers) play(token tokenView) {
+	status, err := plays(context.WithoutCancel(v.t.Context()), v.client, token.URLs.HLS)
+	if (status != http.StatusOK || err != nil) && time.Now().Before(token.ExpiresAt) {
+		v.t.Errorf("a token of key %s was refused %s before its end: %d, %v", token.KeyID, time.Until(token.ExpiresAt), status, err)
+	}
+}
+
+func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about a minute")
+	}
+	const rotations = 100
+	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
+	w.must(&resultsView{}, "rotate")
+	s := w.startServer()
+	v := &viewers{t: t, client: newClient(t), server: s.url}
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 2 {
+		v.running.Add(1)
+		go v.watch(ctx)
+	}
+	for i := 0; i < rotations && !t.Failed(); i++ {
+		if out, err := w.command("rotate", "--now", "--reason", fmt.Sprint("rotation ", i)).CombinedOutput(); err != nil {
+			t.Errorf("rotation %d: %v\n%s", i, err, out)
+		}
+	}
+	cancel()
+	v.running.Wait()
+	s.stop()
+	var list keysView
+	w.must(&list, "keys", "list")
+	if newest := list.Items[0].Generation; newest < rotations || v.minted.Load() < rotations {
+		t.Errorf("newest generation %d, %d tokens", newest, v.minted.Load())
+	}
+	t.Logf("%d tokens, none refused; newest generation %d", v.minted.Load(), list.Items[0].Generation)
+}
+
+func TestServeNeedsNothingButItsPort(t *testing.T) {
+	w := newWorld(t)
+	first := w.startServer()
+	second := w.command("serve")
+	second.Env = append(second.Env, "PLAYTOKEN_LISTEN="+strings.TrimPrefix(first.url, "http://"), "PLAYTOKEN_STORE=file:"+filepath.Join(w.dir, "other.db"))
+	out, err := second.CombinedOutput()
+	if err == nil || !bytes.Contains(out, []byte("address already in use")) {
+		t.Errorf("two on one port: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "other.db")); err == nil {
+		t.Error("the port was taken, and a store was made nevertheless")
+	}
+	first.stop()
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"playtoken/keyrotation"
+)
+
+// rotateFlags is the command line of rotate.
+type rotateFlags struct {
+	project            string
+	ifDue, now, dryRun bool
+	reason             string
+}
+
+func (a *app) rotate() *cobra.Command {
+	var f rotateFlags
+	cmd := &cobra.Command{
+		Use: "rotate", Short: "Make every move of the signing keys that is due", Args: arguments(),
+		Long: "Makes every move of the signing keys that is due, and is done when nothing more is;\n" +
+			"where no key was ever active it waits until one is. Meant for cron, and safe beside serve.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.ifDue && f.now {
+				return usageError{"--if-due and --now exclude each other"}
+			}
+			return a.withParts(cmd.Context(), !f.dryRun, func(p *parts) error {
+				return p.inProject(f.project, func(p *parts) error { return a.rotateProject(cmd.Context(), p.rotator, f) })
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.project, "project", "", "only this project")
+	flags.BoolVar(&f.ifDue, "if-due", false, "only what is due (the default)")
+	flags.BoolVar(&f.now, "now", false, "make the standby active even if that is not due")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and change nothing")
+	flags.StringVar(&f.reason, "reason", "", "why, for the record")
+	return cmd
+}
+
+// resultsView is the answer for every project.
+type resultsView struct {
+	Results []resultView `json:"results"`
+}
+
+func (a *app) rotateProject(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) error {
+	if f.dryRun {
+		return a.dryRun(ctx, r, f.project)
+	}
+	order := keyrotation.Order{Now: f.now, Actor: "cli", Reason: f.reason}
+	result, err := bootstrapping{Rotator: r, log: a.log()}.reconcile(ctx, order)
+	if err != nil {
+		return err
+	}
+	view := viewResult(r.Project, result)
+	if f.project != "" {
+		return a.print(view, view.table)
+	}
+	return a.print(resultsView{[]resultView{view}}, view.table)
+}
+
+// Bounds of the wait for a project's first active key, beyond the delays that
+// its policy asks for anyway.
+const (
+	bootstrapSlack    = 30 * time.Second
+	bootstrapFailures = 3 // passes in a row
+)
+
+// bootstrapping reconciles and, while the project has no active key, again
+// when something more can be done: the first key has to propagate before it
+// may sign, and whoever ran rotate wants a project that works.
+type bootstrapping struct {
+	*keyrotation.Rotator
+	log *slog.Logger
+}
+
+func (b bootstrapping) reconcile(ctx context.Context, order keyrotation.Order) (keyrotation.Result, error) {
+	d := b.Policy.Durations
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Propagation+2*d.Settle+bootstrapSlack,
+		errors.New("gave up waiting for an active key"))
+	defer cancel()
+	var all []keyrotation.Done
+	for failures := 0; ; {
+		result, err := b.Reconcile(ctx, order)
+		all = append(all, result.Actions...)
+		result.Actions, result.Changed = all, len(all) > 0
+		if active, ringErr := b.active(ctx); err != nil && ringErr != nil || active {
+			return result, err
+		}
+		// From here on there is a store, and no key that signs.
+		order.Now = false
+		if err == nil {
+			failures = 0
+		} else if failures++; failures == bootstrapFailures || !mayPass(err) {
+			return result, err
+		}
+		if err := b.wait(ctx, result, err); err != nil {
+			return result, err
+		}
+	}
+}
+
+func (b bootstrapping) active(ctx context.Context) (bool, error) {
+	ring, err := b.Ring(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, active := ring.Active()
+	return active, nil
+}
+
+// mayPass: trying again soon can help.
+func mayPass(err error) bool { return exitCode(err) == exitDown }
+
+// wait returns when the next pass can do something, or why none ever will.
+func (b bootstrapping) wait(ctx context.Context, result keyrotation.Result, failed error) error {
+	pause := time.Until(result.NextActionAt)
+	switch {
+	case failed != nil:
+		b.log.Warn("trying again", "project", b.Project, "error", failed)
+		pause = time.Second
+	case result.NextActionAt.IsZero():
+		return fmt.Errorf("no key is active, and none will be by waiting: %s", result.Reason)
+	default:
+		b.log.Info("no key is active yet", "project", b.Project, "waiting_until", result.NextActionAt)
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("rotation of %s: %w", b.Project, context.Cause(ctx))
+	case <-time.After(max(pause, 50*time.Millisecond)):
+		return nil
+	}
+}
+
+type statusView struct {
+	ProjectID    string             `json:"project_id,omitempty"`
+	Due          bool               `json:"due"`
+	NextActionAt *time.Time         `json:"next_action_at"`
+	Plan         []keyrotation.Move `json:"plan"`
+	LastRun      lastRunView        `json:"last_run"`
+	Overdue      bool               `json:"overdue"`
+}
+
+type lastRunView struct {
+	At      *time.Time `json:"at"`
+	Outcome string     `json:"outcome"`
+	Error   string     `json:"error"`
+}
+
+func viewStatus(project string, s keyrotation.Status) statusView {
+	if s.Plan == nil {
+		s.Plan = []keyrotation.Move{}
+	}
+	return statusView{
+		ProjectID: project, Due: s.Due, NextActionAt: optional(s.NextActionAt), Plan: s.Plan, Overdue: s.Overdue,
+		LastRun: lastRunView{At: optional(s.LastRun.At), Outcome: s.LastRun.Outcome, Error: s.LastRun.Error},
+	}
+}
+
+func (v statusView) table(w io.Writer) {
+	if len(v.Plan) == 0 {
+		fmt.Fprintln(w, "nothing is planned")
+		return
+	}
+	fmt.Fprintln(w, "MOVE\tGENERATION\tNOT BEFORE\tWHY")
+	for _, m := range v.Plan {
+		when := moment(m.NotBefore)
+		if m.Blocked {
+			when = "blocked"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", m.Action, m.Generation, when, m.Why)
+	}
+}
+
+func (a *app) dryRun(ctx context.Context, r *keyrotation.Rotator, only string) error {
+	status, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	view := viewStatus(r.Project, status)
+	if only != "" {
+		return a.print(view, view.table)
+	}
+	return a.print(struct {
+		Results []statusView `json:"results"`
+	}{[]statusView{view}}, view.table)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spf13/cobra"
+
+	"playtoken/handlers"
+)
+
+func (a *app) serve() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := serviceConfig(a.environ)
+			if err != nil {
+				return err
+			}
+			return runService(cmd.Context(), c, a.jsonLog())
+		},
+	}
+}
+
+// runService serves until ctx ends. What it stops, it stops in this order: it
+// says that it is not ready, takes no new requests, finishes those under way,
+// ends the rotation after the move it is making, and lets go of the stores.
+func runService(ctx context.Context, c config, log *slog.Logger) error {
+	ln, err := listen(ctx, c.listen)
+	if err != nil {
+		return err
+	}
+	p, err := build(ctx, c, true, log)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	defer p.close()
+	s := &service{parts: p, log: log}
+	defer s.schedule(ctx)()
+	log.Info("listening", "address", ln.Addr().String())
+	return serveUntil(ctx, newServer(s.handler(), log), ln, s.stop)
+}
+
+// service is the running service.
+type service struct {
+	*parts
+	log      *slog.Logger
+	stopping atomic.Bool
+}
+
+// stop makes readiness say no.
+func (s *service) stop() { s.stopping.Store(true) }
+
+// schedule starts the rotation; the function it returns ends it and waits.
+func (s *service) schedule(ctx context.Context) (end func()) {
+	if s.rotator == nil || !s.config.scheduler {
+		return func() {}
+	}
+	// Requests that are still finished after ctx has ended may need it.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { s.rotator.Run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (s *service) handler() http.Handler {
+	return handlers.New(handlers.Config{Callers: s.config.callers(), Projects: s.parts, Ready: s.ready, Log: s.log})
+}
+
+var errStopping = errors.New("stopping")
+
+// ready is nil if the service could mint now.
+func (s *service) ready(ctx context.Context) error {
+	switch {
+	case s.stopping.Load():
+		return errStopping
+	case s.minter != nil:
+		return s.minter.Ready(ctx)
+	}
+	return s.storeAnswers(ctx)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"playtoken/gate"
+	"playtoken/gate/sample"
+	"playtoken/secret"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const gateKey = "gate-key-for-tests-0123456789abcdef"
+
+// world is a gate for a platform, and an environment whose store is a file.
+type world struct {
+	t       *testing.T
+	dir     string
+	gate    *httptest.Server
+	environ []string
+}
+
+// quick makes rotations quick enough to be waited for.
+var quick = []string{
+	"PLAYTOKEN_PROPAGATION_DELAY=200ms", "PLAYTOKEN_VIEW_AGE=100ms", "PLAYTOKEN_CLOCK_SKEW=1s", "PLAYTOKEN_SETTLE=20s",
+	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s", "PLAYTOKEN_KEY_BUDGET=40",
+}
+
+func newWorld(t *testing.T, more ...string) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	w.gate = httptest.NewServer(openSample(t, w.dir).Handler())
+	t.Cleanup(w.gate.Close)
+	w.environ = append([]string{
+		"PLAYTOKEN_STORE=file:" + filepath.Join(w.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
+		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_API_KEY=" + frontendKey,
+		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + w.gate.URL + "/v2",
+		"PLAYTOKEN_PLATFORM_HLS_URL=" + w.gate.URL + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_LISTEN=127.0.0.1:0",
+	}, append(quick, more...)...)
+	return w
+}
+
+func openSample(t *testing.T, dir string) *gate.Gate {
+	t.Helper()
+	media, err := sample.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gate.Open(gate.Config{Media: media, Data: filepath.Join(dir, "gate.db"), APIKey: secret.New(gateKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+// result is how a run ended.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// run carries out a command line in this process.
+func (w *world) run(args ...string) result { return w.runWith(w.environ, "", args...) }
+
+func (w *world) runWith(environ []string, stdin string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(w.t.Context(), process{args, environ, strings.NewReader(stdin), &stdout, &stderr})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// must carries out a command line that has to succeed, and decodes its JSON.
+func (w *world) must(into any, args ...string) {
+	w.t.Helper()
+	r := w.run(append(args, "-o", "json")...)
+	if r.code != exitDone {
+		w.t.Fatalf("playtoken %s: exit %d\n%s", strings.Join(args, " "), r.code, r.stderr)
+	}
+	if err := json.Unmarshal([]byte(r.stdout), into); err != nil {
+		w.t.Fatalf("playtoken %s: %v in\n%s", strings.Join(args, " "), err, r.stdout)
+	}
+}
+
+// states returns the states of all signing keys, newest first.
+func (w *world) states() string {
+	w.t.Helper()
+	var list keysView
+	w.must(&list, "keys", "list")
+	var states []string
+	for _, k := range list.Items {
+		states = append(states, fmt.Sprintf("%d:%s", k.Generation, k.State))
+	}
+	return strings.Join(states, " ")
+}
+
+// plays asks the gate whether a URL opens.
+func plays(ctx context.Context, client *http.Client, url string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, errors.Unwrap(err) // the whole of it shows the token
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// newClient returns a client whose connections end with the test.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 16}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
+}
+
+// binary is the program itself, built once.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "playtoken-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "playtoken")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
