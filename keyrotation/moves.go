@@ -259,6 +259,9 @@ func (p *pass) adopt(ctx context.Context, ring Ring, m Move) error {
 	} else {
 		registered(k, m.KeyID, p.now())
 		next.Failures, next.RetryAt = 0, time.Time{}
+		// The look did not ask for the private key of what was no standby yet,
+		// so by it the key would be in doubt at once.
+		defer func() { p.look = nil }()
 	}
 	return p.save(ctx, ring, &next)
 }
