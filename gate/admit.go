@@ -50,12 +50,12 @@ func (g *Gate) admit(video, rawQuery string, cookies []*http.Cookie) (admission,
 }
 
 func (g *Gate) byToken(token, video string) (admission, error) {
-	now := g.Now()
+	now := g.config.Now()
 	t, err := verify.Verify(token, video, now, g.keys.key)
 	if err != nil {
 		return admission{}, err
 	}
-	s := session{video, t.KeyID, now.Add(g.SessionTTL).Unix()}
+	s := session{video, t.KeyID, now.Add(g.config.SessionTTL).Unix()}
 	return admission{session: s, ticket: s.ticket(g.keys.sealing), fresh: true}, nil
 }
 
@@ -69,7 +69,7 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 	if err != nil {
 		return admission{}, err
 	}
-	if err := s.opens(video, g.Now()); err != nil {
+	if err := s.opens(video, g.config.Now()); err != nil {
 		return admission{}, err
 	}
 	if g.keys.ended(s.keyID) {
@@ -100,7 +100,7 @@ func (g *Gate) handCookie(w http.ResponseWriter, r *http.Request, a admission, f
 	for _, folder := range folders {
 		http.SetCookie(w, &http.Cookie{
 			Name: cookieName(a.video), Value: a.ticket, Path: g.prefix() + folder,
-			MaxAge: max(1, int(a.expires-g.Now().Unix())), Secure: g.secure(r),
+			MaxAge: max(1, int(a.expires-g.config.Now().Unix())), Secure: g.secure(r),
 			HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 	}

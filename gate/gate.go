@@ -54,7 +54,7 @@ type Config struct {
 
 // Gate is an open gate. Its methods may be called concurrently.
 type Gate struct {
-	Config
+	config  Config
 	keys    *register
 	public  *url.URL // nil: not told
 	forward string   // the header that names the original URI, or empty
@@ -72,11 +72,11 @@ var forwardHeaders = map[string]string{
 // Open checks the configuration, naming all that is wrong with it, and opens
 // or makes the data file.
 func Open(config Config) (*Gate, error) {
-	g := &Gate{Config: config.withDefaults()}
+	g := &Gate{config: config.withDefaults()}
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)
 	}
-	keys, err := openRegister(g.Data, g.Now)
+	keys, err := openRegister(g.config.Data, g.config.Now)
 	if err != nil {
 		return nil, fmt.Errorf("open gate data: %w", err)
 	}
@@ -105,21 +105,21 @@ func (c Config) withDefaults() Config {
 }
 
 func (g *Gate) configure() error {
-	header, known := forwardHeaders[g.Forward]
+	header, known := forwardHeaders[g.config.Forward]
 	g.forward = header
 	var err error
-	if g.PublicURL != "" {
-		if g.public, err = absolute(g.PublicURL); err != nil {
+	if g.config.PublicURL != "" {
+		if g.public, err = absolute(g.config.PublicURL); err != nil {
 			err = fmt.Errorf("public URL: %w", err)
 		}
 	}
 	return errors.Join(err,
 		unless(known, "forward is not nginx, traefik or caddy"),
-		unless(g.Media != nil, "there is no media folder"),
-		unless(g.Data != "", "there is no data file"),
-		unless(!g.APIKey.IsZero(), "there is no API key"),
-		unless(g.SessionTTL >= time.Second, "sessions live less than a second"),
-		checkOrigins(g.Origins))
+		unless(g.config.Media != nil, "there is no media folder"),
+		unless(g.config.Data != "", "there is no data file"),
+		unless(!g.config.APIKey.IsZero(), "there is no API key"),
+		unless(g.config.SessionTTL >= time.Second, "sessions live less than a second"),
+		checkOrigins(g.config.Origins))
 }
 
 func unless(ok bool, complaint string) error {

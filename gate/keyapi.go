@@ -66,7 +66,7 @@ func (g *Gate) owner(next endpoint) endpoint {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return refused(http.StatusUnauthorized, "unauthenticated", "write the header as Authorization: Bearer YOUR-API-KEY")
 		}
-		if !g.APIKey.Equal(key) {
+		if !g.config.APIKey.Equal(key) {
 			return refused(http.StatusUnauthorized, "unauthenticated", "the API key is wrong")
 		}
 		return next(w, r)

@@ -92,14 +92,14 @@ func (g *Gate) open(p place) (seekable, time.Time, error) {
 		return seekable{}, time.Time{}, errNoVideo
 	}
 	// Asked before opening, because opening a pipe would wait for a writer.
-	info, err := fs.Stat(g.Media, name)
+	info, err := fs.Stat(g.config.Media, name)
 	if err != nil {
 		return seekable{}, time.Time{}, fmt.Errorf("%w: %w", errNoVideo, err)
 	}
 	if !info.Mode().IsRegular() {
 		return seekable{}, time.Time{}, errNoVideo
 	}
-	file, err := g.Media.Open(name)
+	file, err := g.config.Media.Open(name)
 	if err != nil {
 		return seekable{}, time.Time{}, fmt.Errorf("%w: %w", errNoVideo, err)
 	}
@@ -127,12 +127,12 @@ func (g *Gate) preflight(w http.ResponseWriter, r *http.Request) error {
 // included. Cookies go along only for origins that are named.
 func (g *Gate) allowOrigin(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	if g.Origins[0] == "*" {
+	if g.config.Origins[0] == "*" {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Add("Vary", "Origin")
 		origin := r.Header.Get("Origin")
-		if !slices.Contains(g.Origins, origin) {
+		if !slices.Contains(g.config.Origins, origin) {
 			return
 		}
 		h.Set("Access-Control-Allow-Origin", origin)

@@ -23,7 +23,7 @@ func (g *Gate) landing(w http.ResponseWriter, r *http.Request) error {
 
 // embed is the player alone, for the frame of another site's page.
 func (g *Gate) embed(w http.ResponseWriter, r *http.Request) error {
-	return g.show(w, r, strings.TrimPrefix(r.URL.EscapedPath(), "/embed"), "../", strings.Join(g.Origins, " "))
+	return g.show(w, r, strings.TrimPrefix(r.URL.EscapedPath(), "/embed"), "../", strings.Join(g.config.Origins, " "))
 }
 
 // show writes the player page. The page finds the player and the manifest by

@@ -79,20 +79,20 @@ func openRegister(path string, now func() time.Time) (*register, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	b := &register{db: db, now: now}
-	err = db.Update(b.prepare)
+	k := &register{db: db, now: now}
+	err = db.Update(k.prepare)
 	if err == nil {
-		err = db.View(b.read)
+		err = db.View(k.read)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), db.Close())
 	}
-	return b, nil
+	return k, nil
 }
 
 // prepare makes what a new file lacks: afterwards the gate has a secret that
 // every later process finds again.
-func (b *register) prepare(tx *bbolt.Tx) error {
+func (k *register) prepare(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{ownBucket, keysBucket, endedBucket} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
@@ -106,21 +106,21 @@ func (b *register) prepare(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	b.sealing, b.owner = slices.Clone(own.Get(sealingName)), string(own.Get(ownerName))
+	k.sealing, k.owner = slices.Clone(own.Get(sealingName)), string(own.Get(ownerName))
 	return nil
 }
 
 // add registers a key. On an error it is not known whether the file has it;
 // what the gate answers from then on is what the file has.
-func (b *register) add(name, publicKey string) (registration, error) {
-	stamp := b.now().UTC().Format(timeForm)
+func (k *register) add(name, publicKey string) (registration, error) {
+	stamp := k.now().UTC().Format(timeForm)
 	r := registration{ID: newID(), Name: name, PublicKey: publicKey,
-		CreatedBy: b.owner, CreatedTime: stamp, UpdatedBy: b.owner, UpdatedTime: stamp}
+		CreatedBy: k.owner, CreatedTime: stamp, UpdatedBy: k.owner, UpdatedTime: stamp}
 	value, err := json.Marshal(r)
 	if err != nil {
 		return registration{}, fmt.Errorf("write key: %w", err)
 	}
-	return r, b.update(func(tx *bbolt.Tx) error {
+	return r, k.update(func(tx *bbolt.Tx) error {
 		keys := tx.Bucket(keysBucket)
 		place, err := keys.NextSequence()
 		if err != nil {
@@ -133,15 +133,15 @@ func (b *register) add(name, publicKey string) (registration, error) {
 // remove deletes a key and reports whether it was there. Asked to end its
 // sessions it does so even for a key that is already gone: whoever lost the
 // answer to a plain deletion can still revoke.
-func (b *register) remove(id string, endSessions bool) (found bool, err error) {
-	err = b.update(func(tx *bbolt.Tx) error {
+func (k *register) remove(id string, endSessions bool) (found bool, err error) {
+	err = k.update(func(tx *bbolt.Tx) error {
 		if endSessions {
-			mark := []byte(b.now().UTC().Format(timeForm))
+			mark := []byte(k.now().UTC().Format(timeForm))
 			if err := tx.Bucket(endedBucket).Put([]byte(id), mark); err != nil {
 				return err
 			}
 		}
-		e, ok := b.find(id)
+		e, ok := k.find(id)
 		if found = ok; !ok {
 			return nil
 		}
@@ -152,16 +152,16 @@ func (b *register) remove(id string, endSessions bool) (found bool, err error) {
 
 // update commits one change to the disk and then brings memory in step with
 // the file, after a failure too: only the file knows what became of it.
-func (b *register) update(change func(*bbolt.Tx) error) error {
-	b.change.Lock()
-	defer b.change.Unlock()
-	return errors.Join(b.db.Update(change), b.db.View(b.read))
+func (k *register) update(change func(*bbolt.Tx) error) error {
+	k.change.Lock()
+	defer k.change.Unlock()
+	return errors.Join(k.db.Update(change), k.db.View(k.read))
 }
 
-func (b *register) read(tx *bbolt.Tx) error {
+func (k *register) read(tx *bbolt.Tx) error {
 	c, err := readContents(tx)
 	if err == nil {
-		b.current.Store(c)
+		k.current.Store(c)
 	}
 	return err
 }
@@ -189,15 +189,15 @@ func readContents(tx *bbolt.Tx) (*contents, error) {
 	})
 }
 
-func (b *register) key(id string) (*rsa.PublicKey, bool) {
-	key, ok := b.current.Load().keys[id]
+func (k *register) key(id string) (*rsa.PublicKey, bool) {
+	key, ok := k.current.Load().keys[id]
 	return key, ok
 }
 
-func (b *register) ended(keyID string) bool { return b.current.Load().ended[keyID] }
+func (k *register) ended(keyID string) bool { return k.current.Load().ended[keyID] }
 
-func (b *register) find(id string) (entry, bool) {
-	list := b.current.Load().list
+func (k *register) find(id string) (entry, bool) {
+	list := k.current.Load().list
 	i := slices.IndexFunc(list, func(e entry) bool { return e.ID == id })
 	if i < 0 {
 		return entry{}, false
@@ -207,8 +207,8 @@ func (b *register) find(id string) (entry, bool) {
 
 // page returns at most limit entries after a place, oldest first, and whether
 // there are more. Keys that come and go meanwhile move no other key.
-func (b *register) page(after uint64, limit int) (page []entry, more bool) {
-	list := b.current.Load().list
+func (k *register) page(after uint64, limit int) (page []entry, more bool) {
+	list := k.current.Load().list
 	i, found := slices.BinarySearchFunc(list, after, func(e entry, at uint64) int { return cmp.Compare(e.place, at) })
 	if found {
 		i++
@@ -217,9 +217,9 @@ func (b *register) page(after uint64, limit int) (page []entry, more bool) {
 	return rest[:min(limit, len(rest))], len(rest) > limit
 }
 
-func (b *register) ready() error { return b.db.View(func(*bbolt.Tx) error { return nil }) }
+func (k *register) ready() error { return k.db.View(func(*bbolt.Tx) error { return nil }) }
 
-func (b *register) close() error { return b.db.Close() }
+func (k *register) close() error { return k.db.Close() }
 
 const idLetters = "abcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -49,7 +49,7 @@ func (g *Gate) Handler() http.Handler {
 // tokens stand.
 func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := g.Now()
+		began := g.config.Now()
 		answer := &answer{ResponseWriter: w, status: http.StatusOK}
 		id := requestID()
 		h := answer.Header()
@@ -66,8 +66,8 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 			refuse(answer, r, e)
 			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
 		}
-		line = append(line, slog.Int("status", answer.status), slog.Duration("took", g.Now().Sub(began)))
-		g.Log.LogAttrs(r.Context(), severity(answer.status), "request", line...)
+		line = append(line, slog.Int("status", answer.status), slog.Duration("took", g.config.Now().Sub(began)))
+		g.config.Log.LogAttrs(r.Context(), severity(answer.status), "request", line...)
 	})
 }
 
@@ -121,7 +121,7 @@ func (g *Gate) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := g.keys.ready(); err != nil {
 		return refused(http.StatusServiceUnavailable, "unavailable", "the data file is closed")
 	}
-	if _, err := fs.Stat(g.Media, "."); err != nil {
+	if _, err := fs.Stat(g.config.Media, "."); err != nil {
 		return refused(http.StatusServiceUnavailable, "unavailable", "the media folder cannot be read")
 	}
 	return healthy(w, r)
