@@ -53,7 +53,8 @@ type Config struct {
 
 	// KeepAlive keeps connections open between calls, for platforms that are
 	// asked at every mint. It is off by default because a kept connection that
-	// the platform closes just as we write makes a call of unknown outcome.
+	// the platform closes just as we write makes a call of unknown outcome
+	// (and net/http sends a GET again if that happens; nothing else, ever).
 	KeepAlive bool
 
 	// Transport is for tests; nil means our own.

@@ -128,7 +128,7 @@ func TestStrictAboutJSON(t *testing.T) {
 		`{"id":"a"}`: true, ` {"id":"a","x":1} `: true, `{"x":` + nested(31) + `}`: true, `{"ID":1}`: true,
 		``: false, ` `: false, `null x`: false, `{"id":"a"}{}`: false, `{"id":"a","id":"a"}`: false, `{"x":1,"x":1}`: false,
 		`{"id":1}`: false, `{"id":"` + "\xff" + `"}`: false, `{"x":` + nested(32) + `}`: false, `<html>`: false,
-		`{"x":` + nested(100000) + `}`: false, `{"id":"a"`: false, `[]`: false, `"` + strings.Repeat("x", 1<<20) + `"`: false,
+		`{"x":` + nested(100000) + `}`: false, `{"id":"a"`: false, `[]`: false, `{"id":"a"}` + strings.Repeat(" ", 1<<20): false, `"` + strings.Repeat("x", 1<<20) + `"`: false,
 	} {
 		c := newClient(t, client.Config{Transport: answers(func(*http.Request) (*http.Response, error) { return answer(200, body), nil })})
 		var into struct {

@@ -28,7 +28,7 @@ func (s *Standin) Register(ctx context.Context, name, publicKey string) (string,
 		return "", fmt.Errorf("%w: %s", keyrotation.ErrRefused, problem)
 	}
 	r := s.register(f, name, publicKey)
-	if err := f.err(true); err != nil {
+	if err := s.err(f, true); err != nil {
 		return "", err
 	}
 	return r.id, nil
@@ -40,7 +40,7 @@ func (s *Standin) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
 		return nil, err
 	}
 	f := s.begin(Call{Op: OpList})
-	if err := f.err(f.View < Doubled); err != nil {
+	if err := s.err(f, f.View < Doubled); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -61,7 +61,7 @@ func (s *Standin) Get(ctx context.Context, keyID string) (keyrotation.PlatformKe
 	if f.notFound() {
 		return keyrotation.PlatformKey{}, keyrotation.ErrNotFound
 	}
-	if err := f.err(true); err != nil {
+	if err := s.err(f, true); err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
 	r, ok := s.get(f, keyID)
@@ -81,18 +81,18 @@ func (s *Standin) Delete(ctx context.Context, keyID string) error {
 	if f.notFound() {
 		return nil
 	}
-	return f.err(true)
+	return s.err(f, true)
 }
 
 func (f Fault) notFound() bool { return f.Answer == Says && f.Status == http.StatusNotFound }
 
 // err is what a client makes of the answer.
-func (f Fault) err(believable bool) error {
+func (s *Standin) err(f Fault, believable bool) error {
 	switch {
 	case f.Answer == Says:
 		e := &client.StatusError{Status: f.Status}
 		if f.Status == http.StatusTooManyRequests || f.Status == http.StatusServiceUnavailable {
-			e.After = client.RetryAfter(http.Header{"Retry-After": {f.RetryAfter}}, time.Now())
+			e.After = client.RetryAfter(http.Header{"Retry-After": {f.RetryAfter}}, s.options.Now())
 		}
 		return e
 	case f.Answer != Honest || !believable:

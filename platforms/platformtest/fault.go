@@ -36,7 +36,7 @@ const (
 )
 
 // Answer is what comes back. Over HTTP each is a different thing on the wire;
-// in process all but Honest and Says are the same error.
+// in process all but Honest and Says are the same error, and come at once.
 type Answer int
 
 const (
@@ -93,7 +93,8 @@ func Throttle(retryAfter string) Fault {
 
 // Chaos is a hook that lets about share of all calls go wrong, in the same way
 // for the same seed and the same calls. What happens later happens within
-// delay; what is stale is no older.
+// delay; what is stale is no older. A Get may fail, but never shows anything
+// but the truth, and nothing is answered with success that did not happen.
 func Chaos(seed uint64, share float64, delay time.Duration) func(Call) Fault {
 	var mu sync.Mutex
 	dice := rand.New(rand.NewPCG(seed, 2))

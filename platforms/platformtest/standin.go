@@ -49,9 +49,10 @@ type Options struct {
 	Seed       uint64           // of the ids it makes
 	PageSize   int              // 0: 25
 	Relative   bool             // links to the next page name no host
+	ReuseIDs   bool             // a new key gets the id of a deleted one
 
 	// Fault is asked about every call before anything happens; nil: all is
-	// well. It may use the Standin, but not call it.
+	// well. It may ask the Standin questions.
 	Fault func(Call) Fault
 }
 
@@ -254,6 +255,11 @@ func (s *Standin) remove(id string, at time.Time) {
 }
 
 func (s *Standin) newID() string {
+	for _, r := range s.records {
+		if _, taken := find(s.view(0), r.id); s.options.ReuseIDs && !taken {
+			return r.id
+		}
+	}
 	const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 	for {
 		id := make([]byte, 21)

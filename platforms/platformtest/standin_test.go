@@ -177,6 +177,18 @@ func answer(f platformtest.Fault) error {
 	return err
 }
 
+func TestIDsAreUsedAgainOnlyOnRequest(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		s := platformtest.New(platformtest.Options{ReuseIDs: reuse})
+		one, two := s.Add("one", public), s.Add("two", platformtest.PublicKey(2))
+		s.Remove(one)
+		three := s.Add("three", platformtest.PublicKey(3))
+		if one == two || two == three || (three == one) != reuse || s.Holds(one, fingerprint) {
+			t.Errorf("reuse %v: %s, %s, %s", reuse, one, two, three)
+		}
+	}
+}
+
 func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range uint64(100) {

@@ -22,6 +22,12 @@ func runLists(t *testing.T, maker Maker) {
 	for name, view := range map[string]View{"doubled": Doubled, "circular": Circular, "unending": Unending, "abroad": Abroad, "astray": Astray} {
 		try(t, "NotBelieved/"+name, maker, Options{PageSize: 10, Fault: func(Call) Fault { return Fault{View: view} }}, testNoList)
 	}
+	try(t, "NoPageIsReadTwice", maker, Options{PageSize: 10, Fault: func(Call) Fault { return Fault{View: Circular} }}, func(t *testing.T, b *bench) {
+		testNoList(t, b)
+		if n := b.Count(OpList); n > 2 {
+			t.Errorf("it read %d pages, of which there are two", n)
+		}
+	})
 	for page := range 3 {
 		for name, answer := range unclear {
 			faults := append(make([]Fault, page), Fault{Answer: answer})

@@ -98,7 +98,7 @@ func (p *Platform) Delete(ctx context.Context, keyID string) error {
 	return nil
 }
 
-// List reads all pages. It names no page size: the largest that is allowed is
+// List reads all pages, at most a hundred. It names no page size: the largest that is allowed is
 // not documented, and one that the platform cuts down or refuses would gain
 // less than it risks.
 func (p *Platform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
