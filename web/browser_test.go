@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
 	"playtoken/gate/sample"
 )
 
@@ -93,9 +97,24 @@ func TestRefusalsAreClearAndShowNothing(t *testing.T) {
 	}
 }
 
+// violations counts what the page's own policy has forbidden it so far.
+const violations = `new Promise((resolve) => {
+  let seen = 0;
+  new ReportingObserver((reports) => { seen += reports.length }, { types: ["csp-violation"], buffered: true }).observe();
+  setTimeout(() => resolve(seen), 500);
+})`
+
 func TestPageObeysItsOwnPolicy(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
+	count := chromedp.Evaluate[int](violations, chromedp.EvalAwaitPromise)
+	if n := run(t, tab, count); n != 0 {
+		t.Errorf("the page tried %d things that its policy forbids", n)
+	}
+	eval[bool](t, tab, `document.body.setAttribute("style", "color: red") || true`)
+	if n := run(t, tab, count); n != 1 {
+		t.Errorf("an inline style was counted as %d violations", n)
+	}
 	for _, url := range eval[[]string](t, tab, `performance.getEntriesByType("resource").map(e => e.name)`) {
 		if !strings.HasPrefix(url, s.page.URL) && !strings.HasPrefix(url, s.media.URL) && !strings.HasPrefix(url, "blob:") {
 			t.Errorf("the page fetched %s", url)
@@ -104,4 +123,24 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 			t.Error("a key is in a URL")
 		}
 	}
+}
+
+func TestPageFitsNarrowAndDark(t *testing.T) {
+	browser, s := chromium(t), newStage(t)
+	tab := play(t, browser, s.page.URL+players["own"])
+	await(t, tab, 10*time.Second, `document.getElementById("keys").children.length === 4`)
+	picture(t, tab, "page-light-wide")
+	dark := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+		})
+		return err
+	})
+	run(t, tab, dark)
+	picture(t, tab, "page-dark-wide")
+	run(t, tab, chromedp.EmulateViewport(360, 740))
+	if over := eval[int](t, tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+		t.Errorf("the page is %d pixels wider than a small phone", over)
+	}
+	picture(t, tab, "page-dark-narrow")
 }

@@ -60,7 +60,7 @@ type demo struct {
 // Demo returns the handler for everything under /demo/. It sees whole paths,
 // so nothing is to be stripped in front of it.
 func Demo(cfg DemoConfig) (http.Handler, error) {
-	files, err := FS()
+	files, err := fs.Sub(static, "static")
 	if err != nil {
 		return nil, fmt.Errorf("opening the player page: %w", err)
 	}
@@ -121,7 +121,7 @@ func policy(origin string) string {
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
 		strings.TrimSpace("connect-src 'self' " + origin),
 		strings.TrimSpace("media-src 'self' blob: " + origin),
-		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+		"require-trusted-types-for 'script'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 	}, "; ")
 }
 
@@ -138,7 +138,7 @@ func (d *demo) headers(next http.Handler) http.Handler {
 
 func (d *demo) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(d.page)
+	_, _ = w.Write(d.page) // the visitor has gone
 }
 
 const maxBody = 1 << 10 // bytes; a video id and some braces
@@ -187,14 +187,14 @@ func (d *demo) keys(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.MarshalWrite(w, map[string][]KeyRow{"items": append([]KeyRow{}, rows...)})
+	_ = json.MarshalWrite(w, map[string][]KeyRow{"items": append([]KeyRow{}, rows...)}) // the visitor has gone
 }
 
 // refuse writes a problem document of the service's shape.
 func refuse(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	json.MarshalWrite(w, map[string]any{
+	_ = json.MarshalWrite(w, map[string]any{
 		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
-	})
+	}) // the visitor has gone
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -133,16 +133,12 @@ func TestTokenIsRefused(t *testing.T) {
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	h := newDemo(t, config(&service{status: http.StatusCreated}))
 	paths := []string{"/demo/", "/demo/keys"}
-	files, err := web.FS()
-	if err != nil {
-		t.Fatal(err)
+	assets, err := os.ReadDir("static")
+	if err != nil || len(assets) < 8 {
+		t.Fatalf("assets %v, %v", assets, err)
 	}
-	names, err := fs.Glob(files, "*")
-	if err != nil || len(names) < 8 {
-		t.Fatalf("assets %v, %v", names, err)
-	}
-	for _, n := range names {
-		paths = append(paths, "/demo/"+n)
+	for _, a := range assets {
+		paths = append(paths, "/demo/"+a.Name())
 	}
 	for _, p := range paths {
 		got := ask(h, "GET", p, "")

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ const gateKey = "gate-key-for-this-test-only"
 // have different origins, as in life.
 type stage struct {
 	t     *testing.T
+	gate  http.Handler
 	media *httptest.Server
 	page  *httptest.Server
 
@@ -38,6 +40,8 @@ type stage struct {
 	kid  string
 	life time.Duration // of new tokens; negative: they have ended already
 	sub  string        // the video they open
+
+	trouble http.Handler // for segments; nil: none
 }
 
 func newStage(t *testing.T) *stage {
@@ -50,7 +54,8 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, media: httptest.NewServer(g.Handler()), life: 8 * time.Second, sub: sample.VideoID}
+	s := &stage{t: t, gate: g.Handler(), life: 8 * time.Second, sub: sample.VideoID}
+	s.media = httptest.NewServer(http.HandlerFunc(s.serveMedia))
 	s.rotate()
 	demo, err := web.Demo(web.DemoConfig{
 		VideoID: sample.VideoID, API: http.HandlerFunc(s.mint), APIKey: secret.New(apiKey),
@@ -132,6 +137,23 @@ func (s *stage) set(life time.Duration, sub string) {
 	s.life, s.sub = life, sub
 }
 
+// disturb puts a handler in front of the segments; nil takes it away.
+func (s *stage) disturb(trouble http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = trouble
+}
+
+func (s *stage) serveMedia(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	trouble := s.trouble
+	s.mu.Unlock()
+	if trouble == nil || !strings.HasSuffix(r.URL.Path, ".m4s") {
+		trouble = s.gate
+	}
+	trouble.ServeHTTP(w, r)
+}
+
 // mint is POST /v1/playback-tokens.
 func (s *stage) mint(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -154,8 +176,15 @@ func (s *stage) mint(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// rows is a ring in mid-life.
 func (s *stage) rows(context.Context) ([]web.KeyRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return []web.KeyRow{{Generation: 1, State: "active", KeyID: s.kid, CreatedAt: time.Now()}}, nil
+	now := time.Now()
+	return []web.KeyRow{
+		{Generation: 4, State: "registered", KeyID: "standby00000000000000", CreatedAt: now.Add(-5 * time.Second)},
+		{Generation: 3, State: "active", KeyID: s.kid, CreatedAt: now.Add(-35 * time.Second)},
+		{Generation: 2, State: "retiring", KeyID: "retiring0000000000000", CreatedAt: now.Add(-65 * time.Second), DeleteNotBefore: now.Add(12 * time.Second)},
+		{Generation: 1, State: "deleted", KeyID: "deleted00000000000000", CreatedAt: now.Add(-95 * time.Second)},
+	}, nil
 }

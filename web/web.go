@@ -8,13 +8,7 @@
 // JavaScript that we wrote and serve as it is, so there is nothing to build.
 package web
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
 //go:embed static
 var static embed.FS
-
-// FS returns the browser modules, for serving them from another back end.
-func FS() (fs.FS, error) { return fs.Sub(static, "static") }

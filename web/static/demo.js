@@ -126,11 +126,16 @@ function choosePlayer() {
 function play() {
   const player = choosePlayer();
   if (!player) return problem({ code: "no_player" });
-  const name = player instanceof MsePlayer ? "our own loader" : "the browser’s own HLS";
+  const name = player instanceof MsePlayer ? "Our own loader" : "The browser’s own HLS";
   byId("player").textContent = name;
   document.querySelector(`nav [data-mode="${mode || (player instanceof MsePlayer ? "mse" : "native")}"]`)?.setAttribute("aria-current", "page");
 
-  player.addEventListener("error", (event) => problem(/** @type {CustomEvent} */ (event).detail.error));
+  player.addEventListener("error", (event) => {
+    problem(/** @type {CustomEvent} */ (event).detail.error);
+    if (video.readyState > HTMLMediaElement.HAVE_NOTHING) return; // what arrived may be watched
+    player.close();
+    video.controls = false; // they would look busy for ever
+  });
   player.addEventListener("retry", (event) => {
     const { error, seconds } = /** @type {CustomEvent} */ (event).detail;
     notice(messageFor(error.code));
@@ -139,6 +144,10 @@ function play() {
   player.addEventListener("reopen", (event) => {
     const { code } = /** @type {CustomEvent} */ (event).detail;
     log(`${code}: opening the manifest with a fresh token`);
+  });
+  player.addEventListener("recover", () => {
+    notice("");
+    log("Recovered");
   });
   player.addEventListener("rendition", (event) => {
     const { variant } = /** @type {CustomEvent} */ (event).detail;

@@ -15,7 +15,7 @@ const messages = {
   unauthenticated: "Please sign in to watch this video.",
   no_active_key: "The video is being prepared. Playback starts by itself in a moment.",
   rate_limited: "Too many requests. Playback goes on by itself in a moment.",
-  network: "The connection was lost. Check your network and reload the page.",
+  network: "The connection was lost. Playback goes on when it is back; if it does not, reload the page.",
   playlist_unsupported: "This stream is of a kind that this player cannot play.",
   media_error: "The browser could not decode this video.",
   no_player: "This browser can play neither Media Source Extensions nor HLS.",

@@ -25,13 +25,13 @@ import { PlaylistError, parsePlaylist } from "./playlist.js";
 
 const ahead = 30; // seconds of buffer to keep before the position
 const behind = 20; // and after it
-const firstGuess = 1_500_000; // bits per second
+const firstGuess = 1 / 1_500_000; // seconds per bit
 const gap = 0.5; // seconds; a hole this small is jumped over
 
 /**
  * Events: `rendition` {variant}, `reopen` {code} when a refusal made it open
- * the manifest again, `retry` {error, seconds}, and at most one `error`
- * {error}, after which nothing more happens.
+ * the manifest again, `retry` {error, seconds}, `recover` when either helped,
+ * and at most one `error` {error}, after which nothing more happens.
  */
 export class MsePlayer extends EventTarget {
   #video;
@@ -45,7 +45,7 @@ export class MsePlayer extends EventTarget {
   /** @type {Map<Variant, Media>} */ #media = new Map();
   /** @type {Variant | undefined} */ #current; // whose init segment was appended last
   #position = 0; // seconds; where the next segment begins
-  #bandwidth = firstGuess;
+  #pace = firstGuess;
   #failures = 0; // of one kind or another since the last segment
   #refusals = 0;
   #room = ahead;
@@ -117,6 +117,7 @@ export class MsePlayer extends EventTarget {
     // The segment is in the buffer: only now does the position move, unless
     // the viewer has moved it meanwhile.
     if (!signal.aborted) this.#position = segment.start + segment.duration;
+    if (this.#failures + this.#refusals > 0) this.#tell("recover", {});
     this.#failures = this.#refusals = 0;
     this.#jumpGap();
   }
@@ -133,10 +134,10 @@ export class MsePlayer extends EventTarget {
     this.#current = undefined;
   }
 
-  /** The best rendition that takes at most two thirds of the bandwidth seen. */
+  /** The best rendition that takes at most two thirds of the time it plays. */
   #choose() {
     const variants = /** @type {Variant[]} */ (this.#variants);
-    return variants.findLast((v) => v.bandwidth * 1.5 <= this.#bandwidth) ?? variants[0];
+    return variants.findLast((v) => v.bandwidth * this.#pace <= 2 / 3) ?? variants[0];
   }
 
   /** @param {Variant} variant @param {AbortSignal} signal */
@@ -167,8 +168,10 @@ export class MsePlayer extends EventTarget {
   async #load(segment, signal) {
     const begin = performance.now();
     const data = await fetchMedia(segment.url, (answer) => answer.arrayBuffer(), signal);
-    const seconds = Math.max(0.001, (performance.now() - begin) / 1000);
-    this.#bandwidth = 0.7 * this.#bandwidth + 0.3 * ((data.byteLength * 8) / seconds);
+    const seconds = (performance.now() - begin) / 1000;
+    // An average of paces, not of speeds: one answer from a cache, at any
+    // speed, must not outweigh the slow ones.
+    this.#pace = (this.#pace + seconds / (data.byteLength * 8 || 1)) / 2;
     return data;
   }
 
