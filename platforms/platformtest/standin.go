@@ -255,9 +255,11 @@ func (s *Standin) remove(id string, at time.Time) {
 }
 
 func (s *Standin) newID() string {
-	for _, r := range s.records {
-		if _, taken := find(s.view(0), r.id); s.options.ReuseIDs && !taken {
-			return r.id
+	if s.options.ReuseIDs {
+		for _, r := range s.records {
+			if _, taken := find(s.view(0), r.id); !taken {
+				return r.id
+			}
 		}
 	}
 	const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
