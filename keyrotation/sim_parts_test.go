@@ -21,8 +21,10 @@ var keyPool struct {
 }
 
 type simKey struct {
-	private *rsa.PrivateKey
-	public  string
+	private  *rsa.PrivateKey
+	public   string
+	versions int  // more than the first
+	leaky    bool // exportable
 }
 
 func pooledKey(n int) simKey {
@@ -37,7 +39,7 @@ func pooledKey(n int) simKey {
 		if err != nil {
 			panic(err)
 		}
-		keyPool.keys = append(keyPool.keys, simKey{private, public})
+		keyPool.keys = append(keyPool.keys, simKey{private: private, public: public})
 	}
 	return keyPool.keys[n]
 }
@@ -48,6 +50,8 @@ type simStore struct {
 	docs map[string]keyrotation.Document
 	keys map[string]simKey
 	made int
+
+	decoded keyrotation.Ring // the newest that ring returned
 }
 
 func (s *simStore) ring() keyrotation.Ring {
@@ -55,18 +59,26 @@ func (s *simStore) ring() keyrotation.Ring {
 	if !ok {
 		return keyrotation.Ring{}
 	}
+	if doc.Version == s.decoded.Version {
+		return s.decoded
+	}
 	ring, err := keyrotation.DecodeRing(doc)
 	if err != nil {
 		s.w.failf("the ring in the store is broken: %v", err)
 	}
+	s.decoded = ring
 	return ring
 }
+
+// mutating are the outside calls that change something beside the ring, and so
+// may arrive late.
+var mutating = map[string]bool{"create": true, "destroy": true, "register": true, "delete": true}
 
 // storeView is the store as one replica reaches it.
 type storeView struct{ r *replica }
 
 func (v storeView) Read(_ context.Context, name string) (keyrotation.Document, error) {
-	return call(v.r, false, func() (keyrotation.Document, error) {
+	return call(v.r, "read", func() (keyrotation.Document, error) {
 		doc, ok := v.r.w.store.docs[name]
 		if !ok {
 			return doc, keyrotation.ErrNotFound
@@ -76,7 +88,7 @@ func (v storeView) Read(_ context.Context, name string) (keyrotation.Document, e
 }
 
 func (v storeView) Write(_ context.Context, name string, data []byte, version int64) (int64, error) {
-	return call(v.r, false, func() (int64, error) {
+	return call(v.r, "write", func() (int64, error) {
 		docs := v.r.w.store.docs
 		if docs[name].Version != version {
 			return 0, keyrotation.ErrConflict
@@ -87,7 +99,7 @@ func (v storeView) Write(_ context.Context, name string, data []byte, version in
 }
 
 func (v storeView) Create(_ context.Context, name string, _ keyrotation.KeySpec) (keyrotation.StoredKey, error) {
-	return call(v.r, true, func() (keyrotation.StoredKey, error) {
+	return call(v.r, "create", func() (keyrotation.StoredKey, error) {
 		s := v.r.w.store
 		if _, ok := s.keys[name]; !ok {
 			s.keys[name] = pooledKey(s.made)
@@ -98,11 +110,12 @@ func (v storeView) Create(_ context.Context, name string, _ keyrotation.KeySpec)
 }
 
 func stored(k simKey) keyrotation.StoredKey {
-	return keyrotation.StoredKey{KeySpec: keyrotation.KeySpec{Bits: 2048}, PublicKey: k.public, Versions: 1}
+	return keyrotation.StoredKey{KeySpec: keyrotation.KeySpec{Bits: 2048, Exportable: k.leaky},
+		PublicKey: k.public, Versions: 1 + k.versions}
 }
 
 func (v storeView) Describe(_ context.Context, name string) (keyrotation.StoredKey, error) {
-	return call(v.r, false, func() (keyrotation.StoredKey, error) {
+	return call(v.r, "describe", func() (keyrotation.StoredKey, error) {
 		k, ok := v.r.w.store.keys[name]
 		if !ok {
 			return keyrotation.StoredKey{}, keyrotation.ErrNotFound
@@ -112,7 +125,7 @@ func (v storeView) Describe(_ context.Context, name string) (keyrotation.StoredK
 }
 
 func (v storeView) Destroy(_ context.Context, name string) error {
-	_, err := call(v.r, true, func() (struct{}, error) {
+	_, err := call(v.r, "destroy", func() (struct{}, error) {
 		delete(v.r.w.store.keys, name)
 		return struct{}{}, nil
 	})
@@ -151,7 +164,7 @@ func (v platformView) refuse() error {
 }
 
 func (v platformView) Register(_ context.Context, name, public string) (string, error) {
-	return call(v.r, true, func() (string, error) {
+	return call(v.r, "register", func() (string, error) {
 		if err := v.refuse(); err != nil {
 			return "", err
 		}
@@ -161,7 +174,7 @@ func (v platformView) Register(_ context.Context, name, public string) (string, 
 }
 
 func (v platformView) List(_ context.Context) ([]keyrotation.PlatformKey, error) {
-	return call(v.r, false, func() ([]keyrotation.PlatformKey, error) {
+	return call(v.r, "list", func() ([]keyrotation.PlatformKey, error) {
 		w := v.r.w
 		list := []keyrotation.PlatformKey{}
 		for _, k := range w.platform.keys {
@@ -176,7 +189,7 @@ func (v platformView) List(_ context.Context) ([]keyrotation.PlatformKey, error)
 }
 
 func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey, error) {
-	return call(v.r, false, func() (keyrotation.PlatformKey, error) {
+	return call(v.r, "get", func() (keyrotation.PlatformKey, error) {
 		k, ok := v.r.w.platform.keys[id]
 		if !ok {
 			return k, keyrotation.ErrNotFound
@@ -186,7 +199,7 @@ func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey
 }
 
 func (v platformView) Delete(_ context.Context, id string) error {
-	_, err := call(v.r, true, func() (struct{}, error) {
+	_, err := call(v.r, "delete", func() (struct{}, error) {
 		if err := v.refuse(); err != nil && !errors.Is(err, keyrotation.ErrRefused) {
 			return struct{}{}, err
 		}

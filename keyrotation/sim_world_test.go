@@ -43,6 +43,8 @@ type world struct {
 	late  []event
 	steps int
 
+	script func(r *replica, op string) fate // decides in place of the odds
+
 	store    *simStore
 	platform *simPlatform
 	replicas []*replica
@@ -64,7 +66,7 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.store = &simStore{w: w, docs: map[string]keyrotation.Document{}, keys: map[string]simKey{}}
 	w.platform = &simPlatform{w: w, keys: map[string]keyrotation.PlatformKey{}}
-	w.oracle = &oracle{w: w, used: map[string]time.Time{}}
+	w.oracle = &oracle{w: w, used: map[string]time.Time{}, forgiven: map[string]bool{}}
 	w.platform.add("made by hand", pooledKey(0).public)
 	w.platform.add("playtoken default #1 abcdef", pooledKey(1).public)
 	w.store.made = 2
@@ -159,9 +161,20 @@ func (r *replica) finish() error {
 	return r.result
 }
 
+// fate is what becomes of one outside call.
+type fate struct {
+	first   func()        // what somebody else does just before
+	happens int           // how often it happens now
+	late    time.Duration // it happens (once more) that much later
+	hears   error         // what the caller hears, if not the call's own answer
+	dies    bool          // the process, before it hears anything
+}
+
+var asAsked = fate{happens: 1}
+
 // call is an outside call: effect happens, or does not, or does later, and the
 // caller hears of it, or does not.
-func call[T any](r *replica, canBeLate bool, effect func() (T, error)) (T, error) {
+func call[T any](r *replica, op string, effect func() (T, error)) (T, error) {
 	var none T
 	began := r.w.now
 	if r.dead || !r.yield(struct{}{}) {
@@ -171,30 +184,49 @@ func call[T any](r *replica, canBeLate bool, effect func() (T, error)) (T, error
 	if r.w.now.Sub(began) > simPolicy().Durations.CallTimeout() {
 		return none, context.DeadlineExceeded // it was paused until it was too late to send anything
 	}
-	return callNow(r, canBeLate, effect)
+	return callNow(r, op, effect)
 }
 
-func callNow[T any](r *replica, canBeLate bool, effect func() (T, error)) (T, error) {
+func callNow[T any](r *replica, op string, effect func() (T, error)) (answer T, err error) {
 	var none T
-	w, dice := r.w, r.w.rng.IntN(1000)
-	pick := func(n int) bool { dice -= n; return dice < 0 }
-	switch {
-	case pick(w.odds.lost):
-		return none, errLost
-	case pick(w.odds.unheard):
-		effect()
-		return none, errLost
-	case canBeLate && pick(w.odds.late):
-		w.late = append(w.late, event{w.now.Add(time.Duration(1 + w.rng.Int64N(int64(30*time.Second)))), func() { effect() }})
-		return none, errLost
-	case pick(w.odds.crash):
-		if w.rng.IntN(2) == 0 {
-			effect()
-		}
+	f := r.w.fate(r, op)
+	if f.first != nil {
+		f.first()
+	}
+	for range f.happens {
+		answer, err = effect()
+	}
+	if f.late > 0 {
+		r.w.late = append(r.w.late, event{r.w.now.Add(f.late), func() { effect() }})
+	}
+	if f.dies {
 		r.dead = true
 		return none, errCrashed
 	}
-	return effect()
+	if f.hears != nil {
+		return none, f.hears
+	}
+	return answer, err
+}
+
+// fate follows the script, if there is one, and otherwise throws dice.
+func (w *world) fate(r *replica, op string) fate {
+	if w.script != nil {
+		return w.script(r, op)
+	}
+	dice := w.rng.IntN(1000)
+	pick := func(n int) bool { dice -= n; return dice < 0 }
+	switch {
+	case pick(w.odds.lost):
+		return fate{hears: errLost}
+	case pick(w.odds.unheard):
+		return fate{happens: 1, hears: errLost}
+	case mutating[op] && pick(w.odds.late):
+		return fate{late: time.Duration(1 + w.rng.Int64N(int64(30*time.Second))), hears: errLost}
+	case pick(w.odds.crash):
+		return fate{happens: w.rng.IntN(2), dies: true}
+	}
+	return asAsked
 }
 
 // advance moves the clock and lets late calls arrive.
