@@ -29,7 +29,7 @@ var (
 // create makes the file if there is none. It is written under another name and
 // gets its own in one step, complete, and only if nobody else was faster: at no
 // moment does anybody see half a store, or two of them.
-func create(path string, password secret.Value) error {
+func create(path string, password secret.Value, work int) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -40,7 +40,7 @@ func create(path string, password secret.Value) error {
 	}
 	f.Close()
 	defer os.Remove(f.Name())
-	if err := initialise(f.Name(), password); err != nil {
+	if err := initialise(f.Name(), password, work); err != nil {
 		return err
 	}
 	// The new store is complete and on the disk.
@@ -51,8 +51,8 @@ func create(path string, password secret.Value) error {
 	return syncDirectory(dir)
 }
 
-func initialise(path string, password secret.Value) error {
-	wrapped, err := newDataKey(password)
+func initialise(path string, password secret.Value, work int) error {
+	wrapped, err := newDataKey(password, work)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ type Options struct {
 	// Patience is how long a call waits for its turn, at most, before it
 	// returns ErrUnavailable, if its context does not end sooner. Default 10s.
 	Patience time.Duration
+
+	workFactor int // of a new file's password; tests choose less
 }
 
 // Store holds private keys and documents in a file. It is safe for concurrent
@@ -79,6 +81,9 @@ func Open(path string, password secret.Value, o Options) (*Store, error) {
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Second
 	}
+	if o.workFactor <= 0 {
+		o.workFactor = workFactor
+	}
 	s, err := open(path, password, o)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
@@ -91,7 +96,7 @@ func open(path string, password secret.Value, o Options) (*Store, error) {
 		return nil, errors.New("a password is needed")
 	}
 	if o.Create {
-		if err := create(path, password); err != nil {
+		if err := create(path, password, o.workFactor); err != nil {
 			return nil, err
 		}
 	}

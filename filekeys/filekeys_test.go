@@ -16,6 +16,9 @@ import (
 	"playtoken/secret"
 )
 
+// What most tests create stores with.
+var creating = filekeys.Cheap(filekeys.Options{Create: true})
+
 var password = secret.New("correct horse battery staple")
 
 func TestMain(m *testing.M) {
@@ -52,7 +55,7 @@ func process(ctx context.Context, job, path, document string) *exec.Cmd {
 func create(t testing.TB) (*filekeys.Store, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db")
-	s, err := filekeys.Open(path, password, filekeys.Options{Create: true})
+	s, err := filekeys.Open(path, password, creating)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -115,8 +116,17 @@ func TestOpenWithoutCreateMakesNoFile(t *testing.T) {
 	}
 }
 
-func TestCreatedFileIsPrivateAndAlone(t *testing.T) {
-	_, path := create(t)
+// TestCreatedFileIsPrivate also says what a password guess costs, by the header
+// that says so itself.
+func TestCreatedFileIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	if _, err := filekeys.Open(path, password, filekeys.Options{Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil || !regexp.MustCompile("-> scrypt \\S+ 15\n").Match(raw) {
+		t.Errorf("no scrypt of work factor 15 in the header (%v)", err)
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v; want mode 0600", info.Mode(), err)
@@ -127,10 +137,10 @@ func TestCreatedFileIsPrivateAndAlone(t *testing.T) {
 func TestCreateKeepsWhatIsThere(t *testing.T) {
 	s, path := create(t)
 	name := newDocument(t, s, "mine")
-	if _, err := filekeys.Open(path, secret.New("another password"), filekeys.Options{Create: true}); !errors.Is(err, filekeys.ErrPassword) {
+	if _, err := filekeys.Open(path, secret.New("another password"), creating); !errors.Is(err, filekeys.ErrPassword) {
 		t.Errorf("Open with another password: %v", err)
 	}
-	again, err := filekeys.Open(path, password, filekeys.Options{Create: true})
+	again, err := filekeys.Open(path, password, creating)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +157,7 @@ func TestPermissionsAreRespected(t *testing.T) {
 	asNobody(t, func() {
 		_, err := filekeys.Open(path, password, filekeys.Options{})
 		refusedBy(t, err, fs.ErrPermission, "permission denied")
-		_, err = filekeys.Open(filepath.Join(filepath.Dir(path), "new.db"), password, filekeys.Options{Create: true})
+		_, err = filekeys.Open(filepath.Join(filepath.Dir(path), "new.db"), password, creating)
 		refusedBy(t, err, fs.ErrPermission, "permission denied")
 		_, err = s.Again().Read(t.Context(), name)
 		if !errors.Is(err, keyrotation.ErrUnavailable) || !errors.Is(err, fs.ErrPermission) {

@@ -20,7 +20,7 @@ import (
 )
 
 func createOnly(_ context.Context, path string) error {
-	_, err := filekeys.Open(path, password, filekeys.Options{Create: true})
+	_, err := filekeys.Open(path, password, creating)
 	return err
 }
 
@@ -98,7 +98,7 @@ func TestCreatingAtOnceMakesOneStore(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			s, err := filekeys.Open(path, password, filekeys.Options{Create: true})
+			s, err := filekeys.Open(path, password, creating)
 			if err != nil {
 				t.Error(err)
 				return
@@ -120,14 +120,14 @@ func TestCreatingAtOnceMakesOneStore(t *testing.T) {
 
 // TestKilledCreatorLeavesAllOrNothing kills a process that makes a store.
 func TestKilledCreatorLeavesAllOrNothing(t *testing.T) {
-	for range 10 {
+	for range 20 {
 		path := filepath.Join(t.TempDir(), "store.db")
-		ctx, cancel := context.WithTimeout(t.Context(), rand.N(300*time.Millisecond))
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(60*time.Millisecond))
 		err := process(ctx, "create", path, "").Run() // kills it when ctx ends
 		cancel()
 		_, openErr := filekeys.Open(path, password, filekeys.Options{})
 		if errors.Is(openErr, fs.ErrNotExist) && err != nil {
-			_, openErr = filekeys.Open(path, password, filekeys.Options{Create: true})
+			_, openErr = filekeys.Open(path, password, creating)
 		}
 		if openErr != nil {
 			t.Errorf("creator: %v; then: %v", err, openErr)

@@ -20,12 +20,12 @@ const workFactor = 15
 
 // newDataKey makes the key that seals the values of a file, and returns it
 // sealed with the password. That is the only form in which it is ever stored.
-func newDataKey(password secret.Value) ([]byte, error) {
+func newDataKey(password secret.Value, work int) ([]byte, error) {
 	recipient, err := age.NewScryptRecipient(password.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	recipient.SetWorkFactor(workFactor)
+	recipient.SetWorkFactor(work)
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, recipient)
 	if err != nil {
