@@ -103,6 +103,22 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
+func TestNothingIsKeptOfAKeyNobodyWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openFake(t, (&fakeSigner{}).RoundTrip)
+		first, second := signAll(t.Context(), t, s, "key_one", 10), signAll(t.Context(), t, s, "key_two", 10)
+		if n := s.Queues(); n != 2 {
+			t.Errorf("%d keys waited for, want 2", n)
+		}
+		first()
+		second()
+		synctest.Wait()
+		if n := s.Queues(); n != 0 {
+			t.Errorf("%d keys waited for by nobody", n)
+		}
+	})
+}
+
 func TestARefusedDigestSpoilsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault := &fakeSigner{refuse: 0xbd}

@@ -2,6 +2,7 @@ package vaultkeys
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,19 +10,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
+	strictjson "github.com/go-json-experiment/json"
 
 	"playtoken/keyrotation"
 )
 
-// maxDocument is as much as every storage behind Vault takes.
-const maxDocument = 512 << 10
+// maxDocument leaves room for what JSON and Vault add: Vault refuses a string,
+// and Raft an entry, of more than 1 MiB.
+const (
+	maxDocument = 512 << 10
+	maxText     = 768 << 10
+)
 
 var documentName = regexp.MustCompile(`^[a-z]{1,32}/[a-z0-9_]{7,40}$`)
 
 // content is what a KV entry holds: the document as one string, so that its
 // bytes come back as they went in. Text keeps it readable for an operator; what
-// is not text goes into the other member.
+// is not text, or grows too long as JSON, goes into the other member.
 type content struct {
 	Text   *string `json:"document,omitzero"`
 	Binary []byte  `json:"document_base64,omitzero"`
@@ -39,10 +44,12 @@ type casWrite struct {
 }
 
 func newContent(data []byte) content {
-	if !utf8.Valid(data) {
+	text := string(data)
+	// encoding/json is what Vault stores it with, and escapes what need not be.
+	encoded, err := json.Marshal(text)
+	if err != nil || len(encoded) > maxText || !utf8.Valid(data) {
 		return content{Binary: data}
 	}
-	text := string(data)
 	return content{Text: &text}
 }
 
@@ -168,7 +175,7 @@ func (s *Store) deletedVersion(ctx context.Context, name string) int64 {
 			Metadata version `json:"metadata"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(f.body, &answer) != nil {
+	if strictjson.Unmarshal(f.body, &answer) != nil {
 		return 0
 	}
 	return answer.Data.Metadata.Version

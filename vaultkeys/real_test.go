@@ -148,6 +148,23 @@ func TestDocumentsDeletedByHandAreNotThere(t *testing.T) {
 	}
 }
 
+func TestLongestDocumentComesBack(t *testing.T) {
+	s := open(t, on(t, vaulttest.Shared(t)))
+	for _, char := range []string{"x", "<", "\x00", "\xff"} { // in JSON: 1 byte, 6 bytes, 6 bytes; not text
+		name, data := "test/"+storetest.ID(), []byte(strings.Repeat(char, 512<<10))
+		if _, err := s.Write(t.Context(), name, data, 0); err != nil {
+			t.Errorf("Write of %q…: %v", char, err)
+			continue
+		}
+		if doc, err := s.Read(t.Context(), name); err != nil || !bytes.Equal(doc.Data, data) {
+			t.Errorf("Read of %q…: %d bytes, %v", char, len(doc.Data), err)
+		}
+		if _, err := s.Write(t.Context(), name, append(data, 'x'), 1); err == nil || unavailable(err) {
+			t.Errorf("Write of one byte more: %v", err)
+		}
+	}
+}
+
 // A mount that is not there, or is something else, is no empty store.
 func TestWrongMountsAreErrors(t *testing.T) {
 	server := vaulttest.Shared(t)

@@ -38,9 +38,9 @@ const (
 	clockTimeout   = 5 * time.Second
 )
 
-// maxAnswer is the longest answer that is read: the longest document, each of
-// its bytes escaped as JSON does at worst.
-const maxAnswer = 6*maxDocument + 64<<10
+// maxAnswer is the longest answer that is read: the longest document, as Vault
+// spells it, and what comes with it.
+const maxAnswer = 1 << 20
 
 // Config says which Vault, and where in it. What it leaves open is taken from
 // the environment as Vault's own client does: VAULT_ADDR, VAULT_CACERT,
