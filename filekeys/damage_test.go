@@ -165,6 +165,7 @@ func FuzzDamagedFile(f *testing.F) {
 			f.Add(uint32(page*4096+at), []byte{0, 0, 0, 0})
 		}
 	}
+	f.Add(uint32(0), []byte{}) // no damage
 	copied := filepath.Join(f.TempDir(), "store.db")
 	f.Fuzz(func(t *testing.T, at uint32, over []byte) {
 		damaged := bytes.Clone(whole)
@@ -173,8 +174,9 @@ func FuzzDamagedFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := s.At(copied)
-		if doc, err := s.Read(t.Context(), name); err == nil && string(doc.Data) != "the right document" {
-			t.Errorf("read %q", doc.Data)
+		doc, err := s.Read(t.Context(), name)
+		if err == nil && string(doc.Data) != "the right document" || err != nil && len(over) == 0 {
+			t.Errorf("Read = %q, %v", doc.Data, err)
 		}
 		sig, err := s.SignSHA256(t.Context(), key, [32]byte{1})
 		if err == nil && rsa.VerifyPKCS1v15(public(t, stored), crypto.SHA256, append([]byte{1}, make([]byte, 31)...), sig) != nil {

@@ -43,6 +43,7 @@ var jobs = map[string]func(ctx context.Context, path string) error{
 	"work":   work,
 	"write":  writeForever,
 	"create": createOnly,
+	"full":   fillUp,
 }
 
 func process(ctx context.Context, job, path, document string) *exec.Cmd {
