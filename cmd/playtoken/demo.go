@@ -64,7 +64,7 @@ func (d *demoRun) run(ctx context.Context) error {
 		return err
 	}
 	log := d.log()
-	g, err := d.openGate(c, log)
+	g, err := d.openGate(c)
 	if err != nil {
 		return err
 	}
@@ -133,13 +133,16 @@ func (d *demoRun) folder() (remove func(), err error) {
 	return func() { os.RemoveAll(d.data) }, err
 }
 
-func (d *demoRun) openGate(c config, log *slog.Logger) (*gate.Gate, error) {
+// openGate opens a gate that is quiet: a player asks for something every few
+// seconds, and the moves of the keys are what there is to see.
+func (d *demoRun) openGate(c config) (*gate.Gate, error) {
 	media, err := sample.FS()
 	if err != nil {
 		return nil, fmt.Errorf("open sample: %w", err)
 	}
 	return gate.Open(gate.Config{
 		Media: media, Data: filepath.Join(d.data, "gate.db"), APIKey: c.gate.apiKey, PublicURL: origin(d.media),
-		Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL, Log: log,
+		Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL,
+		Log: slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

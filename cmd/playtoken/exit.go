@@ -38,6 +38,7 @@ var exits = []struct {
 	{isA[configError], exitUsage},
 	{isA[someFailed], exitSomeFailed},
 	{isA[*keyrotation.Guard], exitRefused},
+	{isEarly, exitRefused},
 	{is(keyrotation.ErrUnavailable), exitDown},
 	{is(signer.ErrUnavailable), exitDown},
 	{is(keyrotation.ErrUnauthorized), exitFailed},
@@ -56,6 +57,12 @@ func exitCode(err error) int {
 		}
 	}
 	return exitFailed
+}
+
+// isEarly: the first key is still propagating, and the error says until when.
+func isEarly(err error) bool {
+	none, ok := errors.AsType[*signer.NoActiveKey](err)
+	return ok && !none.EarliestAt.IsZero()
 }
 
 func is(target error) func(error) bool {

@@ -11,6 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// tabled is a result that people can be shown.
+type tabled interface{ table(io.Writer) }
+
 // print writes a result: as JSON if that was asked for, else as table writes
 // it, whose tabs become columns.
 func (a *app) print(result any, table func(w io.Writer)) error {

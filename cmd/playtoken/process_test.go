@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// server is a serve of its own process.
+// server is a verb that serves, as a process of its own.
 type server struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -29,11 +29,10 @@ type server struct {
 	logs bytes.Buffer  // to be read after done
 }
 
-// startServer runs the program and waits until it listens.
-func (w *world) startServer(more ...string) *server {
+// startServer runs a verb and waits until it listens.
+func (w *world) startServer(args ...string) *server {
 	w.t.Helper()
-	s := &server{t: w.t, cmd: w.command("serve"), done: make(chan struct{})}
-	s.cmd.Env = append(s.cmd.Env, more...)
+	s := &server{t: w.t, cmd: w.command(args...), done: make(chan struct{})}
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		w.t.Fatal(err)
@@ -45,7 +44,7 @@ func (w *world) startServer(more ...string) *server {
 	address := make(chan string, 1)
 	go s.read(stderr, address)
 	if s.url = "http://" + <-address; s.url == "http://" {
-		w.t.Fatalf("serve ended: %s", s.logs.String())
+		w.t.Fatalf("it ended: %s", s.logs.String())
 	}
 	return s
 }
@@ -56,7 +55,7 @@ func (s *server) read(stderr io.Reader, address chan<- string) {
 	defer close(address)
 	for lines := bufio.NewScanner(io.TeeReader(stderr, &s.logs)); lines.Scan(); {
 		var line struct{ Msg, Address string }
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Address != "" {
 			address <- line.Address
 		}
 	}
@@ -70,7 +69,7 @@ func (s *server) stop() string {
 	}
 	<-s.done
 	if err := s.cmd.Wait(); err != nil {
-		s.t.Errorf("serve: %v\n%s", err, s.logs.String())
+		s.t.Errorf("it ended: %v\n%s", err, s.logs.String())
 	}
 	return s.logs.String()
 }
@@ -107,8 +106,8 @@ func mintOver(ctx context.Context, client *http.Client, url string) (token token
 
 func TestTermLosesNoRequestUnderLoad(t *testing.T) {
 	w := newWorld(t)
-	w.must(&resultsView{}, "rotate")
-	s := w.startServer()
+	w.must(&struct{}{}, "rotate")
+	s := w.startServer("serve")
 	client := newClient(t)
 	var minted atomic.Int64
 	enough := make(chan struct{})
@@ -186,8 +185,8 @@ func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
 	}
 	const rotations = 100
 	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
-	w.must(&resultsView{}, "rotate")
-	s := w.startServer()
+	w.must(&struct{}{}, "rotate")
+	s := w.startServer("serve")
 	v := &viewers{t: t, client: newClient(t), server: s.url}
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
@@ -212,7 +211,7 @@ func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
 
 func TestServeNeedsNothingButItsPort(t *testing.T) {
 	w := newWorld(t)
-	first := w.startServer()
+	first := w.startServer("serve")
 	second := w.command("serve")
 	second.Env = append(second.Env, "PLAYTOKEN_LISTEN="+strings.TrimPrefix(first.url, "http://"), "PLAYTOKEN_STORE=file:"+filepath.Join(w.dir, "other.db"))
 	out, err := second.CombinedOutput()

@@ -77,6 +77,9 @@ func (a *app) withRotator(ctx context.Context, project string, do func(*keyrotat
 	return a.withProject(ctx, project, func(p *parts) error { return do(p.rotator) })
 }
 
+// rotators are those of all projects that have signing keys.
+func (p *parts) rotators() []*keyrotation.Rotator { return []*keyrotation.Rotator{p.rotator} }
+
 func (p *parts) inProject(project string, do func(*parts) error) error {
 	if p.rotator == nil {
 		return configError{errors.New("there is no project: PLAYTOKEN_PLATFORM_API_KEY makes the project default")}

@@ -31,7 +31,7 @@ func (a *app) rotate() *cobra.Command {
 				return usageError{"--if-due and --now exclude each other"}
 			}
 			return a.withParts(cmd.Context(), !f.dryRun, func(p *parts) error {
-				return p.inProject(f.project, func(p *parts) error { return a.rotateProject(cmd.Context(), p.rotator, f) })
+				return p.inProject(f.project, func(p *parts) error { return a.rotateEach(cmd.Context(), p.rotators(), f) })
 			})
 		},
 	}
@@ -44,26 +44,60 @@ func (a *app) rotate() *cobra.Command {
 	return cmd
 }
 
-// resultsView is the answer for every project.
-type resultsView struct {
-	Results []resultView `json:"results"`
+// rotateEach does what was asked for with every project that was meant. One
+// that fails keeps none of the others from their rotation.
+func (a *app) rotateEach(ctx context.Context, rotators []*keyrotation.Rotator, f rotateFlags) error {
+	var views []tabled
+	var failures []error
+	for _, r := range rotators {
+		view, err := a.rotateOne(ctx, r, f)
+		if err != nil {
+			view = failedView{r.Project, err.Error()}
+			failures = append(failures, err)
+		}
+		views = append(views, view)
+	}
+	err := a.print(answer(views, f.project), func(w io.Writer) {
+		for _, view := range views {
+			view.table(w)
+		}
+	})
+	switch len(failures) {
+	case 0:
+		return err
+	case len(rotators):
+		return errors.Join(failures...)
+	}
+	return someFailed{len(failures), len(rotators)}
 }
 
-func (a *app) rotateProject(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) error {
+func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) (tabled, error) {
 	if f.dryRun {
-		return a.dryRun(ctx, r, f.project)
+		status, err := r.Status(ctx)
+		return viewStatus(r.Project, status), err
 	}
 	order := keyrotation.Order{Now: f.now, Actor: "cli", Reason: f.reason}
 	result, err := bootstrapping{Rotator: r, log: a.log()}.reconcile(ctx, order)
-	if err != nil {
-		return err
-	}
-	view := viewResult(r.Project, result)
-	if f.project != "" {
-		return a.print(view, view.table)
-	}
-	return a.print(resultsView{[]resultView{view}}, view.table)
+	return viewResult(r.Project, result), err
 }
+
+// answer is one project's view where one was asked for, else a list.
+func answer(views []tabled, only string) any {
+	if only != "" {
+		return views[0]
+	}
+	return struct {
+		Results []tabled `json:"results"`
+	}{views}
+}
+
+// failedView stands for a project that could not be rotated.
+type failedView struct {
+	ProjectID string `json:"project_id"`
+	Error     string `json:"error"`
+}
+
+func (failedView) table(io.Writer) {} // people read the error itself
 
 // Bounds of the wait for a project's first active key, beyond the delays that
 // its policy asks for anyway.
@@ -176,18 +210,4 @@ func (v statusView) table(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", m.Action, m.Generation, when, m.Why)
 	}
-}
-
-func (a *app) dryRun(ctx context.Context, r *keyrotation.Rotator, only string) error {
-	status, err := r.Status(ctx)
-	if err != nil {
-		return err
-	}
-	view := viewStatus(r.Project, status)
-	if only != "" {
-		return a.print(view, view.table)
-	}
-	return a.print(struct {
-		Results []statusView `json:"results"`
-	}{[]statusView{view}}, view.table)
 }
