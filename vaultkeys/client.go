@@ -47,7 +47,7 @@ func checkAddress(address string) error {
 func (c Config) client() (*api.Client, *api.Config, error) {
 	settings := api.DefaultConfig() // reads the environment
 	if settings.Error != nil {
-		return nil, nil, settings.Error
+		return nil, nil, withoutURL(settings.Error)
 	}
 	settings.Address, settings.AgentAddress = c.Address, ""
 	settings.MaxRetries = 0
@@ -58,7 +58,7 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 
 	client, err := api.NewClient(settings) // wants the official transport for unix://
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, withoutURL(err)
 	}
 	client.SetWrappingLookupFunc(func(string, string) string { return "" })
 	if c.Namespace != "" {
@@ -71,6 +71,16 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	}
 	settings.HttpClient.Transport = capped{base}
 	return client, settings, nil
+}
+
+// withoutURL takes a URL that cannot be read out of the error that says so: a
+// proxy's, say, with its password.
+func withoutURL(err error) error {
+	var bad *url.Error
+	if errors.As(err, &bad) {
+		return errors.New("environment: a VAULT_ variable holds no URL where it should")
+	}
+	return err
 }
 
 func (c Config) warn(settings *api.Config) {

@@ -2,15 +2,14 @@ package vaultkeys
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
-	strictjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"playtoken/keyrotation"
 )
@@ -45,9 +44,9 @@ type casWrite struct {
 
 func newContent(data []byte) content {
 	text := string(data)
-	// encoding/json is what Vault stores it with, and escapes what need not be.
-	encoded, err := json.Marshal(text)
-	if err != nil || len(encoded) > maxText || !utf8.Valid(data) {
+	// Vault escapes more than it has to when it stores it.
+	encoded, err := json.Marshal(text, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true))
+	if err != nil || len(encoded) > maxText { // an error means: not UTF-8
 		return content{Binary: data}
 	}
 	return content{Text: &text}
@@ -175,7 +174,7 @@ func (s *Store) deletedVersion(ctx context.Context, name string) int64 {
 			Metadata version `json:"metadata"`
 		} `json:"data"`
 	}
-	if strictjson.Unmarshal(f.body, &answer) != nil {
+	if json.Unmarshal(f.body, &answer) != nil {
 		return 0
 	}
 	return answer.Data.Metadata.Version

@@ -236,14 +236,18 @@ func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Pause()
+	var wg sync.WaitGroup
 	for _, op := range operations {
 		if op.name == "Create" {
 			continue // waits a minute for a key to be made
 		}
-		if err := op.do(t.Context(), s); !unavailable(err) {
-			t.Errorf("%s of a frozen Vault: %v", op.name, err)
-		}
+		wg.Go(func() {
+			if err := op.do(t.Context(), s); !unavailable(err) {
+				t.Errorf("%s of a frozen Vault: %v", op.name, err)
+			}
+		})
 	}
+	wg.Wait()
 	server.Resume()
 	if _, err := s.SignSHA256(t.Context(), key, digest(1)); err != nil {
 		t.Errorf("thawed: %v", err)

@@ -30,7 +30,7 @@ type request struct {
 	body    any    // of a PUT
 	timeout time.Duration
 	query   url.Values // of a GET; nothing that we were given
-	cluster bool       // asks the cluster, not our namespace
+	cluster bool       // asks the cluster, as nobody in particular
 }
 
 // failure is an answer other than success. It unwraps to what it means.
@@ -46,24 +46,27 @@ func (f *failure) Unwrap() error { return f.means }
 
 func (f *failure) Error() string {
 	text := fmt.Sprintf("vault: %s %s: status %d", f.request.method, f.request.path, f.status)
-	if f.said != "" {
+	switch {
+	case f.status/100 == 3:
+		text += ", a redirect, and none is followed; VAULT_ADDR must lead to a node that answers itself"
+	case errors.Is(f.means, ErrForbidden):
+		text += fmt.Sprintf(", %s; the token must be alive and have capability %s on %q", f.said, f.request.capability(), f.request.path)
+	case f.said != "":
 		text += ", " + f.said
-	}
-	if errors.Is(f.means, ErrForbidden) {
-		text += fmt.Sprintf("; the token must be alive and have capability %s on %q", f.request.capability(), f.request.path)
 	}
 	return text + ": " + f.means.Error()
 }
 
 func (r request) capability() string {
-	switch r.method {
-	case http.MethodGet:
+	switch {
+	case r.method == http.MethodGet:
 		return `"read"`
-	case http.MethodDelete:
+	case r.method == http.MethodDelete:
 		return `"delete"`
-	default:
+	case strings.Contains(r.path, "/data/"): // only KV tells the two apart
 		return `"create" and "update"`
 	}
+	return `"update"`
 }
 
 // send sends the request, once, and returns the body of a successful answer,
@@ -90,11 +93,10 @@ func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 }
 
 func (s *Store) exchange(ctx context.Context, r request) (*api.Response, error) {
-	client := s.vault
+	logical := s.vault.Logical()
 	if r.cluster {
-		client = client.WithNamespace("")
+		logical = s.cluster.Logical()
 	}
-	logical := client.Logical()
 	switch r.method {
 	case http.MethodGet:
 		return logical.ReadRawWithDataWithContext(ctx, r.path, r.query)

@@ -22,6 +22,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/vault/api"
 
@@ -64,6 +65,7 @@ type Config struct {
 // concurrent use.
 type Store struct {
 	vault   *api.Client
+	cluster *api.Client // without token and namespace, for what anybody may ask
 	http    *http.Client
 	transit string
 	kv      string
@@ -91,21 +93,25 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, fmt.Errorf("vault login: %w", err)
 	}
 	client.SetToken(token.Reveal())
+	return config.store(ctx, client, settings), nil
+}
 
+func (c Config) store(ctx context.Context, client *api.Client, settings *api.Config) *Store {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
-		vault: client, http: settings.HttpClient,
-		transit: config.Transit, kv: config.KV,
+		vault: client, cluster: client.WithNamespace(""), http: settings.HttpClient,
+		transit: c.Transit, kv: c.KV,
 		timeout: callTimeout, stop: stop,
 	}
-	if os.Getenv(api.EnvVaultClientTimeout) != "" {
+	s.cluster.ClearToken()
+	if os.Getenv(api.EnvVaultClientTimeout) != "" && settings.Timeout > 0 {
 		s.timeout = settings.Timeout
 	}
 	// From here on the deadline of each call is its own; the client's would
 	// end before the answer's body is read.
 	settings.Timeout = 0
 	s.batches = newBatcher(background, s.signBatch)
-	return s, nil
+	return s
 }
 
 // Close lets go of everything. Signatures that are waited for end with
@@ -127,8 +133,9 @@ func (c Config) withEnvironment() Config {
 		c.Namespace = os.Getenv(api.EnvVaultNamespace)
 	}
 	if c.Token.IsZero() {
-		c.Token = secret.New(strings.TrimSpace(os.Getenv(api.EnvVaultToken)))
+		c.Token = secret.New(os.Getenv(api.EnvVaultToken))
 	}
+	c.Token = secret.New(strings.TrimSpace(c.Token.Reveal()))
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -148,8 +155,11 @@ func (c Config) check() error {
 	if c.Transit == c.KV {
 		problems = append(problems, errors.New("transit and KV need a mount each"))
 	}
-	if c.Token.IsZero() {
+	switch token := c.Token.Reveal(); {
+	case token == "":
 		problems = append(problems, errors.New("no token: set VAULT_TOKEN"))
+	case strings.ContainsFunc(token, func(r rune) bool { return !unicode.IsPrint(r) }):
+		problems = append(problems, errors.New("token: has characters that no token has"))
 	}
 	return errors.Join(problems...)
 }
