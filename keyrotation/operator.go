@@ -204,10 +204,23 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	if active, ok := ring.Active(); ok {
 		answer.ActiveGeneration, answer.EarliestAt = active.Generation, time.Time{}
 	}
+	if trouble == nil {
+		trouble = halted(p.moves)
+	}
 	if k, ok := ring.Key(generation); ok && k.State != Deleted && k.WithdrawnAt.IsZero() && trouble != nil {
 		return answer, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, trouble)
 	}
 	return answer, nil
+}
+
+// halted says why nothing moves but emergencies, if that is so.
+func halted(moves []Move) error {
+	for _, m := range moves {
+		if m.Blocked && m.Action == LookAround {
+			return errors.New(m.Why)
+		}
+	}
+	return nil
 }
 
 // tokensOut is for how long tokens of the key may still be in use.

@@ -67,13 +67,13 @@ type Look struct {
 // to see the platform is then preceded by the move to look.
 func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 	p := planner{now: now, ring: ring, look: look, policy: policy}
+	p.emergencies() // ask no clock
 	if newest := ring.newest(); now.Add(ring.Durations.Skew).Before(newest) {
 		p.block(LookAround, Key{}, "our clock is behind the newest time in the ring, "+newest.Format(time.RFC3339)+
 			": set the clock; nothing moves until then")
 		return p.moves
 	}
 	p.widen()
-	p.emergencies()
 	if p.wrongAccount() {
 		p.block(LookAround, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
 			"see the drift report")
@@ -117,6 +117,15 @@ func (p *planner) seen(why string) bool {
 		p.add(LookAround, Key{}, p.now, why)
 	}
 	return false
+}
+
+// seenSince reports whether there is a look that was begun at t or later, and
+// otherwise asks for one: an older look cannot confirm itself.
+func (p *planner) seenSince(t time.Time, why string) bool {
+	if p.look != nil && p.look.At.Before(t) {
+		p.look = nil
+	}
+	return p.seen(why)
 }
 
 // after reports whether t has come, and otherwise adds the move for then.
@@ -197,10 +206,7 @@ func (p *planner) heal(k Key) {
 	if !p.seen("a registration was not answered") || p.adopt(k) {
 		return
 	}
-	if p.look.At.Before(settled) {
-		p.look = nil // too early to prove absence
-		p.seen("a registration was not answered")
-	} else if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") {
+	if p.seenSince(settled, "a registration was not answered") && p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") {
 		p.add(Register, k, p.now, "its registration never arrived")
 	}
 }

@@ -68,8 +68,8 @@ func (p *planner) withdrawn(k Key) bool {
 		if k.AttemptAt.IsZero() {
 			return true // it was never handed over
 		}
-		return p.seen("a key without id may be at the platform") && !p.adopt(k) &&
-			p.after(k.AttemptAt.Add(settle), Bury, k, "its registration may still arrive")
+		settled, why := k.AttemptAt.Add(settle), "its registration may still arrive"
+		return p.seen(why) && !p.adopt(k) && p.after(settled, Bury, k, why) && p.seenSince(settled, why)
 	}
 	if k.WithdrawnAt.IsZero() {
 		p.add(Withdraw, k, p.now, "it is "+string(k.State))
@@ -107,7 +107,7 @@ func (p *planner) suspect() {
 			p.add(Trust, k, p.now, "platform and store agree again")
 		case reason != "" && k.DoubtedAt.IsZero():
 			p.add(Doubt, k, p.now, reason)
-		case reason != "" && p.after(again, Quarantine, k, reason):
+		case reason != "" && p.after(again, Quarantine, k, reason) && p.seenSince(again, "a key is in doubt"):
 			p.add(Quarantine, k, p.now, reason)
 		}
 	}
@@ -142,13 +142,13 @@ func (p *planner) sweep() {
 		target := Key{KeyID: o.KeyID}
 		again := later(o.SeenAt, o.DeletingAt).Add(settle)
 		if !p.after(again, DeleteOrphan, target, "a second registration of a key of ours") ||
-			!p.seen("before a second registration is deleted") {
+			!p.seenSince(again, "before a second registration is deleted") {
 			continue
 		}
-		if shown, there := p.look.Platform[o.KeyID]; there && shown.Fingerprint == o.Fingerprint {
+		if shown, there := p.look.Platform[o.KeyID]; there && p.ring.orphaned(shown) {
 			p.add(DeleteOrphan, target, p.now, "a second registration of a key of ours")
 		} else {
-			p.add(ForgetOrphan, target, p.now, "the platform no longer shows it")
+			p.add(ForgetOrphan, target, p.now, "it is no second registration any more")
 		}
 	}
 	if p.look == nil {
