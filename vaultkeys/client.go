@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -54,7 +53,7 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	settings.CheckRetry = neverRetry
 	settings.DisableRedirects = true
 	settings.Limiter = nil
-	tuneTransport(settings.HttpClient.Transport)
+	keepConnections(settings.HttpClient.Transport)
 
 	client, err := api.NewClient(settings) // wants the official transport for unix://
 	if err != nil {
@@ -89,16 +88,12 @@ func (c Config) warn(settings *api.Config) {
 	}
 }
 
-// tuneTransport keeps as many connections as there are calls under way, and
-// notices a connection that died without a word: without pings an HTTP/2
-// connection through a vanished host is used until the kernel gives up.
-func tuneTransport(t http.RoundTripper) {
-	transport, ok := t.(*http.Transport)
-	if !ok {
-		return
+// keepConnections keeps as many as calls may be under way; the client's default,
+// about one for each core of ours, would have the others dial anew.
+func keepConnections(t http.RoundTripper) {
+	if transport, ok := t.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = 64
 	}
-	transport.MaxIdleConnsPerHost = 64
-	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second}
 }
 
 // neverRetry: whether a request may be repeated is for whoever asked to know.
