@@ -13,6 +13,7 @@ SHELL := /bin/bash
 # needs a C compiler and its headers.
 TOOLS := chromium=chromium nginx=nginx-light gcc=gcc,libc6-dev
 LOG := artifacts/test.log
+PKGS ?= ./...
 export PATH := $(PATH):/usr/sbin
 
 demo:
@@ -20,15 +21,15 @@ demo:
 
 # Shuffled tests are never cached by the go tool, so each run is a run.
 test: deps lint vault
-	echo "== go test -race -shuffle=on ./..."
+	echo "== go test -race -shuffle=on $(PKGS)"
 	mkdir -p artifacts
 	race=-race
 	command -v gcc >/dev/null || race=
 	began=$$SECONDS
 	result=0
-	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 20m -v ./... > $(LOG) 2>&1 || result=$$?
-	# All of it but the names of tests that passed; the rest is in $(LOG).
-	grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG) || true
+	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 20m -v $(PKGS) > $(LOG) 2>&1 || result=$$?
+	# What passed needs no more than a line; of a failure, everything is shown.
+	if [ $$result = 0 ]; then grep -E '^(ok|\?) ' $(LOG); else grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG); fi || true
 	echo
 	echo "== $$((SECONDS - began)) s, $$(grep -cE '^ *--- PASS' $(LOG) || true) passed," \
 	  "$$(grep -cE '^ *--- FAIL' $(LOG) || true) failed, $$(grep -cE '^ *--- SKIP' $(LOG) || true) skipped"
@@ -40,7 +41,12 @@ test: deps lint vault
 	  command -v "$${tool%%=*}" >/dev/null || echo "== MISSING: $${tool%%=*} (apt-get install $${tool##*=})"
 	done
 	[ -n "$$race" ] || echo "== NOT CHECKED: data races (no C compiler)"
-	[ $$result = 0 ] && echo "== all tests passed" || echo "== FAILED"
+	if [ $$result = 0 ]; then
+	  echo "== all tests passed"
+	else
+	  echo "== FAILED, see above or $(LOG):"
+	  grep -E '^ *--- FAIL|^FAIL.*\[|^panic:|DATA RACE' $(LOG) || true
+	fi
 	exit $$result
 
 lint:
