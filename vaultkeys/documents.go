@@ -104,7 +104,9 @@ func (c content) bytes() ([]byte, error) {
 	return nil, errors.New("not written by playtoken")
 }
 
-// Write implements keyrotation.Documents.
+// Write implements keyrotation.Documents. A write that has begun is not given
+// up when ctx ends: given up, it could still land after the caller has read
+// again to see what became of it.
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	switch {
 	case !documentName.MatchString(name):
@@ -132,7 +134,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) (int64, error) {
 	w := casWrite{Data: newContent(data)}
 	w.Options.CAS = cas
-	r := request{method: http.MethodPut, path: s.kv + "/data/" + name, body: w, timeout: s.timeout}
+	r := request{method: http.MethodPut, path: s.kv + "/data/" + name, body: w, timeout: s.timeout, whole: true}
 	body, err := s.send(ctx, r)
 	if isConflict(err) {
 		return 0, fmt.Errorf("version %d: %w", cas, keyrotation.ErrConflict)

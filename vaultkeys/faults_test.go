@@ -120,6 +120,38 @@ func TestDestroyRunsToItsEndForACallerThatGaveUp(t *testing.T) {
 	}
 }
 
+// A change that was begun must not land later than its caller thinks.
+func TestChangesRunToTheirEndForACallerThatGaveUp(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	base, giveUp := config.Transport, func() {}
+	config.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			giveUp()
+		}
+		return base.RoundTrip(r)
+	})
+	s, key, doc := open(t, config), storetest.ID(), "ring/"+storetest.ID()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	giveUp = cancel
+	if v, err := s.Write(ctx, doc, []byte("{}"), 0); err != nil || v != 1 || ctx.Err() == nil {
+		t.Errorf("Write: version %d, %v (caller: %v)", v, err, ctx.Err())
+	}
+	if v, err := s.Write(ctx, doc, []byte("{}"), 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("Write for a caller that had given up before: version %d, %v", v, err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	giveUp = cancel
+	if _, err := s.Create(ctx, key, keyrotation.KeySpec{Bits: 2048}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Create: %v", err) // the key is there, but nobody looked at it
+	}
+	if _, err := s.Describe(t.Context(), key); err != nil {
+		t.Errorf("Describe: %v", err)
+	}
+}
+
 func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	for _, arrive := range []bool{false, true} {
@@ -239,7 +271,7 @@ func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, op := range operations {
 		if op.name == "Create" {
-			continue // waits a minute for a key to be made
+			continue // waits long for a key to be made
 		}
 		wg.Go(func() {
 			if err := op.do(t.Context(), s); !unavailable(err) {

@@ -38,7 +38,8 @@ type transitKey struct {
 }
 
 // Create implements keyrotation.PrivateKeys: one transit key is one
-// generation, and only its version 1 is ever used.
+// generation, and only its version 1 is ever used. A key that is being made is
+// waited for even if ctx ends, so that it cannot appear after its destruction.
 func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
 	kind, known := keyTypes[spec.Bits]
 	switch {
@@ -49,7 +50,7 @@ func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpe
 	}
 	_, err := s.send(ctx, request{
 		method: http.MethodPut, path: s.transit + "/keys/" + name,
-		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout),
+		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), whole: true,
 	})
 	if err != nil {
 		return keyrotation.StoredKey{}, fmt.Errorf("create key %s: %w", name, err)

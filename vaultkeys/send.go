@@ -31,6 +31,7 @@ type request struct {
 	timeout time.Duration
 	query   url.Values // of a GET; nothing that we were given
 	cluster bool       // asks the cluster, as nobody in particular
+	whole   bool       // is not given up half-way, even if the caller gives up
 }
 
 // failure is an answer other than success. It unwraps to what it means.
@@ -73,6 +74,12 @@ func (r request) capability() string {
 // which is empty for status 204. Every error says what it means: one of
 // ErrUnavailable, ErrForbidden, ErrNotFound or errRefused.
 func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
+	if r.whole {
+		if ctx.Err() != nil {
+			return nil, r.unanswered(ctx.Err())
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	resp, err := s.exchange(ctx, r)

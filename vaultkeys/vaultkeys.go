@@ -34,7 +34,7 @@ import (
 const (
 	callTimeout    = 10 * time.Second
 	signTimeout    = 5 * time.Second
-	createTimeout  = 60 * time.Second // a 4096-bit key on a busy machine
+	createTimeout  = 30 * time.Second // a 4096-bit key on a busy machine
 	destroyTimeout = 30 * time.Second
 	clockTimeout   = 5 * time.Second
 )
