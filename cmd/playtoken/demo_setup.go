@@ -119,8 +119,7 @@ func (d *demoRun) announce(ctx context.Context, s *service) error {
 		case <-tick.C:
 		}
 	}
-	view := d.view(s.config)
-	return d.print(view, view.table)
+	return d.print(d.view(s.config))
 }
 
 type demoView struct {

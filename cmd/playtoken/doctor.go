@@ -50,7 +50,7 @@ func (a *app) doctor() *cobra.Command {
 		Use: "doctor", Short: "Look at everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			view := findingsView{a.examine(cmd.Context())}
-			if err := a.print(view, view.table); err != nil {
+			if err := a.print(view); err != nil {
 				return err
 			}
 			var problems unhealthy

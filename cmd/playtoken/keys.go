@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,98 +13,80 @@ import (
 	"playtoken/keyrotation"
 )
 
-// keyVerb is what the verbs on keys are given.
-type keyVerb struct {
-	project string
-	reason  string
-}
-
-func (v *keyVerb) order() keyrotation.Order { return keyrotation.Order{Actor: "cli", Reason: v.reason} }
+// keyJob is what a verb does with a project's keys; arg is its argument.
+type keyJob func(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error
 
 func (a *app) keys() *cobra.Command {
-	type move = func(*keyrotation.Rotator, context.Context, int, keyrotation.Order) (keyrotation.Result, error)
-	moving := func(use, short string, m move) *cobra.Command {
-		return a.reasoned(use+" GENERATION", short, func(ctx context.Context, r *keyrotation.Rotator, arg string, v *keyVerb) error {
-			generation, err := parseGeneration(arg)
-			if err != nil {
-				return err
-			}
-			result, err := m(r, ctx, generation, v.order())
-			if err != nil {
-				return err
-			}
-			view := viewResult("", result)
-			return a.print(view, view.table)
-		})
-	}
 	return group("keys", "Signing keys: look at them, and move them by hand",
-		a.keysList(), a.keysShow(),
-		moving("activate", "Sign with a registered key from now on", (*keyrotation.Rotator).Activate),
-		moving("rollback", "Sign with a retiring key again", (*keyrotation.Rotator).Rollback),
-		moving("release", "End a key's quarantine", (*keyrotation.Rotator).Release),
-		a.reasoned("revoke GENERATION", "Stop a compromised key everywhere, now; its tokens are lost", a.revoke),
-		a.reasoned("remove-unmanaged KEY_ID", "Delete a key at the platform that is not ours", a.removeUnmanaged))
+		a.keyVerb("list", "All signing keys, newest first", false, a.listKeys),
+		a.keyVerb("show GENERATION", "One signing key, with its public half", false, a.showKey),
+		a.keyVerb("activate GENERATION", "Sign with a registered key from now on", true, a.move((*keyrotation.Rotator).Activate)),
+		a.keyVerb("rollback GENERATION", "Sign with a retiring key again", true, a.move((*keyrotation.Rotator).Rollback)),
+		a.keyVerb("release GENERATION", "End a key's quarantine", true, a.move((*keyrotation.Rotator).Release)),
+		a.keyVerb("revoke GENERATION", "Stop a compromised key everywhere, now; its tokens are lost", true, a.revoke),
+		a.keyVerb("remove-unmanaged KEY_ID", "Delete a key at the platform that is not ours", true, a.removeUnmanaged))
 }
 
-func (a *app) keysList() *cobra.Command {
-	var v keyVerb
-	cmd := &cobra.Command{Use: "list", Short: "All signing keys, newest first", Args: arguments()}
-	cmd.Flags().StringVar(&v.project, "project", "", "default, if not given")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.withRotator(cmd.Context(), v.project, func(r *keyrotation.Rotator) error {
-			ring, err := r.Ring(cmd.Context())
-			if err != nil {
-				return err
-			}
-			view := viewKeys(ring)
-			return a.print(view, view.table)
+// keyVerb is a verb on the keys of one project. One that changes something
+// wants a reason for the record.
+func (a *app) keyVerb(use, short string, changes bool, do keyJob) *cobra.Command {
+	var project, reason string
+	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(strings.Fields(use)[1:]...)}
+	cmd.Flags().StringVar(&project, "project", "", "default, if not given")
+	if changes {
+		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record (required)")
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if changes && reason == "" {
+			return usageError{"--reason: say why, for the record"}
+		}
+		arg := strings.Join(args, "")
+		return a.withProject(cmd.Context(), project, func(p *parts) error {
+			return do(cmd.Context(), p.rotator, arg, keyrotation.Order{Actor: "cli", Reason: reason})
 		})
 	}
 	return cmd
 }
 
-func (a *app) keysShow() *cobra.Command {
-	var v keyVerb
-	cmd := &cobra.Command{Use: "show GENERATION", Short: "One signing key, with its public half", Args: arguments("GENERATION")}
-	cmd.Flags().StringVar(&v.project, "project", "", "default, if not given")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		generation, err := parseGeneration(args[0])
+func (a *app) listKeys(ctx context.Context, r *keyrotation.Rotator, _ string, _ keyrotation.Order) error {
+	ring, err := r.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	return a.print(viewKeys(ring))
+}
+
+func (a *app) showKey(ctx context.Context, r *keyrotation.Rotator, arg string, _ keyrotation.Order) error {
+	generation, err := parseGeneration(arg)
+	if err != nil {
+		return err
+	}
+	ring, err := r.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	key, ok := ring.Key(generation)
+	if !ok {
+		return fmt.Errorf("generation %d: %w", generation, keyrotation.ErrNotFound)
+	}
+	view := viewKey(key)
+	view.PublicKey = key.PublicKey
+	return a.print(view)
+}
+
+// move makes a verb of one of the rotator's.
+func (a *app) move(by func(*keyrotation.Rotator, context.Context, int, keyrotation.Order) (keyrotation.Result, error)) keyJob {
+	return func(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error {
+		generation, err := parseGeneration(arg)
 		if err != nil {
 			return err
 		}
-		return a.withRotator(cmd.Context(), v.project, func(r *keyrotation.Rotator) error {
-			ring, err := r.Ring(cmd.Context())
-			if err != nil {
-				return err
-			}
-			key, ok := ring.Key(generation)
-			if !ok {
-				return fmt.Errorf("generation %d: %w", generation, keyrotation.ErrNotFound)
-			}
-			view := viewKey(key)
-			view.PublicKey = key.PublicKey
-			return a.print(view, view.table)
-		})
-	}
-	return cmd
-}
-
-// reasoned is a verb that changes something for good, and so wants a reason
-// for the record.
-func (a *app) reasoned(use, short string, do func(context.Context, *keyrotation.Rotator, string, *keyVerb) error) *cobra.Command {
-	var v keyVerb
-	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("argument")}
-	cmd.Flags().StringVar(&v.project, "project", "", "default, if not given")
-	cmd.Flags().StringVar(&v.reason, "reason", "", "why, for the record (required)")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if v.reason == "" {
-			return usageError{"--reason: say why, for the record"}
+		result, err := by(r, ctx, generation, order)
+		if err != nil {
+			return err
 		}
-		return a.withRotator(cmd.Context(), v.project, func(r *keyrotation.Rotator) error {
-			return do(cmd.Context(), r, args[0], &v)
-		})
+		return a.print(viewResult(r.Project, result))
 	}
-	return cmd
 }
 
 type revocationView struct {
@@ -113,12 +96,21 @@ type revocationView struct {
 	TokensLost       int64      `json:"tokens_lost_for_seconds"`
 }
 
-func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, v *keyVerb) error {
+func (v revocationView) table(w io.Writer) {
+	fmt.Fprintf(w, "revoked generation %d; its tokens are refused, for up to %d s\n", v.Revoked, v.TokensLost)
+	if v.ActiveGeneration != nil {
+		fmt.Fprintf(w, "generation %d signs now\n", *v.ActiveGeneration)
+	} else {
+		fmt.Fprintf(w, "NO KEY SIGNS NOW; earliest: %s\n", moment(value(v.EarliestAt)))
+	}
+}
+
+func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error {
 	generation, err := parseGeneration(arg)
 	if err != nil {
 		return err
 	}
-	done, err := r.Revoke(ctx, generation, v.order())
+	done, err := r.Revoke(ctx, generation, order)
 	if err != nil {
 		return err
 	}
@@ -126,24 +118,20 @@ func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, v 
 	if done.ActiveGeneration > 0 {
 		view.ActiveGeneration = &done.ActiveGeneration
 	}
-	return a.print(view, func(w io.Writer) {
-		fmt.Fprintf(w, "revoked generation %d; its tokens are refused for up to %s\n", done.Revoked, done.TokensLostFor)
-		if done.ActiveGeneration > 0 {
-			fmt.Fprintf(w, "generation %d signs now\n", done.ActiveGeneration)
-		} else {
-			fmt.Fprintf(w, "NO KEY SIGNS NOW; earliest: %s\n", moment(done.EarliestAt))
-		}
-	})
+	return a.print(view)
 }
 
-func (a *app) removeUnmanaged(ctx context.Context, r *keyrotation.Rotator, keyID string, v *keyVerb) error {
-	if err := r.RemoveUnmanaged(ctx, keyID, v.order()); err != nil {
+type removedView struct {
+	Removed string `json:"removed"`
+}
+
+func (v removedView) table(w io.Writer) { fmt.Fprintf(w, "removed %s\n", v.Removed) }
+
+func (a *app) removeUnmanaged(ctx context.Context, r *keyrotation.Rotator, keyID string, order keyrotation.Order) error {
+	if err := r.RemoveUnmanaged(ctx, keyID, order); err != nil {
 		return err
 	}
-	removed := struct {
-		Removed string `json:"removed"`
-	}{keyID}
-	return a.print(removed, func(w io.Writer) { fmt.Fprintf(w, "removed %s\n", keyID) })
+	return a.print(removedView{keyID})
 }
 
 func parseGeneration(s string) (int, error) {

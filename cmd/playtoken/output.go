@@ -11,18 +11,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// tabled is a result that people can be shown.
+// tabled is a result: its JSON is for programs, its table, whose tabs become
+// columns, for people.
 type tabled interface{ table(io.Writer) }
 
-// print writes a result: as JSON if that was asked for, else as table writes
-// it, whose tabs become columns.
-func (a *app) print(result any, table func(w io.Writer)) error {
+func (a *app) print(result tabled) error {
 	if a.output == "json" {
 		return a.printJSON(result)
 	}
 	var text bytes.Buffer
 	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	table(columns)
+	result.table(columns)
 	if err := columns.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

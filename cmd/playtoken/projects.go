@@ -73,10 +73,6 @@ func (a *app) withProject(ctx context.Context, project string, do func(*parts) e
 	return a.withParts(ctx, false, func(p *parts) error { return p.inProject(project, do) })
 }
 
-func (a *app) withRotator(ctx context.Context, project string, do func(*keyrotation.Rotator) error) error {
-	return a.withProject(ctx, project, func(p *parts) error { return do(p.rotator) })
-}
-
 // rotators are those of all projects that have signing keys.
 func (p *parts) rotators() []*keyrotation.Rotator { return []*keyrotation.Rotator{p.rotator} }
 

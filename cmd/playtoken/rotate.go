@@ -57,11 +57,7 @@ func (a *app) rotateEach(ctx context.Context, rotators []*keyrotation.Rotator, f
 		}
 		views = append(views, view)
 	}
-	err := a.print(answer(views, f.project), func(w io.Writer) {
-		for _, view := range views {
-			view.table(w)
-		}
-	})
+	err := a.print(answer(views, f.project))
 	switch len(failures) {
 	case 0:
 		return err
@@ -81,14 +77,23 @@ func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFla
 	return viewResult(r.Project, result), err
 }
 
-// answer is one project's view where one was asked for, else a list.
-func answer(views []tabled, only string) any {
+// resultsView is the answer about every project.
+type resultsView struct {
+	Results []tabled `json:"results"`
+}
+
+func (v resultsView) table(w io.Writer) {
+	for _, result := range v.Results {
+		result.table(w)
+	}
+}
+
+// answer is one project's view where one was asked for, else the list.
+func answer(views []tabled, only string) tabled {
 	if only != "" {
 		return views[0]
 	}
-	return struct {
-		Results []tabled `json:"results"`
-	}{views}
+	return resultsView{views}
 }
 
 // failedView stands for a project that could not be rotated.
@@ -124,10 +129,14 @@ func (b bootstrapping) reconcile(ctx context.Context, order keyrotation.Order) (
 		result, err := b.Reconcile(ctx, order)
 		all = append(all, result.Actions...)
 		result.Actions, result.Changed = all, len(all) > 0
-		if active, ringErr := b.active(ctx); err != nil && ringErr != nil || active {
+		active, unread := b.active(ctx)
+		if err == nil {
+			err = unread
+		}
+		if active || unread != nil {
 			return result, err
 		}
-		// From here on there is a store, and no key that signs.
+		// The store answers, and no key signs.
 		order.Now = false
 		if err == nil {
 			failures = 0

@@ -33,8 +33,7 @@ func (a *app) tokenMint() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				view := viewToken(token)
-				return a.print(view, view.table)
+				return a.print(viewToken(token))
 			})
 		},
 	}
@@ -88,12 +87,13 @@ func (a *app) inspectToken(ctx context.Context, project, token, video string) er
 		if err != nil {
 			return err
 		}
-		said := handlers.Inspect(ring, token, video, time.Now())
-		return a.print(said, func(w io.Writer) { inspectionTable(w, said) })
+		return a.print(inspectionView(handlers.Inspect(ring, token, video, time.Now())))
 	})
 }
 
-func inspectionTable(w io.Writer, said handlers.Inspection) {
+type inspectionView handlers.Inspection
+
+func (said inspectionView) table(w io.Writer) {
 	if said.Valid {
 		fmt.Fprintln(w, "the platform accepts this token")
 	} else {

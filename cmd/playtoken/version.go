@@ -13,8 +13,7 @@ func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "What this binary was built from", Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			v := buildVersion()
-			return a.print(v, func(w io.Writer) { fmt.Fprintf(w, "playtoken %s %s %s\n", v.Version, v.Revision, v.Go) })
+			return a.print(buildVersion())
 		},
 	}
 }
@@ -23,6 +22,10 @@ type versionView struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"` // "unknown" outside a checkout; "+" at its end: with uncommitted changes
 	Go       string `json:"go"`
+}
+
+func (v versionView) table(w io.Writer) {
+	fmt.Fprintf(w, "playtoken %s %s %s\n", v.Version, v.Revision, v.Go)
 }
 
 func buildVersion() versionView {
