@@ -17,25 +17,6 @@ import (
 // players are the page's addresses by who plays.
 var players = map[string]string{"own": "/demo/", "native": "/demo/?player=native"}
 
-func TestVideoGoesOnThroughThreeRotations(t *testing.T) {
-	browser, s := chromium(t), newStage(t)
-	tabs := map[string]context.Context{}
-	for name, path := range players {
-		tabs[name] = play(t, browser, s.page.URL+path)
-	}
-	for n := range 3 {
-		s.rotate()
-		for _, tab := range tabs {
-			await(t, tab, 20*time.Second, fmt.Sprintf(`document.getElementById("rotations").textContent == %d`, n+1))
-		}
-	}
-	for name, tab := range tabs {
-		goOn(t, tab, 2)
-		checkRotations(t, name, watched(t, tab), 3)
-		picture(t, tab, "rotations-"+name)
-	}
-}
-
 func TestVideoGoesOnWhenItsSessionIsEnded(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
@@ -45,6 +26,17 @@ func TestVideoGoesOnWhenItsSessionIsEnded(t *testing.T) {
 	await(t, tab, 30*time.Second, `document.getElementById("events").innerText.includes("session_ended: opening the manifest")`)
 	await(t, tab, 30*time.Second, `(v => v.buffered.end(0) > v.currentTime + 20)(document.getElementById("video"))`)
 	checkSmooth(t, "own", watched(t, tab))
+}
+
+// The element has to start over then, which shows; but it must be at the same
+// place and by itself.
+func TestNativeVideoComesBackWhenItsSessionIsEnded(t *testing.T) {
+	browser, s := chromium(t), newStage(t)
+	tab := play(t, browser, s.page.URL+players["native"])
+	s.endSessions(s.rotate())
+	await(t, tab, 60*time.Second, `document.getElementById("events").innerText.includes("opening the manifest with a fresh token")`)
+	stopped := eval[float64](t, tab, `seen.samples.findLast(s => s.media > 0).media`)
+	await(t, tab, 20*time.Second, fmt.Sprintf(`(v => !v.paused && v.currentTime > %f && v.currentTime < %f)(document.getElementById("video"))`, stopped+2, stopped+6))
 }
 
 func TestSeekingGoesWhereItIsTold(t *testing.T) {

@@ -19,6 +19,7 @@ func chromium(t *testing.T) context.Context {
 	if testing.Short() {
 		t.Skip("plays video in real time")
 	}
+	t.Parallel() // most of it is waiting
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("SKIPPED: playback is NOT tested, because there is no chromium in PATH")

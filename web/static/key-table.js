@@ -74,12 +74,13 @@ function element(row, now, currentKeyId) {
   state.className = `state ${row.state}`;
   state.textContent = row.state;
   const age = row.created_at ? ageText(Math.max(0, -secondsBetween(now, row.created_at))) : "–";
-  for (const content of [String(row.generation), state, row.key_id ?? "–", age, meaningOf(row, now)]) {
+  for (const content of [String(row.generation), state, meaningOf(row, now), row.key_id ?? "–", age]) {
     const td = document.createElement("td");
     td.append(content);
     tr.append(td);
   }
-  tr.children[2].className = "mono";
+  tr.children[2].className = "meaning";
+  tr.children[3].className = "mono";
   return tr;
 }
 
