@@ -101,6 +101,7 @@ func (d *demoRun) handler(s *service) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", http.RedirectHandler("/demo/", http.StatusFound))
 	mux.Handle("/demo/", page)
 	mux.Handle("/", api)
 	return mux, nil

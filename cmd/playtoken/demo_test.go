@@ -36,7 +36,7 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 	data := t.TempDir()
 	view, stop := startDemo(t, nil, "--data", data)
 	client := newClient(t)
-	for _, url := range []string{view.Player, view.Service + "/healthz", view.Service + "/readyz", view.Gate + "/healthz"} {
+	for _, url := range []string{view.Player, view.Service, view.Service + "/demo/keys", view.Service + "/healthz", view.Service + "/readyz", view.Gate + "/healthz"} {
 		if status, err := plays(t.Context(), client, url); status != http.StatusOK || err != nil {
 			t.Errorf("%s: %d, %v", url, status, err)
 		}
@@ -54,6 +54,11 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 			t.Errorf("the sample: %d, %v", status, err)
 		}
 	}
+	resp, err := client.Post(view.Service+"/demo/token", "application/json", strings.NewReader(`{"video_id":"counter"}`))
+	if err != nil || resp.StatusCode != http.StatusCreated {
+		t.Errorf("the page's own back end: %v, %v", resp, err)
+	}
+	resp.Body.Close()
 	client.CloseIdleConnections()
 	if code := stop(); code != exitDone {
 		t.Errorf("exit %d", code)

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// awaitReady polls until the server could mint.
+func (s *server) awaitReady(client *http.Client) {
+	s.t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		status, err := plays(s.t.Context(), client, s.url+"/readyz")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if status == http.StatusOK {
+			return
+		}
+		<-poll.C
+	}
+}
+
+func TestServeMakesItsFirstKeyByItself(t *testing.T) {
+	w := newWorld(t)
+	s := w.startServer("serve")
+	client := newClient(t)
+	s.awaitReady(client)
+	token, status, _, err := mintOver(t.Context(), client, s.url)
+	if status != http.StatusCreated || err != nil {
+		t.Fatalf("mint: %d, %v", status, err)
+	}
+	if status, err := plays(t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil {
+		t.Errorf("the gate answers %d, %v", status, err)
+	}
+	// The verbs see what serve does, while it runs.
+	var list keysView
+	w.must(&list, "keys", "list")
+	if len(list.Items) != 2 || list.Items[1].KeyID != token.KeyID {
+		t.Errorf("keys: %+v", list)
+	}
+	s.stop()
+}
+
+func TestServeLeavesRotationToCronIfAsked(t *testing.T) {
+	w := newWorld(t, "PLAYTOKEN_SCHEDULER=off")
+	s := w.startServer("serve")
+	client := newClient(t)
+	if status, err := plays(t.Context(), client, s.url+"/readyz"); status != http.StatusServiceUnavailable || err != nil {
+		t.Errorf("before cron came: %d, %v", status, err)
+	}
+	w.must(&struct{}{}, "rotate")
+	s.awaitReady(client)
+	s.stop()
+}
+
+func TestReadinessEndsBeforeTheService(t *testing.T) {
+	s := &service{parts: &parts{}}
+	s.stop()
+	if s.ready(t.Context()) == nil {
+		t.Error("ready although it is stopping")
+	}
+}
