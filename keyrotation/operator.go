@@ -179,6 +179,7 @@ func (k *Key) release(now time.Time) {
 // the first write says how far it came, and the next reconcile goes on.
 func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
 	p := r.newPass(order)
+	p.urgent = generation // nothing that fails elsewhere delays it
 	var lost time.Duration
 	err := p.decide(ctx, true, func(ring *Ring) error {
 		k, ok := ring.Key(generation)
@@ -204,17 +205,22 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	if active, ok := ring.Active(); ok {
 		answer.ActiveGeneration, answer.EarliestAt = active.Generation, time.Time{}
 	}
-	if trouble == nil {
-		trouble = halted(p.moves)
-	}
-	if k, ok := ring.Key(generation); ok && k.State != Deleted && k.WithdrawnAt.IsZero() && trouble != nil {
-		return answer, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, trouble)
+	k, _ := ring.Key(generation)
+	if why := unfinished(k, trouble, p.moves); why != nil {
+		return answer, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, why)
 	}
 	return answer, nil
 }
 
-// halted says why nothing moves but emergencies, if that is so.
-func halted(moves []Move) error {
+// unfinished says why a revoked key may still be somewhere, unless that is
+// only a matter of time.
+func unfinished(k Key, trouble error, moves []Move) error {
+	if k.State == Deleted {
+		return nil
+	}
+	if trouble != nil && k.WithdrawnAt.IsZero() {
+		return trouble
+	}
 	for _, m := range moves {
 		if m.Blocked && m.Action == LookAround {
 			return errors.New(m.Why)

@@ -20,6 +20,8 @@ type pass struct {
 	done  []Done
 	moves []Move // what the newest plan said
 
+	urgent int // the moves of this generation go before all others
+
 	look    *Look // see Look for how long it is believed
 	version int64 // of the ring that look goes with
 }
@@ -57,11 +59,8 @@ func (p *pass) save(ctx context.Context, old Ring, next *Ring) error {
 	if err := next.check(); err != nil {
 		return fmt.Errorf("refusing to write ring: %w", err)
 	}
-	for _, t := range steps {
-		t.Project, t.Actor, t.Reason = p.Project, p.order.Actor, p.order.Reason
-		if err := p.record(ctx, t); err != nil {
-			return err
-		}
+	if err := p.record(ctx, steps); err != nil {
+		return err
 	}
 	data, err := next.Encode()
 	if err != nil {
@@ -81,12 +80,18 @@ func (p *pass) save(ctx context.Context, old Ring, next *Ring) error {
 	return nil
 }
 
-func (p *pass) record(ctx context.Context, t Transition) error {
+// record tells of the steps of one save. Nothing holds up a revocation, nor
+// the standby that takes over with it.
+func (p *pass) record(ctx context.Context, steps []Transition) error {
 	if p.Record == nil {
 		return nil
 	}
-	if err := p.Record(ctx, t); err != nil && t.To != Revoking {
-		return fmt.Errorf("record %s to %s: %w", t.From, t.To, err)
+	urgent := slices.ContainsFunc(steps, func(t Transition) bool { return t.To == Revoking })
+	for _, t := range steps {
+		t.Project, t.Actor, t.Reason = p.Project, p.order.Actor, p.order.Reason
+		if err := p.Record(ctx, t); err != nil && !urgent {
+			return fmt.Errorf("record %s to %s: %w", t.From, t.To, err)
+		}
 	}
 	return nil
 }
@@ -121,7 +126,7 @@ func (p *pass) run(ctx context.Context) error {
 			return err
 		}
 		p.moves = Plan(p.now(), ring, p.look, p.Policy)
-		move, any := firstDue(p.moves, p.now())
+		move, any := p.next()
 		if !any {
 			return p.finished(ctx, ring)
 		}
@@ -144,6 +149,17 @@ func (p *pass) read(ctx context.Context) (Ring, error) {
 		p.look, p.version = nil, ring.Version
 	}
 	return ring, err
+}
+
+// next returns the move to make now.
+func (p *pass) next() (Move, bool) {
+	now := p.now()
+	for _, m := range p.moves {
+		if p.urgent > 0 && m.Generation == p.urgent && m.due(now) {
+			return m, true
+		}
+	}
+	return firstDue(p.moves, now)
 }
 
 func firstDue(moves []Move, now time.Time) (Move, bool) {

@@ -79,10 +79,12 @@ func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 			"see the drift report")
 		return p.moves
 	}
-	p.finish()
-	p.promote()
-	p.prepare()
+	// A pass ends at the first move that fails. What keeps tokens coming goes
+	// before what a platform may refuse to do, time after time.
 	p.suspect()
+	p.promote()
+	p.finish()
+	p.prepare()
 	p.remove()
 	p.sweep()
 	p.observe()

@@ -122,7 +122,7 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 		{"and adopted to be deleted", sceneOf(but(genKey(1, registering), abandon), active2, standby3).
 			sees(shows("idX", genKey(1, registering).Fingerprint, noon)), "adopt 1 idX"},
 		{"a revoked private key is destroyed first of all", sceneOf(overdue, standby, genKey(3, planned), genKey(4, keyrotation.Revoking)).lookedAt(noon),
-			"destroy 4, generate 3, look"},
+			"destroy 4, look, generate 3"},
 
 		{"a disagreement is a doubt first", sceneOf(active, standby).sees(lacks("id1")), "doubt 1"},
 		{"of a standby too", sceneOf(active, standby).sees(lacks("id2")), "doubt 2"},
