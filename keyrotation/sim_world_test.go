@@ -66,7 +66,7 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.store = &simStore{w: w, docs: map[string]keyrotation.Document{}, keys: map[string]simKey{}}
 	w.platform = &simPlatform{w: w, keys: map[string]keyrotation.PlatformKey{}}
-	w.oracle = &oracle{w: w, used: map[string]time.Time{}, forgiven: map[string]bool{}}
+	w.oracle = &oracle{w: w, every: 8, used: map[string]time.Time{}, forgiven: map[string]bool{}}
 	w.platform.add("made by hand", pooledKey(0).public)
 	w.platform.add("playtoken default #1 abcdef", pooledKey(1).public)
 	w.store.made = 2

@@ -1,0 +1,158 @@
+package keyrotation_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// What happens when somebody else's hands were at the platform or the store.
+
+func TestSomebodyTouchesAKey(t *testing.T) {
+	touch := func(change func(*simKey)) func(*stage, int) {
+		return func(s *stage, generation int) {
+			name := s.key(generation).StoreName
+			k := s.store.keys[name]
+			change(&k)
+			s.store.keys[name] = k
+		}
+	}
+	for name, hand := range map[string]func(s *stage, generation int){
+		"deletes it at the platform": func(s *stage, generation int) {
+			delete(s.platform.keys, s.key(generation).KeyID)
+		},
+		"puts another public key under its id": func(s *stage, generation int) {
+			id := s.key(generation).KeyID
+			other := s.platform.keys[foreign[0]]
+			other.ID = id
+			s.platform.keys[id] = other
+		},
+		"destroys its private key": func(s *stage, generation int) {
+			delete(s.store.keys, s.key(generation).StoreName)
+		},
+		"replaces its private key":         touch(func(k *simKey) { *k = pooledKey(0) }),
+		"rotates its private key":          touch(func(k *simKey) { k.versions++ }),
+		"makes its private key exportable": touch(func(k *simKey) { k.leaky = true }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for generation, want := range map[int]string{
+				1: "1 quarantined, 2 active, 3 registered",
+				2: "1 active, 2 quarantined, 3 registered",
+			} {
+				s := bootstrapped(t)
+				s.lose(generation)
+				hand(s, generation)
+				s.must(s.observe())
+				s.want("1 active, 2 registered") // one look may be wrong
+				s.wait(settle)
+				s.must(s.pass())
+				s.want(want)
+				if s.count("delete")+s.count("destroy") != 0 {
+					t.Error("a quarantine deletes nothing")
+				}
+				s.wait(propagation)
+				s.must(s.pass())
+				s.want(want)
+			}
+		})
+	}
+}
+
+func TestADoubtThatPassesChangesNothing(t *testing.T) {
+	s := bootstrapped(t)
+	k := s.key(1)
+	s.oracle.forgive(k.KeyID)
+	shown := s.platform.keys[k.KeyID]
+	delete(s.platform.keys, k.KeyID)
+	s.must(s.observe())
+	if s.key(1).DoubtedAt.IsZero() {
+		t.Fatal("no doubt")
+	}
+	s.platform.keys[k.KeyID] = shown
+	s.wait(settle)
+	s.must(s.pass())
+	if !s.key(1).DoubtedAt.IsZero() {
+		t.Error("the doubt stays")
+	}
+	s.want("1 active, 2 registered")
+}
+
+func TestWithoutAStandbyANewOneTakesOverWhenItHasPropagated(t *testing.T) {
+	s := bootstrapped(t)
+	s.lose(1)
+	s.always("register", fate{hears: errLost}) // so what is quarantined is not replaced
+	for _, generation := range []int{2, 1} {
+		delete(s.store.keys, s.key(generation).StoreName)
+		s.observe()
+		s.wait(settle)
+		s.pass()
+	}
+	s.want("1 quarantined, 2 quarantined, 3 registering")
+	s.as("")
+	s.must(s.live(2*settle + propagation))
+	s.want("1 quarantined, 2 quarantined, 3 active, 4 registered")
+}
+
+func TestARegistrationThatNeverSucceedsHoldsUpNoActivation(t *testing.T) {
+	s := newStage(t)
+	s.as("register", asAsked)
+	script, registered := s.script, 0
+	s.script = func(r *replica, op string) fate { // the first one works, and no other
+		if script(r, op); op == "register" {
+			if registered++; registered > 1 {
+				return fate{hears: errLost}
+			}
+		}
+		return asAsked
+	}
+	s.mustFail(s.pass(), errLost)
+	s.wait(time.Minute) // as cron would
+	s.mustFail(s.pass(), errLost)
+	s.want("1 active, 2 registering")
+	s.recovers()
+}
+
+// An old ring was restored from a backup while the platform went on.
+func TestARestoredRingDeletesNothing(t *testing.T) {
+	for rotations, want := range map[int]string{
+		1: "1 deleted, 2 active, 3 registered", // the backup's standby is what signed since
+		3: "1 active, 2 registered",            // it knows no key of the account: nothing is touched
+	} {
+		s := bootstrapped(t)
+		backup := s.store.docs[keyrotation.RingName("default")]
+		s.must(s.live(time.Duration(rotations) * (interval + 3*time.Minute)))
+		s.restore(backup)
+		s.as("")
+		before := slices.Collect(maps.Keys(s.platform.keys))
+		s.live(3 * time.Minute)
+		s.want(want)
+		drift, err := ask(s, (*keyrotation.Rotator).Drift)
+		s.must(err)
+		for _, id := range before {
+			if _, there := s.platform.keys[id]; !there {
+				t.Errorf("key %s was deleted", id)
+			}
+			unmanaged := slices.ContainsFunc(drift.Unmanaged, func(f keyrotation.Finding) bool { return f.KeyID == id })
+			if ours := rotations == 1 && id == s.key(2).KeyID; unmanaged == ours {
+				t.Errorf("after %d rotations: key %s is listed as unmanaged: %t", rotations, id, unmanaged)
+			}
+		}
+	}
+}
+
+// restore puts an old ring in place of the newest. Whoever does that loses the
+// tokens of keys that the backup takes for alive.
+func (s *stage) restore(backup keyrotation.Document) {
+	name := keyrotation.RingName("default")
+	s.store.docs[name] = keyrotation.Document{Data: backup.Data, Version: s.store.docs[name].Version + 1}
+	s.oracle.last = s.store.ring()
+	for _, k := range s.oracle.last.Keys {
+		s.lose(k.Generation)
+	}
+	for _, r := range s.replicas {
+		r.signer = simSigner{replica: r}
+	}
+}

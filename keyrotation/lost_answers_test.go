@@ -1,0 +1,219 @@
+package keyrotation_test
+
+import (
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// wish is an answer that says when to come back.
+type wish struct {
+	error
+	after time.Duration
+}
+
+func (w wish) RetryAfter() time.Duration { return w.after }
+func (w wish) Unwrap() error             { return w.error }
+
+// unanswered is a stage whose next rotation registers generation 3, with a
+// script for that call.
+func unanswered(t *testing.T, f fate) *stage {
+	s := bootstrapped(t)
+	s.wait(interval - propagation)
+	s.as("register", f)
+	return s
+}
+
+func TestALostRegistrationIsFoundByItsFingerprint(t *testing.T) {
+	s := unanswered(t, fate{happens: 1, hears: errLost})
+	s.mustFail(s.pass(), errLost)
+	s.want("1 retiring, 2 active, 3 registering")
+	s.must(s.pass())
+	s.want("1 retiring, 2 active, 3 registered")
+	if n := s.count("register"); n != 1 {
+		t.Errorf("%d registrations, want 1", n)
+	}
+	s.recovers()
+}
+
+func TestARegistrationThatNeverArrivedIsSentAgainAfterTheSettleTime(t *testing.T) {
+	s := unanswered(t, fate{hears: errLost})
+	s.mustFail(s.pass(), errLost)
+	s.wait(settle - time.Second)
+	s.must(s.pass())
+	if n := s.count("register"); n != 1 {
+		t.Errorf("before the settle time: %d registrations, want 1", n)
+	}
+	s.wait(time.Second)
+	s.must(s.pass())
+	s.want("1 retiring, 2 active, 3 registered")
+	if n := s.count("register"); n != 2 {
+		t.Errorf("after the settle time: %d registrations, want 2", n)
+	}
+	s.recovers()
+}
+
+func TestALateRegistration(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		late time.Duration
+		sent int
+	}{
+		{"is adopted if it arrives before it has settled", settle / 2, 1},
+		{"is swept if another was sent by then", settle + 5*time.Second, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := unanswered(t, fate{late: tt.late, hears: errLost})
+			s.mustFail(s.pass(), errLost)
+			s.must(s.pass())
+			s.want("1 retiring, 2 active, 3 registering")
+			s.wait(settle)
+			s.must(s.pass())
+			s.want("1 retiring, 2 active, 3 registered")
+			if n := s.count("register"); n != tt.sent {
+				t.Errorf("%d registrations, want %d", n, tt.sent)
+			}
+			s.recovers()
+		})
+	}
+}
+
+func TestADuplicateIsSweptAfterTwoLooks(t *testing.T) {
+	s := unanswered(t, fate{happens: 2})
+	s.must(s.pass())
+	kept := s.key(3).KeyID
+	s.wait(time.Minute)
+	s.must(s.pass()) // the first look that shows both
+	if n := len(s.store.ring().Orphans); n != 1 || s.count("delete") != 0 {
+		t.Fatalf("after one look: %d orphans, %d deletions; want it noted, not deleted", n, s.count("delete"))
+	}
+	s.wait(settle)
+	s.must(s.pass()) // the second deletes it
+	s.wait(settle)
+	s.must(s.pass()) // a third one sees that it is gone
+	if s.key(3).KeyID != kept || len(s.store.ring().Orphans) != 0 || s.count("delete") != 1 {
+		t.Errorf("in the end: orphans %v, %d deletions", s.store.ring().Orphans, s.count("delete"))
+	}
+	s.recovers()
+}
+
+// A list that lags is not the platform's last word on an id of ours.
+func TestAStaleListCostsNothing(t *testing.T) {
+	s := bootstrapped(t)
+	active := s.key(1).KeyID
+	hidden := s.platform.keys[active]
+	s.script = func(_ *replica, op string) fate {
+		switch op {
+		case "list":
+			return fate{happens: 1, first: func() { delete(s.platform.keys, active) }}
+		case "get":
+			return fate{happens: 1, first: func() { s.platform.keys[active] = hidden }}
+		}
+		return asAsked
+	}
+	s.observe()
+	if !s.key(1).DoubtedAt.IsZero() {
+		t.Error("the platform's own word on the id was not asked for")
+	}
+	s.recovers()
+}
+
+func TestAFailedListDeletesNothing(t *testing.T) {
+	s := rotated(t)
+	s.always("list", fate{hears: errLost})
+	s.wait(overlap)
+	s.mustFail(s.pass(), errLost)
+	if n := s.count("delete"); n != 0 {
+		t.Errorf("%d deletions without a list", n)
+	}
+	s.want("1 retiring, 2 active, 3 registered")
+	s.as("")
+	s.must(s.pass())
+	s.want("1 deleted, 2 active, 3 registered")
+}
+
+func TestARefusalIsNotRepeatedBeforeItsTime(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		why  error
+		wait time.Duration
+		then string // the keys right after the refusal
+	}{
+		{"throttled, with a wish", wish{keyrotation.ErrThrottled, 90 * time.Second}, 90 * time.Second, "1 retiring, 2 active, 3 generated"},
+		{"throttled, without one", keyrotation.ErrThrottled, 2 * settle, "1 retiring, 2 active, 3 generated"},
+		{"credential not accepted", keyrotation.ErrUnauthorized, 2 * settle, "1 retiring, 2 active, 3 generated"},
+		{"refused", keyrotation.ErrRefused, 2 * settle, "1 retiring, 2 active, 3 abandoning"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := unanswered(t, fate{hears: tt.why})
+			s.mustFail(s.pass(), tt.why)
+			s.want(tt.then)
+			s.wait(tt.wait - time.Second)
+			s.must(s.pass())
+			if n := s.count("register"); n != 1 {
+				t.Errorf("%d registrations before it was time", n)
+			}
+			s.wait(time.Second)
+			s.must(s.pass())
+			if n := s.count("register"); n != 2 {
+				t.Errorf("%d registrations, want a second one", n)
+			}
+			s.recovers()
+		})
+	}
+}
+
+func TestAPlatformThatRefusesEverythingIsAskedLessAndLess(t *testing.T) {
+	s := unanswered(t, asAsked)
+	s.always("register", fate{hears: keyrotation.ErrRefused})
+	s.live(6 * time.Hour)
+	if n := s.count("register"); n < 8 || n > 20 {
+		t.Errorf("%d registrations in six hours", n)
+	}
+	if n := s.count("create"); n != s.count("register") || len(s.store.keys) > 4 {
+		t.Errorf("%d private keys made for %d registrations, %d left", n, s.count("register"), len(s.store.keys))
+	}
+	ring := s.store.ring()
+	if active, ok := ring.Active(); !ok || active.Generation != 2 {
+		t.Errorf("the active key did not go on: %s", s.states())
+	}
+	s.as("")
+	s.must(s.live(70 * time.Minute))
+	s.recovers()
+}
+
+func TestThePlatformMayBeDownForHours(t *testing.T) {
+	s := bootstrapped(t)
+	down := fate{hears: errLost}
+	s.script = func(_ *replica, op string) fate {
+		if op == "register" || op == "list" || op == "get" || op == "delete" {
+			return down
+		}
+		return asAsked
+	}
+	minted := s.oracle.total
+	s.mustFail(s.live(3*time.Hour), errLost)
+	s.want("1 active, 2 registered")
+	if s.oracle.total-minted < 1000 {
+		t.Error("the active key does not sign any more")
+	}
+	if st, err := ask(s, (*keyrotation.Rotator).Status); err != nil || !st.Overdue {
+		t.Errorf("hours without a rotation: %+v, %v", st, err)
+	}
+	s.as("")
+	s.must(s.pass())
+	s.want("1 retiring, 2 active, 3 registered")
+	s.recovers()
+}
+
+func TestTheStoreMayBeAway(t *testing.T) {
+	for _, op := range []string{"read", "write", "create", "describe", "destroy"} {
+		t.Run(op, func(t *testing.T) {
+			s := bootstrapped(t)
+			s.always(op, fate{hears: keyrotation.ErrUnavailable})
+			s.mustFail(s.live(interval+overlap+time.Minute), keyrotation.ErrUnavailable)
+			s.recovers()
+		})
+	}
+}

@@ -1,0 +1,195 @@
+package keyrotation_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+func (s *stage) revoke(generation int) (keyrotation.Revocation, error) {
+	return ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+		return r.Revoke(ctx, generation, keyrotation.Order{Actor: "cli", Reason: "stolen"})
+	})
+}
+
+// gone: neither store nor platform have the key.
+func (s *stage) gone(k keyrotation.Key) {
+	s.t.Helper()
+	_, private := s.store.keys[k.StoreName]
+	_, public := s.platform.keys[k.KeyID]
+	if private || public {
+		s.failf("generation %d: private key left: %t, public key left: %t", k.Generation, private, public)
+	}
+}
+
+func TestRevokeOfTheActiveKeyLetsTheStandbySign(t *testing.T) {
+	s := bootstrapped(t)
+	k := s.lose(1)
+	got, err := s.revoke(1)
+	s.must(err)
+	want := keyrotation.Revocation{Revoked: 1, ActiveGeneration: 2, TokensLostFor: k.MaxTTL}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s.gone(k)
+	s.want("1 deleted, 2 active, 3 registered")
+	again, err := s.revoke(1)
+	if s.must(err); again != (keyrotation.Revocation{Revoked: 1, ActiveGeneration: 2}) {
+		t.Errorf("a second time: %+v", again)
+	}
+	_, err = s.revoke(9)
+	s.mustFail(err, keyrotation.ErrNotFound)
+	s.recovers()
+}
+
+func TestRevokeWithoutAReadyStandbySaysWhenThereWillBeOne(t *testing.T) {
+	s := bootstrapped(t)
+	s.must(s.rotate())
+	k := s.lose(2)
+	got, err := s.revoke(2)
+	s.must(err)
+	ready := s.key(3).RegisteredAt.Add(propagation)
+	if got.ActiveGeneration != 0 || !got.EarliestAt.Equal(ready) {
+		t.Errorf("got %+v, want no active key before %s", got, ready)
+	}
+	s.gone(k)
+	s.want("1 retiring, 2 deleted, 3 registered, 4 registered")
+	s.wait(ready.Sub(s.now))
+	s.must(s.pass())
+	s.want("1 retiring, 2 deleted, 3 active, 4 registered")
+	s.recovers()
+}
+
+func TestRevokeInEveryOtherState(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  func(*testing.T) *stage
+		key  int
+		lost func(*stage) time.Duration
+		want string
+	}{
+		{"standby", bootstrapped, 2, nil, "1 active, 2 deleted, 3 registered"},
+		{"retiring", rotated, 1, func(s *stage) time.Duration { return s.key(1).RetiredAt.Add(overlap).Sub(s.now) }, "1 deleted, 2 active, 3 registered"},
+		{"planned", stoppedBy("create", fate{dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"planned, with a private key", stoppedBy("create", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"generated", stoppedBy("register", fate{hears: keyrotation.ErrThrottled}), 3, nil, "1 retiring, 2 active, 3 revoking"},
+		{"registering, never arrived", stoppedBy("register", fate{hears: errLost}), 3, nil, "1 retiring, 2 active, 3 revoking, 4 registered"},
+		{"registering, unheard of", stoppedBy("register", fate{happens: 1, hears: errLost}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"quarantined", quarantined, 2, nil, "1 active, 2 deleted, 3 registered"},
+		{"abandoning", stoppedBy("register", fate{hears: keyrotation.ErrRefused}), 3, nil, "1 retiring, 2 active, 3 deleted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tt.set(t)
+			k, lost := s.lose(tt.key), time.Duration(0)
+			if tt.lost != nil {
+				lost = tt.lost(s)
+			}
+			got, err := s.revoke(tt.key)
+			s.must(err)
+			if got.Revoked != tt.key || got.ActiveGeneration == 0 || got.TokensLostFor != lost {
+				t.Errorf("got %+v, want tokens lost for %s", got, lost)
+			}
+			s.want(tt.want)
+			s.gone(k)
+			s.recovers()
+			s.gone(s.key(tt.key))
+		})
+	}
+}
+
+// stoppedBy is a stage in which a rotation stopped at a call.
+func stoppedBy(op string, f fate) func(*testing.T) *stage {
+	return func(t *testing.T) *stage {
+		s := bootstrapped(t)
+		s.wait(interval - propagation)
+		s.as(op, f)
+		s.pass()
+		s.as("")
+		return s
+	}
+}
+
+func quarantined(t *testing.T) *stage {
+	s := bootstrapped(t)
+	s.lose(2)
+	delete(s.platform.keys, s.key(2).KeyID)
+	s.must(s.observe())
+	s.wait(settle)
+	s.must(s.pass())
+	return s
+}
+
+func TestRevokeWhileThePlatformIsDownStopsSigningAtOnce(t *testing.T) {
+	s := bootstrapped(t)
+	k := s.lose(1)
+	s.script = func(_ *replica, op string) fate {
+		if op == "list" || op == "get" || op == "register" || op == "delete" {
+			return fate{hears: errLost}
+		}
+		return asAsked
+	}
+	got, err := s.revoke(1)
+	s.mustFail(err, errLost)
+	if got.Revoked != 1 || got.ActiveGeneration != 2 {
+		t.Errorf("got %+v: how far it came is said in spite of the error", got)
+	}
+	if _, left := s.store.keys[k.StoreName]; left || s.key(1).State != keyrotation.Revoking {
+		t.Error("somebody could still sign")
+	}
+	s.as("")
+	s.must(s.passBy(s.fresh))
+	s.gone(k)
+	s.recovers()
+}
+
+func TestNoTroubleElsewhereDelaysARevocation(t *testing.T) {
+	for op, f := range map[string]fate{
+		"create":   {hears: keyrotation.ErrUnavailable},
+		"register": {hears: errLost},
+		"list":     {hears: errLost},
+	} {
+		s := bootstrapped(t)
+		k := s.lose(1)
+		s.always(op, f)
+		_, err := s.revoke(1)
+		s.must(err)
+		s.gone(k)
+		s.recovers()
+	}
+}
+
+func TestRevokeWhileTheStoreIsAwayIsAnError(t *testing.T) {
+	for _, op := range []string{"read", "write"} {
+		s := bootstrapped(t)
+		s.always(op, fate{hears: keyrotation.ErrUnavailable})
+		_, err := s.revoke(1)
+		s.mustFail(err, keyrotation.ErrUnavailable)
+		s.want("1 active, 2 registered")
+	}
+}
+
+// Nothing moves on a wrong clock, or in a wrong account, but a revocation
+// does what it can and says what is left.
+func TestRevokeThatCannotBeFinishedSaysSo(t *testing.T) {
+	for name, trouble := range map[string]func(*stage){
+		"our clock is behind":  func(s *stage) { s.acts.rotator.Clock = func() time.Time { return s.now.Add(-time.Hour) } },
+		"the wrong account":    func(s *stage) { delete(s.platform.keys, s.key(1).KeyID); delete(s.platform.keys, s.key(2).KeyID) },
+		"the store was slower": func(s *stage) { s.as("destroy", fate{hears: keyrotation.ErrUnavailable}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := bootstrapped(t)
+			k := s.lose(1)
+			s.lose(2)
+			trouble(s)
+			if _, err := s.revoke(1); err == nil {
+				t.Error("no error, but the key is not gone")
+			}
+			_, left := s.store.keys[k.StoreName]
+			if s.key(1).State != keyrotation.Revoking || left != (name == "the store was slower") {
+				t.Errorf("%s, private key left: %t", s.states(), left)
+			}
+		})
+	}
+}

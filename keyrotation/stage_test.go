@@ -1,0 +1,226 @@
+package keyrotation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// stage is a world in which a scenario is played: one replica acts, another
+// one is there to take over, and the script says what becomes of chosen calls
+// of the first. Both mint all the time, and the oracle looks at every token.
+type stage struct {
+	*world
+	acts, fresh *replica
+	calls       []string // of the acting replica, since the script was last set
+}
+
+// newStage is a world without a ring. Its replicas agree with its clock.
+func newStage(t *testing.T) *stage {
+	s := &stage{world: newWorld(t, 0, 0)}
+	s.acts, s.fresh = s.newReplica(1), s.newReplica(4)
+	s.replicas = []*replica{s.fresh, s.acts}
+	s.oracle.every = 64 // signing is what takes time here
+	s.as("")
+	return s
+}
+
+// bootstrapped is a stage with an active generation 1 and a standby.
+func bootstrapped(t *testing.T) *stage {
+	s := newStage(t)
+	s.must(s.pass())
+	s.wait(propagation)
+	s.must(s.pass())
+	s.want("1 active, 2 registered")
+	s.wait(propagation)
+	return s
+}
+
+// rotated is one in which generation 1 has just been retired.
+func rotated(t *testing.T) *stage {
+	s := bootstrapped(t)
+	s.must(s.rotate())
+	s.want("1 retiring, 2 active, 3 registered")
+	s.wait(propagation)
+	return s
+}
+
+// as scripts the next calls of an operation, in order; those after them happen
+// as asked. "any" is every operation.
+func (s *stage) as(op string, fates ...fate) {
+	s.calls = nil
+	s.script = func(r *replica, called string) fate {
+		if r != s.acts {
+			return asAsked
+		}
+		s.calls = append(s.calls, called)
+		if op != called && op != "any" || len(fates) == 0 {
+			return asAsked
+		}
+		f := fates[0]
+		fates = fates[1:]
+		return f
+	}
+}
+
+// always scripts every call of an operation from now on.
+func (s *stage) always(op string, f fate) {
+	s.script = func(r *replica, called string) fate {
+		s.calls = append(s.calls, called)
+		if op == called {
+			return f
+		}
+		return asAsked
+	}
+}
+
+// count is how often the acting replica called an operation.
+func (s *stage) count(op string) (n int) {
+	for _, called := range s.calls {
+		if called == op || op == "mutating" && mutating[called] {
+			n++
+		}
+	}
+	return n
+}
+
+// by lets a replica do something to its end.
+func (s *stage) by(r *replica, do func(context.Context, *keyrotation.Rotator) error) error {
+	r.start(func(ctx context.Context) error { return do(ctx, r.rotator) })
+	err := r.finish()
+	s.oracle.check()
+	return err
+}
+
+// pass is one reconcile of the acting replica.
+func (s *stage) pass() error { return s.passBy(s.acts) }
+
+func (s *stage) passBy(r *replica) error {
+	return s.by(r, func(ctx context.Context, rot *keyrotation.Rotator) error {
+		_, err := rot.Reconcile(ctx, keyrotation.Order{Actor: "scheduler"})
+		return err
+	})
+}
+
+func (s *stage) rotate() error {
+	return s.by(s.acts, func(ctx context.Context, rot *keyrotation.Rotator) error {
+		_, err := rot.Reconcile(ctx, keyrotation.Order{Now: true, Actor: "cli", Reason: "test"})
+		return err
+	})
+}
+
+// wait lets time pass in which everybody mints.
+func (s *stage) wait(d time.Duration) {
+	for end := s.now.Add(d); s.now.Before(end); {
+		for _, r := range s.replicas {
+			r.signer.mint()
+		}
+		s.advance(min(10*time.Second, end.Sub(s.now)))
+		s.oracle.check()
+	}
+}
+
+// live lets time pass with a reconcile, whatever comes of it, every ten
+// seconds.
+func (s *stage) live(d time.Duration) (err error) {
+	for end := s.now.Add(d); s.now.Before(end) && !s.acts.dead; {
+		s.wait(min(10*time.Second, end.Sub(s.now)))
+		err = s.pass()
+	}
+	return err
+}
+
+// must: what was done should have worked.
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.failf("%v\n%s", err, s.states())
+	}
+}
+
+// mustFail: what was done should have ended with an error, this one.
+func (s *stage) mustFail(err, want error) {
+	s.t.Helper()
+	if !errors.Is(err, want) {
+		s.failf("got error %v, want %v\n%s", err, want, s.states())
+	}
+}
+
+// mustGuard: what was done should have been refused.
+func (s *stage) mustGuard(err error, why string) *keyrotation.Guard {
+	s.t.Helper()
+	var g *keyrotation.Guard
+	if !errors.As(err, &g) || !strings.Contains(g.Why, why) {
+		s.failf("got %v, want a refusal: %q", err, why)
+	}
+	return g
+}
+
+// states are those of all keys: "1 active, 2 registered".
+func (s *stage) states() string {
+	var all []string
+	ring := s.store.ring()
+	for _, k := range ring.Keys {
+		all = append(all, fmt.Sprintf("%d %s", k.Generation, k.State))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (s *stage) want(states string) {
+	s.t.Helper()
+	if got := s.states(); got != states {
+		s.failf("keys: %s, want %s", got, states)
+	}
+}
+
+// key is a generation as the ring has it.
+func (s *stage) key(generation int) keyrotation.Key {
+	s.t.Helper()
+	ring := s.store.ring()
+	k, ok := ring.Key(generation)
+	if !ok {
+		s.failf("there is no generation %d", generation)
+	}
+	return k
+}
+
+// lose: somebody else lets a generation be lost to viewers, or we do so on
+// purpose; the oracle does not mind.
+func (s *stage) lose(generation int) keyrotation.Key {
+	k := s.key(generation)
+	s.oracle.forgive(k.KeyID)
+	return k
+}
+
+// recovers: a fresh replica comes to the end of all trouble by itself.
+func (s *stage) recovers() {
+	s.t.Helper()
+	s.as("")
+	s.acts.crash()
+	s.wait(time.Minute) // what is late has arrived
+	for range 7 {
+		s.must(s.passBy(s.fresh))
+		s.wait(20 * time.Second)
+	}
+	s.settled()
+}
+
+// observe lets a look fall due, and be taken.
+func (s *stage) observe() error {
+	s.wait(simPolicy().ObserveEvery)
+	return s.pass()
+}
+
+// ask lets the acting replica answer a question.
+func ask[T any](s *stage, question func(*keyrotation.Rotator, context.Context) (T, error)) (answer T, err error) {
+	err = s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
+		answer, err = question(r, ctx)
+		return err
+	})
+	return answer, err
+}
