@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"playtoken/gate/sample"
+	"playtoken/platforms/client"
 )
 
 // listenBoth takes the service's address and, for the gate, the port after
@@ -25,7 +27,7 @@ import (
 func (d *demoRun) listenBoth(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(d.listen)
 	n, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || !isLoopback(host) {
+	if err != nil || portErr != nil || !client.SafeScheme(&url.URL{Scheme: "http", Host: d.listen}) {
 		return usageError{"--listen: want an address of this machine alone, like 127.0.0.1:8080"}
 	}
 	next := "0"

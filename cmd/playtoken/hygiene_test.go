@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"filekeys":         {"keyrotation", "signer", "secret"},
 	"platforms/client": {"keyrotation", "secret"},
 	"platforms/vidbeo": {"keyrotation", "signer", "secret", "platforms/client"},
-	"gate":             {"secret", "gate/verify"},
+	"gate":             {"secret", "gate/verify", "web"},
 	"gate/verify":      {},
 	"gate/sample":      {},
 	"web":              {"secret"},

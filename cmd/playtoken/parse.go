@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"playtoken/platforms/client"
 	"playtoken/secret"
 )
 
@@ -86,16 +87,12 @@ func number(to *int) func(string) error {
 // documentation but not to this version.
 func oneOf(to *string, now, later []string) func(string) error {
 	return func(s string) error {
-		for _, word := range later {
-			if s == word {
-				return unsupported(word)
-			}
-		}
-		for _, word := range now {
-			if s == word {
-				*to = s
-				return nil
-			}
+		switch {
+		case slices.Contains(later, s):
+			return unsupported(s)
+		case slices.Contains(now, s):
+			*to = s
+			return nil
 		}
 		return fmt.Errorf("want %s", strings.Join(now, " or "))
 	}
@@ -163,15 +160,10 @@ func private(u *url.URL) error {
 	if u.User != nil {
 		return errors.New("must not have a user name or password in it")
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
-		return nil
+	if !client.SafeScheme(u) {
+		return errors.New("want https (plain http only to this machine's loopback)")
 	}
-	return errors.New("want https (plain http only to this machine's loopback)")
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return nil
 }
 
 func origins(to *[]string) func(string) error {

@@ -25,7 +25,7 @@ func (a *app) rotate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rotate", Short: "Make every move of the signing keys that is due", Args: arguments(),
 		Long: "Makes every move of the signing keys that is due, and is done when nothing more is;\n" +
-			"where no key was ever active it waits until one is. Meant for cron, and safe beside serve.",
+			"where no key is active it waits until one is. Meant for cron, and safe beside serve.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.ifDue && f.now {
 				return usageError{"--if-due and --now exclude each other"}
