@@ -16,15 +16,15 @@ const maxPEM = 8 << 10
 
 // ParsePublicKey reads the RSA public key in text: one PEM block, PUBLIC KEY,
 // with nothing but white space around it. Platforms re-wrap and re-indent what
-// they were given, so white space at line ends is forgiven; anything else is
+// they were given, so white space around lines is forgiven; anything else is
 // not.
 func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 	if len(text) > maxPEM {
 		return nil, errors.New("public key: longer than any RSA key")
 	}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || block.Type != "PUBLIC KEY" || strings.TrimSpace(string(rest)) != "" {
-		return nil, errors.New(`public key: want one PEM block, "BEGIN PUBLIC KEY"`)
+	block, err := onlyBlock(text)
+	if err != nil {
+		return nil, err
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -35,6 +35,22 @@ func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 		return nil, fmt.Errorf("public key: %T, want RSA", parsed)
 	}
 	return key, nil
+}
+
+// onlyBlock is stricter than pem.Decode, which skips what is before a block:
+// text, or another block that it cannot read.
+func onlyBlock(text string) (*pem.Block, error) {
+	var lines []string
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	text = strings.Join(lines, "\n")
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PUBLIC KEY" || len(block.Headers) > 0 || len(rest) > 0 ||
+		!strings.HasPrefix(text, "-----BEGIN") || strings.Count(text, "-----BEGIN") != 1 {
+		return nil, errors.New(`public key: want one PEM block, "BEGIN PUBLIC KEY"`)
+	}
+	return block, nil
 }
 
 // EncodePublicKey is the inverse of ParsePublicKey.

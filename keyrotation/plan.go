@@ -2,6 +2,7 @@ package keyrotation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -67,17 +68,32 @@ type Look struct {
 // to see the platform is then preceded by the move to look.
 func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 	p := planner{now: now, ring: ring, look: look, policy: policy}
+	p.plan()
+	slices.SortStableFunc(p.moves, func(a, b Move) int {
+		switch {
+		case a.due(now) == b.due(now):
+			return 0
+		case a.due(now):
+			return -1
+		}
+		return 1
+	})
+	return p.moves
+}
+
+// plan asks every rule, the urgent ones first.
+func (p *planner) plan() {
 	p.emergencies() // ask no clock
-	if newest := ring.newest(); now.Add(ring.Durations.Skew).Before(newest) {
+	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
 		p.block(LookAround, Key{}, "our clock is behind the newest time in the ring, "+newest.Format(time.RFC3339)+
 			": set the clock; nothing moves until then")
-		return p.moves
+		return
 	}
 	p.widen()
 	if p.wrongAccount() {
 		p.block(LookAround, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
 			"see the drift report")
-		return p.moves
+		return
 	}
 	// A pass ends at the first move that fails. What keeps tokens coming goes
 	// before what a platform may refuse to do, time after time.
@@ -88,7 +104,6 @@ func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 	p.remove()
 	p.sweep()
 	p.observe()
-	return p.moves
 }
 
 // planner collects moves. Each of its rules adds what one concern wants.

@@ -16,6 +16,10 @@ type Policy struct {
 	KeyBudget    int // keys of ours that the platform may hold at once
 }
 
+// maxDuration is far beyond reason, and far below where sums of durations
+// overflow.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
 // Validate reports, all at once, what no rotation could live with.
 func (p Policy) Validate() error {
 	var problems []error
@@ -29,6 +33,8 @@ func (p Policy) Validate() error {
 		"rotation interval, observation interval, longest token, view age and settle time must be positive")
 	refuse(d.Propagation < 0 || d.Staleness < 0 || d.Skew < 0,
 		"propagation delay, staleness and clock skew must not be negative")
+	longest := max(p.RotateEvery, p.ObserveEvery, d.Propagation, d.Staleness, d.Skew, d.Settle)
+	refuse(longest > maxDuration, "%s: at most %s", longest, maxDuration)
 	refuse(p.MaxTTL > 24*time.Hour, "longest token %s: at most 24h", p.MaxTTL)
 	refuse(d.ViewAge > time.Minute, "view age %s: at most 1m", d.ViewAge)
 	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0,
