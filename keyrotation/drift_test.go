@@ -1,0 +1,110 @@
+package keyrotation_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"playtoken/keyrotation"
+)
+
+// ids of findings.
+func ids(findings []keyrotation.Finding) (all []string) {
+	for _, f := range findings {
+		all = append(all, f.KeyID)
+	}
+	return all
+}
+
+func TestDriftFilesEveryDifferenceUnderWhatItIs(t *testing.T) {
+	s := rotated(t)
+	missing, other, twice := s.lose(1), s.lose(2), s.key(3)
+	delete(s.platform.keys, missing.KeyID)
+	foreignKey := s.platform.keys[foreign[0]]
+	foreignKey.ID = other.KeyID
+	s.platform.keys[other.KeyID] = foreignKey
+	orphan := s.platform.add("a second time", twice.PublicKey)
+	before := s.store.docs[keyrotation.RingName("default")].Version
+	s.as("")
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	for _, tt := range []struct {
+		name string
+		got  []keyrotation.Finding
+		want []string
+	}{
+		{"missing", drift.Missing, []string{missing.KeyID}},
+		{"mismatched", drift.Mismatched, []string{other.KeyID}},
+		{"orphans", drift.Orphans, []string{orphan}},
+		{"unmanaged", drift.Unmanaged, foreign},
+	} {
+		if got := ids(tt.got); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+		for _, f := range tt.got {
+			if f.Meaning == "" || f.Remedy == "" {
+				t.Errorf("%s: %+v explains nothing", tt.name, f)
+			}
+		}
+	}
+	if after := s.store.docs[keyrotation.RingName("default")].Version; after != before || s.count("mutating")+s.count("write") != 0 {
+		t.Error("a question changed something")
+	}
+}
+
+func TestDriftOfAPrivateKeyIsAMismatch(t *testing.T) {
+	s := bootstrapped(t)
+	if drift, err := ask(s, (*keyrotation.Rotator).Drift); err != nil || len(drift.Mismatched)+len(drift.Missing)+len(drift.Orphans) != 0 {
+		t.Errorf("nothing is wrong: %+v, %v", drift, err)
+	}
+	k := s.lose(1)
+	delete(s.store.keys, k.StoreName)
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	if got := ids(drift.Mismatched); !slices.Equal(got, []string{k.KeyID}) {
+		t.Errorf("mismatched: %v", got)
+	}
+	s.as("list", fate{hears: errLost})
+	_, err = ask(s, (*keyrotation.Rotator).Drift)
+	s.mustFail(err, errLost)
+}
+
+func (s *stage) removeUnmanaged(id string) error {
+	return s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
+		return r.RemoveUnmanaged(ctx, id, keyrotation.Order{Actor: "cli", Reason: "test"})
+	})
+}
+
+func TestRemoveUnmanagedRemovesNothingElse(t *testing.T) {
+	s := rotated(t)
+	orphan := s.platform.add("a second time", s.key(2).PublicKey)
+	for _, generation := range []int{1, 2, 3} {
+		s.mustGuard(s.removeUnmanaged(s.key(generation).KeyID), "of ours")
+	}
+	s.mustGuard(s.removeUnmanaged(orphan), "of ours")
+	s.mustFail(s.removeUnmanaged("id9999"), keyrotation.ErrNotFound)
+	s.as("list", fate{hears: errLost})
+	s.mustFail(s.removeUnmanaged(foreign[0]), errLost)
+	if len(s.platform.deleted) != 0 {
+		t.Fatalf("deleted: %v", s.platform.deleted)
+	}
+	byHand := s.platform.add("by hand", pooledKey(0).public)
+	s.must(s.removeUnmanaged(byHand))
+	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
+		t.Errorf("deleted: %v", s.platform.deleted)
+	}
+}
+
+func TestRemoveUnmanagedWaitsForAKeyThatTakesItsPlace(t *testing.T) {
+	s := newStage(t)
+	s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
+	s.must(s.pass())
+	g := s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
+	if want := s.key(1).RegisteredAt.Add(propagation); !g.EarliestAt.Equal(want) {
+		t.Errorf("possible from %s, want %s", g.EarliestAt, want)
+	}
+	s = bootstrapped(t)
+	k := s.lose(1)
+	delete(s.platform.keys, k.KeyID)
+	s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
+}
