@@ -9,18 +9,7 @@ import (
 	"net/url"
 
 	"github.com/hashicorp/vault/api"
-
-	"playtoken/secret"
 )
-
-// login obtains the token that requests carry. It is the seam for the methods
-// that log in, renew and log in again; a token that was handed to us can only
-// be used as it is.
-type login func(context.Context) (secret.Value, error)
-
-func (c Config) login() login {
-	return func(context.Context) (secret.Value, error) { return c.Token, nil }
-}
 
 // checkAddress repeats no part of a bad address: it may hold a password.
 func checkAddress(address string) error {

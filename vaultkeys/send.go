@@ -23,6 +23,9 @@ var ErrForbidden = errors.New("not allowed by vault's policies")
 // done.
 var errRefused = errors.New("refused")
 
+// errDead: Vault does not know our token (any more). Nothing was done.
+var errDead = fmt.Errorf("%w: the token is not, or no longer, valid", keyrotation.ErrUnavailable)
+
 // request is one request to Vault. Path holds server-made names only.
 type request struct {
 	method  string // GET, PUT or DELETE
@@ -32,6 +35,7 @@ type request struct {
 	query   url.Values // of a GET; nothing that we were given
 	cluster bool       // asks the cluster, as nobody in particular
 	whole   bool       // is not given up half-way, even if the caller gives up
+	hide    []string   // what it says and no error may repeat
 }
 
 // failure is an answer other than success. It unwraps to what it means.
@@ -50,7 +54,7 @@ func (f *failure) Error() string {
 	switch {
 	case f.status/100 == 3:
 		text += ", a redirect, and none is followed; VAULT_ADDR must lead to a node that answers itself"
-	case errors.Is(f.means, ErrForbidden):
+	case errors.Is(f.means, ErrForbidden) && f.request.hide == nil: // who logs in has no token to blame
 		text += fmt.Sprintf(", %s; the token must be alive and have capability %s on %q", f.said, f.request.capability(), f.request.path)
 	case f.said != "":
 		text += ", " + f.said
@@ -70,9 +74,10 @@ func (r request) capability() string {
 	return `"update"`
 }
 
-// send sends the request, once, and returns the body of a successful answer,
-// which is empty for status 204. Every error says what it means: one of
-// ErrUnavailable, ErrForbidden, ErrNotFound or errRefused.
+// send sends the request and returns the body of a successful answer, which is
+// empty for status 204. It is sent once, and a second time only if Vault did
+// nothing the first time because it did not know our token. Every error says
+// what it means: one of ErrUnavailable, ErrForbidden, ErrNotFound or errRefused.
 func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	if r.whole {
 		if ctx.Err() != nil {
@@ -82,7 +87,40 @@ func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	resp, err := s.exchange(ctx, r)
+	if r.cluster {
+		return s.once(ctx, s.cluster, r)
+	}
+	g, err := s.session.instead(ctx, nil)
+	if err != nil {
+		return nil, r.unsent(err)
+	}
+	body, err := s.once(ctx, g.client, r)
+	if !g.doubtedBy(err) {
+		return body, err
+	}
+	fresh, loginErr := s.session.instead(ctx, g.client)
+	switch {
+	case loginErr == nil:
+		return s.once(ctx, fresh.client, r)
+	case errors.Is(err, errDead):
+		return nil, r.unsent(loginErr)
+	}
+	return nil, err
+}
+
+// doubtedBy: Vault did nothing, and another token may help. Some versions tell
+// a dead token from a policy that forbids, and some do not; so a policy that
+// forbids costs a login, but one in a while. It may even be worth it: another
+// token may have other policies.
+func (g grant) doubtedBy(err error) bool {
+	return errors.Is(err, errDead) || errors.Is(err, ErrForbidden) && time.Since(g.at) > trusted
+}
+
+// once sends the request once, whatever the answer.
+func (s *Store) once(ctx context.Context, client *api.Client, r request) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	resp, err := r.exchange(ctx, client.Logical())
 	if resp == nil {
 		return nil, r.unanswered(err)
 	}
@@ -96,14 +134,10 @@ func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
 		return body, nil
 	}
-	return nil, s.failed(r, resp.StatusCode, body)
+	return nil, r.failed(resp.StatusCode, body, append(r.hide, client.Token()))
 }
 
-func (s *Store) exchange(ctx context.Context, r request) (*api.Response, error) {
-	logical := s.vault.Logical()
-	if r.cluster {
-		logical = s.cluster.Logical()
-	}
+func (r request) exchange(ctx context.Context, logical *api.Logical) (*api.Response, error) {
 	switch r.method {
 	case http.MethodGet:
 		return logical.ReadRawWithDataWithContext(ctx, r.path, r.query)
@@ -118,11 +152,16 @@ func (s *Store) exchange(ctx context.Context, r request) (*api.Response, error) 
 	}
 }
 
+// unsent is an error that came before the request.
+func (r request) unsent(err error) error {
+	return fmt.Errorf("vault: %s %s: %w", r.method, r.path, err)
+}
+
 func (r request) unanswered(err error) error {
 	return fmt.Errorf("vault: %s %s: %w: %w", r.method, r.path, keyrotation.ErrUnavailable, err)
 }
 
-func (s *Store) failed(r request, status int, body []byte) error {
+func (r request) failed(status int, body []byte, hide []string) error {
 	var told struct {
 		Errors *[]string `json:"errors"`
 		Data   any       `json:"data"`
@@ -130,7 +169,7 @@ func (s *Store) failed(r request, status int, body []byte) error {
 	isVault := json.Unmarshal(body, &told) == nil && (told.Errors != nil || told.Data != nil)
 	var said string
 	if told.Errors != nil {
-		said = s.tidy(*told.Errors)
+		said = tidy(*told.Errors, hide)
 	}
 	return &failure{request: r, status: status, said: said, body: body, means: meaning(status, said, isVault)}
 }
@@ -143,7 +182,7 @@ func meaning(status int, said string, isVault bool) error {
 		return keyrotation.ErrUnavailable // something else answers in Vault's place
 	case status == http.StatusForbidden && strings.Contains(said, "invalid token"),
 		status == http.StatusBadRequest && strings.Contains(said, "missing client token"):
-		return keyrotation.ErrUnavailable // not logged in
+		return errDead
 	case status == http.StatusForbidden:
 		return ErrForbidden
 	case status == http.StatusBadRequest && strings.Contains(said, "pgrad") && strings.Contains(said, "non-versioned"):
@@ -158,11 +197,13 @@ func meaning(status int, said string, isVault bool) error {
 }
 
 // tidy makes one short printable line of Vault's words. Whatever answers in
-// Vault's place may send our request back to us; the token stays out of it.
-func (s *Store) tidy(words []string) string {
+// Vault's place may send our request back to us; credentials stay out of it.
+func tidy(words, hide []string) string {
 	text := strings.Join(strings.Fields(strings.Join(words, "; ")), " ")
-	if token := s.vault.Token(); token != "" {
-		text = strings.ReplaceAll(text, token, "[redacted]")
+	for _, credential := range hide {
+		if credential != "" {
+			text = strings.ReplaceAll(text, credential, "[redacted]")
+		}
 	}
 	if len(text) > 300 {
 		text = text[:300] + "…"

@@ -168,7 +168,7 @@ func TestTheTokenIsInNoError(t *testing.T) {
 			if sent := r.Header.Get("X-Vault-Token") == token; sent == (r.URL.Path == "/v1/sys/health") {
 				t.Errorf("%s: token sent: %v", r.URL.Path, sent)
 			}
-			a := answer(r, status, `{"errors":["bad request: X-Vault-Token: `+token+`\r\n`+strings.Repeat("x", 4000)+`"]}`)
+			a := answer(r, status, `{"errors":["bad request: X-Vault-Token: `+r.Header.Get("X-Vault-Token")+`\r\n`+strings.Repeat("x", 4000)+`"]}`)
 			a.Header.Set("Location", "http://elsewhere.test/?"+token)
 			return a, nil
 		})

@@ -22,7 +22,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/hashicorp/vault/api"
 
@@ -51,6 +50,7 @@ type Config struct {
 	Address   string       // VAULT_AGENT_ADDR or VAULT_ADDR if empty; there is no default
 	Namespace string       // VAULT_NAMESPACE if empty
 	Token     secret.Value // VAULT_TOKEN if there is none
+	Login     Login        // how to get a token, unless it is the one above
 	Transit   string       // mount of the transit engine
 	KV        string       // mount of the KV version 2 engine
 
@@ -64,7 +64,7 @@ type Config struct {
 // keyrotation and the PrivateKeys of package signer, and is safe for
 // concurrent use.
 type Store struct {
-	vault   *api.Client
+	session *session
 	cluster *api.Client // without token and namespace, for what anybody may ask
 	http    *http.Client
 	transit string
@@ -76,9 +76,10 @@ type Store struct {
 
 var mountName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,4}$`)
 
-// Open reads the configuration and reports every mistake in it. It sends
+// Open reads the configuration and reports every mistake in it. It waits for
 // nothing, so that a service can start, and say that it is not ready, while
-// Vault is down or sealed.
+// Vault is down or sealed. From then on the store logs in, renews, and logs in
+// again by itself, for as long as it is open; see LoginState for how that goes.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	config = config.withEnvironment()
 	if err := config.check(); err != nil {
@@ -88,22 +89,17 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault configuration: %w", err)
 	}
-	token, err := config.login()(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("vault login: %w", err)
-	}
-	client.SetToken(token.Reveal())
 	return config.store(ctx, client, settings), nil
 }
 
 func (c Config) store(ctx context.Context, client *api.Client, settings *api.Config) *Store {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	client.ClearToken() // whatever VAULT_TOKEN held
 	s := &Store{
-		vault: client, cluster: client.WithNamespace(""), http: settings.HttpClient,
+		cluster: client.WithNamespace(""), http: settings.HttpClient,
 		transit: c.Transit, kv: c.KV,
 		timeout: callTimeout, stop: stop,
 	}
-	s.cluster.ClearToken()
 	if os.Getenv(api.EnvVaultClientTimeout) != "" && settings.Timeout > 0 {
 		s.timeout = settings.Timeout
 	}
@@ -111,14 +107,20 @@ func (c Config) store(ctx context.Context, client *api.Client, settings *api.Con
 	// end before the answer's body is read.
 	settings.Timeout = 0
 	s.batches = newBatcher(background, s.signBatch)
+	s.session = &session{method: c.Login.method(), anonymous: client, ask: s.once, log: c.Log, ctx: background}
+	s.session.start(c.Token.Reveal())
 	return s
 }
+
+// Login says how the store is logged in.
+func (s *Store) Login() LoginState { return s.session.state() }
 
 // Close lets go of everything. Signatures that are waited for end with
 // signer.ErrUnavailable, as does every later one.
 func (s *Store) Close() {
 	s.stop()
 	s.batches.close()
+	s.session.close()
 	s.http.CloseIdleConnections()
 }
 
@@ -136,6 +138,7 @@ func (c Config) withEnvironment() Config {
 		c.Token = secret.New(os.Getenv(api.EnvVaultToken))
 	}
 	c.Token = secret.New(strings.TrimSpace(c.Token.Reveal()))
+	c.Login = c.Login.withDefaults()
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -155,11 +158,8 @@ func (c Config) check() error {
 	if c.Transit == c.KV {
 		problems = append(problems, errors.New("transit and KV need a mount each"))
 	}
-	switch token := c.Token.Reveal(); {
-	case token == "":
-		problems = append(problems, errors.New("no token: set VAULT_TOKEN"))
-	case strings.ContainsFunc(token, func(r rune) bool { return !unicode.IsPrint(r) }):
-		problems = append(problems, errors.New("token: has characters that no token has"))
+	if err := c.Login.check(c.Token); err != nil {
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }

@@ -1,0 +1,319 @@
+package vaultkeys_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/vaultkeys"
+)
+
+// read makes one request.
+func read(ctx context.Context, s *vaultkeys.Store) error {
+	_, err := s.Read(ctx, "ring/default")
+	return err
+}
+
+func TestLoginsAndRenewalsLeaveNoGap(t *testing.T) {
+	for what, f := range map[string]*fakeTokens{
+		"renewed until the maximum":  {ttl: time.Hour, max: 24 * time.Hour, mayRenew: true},
+		"not renewable":              {ttl: time.Hour, max: 24 * time.Hour},
+		"seconds":                    {ttl: 2 * time.Second, max: 10 * time.Second, mayRenew: true},
+		"a renewal's answer is lost": {ttl: time.Hour, max: 3 * time.Hour, mayRenew: true, lost: 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := f.open(t, byAppRole)
+				synctest.Wait()
+				f.set(func() { f.lost = 0 })
+				time.Sleep(longestPause) // until the answer that was lost is asked for again
+				for range 500 {
+					if err := read(t.Context(), s); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(3 * f.ttl / 20)
+				}
+				if state := s.Login(); state.Failures != 0 || state.Method != "approle" || time.Until(state.ExpiresAt) <= 0 || time.Since(state.At) > f.max {
+					t.Errorf("%+v", state)
+				}
+				lives := int(75 * f.ttl / f.max) // of tokens that are renewed as long as can be
+				if !f.mayRenew {
+					lives = 75
+				}
+				if n := f.times("/login"); n < lives || n > 2*lives+2 {
+					t.Errorf("%d logins, want about %d", n, lives)
+				}
+				if n := f.times("/data/ring/default"); n != 500 {
+					t.Errorf("%d requests for 500 reads: some came with a dead token", n)
+				}
+			})
+		})
+	}
+}
+
+const longestPause = 2 * time.Second
+
+func TestManyWithADeadTokenLogInOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: time.Hour, max: time.Hour}
+		s := f.open(t, byAppRole)
+		for range 5 {
+			before := f.times("/login")
+			var all sync.WaitGroup
+			for range 100 {
+				all.Go(func() {
+					_, err := s.Write(t.Context(), "ring/default", []byte("{}"), 0)
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if n := f.times("/login") - before; n != 1 {
+				t.Errorf("%d logins for 100 requests", n)
+			}
+			f.set(func() { clear(f.tokens) }) // revoked
+		}
+	})
+}
+
+func TestAVaultThatIsDownIsAskedGentlyAndFoundAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: time.Hour, max: 24 * time.Hour, mayRenew: true, down: true}
+		s := f.open(t, byAppRole)
+		for range 3 {
+			for range 3600 { // impatient callers for two hours: no token outlives that
+				if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * time.Second)
+			}
+			if n := s.Login().Failures; n < 100 {
+				t.Errorf("%d failures", n)
+			}
+			f.set(func() { f.down = false })
+			time.Sleep(longestPause)
+			if err := read(t.Context(), s); err != nil {
+				t.Error(err)
+			}
+			f.set(func() { f.down = true })
+		}
+		if n := f.times("/login") + f.times("/renew-self"); n > 3*2*7200 {
+			t.Errorf("%d attempts in six hours", n)
+		}
+		if n := strings.Count(f.log.String(), "failed"); n > 60 {
+			t.Errorf("%d lines of log", n)
+		}
+	})
+}
+
+// Five refusals within a quarter of an hour, and Vault shuts out everybody who
+// has the same role.
+func TestARefusedSecretIDDoesNotShutOutOthers(t *testing.T) {
+	for _, status := range []int{400, 403} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeTokens{refusal: status}
+			s := f.open(t, byAppRole)
+			for range 3600 {
+				err := read(t.Context(), s)
+				if !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, vaultkeys.ErrForbidden) || strings.Contains(err.Error(), "canary") {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			at := f.seen["/v1/auth/approle/login"]
+			for i := 4; i < len(at); i++ {
+				if at[i].Sub(at[i-4]) < 15*time.Minute {
+					t.Errorf("five within %s", at[i].Sub(at[i-4]))
+				}
+			}
+			f.set(func() { f.refusal, f.ttl = 0, time.Hour })
+			time.Sleep(6 * time.Minute)
+			if err := read(t.Context(), s); err != nil || len(at) < 5 {
+				t.Errorf("%v, after %d refusals", err, len(at))
+			}
+			if log := f.log.String(); !strings.Contains(log, "invalid role or secret ID") || strings.Contains(log, "canary") {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}
+
+func TestAPolicyThatForbidsCostsFewLogins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: time.Hour, max: 24 * time.Hour, mayRenew: true, forbidden: true}
+		s := f.open(t, byAppRole)
+		for range 600 {
+			if err := read(t.Context(), s); !errors.Is(err, vaultkeys.ErrForbidden) {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := f.times("/login"); n > 3 {
+			t.Errorf("%d logins within a minute", n)
+		}
+	})
+}
+
+// A request whose token was refused did nothing and is sent again. One that
+// was lost may have done something, and is not.
+func TestOnlyWhatWasCertainlyRefusedIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: time.Hour, max: time.Hour}
+		s := f.open(t, byAppRole)
+		if err := read(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		write := func() error {
+			_, err := s.Write(t.Context(), "ring/another", []byte("{}"), 0)
+			return err
+		}
+		f.set(func() { clear(f.tokens) })
+		if err := write(); err != nil || f.times("/ring/another") != 2 {
+			t.Errorf("revoked: %v, sent %d times", err, f.times("/ring/another"))
+		}
+		f.set(func() { f.down = true })
+		if err := write(); !errors.Is(err, keyrotation.ErrUnavailable) || f.times("/ring/another") != 3 {
+			t.Errorf("lost: %v, sent %d times", err, f.times("/ring/another")-2)
+		}
+	})
+}
+
+func TestAHandedOverTokenIsRenewedWhileThatHelps(t *testing.T) {
+	const day = 24 * time.Hour
+	for what, c := range map[string]struct {
+		f                  *fakeTokens
+		endless            bool
+		renewals, lookups  int
+		alive              bool // after three days
+		expires, complains bool
+	}{
+		"renewable":         {f: &fakeTokens{ttl: time.Hour, max: 30 * day, mayRenew: true}, renewals: 108, lookups: 1, alive: true, expires: true},
+		"until its maximum": {f: &fakeTokens{ttl: time.Hour, max: day, mayRenew: true}, renewals: 36, lookups: 1, expires: true, complains: true},
+		"not renewable":     {f: &fakeTokens{ttl: time.Hour, max: day}, lookups: 1, expires: true, complains: true},
+		"without an end":    {f: &fakeTokens{}, endless: true, lookups: 1, alive: true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := c.f
+				made := &fakeToken{made: time.Now(), ends: time.Now().Add(f.ttl)}
+				if c.endless {
+					made.ends = time.Time{}
+				}
+				f.tokens, f.seen = map[string]*fakeToken{token: made}, map[string][]time.Time{}
+				s := f.open(t, vaultkeys.Login{})
+				if err := read(t.Context(), s); err != nil || len(f.seen) != 1 {
+					t.Errorf("%v; a verb that is soon done asked for %v", err, f.seen)
+				}
+				time.Sleep(3 * day)
+				err := read(t.Context(), s)
+				if alive := err == nil; alive != c.alive || !alive && !errors.Is(err, keyrotation.ErrUnavailable) {
+					t.Errorf("after three days: %v", err)
+				}
+				if n := f.times("/renew-self"); n < c.renewals*9/10 || n > c.renewals*5/4 {
+					t.Errorf("%d renewals, want about %d", n, c.renewals)
+				}
+				if n := f.times("/lookup-self"); n != c.lookups || f.times("/login") != 0 {
+					t.Errorf("%d lookups, %d logins", n, f.times("/login"))
+				}
+				if state := s.Login(); state.ExpiresAt.IsZero() == c.expires || state.Method != "token" {
+					t.Errorf("%+v", state)
+				}
+				if said := strings.Contains(f.log.String(), "not renewed"); said != c.complains || strings.Contains(f.log.String(), "canary") {
+					t.Errorf("log: %s", f.log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: time.Hour, max: time.Hour}
+		s := f.open(t, vaultkeys.Login{Method: "kubernetes", Path: "k8s/eu", Role: "r", JWTFile: file})
+		for what, text := range map[string]string{"no file": "", "empty": "\n", "a control character": "a\x01b", "long": strings.Repeat("x", 65<<10)} {
+			if text != "" {
+				writeFile(t, file, text)
+			}
+			time.Sleep(10 * time.Second)
+			if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) || strings.Contains(err.Error(), file) {
+				t.Errorf("%s: %v", what, err)
+			}
+			os.Remove(file)
+		}
+		for _, jwt := range []string{"first.jwt.x", "second.jwt.y"} {
+			writeFile(t, file, jwt+"\n")
+			time.Sleep(50 * time.Minute)
+			if err := read(t.Context(), s); err != nil {
+				t.Error(err)
+			}
+			if last := f.said[len(f.said)-1]; last != `{"jwt":"`+jwt+`","role":"r"}` && last != `{"role":"r","jwt":"`+jwt+`"}` {
+				t.Errorf("logged in with %s", last)
+			}
+		}
+		if n := len(f.seen["/v1/auth/k8s/eu/login"]); n != len(f.said) {
+			t.Errorf("%v", f.seen)
+		}
+		f.set(func() { f.refusal = 403; clear(f.tokens) })
+		if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) || strings.Contains(err.Error(), "second.jwt") {
+			t.Error(err)
+		}
+	})
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClosingEndsALoginUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, vaultkeys.Config{
+			Address: "http://vault.test:8200", Login: byAppRole, Transit: "transit-a", KV: "kv-a",
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}),
+		})
+		waited := make(chan error)
+		go func() { waited <- read(t.Context(), s) }()
+		synctest.Wait()
+		began := time.Now()
+		s.Close()
+		if err := <-waited; !errors.Is(err, keyrotation.ErrUnavailable) || time.Since(began) != 0 {
+			t.Errorf("%v, after %s", err, time.Since(began))
+		}
+		if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+func TestOpenReportsEveryMistakeOfALogin(t *testing.T) {
+	for _, c := range []struct {
+		login vaultkeys.Login
+		want  string
+	}{
+		{vaultkeys.Login{Method: "ldap"}, "approle or kubernetes"},
+		{vaultkeys.Login{Method: "approle", RoleID: "x"}, "secret id"},
+		{vaultkeys.Login{Method: "approle", SecretID: byAppRole.SecretID}, "role id"},
+		{vaultkeys.Login{Method: "kubernetes"}, "role"},
+		{vaultkeys.Login{Method: "kubernetes", Role: "r", Path: "../sys"}, "login path"},
+	} {
+		_, err := vaultkeys.Open(t.Context(), vaultkeys.Config{Address: "http://vault.test", Transit: "a", KV: "b", Login: c.login})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c.login, err)
+		}
+	}
+}
