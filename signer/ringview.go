@@ -23,6 +23,9 @@ const (
 	// readAttempts bounds how often one request reads. Two suffice unless the
 	// clock is being set back meanwhile.
 	readAttempts = 3
+	// awayFor is how long one failed read tells that the store is away. While
+	// it is, reads follow each other more closely than that.
+	awayFor = 5 * time.Second
 )
 
 // Documents is the reading half of [keyrotation.Documents].
@@ -35,11 +38,18 @@ type Documents interface {
 // the start of its read, because every deletion of a key waits out exactly
 // that. It is renewed ahead of time, so requests wait only for a first read or
 // after an outage. It is safe for concurrent use.
+//
+// A view made by [Memory.RingView] outlives its age while the store is away,
+// if the active key is held in memory: up to the ring's Durations.Staleness,
+// which every deletion waits out as well. While the store can be read, no view
+// is used for longer than any other.
 type RingView struct {
 	documents Documents
-	name      string
+	project   string
+	memory    *Memory // nil: keys stay in the store
 	reads     *flights[string, *view]
 	held      atomic.Pointer[view]
+	fresh     keeper // of memory's views
 
 	mu    sync.Mutex
 	fault fault
@@ -47,9 +57,11 @@ type RingView struct {
 
 // fault is the memory of a store that fails.
 type fault struct {
-	err   error
-	pause time.Duration
-	until time.Time // no read before
+	err    error
+	silent bool // a store that says no, or what cannot be believed, does answer
+	at     time.Time
+	pause  time.Duration
+	until  time.Time // no read before
 }
 
 // view is one successful read. It does not change, but for confirmed.
@@ -68,25 +80,42 @@ type view struct {
 // NewRingView returns a view of a project's ring. Nothing is read until it is
 // asked for. Close must be called.
 func NewRingView(documents Documents, project string) *RingView {
-	return &RingView{
-		documents: documents,
-		name:      keyrotation.RingName(project),
-		reads:     newFlights[string, *view](readTimeout),
-	}
+	return &RingView{documents: documents, project: project, reads: newFlights[string, *view](readTimeout)}
 }
 
 // Close ends a read that is under way and waits for it.
-func (v *RingView) Close() { v.reads.close() }
+func (v *RingView) Close() {
+	v.fresh.stop()
+	v.reads.close()
+}
 
 // at returns a view that may be used at now.
 func (v *RingView) at(ctx context.Context, now time.Time) (*view, error) {
-	if held := v.held.Load(); held != nil && held.allowed(now) {
-		if held.age(now) > held.limit/2 && v.resting() == nil {
-			v.reads.start(v.name, v.read)
+	v.fresh.asked(now)
+	held := v.held.Load()
+	switch {
+	case held != nil && held.allowed(now):
+		if held.age(now) > held.limit/2 {
+			v.renew()
 		}
 		return held, nil
+	case v.outlasts(held, now): // nobody waits for a store that is known to be away
+		v.renew()
+		return held, nil
 	}
-	return v.wait(ctx, func(w *view) bool { return w.allowed(now) })
+	newer, err := v.wait(ctx, func(w *view) bool { return w.allowed(now) })
+	if held = v.held.Load(); err != nil && v.outlasts(held, now) {
+		return held, nil
+	}
+	return newer, err
+}
+
+// renew begins a read, unless one failed just now. It does not wait.
+func (v *RingView) renew() *flight[*view] {
+	if v.resting() != nil {
+		return nil
+	}
+	return v.reads.start(v.project, v.read)
 }
 
 // after returns a view that was read after the private key of seen turned out
@@ -113,7 +142,7 @@ func (v *RingView) wait(ctx context.Context, good func(*view) bool) (*view, erro
 		if err := v.resting(); err != nil {
 			return nil, err
 		}
-		if _, err := v.reads.start(v.name, v.read).wait(ctx); err != nil {
+		if _, err := v.reads.start(v.project, v.read).wait(ctx); err != nil {
 			return nil, unavailable("read ring", err)
 		}
 	}
@@ -132,31 +161,41 @@ func (v *RingView) resting() error {
 
 // read makes one view the held one, or remembers why it could not.
 func (v *RingView) read(ctx context.Context) (*view, error) {
+	next, err := v.fetch(ctx)
+	v.mu.Lock()
+	if err != nil {
+		defer v.mu.Unlock()
+		silent := ctx.Err() != nil || errors.Is(err, keyrotation.ErrUnavailable)
+		err = unavailable("read ring", err)
+		v.fault = v.fault.again(err, silent)
+		return nil, err
+	}
+	v.fault = fault{}
+	v.mu.Unlock()
+	v.held.Store(next)
+	if v.memory != nil {
+		v.memory.follow(v.project, next.ring)
+	}
+	return next, nil
+}
+
+func (v *RingView) fetch(ctx context.Context) (*view, error) {
 	started := time.Now()
-	document, err := v.documents.Read(ctx, v.name)
+	document, err := v.documents.Read(ctx, keyrotation.RingName(v.project))
 	if errors.Is(err, keyrotation.ErrNotFound) {
 		// Nothing was ever rotated: a ring without keys.
 		document, err = keyrotation.Document{Data: []byte(`{}`)}, nil
 	}
-	var next *view
-	if err == nil {
-		next, err = newView(document, started, v.held.Load())
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if err != nil {
-		err = unavailable("read ring", err)
-		v.fault = v.fault.again(err)
 		return nil, err
 	}
-	v.fault = fault{}
-	v.held.Store(next)
-	return next, nil
+	return newView(document, started, v.held.Load())
 }
 
-func (f fault) again(err error) fault {
+func (f fault) again(err error, silent bool) fault {
 	pause := min(max(2*f.pause, firstPause), longestPause)
-	return fault{err: err, pause: pause, until: time.Now().Add(pause)}
+	now := time.Now()
+	return fault{err: err, silent: silent, at: now, pause: pause, until: now.Add(pause)}
 }
 
 // newView decodes a ring. The public key is parsed once per key: the view

@@ -17,7 +17,8 @@ import (
 var mayImport = map[string][]string{
 	"secret":           {},
 	"keyrotation":      {},
-	"signer":           {"keyrotation"},
+	"signer":           {"keyrotation", "signer/rsakey"},
+	"signer/rsakey":    {},
 	"projects":         {"signer", "keyrotation", "secret"},
 	"handlers":         {"projects", "signer", "keyrotation", "secret", "gate/verify"},
 	"vaultkeys":        {"keyrotation", "signer", "secret"},

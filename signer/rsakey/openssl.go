@@ -1,0 +1,83 @@
+//go:build openssl && cgo
+
+package rsakey
+
+/*
+#cgo LDFLAGS: -lcrypto
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+// load reads a private key in DER, or returns NULL.
+static EVP_PKEY *load(const unsigned char *der, long length) {
+	EVP_PKEY *key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &der, length);
+	if (key == NULL) ERR_clear_error();
+	return key;
+}
+
+// sign fills signature, of size bytes, and returns 1, or something else. The
+// context is of this call alone, so any number of calls may share the key.
+static int sign(EVP_PKEY *key, const unsigned char *digest, unsigned char *signature, size_t size) {
+	size_t made = size;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	int ok = ctx != NULL
+		&& EVP_PKEY_sign_init(ctx) == 1
+		&& EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1
+		&& EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1
+		&& EVP_PKEY_sign(ctx, signature, &made, digest, 32) == 1
+		&& made == size;
+	EVP_PKEY_CTX_free(ctx);
+	if (!ok) ERR_clear_error();
+	return ok;
+}
+*/
+import "C"
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"runtime"
+	"unsafe"
+)
+
+// Library is what does the arithmetic.
+const Library = "OpenSSL"
+
+// engine owns one reference to a key of OpenSSL, which wipes what it frees.
+type engine struct {
+	key     *C.EVP_PKEY
+	cleanup runtime.Cleanup
+}
+
+func newEngine(private *rsa.PrivateKey) (*engine, error) {
+	der := x509.MarshalPKCS1PrivateKey(private)
+	key := C.load((*C.uchar)(unsafe.SliceData(der)), C.long(len(der)))
+	clear(der)
+	Wipe(private)
+	// The only copy that we know of is OpenSSL's now.
+	if key == nil {
+		return nil, errors.New("not accepted by OpenSSL")
+	}
+	e := &engine{key: key}
+	e.cleanup = runtime.AddCleanup(e, free, key)
+	return e, nil
+}
+
+func free(key *C.EVP_PKEY) { C.EVP_PKEY_free(key) }
+
+func (e *engine) sign(signature []byte, digest *[32]byte) error {
+	ok := C.sign(e.key, (*C.uchar)(&digest[0]), (*C.uchar)(unsafe.SliceData(signature)), C.size_t(len(signature)))
+	runtime.KeepAlive(e) // the key is not freed before here
+	if ok != 1 {
+		return errors.New("refused by OpenSSL")
+	}
+	return nil
+}
+
+func (e *engine) close() {
+	e.cleanup.Stop()
+	free(e.key)
+	e.key = nil
+}

@@ -1,0 +1,22 @@
+package rsakey
+
+import (
+	"crypto/rsa"
+	"math/big"
+)
+
+// Wipe overwrites the numbers of a private key, and with them the key. It is
+// as much as Go allows: what crypto/rsa derived from them, and copies that the
+// garbage collector left behind, stay until their memory is used again.
+func Wipe(private *rsa.PrivateKey) {
+	numbers := []*big.Int{private.D, private.Precomputed.Dp, private.Precomputed.Dq, private.Precomputed.Qinv}
+	numbers = append(numbers, private.Primes...)
+	for _, n := range numbers {
+		if n != nil {
+			words := n.Bits()
+			clear(words[:cap(words)])
+			n.SetInt64(0)
+		}
+	}
+	*private = rsa.PrivateKey{}
+}
