@@ -2,9 +2,15 @@ package gate_test
 
 import (
 	"context"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -14,42 +20,106 @@ import (
 
 // TestTheSamplePlaysInABrowser opens both pages as a viewer would.
 func TestTheSamplePlaysInABrowser(t *testing.T) {
+	tab, w := newTab(t), open(t, clip(t), nil)
+	for _, page := range []string{"/counter", "/embed/counter"} {
+		w.show(tab, w.server.URL+page, sample.VideoID)
+		w.wantPlayed(tab, "640x360 from blob:")
+		if cookie := eval[string](t, tab, `document.cookie`); cookie != "" {
+			t.Errorf("%s: scripts see the cookie %q", page, cookie)
+		}
+		if n := eval[int](t, tab, violations); n != 0 {
+			t.Errorf("%s: the page tried %d things that its policy forbids", page, n)
+		}
+		w.advance(time.Minute) // the session of the next page is its own
+	}
+	w.wantNoRefusal()
+}
+
+// A page may keep scripts in a frame from everything that has an origin.
+func TestTheSamplePlaysInASandbox(t *testing.T) {
+	tab, w := newTab(t), open(t, clip(t), nil)
+	inner, err := url.Parse(w.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sandbox := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(inner) },
+		ModifyResponse: func(r *http.Response) error {
+			r.Header.Add("Content-Security-Policy", "sandbox allow-scripts")
+			return nil
+		},
+		Transport: w.server.Client().Transport,
+	})
+	t.Cleanup(sandbox.Close)
+	w.show(tab, sandbox.URL+"/embed/counter", sample.VideoID)
+	if origin := eval[string](t, tab, `self.origin`); origin != "null" {
+		t.Fatalf("the page has the origin %s", origin)
+	}
+	w.wantPlayed(tab, "640x360 from blob:")
+	w.wantNoRefusal()
+}
+
+func TestWhatOurLoaderLeavesAloneTheBrowserPlays(t *testing.T) {
+	files, err := fs.Sub(clip(t), "counter/360")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := fstest.MapFS{} // a manifest that is a list of segments itself
+	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(files, name)
+		plain["plain/"+strings.Replace(name, "index.m3u8", "hls.m3u8", 1)] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, w := newTab(t), open(t, plain, nil)
+	w.show(tab, w.server.URL+"/plain", "plain")
+	w.wantPlayed(tab, "640x360 from http:")
+	w.wantNoRefusal()
+}
+
+func TestThePageSaysWhenTheSessionIsOver(t *testing.T) {
+	tab, w := newTab(t), open(t, clip(t), nil)
+	for _, c := range []struct {
+		end  func()
+		says string
+	}{
+		{func() { w.advance(5 * time.Hour) }, "This link has expired. "},
+		{func() { w.want(w.api("DELETE", "/v2/jwt_keys/"+w.keyID+"?end_sessions=true", ""), 200, "") }, "This viewing session was ended. "},
+	} {
+		w.show(tab, w.server.URL+"/counter", sample.VideoID)
+		eval[bool](t, tab, canPlay)
+		c.end()
+		if text := eval[string](t, tab, goOn); !strings.HasPrefix(text, c.says) {
+			t.Errorf("the page says %q, want %q", text, c.says)
+		}
+	}
+}
+
+func clip(t *testing.T) fs.FS {
+	t.Helper()
+	files, err := sample.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// newTab starts a browser and takes it down before the test ends.
+func newTab(t *testing.T) context.Context {
+	t.Helper()
 	binary, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("NOT TESTED: the player page, because there is no chromium on this machine")
 	}
-	clip, err := sample.FS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := open(t, clip, nil)
-	tab := newTab(t, binary)
-	for _, page := range []string{"/counter", "/embed/counter"} {
-		url := w.server.URL + page + "?jwt=" + w.token(sample.VideoID, 10*time.Second)
-		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
-			t.Fatal(err)
-		}
-		size, err := chromedp.Run(tab, chromedp.Evaluate[string](watch, chromedp.EvalAwaitPromise))
-		if err != nil || size != "640x360 from blob:" {
-			t.Errorf("%s: played %q, %v", page, size, err)
-		}
-		if cookie, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.cookie`)); err != nil || cookie != "" {
-			t.Errorf("%s: scripts see the cookie %q, %v", page, cookie, err)
-		}
-		w.advance(time.Minute) // the session of the next page is its own
-	}
-	if log := w.log.String(); strings.Contains(log, `"code":`) {
-		t.Errorf("something was refused:\n%s", log)
-	}
-}
-
-// newTab starts a browser and takes it down before the test ends.
-func newTab(t *testing.T, binary string) context.Context {
-	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(binary), chromedp.NoSandbox)
 	browser, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
 	tab, stopTab := chromedp.NewContext(browser)
-	tab, stopWaiting := context.WithTimeout(tab, time.Minute)
+	tab, stopWaiting := context.WithTimeout(tab, 2*time.Minute)
 	t.Cleanup(func() {
 		stopWaiting()
 		stopTab()
@@ -58,9 +128,52 @@ func newTab(t *testing.T, binary string) context.Context {
 	return tab
 }
 
+// show opens a page with a token that is over in ten seconds.
+func (w *world) show(tab context.Context, page, video string) {
+	w.Helper()
+	if err := chromedp.Do(tab, chromedp.Navigate(page+"?jwt="+w.token(video, 10*time.Second))); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) wantPlayed(tab context.Context, want string) {
+	w.Helper()
+	if got := eval[string](w.T, tab, watch); got != want {
+		w.Errorf("played %q, want %q", got, want)
+	}
+}
+
+func (w *world) wantNoRefusal() {
+	w.Helper()
+	if log := w.log.String(); strings.Contains(log, `"code":`) {
+		w.Errorf("something was refused:\n%s", log)
+	}
+}
+
+// eval returns the value of an expression, or of its promise.
+func eval[T any](t *testing.T, tab context.Context, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("in the browser: %v", err)
+	}
+	return value
+}
+
+// canPlay returns when there is something to see, or why there never will be.
+const canPlay = `(async () => {
+	const video = document.getElementById("video");
+	const message = document.getElementById("message");
+	if (video.readyState < 3) await new Promise((resolve, reject) => {
+		video.addEventListener("canplay", resolve, { once: true });
+		new MutationObserver(() => reject(new Error(message.textContent))).observe(message, { childList: true });
+	});
+	return true;
+})()`
+
 // watch plays to the third second, jumps to the ninetieth, plays on and says
-// how large the picture is by then and that our own loader fetched it; or why
-// it cannot be seen.
+// how large the picture is by then and who fetched it: our own loader gives
+// the element a blob; or why it cannot be seen.
 const watch = `(async () => {
 	const video = document.getElementById("video");
 	const message = document.getElementById("message");
@@ -68,7 +181,7 @@ const watch = `(async () => {
 		video.addEventListener("timeupdate", () => video.currentTime >= seconds && resolve());
 		new MutationObserver(() => reject(new Error(message.textContent))).observe(message, { childList: true });
 	});
-	if (video.readyState < 3) await new Promise((resolve) => video.addEventListener("canplay", resolve, { once: true }));
+	await ` + canPlay + `;
 	video.muted = true;
 	video.playbackRate = 4;
 	await video.play();
@@ -77,3 +190,18 @@ const watch = `(async () => {
 	await until(92);
 	return video.videoWidth + "x" + video.videoHeight + " from " + new URL(video.currentSrc).protocol;
 })()`
+
+// goOn asks for a part that has not arrived and returns what the page says.
+const goOn = `(async () => {
+	const message = document.getElementById("message");
+	document.getElementById("video").currentTime = 90;
+	if (message.hidden) await new Promise((resolve) => new MutationObserver(() => message.hidden || resolve()).observe(message, { attributes: true }));
+	return message.textContent;
+})()`
+
+// violations counts what the page's own policy has forbidden it so far.
+const violations = `new Promise((resolve) => {
+	let seen = 0;
+	new ReportingObserver((reports) => { seen += reports.length }, { types: ["csp-violation"], buffered: true }).observe();
+	setTimeout(() => resolve(seen), 500);
+})`

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"html/template"
@@ -9,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"playtoken/web"
 )
 
 //go:embed static
@@ -46,7 +49,7 @@ func (g *Gate) show(w http.ResponseWriter, r *http.Request, escaped, up, frames 
 	file.Close()
 	var body bytes.Buffer
 	source := up + p.video + "/" + manifest + "?ticket=" + a.ticket
-	if err := page.Execute(&body, struct{ Video, Player, Source string }{p.video, up + "embed/player", source}); err != nil {
+	if err := page.Execute(&body, struct{ Video, Assets, Source string }{p.video, up + "embed/", source}); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	g.handCookie(w, r, a, "/"+p.video, "/embed/"+p.video)
@@ -54,19 +57,35 @@ func (g *Gate) show(w http.ResponseWriter, r *http.Request, escaped, up, frames 
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "+
-		"media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "+frames)
+		"media-src 'self' blob:; connect-src 'self'; require-trusted-types-for 'script'; base-uri 'none'; "+
+		"form-action 'none'; frame-ancestors "+frames)
 	_, _ = body.WriteTo(w) // the viewer has gone
 	return nil
 }
 
-// asset serves the player, which is the same for everybody and needs no token.
+// assetTypes does not leave it to the machine's own table what a script is.
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+}
+
+// asset serves the page's script and style and the modules of the player,
+// which are the same for everybody and need no token. A browser asks again
+// before it uses what it has: modules of two versions do not fit together.
 func asset(w http.ResponseWriter, r *http.Request) error {
 	name := path.Base(r.URL.Path)
 	text, err := static.ReadFile("static/" + name)
 	if err != nil {
+		text, err = web.PlayerModule(name)
+	}
+	if err != nil {
 		return errNoVideo
 	}
-	w.Header().Set("Cache-Control", "public, max-age=300")
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
+	h := w.Header()
+	h.Set("Content-Type", assetTypes[path.Ext(name)])
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(text)))
+	h.Set("Access-Control-Allow-Origin", "*") // modules want it in a sandboxed frame, which has no origin
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 	return nil
 }

@@ -36,7 +36,7 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/v2/jwt_keys/{id}", g.serve(g.owner(g.deleteKey), refuseKey)).Methods(http.MethodDelete)
 	m.PathPrefix("/v2/").Handler(g.serve(g.owner(unknown), refuseKey))
 
-	m.Handle("/embed/{name:player\\.(?:js|css)}", g.serve(asset, refuse)).Methods(read...)
+	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css)}", g.serve(asset, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)

@@ -3,6 +3,8 @@ package gate_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,7 +241,7 @@ func TestPagesPlayWithTheirOwnSession(t *testing.T) {
 			a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("%s: headers are %v", page, a.header)
 		}
-		for _, attribute := range []string{"script src", "link rel=\"stylesheet\" href"} {
+		for _, attribute := range []string{"script type=\"module\" src", "link rel=\"stylesheet\" href"} {
 			_, rest, _ := strings.Cut(a.body, "<"+attribute+`="`)
 			asset, _, _ := strings.Cut(rest, `"`)
 			w.want(w.get(resolve(t, page, asset)), 200, "")
@@ -253,6 +255,38 @@ func TestPagesPlayWithTheirOwnSession(t *testing.T) {
 		checkCookies(t, a, "/film", "/embed/film")
 		w.advance(time.Hour) // the token is over, a reload works
 		w.want(w.get(page, "Cookie", strings.Split(a.header.Get("Set-Cookie"), ";")[0]), 200, "")
+	}
+}
+
+var imports = regexp.MustCompile(`from "\./([a-z-]+\.js)"`)
+
+func TestThePlayersModulesAreServedToEverybodyAndNotMixed(t *testing.T) {
+	w := open(t, films(), nil)
+	names := []string{"page.js"}
+	for i := 0; i < len(names); i++ {
+		a := w.want(w.get("/embed/"+names[i]), 200, "")
+		h := a.header
+		if h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("Cache-Control") != "no-cache" ||
+			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: headers are %v", names[i], h)
+		}
+		if again := w.get("/embed/"+names[i], "If-None-Match", h.Get("ETag")); again.status != 304 || again.body != "" {
+			t.Errorf("%s: what the browser has is answered %v", names[i], again)
+		}
+		for _, m := range imports.FindAllStringSubmatch(a.body, -1) {
+			if !slices.Contains(names, m[1]) {
+				names = append(names, m[1])
+			}
+		}
+	}
+	if !slices.Contains(names, "mse-player.js") || !slices.Contains(names, "native-player.js") {
+		t.Errorf("the page is made of %v", names)
+	}
+	if a := w.want(w.get("/embed/page.css"), 200, ""); a.header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("page.css: headers are %v", a.header)
+	}
+	for _, name := range []string{"page.html", "demo.js", "token-source.js", "none.js", "Page.js", "player/player.js", "-.js"} {
+		w.want(w.get("/embed/"+name), 404, "not_found")
 	}
 }
 

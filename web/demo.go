@@ -80,6 +80,7 @@ func Demo(cfg DemoConfig) (http.Handler, error) {
 	mux.HandleFunc("GET /demo/{$}", d.index)
 	mux.HandleFunc("POST /demo/token", d.token)
 	mux.HandleFunc("GET /demo/keys", d.keys)
+	mux.HandleFunc("GET /demo/player/{$}", http.NotFound) // no list of files
 	mux.Handle("GET /demo/", http.StripPrefix("/demo", http.FileServerFS(files)))
 	// Another site's page must not get tokens through a viewer's browser.
 	return d.headers(http.NewCrossOriginProtection().Handler(mux)), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -133,15 +134,21 @@ func TestTokenIsRefused(t *testing.T) {
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	h := newDemo(t, config(&service{status: http.StatusCreated}))
 	paths := []string{"/demo/", "/demo/keys"}
-	assets, err := os.ReadDir("static")
-	if err != nil || len(assets) < 8 {
-		t.Fatalf("assets %v, %v", assets, err)
-	}
-	for _, a := range assets {
-		paths = append(paths, "/demo/"+a.Name())
+	files := os.DirFS("static")
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && name != "index.html" { // which is /demo/
+			paths = append(paths, "/demo/"+name)
+		}
+		return err
+	})
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("assets %v, %v", paths, err)
 	}
 	for _, p := range paths {
 		got := ask(h, "GET", p, "")
+		if got.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d", p, got.StatusCode)
+		}
 		csp := got.Header.Get("Content-Security-Policy")
 		if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") ||
 			!strings.Contains(csp, "connect-src 'self' https://media.test:8443;") {
@@ -154,6 +161,21 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		if strings.Contains(text(t, got)+fmt.Sprint(got.Header), apiKey) {
 			t.Errorf("%s: shows the API key", p)
 		}
+	}
+}
+
+func TestPlayerModulesAreThereByName(t *testing.T) {
+	text, err := web.PlayerModule("player.js")
+	if err != nil || !strings.Contains(string(text), "export class Player") {
+		t.Errorf("player.js: %v", err)
+	}
+	for _, name := range []string{"", ".", "..", "demo.js", "../demo.js", "/player.js", "player.js/", "Player.js"} {
+		if _, err := web.PlayerModule(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if got := ask(newDemo(t, config(&service{})), "GET", "/demo/player/", ""); got.StatusCode != http.StatusNotFound {
+		t.Errorf("the folder is answered %d", got.StatusCode)
 	}
 }
 

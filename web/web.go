@@ -1,6 +1,5 @@
-// Package web holds what runs in a browser: the player page of the demo and
-// the modules it is made of, among them the token source that any frontend
-// may take for its own page.
+// Package web holds what runs in a browser: the player, the demo's page around
+// it, and the token source that any frontend may take for its own page.
 //
 // The decision a newcomer would get wrong: the page asks its own back end for
 // tokens, never the service. The API key stays on the server's side of that
@@ -12,3 +11,8 @@ import "embed"
 
 //go:embed static
 var static embed.FS
+
+// PlayerModule returns a JavaScript module of the player by its file name; the
+// error is fs.ErrNotExist. Pages begin with player.js. The modules import each
+// other, so they have to be served from one folder.
+func PlayerModule(name string) ([]byte, error) { return static.ReadFile("static/player/" + name) }

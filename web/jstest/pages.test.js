@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { messageFor } from "../static/messages.js";
+import { messageFor } from "../static/player/messages.js";
 import { ageText, meaningOf, worthShowing } from "../static/key-table.js";
-import { PlaybackError, fetchMedia, pauseAfter } from "../static/fetching.js";
+import { PlaybackError, fetchMedia, pauseAfter } from "../static/player/fetching.js";
 import { refusal } from "./world.js";
 
 test("every refusal of the gate has words of its own", () => {

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { parsePlaylist } from "../static/playlist.js";
+import { parsePlaylist } from "../static/player/playlist.js";
 
 const base = "https://media.test/counter/hls.m3u8?jwt=SECRET";
 

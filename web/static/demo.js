@@ -1,10 +1,9 @@
 // @ts-check
 import { TokenSource } from "./token-source.js";
-import { MsePlayer } from "./mse-player.js";
-import { NativePlayer } from "./native-player.js";
-import { messageFor } from "./messages.js";
+import { Player } from "./player/player.js";
+import { messageFor } from "./player/messages.js";
+import { sleep } from "./player/fetching.js";
 import { showKeys } from "./key-table.js";
-import { sleep } from "./fetching.js";
 
 /** @typedef {import("./token-source.js").PlaybackToken} PlaybackToken */
 
@@ -85,7 +84,7 @@ function showLife() {
   bar.value = left;
 }
 
-/** @type {import("./mse-player.js").OpenURL} */
+/** @type {import("./player/mse-player.js").OpenURL} */
 async function openURL({ fresh, signal }) {
   if (mode === "expired") return expiredURL(signal);
   const token = fresh ? await source.fresh(videoId, { signal }) : await source.get(videoId, { signal });
@@ -116,26 +115,15 @@ async function outlive(token, signal) {
   }
 }
 
-function choosePlayer() {
-  const wanted = asked.get("player");
-  if (wanted !== "native" && MsePlayer.supported()) return new MsePlayer(video, openURL);
-  if (NativePlayer.supported(video)) return new NativePlayer(video, openURL);
-  return undefined;
-}
-
 function play() {
-  const player = choosePlayer();
-  if (!player) return problem({ code: "no_player" });
-  const name = player instanceof MsePlayer ? "Our own loader" : "The browser’s own HLS";
-  byId("player").textContent = name;
-  document.querySelector(`nav [data-mode="${mode || (player instanceof MsePlayer ? "mse" : "native")}"]`)?.setAttribute("aria-current", "page");
-
-  player.addEventListener("error", (event) => {
-    problem(/** @type {CustomEvent} */ (event).detail.error);
-    if (video.readyState > HTMLMediaElement.HAVE_NOTHING) return; // what arrived may be watched
-    player.close();
-    video.controls = false; // they would look busy for ever
+  const native = asked.get("player") === "native";
+  const player = new Player(video, openURL);
+  let name = "";
+  player.addEventListener("choose", (event) => {
+    name = /** @type {CustomEvent} */ (event).detail.native ? "The browser’s own HLS" : "Our own loader";
+    byId("player").textContent = name;
   });
+  player.addEventListener("error", (event) => problem(/** @type {CustomEvent} */ (event).detail.error));
   player.addEventListener("retry", (event) => {
     const { error, seconds } = /** @type {CustomEvent} */ (event).detail;
     notice(messageFor(error.code));
@@ -153,7 +141,8 @@ function play() {
     const { variant } = /** @type {CustomEvent} */ (event).detail;
     byId("player").textContent = variant.resolution ? `${name}, ${variant.resolution.replace("x", "×")}` : name;
   });
-  player.start();
+  document.querySelector(`nav [data-mode="${mode || (native ? "native" : "mse")}"]`)?.setAttribute("aria-current", "page");
+  player.start({ native });
 }
 
 async function refreshKeys() {

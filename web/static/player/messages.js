@@ -1,16 +1,20 @@
 // @ts-check
 /** What to tell a viewer, by the `code` of the problem that stopped playback. */
 
+// A page that gets tokens has a new one when it is reloaded; one that was
+// opened by a link has to be opened by a new link.
+const again = "Reload the page; if that does not help, open the video again from where you found it.";
+
 /** @type {Record<string, string>} */
 const messages = {
-  token_expired: "This link has expired. Reload the page to get a new one.",
+  token_expired: `This link has expired. ${again}`,
   token_missing: "This video is private, and this link carries no permission to watch it.",
   token_malformed: "This link is damaged. Open it again from where you found it.",
   signature_invalid: "This link is not genuine. Open the video again from where you found it.",
   token_not_yet_valid: "This link is not valid yet. Try again in a moment.",
-  key_unknown: "This link was signed with a key that is no longer in use. Reload the page to get a new one.",
+  key_unknown: `This link was signed with a key that is no longer in use. ${again}`,
   video_not_allowed: "This link does not allow watching this video.",
-  session_ended: "This viewing session was ended. Reload the page to start a new one.",
+  session_ended: `This viewing session was ended. ${again}`,
   not_entitled: "You are not allowed to watch this video.",
   unauthenticated: "Please sign in to watch this video.",
   no_active_key: "The video is being prepared. Playback starts by itself in a moment.",

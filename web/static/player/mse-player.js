@@ -176,8 +176,10 @@ export class MsePlayer extends EventTarget {
   }
 
   /** @param {string} url @param {AbortSignal} signal */
-  #read(url, signal) {
-    return fetchMedia(url, async (answer) => parsePlaylist(await answer.text(), answer.url), signal);
+  async #read(url, signal) {
+    const read = async (/** @type {Response} */ answer) => ({ text: await answer.text(), base: answer.url });
+    const { text, base } = await fetchMedia(url, read, signal);
+    return parsePlaylist(text, base); // out here: what it refuses is no trouble of the network's
   }
 
   /** Does one change of the buffer, and returns once it is done. @param {(buffer: SourceBuffer) => void} change */

@@ -1,0 +1,66 @@
+// @ts-check
+import { PlaybackError } from "./fetching.js";
+import { MsePlayer } from "./mse-player.js";
+import { NativePlayer } from "./native-player.js";
+
+/**
+ * Plays an HLS video the best way that this browser has: with our own loader,
+ * or with the browser's HLS where there are no Media Source Extensions or the
+ * stream is of a kind that the loader leaves alone.
+ *
+ * Events: `choose` {native} when one of them begins; theirs as they come; and
+ * at most one `error` {error}, the `code` of which is for messageFor.
+ */
+export class Player extends EventTarget {
+  #video;
+  #openURL;
+
+  /** @param {HTMLVideoElement} video @param {import("./mse-player.js").OpenURL} openURL */
+  constructor(video, openURL) {
+    super();
+    this.#video = video;
+    this.#openURL = openURL;
+  }
+
+  /** Starts loading. @param {{native?: boolean}} [only] with the browser's own HLS */
+  start({ native = false } = {}) {
+    if (!native && MsePlayer.supported()) this.#use(new MsePlayer(this.#video, this.#openURL));
+    else this.#useNative(new PlaybackError("choosing a player", { code: "no_player" }));
+  }
+
+  /** @param {any} otherwise why nothing can be played if there is no HLS of the browser's own */
+  #useNative(otherwise) {
+    if (NativePlayer.supported(this.#video)) this.#use(new NativePlayer(this.#video, this.#openURL));
+    else this.#fail(otherwise);
+  }
+
+  /** @param {MsePlayer | NativePlayer} player */
+  #use(player) {
+    for (const type of ["rendition", "reopen", "retry", "recover"]) {
+      player.addEventListener(type, (event) => this.#tell(type, /** @type {CustomEvent} */ (event).detail));
+    }
+    player.addEventListener("error", (event) => this.#stopped(player, /** @type {CustomEvent} */ (event).detail.error));
+    this.#tell("choose", { native: player instanceof NativePlayer });
+    player.start();
+  }
+
+  /** @param {MsePlayer | NativePlayer} player @param {any} error */
+  #stopped(player, error) {
+    // What has arrived may be watched to its end.
+    if (this.#video.readyState > HTMLMediaElement.HAVE_NOTHING) return this.#tell("error", { error });
+    player.close();
+    if (player instanceof MsePlayer && error.code === "playlist_unsupported") this.#useNative(error);
+    else this.#fail(error);
+  }
+
+  /** @param {any} error */
+  #fail(error) {
+    this.#video.controls = false; // with nothing to control they look busy for ever
+    this.#tell("error", { error });
+  }
+
+  /** @param {string} type @param {object} detail */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
