@@ -31,7 +31,25 @@ type fakeTokens struct {
 	tokens map[string]*fakeToken
 	seen   map[string][]time.Time // when each path was asked for
 	said   []string               // bodies of logins
-	log    bytes.Buffer
+	log    logged
+}
+
+// logged is what was logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 type fakeToken struct{ made, ends time.Time }

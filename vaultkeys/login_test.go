@@ -129,7 +129,8 @@ func TestARefusedSecretIDDoesNotShutOutOthers(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 			}
-			at := f.seen["/v1/auth/approle/login"]
+			var at []time.Time
+			f.set(func() { at = f.seen["/v1/auth/approle/login"] })
 			for i := 4; i < len(at); i++ {
 				if at[i].Sub(at[i-4]) < 15*time.Minute {
 					t.Errorf("five within %s", at[i].Sub(at[i-4]))
@@ -210,8 +211,8 @@ func TestAHandedOverTokenIsRenewedWhileThatHelps(t *testing.T) {
 				}
 				f.tokens, f.seen = map[string]*fakeToken{token: made}, map[string][]time.Time{}
 				s := f.open(t, vaultkeys.Login{})
-				if err := read(t.Context(), s); err != nil || len(f.seen) != 1 {
-					t.Errorf("%v; a verb that is soon done asked for %v", err, f.seen)
+				if err := read(t.Context(), s); err != nil || f.times("") != 1 {
+					t.Errorf("%v; a verb that is soon done made %d requests", err, f.times(""))
 				}
 				time.Sleep(3 * day)
 				err := read(t.Context(), s)
@@ -256,14 +257,19 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 			if err := read(t.Context(), s); err != nil {
 				t.Error(err)
 			}
-			if last := f.said[len(f.said)-1]; last != `{"jwt":"`+jwt+`","role":"r"}` && last != `{"role":"r","jwt":"`+jwt+`"}` {
+			var last string
+			f.set(func() { last = f.said[len(f.said)-1] })
+			if last != `{"jwt":"`+jwt+`","role":"r"}` && last != `{"role":"r","jwt":"`+jwt+`"}` {
 				t.Errorf("logged in with %s", last)
 			}
 		}
-		if n := len(f.seen["/v1/auth/k8s/eu/login"]); n != len(f.said) {
-			t.Errorf("%v", f.seen)
-		}
-		f.set(func() { f.refusal = 403; clear(f.tokens) })
+		f.set(func() {
+			if n := len(f.seen["/v1/auth/k8s/eu/login"]); n != len(f.said) {
+				t.Errorf("%d logins, %d at auth/k8s/eu", len(f.said), n)
+			}
+			f.refusal = 403
+			clear(f.tokens)
+		})
 		if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) || strings.Contains(err.Error(), "second.jwt") {
 			t.Error(err)
 		}
