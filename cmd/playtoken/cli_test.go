@@ -44,7 +44,7 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate")
 	var token tokenView
-	w.must(&token, "token", "mint", "counter", "--expires-in", "3s")
+	w.must(&token, "token", "mint", "counter", "--expires-in", "4m")
 	if status, err := plays(t.Context(), newClient(t), token.URLs.HLS); status != http.StatusOK || err != nil {
 		t.Errorf("the gate answers %d, %v", status, err)
 	}

@@ -184,7 +184,7 @@ func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
 		t.Skip("takes about a minute")
 	}
 	const rotations = 100
-	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
+	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
 	v := &viewers{t: t, client: newClient(t), server: s.url}

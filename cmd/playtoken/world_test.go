@@ -39,7 +39,7 @@ type world struct {
 // quick makes rotations quick enough to be waited for.
 var quick = []string{
 	"PLAYTOKEN_PROPAGATION_DELAY=200ms", "PLAYTOKEN_VIEW_AGE=100ms", "PLAYTOKEN_CLOCK_SKEW=1s", "PLAYTOKEN_SETTLE=20s",
-	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s", "PLAYTOKEN_KEY_BUDGET=40",
+	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=5m", "PLAYTOKEN_TOKEN_MAX_TTL=10m", "PLAYTOKEN_KEY_BUDGET=40",
 }
 
 func newWorld(t *testing.T, more ...string) *world {
