@@ -188,6 +188,7 @@ func (s scene) looks() []*keyrotation.Look {
 }
 
 func TestPlanIsLawfulForEverySmallRing(t *testing.T) {
+	t.Parallel()
 	third := []keyrotation.State{keyrotation.Planned, keyrotation.Generated, keyrotation.Registering, keyrotation.Registered,
 		keyrotation.Active, keyrotation.Retiring, keyrotation.Deleting, keyrotation.Abandoning, keyrotation.Revoking}
 	rings, plans := 0, 0

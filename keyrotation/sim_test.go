@@ -2,6 +2,7 @@ package keyrotation_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,19 +45,29 @@ func TestNoViewerIsRefusedWhateverHappens(t *testing.T) {
 	if testing.Short() {
 		seeds = 6
 	}
-	tokens, checked, generations := 0, 0, 0
-	for seed := range uint64(seeds) {
-		w := newWorld(t, seed, 1+int(seed%4))
-		w.run(200, calm)
-		w.run(turns, stormy)
-		w.quiet()
-		w.settled()
-		tokens, checked = tokens+w.oracle.total, checked+w.oracle.checked
-		generations += len(w.store.ring().Keys)
+	var sum struct {
+		sync.Mutex
+		tokens, checked, generations int
 	}
+	t.Run("seeds", func(t *testing.T) {
+		for seed := range uint64(seeds) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, seed, 1+int(seed%4))
+				w.run(200, calm)
+				w.run(turns, stormy)
+				w.quiet()
+				w.settled()
+				sum.Lock()
+				defer sum.Unlock()
+				sum.tokens, sum.checked = sum.tokens+w.oracle.total, sum.checked+w.oracle.checked
+				sum.generations += len(w.store.ring().Keys)
+			})
+		}
+	})
 	t.Logf("%d seeds, %d turns each: %d tokens minted, %d verifications, %d generations",
-		seeds, turns+200, tokens, checked, generations)
-	if tokens == 0 || checked == 0 || generations < 2*seeds {
+		seeds, turns+200, sum.tokens, sum.checked, sum.generations)
+	if sum.tokens == 0 || sum.checked == 0 || sum.generations < 2*seeds {
 		t.Fatal("the simulation did nothing")
 	}
 }
