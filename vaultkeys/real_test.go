@@ -227,44 +227,6 @@ func TestPoliciesThatForbidAreNamed(t *testing.T) {
 	}
 }
 
-// What a process needs at Vault, and nothing more: a change that needs more
-// breaks installations.
-const (
-	signerPolicy = `
-path "TRANSIT/sign/+/sha2-256" { capabilities = ["update"] }
-path "KV/data/+/+"             { capabilities = ["read"] }`
-	rotatorPolicy = signerPolicy + `
-path "TRANSIT/keys/+"          { capabilities = ["update", "read", "delete"] }
-path "TRANSIT/keys/+/config"   { capabilities = ["update"] }
-path "KV/data/+/+"             { capabilities = ["create", "update", "read"] }`
-)
-
-func TestSmallPoliciesSuffice(t *testing.T) {
-	server := vaulttest.Shared(t)
-	config := on(t, server)
-	as := func(policy string) *vaultkeys.Store {
-		c := config
-		c.Token = secret.New(server.Token(t, strings.NewReplacer("TRANSIT", c.Transit, "KV", c.KV).Replace(policy)))
-		return open(t, c)
-	}
-	rotator, key, doc := as(rotatorPolicy), storetest.ID(), "ring/"+storetest.ID()
-	_, createErr := rotator.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048})
-	version, writeErr := rotator.Write(t.Context(), doc, []byte("{}"), 0)
-	_, againErr := rotator.Write(t.Context(), doc, []byte("{}"), version)
-	for _, s := range []*vaultkeys.Store{as(signerPolicy), rotator} {
-		_, signErr := s.SignSHA256(t.Context(), key, digest(1))
-		_, readErr := s.Read(t.Context(), doc)
-		_, clockErr := s.Now(t.Context())
-		if err := errors.Join(signErr, readErr, clockErr); err != nil {
-			t.Error(err)
-		}
-	}
-	_, describeErr := rotator.Describe(t.Context(), key)
-	if err := errors.Join(createErr, writeErr, againErr, describeErr, rotator.Destroy(t.Context(), key)); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestManySignaturesTakeFewRequests(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	var requests atomic.Int64

@@ -1,0 +1,181 @@
+package vaultkeys_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/api"
+
+	"playtoken/keyrotation"
+	"playtoken/keyrotation/storetest"
+	"playtoken/secret"
+	"playtoken/vaultkeys"
+	"playtoken/vaultkeys/vaulttest"
+)
+
+// installation is a store of an operator on a Vault without mounts.
+type installation struct {
+	t      *testing.T
+	server *vaulttest.Server
+	config vaultkeys.Config
+	store  *vaultkeys.Store
+	wanted vaultkeys.Setup
+}
+
+func newInstallation(t *testing.T) *installation {
+	t.Helper()
+	server, id := vaulttest.Shared(t), storetest.ID()
+	i := &installation{t: t, server: server, config: vaultkeys.Config{
+		Address: server.Addr, Token: secret.New(server.RootToken), Transit: "deep/transit-" + id, KV: "kv-" + id,
+	}}
+	i.store = open(t, i.config)
+	i.wanted = vaultkeys.Setup{AppRole: "approle-" + id, Kubernetes: "kubernetes-" + id,
+		Accounts: []vaultkeys.Account{{Namespace: "video", Name: "playtoken"}, {Namespace: "video", Name: "cron"}}}
+	sys := server.Client(t).Sys()
+	t.Cleanup(func() {
+		for _, path := range []string{i.config.Transit, i.config.KV} {
+			_ = sys.Unmount(path)
+		}
+		for _, path := range []string{i.wanted.AppRole, i.wanted.Kubernetes} {
+			_ = sys.DisableAuth(path)
+		}
+	})
+	return i
+}
+
+// setup returns the steps as text.
+func (i *installation) setup() (vaultkeys.Report, string) {
+	i.t.Helper()
+	report, err := i.store.Setup(i.t.Context(), i.wanted)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	var steps []string
+	for _, s := range report.Steps {
+		steps = append(steps, s.Change+" "+s.What+" "+s.Path+" "+s.Note)
+	}
+	return report, strings.Join(steps, "\n")
+}
+
+// as is a store that logs in as a role.
+func (i *installation) as(t *testing.T, role vaultkeys.Role, report vaultkeys.Report) *vaultkeys.Store {
+	t.Helper()
+	path := "auth/" + i.wanted.AppRole + "/role/" + role.Name() + "/secret-id"
+	made, err := root(t, i.server).WriteWithContext(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := i.config
+	config.Token = secret.Value{}
+	config.Login = vaultkeys.Login{Method: "approle", Path: i.wanted.AppRole, RoleID: report.RoleIDs[role],
+		SecretID: secret.New(made.Data["secret_id"].(string))}
+	return open(t, config)
+}
+
+func TestSetupMakesAllThatIsNeededOnce(t *testing.T) {
+	i := newInstallation(t)
+	i.wanted.MemorySigning = true // the suite below makes exportable keys, too
+	report, first := i.setup()
+	if strings.Contains(first, "unchanged secrets") || !strings.Contains(first, "created login role auth/"+i.wanted.Kubernetes+"/role/playtoken-rotator") || !report.KubernetesUnconfigured {
+		t.Errorf("first run:\n%s\n%+v", first, report)
+	}
+	write(t, root(t, i.server), "auth/"+i.wanted.Kubernetes+"/config", map[string]any{"kubernetes_host": "https://127.0.0.1:1", "disable_local_ca_jwt": true})
+	again, second := i.setup()
+	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 11 {
+		t.Errorf("second run:\n%s", second)
+	}
+	if again.RoleIDs[vaultkeys.Signer] != report.RoleIDs[vaultkeys.Signer] || report.RoleIDs[vaultkeys.Signer] == report.RoleIDs[vaultkeys.Rotator] {
+		t.Errorf("role ids: %v, then %v", report.RoleIDs, again.RoleIDs)
+	}
+	// And it suffices.
+	storetest.Run(t, func(t *testing.T) storetest.Store { return i.as(t, vaultkeys.Rotator, report) })
+	for role, want := range map[vaultkeys.Role]bool{vaultkeys.Signer: false, vaultkeys.Rotator: true} {
+		if may, err := i.as(t, role, report).MayRotate(t.Context()); may != want || err != nil {
+			t.Errorf("a %s may rotate: %v, %v", role, may, err)
+		}
+	}
+}
+
+func TestSetupCorrectsWhatDiffers(t *testing.T) {
+	i := newInstallation(t)
+	i.setup()
+	operator := root(t, i.server)
+	write(t, operator, "sys/policies/acl/playtoken-signer", map[string]any{"policy": `path "*" { capabilities = ["sudo"] }`})
+	write(t, operator, i.config.KV+"/config", map[string]any{"cas_required": false})
+	write(t, operator, "auth/"+i.wanted.AppRole+"/role/playtoken-signer", map[string]any{"token_policies": "root"})
+	_, steps := i.setup()
+	if n := strings.Count(steps, "updated "); n != 3 || strings.Contains(steps, "created") {
+		t.Errorf("%d corrections of 3:\n%s", n, steps)
+	}
+	i.wanted.MemorySigning = true
+	if _, steps = i.setup(); strings.Count(steps, "updated policy") != 2 {
+		t.Errorf("memory signing:\n%s", steps)
+	}
+}
+
+func TestSetupLeavesTheSettingsOfOthersAlone(t *testing.T) {
+	i := newInstallation(t)
+	err := i.server.Client(t).Sys().MountWithContext(t.Context(), i.config.KV, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, steps := i.setup()
+	if strings.Contains(steps, "/config") || !strings.Contains(steps, "unchanged secrets engine "+i.config.KV+" not made here") {
+		t.Errorf("steps:\n%s", steps)
+	}
+}
+
+func TestSetupRefusesWhatWillNotDoAndChangesNothing(t *testing.T) {
+	mount := func(path, kind, version string) func(*installation) error {
+		return func(i *installation) error {
+			path := strings.NewReplacer("TRANSIT", i.config.Transit, "KV", i.config.KV).Replace(path)
+			return i.server.Client(t).Sys().Mount(path, &api.MountInput{Type: kind, Options: map[string]string{"version": version}})
+		}
+	}
+	for what, c := range map[string]struct {
+		before func(*installation) error
+		want   string
+	}{
+		"another type":     {mount("TRANSIT", "kv", "2"), `type "kv", not transit; choose another path with PLAYTOKEN_VAULT_TRANSIT`},
+		"KV version 1":     {mount("KV", "kv", "1"), "vault kv enable-versioning"},
+		"transit for KV":   {mount("KV", "transit", ""), `type "transit", not kv`},
+		"another login":    {func(i *installation) error { i.wanted.AppRole = "token"; return nil }, `type "token", not approle`},
+		"a bad path":       {func(i *installation) error { i.wanted.AppRole = "../sys"; return nil }, `"../sys"`},
+		"no accounts":      {func(i *installation) error { i.wanted.Accounts = nil; return nil }, "which service accounts"},
+		"half an account":  {func(i *installation) error { i.wanted.Accounts[0].Namespace = ""; return nil }, "NAMESPACE/NAME"},
+		"all accounts":     {func(i *installation) error { i.wanted.Accounts[0].Name = "*"; return nil }, "NAMESPACE/NAME"},
+		"more than listed": {func(i *installation) error { i.wanted.Accounts[0].Namespace = "other"; return nil }, "others too"},
+	} {
+		i := newInstallation(t)
+		if err := c.before(i); err != nil {
+			t.Fatal(err)
+		}
+		report, err := i.store.Setup(t.Context(), i.wanted)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+		for _, step := range report.Steps {
+			if step.Change != "unchanged" {
+				t.Errorf("%s: %+v", what, step)
+			}
+		}
+	}
+}
+
+func TestSetupNeedsAnOperator(t *testing.T) {
+	i := newInstallation(t)
+	i.config.Token = secret.New(i.server.Token(t, `path "sys/mounts" { capabilities = ["read"] }`))
+	_, err := open(t, i.config).Setup(t.Context(), vaultkeys.Setup{})
+	if !errors.Is(err, vaultkeys.ErrForbidden) || !strings.Contains(err.Error(), `"sys/mounts/deep/`) {
+		t.Error(err)
+	}
+	i.config.Token = secret.New("hvs.none")
+	s := open(t, i.config)
+	if _, err := s.Setup(t.Context(), vaultkeys.Setup{}); !errors.Is(err, keyrotation.ErrUnavailable) {
+		t.Error(err)
+	}
+	if may, err := s.MayRotate(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) || may {
+		t.Errorf("%v, %v", may, err)
+	}
+}
