@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -22,6 +23,8 @@ type Signatures struct {
 	keys  PrivateKeys
 	made  *lru.Cache[signatureID, []byte]
 	calls *flights[signatureID, []byte]
+
+	shared atomic.Uint64
 }
 
 // signatureID is all that an RS256 signature depends on.
@@ -43,17 +46,31 @@ func NewSignatures(keys PrivateKeys, remembered int) (*Signatures, error) {
 // Close ends the calls that are under way and waits for them.
 func (s *Signatures) Close() { s.calls.close() }
 
+// Shared is how many signatures were handed out so far that had been made for
+// somebody else.
+func (s *Signatures) Shared() uint64 { return s.shared.Load() }
+
 // sign returns the signature of input by the active key of a view. Errors:
 // ErrKeyGone, ErrUnavailable.
 func (s *Signatures) sign(ctx context.Context, by *view, input string) ([]byte, error) {
 	id := signatureID{by.key.Fingerprint, sha256.Sum256([]byte(input))}
 	if signature, ok := s.made.Get(id); ok {
+		s.shared.Add(1)
 		return signature, nil
 	}
 	store, public := by.key.StoreName, by.public
-	return s.calls.start(id, func(ctx context.Context) ([]byte, error) {
+	ours := false // whether it was our call that made it; known once there is an answer
+	signature, err := s.calls.start(id, func(ctx context.Context) ([]byte, error) {
+		if signature, ok := s.made.Get(id); ok {
+			return signature, nil // the call before ours ended after we had looked
+		}
+		ours = true
 		return s.make(ctx, store, public, id)
 	}).wait(ctx)
+	if err == nil && !ours {
+		s.shared.Add(1)
+	}
+	return signature, err
 }
 
 // make signs, verifies, and only then lets anybody see the signature.

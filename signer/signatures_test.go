@@ -94,6 +94,35 @@ func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
 	})
 }
 
+func TestSharedSignaturesAreCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		m.Ready(t.Context())
+		s.set(func(s *store) { s.delay = time.Second })
+		var all sync.WaitGroup
+		for range 5 { // one makes it, four wait for it
+			all.Go(func() { m.Mint(t.Context(), signer.Request{VideoID: "vid1"}) })
+		}
+		all.Wait()
+		s.set(broken)
+		for range 3 { // nobody gets one
+			all.Go(func() { m.Mint(t.Context(), signer.Request{VideoID: "vid2"}) })
+		}
+		all.Wait()
+		if got := m.Signatures.Shared(); got != 4 {
+			t.Errorf("%d shared while it was made", got)
+		}
+	})
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		for range 3 { // the later ones find it
+			m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
+		}
+		m.Mint(t.Context(), signer.Request{VideoID: "vid2"})
+		if got := m.Signatures.Shared(); got != 2 {
+			t.Errorf("%d shared once it was made", got)
+		}
+	})
+}
+
 func TestAFailedSignatureIsNotRemembered(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
 		m.Ready(t.Context())
