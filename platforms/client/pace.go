@@ -33,6 +33,19 @@ type Pace struct {
 
 	mu    sync.Mutex
 	until time.Time // the platform wants no call before
+	left  int       // what Remaining said last
+	told  bool      // it said something
+}
+
+// Left is how many calls the platform still allows, by the newest answer that
+// said so. Nobody knows for a nil Pace.
+func (p *Pace) Left() (calls int, known bool) {
+	if p == nil {
+		return 0, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left, p.told
 }
 
 // wait returns when the call may be sent; a *HeldError, at once, if that
@@ -78,8 +91,12 @@ func (p *Pace) note(resp *http.Response, now time.Time) {
 	if p.Remaining != "" && strings.TrimSpace(resp.Header.Get(p.Remaining)) == "0" {
 		hold = max(hold, p.reset(resp.Header))
 	}
+	left, err := strconv.Atoi(strings.TrimSpace(resp.Header.Get(p.Remaining)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err == nil && left >= 0 {
+		p.left, p.told = left, true
+	}
 	if until := now.Add(hold); hold > 0 && until.After(p.until) {
 		p.until = until
 	}

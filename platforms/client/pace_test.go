@@ -162,3 +162,29 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestTheCallsLeftAreWhatThePlatformSaidLast(t *testing.T) {
+	pace := &client.Pace{Remaining: "X-Left"}
+	says := ""
+	call := paced(t, pace, func(*http.Request) (*http.Response, error) {
+		resp := answer(200, "")
+		resp.Header.Set("X-Left", says)
+		return resp, nil
+	})
+	for _, c := range []struct {
+		says  string
+		left  int
+		known bool
+	}{{"", 0, false}, {"many", 0, false}, {"-1", 0, false}, {" 59 ", 59, true}, {"", 59, true}, {"58", 58, true}} {
+		says = c.says
+		if _, err := call(); err != nil {
+			t.Fatal(err)
+		}
+		if left, known := pace.Left(); left != c.left || known != c.known {
+			t.Errorf("after %q: %d, %v", c.says, left, known)
+		}
+	}
+	if _, known := (*client.Pace)(nil).Left(); known {
+		t.Error("a nil pace knows")
+	}
+}
