@@ -14,6 +14,9 @@ const requestID = "X-Request-Id"
 
 // entrance is passed by every request, before any routing.
 func (s *server) entrance(next http.Handler) http.Handler {
+	ambiguous := s.observed("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, invalidf("the path is spelt ambiguously: no empty, . or .. segments, encoded slashes, backslashes or control characters"))
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The id is always ours: it goes into records, and whoever could
 		// choose it could make two requests look like one.
@@ -21,7 +24,7 @@ func (s *server) entrance(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if !plainPath(r.URL.Path, r.URL.EscapedPath()) {
-			s.refuse(w, r, invalidf("the path is spelt ambiguously: no empty, . or .. segments, encoded slashes, backslashes or control characters"))
+			ambiguous.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -29,25 +29,31 @@ func gate[B, A any](s *server, action projects.Action, status int,
 	act func(context.Context, call, B) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := call{vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
+		refuse := func(err error) {
+			code := s.refuse(w, r, err)
+			if action == projects.Mint {
+				s.noToken(code)
+			}
+		}
 		var err error
 		if c.caller, err = s.whoIs(r); err != nil {
-			s.refuse(w, r, err)
+			refuse(err)
 			return
 		}
 		var body B
 		if err := decode(w, r, &body); err != nil {
-			s.refuse(w, r, err)
+			refuse(err)
 			return
 		}
 		c.project = c.projectOf(body)
 		if err := mayProject(c.caller, action, c.project); err != nil {
-			s.refuse(w, r, err)
+			refuse(err)
 			return
 		}
 		patient(w, action)
 		answer, err := act(r.Context(), c, body)
 		if err != nil {
-			s.refuse(w, r, err)
+			refuse(err)
 			return
 		}
 		s.answer(w, r, statusOf(answer, status), answer)

@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -50,7 +51,7 @@ type Rotation interface {
 	RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error
 }
 
-// Config is what the HTTP face works with. Everything is required.
+// Config is what the HTTP face works with. What may be nil says so.
 type Config struct {
 	Callers  Callers
 	Projects Projects
@@ -58,6 +59,15 @@ type Config struct {
 	// signer.Minter.
 	Ready func(context.Context) error
 	Log   *slog.Logger
+
+	// Metrics answers GET /metrics; nil: it is not here.
+	Metrics http.Handler
+	// Refused is told the code of every problem that somebody got instead of
+	// a playback token. Nil: nobody is told.
+	Refused func(code string)
+	// Answered is told how every request was answered. Route is the template
+	// of its path; empty if it had none. Nil: nobody is told.
+	Answered func(route, method string, status int, took time.Duration)
 }
 
 type server struct{ Config }
@@ -80,11 +90,11 @@ func New(config Config) http.Handler {
 	}
 	router := mux.NewRouter()
 	for path, methods := range paths {
-		router.Handle(path, methods)
+		router.Handle(path, s.observed(template(path), methods))
 	}
-	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.NotFoundHandler = s.observed("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, errNoRoute)
-	})
+	}))
 	return s.entrance(router)
 }
 
@@ -96,7 +106,7 @@ const (
 
 func (s *server) routes() []route {
 	const get, post, remove = http.MethodGet, http.MethodPost, http.MethodDelete
-	return []route{
+	routes := []route{
 		{get, "/healthz", http.HandlerFunc(s.healthz)},
 		{get, "/readyz", http.HandlerFunc(s.readyz)},
 
@@ -117,6 +127,10 @@ func (s *server) routes() []route {
 		{get, projectPath + "/drift", gate(s, projects.ReadKeys, http.StatusOK, s.drift)},
 		{remove, projectPath + "/platform-keys/{key_id}", gate(s, projects.WriteKeys, http.StatusOK, s.removeUnmanaged)},
 	}
+	if s.Metrics != nil {
+		routes = append(routes, route{get, "/metrics", s.Metrics})
+	}
+	return routes
 }
 
 // healthz says that the process answers, and nothing else.

@@ -157,8 +157,8 @@ func seconds(d time.Duration) int {
 	return int(max(1, (d+time.Second-1)/time.Second))
 }
 
-// refuse answers with a problem.
-func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// refuse answers with a problem, and returns its code.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code string) {
 	p := s.explain(r.Context(), w.Header().Get(requestID), err)
 	data, err := json.Marshal(p)
 	if err != nil { // a detail that is not UTF-8
@@ -173,6 +173,14 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	write(w, p.Status, "application/problem+json", data)
+	return p.Code
+}
+
+// noToken tells Config.Refused.
+func (s *server) noToken(code string) {
+	if s.Refused != nil {
+		s.Refused(code)
+	}
 }
 
 // happened is null for what has not happened.

@@ -128,7 +128,9 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchAn
 		all.Go(func() {
 			token, err := s.mintItem(ctx, c, item)
 			if err != nil {
-				items[i] = batchError{s.explain(ctx, c.requestID, err)}
+				problem := s.explain(ctx, c.requestID, err)
+				s.noToken(problem.Code)
+				items[i] = batchError{problem}
 				return
 			}
 			items[i] = token

@@ -1,0 +1,96 @@
+package handlers_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"playtoken/handlers"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// observer writes down what the service says about itself.
+type observer struct {
+	mu  sync.Mutex
+	saw []string
+}
+
+func (o *observer) note(what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.saw = append(o.saw, what)
+}
+
+func (o *observer) refused(code string) { o.note("refused " + code) }
+
+func (o *observer) answered(route, method string, status int, took time.Duration) {
+	if took < 0 {
+		o.note("took less than nothing")
+	}
+	o.note(fmt.Sprintf("%s %q %d", method, route, status))
+}
+
+// observe makes a world tell what it does.
+func (w *world) observe(o *observer) {
+	w.Handler = handlers.New(handlers.Config{
+		Callers:  callers{projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
+		Projects: w, Ready: w.minter.Ready, Log: slog.New(slog.DiscardHandler),
+		Refused: o.refused, Answered: o.answered,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") }),
+	})
+}
+
+func TestEveryAnswerAndEveryTokenRefusedIsTold(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	const one, batch = "/v1/playback-tokens", "/v1/playback-tokens/batch"
+	for _, c := range []struct {
+		method, path, key, body string
+		want                    []string
+	}{
+		{"POST", one, apiKey, `{"video_id":"vid1"}`, []string{`POST "/v1/playback-tokens" 201`}},
+		{"POST", one, "", `{"video_id":"vid1"}`, []string{"refused unauthenticated", `POST "/v1/playback-tokens" 401`}},
+		{"POST", one, apiKey, `{"video":"vid1"}`, []string{"refused invalid_request", `POST "/v1/playback-tokens" 400`}},
+		{"POST", one, apiKey, `{"video_id":"*"}`, []string{"refused forbidden", `POST "/v1/playback-tokens" 403`}},
+		{"POST", batch, apiKey, `{"requests":[{"video_id":"vid1"},{"video_id":"x"},{"video_id":"vid1","expires_in":0}]}`,
+			[]string{`POST "/v1/playback-tokens/batch" 200`, "refused ttl_out_of_range", "refused video_invalid"}},
+		{"POST", batch, apiKey, `{"requests":[]}`, []string{"refused invalid_request", `POST "/v1/playback-tokens/batch" 400`}},
+		// A problem that is not instead of a token is only an answer.
+		{"POST", one + "/inspect", apiKey, `{}`, []string{`POST "/v1/playback-tokens/inspect" 400`}},
+		{"GET", "/v1/projects/default/signing-keys/2", adminKey, "", []string{`GET "/v1/projects/{project_id}/signing-keys/{generation}" 200`}},
+		{"GET", "/v1/projects/secret-id/signing-keys/x", adminKey, "", []string{`GET "" 404`}},
+		{"GET", "/v1//x", adminKey, "", []string{`GET "" 400`}},
+		{"DELETE", "/healthz", "", "", []string{`DELETE "/healthz" 405`}},
+		{"GET", "/metrics", "", "", []string{`GET "/metrics" 200`}},
+	} {
+		o := &observer{}
+		w.observe(o)
+		w.ask(c.method, c.path, c.key, c.body)
+		slices.Sort(o.saw)
+		slices.Sort(c.want)
+		if diff := cmp.Diff(c.want, o.saw); diff != "" {
+			t.Errorf("%s %s %s, -want +got:\n%s", c.method, c.path, c.body, diff)
+		}
+	}
+}
+
+func TestMetricsAreOnlyWhereTheyWereAskedFor(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	if got := w.ask("GET", "/metrics", "", ""); got.Code != http.StatusNotFound {
+		t.Errorf("without: %d", got.Code)
+	}
+	w.observe(&observer{})
+	if got := w.ask("GET", "/metrics", "", ""); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "metrics") {
+		t.Errorf("with: %d %s", got.Code, got.Body)
+	}
+}
