@@ -62,8 +62,8 @@ type Documents interface {
 
 // KeySpec is how a private key is made.
 type KeySpec struct {
-	Bits       int  // RSA modulus: 2048, 3072 or 4096
-	Exportable bool // may leave the store, for signing in memory
+	Bits       int  `json:"bits"`       // RSA modulus: 2048, 3072 or 4096
+	Exportable bool `json:"exportable"` // may leave the store, for signing in memory
 }
 
 // StoredKey is what a store tells about a private key it holds.

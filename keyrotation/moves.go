@@ -16,12 +16,14 @@ import (
 // half-done by the next Plan, and made again or adopted.
 var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Widen:        (*pass).widen,
+	Respec:       (*pass).respec,
 	LookAround:   (*pass).lookAround,
 	PlanKey:      (*pass).planKey,
 	Generate:     (*pass).generate,
 	Register:     (*pass).register,
 	Adopt:        (*pass).adopt,
 	Activate:     (*pass).activate,
+	Discard:      (*pass).discard,
 	Date:         (*pass).date,
 	Delete:       (*pass).markDeleting,
 	Withdraw:     (*pass).withdraw,
@@ -54,6 +56,12 @@ func (p *pass) widen(ctx context.Context, ring Ring, _ Move) error {
 			k.MaxTTL = p.Policy.MaxTTL
 		}
 	}
+	return p.save(ctx, ring, &next)
+}
+
+func (p *pass) respec(ctx context.Context, ring Ring, _ Move) error {
+	next := ring.clone()
+	next.want(p.Policy.KeySpec, p.now())
 	return p.save(ctx, ring, &next)
 }
 
@@ -161,6 +169,9 @@ func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
 	if next.StoreID == "" {
 		next.StoreID = strings.ToLower(rand.Text())[:6]
 	}
+	if next.Spec == (KeySpec{}) {
+		next.Spec = p.Policy.KeySpec // a beginning, no change: SpecAt stays open
+	}
 	generation := 1
 	if n := len(next.Keys); n > 0 {
 		generation = next.Keys[n-1].Generation + 1
@@ -170,8 +181,8 @@ func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
 		State:      Planned,
 		StoreName:  "k" + strings.ToLower(rand.Text()),
 		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.Project, generation, next.StoreID),
-		Bits:       p.Policy.KeySpec.Bits,
-		Exportable: p.Policy.KeySpec.Exportable,
+		Bits:       next.Spec.Bits,
+		Exportable: next.Spec.Exportable,
 		MaxTTL:     p.Policy.MaxTTL,
 		CreatedAt:  p.now(),
 	})
@@ -182,7 +193,7 @@ func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
 // lost is found by the next call, and a crash leaves no key without a name.
 func (p *pass) generate(ctx context.Context, ring Ring, m Move) error {
 	k := *ring.key(m.Generation)
-	stored, err := p.Keys.Create(ctx, k.StoreName, KeySpec{Bits: k.Bits, Exportable: k.Exportable})
+	stored, err := p.Keys.Create(ctx, k.StoreName, k.spec())
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,11 @@ func (r *Ring) promote(generation int, now time.Time) {
 	k.RetiredAt, k.DeleteNotBefore = time.Time{}, time.Time{}
 }
 
+// discard: a standby never signed, so nobody holds a token of it.
+func (p *pass) discard(ctx context.Context, ring Ring, m Move) error {
+	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.Note = Abandoning, m.Why })
+}
+
 // retire leaves open when the key may be deleted: this process may be stopped
 // for any time between now and the write that tells everybody. See date.
 func (k *Key) retire(now time.Time) {

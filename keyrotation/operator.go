@@ -45,7 +45,7 @@ func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error)
 // done by then, so trouble on the way is a remark, not an error.
 func (p *pass) conclude(ctx context.Context, action Action, generation int, err error) (Result, error) {
 	if errors.Is(err, errHolds) {
-		return Result{Reason: err.Error()}, nil
+		return Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves), Reason: err.Error()}, nil
 	}
 	if err != nil {
 		return Result{Reason: err.Error()}, err
@@ -55,14 +55,18 @@ func (p *pass) conclude(ctx context.Context, action Action, generation int, err 
 }
 
 // rotateNow makes a key active that was not when it was asked for. If another
-// process does that meanwhile, the wish is fulfilled too.
+// process does that meanwhile, the wish is fulfilled too. Whoever says now does
+// not wait for the policy's kind of key to come into force either.
 func (p *pass) rotateNow(ctx context.Context) (Result, error) {
 	ring, err := p.read(ctx)
+	if err == nil && len(ring.Keys) > 0 && ring.Spec != p.Policy.KeySpec {
+		ring, err = p.insist(ctx)
+	}
 	if err != nil {
 		return Result{}, err
 	}
 	from, had := ring.Active()
-	_, ready := ring.standby()
+	_, ready := ring.successor()
 	if !had || !ready {
 		// Bootstrap, or finish what was begun, first. Its trouble is the
 		// reason why there is no standby, so it is reported.
@@ -75,7 +79,7 @@ func (p *pass) rotateNow(ctx context.Context) (Result, error) {
 		if active, ok := ring.Active(); ok && active.Generation != from.Generation {
 			return fmt.Errorf("generation %d was activated meanwhile: %w", active.Generation, errHolds)
 		}
-		standby, ok := ring.standby()
+		standby, ok := ring.successor()
 		if !ok {
 			return &Guard{Why: "there is no registered standby to rotate to"}
 		}
@@ -85,7 +89,21 @@ func (p *pass) rotateNow(ctx context.Context) (Result, error) {
 	return p.conclude(ctx, Activate, generation, err)
 }
 
-// mayActivate promotes a registered key if every guard agrees.
+// insist brings the policy's kind of key into force, and returns the ring.
+func (p *pass) insist(ctx context.Context) (Ring, error) {
+	err := p.decide(ctx, true, func(ring *Ring) error {
+		ring.want(p.Policy.KeySpec, p.now())
+		return nil
+	})
+	if err != nil {
+		return Ring{}, err
+	}
+	p.done = append(p.done, Done{Action: string(Respec)})
+	return p.read(ctx)
+}
+
+// mayActivate promotes a registered key if every guard agrees. Its kind is the
+// one that is wanted from then on, or the next pass would undo it.
 func (p *pass) mayActivate(ring *Ring, k Key) error {
 	if ready := ring.readyAt(k); p.now().Before(ready) {
 		return &Guard{Why: fmt.Sprintf("generation %d is still propagating at the platform", k.Generation), EarliestAt: ready}
@@ -94,6 +112,7 @@ func (p *pass) mayActivate(ring *Ring, k Key) error {
 		return &Guard{Why: fmt.Sprintf("generation %d: %s", k.Generation, reason)}
 	}
 	ring.promote(k.Generation, p.now())
+	ring.want(k.spec(), p.now())
 	return nil
 }
 
@@ -139,6 +158,7 @@ func (r *Rotator) Rollback(ctx context.Context, generation int, order Order) (Re
 			return &Guard{Why: fmt.Sprintf("generation %d: %s", generation, reason)}
 		}
 		ring.promote(generation, p.now())
+		ring.want(k.spec(), p.now())
 		return nil
 	})
 	return p.conclude(ctx, "rollback", generation, err)

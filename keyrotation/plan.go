@@ -12,12 +12,14 @@ type Action string
 // The moves. Those marked * change something outside the ring.
 const (
 	Widen        Action = "widen"         // durations and largest lifetimes of the policy come into force
+	Respec       Action = "respec"        // the policy's kind of key comes into force
 	LookAround   Action = "look"          // see what platform and store really hold
 	PlanKey      Action = "plan"          // reserve a generation and a name
 	Generate     Action = "generate"      // * make the private key
 	Register     Action = "register"      // * hand over the public key
 	Adopt        Action = "adopt"         // take the id of a registration whose answer was lost
 	Activate     Action = "activate"      // sign with the standby, retire the active key
+	Discard      Action = "discard"       // a standby of another kind is not needed any more
 	Date         Action = "date"          // its retirement is known to all: from now its tokens die out
 	Delete       Action = "delete"        // a retired key's time is over
 	Withdraw     Action = "withdraw"      // * delete it at the platform
@@ -41,7 +43,7 @@ type Move struct {
 	// Blocked moves wait for something other than time; Why says what.
 	Blocked bool `json:"blocked,omitempty"`
 
-	routine bool // a look that only keeps an eye on things
+	routine bool // nothing that anybody waits for
 }
 
 // due reports whether the move can be made at now.
@@ -90,6 +92,7 @@ func (p *planner) plan() {
 		return
 	}
 	p.widen()
+	p.respec()
 	if p.wrongAccount() {
 		p.block(LookAround, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
 			"see the drift report")
@@ -101,6 +104,7 @@ func (p *planner) plan() {
 	p.promote()
 	p.finish()
 	p.prepare()
+	p.leftovers()
 	p.remove()
 	p.sweep()
 	p.observe()
@@ -255,15 +259,21 @@ func (l *Look) byFingerprint(fingerprint string) (oldest PlatformKey, ok bool) {
 	return oldest, ok
 }
 
-// promote: the standby takes over when the active key has served its time, or
-// when there is none.
+// promote: a standby takes over when the active key has served its time, when
+// it is of a kind that is not wanted any more, or when there is none.
 func (p *planner) promote() {
+	active, has := p.ring.Active()
 	standby, ok := p.ring.standby()
+	if has {
+		standby, ok = p.ring.successor()
+	}
 	if !ok {
 		return
 	}
 	at, why := p.ring.readyAt(standby), "no key is active"
-	if active, has := p.ring.Active(); has {
+	if has && !p.ring.wants(active) {
+		why = fmt.Sprintf("generation %d is of a kind that is not wanted any more: %s", active.Generation, active.spec())
+	} else if has {
 		at, why = later(at, active.ActivatedAt.Add(p.policy.RotateEvery)),
 			fmt.Sprintf("generation %d has been active for its %s", active.Generation, p.policy.RotateEvery)
 	}
@@ -277,18 +287,16 @@ func (p *planner) promote() {
 	p.add(Activate, standby, p.now, why)
 }
 
-// prepare: there is always a standby on its way; two keys if none is active.
+// prepare: there is always a standby on its way, of the kind that is wanted;
+// two keys if none is active.
 func (p *planner) prepare() {
-	want, coming, live := 1, 0, 0
+	want, coming, live := 1, 0, p.ring.live()
 	if _, has := p.ring.Active(); !has {
 		want = 2
 	}
 	for _, k := range p.ring.Keys {
-		if states[k.State].coming {
+		if states[k.State].coming && p.ring.wants(k) {
 			coming++
-		}
-		if states[k.State].live || states[k.State].coming {
-			live++
 		}
 	}
 	why := "there is no standby"

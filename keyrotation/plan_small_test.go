@@ -87,6 +87,10 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 		return firstTrue([]rule{{!leaving, "it is " + string(k.State)}, {m.KeyID == "" || m.KeyID != k.KeyID, "its id is not recorded"}})
 	case keyrotation.Destroy, keyrotation.Bury:
 		return firstTrue([]rule{{!leaving, "it is " + string(k.State)}})
+	case keyrotation.Discard:
+		active, has := s.ring.Active()
+		return firstTrue([]rule{{k.State != keyrotation.Registered, "it is " + string(k.State)}, {!has || active.Exportable != s.ring.Spec.Exportable, "it may be needed"},
+			{k.Exportable == s.ring.Spec.Exportable, "its kind is wanted"}})
 	case keyrotation.Delete, keyrotation.Date:
 		return firstTrue([]rule{{k.State != keyrotation.Retiring, "it is " + string(k.State)}})
 	case keyrotation.Activate, keyrotation.Doubt, keyrotation.Trust, keyrotation.Quarantine:
@@ -154,8 +158,8 @@ func lives(n int) (all []keyrotation.Key) {
 		keyrotation.Planned:     {{}},
 		keyrotation.Generated:   {{}},
 		keyrotation.Registering: {{justNow}, {sentLongAgo}},
-		keyrotation.Registered:  {{}, {justNow}, {doubted}},
-		keyrotation.Active:      {{}, {sentLongAgo, doubted}},
+		keyrotation.Registered:  {{}, {justNow}, {doubted}, {exportable}},
+		keyrotation.Active:      {{}, {sentLongAgo, doubted}, {exportable}},
 		keyrotation.Retiring:    {{}, {undated}, {later}},
 		keyrotation.Quarantined: {{}},
 		keyrotation.Deleting:    {{}, {withdrawn}, {withdrawn, justNow}, {withdrawn, destroyed}},

@@ -43,7 +43,7 @@ var states = map[State]trait{
 	Planned:     {coming: true, next: []State{Generated, Revoking}},
 	Generated:   {coming: true, next: []State{Registering, Registered, Revoking}},
 	Registering: {coming: true, live: true, next: []State{Generated, Registered, Abandoning, Revoking}},
-	Registered:  {coming: true, live: true, shown: true, next: []State{Active, Quarantined, Revoking}},
+	Registered:  {coming: true, live: true, shown: true, next: []State{Active, Abandoning, Quarantined, Revoking}},
 	Active:      {live: true, shown: true, next: []State{Retiring, Quarantined, Revoking}},
 	Retiring:    {live: true, shown: true, next: []State{Active, Deleting, Revoking}},
 	Quarantined: {live: true, next: []State{Registered, Retiring, Revoking}},
@@ -136,7 +136,9 @@ type Ring struct {
 	Project    string    `json:"project"`
 	StoreID    string    `json:"store_id"` // random, made once: tells our keys from another deployment's
 	Durations  Durations `json:"durations"`
-	Keys       []Key     `json:"keys"` // by rising generation
+	Spec       KeySpec   `json:"spec,omitzero"`    // the kind of key that is made
+	SpecAt     time.Time `json:"spec_at,omitzero"` // when that was changed last
+	Keys       []Key     `json:"keys"`             // by rising generation
 	Orphans    []Orphan  `json:"orphans,omitempty"`
 	LookedAt   time.Time `json:"looked_at,omitzero"` // newest complete look at the platform
 	RetryAt    time.Time `json:"retry_at,omitzero"`  // no new registration before
@@ -251,12 +253,16 @@ func (r *Ring) check() error {
 	return nil
 }
 
-// standby returns the key that will be active next: the oldest registered one
-// that nobody doubts, or else the oldest.
+// standby returns the key that is active next if there is none: the oldest
+// registered one that nobody doubts, or else the oldest. See successor.
 func (r *Ring) standby() (Key, bool) {
+	return r.oldest(func(Key) bool { return true })
+}
+
+func (r *Ring) oldest(fit func(Key) bool) (Key, bool) {
 	var found *Key
 	for i, k := range r.Keys {
-		if k.State == Registered && (found == nil || !found.DoubtedAt.IsZero() && k.DoubtedAt.IsZero()) {
+		if k.State == Registered && fit(k) && (found == nil || !found.DoubtedAt.IsZero() && k.DoubtedAt.IsZero()) {
 			found = &r.Keys[i]
 		}
 	}
@@ -280,7 +286,7 @@ func (r *Ring) EarliestActive() time.Time {
 
 // newest is the newest time at which something in the ring has happened.
 func (r *Ring) newest() time.Time {
-	newest := later(r.LookedAt, r.LastRun.At)
+	newest := later(later(r.LookedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {
 		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
 			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt} {

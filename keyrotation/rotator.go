@@ -131,7 +131,7 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 			moves = Plan(now, ring, look, r.Policy)
 		}
 	}
-	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine })
+	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == LookAround })
 	_, due := firstDue(moves, now)
 	grace := r.Policy.ObserveEvery + ring.Durations.Settle
 	return Status{

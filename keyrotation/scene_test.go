@@ -36,7 +36,7 @@ const (
 func sceneOf(keys ...keyrotation.Key) scene {
 	policy := simPolicy()
 	return scene{now: noon, policy: policy, ring: keyrotation.Ring{Project: "default", StoreID: "abcdef",
-		Durations: policy.Durations, Keys: keys, LookedAt: longAgo, Version: 1}}
+		Durations: policy.Durations, Spec: policy.KeySpec, Keys: keys, LookedAt: longAgo, Version: 1}}
 }
 
 // genKey is generation n as an uneventful life has left it: what led to its

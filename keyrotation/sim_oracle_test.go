@@ -12,23 +12,30 @@ import (
 )
 
 // simSigner signs as the ring rules: with a view no older than the ring's own
-// view age, never longer than the key's largest lifetime.
+// view age, never longer than the key's largest lifetime. One that signs in
+// memory does without the store now and then.
 type simSigner struct {
 	replica *replica
 	view    keyrotation.Ring
 	readAt  time.Time
+	memory  map[string]simKey // by store name, as of readAt
+	outage  time.Duration     // the view's age at which the store is back
 }
 
 func (s *simSigner) mint() {
 	w := s.replica.w
-	if s.view.Version == 0 || w.now.Sub(s.readAt) > s.view.Durations.ViewAge {
+	if s.view.Version == 0 || w.now.Sub(s.readAt) > s.view.Durations.ViewAge && !s.withoutStore() {
 		s.view, s.readAt = w.store.ring(), w.now
+		s.load()
 	}
 	key, ok := s.view.Active()
 	if !ok {
 		return
 	}
-	private, ok := w.store.keys[key.StoreName]
+	private, ok := s.memory[key.StoreName]
+	if !ok {
+		private, ok = w.store.keys[key.StoreName]
+	}
 	if !ok {
 		return // the store has no such key any more: an error to the caller, no token
 	}

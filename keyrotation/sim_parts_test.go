@@ -98,11 +98,13 @@ func (v storeView) Write(_ context.Context, name string, data []byte, version in
 	})
 }
 
-func (v storeView) Create(_ context.Context, name string, _ keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+func (v storeView) Create(_ context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
 	return call(v.r, "create", func() (keyrotation.StoredKey, error) {
 		s := v.r.w.store
 		if _, ok := s.keys[name]; !ok {
-			s.keys[name] = pooledKey(s.made)
+			k := pooledKey(s.made)
+			k.leaky = spec.Exportable
+			s.keys[name] = k
 			s.made++
 		}
 		return stored(s.keys[name]), nil
