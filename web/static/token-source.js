@@ -276,7 +276,7 @@ export class TokenSource extends EventTarget {
         signal: AbortSignal.any([signal, AbortSignal.timeout(answerWithin)]),
       });
       return { answer, since };
-    } catch (cause) {
+    } catch (/** @type {any} */ cause) {
       signal.throwIfAborted();
       throw new TokenError(`asking for a playback token: ${cause.message}`, { code: "network" });
     }

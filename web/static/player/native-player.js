@@ -62,7 +62,7 @@ export class NativePlayer extends EventTarget {
     for (let failures = 1; ; failures++) {
       try {
         return await this.#openURL({ fresh, signal });
-      } catch (error) {
+      } catch (/** @type {any} */ error) {
         if (signal.aborted || !error.retryable || failures >= attempts) throw error;
         const seconds = pauseAfter(error, failures);
         this.dispatchEvent(new CustomEvent("retry", { detail: { error, seconds } }));
