@@ -30,6 +30,7 @@ type parts struct {
 	config    config
 	store     store
 	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
+	mayRotate func(context.Context) (bool, error)      // nil where whoever reads the store may change keys
 
 	// Of the project default; both nil where the environment does not make it.
 	rotator *keyrotation.Rotator
@@ -69,12 +70,13 @@ func (p *parts) close() {
 
 func (p *parts) openVault(ctx context.Context, _ bool, log *slog.Logger) error {
 	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
-		Token: p.config.vaultToken, Transit: p.config.vaultTransit, KV: p.config.vaultKV, Log: log,
+		Token: p.config.vaultToken, Login: p.config.vaultLogin,
+		Transit: p.config.vaultTransit, KV: p.config.vaultKV, Log: log,
 	})
 	if err != nil {
 		return configError{err} // nothing was asked of Vault yet
 	}
-	p.store, p.storeTime = vault, vault.Now
+	p.store, p.storeTime, p.mayRotate = vault, vault.Now, vault.MayRotate
 	p.closers = append(p.closers, vault.Close)
 	return nil
 }

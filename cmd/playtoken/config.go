@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/vaultkeys"
 )
 
 // config is the environment, read and checked. Durations and limits are
@@ -18,8 +20,9 @@ type config struct {
 	storeFile     string       // path of the file store; "" means Vault
 	storePassword secret.Value // seals the file store
 	vaultToken    secret.Value // Vault's own VAULT_TOKEN
-	vaultTransit  string       // mount of the transit engine
-	vaultKV       string       // mount of the KV v2 engine
+	vaultLogin    vaultkeys.Login
+	vaultTransit  string // mount of the transit engine
+	vaultKV       string // mount of the KV v2 engine
 
 	adminKey secret.Value // zero: nobody is admin
 	apiKey   secret.Value // the frontend's key for the project default; zero: none
@@ -103,12 +106,12 @@ func (c *config) storeVariables() []variable {
 		{name: "PLAYTOKEN_STORE", fallback: "vault", parse: storeAt(&c.storeFile)},
 		{name: "PLAYTOKEN_STORE_PASSWORD", secret: true, parse: credential(&c.storePassword)},
 		{name: "VAULT_TOKEN", secret: true, parse: credential(&c.vaultToken)},
-		{name: "PLAYTOKEN_VAULT_AUTH", parse: oneOf(new(string), []string{"token"}, []string{"approle", "kubernetes"})},
-		{name: "PLAYTOKEN_VAULT_AUTH_PATH", parse: refused},
-		{name: "PLAYTOKEN_VAULT_ROLE_ID", parse: refused},
-		{name: "PLAYTOKEN_VAULT_SECRET_ID", secret: true, parse: refused},
-		{name: "PLAYTOKEN_VAULT_ROLE", parse: refused},
-		{name: "PLAYTOKEN_VAULT_JWT_FILE", parse: refused},
+		{name: "PLAYTOKEN_VAULT_AUTH", fallback: "token", parse: oneOf(&c.vaultLogin.Method, []string{"token", "approle", "kubernetes"}, nil)},
+		{name: "PLAYTOKEN_VAULT_AUTH_PATH", parse: mount(&c.vaultLogin.Path)},
+		{name: "PLAYTOKEN_VAULT_ROLE_ID", parse: word(&c.vaultLogin.RoleID)},
+		{name: "PLAYTOKEN_VAULT_SECRET_ID", secret: true, parse: credential(&c.vaultLogin.SecretID)},
+		{name: "PLAYTOKEN_VAULT_ROLE", parse: word(&c.vaultLogin.Role)},
+		{name: "PLAYTOKEN_VAULT_JWT_FILE", parse: text(&c.vaultLogin.JWTFile)},
 		{name: "PLAYTOKEN_VAULT_TRANSIT", fallback: "playtoken-transit", parse: mount(&c.vaultTransit)},
 		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&c.vaultKV)},
 		{name: "PLAYTOKEN_SIGNING", parse: oneOf(new(string), []string{"transit"}, []string{"memory"})},
@@ -182,12 +185,42 @@ func (c *config) callers() projects.Environment {
 
 // storeRule: a store has to be openable.
 func (c *config) storeRule() rule {
-	return rule{[]string{"PLAYTOKEN_STORE", "PLAYTOKEN_STORE_PASSWORD", "VAULT_TOKEN"}, func() error {
-		if c.storeFile == "" {
-			return unless(!c.vaultToken.IsZero(), "VAULT_TOKEN: required for the store in Vault")
+	var names []string
+	for _, row := range c.storeVariables() {
+		names = append(names, row.name)
+	}
+	return rule{names, func() error {
+		if c.storeFile != "" {
+			return unless(!c.storePassword.IsZero(), "PLAYTOKEN_STORE_PASSWORD: required for a file store")
 		}
-		return unless(!c.storePassword.IsZero(), "PLAYTOKEN_STORE_PASSWORD: required for a file store")
+		return c.loginRule()
 	}}
+}
+
+// loginRule: what the way to log in to Vault needs is there, and nothing of
+// another way, which somebody would believe in.
+func (c *config) loginRule() error {
+	l := c.vaultLogin
+	var problems []error
+	for _, row := range []struct {
+		method, name string
+		set          bool
+	}{
+		{"token", "VAULT_TOKEN", !c.vaultToken.IsZero()},
+		{"approle", "PLAYTOKEN_VAULT_ROLE_ID", l.RoleID != ""},
+		{"approle", "PLAYTOKEN_VAULT_SECRET_ID", !l.SecretID.IsZero()},
+		{"kubernetes", "PLAYTOKEN_VAULT_ROLE", l.Role != ""},
+	} {
+		switch {
+		case row.method == l.Method && !row.set && l.Method == "token":
+			problems = append(problems, errors.New("VAULT_TOKEN: required for the store in Vault, unless PLAYTOKEN_VAULT_AUTH says another way to log in"))
+		case row.method == l.Method && !row.set:
+			problems = append(problems, fmt.Errorf("%s: required for PLAYTOKEN_VAULT_AUTH=%s", row.name, row.method))
+		case row.method != l.Method && row.set && row.name != "VAULT_TOKEN": // an operator's shell may have it
+			problems = append(problems, fmt.Errorf("%s: is for PLAYTOKEN_VAULT_AUTH=%s", row.name, row.method))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // gateRule: the gate has media to serve and a key that guards its keys.

@@ -28,6 +28,17 @@ func text(to *string) func(string) error {
 	}
 }
 
+// word is a name that others gave.
+func word(to *string) func(string) error {
+	return func(s string) error {
+		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return errors.New("want printable characters, without space")
+		}
+		*to = s
+		return nil
+	}
+}
+
 func address(to *string) func(string) error {
 	return func(s string) error {
 		_, port, err := net.SplitHostPort(s)

@@ -26,8 +26,10 @@ func (p *parts) Rotation(_ context.Context, projectID string) (handlers.Rotation
 	if err := p.has(projectID); err != nil {
 		return nil, err
 	}
-	return p.rotator, nil
+	return p.permitted(), nil
 }
+
+func (p *parts) permitted() permitted { return permitted{p.rotator, p.mayRotate} }
 
 // Rotating implements [handlers.Projects].
 func (p *parts) Rotating(context.Context) ([]string, error) {

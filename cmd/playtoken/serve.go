@@ -64,7 +64,11 @@ func (s *service) schedule(ctx context.Context) (end func()) {
 	// Requests that are still finished after ctx has ended may need it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { s.rotator.Run(ctx) })
+	running.Go(func() {
+		if s.permitted().awaitPermission(ctx, s.log) {
+			s.rotator.Run(ctx)
+		}
+	})
 	return func() {
 		cancel()
 		running.Wait()

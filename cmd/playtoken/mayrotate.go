@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+)
+
+// readOnly is the answer to whoever wants keys changed by a process that may
+// only sign. Callers learn that from it, and not that there is a Vault.
+type readOnly struct{}
+
+func (readOnly) Error() string {
+	return "this instance may not change signing keys: its store gives it no right to; ask one that may rotate"
+}
+
+func (readOnly) Unwrap() error { return projects.ErrForbidden }
+
+// permitted is a Rotator that changes keys only if the store lets this process
+// do so. It asks each time: a right may be given, or taken, while we run.
+type permitted struct {
+	*keyrotation.Rotator
+	may func(context.Context) (bool, error) // nil: always
+}
+
+func (p permitted) check(ctx context.Context) error {
+	if p.may == nil {
+		return nil
+	}
+	may, err := p.may(ctx)
+	if err == nil && !may {
+		err = readOnly{}
+	}
+	return err
+}
+
+// result carries out a change, if we may.
+func (p permitted) result(ctx context.Context, change func() (keyrotation.Result, error)) (keyrotation.Result, error) {
+	if err := p.check(ctx); err != nil {
+		return keyrotation.Result{}, err
+	}
+	return change()
+}
+
+func (p permitted) Reconcile(ctx context.Context, order keyrotation.Order) (keyrotation.Result, error) {
+	return p.result(ctx, func() (keyrotation.Result, error) { return p.Rotator.Reconcile(ctx, order) })
+}
+
+func (p permitted) Activate(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error) {
+	return p.result(ctx, func() (keyrotation.Result, error) { return p.Rotator.Activate(ctx, generation, order) })
+}
+
+func (p permitted) Rollback(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error) {
+	return p.result(ctx, func() (keyrotation.Result, error) { return p.Rotator.Rollback(ctx, generation, order) })
+}
+
+func (p permitted) Release(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error) {
+	return p.result(ctx, func() (keyrotation.Result, error) { return p.Rotator.Release(ctx, generation, order) })
+}
+
+func (p permitted) Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error) {
+	if err := p.check(ctx); err != nil {
+		return keyrotation.Revocation{}, err
+	}
+	return p.Rotator.Revoke(ctx, generation, order)
+}
+
+func (p permitted) RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error {
+	if err := p.check(ctx); err != nil {
+		return err
+	}
+	return p.Rotator.RemoveUnmanaged(ctx, keyID, order)
+}
+
+// Between questions of a scheduler that may not, or does not know whether it
+// may.
+const (
+	askAgain  = 5 * time.Minute
+	askUnsure = 2 * time.Second
+)
+
+// awaitPermission returns true once this process may rotate, false when ctx
+// ends before.
+func (p permitted) awaitPermission(ctx context.Context, log *slog.Logger) bool {
+	told := false
+	for {
+		err := p.check(ctx)
+		if err == nil {
+			return true
+		}
+		pause := askUnsure
+		if _, refused := err.(readOnly); refused {
+			pause = askAgain
+			if !told {
+				log.Warn("the scheduler is off: our rights at the store allow signing, not rotation")
+				told = true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+}

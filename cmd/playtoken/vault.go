@@ -1,0 +1,223 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"playtoken/vaultkeys"
+)
+
+func (a *app) vault() *cobra.Command {
+	return group("vault", "What playtoken needs in HashiCorp Vault", a.vaultSetup(), a.vaultPolicy())
+}
+
+// operatorConfig reads what the verbs for Vault's operators need: of the
+// service's settings, where in Vault it works. How it logs in is not how they
+// do.
+func operatorConfig(environ []string) (config, error) {
+	var c config
+	err := newEnvironment(environ).read(c.variables(), nil)
+	return c, err
+}
+
+// setupFlags is the command line of vault setup.
+type setupFlags struct {
+	approle, kubernetes, audience string
+	accounts                      []string // NAMESPACE/NAME
+	memory                        bool
+}
+
+func (a *app) vaultSetup() *cobra.Command {
+	var f setupFlags
+	cmd := &cobra.Command{
+		Use: "setup", Short: "Make mounts, policies and, if asked, login roles; a second run changes nothing", Args: arguments(),
+		Long: "Makes the two mounts and the two policies and, if asked, roles to log in with.\n" +
+			"Works with VAULT_ADDR and VAULT_TOKEN, an operator's; says what to do next.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.setUpVault(cmd, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.approle, "approle", "", "make AppRole roles, at this path")
+	flags.StringVar(&f.kubernetes, "kubernetes", "", "make Kubernetes roles, at this path")
+	flags.Lookup("approle").NoOptDefVal, flags.Lookup("kubernetes").NoOptDefVal = "approle", "kubernetes"
+	flags.StringArrayVar(&f.accounts, "service-account", nil, "NAMESPACE/NAME that may log in with --kubernetes; can be repeated")
+	flags.StringVar(&f.audience, "audience", "", "that tokens of service accounts must be made for")
+	memorySigning(cmd, &f.memory)
+	return cmd
+}
+
+func memorySigning(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "memory-signing", false, "let private keys leave Vault, for PLAYTOKEN_SIGNING=memory")
+}
+
+func (f setupFlags) setup() (vaultkeys.Setup, error) {
+	wanted := vaultkeys.Setup{AppRole: f.approle, Kubernetes: f.kubernetes, Audience: f.audience, MemorySigning: f.memory}
+	if (f.kubernetes != "") != (len(f.accounts) > 0) {
+		return wanted, usageError{"--kubernetes and --service-account need each other"}
+	}
+	for _, account := range f.accounts {
+		namespace, name, ok := strings.Cut(account, "/")
+		if !ok {
+			return wanted, usageError{"--service-account: want NAMESPACE/NAME"}
+		}
+		wanted.Accounts = append(wanted.Accounts, vaultkeys.Account{Namespace: namespace, Name: name})
+	}
+	return wanted, nil
+}
+
+func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
+	wanted, err := f.setup()
+	if err != nil {
+		return err
+	}
+	c, err := operatorConfig(a.environ)
+	if err != nil {
+		return err
+	}
+	vault, err := vaultkeys.Open(cmd.Context(), vaultkeys.Config{
+		Token: c.vaultToken, Transit: c.vaultTransit, KV: c.vaultKV, Log: a.log(),
+	})
+	if err != nil {
+		return configError{err}
+	}
+	defer vault.Close()
+	report, err := vault.Setup(cmd.Context(), wanted)
+	if err != nil {
+		return err
+	}
+	return a.print(viewSetup(report, f, c))
+}
+
+type setupView struct {
+	Changed bool                      `json:"changed"`
+	Steps   []vaultkeys.Step          `json:"steps"`
+	RoleIDs map[vaultkeys.Role]string `json:"role_ids,omitempty"` // of AppRole; no secrets
+	Next    []nextStep                `json:"next"`
+}
+
+// nextStep is something for the operator to do, or to choose from.
+type nextStep struct {
+	Why      string   `json:"why"`
+	Commands []string `json:"commands"` // for a shell
+}
+
+func viewSetup(report vaultkeys.Report, f setupFlags, c config) setupView {
+	v := setupView{Steps: report.Steps, RoleIDs: report.RoleIDs}
+	v.Changed = slices.ContainsFunc(report.Steps, func(s vaultkeys.Step) bool { return s.Change != "unchanged" })
+	if report.KubernetesUnconfigured {
+		v.Next = append(v.Next, nextStep{"Vault does not know the cluster yet; where it runs in it, this is enough", []string{
+			"vault write auth/" + f.kubernetes + "/config kubernetes_host=https://kubernetes.default.svc"}})
+	}
+	for _, role := range []vaultkeys.Role{vaultkeys.Rotator, vaultkeys.Signer} {
+		who := "serve, and rotate from cron"
+		if role == vaultkeys.Signer {
+			who = "replicas of serve that mint and leave the keys to others"
+		}
+		v.Next = append(v.Next, logins(role, who, report, f, c.mountSettings())...)
+	}
+	return v
+}
+
+// logins are the settings of a process with a role, for each way to log in.
+func logins(role vaultkeys.Role, who string, report vaultkeys.Report, f setupFlags, mounts string) (steps []nextStep) {
+	if f.approle != "" {
+		steps = append(steps, nextStep{who + " (AppRole; a secret id is a secret)", []string{
+			"export PLAYTOKEN_VAULT_AUTH=approle" + atPath(f.approle, "approle") + " PLAYTOKEN_VAULT_ROLE_ID=" + report.RoleIDs[role] + mounts,
+			`export PLAYTOKEN_VAULT_SECRET_ID="$(vault write -f -field=secret_id auth/` + f.approle + `/role/` + role.Name() + `/secret-id)"`,
+		}})
+	}
+	if f.kubernetes != "" {
+		steps = append(steps, nextStep{who + " (Kubernetes; environment of the pod)", []string{
+			"export PLAYTOKEN_VAULT_AUTH=kubernetes" + atPath(f.kubernetes, "kubernetes") + " PLAYTOKEN_VAULT_ROLE=" + role.Name() + mounts,
+		}})
+	}
+	if steps == nil {
+		create := `export VAULT_TOKEN="$(vault token create -orphan -no-default-policy -policy=` + role.Name() + ` -period=24h -field=token)"`
+		steps = []nextStep{{who + " (a token, renewed while serve runs)", []string{create + mounts}}}
+	}
+	return steps
+}
+
+func atPath(path, usual string) string {
+	if path == usual {
+		return ""
+	}
+	return " PLAYTOKEN_VAULT_AUTH_PATH=" + path
+}
+
+// mountSettings is what tells a process where to work, if that is not obvious.
+func (c *config) mountSettings() (settings string) {
+	if c.vaultTransit != "playtoken-transit" {
+		settings += " PLAYTOKEN_VAULT_TRANSIT=" + c.vaultTransit
+	}
+	if c.vaultKV != "playtoken-kv" {
+		settings += " PLAYTOKEN_VAULT_KV=" + c.vaultKV
+	}
+	return settings
+}
+
+func (v setupView) table(w io.Writer) {
+	for _, s := range v.Steps {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Change, s.What, s.Path)
+		if s.Note != "" {
+			fmt.Fprintf(w, "\t\t-> %s\n", s.Note)
+		}
+	}
+	if !v.Changed {
+		fmt.Fprintln(w, "\nNothing had to be changed.")
+	}
+	fmt.Fprintln(w, "\nNext:")
+	for _, next := range v.Next {
+		fmt.Fprintf(w, "\n# %s\n%s\n", next.Why, strings.Join(next.Commands, "\n"))
+	}
+}
+
+func (a *app) vaultPolicy() *cobra.Command {
+	var memory bool
+	cmd := &cobra.Command{
+		Use: "policy [signer|rotator]", Short: "Print the policies that setup makes; asks nobody",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && !slices.Contains(vaultkeys.Roles(), vaultkeys.Role(args[0])) {
+				return usageError{"want signer, rotator or, for both, nothing"}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := operatorConfig(a.environ)
+			if err != nil {
+				return err
+			}
+			access := vaultkeys.Access{Transit: c.vaultTransit, KV: c.vaultKV, MemorySigning: memory}
+			var v policiesView
+			for _, role := range vaultkeys.Roles() {
+				if len(args) == 0 || args[0] == string(role) {
+					v.Policies = append(v.Policies, policyView{role.Name(), access.Policy(role)})
+				}
+			}
+			return a.print(v)
+		},
+	}
+	memorySigning(cmd, &memory)
+	return cmd
+}
+
+type policyView struct {
+	Name   string `json:"name"`
+	Policy string `json:"policy"` // in Vault's HCL
+}
+
+type policiesView struct {
+	Policies []policyView `json:"policies"`
+}
+
+func (v policiesView) table(w io.Writer) {
+	for i, p := range v.Policies {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprint(w, p.Policy)
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"playtoken/vaultkeys"
+	"playtoken/vaultkeys/vaulttest"
+)
+
+// onVault is a world whose store is a Vault of its own, set up by the verb
+// that operators use.
+type onVault struct {
+	*world
+	vault *vaulttest.Server
+	setup setupView
+}
+
+func newVaultWorld(t *testing.T, more ...string) *onVault {
+	t.Helper()
+	w := &onVault{vault: vaulttest.Start(t)}
+	t.Setenv("VAULT_ADDR", w.vault.Addr)
+	w.world = newWorld(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
+	r := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle", "-o", "json")
+	if err := json.Unmarshal([]byte(r.stdout), &w.setup); err != nil || r.code != exitDone {
+		t.Fatalf("exit %d, %v\n%s", r.code, err, r.stderr)
+	}
+	return w
+}
+
+// as is the environment of a process that logs in with an AppRole.
+func (w *onVault) as(role vaultkeys.Role, more ...string) []string {
+	w.t.Helper()
+	made, err := w.vault.Client(w.t).Logical().WriteWithContext(w.t.Context(), "auth/approle/role/"+role.Name()+"/secret-id", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return append(append(w.environ[:len(w.environ):len(w.environ)], "PLAYTOKEN_VAULT_AUTH=approle",
+		"PLAYTOKEN_VAULT_ROLE_ID="+w.setup.RoleIDs[role], "PLAYTOKEN_VAULT_SECRET_ID="+made.Data["secret_id"].(string)), more...)
+}
+
+func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
+	w := newVaultWorld(t)
+	operator := []string{"VAULT_TOKEN=" + w.vault.RootToken, "PLAYTOKEN_VAULT_KV=team/kv"}
+	if !w.setup.Changed || len(w.setup.Next) != 2 {
+		t.Errorf("%+v", w.setup)
+	}
+	again := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle")
+	for _, want := range []string{"Nothing had to be changed.", "unchanged  secrets engine  playtoken-transit",
+		"export PLAYTOKEN_VAULT_AUTH=approle PLAYTOKEN_VAULT_ROLE_ID=" + w.setup.RoleIDs[vaultkeys.Rotator] + "\n",
+		`"$(vault write -f -field=secret_id auth/approle/role/playtoken-signer/secret-id)"`} {
+		if !strings.Contains(again.stdout, want) {
+			t.Errorf("%q is not in:\n%s%s", want, again.stdout, again.stderr)
+		}
+	}
+	for _, c := range []struct{ args, says string }{
+		{"", "vault token create -orphan -no-default-policy -policy=playtoken-rotator -period=24h -field=token)\" PLAYTOKEN_VAULT_KV=team/kv"},
+		{"--approle=team/roles", "PLAYTOKEN_VAULT_AUTH_PATH=team/roles"},
+		{"--kubernetes --service-account video/playtoken --service-account video/cron", "vault write auth/kubernetes/config kubernetes_host="},
+		{"--kubernetes=k8s/eu --service-account video/playtoken --audience vault", "PLAYTOKEN_VAULT_AUTH_PATH=k8s/eu PLAYTOKEN_VAULT_ROLE=playtoken-rotator"},
+	} {
+		r := w.runWith(operator, "", append([]string{"vault", "setup"}, strings.Fields(c.args)...)...)
+		if r.code != exitDone || !strings.Contains(r.stdout, c.says) || strings.Contains(r.stdout, w.vault.RootToken) {
+			t.Errorf("%s: exit %d, want %q in:\n%s%s", c.args, r.code, c.says, r.stdout, r.stderr)
+		}
+	}
+}
+
+func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
+	w := newVaultWorld(t)
+	root := []string{"VAULT_TOKEN=" + w.vault.RootToken}
+	for _, c := range []struct {
+		environ []string
+		args    string
+		code    int
+		says    string
+	}{
+		{root, "vault setup", exitDone, ""},
+		{nil, "vault policy", exitDone, ""}, // asks nobody
+		{nil, "vault setup", exitUsage, "VAULT_TOKEN"},
+		{root, "vault", exitUsage, "which verb?"},
+		{root, "vault policy root", exitUsage, "signer, rotator"},
+		{root, "vault setup --kubernetes", exitUsage, "--service-account"},
+		{root, "vault setup --service-account a/b", exitUsage, "--kubernetes"},
+		{root, "vault setup --kubernetes --service-account playtoken", exitUsage, "NAMESPACE/NAME"},
+		{append(root, "PLAYTOKEN_VAULT_KV=playtoken-transit"), "vault setup", exitUsage, "a mount each"},
+		{append(root, "PLAYTOKEN_VAULT_TRANSIT=sys"), "vault setup", exitFailed, "PLAYTOKEN_VAULT_TRANSIT"},
+		{[]string{"VAULT_TOKEN=" + w.vault.Token(t, `path "x" { capabilities = ["read"] }`)}, "vault setup", exitFailed, `capability "read" on "sys/mounts"`},
+		{[]string{"VAULT_TOKEN=wrong"}, "vault setup", exitDown, "token"},
+	} {
+		r := w.runWith(c.environ, "", strings.Fields(c.args)...)
+		if r.code != c.code || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%q: exit %d, want %d and %q:\n%s", c.args, r.code, c.code, c.says, r.stderr)
+		}
+	}
+}
+
+func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
+	w := newVaultWorld(t)
+	var printed policiesView
+	w.must(&printed, "vault", "policy")
+	for _, p := range printed.Policies {
+		made, err := w.vault.Client(t).Sys().GetPolicyWithContext(t.Context(), p.Name)
+		if err != nil || made != p.Policy {
+			t.Errorf("%s: %v; printed\n%s\nmade\n%s", p.Name, err, p.Policy, made)
+		}
+	}
+	signer, rotator := w.run("vault", "policy", "signer").stdout, w.run("vault", "policy", "rotator", "--memory-signing").stdout
+	if strings.Contains(signer, "export/") || strings.Contains(signer, "keys/") || !strings.Contains(rotator, "export/signing-key/+/1") {
+		t.Errorf("signer:\n%s\nrotator, memory signing:\n%s", signer, rotator)
+	}
+}
+
+func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
+	w := newVaultWorld(t)
+	rotator := w.as(vaultkeys.Rotator)
+	if r := w.runWith(rotator, "", "rotate"); r.code != exitDone {
+		t.Fatalf("rotate as rotator: exit %d, %s", r.code, r.stderr)
+	}
+	if r := w.runWith(rotator, "", "doctor"); r.code != exitDone {
+		t.Errorf("doctor: exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	w.environ = w.as(vaultkeys.Signer)
+	if r := w.run("rotate", "--now"); r.code != exitFailed || !strings.Contains(r.stderr, "not allowed by vault's policies") {
+		t.Errorf("rotate as signer: exit %d, %s", r.code, r.stderr)
+	}
+	s := w.startServer("serve")
+	client := newClient(t)
+	s.awaitReady(client)
+	token, status, _, err := mintOver(t.Context(), client, s.url)
+	if status != http.StatusCreated || err != nil {
+		t.Fatalf("mint: %d, %v", status, err)
+	}
+	if status, err := plays(t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil {
+		t.Errorf("the gate answers %d, %v", status, err)
+	}
+	for route, want := range map[string]int{
+		"GET /v1/projects/default/signing-keys": 200, "GET /v1/projects/default/rotation": 200,
+		"POST /v1/projects/default/rotation": 403, "POST /v1/rotation": 207,
+		"POST /v1/projects/default/signing-keys/1/revoke": 403, "POST /v1/projects/default/signing-keys/2/activate": 403,
+		"POST /v1/projects/default/signing-keys/1/rollback": 403, "POST /v1/projects/default/signing-keys/1/release": 403,
+		"DELETE /v1/projects/default/platform-keys/x": 403,
+	} {
+		status, body := administer(t, client, s.url, route)
+		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may not change signing keys")) {
+			t.Errorf("%s: %d %s", route, status, body)
+		}
+	}
+	if logs := s.stop(); !strings.Contains(logs, "the scheduler is off") {
+		t.Errorf("logs: %s", logs)
+	}
+}
+
+// administer asks as the administrator does.
+func administer(t *testing.T, client *http.Client, url, route string) (status int, body string) {
+	t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	text := `{"reason":"test"}`
+	if method == http.MethodGet {
+		text = ""
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	said, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(said)
+}
+
+func TestALoginNeedsAllItsSettings(t *testing.T) {
+	with := func(entries ...string) []string { return append(goodEnviron("PLAYTOKEN_STORE=vault"), entries...) }
+	for _, c := range []struct {
+		environ []string
+		problem string // empty: none
+	}{
+		{with("VAULT_TOKEN=x"), ""},
+		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_ROLE_ID=r", "PLAYTOKEN_VAULT_SECRET_ID=s", "PLAYTOKEN_VAULT_AUTH_PATH=a/b", "VAULT_TOKEN=x"), ""},
+		{with("PLAYTOKEN_VAULT_AUTH=kubernetes", "PLAYTOKEN_VAULT_ROLE=r", "PLAYTOKEN_VAULT_JWT_FILE=/x"), ""},
+		{with(), "VAULT_TOKEN: required"},
+		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_ROLE_ID=r"), "PLAYTOKEN_VAULT_SECRET_ID: required"},
+		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_SECRET_ID=s"), "PLAYTOKEN_VAULT_ROLE_ID: required"},
+		{with("PLAYTOKEN_VAULT_AUTH=kubernetes"), "PLAYTOKEN_VAULT_ROLE: required"},
+		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE_ID=r"), "is for PLAYTOKEN_VAULT_AUTH=approle"},
+		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE=r"), "is for PLAYTOKEN_VAULT_AUTH=kubernetes"},
+	} {
+		_, err := serviceConfig(c.environ)
+		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
+			t.Errorf("%q: %v", c.environ[len(c.environ)-2:], err)
+		}
+	}
+}
