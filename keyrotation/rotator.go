@@ -133,14 +133,20 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	}
 	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == LookAround })
 	_, due := firstDue(moves, now)
-	grace := r.Policy.ObserveEvery + ring.Durations.Settle
 	return Status{
 		Due:          due,
 		NextActionAt: nextAction(moves),
 		Plan:         moves,
 		LastRun:      ring.LastRun,
-		Overdue:      !ring.NextAction.IsZero() && now.After(ring.NextAction.Add(grace)),
+		Overdue:      r.Overdue(ring),
 	}, nil
+}
+
+// Overdue reports whether a move should have been made long ago: the ring's
+// record says when, and a whole round of looks has passed since.
+func (r *Rotator) Overdue(ring Ring) bool {
+	grace := r.Policy.ObserveEvery + ring.Durations.Settle
+	return !ring.NextAction.IsZero() && r.now().After(ring.NextAction.Add(grace))
 }
 
 // Reconcile makes every move that is due, and those that become due by it.
