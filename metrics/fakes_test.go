@@ -1,0 +1,153 @@
+package metrics_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"go.uber.org/goleak"
+
+	"playtoken/keyrotation"
+	"playtoken/metrics"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newService(t *testing.T) *metrics.Service {
+	t.Helper()
+	s, err := metrics.NewService(metrics.Build{Version: "v1.2.3", Revision: "abcdef"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// exposition is what one scrape shows, read as Prometheus reads it.
+type exposition struct {
+	families map[string]*dto.MetricFamily
+	text     string
+}
+
+type handler interface {
+	Handler(*slog.Logger) http.Handler
+}
+
+// get answers one scrape.
+func get(h handler) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	h.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	return answer
+}
+
+func scrape(t *testing.T, h handler) exposition {
+	t.Helper()
+	answer := get(h)
+	if answer.Code != http.StatusOK {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	text := answer.Body.String()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return exposition{families, text}
+}
+
+// ours lists the names of our own families with their labels.
+func (e exposition) ours() (names []string) {
+	for name, family := range e.families {
+		if !strings.HasPrefix(name, "playtoken_") {
+			continue
+		}
+		var labels []string
+		for _, pair := range family.Metric[0].Label {
+			labels = append(labels, pair.GetName())
+		}
+		slices.Sort(labels)
+		names = append(names, fmt.Sprintf("%s %s {%s}", name, strings.ToLower(family.GetType().String()), strings.Join(labels, ",")))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// value is that of the series whose label values, in any order, are these; for
+// a histogram, how often it observed. False: there is no such series.
+func (e exposition) value(name string, labels ...string) (float64, bool) {
+	for _, m := range e.families[name].GetMetric() {
+		var values []string
+		for _, pair := range m.Label {
+			values = append(values, pair.GetValue())
+		}
+		slices.Sort(values)
+		if slices.Equal(values, slices.Sorted(slices.Values(labels))) {
+			if m.Histogram != nil {
+				return float64(m.Histogram.GetSampleCount()), true
+			}
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue(), true
+		}
+	}
+	return 0, false
+}
+
+// shows complains about every series that is not as wanted: "name label=… value".
+func (e exposition) shows(t *testing.T, want float64, name string, labels ...string) {
+	t.Helper()
+	if got, ok := e.value(name, labels...); !ok || got != want {
+		t.Errorf("%s%q is %v (there: %v), want %v", name, labels, got, ok, want)
+	}
+}
+
+// rotation has a ring, and a store in front of it that may be away.
+type rotation struct {
+	mu      sync.Mutex
+	ring    keyrotation.Ring
+	err     error
+	hangs   bool
+	overdue bool
+	reads   int
+}
+
+func (r *rotation) set(change func(*rotation)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r)
+}
+
+func (r *rotation) Ring(ctx context.Context) (keyrotation.Ring, error) {
+	r.mu.Lock()
+	r.reads++
+	ring, err, hangs := r.ring, r.err, r.hangs
+	r.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return keyrotation.Ring{}, ctx.Err()
+	}
+	return ring, err
+}
+
+func (r *rotation) Overdue(keyrotation.Ring) bool { return r.overdue }
+
+// someRing has a key that signs since an hour, a standby and two tombstones.
+func someRing() keyrotation.Ring {
+	now := time.Now()
+	return keyrotation.Ring{
+		Keys: []keyrotation.Key{
+			{Generation: 1, State: keyrotation.Deleted}, {Generation: 2, State: keyrotation.Deleted},
+			{Generation: 3, State: keyrotation.Active, ActivatedAt: now.Add(-time.Hour), KeyID: "key-3", Fingerprint: "f3"},
+			{Generation: 4, State: keyrotation.Registered},
+		},
+		LookedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
+		LastRun: keyrotation.Run{SuccessAt: now.Add(-30 * time.Minute)},
+	}
+}

@@ -1,0 +1,154 @@
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"playtoken/signer"
+)
+
+// Service is what the service counts, and knows whom to ask. It is safe for
+// concurrent use.
+type Service struct {
+	exposition
+	minted, refused, requests, calls *prometheus.CounterVec
+	signing, store, answers          *prometheus.HistogramVec
+	rings                            rings
+
+	mu     sync.Mutex
+	shared []func() uint64
+	left   map[string]func() (int, bool) // by platform
+	login  func() Login                  // nil: there is none
+}
+
+// NewService returns a Service that has counted nothing.
+func NewService(build Build) (*Service, error) {
+	s := &Service{
+		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
+		requests: httpRequests.counter(), calls: platformCalls.counter(),
+		signing: signing.histogram(0.0001), store: store.histogram(0.0005), answers: httpDuration.histogram(0.0005),
+		left: map[string]func() (int, bool){},
+	}
+	var err error
+	s.exposition, err = newExposition(build, collector{s})
+	return s, err
+}
+
+// Refused takes note of a request for a token that got a problem instead.
+func (s *Service) Refused(code string) { s.refused.WithLabelValues(code).Inc() }
+
+// Answered takes note of an answer over HTTP. Route is the template, or empty
+// if there was none for the request.
+func (s *Service) Answered(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	s.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(status)).Inc()
+	s.answers.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// knownMethod keeps whatever a caller may call a method out of the labels.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// Minter counts the tokens of a project.
+func (s *Service) Minter(project string, next signer.Minter) signer.Minter {
+	return minter{next, s.minted.WithLabelValues(project)}
+}
+
+type minter struct {
+	signer.Minter
+	minted prometheus.Counter
+}
+
+func (m minter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
+	token, err := m.Minter.Mint(ctx, req)
+	if err == nil {
+		m.minted.Inc()
+	}
+	return token, err
+}
+
+// Shared asks read, at each scrape, how many signatures were shared so far.
+func (s *Service) Shared(read func() uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shared = append(s.shared, read)
+}
+
+// CallsLeft asks read, at each scrape, how many calls a platform still allows.
+func (s *Service) CallsLeft(platform string, read func() (calls int, known bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[platform] = read
+}
+
+// Login is how a store is logged in. Zero times are unknown.
+type Login struct {
+	Method    string
+	At        time.Time
+	ExpiresAt time.Time
+	Failures  int
+}
+
+// Login asks read, at each scrape, how the store is logged in.
+func (s *Service) Login(read func() Login) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.login = read
+}
+
+// collector is a Service as the registry sees it.
+type collector struct{ s *Service }
+
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, n := range ofService {
+		to <- n.desc()
+	}
+}
+
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	for _, counted := range []prometheus.Collector{
+		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers,
+	} {
+		counted.Collect(to)
+	}
+	c.s.rings.collect(to, time.Now())
+	c.s.lookUp(to, time.Now())
+}
+
+func (s *Service) lookUp(to sink, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shared := uint64(0)
+	for _, read := range s.shared {
+		shared += read()
+	}
+	to.counter(signaturesShared, float64(shared))
+	for _, platform := range sorted(s.left) {
+		if calls, known := s.left[platform](); known {
+			to.gauge(platformCallsLeft, float64(calls), platform)
+		}
+	}
+	if s.login == nil {
+		return
+	}
+	l := s.login()
+	to.gauge(loginFailures, float64(l.Failures), l.Method)
+	if !l.At.IsZero() {
+		to.gauge(loginAge, now.Sub(l.At).Seconds(), l.Method)
+	}
+	if !l.ExpiresAt.IsZero() {
+		to.gauge(loginExpires, l.ExpiresAt.Sub(now).Seconds(), l.Method)
+	}
+}

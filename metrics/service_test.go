@@ -1,0 +1,223 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"playtoken/keyrotation"
+	"playtoken/metrics"
+	"playtoken/signer"
+)
+
+// everything is a store, a platform and a minter whose calls all end in err.
+type everything struct{ err error }
+
+func (e everything) Read(context.Context, string) (keyrotation.Document, error) {
+	return keyrotation.Document{Version: 7}, e.err
+}
+func (e everything) Write(context.Context, string, []byte, int64) (int64, error) { return 8, e.err }
+func (e everything) Create(context.Context, string, keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+	return keyrotation.StoredKey{PublicKey: "pem"}, e.err
+}
+func (e everything) Describe(context.Context, string) (keyrotation.StoredKey, error) {
+	return keyrotation.StoredKey{PublicKey: "pem"}, e.err
+}
+func (e everything) Destroy(context.Context, string) error { return e.err }
+func (e everything) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
+	return []byte("signature"), e.err
+}
+func (e everything) Register(context.Context, string, string) (string, error) { return "key-1", e.err }
+func (e everything) List(context.Context) ([]keyrotation.PlatformKey, error) {
+	return []keyrotation.PlatformKey{{ID: "key-1"}}, e.err
+}
+func (e everything) Get(context.Context, string) (keyrotation.PlatformKey, error) {
+	return keyrotation.PlatformKey{ID: "key-1"}, e.err
+}
+func (e everything) Delete(context.Context, string) error { return e.err }
+func (e everything) Mint(context.Context, signer.Request) (signer.Token, error) {
+	return signer.Token{Value: "eyJ.a.token"}, e.err
+}
+
+// secrets is what callers, stores and platforms say in these tests, and what
+// must not be in any series.
+const secrets = "store_name_1 key-name key-1 eyJ.a.token vid-secret"
+
+// use calls everything that is measured, once, with an outcome.
+func use(t *testing.T, s *metrics.Service, err error) (answers []string) {
+	t.Helper()
+	ctx, parts := t.Context(), everything{err}
+	store, platform := s.Store(parts), s.Platform("vidbeo", parts)
+	document, read := store.Read(ctx, "ring/store_name_1")
+	version, write := store.Write(ctx, "ring/store_name_1", nil, 7)
+	created, create := store.Create(ctx, "store_name_1", keyrotation.KeySpec{})
+	described, describe := store.Describe(ctx, "store_name_1")
+	signature, sign := s.Signing(parts).SignSHA256(ctx, "store_name_1", [32]byte{})
+	keyID, register := platform.Register(ctx, "key-name", "pem")
+	keys, list := platform.List(ctx)
+	key, get := platform.Get(ctx, "key-1")
+	token, mint := s.Minter("default", parts).Mint(ctx, signer.Request{VideoID: "vid-secret"})
+	for _, got := range []error{read, write, create, describe, store.Destroy(ctx, "store_name_1"), sign,
+		register, list, get, platform.Delete(ctx, "key-1"), mint} {
+		if got != err {
+			t.Errorf("%v on its way became %v", err, got)
+		}
+	}
+	return []string{fmt.Sprintf("%d %d %s %s", document.Version, version, created.PublicKey, described.PublicKey), string(signature), keyID, keys[0].ID, key.ID, token.Value}
+}
+
+func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
+	s := newService(t)
+	use(t, s, nil)
+	s.Refused("forbidden")
+	s.Answered("/v1/playback-tokens", "POST", 201, time.Millisecond)
+	s.Shared(func() uint64 { return 3 })
+	s.CallsLeft("vidbeo", func() (int, bool) { return 59, true })
+	s.Login(func() metrics.Login {
+		return metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Failures: 1}
+	})
+	s.Watch("default", &rotation{ring: someRing()})
+	gate, err := metrics.NewGate(metrics.Build{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate.Admission("token")
+	e := scrape(t, s)
+	got := append(e.ours(), scrape(t, gate).ours()...)
+	// A dashboard somewhere depends on every line of this.
+	want := []string{
+		"playtoken_active_key_age_seconds gauge {project}",
+		"playtoken_build_info gauge {revision,version}",
+		"playtoken_http_request_duration_seconds histogram {route}",
+		"playtoken_http_requests_total counter {method,route,status}",
+		"playtoken_platform_calls_left gauge {platform}",
+		"playtoken_platform_calls_total counter {operation,platform,result}",
+		"playtoken_ring_stale_seconds gauge {project}",
+		"playtoken_rotation_last_look_age_seconds gauge {project}",
+		"playtoken_rotation_last_success_age_seconds gauge {project}",
+		"playtoken_rotation_next_action_seconds gauge {project}",
+		"playtoken_rotation_overdue gauge {project}",
+		"playtoken_signatures_shared_total counter {}",
+		"playtoken_signing_duration_seconds histogram {result}",
+		"playtoken_signing_keys gauge {project,state}",
+		"playtoken_store_duration_seconds histogram {operation,result}",
+		"playtoken_tokens_minted_total counter {project}",
+		"playtoken_tokens_refused_total counter {code}",
+		"playtoken_vault_login_age_seconds gauge {method}",
+		"playtoken_vault_login_expires_seconds gauge {method}",
+		"playtoken_vault_login_failures gauge {method}",
+		"playtoken_build_info gauge {revision,version}",
+		"playtoken_gate_admissions_total counter {result}",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
+		if e.families[name] == nil {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+func TestWhatIsMeasuredIsNotChanged(t *testing.T) {
+	s := newService(t)
+	want := []string{"7 8 pem pem", "signature", "key-1", "key-1", "key-1", "eyJ.a.token"}
+	for range 2 {
+		if diff := cmp.Diff(want, use(t, s, nil)); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	e := scrape(t, s)
+	for _, operation := range []string{"read", "write", "create", "describe", "destroy"} {
+		e.shows(t, 2, "playtoken_store_duration_seconds", operation, "ok")
+	}
+	for _, operation := range []string{"register", "list", "get", "delete"} {
+		e.shows(t, 2, "playtoken_platform_calls_total", "vidbeo", operation, "ok")
+	}
+	e.shows(t, 2, "playtoken_signing_duration_seconds", "ok")
+	e.shows(t, 2, "playtoken_tokens_minted_total", "default")
+}
+
+func TestResultsAreOfAFewKinds(t *testing.T) {
+	s := newService(t)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{keyrotation.ErrNotFound, "not_found"}, {keyrotation.ErrConflict, "conflict"},
+		{keyrotation.ErrUnavailable, "unavailable"}, {signer.ErrUnavailable, "unavailable"}, {signer.ErrKeyGone, "key_gone"},
+		{keyrotation.ErrRefused, "refused"}, {keyrotation.ErrUnauthorized, "unauthorized"}, {keyrotation.ErrThrottled, "throttled"},
+		{errors.New("no answer about store_name_1"), "failed"},
+	} {
+		before, _ := scrape(t, s).value("playtoken_store_duration_seconds", "read", c.want)
+		use(t, s, fmt.Errorf("call with key-name: %w", c.err))
+		e := scrape(t, s)
+		e.shows(t, before+1, "playtoken_store_duration_seconds", "read", c.want)
+		e.shows(t, before+1, "playtoken_platform_calls_total", "vidbeo", "register", c.want)
+		e.shows(t, 0, "playtoken_tokens_minted_total", "default")
+		for _, secret := range strings.Fields(secrets) {
+			if strings.Contains(e.text, secret) {
+				t.Errorf("%v: %q is shown", c.err, secret)
+			}
+		}
+	}
+}
+
+func TestNoCallerMakesSeries(t *testing.T) {
+	s := newService(t)
+	for i := range 100 {
+		s.Answered("", fmt.Sprint("METHOD", i), 404, 0)
+	}
+	e := scrape(t, s)
+	e.shows(t, 100, "playtoken_http_requests_total", "none", "other", "404")
+	if n := len(e.families["playtoken_http_requests_total"].Metric); n != 1 {
+		t.Errorf("%d series", n)
+	}
+}
+
+func TestWhatTheLoginTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l := newService(t), metrics.Login{Method: "approle", Failures: 2}
+		s.Login(func() metrics.Login { return l })
+		e := scrape(t, s)
+		e.shows(t, 2, "playtoken_vault_login_failures", "approle")
+		for _, unknown := range []string{"playtoken_vault_login_age_seconds", "playtoken_vault_login_expires_seconds"} {
+			if got, there := e.value(unknown, "approle"); there {
+				t.Errorf("%s is %v", unknown, got)
+			}
+		}
+		l = metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+		time.Sleep(time.Minute)
+		e = scrape(t, s)
+		e.shows(t, 60, "playtoken_vault_login_age_seconds", "approle")
+		e.shows(t, 3540, "playtoken_vault_login_expires_seconds", "approle")
+	})
+}
+
+func TestAPlatformThatSaysNothingHasNoCallsLeft(t *testing.T) {
+	s := newService(t)
+	s.CallsLeft("quiet", func() (int, bool) { return 0, false })
+	s.CallsLeft("spent", func() (int, bool) { return 0, true })
+	e := scrape(t, s)
+	e.shows(t, 0, "playtoken_platform_calls_left", "spent")
+	if _, there := e.value("playtoken_platform_calls_left", "quiet"); there {
+		t.Error("it shows what nobody said")
+	}
+}
+
+func BenchmarkMeasuredSigning(b *testing.B) {
+	s, err := metrics.NewService(metrics.Build{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	measured := s.Signing(everything{})
+	for b.Loop() {
+		measured.SignSHA256(b.Context(), "name", [32]byte{})
+	}
+}

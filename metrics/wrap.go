@@ -1,0 +1,142 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+// results are all values of the label result, beside "ok" and "failed". An
+// error is the first of the table that it is; one that is none is "failed":
+// nobody knows what was done.
+var results = []struct {
+	err  error
+	name string
+}{
+	{signer.ErrKeyGone, "key_gone"},
+	{keyrotation.ErrNotFound, "not_found"},
+	{keyrotation.ErrConflict, "conflict"},
+	{keyrotation.ErrRefused, "refused"},
+	{keyrotation.ErrUnauthorized, "unauthorized"},
+	{keyrotation.ErrThrottled, "throttled"},
+	{keyrotation.ErrUnavailable, "unavailable"},
+	{signer.ErrUnavailable, "unavailable"},
+}
+
+func result(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	for _, r := range results {
+		if errors.Is(err, r.err) {
+			return r.name
+		}
+	}
+	return "failed"
+}
+
+// Store is what a store does for the keys and documents.
+type Store interface {
+	keyrotation.Documents
+	keyrotation.PrivateKeys
+	signer.PrivateKeys
+}
+
+// Store measures a store, but for its signatures: see Signing.
+func (s *Service) Store(next Store) Store { return measuredStore{next, s.store} }
+
+type measuredStore struct {
+	Store
+	took *prometheus.HistogramVec
+}
+
+// done is to be deferred: it takes the time and the error of the call.
+func (m measuredStore) done(operation string, began time.Time, err *error) {
+	m.took.WithLabelValues(operation, result(*err)).Observe(time.Since(began).Seconds())
+}
+
+func (m measuredStore) Read(ctx context.Context, name string) (_ keyrotation.Document, err error) {
+	defer m.done("read", time.Now(), &err)
+	return m.Store.Read(ctx, name)
+}
+
+func (m measuredStore) Write(ctx context.Context, name string, data []byte, version int64) (_ int64, err error) {
+	defer m.done("write", time.Now(), &err)
+	return m.Store.Write(ctx, name, data, version)
+}
+
+func (m measuredStore) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (_ keyrotation.StoredKey, err error) {
+	defer m.done("create", time.Now(), &err)
+	return m.Store.Create(ctx, name, spec)
+}
+
+func (m measuredStore) Describe(ctx context.Context, name string) (_ keyrotation.StoredKey, err error) {
+	defer m.done("describe", time.Now(), &err)
+	return m.Store.Describe(ctx, name)
+}
+
+func (m measuredStore) Destroy(ctx context.Context, name string) (err error) {
+	defer m.done("destroy", time.Now(), &err)
+	return m.Store.Destroy(ctx, name)
+}
+
+// Signing measures signatures, wherever they are made.
+func (s *Service) Signing(next signer.PrivateKeys) signer.PrivateKeys {
+	return measuredSigning{next, s.signing}
+}
+
+type measuredSigning struct {
+	signer.PrivateKeys
+	took *prometheus.HistogramVec
+}
+
+func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+	began := time.Now()
+	signature, err := m.PrivateKeys.SignSHA256(ctx, storeName, digest)
+	m.took.WithLabelValues(result(err)).Observe(time.Since(began).Seconds())
+	return signature, err
+}
+
+// Platform counts the operations on a platform's key API.
+func (s *Service) Platform(platform string, next keyrotation.Registrar) keyrotation.Registrar {
+	return countedPlatform{next, platform, s.calls}
+}
+
+type countedPlatform struct {
+	keyrotation.Registrar
+	platform string
+	calls    *prometheus.CounterVec
+}
+
+func (c countedPlatform) did(operation string, err error) {
+	c.calls.WithLabelValues(c.platform, operation, result(err)).Inc()
+}
+
+func (c countedPlatform) Register(ctx context.Context, name, publicKey string) (string, error) {
+	keyID, err := c.Registrar.Register(ctx, name, publicKey)
+	c.did("register", err)
+	return keyID, err
+}
+
+func (c countedPlatform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	keys, err := c.Registrar.List(ctx)
+	c.did("list", err)
+	return keys, err
+}
+
+func (c countedPlatform) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := c.Registrar.Get(ctx, keyID)
+	c.did("get", err)
+	return key, err
+}
+
+func (c countedPlatform) Delete(ctx context.Context, keyID string) error {
+	err := c.Registrar.Delete(ctx, keyID)
+	c.did("delete", err)
+	return err
+}
