@@ -29,7 +29,7 @@ func (r *Ring) promote(generation int, now time.Time) {
 	k.RetiredAt, k.DeleteNotBefore = time.Time{}, time.Time{}
 }
 
-// discard: a standby never signed, so nobody holds a token of it.
+// discard: the key never signed, so nobody holds a token of it.
 func (p *pass) discard(ctx context.Context, ring Ring, m Move) error {
 	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.Note = Abandoning, m.Why })
 }

@@ -19,7 +19,7 @@ const (
 	Register     Action = "register"      // * hand over the public key
 	Adopt        Action = "adopt"         // take the id of a registration whose answer was lost
 	Activate     Action = "activate"      // sign with the standby, retire the active key
-	Discard      Action = "discard"       // a standby of another kind is not needed any more
+	Discard      Action = "discard"       // a key that never signed is of a kind that is not wanted any more
 	Date         Action = "date"          // its retirement is known to all: from now its tokens die out
 	Delete       Action = "delete"        // a retired key's time is over
 	Withdraw     Action = "withdraw"      // * delete it at the platform
@@ -189,15 +189,17 @@ func (p *planner) emergencies() {
 // finish goes on with registrations that were begun.
 func (p *planner) finish() {
 	for _, k := range p.ring.Keys {
-		switch k.State {
-		case Planned:
+		switch begun := k.State == Planned || k.State == Generated; {
+		case begun && !p.ring.wants(k):
+			p.add(Discard, k, p.now, unwanted) // perhaps it cannot even be made
+		case k.State == Planned:
 			p.add(Generate, k, p.now, "it is planned")
-		case Generated:
+		case k.State == Generated:
 			if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
 				p.registrable(k) && !p.adopt(k) {
 				p.add(Register, k, p.now, "its private key is made")
 			}
-		case Registering:
+		case k.State == Registering:
 			p.heal(k)
 		}
 	}

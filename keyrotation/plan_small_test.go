@@ -89,7 +89,10 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 		return firstTrue([]rule{{!leaving, "it is " + string(k.State)}})
 	case keyrotation.Discard:
 		active, has := s.ring.Active()
-		return firstTrue([]rule{{k.State != keyrotation.Registered, "it is " + string(k.State)}, {!has || active.Exportable != s.ring.Spec.Exportable, "it may be needed"},
+		standby := k.State == keyrotation.Registered
+		begun := k.State == keyrotation.Planned || k.State == keyrotation.Generated
+		return firstTrue([]rule{{!standby && !begun, "it is " + string(k.State)},
+			{standby && (!has || active.Exportable != s.ring.Spec.Exportable), "it may be needed"},
 			{k.Exportable == s.ring.Spec.Exportable, "its kind is wanted"}})
 	case keyrotation.Delete, keyrotation.Date:
 		return firstTrue([]rule{{k.State != keyrotation.Retiring, "it is " + string(k.State)}})
@@ -156,7 +159,7 @@ func lives(n int) (all []keyrotation.Key) {
 	later := func(k *keyrotation.Key) { k.DeleteNotBefore = noon.Add(1) }
 	variants := map[keyrotation.State][][]func(*keyrotation.Key){
 		keyrotation.Planned:     {{}},
-		keyrotation.Generated:   {{}},
+		keyrotation.Generated:   {{}, {exportable}},
 		keyrotation.Registering: {{justNow}, {sentLongAgo}},
 		keyrotation.Registered:  {{}, {justNow}, {doubted}, {exportable}},
 		keyrotation.Active:      {{}, {sentLongAgo, doubted}, {exportable}},

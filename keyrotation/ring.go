@@ -40,8 +40,8 @@ type trait struct {
 }
 
 var states = map[State]trait{
-	Planned:     {coming: true, next: []State{Generated, Revoking}},
-	Generated:   {coming: true, next: []State{Registering, Registered, Revoking}},
+	Planned:     {coming: true, next: []State{Generated, Abandoning, Revoking}},
+	Generated:   {coming: true, next: []State{Registering, Registered, Abandoning, Revoking}},
 	Registering: {coming: true, live: true, next: []State{Generated, Registered, Abandoning, Revoking}},
 	Registered:  {coming: true, live: true, shown: true, next: []State{Active, Abandoning, Quarantined, Revoking}},
 	Active:      {live: true, shown: true, next: []State{Retiring, Quarantined, Revoking}},

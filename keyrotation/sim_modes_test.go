@@ -71,7 +71,7 @@ func TestReplicasThatDifferDoNotRotateAgainstEachOther(t *testing.T) {
 	w.run(4000, odds{timeStep: 5 * time.Second})
 	periods := int(w.now.Sub(began)/interval) + 1
 	t.Logf("%d generations in %d rotation intervals, %d tokens", w.generations(), periods, w.oracle.total)
-	if w.generations() < periods/2 || w.generations() > 2*periods+2 {
+	if w.generations() < periods/2 || w.generations() > 2*(periods+2) {
 		t.Errorf("%d generations in %d rotation intervals", w.generations(), periods)
 	}
 	w.quiet()

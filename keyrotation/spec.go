@@ -10,6 +10,9 @@ import (
 // while a new setting is rolled out, would otherwise make and discard keys in
 // turn for as long as they differ.
 
+// unwanted is why a key is discarded.
+const unwanted = "keys of its kind are not wanted any more"
+
 // spec is what kind of key this is.
 func (k *Key) spec() KeySpec { return KeySpec{Bits: k.Bits, Exportable: k.Exportable} }
 
@@ -66,15 +69,14 @@ func (p *planner) leftovers() {
 		if k.State != Registered || p.ring.wants(k) || !ok && !full {
 			continue
 		}
-		why := "keys of its kind are not wanted any more"
-		if ok && !full && !p.after(p.ring.readyAt(better), Discard, k, why) || !p.seen("before a standby is discarded") {
+		if ok && !full && !p.after(p.ring.readyAt(better), Discard, k, unwanted) || !p.seen("before a standby is discarded") {
 			continue
 		}
 		if shown, there := p.look.Platform[k.KeyID]; there && shown.Fingerprint != k.Fingerprint {
 			p.block(Discard, k, "the platform shows another public key under its id: see the drift report")
 			continue
 		}
-		p.add(Discard, k, p.now, why)
+		p.add(Discard, k, p.now, unwanted)
 	}
 }
 

@@ -51,6 +51,10 @@ func TestWhatIsDueAmongKeysOfTwoKinds(t *testing.T) {
 	}{
 		{"a standby of the wrong kind is none", sceneOf(wrong, spare).lookedAt(noon), "plan"},
 		{"one of the right kind on its way is", sceneOf(wrong, spare, genKey(3, keyrotation.Planned)).lookedAt(noon), "generate 3"},
+		{"what was only begun is given up", sceneOf(right, but(genKey(2, keyrotation.Planned), exportable), but(genKey(3, keyrotation.Generated), exportable)).
+			lookedAt(noon), "discard 2, discard 3, plan"},
+		{"and a registration that was begun is finished first", sceneOf(right, but(genKey(2, keyrotation.Registering), exportable, sentLongAgo)).
+			sees(nil), "register 2, plan"},
 		{"while it propagates the other one waits", sceneOf(wrong, spare, but(genKey(3, registered), young)).sees(nil), ""},
 		{"then it takes over at once", sceneOf(wrong, spare, genKey(3, registered)).sees(nil), "activate 3"},
 		{"a key that has served its time does not give way to the wrong kind",
