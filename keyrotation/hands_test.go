@@ -80,6 +80,35 @@ func TestADoubtThatPassesChangesNothing(t *testing.T) {
 	s.want("1 active, 2 registered")
 }
 
+func TestABadStandbyDoesNotTakeOver(t *testing.T) {
+	s := bootstrapped(t)
+	for _, generation := range []int{1, 2} {
+		delete(s.store.keys, s.lose(generation).StoreName)
+	}
+	s.must(s.observe())
+	s.wait(settle)
+	s.must(s.pass())
+	s.want("1 quarantined, 2 quarantined, 3 registered, 4 registered")
+	if !s.key(2).ActivatedAt.IsZero() {
+		t.Error("a standby without a private key was active for a moment")
+	}
+}
+
+func TestALookIsWorthNothingOnceSomebodyElseMoved(t *testing.T) {
+	s := bootstrapped(t)
+	s.wait(simPolicy().ObserveEvery)
+	s.as("write", asAsked, fate{happens: 1, first: func() { // after the look is noted, before the activation is
+		s.must(s.passBy(s.fresh))
+		s.oracle.forgive(s.key(2).KeyID)
+		delete(s.platform.keys, s.key(2).KeyID)
+		ring := s.store.docs[keyrotation.RingName("default")]
+		ring.Version++ // as any change of anybody's does
+		s.store.docs[keyrotation.RingName("default")] = ring
+	}})
+	_, err := s.order((*keyrotation.Rotator).Activate, 2)
+	s.mustGuard(err, "does not show it")
+}
+
 func TestWithoutAStandbyANewOneTakesOverWhenItHasPropagated(t *testing.T) {
 	s := bootstrapped(t)
 	s.lose(1)

@@ -141,6 +141,7 @@ func TestARefusalIsNotRepeatedBeforeItsTime(t *testing.T) {
 		then string // the keys right after the refusal
 	}{
 		{"throttled, with a wish", wish{keyrotation.ErrThrottled, 90 * time.Second}, 90 * time.Second, "1 retiring, 2 active, 3 generated"},
+		{"throttled, with an absurd one", wish{keyrotation.ErrThrottled, 5 * time.Hour}, time.Hour, "1 retiring, 2 active, 3 generated"},
 		{"throttled, without one", keyrotation.ErrThrottled, 2 * settle, "1 retiring, 2 active, 3 generated"},
 		{"credential not accepted", keyrotation.ErrUnauthorized, 2 * settle, "1 retiring, 2 active, 3 generated"},
 		{"refused", keyrotation.ErrRefused, 2 * settle, "1 retiring, 2 active, 3 abandoning"},
@@ -209,6 +210,17 @@ func TestThePlatformMayBeDownForHours(t *testing.T) {
 	s.must(s.pass())
 	s.want("1 retiring, 2 active, 3 registered")
 	s.recovers()
+}
+
+func TestAFailureThatIsOnRecordIsNotWrittenAgain(t *testing.T) {
+	s := bootstrapped(t)
+	s.always("list", fate{hears: errLost})
+	for range 5 {
+		s.mustFail(s.observe(), errLost)
+	}
+	if n := s.count("write"); n != 1 {
+		t.Errorf("five equal failures: %d writes of the ring", n)
+	}
 }
 
 func TestTheStoreMayBeAway(t *testing.T) {

@@ -62,6 +62,19 @@ func TestRevokeWithoutAReadyStandbySaysWhenThereWillBeOne(t *testing.T) {
 	s.recovers()
 }
 
+func TestRevokeDoesNotLetADoubtedStandbySign(t *testing.T) {
+	s := bootstrapped(t)
+	delete(s.platform.keys, s.lose(2).KeyID)
+	s.must(s.observe())
+	s.lose(1)
+	if got, err := s.revoke(1); err == nil && got.ActiveGeneration != 0 {
+		t.Errorf("got %+v, want no active key", got)
+	}
+	if !s.key(2).ActivatedAt.IsZero() {
+		t.Error("the doubted standby was activated")
+	}
+}
+
 func TestRevokeInEveryOtherState(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -70,6 +70,7 @@ func (s *stage) as(op string, fates ...fate) {
 
 // always scripts every call of an operation from now on.
 func (s *stage) always(op string, f fate) {
+	s.calls = nil
 	s.script = func(r *replica, called string) fate {
 		s.calls = append(s.calls, called)
 		if op == called {
