@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// promise is a number that we stand for.
+type promise struct {
+	text  string
+	value spread
+	known bool // it was measured
+	holds func(median float64) bool
+	form  string // of a value, for fmt
+	clock string // the same by the clock on the wall, if that says anything
+}
+
+func atMost(limit float64) func(float64) bool  { return func(x float64) bool { return x <= limit } }
+func atLeast(limit float64) func(float64) bool { return func(x float64) bool { return x >= limit } }
+
+// promises are those of the design, as this run found them.
+func (b *bench) promises() []promise {
+	all := []promise{
+		b.dearer("memory mode: at most 1.15 of the bare signature, per distinct token ("+standard+")", by(standard, overHTTP), by(standard, bareSignature), 1.15),
+		b.dearer("the same with OpenSSL, whose signature is several times cheaper", by(openSSL, overHTTP), by(openSSL, bareSignature), 1.15),
+		b.faster("OpenSSL: at least 1.2 of two Node processes with jsonwebtoken", by(openSSL, overHTTP), nodeServing, 1.2),
+		b.faster("equal claims: at least 0.5 of an echo of JSON", by(standard, overHTTPSame), echoing, 0.5),
+		b.dearer("a token of a batch of 100: at most 1 of a token alone ("+standard+")", by(standard, overHTTPBatch), by(standard, overHTTP), 1),
+		b.dearer("the same with OpenSSL", by(openSSL, overHTTPBatch), by(openSSL, overHTTP), 1),
+	}
+	if b.world.signing != "memory" {
+		for i := range all {
+			all[i].text += " [measured in transit mode]"
+		}
+	}
+	for _, n := range b.callers {
+		value, known := b.results.ratio(shared(n), directly(n), score.rate)
+		text := fmt.Sprintf("transit, %d at once: at least 0.9 of Vault driven directly (by the clock)", n)
+		all = append(all, promise{text: text, value: value, known: known, holds: atLeast(0.9), form: "%.2f"})
+	}
+	start, started := b.results.of(firstToken, score.seconds)
+	idle, _ := b.results.of(firstToken, func(s score) float64 { return s.resident })
+	return append(all,
+		promise{text: "start to first token, on a bootstrapped store: less than 1 s", value: start, known: started, holds: atMost(1), form: "%.2f s"},
+		promise{text: "resident memory, idle: less than 64 MB", value: idle, known: started, holds: atMost(64), form: "%.0f MB"},
+	)
+}
+
+// dearer promises that one answer takes at most so many times the CPU of another.
+func (b *bench) dearer(text, ours, theirs string, limit float64) promise {
+	value, known := b.results.ratio(ours, theirs, score.cost)
+	return promise{text: text, value: value, known: known, holds: atMost(limit), form: "%.2f", clock: b.clock(theirs, ours)}
+}
+
+// faster promises that the CPU time of one of their answers pays for at least
+// so many of ours.
+func (b *bench) faster(text, ours, theirs string, limit float64) promise {
+	value, known := b.results.ratio(theirs, ours, score.cost)
+	return promise{text: text, value: value, known: known, holds: atLeast(limit), form: "%.2f", clock: b.clock(ours, theirs)}
+}
+
+// clock is the ratio of two rates.
+func (b *bench) clock(one, other string) string {
+	value, _ := b.results.ratio(one, other, score.rate)
+	return fmt.Sprintf("%.2f", value.median)
+}
+
+func (p promise) verdict() string {
+	switch {
+	case !p.known:
+		return "not measured"
+	case p.holds(p.value.median):
+		return "holds"
+	}
+	return "DOES NOT HOLD"
+}
+
+func (s spread) in(form string) string {
+	low, high := fmt.Sprintf(form, s.low), fmt.Sprintf(form, s.high)
+	number, _, _ := strings.Cut(low, " ") // its unit is named once
+	return fmt.Sprintf(form, s.median) + " (" + number + "–" + high + ")"
+}

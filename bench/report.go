@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+)
+
+// report prints all of it.
+func (b *bench) report(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\n%s, %d cores, %s, %s\n", processor(), runtime.NumCPU(), runtime.Version(), loadAverage())
+	fmt.Fprintf(w, "%d rounds of %s each; medians, and in brackets the least and the most.\n", b.rounds, b.turn)
+	fmt.Fprintf(w, "Whoever asks shares the cores with whoever answers: per second is what this machine\n")
+	fmt.Fprintf(w, "does with both on it. Signing is in %s mode.\n\n", b.world.signing)
+	b.table(w)
+	fmt.Fprintf(w, "\nPromise\tMeasured\tBy the clock\t\n")
+	for _, p := range b.promises() {
+		value := "–"
+		if p.known {
+			value = p.value.in(p.form)
+		} else {
+			p.clock = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.text, value, p.clock, p.verdict())
+	}
+	fmt.Fprintf(w, "\nThe program is %.1f MB, and has %.0f MB resident after all that load.\n", b.binary, b.worn)
+	for _, note := range b.notes {
+		fmt.Fprintf(w, "Left out: %s\n", note)
+	}
+	return w.Flush()
+}
+
+// table is what was measured, before anything is divided by anything.
+func (b *bench) table(w io.Writer) {
+	fmt.Fprintf(w, "What\tCPU µs for one\tPer second\t\n")
+	for _, name := range b.names() {
+		cost, known := b.results.of(name, score.cost)
+		rate, _ := b.results.of(name, score.rate)
+		spent := cost.in("%.0f")
+		if !known {
+			continue
+		}
+		if cost.high == 0 {
+			spent = "–" // not looked at
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t\n", name, spent, rate.in("%.0f"))
+	}
+	for _, library := range []string{standard, openSSL} {
+		bare, ok := b.results.of(by(library, bareSignature), score.cost)
+		if ours, also := b.results.of(by(library, overHTTP), score.cost); ok && also {
+			fmt.Fprintf(w, "%s\t%.0f\t\t\n", by(library, "beyond the bare signature, over HTTP"), ours.median-bare.median)
+		}
+	}
+}
+
+// names are all contestants, in the order of the table.
+func (b *bench) names() []string {
+	var names []string
+	for _, library := range []string{standard, openSSL} {
+		for _, name := range []string{bareSignature, inProcess, inProcessSame, overHTTP, overHTTPBatch, overHTTPSame} {
+			names = append(names, by(library, name))
+		}
+	}
+	names = append(names, echoing, nodeServing, manifest, firstToken)
+	for _, n := range b.callers {
+		names = append(names, directly(n), shared(n))
+	}
+	return names
+}
+
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// loadAverage tells how much else the machine has been doing.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) == 0 {
+		return "load unknown"
+	}
+	return "load " + fields[0]
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"playtoken/signer"
+	"playtoken/signer/rsakey"
+)
+
+// job is what a worker needs to know.
+type job struct {
+	KeyFile string        `json:"key_file"` // PKCS #1, DER
+	For     time.Duration `json:"for"`
+	Size    int64         `json:"size"` // of an answer's body, in bytes
+	APIKey  string        `json:"api_key"`
+	File    string        `json:"file"` // for a profile
+}
+
+// outcome is what a worker that calculates says at its end.
+type outcome struct {
+	Library string        `json:"library"`
+	N       int           `json:"n"`
+	CPU     time.Duration `json:"cpu"`
+	Wall    time.Duration `json:"wall"`
+}
+
+// work is the whole life of a worker.
+func work(ctx context.Context, task, text string, stdout io.Writer) error {
+	var j job
+	if err := json.Unmarshal([]byte(text), &j); err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	switch task {
+	case "echo":
+		return echo(ctx, j)
+	case "serve":
+		return serveProfiled(ctx, j)
+	}
+	key, err := j.key()
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	once, end, err := j.calculation(ctx, task, key)
+	if err != nil {
+		return err
+	}
+	defer end()
+	done, err := repeat(j.For, once)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(done)
+}
+
+// calculation is what a worker does again and again, the n-th time.
+func (j job) calculation(ctx context.Context, task string, key *rsakey.Key) (once func(n uint64) error, end func(), err error) {
+	if task == "sign" {
+		return func(n uint64) error {
+			_, err := key.SignSHA256([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
+			return err
+		}, func() {}, nil
+	}
+	minter, end, err := newMinter(j, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(n uint64) error {
+		if task == "mint equal" {
+			n = 0
+		}
+		_, err := minter.Mint(ctx, signer.Request{VideoID: videoID(n), TTL: lifetime(n)})
+		return err
+	}, end, nil
+}
+
+// videoID is as long as real ones are, and another one for each n.
+func videoID(n uint64) string { return fmt.Sprintf("video%016d", n) }
+
+// lifetime is another one for neighbouring n.
+func lifetime(n uint64) time.Duration { return time.Duration(600+n%60) * time.Second }
+
+// repeat keeps all cores busy, as a server under load does: on cores that
+// share a clock or a unit, a signature made alone would seem cheaper.
+func repeat(d time.Duration, once func(n uint64) error) (outcome, error) {
+	var count atomic.Uint64
+	failed := make(chan error, runtime.GOMAXPROCS(0))
+	began, before := time.Now(), ownCPU()
+	var all sync.WaitGroup
+	for range cap(failed) {
+		all.Go(func() {
+			err := once(count.Add(1))
+			for err == nil && time.Since(began) < d {
+				err = once(count.Add(1))
+			}
+			failed <- err
+		})
+	}
+	all.Wait()
+	done := outcome{rsakey.Library, int(count.Load()), ownCPU() - before, time.Since(began)}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// ownCPU is the user and system time of this process.
+func ownCPU() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// private reads the key that all signers of a run share.
+func (j job) private() (*rsa.PrivateKey, error) {
+	der, err := os.ReadFile(j.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParsePKCS1PrivateKey(der)
+}
+
+func (j job) key() (*rsakey.Key, error) {
+	private, err := j.private()
+	if err != nil {
+		return nil, err
+	}
+	return rsakey.New(private)
+}
+
+func writeKey(path string) error {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, x509.MarshalPKCS1PrivateKey(private), 0o600)
+}
+
+// worker is a process of this command, built like the program it stands beside.
+func (b build) worker(ctx context.Context, task string, j job) (*exec.Cmd, error) {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, b.bench(), "-worker", task, "-job", string(text)), nil
+}
+
+// calculates is a contestant that is a fresh worker in each turn.
+func (b build) calculates(name, task string, j job) contestant {
+	return contestant{name, func(ctx context.Context, d time.Duration) (score, error) {
+		j.For = d
+		cmd, err := b.worker(ctx, task, j)
+		if err != nil {
+			return score{}, err
+		}
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return score{}, err
+		}
+		var done outcome
+		if err := json.Unmarshal(out, &done); err != nil {
+			return score{}, err
+		}
+		if done.Library != b.library {
+			return score{}, fmt.Errorf("built for %s, signs with %s", b.library, done.Library)
+		}
+		return score{n: done.N, cpu: done.CPU, wall: done.Wall}, nil
+	}}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"playtoken/gate/sample"
+)
+
+// world is a gate, and a file store that has been bootstrapped: its first key
+// is active. Any number of services may start on it.
+type world struct {
+	apiKey  string
+	signing string // memory, or transit where the program does not know memory
+	environ []string
+}
+
+func (b *bench) site() string { return "http://" + b.servers[0].line.Address }
+
+// openWorld starts the gate, which is the first server, and makes the keys.
+func (b *bench) openWorld(ctx context.Context) error {
+	program, gateKey := b.builds[0].program(), newAPIKey()
+	media, err := sample.FS()
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(b.dir, "media")
+	if err := os.CopyFS(folder, media); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, "gate")
+	cmd.Env = []string{
+		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + folder,
+		"PLAYTOKEN_GATE_DATA=" + filepath.Join(b.dir, "gate.db"), "PLAYTOKEN_GATE_API_KEY=" + gateKey,
+	}
+	gate, err := startServer(cmd)
+	if err != nil {
+		return err
+	}
+	b.servers = append(b.servers, gate)
+	b.world = world{apiKey: newAPIKey(), environ: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
+		"PLAYTOKEN_STORE=file:" + filepath.Join(b.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + newAPIKey(),
+		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + b.site() + "/v2",
+		"PLAYTOKEN_PLATFORM_LANDING_URL=" + b.site() + "/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_EMBED_URL=" + b.site() + "/embed/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_HLS_URL=" + b.site() + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PROPAGATION_DELAY=0s",
+	}}
+	b.world.environ = append(b.world.environ, "PLAYTOKEN_API_KEY="+b.world.apiKey)
+	return b.bootstrap(ctx, program)
+}
+
+// bootstrap makes the first keys, of the kind that may be held in memory if
+// the program knows about that.
+func (b *bench) bootstrap(ctx context.Context, program string) error {
+	w := &b.world
+	asked := w.environ
+	for _, w.signing = range []string{"memory", "transit"} {
+		w.environ = append(asked[:len(asked):len(asked)], "PLAYTOKEN_SIGNING="+w.signing)
+		out, err := w.command(ctx, program, "rotate").CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		if !bytes.Contains(out, []byte("PLAYTOKEN_SIGNING")) {
+			return fmt.Errorf("rotate: %w: %s", err, out)
+		}
+		b.note("memory mode: %s", strings.TrimSpace(lastLine(out)))
+	}
+	return fmt.Errorf("neither way of signing is known")
+}
+
+func (w world) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = w.environ
+	return cmd
+}
+
+func (w world) serve(ctx context.Context, made build) (*server, error) {
+	return startServer(w.command(ctx, made.program(), "serve"))
+}
+
+// starts is a contestant: a service that starts, gives a token, and ends. Its
+// CPU time is all that it has used by then.
+func (w world) starts(made build) contestant {
+	return contestant{firstToken, func(ctx context.Context, _ time.Duration) (score, error) {
+		began := time.Now()
+		s, err := w.serve(ctx, made)
+		if err != nil {
+			return score{}, err
+		}
+		defer s.stop()
+		one := mintEqual(w.apiKey)
+		one.address = s.line.Address
+		for err = one.once(); err != nil; err = one.once() {
+			if time.Since(began) > patience {
+				return score{}, err
+			}
+			time.Sleep(time.Millisecond)
+		}
+		took := score{n: 1, wall: time.Since(began)}
+		if took.cpu, err = s.cpu(); err != nil {
+			return took, err
+		}
+		took.resident, err = s.resident()
+		return took, err
+	}}
+}
+
+// once asks once.
+func (l *load) once() error {
+	_, err := l.converse(context.Background(), time.Time{})
+	return err
+}
+
+// minted are tokens for the gate's video, and how long one answer is.
+type minted struct {
+	tokens []string
+	size   int64
+}
+
+// tokens has a service mint a few for the sample: each of another lifetime, so
+// that no two are equal.
+func (w world) tokens(ctx context.Context, address string) (minted, error) {
+	var all minted
+	for i := range 200 {
+		body := fmt.Sprintf(`{"video_id":%q,"expires_in":%d}`, sample.VideoID, 1800+i)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/v1/playback-tokens", strings.NewReader(body))
+		if err != nil {
+			return all, err
+		}
+		req.Header.Set("Authorization", "Bearer "+w.apiKey)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return all, err
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		var answer struct{ Token string }
+		if err != nil || json.Unmarshal(text, &answer) != nil || answer.Token == "" {
+			return all, fmt.Errorf("mint: status %d, %w: %.300s", resp.StatusCode, err, text)
+		}
+		all.tokens, all.size = append(all.tokens, answer.Token), int64(len(text))
+	}
+	return all, nil
+}
