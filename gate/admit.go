@@ -22,6 +22,24 @@ type admission struct {
 // cookie when the token is over. If none is good, the answer is about the one
 // that was tried first.
 func (g *Gate) admit(video, rawQuery string, cookies []*http.Cookie) (admission, error) {
+	a, err := g.decide(video, rawQuery, cookies)
+	if g.config.Admission != nil {
+		g.config.Admission(a.result(err))
+	}
+	return a, err
+}
+
+func (a admission) result(err error) string {
+	switch {
+	case err != nil:
+		return asRefusal(err).code
+	case a.fresh:
+		return "token"
+	}
+	return "session"
+}
+
+func (g *Gate) decide(video, rawQuery string, cookies []*http.Cookie) (admission, error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil || len(query["jwt"]) > 1 || len(query["ticket"]) > 1 {
 		return admission{}, &verify.Error{Reason: verify.TokenMalformed, Detail: "the query cannot be read, or has two tokens"}

@@ -50,6 +50,12 @@ type Config struct {
 	SessionTTL time.Duration
 	Now        func() time.Time // nil: time.Now
 	Log        *slog.Logger     // nil: nothing is logged
+	// Admission is told of every decision whether a viewer may watch: "token"
+	// or "session", for what opened the video, or the code of the refusal.
+	// Nil: nobody is told.
+	Admission func(result string)
+	// Metrics answers GET /metrics. Nil: nothing does.
+	Metrics http.Handler
 }
 
 // Gate is an open gate. Its methods may be called concurrently.

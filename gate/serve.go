@@ -28,6 +28,9 @@ func (g *Gate) Handler() http.Handler {
 
 	m.Handle("/healthz", g.serve(healthy, refuse)).Methods(read...)
 	m.Handle("/readyz", g.serve(g.ready, refuse)).Methods(read...)
+	if g.config.Metrics != nil {
+		m.Handle("/metrics", g.serve(g.metrics, refuse)).Methods(read...)
+	}
 	m.Handle("/auth", g.serve(g.auth, refuse))
 
 	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.listKeys), refuseKey)).Methods(http.MethodGet)
@@ -113,6 +116,12 @@ func healthy(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"status":"ok"}`) // whoever asked has gone
+	return nil
+}
+
+func (g *Gate) metrics(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	g.config.Metrics.ServeHTTP(w, r)
 	return nil
 }
 
