@@ -88,7 +88,10 @@ func (s *store) SignSHA256(ctx context.Context, name string, digest [32]byte) ([
 	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 }
 
-const viewAge = 10 * time.Second
+const (
+	viewAge   = 10 * time.Second
+	staleness = 10 * time.Minute
+)
 
 // generation is a key of a ring: pair number n of pairs, as generation n+1.
 func generation(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
@@ -106,7 +109,8 @@ func generation(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
 // hold makes a ring of these keys the stored one; private keys stay.
 func (s *store) hold(t testing.TB, keys ...keyrotation.Key) {
 	t.Helper()
-	ring := keyrotation.Ring{Project: "default", Keys: keys, Durations: keyrotation.Durations{ViewAge: viewAge, Propagation: time.Minute}}
+	ring := keyrotation.Ring{Project: "default", Keys: keys, Durations: keyrotation.Durations{
+		ViewAge: viewAge, Staleness: staleness, Propagation: time.Minute}}
 	data, err := ring.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,74 @@
+package vaultkeys
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+var _ signer.Exporter = (*Store)(nil)
+
+// Export implements signer.Exporter. Our copies of the key's text are wiped;
+// those in the buffers of the HTTP and TLS libraries are out of reach and last
+// until their memory is used again.
+func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error) {
+	if !keyName.MatchString(storeName) {
+		return nil, fmt.Errorf("export key: %.60q is not a key's name", storeName)
+	}
+	key, err := s.export(ctx, storeName)
+	switch {
+	case errors.Is(err, keyrotation.ErrNotFound):
+		return nil, fmt.Errorf("export key %s: %w", storeName, signer.ErrKeyGone)
+	case err != nil:
+		return nil, fmt.Errorf("export key %s: %w: %w", storeName, signer.ErrUnavailable, err)
+	}
+	return key, nil
+}
+
+// export asks for the first version, the only one that a platform knows.
+func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
+	r := request{method: http.MethodGet, path: s.transit + "/export/signing-key/" + name + "/1", timeout: s.signTimeout()}
+	body, err := s.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(body)
+	answer, err := decode[struct {
+		Keys map[string]jsontext.Value `json:"keys"`
+	}](r, body)
+	if err != nil {
+		return nil, err
+	}
+	text := answer.Keys["1"]
+	defer clear(text)
+	return privateKey(text)
+}
+
+// privateKey reads a private key as Vault writes it: PEM, in a JSON string. Its
+// errors quote nothing.
+func privateKey(quoted jsontext.Value) (*rsa.PrivateKey, error) {
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	defer clear(text)
+	if err != nil {
+		return nil, errors.New("vault: answer without a private key")
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "RSA PRIVATE KEY" {
+		return nil, errors.New("vault: answer without an RSA private key in PEM")
+	}
+	defer clear(block.Bytes)
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("vault: the private key cannot be read")
+	}
+	return key, nil
+}
