@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strings"
-
-	"playtoken/gate/sample"
 )
 
 // bench is one run.
@@ -20,14 +17,14 @@ type bench struct {
 	progress io.Writer
 	notes    []string // what is not measured, and why
 
-	world       world
-	builds      []build
-	servers     []*server // in the order of starting
-	contestants []contestant
-	results     results
-
-	worn   float64 // MB that the service has after all that load
-	binary float64 // MB of the program
+	standard, fast build
+	size           float64 // MB of the program, as it is shipped
+	world          world
+	servers        []*server // in the order of starting
+	contestants    []contestant
+	results        results
+	service        *server // of the standard build
+	worn           float64 // MB resident of it, after all that load
 }
 
 func (b *bench) keyFile() string { return filepath.Join(b.dir, "key") }
@@ -43,6 +40,15 @@ func (b *bench) close() {
 	}
 }
 
+// start is for servers that run until the end.
+func (b *bench) start(cmd *exec.Cmd) (*server, error) {
+	s, err := startServer(cmd)
+	if err == nil {
+		b.servers = append(b.servers, s)
+	}
+	return s, err
+}
+
 // prepare builds and starts everything, and lists who takes part.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := writeKey(b.keyFile()); err != nil {
@@ -54,33 +60,30 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.openWorld(ctx); err != nil {
 		return err
 	}
-	for _, made := range b.builds {
-		if err := b.enterBuild(ctx, made); err != nil {
+	// There are programs, a platform, and a store whose first key is active.
+	for _, enter := range []func(context.Context) error{b.enterStandard, b.enterFast, b.enterEcho, b.enterNode} {
+		if err := enter(ctx); err != nil {
 			return err
 		}
 	}
-	return b.enterOthers(ctx)
+	return nil
 }
 
-func (b *bench) build(ctx context.Context) error {
+func (b *bench) build(ctx context.Context) (err error) {
 	fmt.Fprintln(b.progress, "building")
-	made, err := makeBuild(ctx, filepath.Join(b.dir, "standard"), standard)
+	if b.standard, err = makeBuild(ctx, filepath.Join(b.dir, "standard"), standard); err != nil {
+		return err
+	}
+	info, err := os.Stat(b.standard.program())
 	if err != nil {
 		return err
 	}
-	b.builds = append(b.builds, made)
-	info, err := os.Stat(made.program())
-	if err != nil {
-		return err
-	}
-	b.binary = float64(info.Size()) / (1 << 20)
-	fast, err := makeBuild(ctx, filepath.Join(b.dir, "openssl"), openSSL)
-	if err != nil {
+	b.size = float64(info.Size()) / (1 << 20)
+	if b.fast, err = makeBuild(ctx, filepath.Join(b.dir, "openssl"), openSSL); err != nil {
+		b.fast = build{}
 		b.note("OpenSSL: %v", err)
-		return ctx.Err()
 	}
-	b.builds = append(b.builds, fast)
-	return nil
+	return ctx.Err()
 }
 
 // Who takes part. Those of a build have its library's name after theirs.
@@ -99,30 +102,56 @@ const (
 
 func by(library, name string) string { return name + " (" + library + ")" }
 
-// enterBuild has a build's signer and its service take part.
-func (b *bench) enterBuild(ctx context.Context, made build) error {
+// enterStandard has the program as it is shipped take part.
+func (b *bench) enterStandard(ctx context.Context) error {
+	service, err := b.enterBuild(ctx, b.standard)
+	if err != nil {
+		return err
+	}
+	b.contestants = append(b.contestants, b.world.starts(b.standard))
+	b.service = service
+	made, err := b.world.tokens(ctx, service.line.Address)
+	if err != nil {
+		return err
+	}
+	b.world.answer = made.size
+	return b.enter(ctx, b.world.gate, manifest, openManifest(made.tokens))
+}
+
+func (b *bench) enterFast(ctx context.Context) error {
+	if b.fast == (build{}) {
+		return nil
+	}
+	if b.world.signing != "memory" { // the store signs, with its own library
+		b.enterSigner(b.fast)
+		return nil
+	}
+	_, err := b.enterBuild(ctx, b.fast)
+	return err
+}
+
+func (b *bench) enterSigner(made build) {
 	j := job{KeyFile: b.keyFile()}
 	b.contestants = append(b.contestants,
 		made.calculates(by(made.library, bareSignature), "sign", j),
 		made.calculates(by(made.library, inProcess), "mint", j),
 		made.calculates(by(made.library, inProcessSame), "mint equal", j),
 	)
-	if made.library == openSSL && b.world.signing != "memory" {
-		return nil // the store signs, with its own library
-	}
-	service, err := b.world.serve(ctx, made)
+}
+
+// enterBuild has a build's signer and its service take part.
+func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
+	b.enterSigner(made)
+	service, err := b.start(b.world.command(ctx, made, "serve"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b.servers = append(b.servers, service)
 	key := b.world.apiKey
-	if err := b.enter(ctx, service, by(made.library, overHTTP), mintDistinct(key)); err != nil {
-		return err
-	}
-	if err := b.enter(ctx, service, by(made.library, overHTTPSame), mintEqual(key)); err != nil {
-		return err
-	}
-	return b.enter(ctx, service, by(made.library, overHTTPBatch), mintBatches(key))
+	return service, errors.Join(
+		b.enter(ctx, service, by(made.library, overHTTP), mintDistinct(key)),
+		b.enter(ctx, service, by(made.library, overHTTPSame), mintEqual(key)),
+		b.enter(ctx, service, by(made.library, overHTTPBatch), mintBatches(key)),
+	)
 }
 
 // enter has a server take part; it has answered, and is warm, by then.
@@ -135,77 +164,23 @@ func (b *bench) enter(ctx context.Context, s *server, name string, l *load) erro
 	return nil
 }
 
-// enterOthers has everything take part that there is only one of.
-func (b *bench) enterOthers(ctx context.Context) error {
-	b.contestants = append(b.contestants, b.world.starts(b.builds[0]))
-	tokens, err := b.world.tokens(ctx, b.servers[1].line.Address)
+func (b *bench) enterEcho(ctx context.Context) error {
+	cmd, err := b.standard.worker(ctx, "echo", job{Size: b.world.answer})
 	if err != nil {
 		return err
 	}
-	if err := b.enter(ctx, b.servers[0], manifest, openManifest(tokens.tokens)); err != nil {
-		return err
-	}
-	cmd, err := b.builds[0].worker(ctx, "echo", job{Size: tokens.size})
+	echo, err := b.start(cmd)
 	if err != nil {
 		return err
 	}
-	echo, err := startServer(cmd)
-	if err != nil {
-		return err
-	}
-	b.servers = append(b.servers, echo)
-	if err := b.enter(ctx, echo, echoing, mintDistinct("anybody")); err != nil {
-		return err
-	}
+	return b.enter(ctx, echo, echoing, mintDistinct(b.world.apiKey))
+}
+
+func (b *bench) enterNode(ctx context.Context) error {
 	node, err := b.startNode(ctx)
 	if err != nil {
 		b.note("Node: %v", err)
 		return ctx.Err()
 	}
-	b.servers = append(b.servers, node)
-	return b.enter(ctx, node, nodeServing, mintDistinct("anybody"))
+	return b.enter(ctx, node, nodeServing, mintDistinct(b.world.apiKey))
 }
-
-// afterwards takes what is left to see of servers that have been under load.
-func (b *bench) afterwards() (err error) {
-	b.worn, err = b.servers[1].resident()
-	return err
-}
-
-// What is asked of each server.
-
-func mintDistinct(key string) *load {
-	return &load{connections: connections, status: 201, counts: 1, ask: func(dst []byte, n uint64) []byte {
-		return post(dst, "/v1/playback-tokens", key, mintBody(nil, n))
-	}}
-}
-
-func mintEqual(key string) *load {
-	return &load{connections: connections, status: 201, counts: 1, ask: func(dst []byte, _ uint64) []byte {
-		return post(dst, "/v1/playback-tokens", key, mintBody(nil, 0))
-	}}
-}
-
-func mintBatches(key string) *load {
-	const size = 100
-	return &load{connections: batchConnections, status: 200, counts: size, ask: func(dst []byte, n uint64) []byte {
-		body := []byte(`{"requests":[`)
-		for i := range uint64(size) {
-			body = append(mintBody(body, n<<8|i|1<<48), ',')
-		}
-		body = append(bytes.TrimSuffix(body, []byte(",")), "]}"...)
-		return post(dst, "/v1/playback-tokens/batch", key, body)
-	}}
-}
-
-func mintBody(dst []byte, n uint64) []byte {
-	return fmt.Appendf(dst, `{"video_id":%q,"expires_in":%d}`, videoID(n), int(lifetime(n).Seconds()))
-}
-
-func openManifest(tokens []string) *load {
-	return &load{connections: connections, status: 200, counts: 1, ask: func(dst []byte, n uint64) []byte {
-		return fmt.Appendf(dst, "GET /%s/hls.m3u8?jwt=%s HTTP/1.1\r\nHost: bench\r\n\r\n", sample.VideoID, tokens[n%uint64(len(tokens))])
-	}}
-}
-
-func newAPIKey() string { return strings.ToLower(rand.Text() + rand.Text()) }

@@ -21,7 +21,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	}
 	t.Log(out.String())
 	for _, name := range []string{by(standard, bareSignature), by(standard, overHTTPBatch), echoing, manifest, firstToken} {
-		if !strings.Contains(out.String(), "\n"+name+" ") {
+		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("%q is missing", name)
 		}
 	}

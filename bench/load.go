@@ -110,10 +110,3 @@ func (l *last) Write(p []byte) (int, error) {
 	*l = append((*l)[:0], p[max(0, len(p)-300):]...)
 	return len(p), nil
 }
-
-// post is a request with a body of JSON.
-func post(dst []byte, path, key string, body []byte) []byte {
-	dst = fmt.Appendf(dst, "POST %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, key, len(body))
-	return append(dst, body...)
-}

@@ -35,7 +35,7 @@ type effort struct {
 }
 
 var (
-	full  = effort{rounds: 7, turn: time.Second, callers: []int{1, 4, 16, 64}}
+	full  = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}}
 	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}}
 )
 
@@ -45,7 +45,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	isQuick := flags.Bool("quick", false, "less than a minute, and rough")
-	profile := flags.String("profile", "", "instead: write a CPU profile of minting distinct tokens over HTTP to this `file`")
+	profile := flags.String("profile", "", "instead: write a CPU profile of minting over HTTP to this `file`")
+	equal := flags.Bool("equal", false, "with -profile: mint equal tokens, not distinct ones")
 	task := flags.String("worker", "", "internal: be what is measured")
 	job := flags.String("job", "{}", "internal: what the worker needs to know, in JSON")
 	if err := flags.Parse(args); err != nil {
@@ -59,7 +60,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	case *task != "":
 		return work(ctx, *task, *job, stdout)
 	case *profile != "":
-		return writeProfile(ctx, *profile, 10*how.turn, stdout)
+		return writeProfile(ctx, *profile, *equal, 10*how.turn, stdout)
 	}
 	return measure(ctx, how, stdout, stderr)
 }
@@ -80,7 +81,7 @@ func measure(ctx context.Context, how effort, stdout, progress io.Writer) error 
 	if err := b.results.play(ctx, how, b.contestants, progress); err != nil {
 		return err
 	}
-	if err := b.afterwards(); err != nil {
+	if b.worn, err = b.service.resident(); err != nil {
 		return err
 	}
 	if err := b.transit(ctx); err != nil {

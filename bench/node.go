@@ -29,9 +29,9 @@ func (b *bench) startNode(ctx context.Context) (*server, error) {
 	cmd := exec.CommandContext(ctx, "node", script)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "NODE_ENV=production",
-		"NODE_PATH=" + modules, "KEY_FILE=" + b.keyFile(), "SITE=" + b.site(),
+		"NODE_PATH=" + modules, "KEY_FILE=" + b.keyFile(), "SITE=" + b.world.site(),
 	}
-	return startServer(cmd)
+	return b.start(cmd)
 }
 
 // nodeModules is the folder that holds the package.

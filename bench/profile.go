@@ -19,7 +19,7 @@ import (
 // writeProfile says where the time goes that is not the signature's. The
 // program itself has no door for a profiler, and gets none: a worker serves
 // with the same parts.
-func writeProfile(ctx context.Context, file string, d time.Duration, stdout io.Writer) error {
+func writeProfile(ctx context.Context, file string, equal bool, d time.Duration, stdout io.Writer) error {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return err
@@ -45,7 +45,11 @@ func writeProfile(ctx context.Context, file string, d time.Duration, stdout io.W
 	if err != nil {
 		return err
 	}
-	got, err := s.contest("mint", mintDistinct(j.APIKey)).turn(ctx, d)
+	asked := mintDistinct(j.APIKey)
+	if equal {
+		asked = mintEqual(j.APIKey)
+	}
+	got, err := s.contest("mint", asked).turn(ctx, d)
 	s.stop() // writes the profile
 	if err != nil {
 		return err

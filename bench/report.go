@@ -27,7 +27,7 @@ func (b *bench) report(out io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.text, value, p.clock, p.verdict())
 	}
-	fmt.Fprintf(w, "\nThe program is %.1f MB, and has %.0f MB resident after all that load.\n", b.binary, b.worn)
+	fmt.Fprintf(w, "\nThe program is %.1f MB, and has %.0f MB resident after all that load.\n", b.size, b.worn)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "Left out: %s\n", note)
 	}
@@ -65,7 +65,7 @@ func (b *bench) names() []string {
 			names = append(names, by(library, name))
 		}
 	}
-	names = append(names, echoing, nodeServing, manifest, firstToken)
+	names = append(names, echoing, nodeServing, manifest)
 	for _, n := range b.callers {
 		names = append(names, directly(n), shared(n))
 	}

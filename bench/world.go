@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,16 +20,19 @@ import (
 // world is a gate, and a file store that has been bootstrapped: its first key
 // is active. Any number of services may start on it.
 type world struct {
+	gate    *server
 	apiKey  string
 	signing string // memory, or transit where the program does not know memory
 	environ []string
+	answer  int64 // bytes of the JSON that brings one token
 }
 
-func (b *bench) site() string { return "http://" + b.servers[0].line.Address }
+// site is how viewers reach the gate.
+func (w world) site() string { return "http://" + w.gate.line.Address }
 
-// openWorld starts the gate, which is the first server, and makes the keys.
+// openWorld starts the gate and makes the keys.
 func (b *bench) openWorld(ctx context.Context) error {
-	program, gateKey := b.builds[0].program(), newAPIKey()
+	gateKey := newAPIKey()
 	media, err := sample.FS()
 	if err != nil {
 		return err
@@ -37,37 +41,37 @@ func (b *bench) openWorld(ctx context.Context) error {
 	if err := os.CopyFS(folder, media); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, "gate")
+	cmd := exec.CommandContext(ctx, b.standard.program(), "gate")
 	cmd.Env = []string{
 		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + folder,
 		"PLAYTOKEN_GATE_DATA=" + filepath.Join(b.dir, "gate.db"), "PLAYTOKEN_GATE_API_KEY=" + gateKey,
 	}
-	gate, err := startServer(cmd)
+	gate, err := b.start(cmd)
 	if err != nil {
 		return err
 	}
-	b.servers = append(b.servers, gate)
-	b.world = world{apiKey: newAPIKey(), environ: []string{
+	b.world = world{gate: gate, apiKey: newAPIKey()}
+	site := b.world.site()
+	b.world.environ = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
 		"PLAYTOKEN_STORE=file:" + filepath.Join(b.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + newAPIKey(),
-		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + b.site() + "/v2",
-		"PLAYTOKEN_PLATFORM_LANDING_URL=" + b.site() + "/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_EMBED_URL=" + b.site() + "/embed/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_HLS_URL=" + b.site() + "/{video_id}/hls.m3u8?jwt={token}",
-		"PLAYTOKEN_PROPAGATION_DELAY=0s",
-	}}
-	b.world.environ = append(b.world.environ, "PLAYTOKEN_API_KEY="+b.world.apiKey)
-	return b.bootstrap(ctx, program)
+		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + site + "/v2",
+		"PLAYTOKEN_PLATFORM_LANDING_URL=" + site + "/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_EMBED_URL=" + site + "/embed/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_HLS_URL=" + site + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_API_KEY=" + b.world.apiKey,
+	}
+	return b.bootstrap(ctx)
 }
 
 // bootstrap makes the first keys, of the kind that may be held in memory if
 // the program knows about that.
-func (b *bench) bootstrap(ctx context.Context, program string) error {
+func (b *bench) bootstrap(ctx context.Context) error {
 	w := &b.world
 	asked := w.environ
 	for _, w.signing = range []string{"memory", "transit"} {
 		w.environ = append(asked[:len(asked):len(asked)], "PLAYTOKEN_SIGNING="+w.signing)
-		out, err := w.command(ctx, program, "rotate").CombinedOutput()
+		out, err := w.command(ctx, b.standard, "rotate").CombinedOutput()
 		if err == nil {
 			return nil
 		}
@@ -79,14 +83,10 @@ func (b *bench) bootstrap(ctx context.Context, program string) error {
 	return fmt.Errorf("neither way of signing is known")
 }
 
-func (w world) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
+func (w world) command(ctx context.Context, made build, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, made.program(), args...)
 	cmd.Env = w.environ
 	return cmd
-}
-
-func (w world) serve(ctx context.Context, made build) (*server, error) {
-	return startServer(w.command(ctx, made.program(), "serve"))
 }
 
 // starts is a contestant: a service that starts, gives a token, and ends. Its
@@ -94,7 +94,7 @@ func (w world) serve(ctx context.Context, made build) (*server, error) {
 func (w world) starts(made build) contestant {
 	return contestant{firstToken, func(ctx context.Context, _ time.Duration) (score, error) {
 		began := time.Now()
-		s, err := w.serve(ctx, made)
+		s, err := startServer(w.command(ctx, made, "serve"))
 		if err != nil {
 			return score{}, err
 		}
@@ -154,3 +154,5 @@ func (w world) tokens(ctx context.Context, address string) (minted, error) {
 	}
 	return all, nil
 }
+
+func newAPIKey() string { return strings.ToLower(rand.Text() + rand.Text()) }
