@@ -182,20 +182,3 @@ func (s *server) noToken(code string) {
 		s.Refused(code)
 	}
 }
-
-// happened is null for what has not happened.
-func happened(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// known is null for a text that is not known yet.
-func known(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}

@@ -30,80 +30,16 @@ func patient(w http.ResponseWriter, action projects.Action) {
 	}
 }
 
-// rotationAnswer is how a change ended.
-type rotationAnswer struct {
-	Changed      bool         `json:"changed"`
-	Actions      []doneAnswer `json:"actions"`
-	NextActionAt *time.Time   `json:"next_action_at"`
-	Reason       string       `json:"reason"`
-}
-
-type doneAnswer struct {
-	Action     string  `json:"action"`
-	Generation *int    `json:"generation"`
-	KeyID      *string `json:"key_id"`
-}
-
-func answerResult(result keyrotation.Result) rotationAnswer {
-	answer := rotationAnswer{Changed: result.Changed, NextActionAt: happened(result.NextActionAt), Reason: result.Reason}
-	for _, done := range result.Actions {
-		answer.Actions = append(answer.Actions, doneAnswer{done.Action, numbered(done.Generation), known(done.KeyID)})
-	}
-	return answer
-}
-
-// numbered is null for what is about no generation.
-func numbered(generation int) *int {
-	if generation == 0 {
-		return nil
-	}
-	return &generation
-}
-
-type statusAnswer struct {
-	Due          bool         `json:"due"`
-	NextActionAt *time.Time   `json:"next_action_at"`
-	Plan         []moveAnswer `json:"plan"`
-	LastRun      runAnswer    `json:"last_run"`
-	Overdue      bool         `json:"overdue"`
-}
-
-type moveAnswer struct {
-	Action     keyrotation.Action `json:"action"`
-	Generation *int               `json:"generation"`
-	KeyID      *string            `json:"key_id"`
-	Why        string             `json:"why"`
-	NotBefore  *time.Time         `json:"not_before"`
-}
-
-type runAnswer struct {
-	At      *time.Time `json:"at"`
-	Outcome *string    `json:"outcome"`
-	Error   *string    `json:"error"`
-}
-
-func (s *server) rotationStatus(ctx context.Context, c call, _ none) (statusAnswer, error) {
+func (s *server) rotationStatus(ctx context.Context, c call, _ none) (RotationStatus, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
-		return statusAnswer{}, err
+		return RotationStatus{}, err
 	}
 	status, err := rotation.Status(ctx)
 	if err != nil {
-		return statusAnswer{}, platformTrouble{err}
+		return RotationStatus{}, platformTrouble{err}
 	}
-	run := status.LastRun
-	answer := statusAnswer{
-		Due:          status.Due,
-		NextActionAt: happened(status.NextActionAt),
-		LastRun:      runAnswer{happened(run.At), known(run.Outcome), known(run.Error)},
-		Overdue:      status.Overdue,
-	}
-	for _, move := range status.Plan {
-		answer.Plan = append(answer.Plan, moveAnswer{
-			move.Action, numbered(move.Generation), known(move.KeyID), move.Why, happened(move.NotBefore),
-		})
-	}
-	return answer, nil
+	return NewRotationStatus(status), nil
 }
 
 // rotateBody asks for what is due, or for a rotation now. Without a mode it is
@@ -121,10 +57,10 @@ func (b rotateBody) check() error {
 	return invalidFields(wrong...)
 }
 
-func (s *server) rotate(ctx context.Context, c call, body rotateBody) (rotationAnswer, error) {
+func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
-		return rotationAnswer{}, err
+		return Rotated{}, err
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
@@ -139,9 +75,9 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (rotationA
 			result.NextActionAt = guard.EarliestAt
 		}
 	} else if err != nil {
-		return rotationAnswer{}, platformTrouble{err}
+		return Rotated{}, platformTrouble{err}
 	}
-	return answerResult(result), nil
+	return NewRotated(result), nil
 }
 
 type allAnswer struct {
@@ -151,7 +87,7 @@ type allAnswer struct {
 // oneOfAll is how one project's rotation ended, or why it did not.
 type oneOfAll struct {
 	ProjectID string `json:"project_id"`
-	rotationAnswer
+	Rotated
 	Error *problem `json:"error,omitempty"`
 }
 
@@ -176,7 +112,7 @@ func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAns
 	for _, id := range ids {
 		one := oneOfAll{ProjectID: id}
 		c.project = id
-		one.rotationAnswer, err = s.rotate(ctx, c, body)
+		one.Rotated, err = s.rotate(ctx, c, body)
 		if err != nil {
 			trouble := s.explain(ctx, c.requestID, err)
 			one.Error = &trouble
@@ -186,46 +122,16 @@ func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAns
 	return all, nil
 }
 
-type driftAnswer struct {
-	Orphans    []findingAnswer `json:"orphans"`
-	Missing    []findingAnswer `json:"missing"`
-	Unmanaged  []findingAnswer `json:"unmanaged"`
-	Mismatched []findingAnswer `json:"mismatched"`
-}
-
-type findingAnswer struct {
-	KeyID       *string `json:"key_id"`
-	Name        string  `json:"name"`
-	Fingerprint *string `json:"fingerprint"`
-	Generation  *int    `json:"generation"`
-	Meaning     string  `json:"meaning"`
-	Remedy      string  `json:"remedy"`
-}
-
-func answerFindings(findings []keyrotation.Finding) (answers []findingAnswer) {
-	for _, f := range findings {
-		answers = append(answers, findingAnswer{
-			known(f.KeyID), f.Name, known(f.Fingerprint), numbered(f.Generation), f.Meaning, f.Remedy,
-		})
-	}
-	return answers
-}
-
-func (s *server) drift(ctx context.Context, c call, _ none) (driftAnswer, error) {
+func (s *server) drift(ctx context.Context, c call, _ none) (Drift, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
-		return driftAnswer{}, err
+		return Drift{}, err
 	}
 	drift, err := rotation.Drift(ctx)
 	if err != nil {
-		return driftAnswer{}, platformTrouble{err}
+		return Drift{}, platformTrouble{err}
 	}
-	return driftAnswer{
-		Orphans:    answerFindings(drift.Orphans),
-		Missing:    answerFindings(drift.Missing),
-		Unmanaged:  answerFindings(drift.Unmanaged),
-		Mismatched: answerFindings(drift.Mismatched),
-	}, nil
+	return NewDrift(drift), nil
 }
 
 // maxKeyID is the longest platform key id that is looked for.

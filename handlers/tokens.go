@@ -30,18 +30,6 @@ type viewerBody struct {
 	IP string `json:"ip"`
 }
 
-// tokenAnswer is a token with everything a player needs.
-type tokenAnswer struct {
-	Token     string      `json:"token"`
-	VideoID   string      `json:"video_id"`
-	KeyID     *string     `json:"key_id"`
-	IssuedAt  time.Time   `json:"issued_at"`
-	ExpiresAt time.Time   `json:"expires_at"`
-	ExpiresIn int64       `json:"expires_in"`
-	RefreshAt time.Time   `json:"refresh_at"`
-	URLs      signer.URLs `json:"urls"`
-}
-
 func (b mintBody) projectID() string { return b.ProjectID }
 
 func (b mintBody) check() error {
@@ -76,29 +64,20 @@ func (b mintBody) request() (signer.Request, error) {
 	return req, nil
 }
 
-func (s *server) mintOne(ctx context.Context, c call, body mintBody) (tokenAnswer, error) {
+func (s *server) mintOne(ctx context.Context, c call, body mintBody) (Token, error) {
 	req, err := body.request()
 	if err != nil {
-		return tokenAnswer{}, err
+		return Token{}, err
 	}
 	minter, err := s.Projects.Minter(ctx, c.project)
 	if err != nil {
-		return tokenAnswer{}, err
+		return Token{}, err
 	}
 	token, err := minter.Mint(ctx, req)
 	if err != nil {
-		return tokenAnswer{}, err
+		return Token{}, err
 	}
-	return tokenAnswer{
-		Token:     token.Value,
-		VideoID:   token.VideoID,
-		KeyID:     known(token.KeyID),
-		IssuedAt:  token.IssuedAt,
-		ExpiresAt: token.ExpiresAt,
-		ExpiresIn: int64(token.ExpiresAt.Sub(token.IssuedAt) / time.Second),
-		RefreshAt: token.RefreshAt,
-		URLs:      token.URLs,
-	}, nil
+	return NewToken(token), nil
 }
 
 type batchBody struct {
@@ -113,7 +92,7 @@ func (b batchBody) check() error {
 }
 
 type batchAnswer struct {
-	Items []any `json:"items"` // tokenAnswer or batchError
+	Items []any `json:"items"` // Token or batchError
 }
 
 type batchError struct {
@@ -142,13 +121,13 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchAn
 
 // mintItem holds one request of a batch to what the gate holds a request of
 // its own to.
-func (s *server) mintItem(ctx context.Context, c call, item mintBody) (tokenAnswer, error) {
+func (s *server) mintItem(ctx context.Context, c call, item mintBody) (Token, error) {
 	if err := item.check(); err != nil {
-		return tokenAnswer{}, err
+		return Token{}, err
 	}
 	c.project = c.projectOf(item)
 	if err := mayProject(c.caller, projects.Mint, c.project); err != nil {
-		return tokenAnswer{}, err
+		return Token{}, err
 	}
 	return s.mintOne(ctx, c, item)
 }

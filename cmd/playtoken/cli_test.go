@@ -21,7 +21,7 @@ func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
 	if r := w.run("keys", "list"); r.code != exitUsage {
 		t.Errorf("a look made a store, or did not say where to look: exit %d, %s", r.code, r.stderr)
 	}
-	var done struct{ Results []resultView }
+	var done struct{ Results []rotatedView }
 	w.must(&done, "rotate")
 	if len(done.Results) != 1 || done.Results[0].ProjectID != "default" || !done.Results[0].Changed {
 		t.Errorf("rotate: %+v", done)
@@ -73,14 +73,14 @@ func TestOperatorsMoveKeysByHand(t *testing.T) {
 	if got := w.states(); got != "3:registered 2:active 1:retiring" {
 		t.Errorf("after rotate --now: %s", got)
 	}
-	var moved resultView
+	var moved rotatedView
 	w.must(&moved, "keys", "rollback", "1", "--reason", "test")
 	if got := w.states(); !moved.Changed || !strings.Contains(got, "1:active") {
 		t.Errorf("after rollback: %+v, %s", moved, got)
 	}
 	var key keyView
 	w.must(&key, "keys", "show", "1")
-	if key.State != keyrotation.Active || keyrotation.Fingerprint(key.PublicKey) != key.Fingerprint {
+	if key.State != keyrotation.Active || keyrotation.Fingerprint(*key.PublicKey) != *key.Fingerprint {
 		t.Errorf("keys show: %+v", key)
 	}
 	var revoked revocationView
@@ -88,7 +88,7 @@ func TestOperatorsMoveKeysByHand(t *testing.T) {
 	if got := w.states(); revoked.Revoked != 1 || strings.Contains(got, "1:active") {
 		t.Errorf("after revoke: %+v, %s", revoked, got)
 	}
-	if r := w.run("keys", "remove-unmanaged", key.KeyID, "--reason", "test"); r.code == exitDone {
+	if r := w.run("keys", "remove-unmanaged", *key.KeyID, "--reason", "test"); r.code == exitDone {
 		t.Errorf("one of our own keys was removed as unmanaged: %s", r.stdout)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,7 +194,7 @@ func (d examination) drift(ctx context.Context) []finding {
 	var findings []finding
 	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
 		for _, f := range list {
-			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", orDash(f.KeyID), f.Meaning), f.Remedy))
+			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), f.Remedy))
 		}
 	}
 	for _, f := range drift.Unmanaged {

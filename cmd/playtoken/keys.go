@@ -6,10 +6,10 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"playtoken/handlers"
 	"playtoken/keyrotation"
 )
 
@@ -53,7 +53,7 @@ func (a *app) listKeys(ctx context.Context, r *keyrotation.Rotator, _ string, _ 
 	if err != nil {
 		return err
 	}
-	return a.print(viewKeys(ring))
+	return a.print(keyListView(handlers.NewKeyList(ring)))
 }
 
 func (a *app) showKey(ctx context.Context, r *keyrotation.Rotator, arg string, _ keyrotation.Order) error {
@@ -69,9 +69,7 @@ func (a *app) showKey(ctx context.Context, r *keyrotation.Rotator, arg string, _
 	if !ok {
 		return fmt.Errorf("generation %d: %w", generation, keyrotation.ErrNotFound)
 	}
-	view := viewKey(key)
-	view.PublicKey = key.PublicKey
-	return a.print(view)
+	return a.print(keyView(handlers.NewKeyDetail(key)))
 }
 
 // move makes a verb of one of the rotator's.
@@ -85,23 +83,7 @@ func (a *app) move(by func(*keyrotation.Rotator, context.Context, int, keyrotati
 		if err != nil {
 			return err
 		}
-		return a.print(viewResult(r.Project, result))
-	}
-}
-
-type revocationView struct {
-	Revoked          int        `json:"revoked"`
-	ActiveGeneration *int       `json:"active_generation"` // null: none
-	EarliestAt       *time.Time `json:"earliest_at"`
-	TokensLost       int64      `json:"tokens_lost_for_seconds"`
-}
-
-func (v revocationView) table(w io.Writer) {
-	fmt.Fprintf(w, "revoked generation %d; its tokens are refused, for up to %d s\n", v.Revoked, v.TokensLost)
-	if v.ActiveGeneration != nil {
-		fmt.Fprintf(w, "generation %d signs now\n", *v.ActiveGeneration)
-	} else {
-		fmt.Fprintf(w, "NO KEY SIGNS NOW; earliest: %s\n", moment(value(v.EarliestAt)))
+		return a.print(rotatedView{r.Project, handlers.NewRotated(result)})
 	}
 }
 
@@ -114,11 +96,7 @@ func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, or
 	if err != nil {
 		return err
 	}
-	view := revocationView{Revoked: done.Revoked, EarliestAt: optional(done.EarliestAt), TokensLost: int64(done.TokensLostFor / time.Second)}
-	if done.ActiveGeneration > 0 {
-		view.ActiveGeneration = &done.ActiveGeneration
-	}
-	return a.print(view)
+	return a.print(revocationView(handlers.NewRevocation(done)))
 }
 
 type removedView struct {

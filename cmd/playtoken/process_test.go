@@ -175,7 +175,7 @@ func (v *viewers) watch(ctx context.Context) {
 func (v *viewers) play(token tokenView) {
 	status, err := plays(context.WithoutCancel(v.t.Context()), v.client, token.URLs.HLS)
 	if (status != http.StatusOK || err != nil) && time.Now().Before(token.ExpiresAt) {
-		v.t.Errorf("a token of key %s was refused %s before its end: %d, %v", token.KeyID, time.Until(token.ExpiresAt), status, err)
+		v.t.Errorf("a token of key %s was refused %s before its end: %d, %v", *token.KeyID, time.Until(token.ExpiresAt), status, err)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
 	cancel()
 	v.running.Wait()
 	s.stop()
-	var list keysView
+	var list keyListView
 	w.must(&list, "keys", "list")
 	if newest := list.Items[0].Generation; newest < rotations || v.minted.Load() < rotations {
 		t.Errorf("newest generation %d, %d tokens", newest, v.minted.Load())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/handlers"
 	"playtoken/keyrotation"
 )
 
@@ -70,11 +71,11 @@ func (a *app) rotateEach(ctx context.Context, rotators []*keyrotation.Rotator, f
 func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) (tabled, error) {
 	if f.dryRun {
 		status, err := r.Status(ctx)
-		return viewStatus(r.Project, status), err
+		return statusView{r.Project, handlers.NewRotationStatus(status)}, err
 	}
 	order := keyrotation.Order{Now: f.now, Actor: "cli", Reason: f.reason}
 	result, err := bootstrapping{Rotator: r, log: a.log()}.reconcile(ctx, order)
-	return viewResult(r.Project, result), err
+	return rotatedView{r.Project, handlers.NewRotated(result)}, err
 }
 
 // resultsView is the answer about every project.
@@ -178,45 +179,5 @@ func (b bootstrapping) wait(ctx context.Context, result keyrotation.Result, fail
 		return fmt.Errorf("rotation of %s: %w", b.Project, context.Cause(ctx))
 	case <-time.After(max(pause, 50*time.Millisecond)):
 		return nil
-	}
-}
-
-type statusView struct {
-	ProjectID    string             `json:"project_id,omitempty"`
-	Due          bool               `json:"due"`
-	NextActionAt *time.Time         `json:"next_action_at"`
-	Plan         []keyrotation.Move `json:"plan"`
-	LastRun      lastRunView        `json:"last_run"`
-	Overdue      bool               `json:"overdue"`
-}
-
-type lastRunView struct {
-	At      *time.Time `json:"at"`
-	Outcome string     `json:"outcome"`
-	Error   string     `json:"error"`
-}
-
-func viewStatus(project string, s keyrotation.Status) statusView {
-	if s.Plan == nil {
-		s.Plan = []keyrotation.Move{}
-	}
-	return statusView{
-		ProjectID: project, Due: s.Due, NextActionAt: optional(s.NextActionAt), Plan: s.Plan, Overdue: s.Overdue,
-		LastRun: lastRunView{At: optional(s.LastRun.At), Outcome: s.LastRun.Outcome, Error: s.LastRun.Error},
-	}
-}
-
-func (v statusView) table(w io.Writer) {
-	if len(v.Plan) == 0 {
-		fmt.Fprintln(w, "nothing is planned")
-		return
-	}
-	fmt.Fprintln(w, "MOVE\tGENERATION\tNOT BEFORE\tWHY")
-	for _, m := range v.Plan {
-		when := moment(m.NotBefore)
-		if m.Blocked {
-			when = "blocked"
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", m.Action, m.Generation, when, m.Why)
 	}
 }

@@ -36,9 +36,9 @@ func TestServeMakesItsFirstKeyByItself(t *testing.T) {
 		t.Errorf("the gate answers %d, %v", status, err)
 	}
 	// The verbs see what serve does, while it runs.
-	var list keysView
+	var list keyListView
 	w.must(&list, "keys", "list")
-	if len(list.Items) != 2 || list.Items[1].KeyID != token.KeyID {
+	if len(list.Items) != 2 || *list.Items[1].KeyID != *token.KeyID {
 		t.Errorf("keys: %+v", list)
 	}
 	s.stop()

@@ -33,7 +33,7 @@ func (a *app) tokenMint() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(viewToken(token))
+				return a.print(tokenView(handlers.NewToken(token)))
 			})
 		},
 	}

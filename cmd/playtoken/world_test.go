@@ -101,7 +101,7 @@ func (w *world) must(into any, args ...string) {
 // states returns the states of all signing keys, newest first.
 func (w *world) states() string {
 	w.t.Helper()
-	var list keysView
+	var list keyListView
 	w.must(&list, "keys", "list")
 	var states []string
 	for _, k := range list.Items {
