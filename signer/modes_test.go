@@ -1,0 +1,260 @@
+package signer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/filekeys"
+	"playtoken/gate/verify"
+	"playtoken/keyrotation"
+	"playtoken/platforms/platformtest"
+	"playtoken/secret"
+	"playtoken/signer"
+)
+
+// disk is a store in a file, which may be away, and whose exports are noted.
+type disk struct {
+	*filekeys.Store
+	away atomic.Bool
+
+	mu    sync.Mutex
+	parts []*big.Int // of the private keys that were exported
+}
+
+var errDisk = fmt.Errorf("%w: %w: disk pulled out", signer.ErrUnavailable, keyrotation.ErrUnavailable)
+
+func (d *disk) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	if d.away.Load() {
+		return keyrotation.Document{}, errDisk
+	}
+	return d.Store.Read(ctx, name)
+}
+
+func (d *disk) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+	if d.away.Load() {
+		return nil, errDisk
+	}
+	return d.Store.SignSHA256(ctx, name, digest)
+}
+
+func (d *disk) Export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
+	private, err := d.Store.Export(ctx, name)
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, part := range append([]*big.Int{private.D}, private.Primes...) {
+			d.parts = append(d.parts, new(big.Int).Set(part))
+		}
+	}
+	return private, err
+}
+
+// deployment is two replicas, one signing in memory and one by the store, and
+// the platform that has to accept their tokens.
+type deployment struct {
+	t        *testing.T
+	disk     *disk
+	platform *platformtest.Standin
+	minters  map[string]*signer.RS256
+	log      *slog.Logger // of everything there is to log
+	logged   bytes.Buffer
+	live     []signer.Token
+}
+
+var rotation = keyrotation.Policy{
+	RotateEvery: 10 * time.Minute, ObserveEvery: time.Minute, MaxTTL: time.Minute, KeyBudget: 10,
+	Durations: keyrotation.Durations{Propagation: 30 * time.Second, ViewAge: viewAge, Skew: time.Second, Settle: 10 * time.Second},
+	KeySpec:   keyrotation.KeySpec{Bits: 2048},
+}
+
+func inMemoryPolicy() keyrotation.Policy {
+	p := rotation
+	p.KeySpec.Exportable, p.Durations.Staleness = true, 2*time.Minute
+	return p
+}
+
+// deployed runs a test in a bubble of fake time.
+func deployed(t *testing.T, test func(*deployment)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		file, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("password"), filekeys.Options{Create: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &deployment{t: t, disk: &disk{Store: file}, platform: platformtest.New(platformtest.Options{}), minters: map[string]*signer.RS256{}}
+		d.log = slog.New(slog.NewTextHandler(&d.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		memory := signer.NewMemory(d.disk, d.log)
+		defer memory.Close()
+		for name, part := range map[string]struct {
+			keys signer.PrivateKeys
+			view *signer.RingView
+		}{
+			"memory": {memory, memory.RingView(d.disk, "default")},
+			"store":  {d.disk, signer.NewRingView(d.disk, "default")},
+		} {
+			signatures, err := signer.NewSignatures(part.keys, 16)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer signatures.Close()
+			defer part.view.Close()
+			d.minters[name] = &signer.RS256{Ring: part.view, Signatures: signatures, Shape: shape{}, Policy: signer.Policy{DefaultTTL: time.Minute, MaxTTL: time.Hour}}
+		}
+		test(d)
+	})
+}
+
+func (d *deployment) rotator(policy keyrotation.Policy) *keyrotation.Rotator {
+	return &keyrotation.Rotator{Project: "default", Documents: d.disk, Keys: d.disk.Store, Platform: d.platform, Policy: policy, Log: d.log}
+}
+
+// run lets time pass with a rotator at work. Both replicas mint, and every
+// token is accepted by the platform at its birth and just before its end.
+func (d *deployment) run(policy keyrotation.Policy, how time.Duration) {
+	d.t.Helper()
+	ctx, stop := context.WithCancel(d.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { d.rotator(policy).Run(ctx) })
+	for end := time.Now().Add(how); time.Now().Before(end); time.Sleep(3 * time.Second) {
+		for name := range d.minters {
+			if token, err := d.mint(name); err == nil {
+				d.live = append(d.live, token)
+			} else if _, has := d.ring().Active(); has {
+				d.t.Errorf("%s: %v", name, err)
+			}
+		}
+		d.check()
+	}
+	stop()
+	running.Wait()
+}
+
+func (d *deployment) mint(replica string) (signer.Token, error) {
+	return d.minters[replica].Mint(d.t.Context(), signer.Request{VideoID: fmt.Sprintf("vid%d", time.Now().UnixNano())})
+}
+
+func (d *deployment) ring() *keyrotation.Ring {
+	doc, err := d.disk.Store.Read(d.t.Context(), keyrotation.RingName("default"))
+	if err != nil {
+		return &keyrotation.Ring{}
+	}
+	ring, err := keyrotation.DecodeRing(doc)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return &ring
+}
+
+func (d *deployment) check() {
+	d.t.Helper()
+	known := map[string]*rsa.PublicKey{}
+	for _, k := range d.platform.Keys() {
+		known[k.ID], _ = keyrotation.ParsePublicKey(k.PublicKey)
+	}
+	kept := d.live[:0]
+	for _, token := range d.live {
+		left := time.Until(token.ExpiresAt)
+		if _, err := verify.Verify(token.Value, token.VideoID, time.Now(), func(kid string) (*rsa.PublicKey, bool) { k, ok := known[kid]; return k, ok }); err != nil && left > 0 {
+			d.t.Errorf("a viewer is refused %s before the token's end: %v", left, err)
+		}
+		if left > 0 {
+			kept = append(kept, token)
+		}
+	}
+	d.live = kept
+}
+
+// signing is whether the active key and its standbys are exportable.
+func (d *deployment) signing(exportable bool) {
+	d.t.Helper()
+	for _, k := range d.ring().Keys {
+		if (k.State == keyrotation.Active || k.State == keyrotation.Registered) && k.Exportable != exportable {
+			d.t.Errorf("generation %d is %s with exportable %v", k.Generation, k.State, k.Exportable)
+		}
+	}
+}
+
+func TestAModeIsEnteredAndLeftByRotationsWithoutRefusingAViewer(t *testing.T) {
+	deployed(t, func(d *deployment) {
+		d.run(rotation, 5*time.Minute)
+		d.signing(false)
+		d.run(inMemoryPolicy(), 5*time.Minute)
+		d.signing(true)
+
+		d.disk.away.Store(true)
+		time.Sleep(viewAge + 1)
+		if _, err := d.mint("memory"); err != nil {
+			t.Errorf("in memory, without the store: %v", err)
+		}
+		if _, err := d.mint("store"); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("by the store, without it: %v", err)
+		}
+		d.disk.away.Store(false)
+		time.Sleep(time.Second)
+
+		d.run(inMemoryPolicy(), 7*time.Minute)
+		d.run(rotation, 10*time.Minute)
+		d.signing(false)
+		d.disk.away.Store(true)
+		time.Sleep(viewAge + 1)
+		if _, err := d.mint("memory"); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("with keys that stay in the store, without it: %v", err)
+		}
+		d.silent()
+	})
+}
+
+func TestARevokedKeyIsForgottenWithinTheAgeOfAView(t *testing.T) {
+	deployed(t, func(d *deployment) {
+		d.run(inMemoryPolicy(), 2*time.Minute)
+		active, _ := d.ring().Active()
+		if _, err := d.rotator(inMemoryPolicy()).Revoke(d.t.Context(), active.Generation, keyrotation.Order{Reason: "stolen"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(viewAge + 1)
+		for name := range d.minters {
+			token, err := d.mint(name)
+			if err != nil || token.KeyID == active.KeyID {
+				t.Errorf("%s: signed by %s, %v", name, token.KeyID, err)
+			}
+		}
+		d.silent()
+	})
+}
+
+// silent: nothing of a private key was logged, however it may be spelt.
+func (d *deployment) silent() {
+	d.t.Helper()
+	synctest.Wait() // nobody is at work
+	d.disk.mu.Lock()
+	defer d.disk.mu.Unlock()
+	if len(d.disk.parts) == 0 || !strings.Contains(d.logged.String(), "loaded into memory") {
+		d.t.Fatalf("%d parts, and this log:\n%s", len(d.disk.parts), &d.logged)
+	}
+	for _, part := range d.disk.parts {
+		whole := part.Bytes()
+		middle := whole[len(whole)/3 : len(whole)/3+24] // of a length that base64 needs no padding for
+		for name, spelt := range map[string]string{
+			"hex": hex.EncodeToString(middle), "HEX": fmt.Sprintf("%X", middle), "decimal": part.String()[100:140], "bytes": string(middle),
+			"base64": base64.StdEncoding.EncodeToString(middle), "base64url": base64.RawURLEncoding.EncodeToString(whole)[:40], "list": strings.Trim(fmt.Sprint(middle), "[]"),
+		} {
+			if strings.Contains(d.logged.String(), spelt) {
+				d.t.Errorf("the log has a part of a private key in %s", name)
+			}
+		}
+	}
+}
