@@ -118,12 +118,12 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 }
 
 func (c collector) Collect(to chan<- prometheus.Metric) {
+	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
 	for _, counted := range []prometheus.Collector{
 		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers,
 	} {
 		counted.Collect(to)
 	}
-	c.s.rings.collect(to, time.Now())
 	c.s.lookUp(to, time.Now())
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"playtoken/filekeys"
 	"playtoken/keyrotation"
+	"playtoken/metrics"
 	"playtoken/platforms/vidbeo"
 	"playtoken/projects"
 	"playtoken/signer"
@@ -28,7 +29,8 @@ type store interface {
 // parts is what serve and every verb are made of.
 type parts struct {
 	config    config
-	store     store
+	metrics   *metrics.Service
+	store     store                                    // as the metrics measure it
 	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
 	mayRotate func(context.Context) (bool, error)      // nil where whoever reads the store may change keys
 
@@ -43,7 +45,11 @@ type parts struct {
 // Vault or the platform yet, so a service can start while either is down. A
 // file store is made where there is none only for verbs that may create.
 func build(ctx context.Context, c config, create bool, log *slog.Logger) (*parts, error) {
-	p := &parts{config: c}
+	measured, err := metrics.NewService(buildVersion().build())
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{config: c, metrics: measured}
 	open := p.openVault
 	if c.storeFile != "" {
 		open = p.openFile
@@ -76,7 +82,8 @@ func (p *parts) openVault(ctx context.Context, _ bool, log *slog.Logger) error {
 	if err != nil {
 		return configError{err} // nothing was asked of Vault yet
 	}
-	p.store, p.storeTime, p.mayRotate = vault, vault.Now, vault.MayRotate
+	p.store, p.storeTime, p.mayRotate = p.metrics.Store(vault), vault.Now, vault.MayRotate
+	p.watchLogin(vault)
 	p.closers = append(p.closers, vault.Close)
 	return nil
 }
@@ -89,7 +96,7 @@ func (p *parts) openFile(_ context.Context, create bool, _ *slog.Logger) error {
 	case err != nil:
 		return configError{err}
 	}
-	p.store, p.storeTime = file, file.Now
+	p.store, p.storeTime = p.metrics.Store(file), file.Now
 	return nil
 }
 
@@ -103,10 +110,11 @@ func (p *parts) openProject(log *slog.Logger) error {
 	if err != nil {
 		return configError{err}
 	}
-	signatures, err := signer.NewSignatures(p.store, remembered)
+	signatures, err := signer.NewSignatures(p.metrics.Signing(p.store), remembered)
 	if err != nil {
 		return err
 	}
+	p.metrics.Shared(signatures.Shared)
 	ring := signer.NewRingView(p.store, projects.Default)
 	p.closers = append(p.closers, signatures.Close, ring.Close)
 	p.minter = &signer.RS256{
@@ -114,8 +122,9 @@ func (p *parts) openProject(log *slog.Logger) error {
 		Policy: signer.Policy{DefaultTTL: c.tokenTTL, MaxTTL: c.rotation.MaxTTL},
 	}
 	p.rotator = &keyrotation.Rotator{
-		Project: projects.Default, Documents: p.store, Keys: p.store, Platform: marked{platform},
+		Project: projects.Default, Documents: p.store, Keys: p.store, Platform: marked{p.metrics.Platform("vidbeo", platform)},
 		StoreTime: p.storeTime, Policy: c.rotation, Log: log,
 	}
+	p.metrics.Watch(projects.Default, p.rotator)
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 // config is the environment, read and checked. Durations and limits are
 // already within what the packages that obey them accept.
 type config struct {
-	listen string // host:port of the service
+	listen        string // host:port of the service
+	metricsListen string // host:port of /metrics alone; "": it is with the rest
 
 	storeFile     string       // path of the file store; "" means Vault
 	storePassword secret.Value // seals the file store
@@ -35,6 +36,9 @@ type config struct {
 	tokenTTL    time.Duration // of a token that does not ask
 	rotation    keyrotation.Policy
 	scheduler   bool // serve rotates by itself
+
+	maxStaleness time.Duration // how long memory signing may do without the store
+	holdsKeys    bool          // keys that may leave the store are held in memory
 
 	gate gateConfig
 }
@@ -86,7 +90,7 @@ func gateOnlyConfig(environ []string, media string) (config, error) {
 func (c *config) variables() []variable {
 	rows := []variable{
 		{name: "PLAYTOKEN_LISTEN", fallback: "127.0.0.1:8080", parse: address(&c.listen)},
-		{name: "PLAYTOKEN_METRICS_LISTEN", parse: refused},
+		{name: "PLAYTOKEN_METRICS_LISTEN", parse: address(&c.metricsListen)},
 		{name: "PLAYTOKEN_ADMIN_KEY", secret: true, parse: credential(&c.adminKey)},
 		{name: "PLAYTOKEN_API_KEY", secret: true, parse: credential(&c.apiKey)},
 		{name: "PLAYTOKEN_TOKEN_TTL", fallback: "10m", parse: seconds(&c.tokenTTL)},
@@ -114,8 +118,8 @@ func (c *config) storeVariables() []variable {
 		{name: "PLAYTOKEN_VAULT_JWT_FILE", parse: text(&c.vaultLogin.JWTFile)},
 		{name: "PLAYTOKEN_VAULT_TRANSIT", fallback: "playtoken-transit", parse: mount(&c.vaultTransit)},
 		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&c.vaultKV)},
-		{name: "PLAYTOKEN_SIGNING", parse: oneOf(new(string), []string{"transit"}, []string{"memory"})},
-		{name: "PLAYTOKEN_MAX_STALENESS", parse: refused},
+		{name: "PLAYTOKEN_SIGNING", parse: signing(&c.rotation.KeySpec.Exportable)},
+		{name: "PLAYTOKEN_MAX_STALENESS", fallback: "1h", parse: duration(&c.maxStaleness)},
 	}
 }
 

@@ -54,7 +54,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 // wrong has, for every variable, values that must not be accepted.
 var wrong = map[string][]string{
 	"PLAYTOKEN_LISTEN":               {"8080", "localhost", "localhost:http", ":65536", "::1:80", ":080"},
-	"PLAYTOKEN_METRICS_LISTEN":       {":9090"},
+	"PLAYTOKEN_METRICS_LISTEN":       {"9090", "localhost:metrics"},
 	"PLAYTOKEN_ADMIN_KEY":            {"sesame", strings.Repeat("x", 31), strings.Repeat("x", 32) + "\n", " " + strings.Repeat("x", 32), frontendKey},
 	"PLAYTOKEN_API_KEY":              {"sesame", strings.Repeat("x", 31), strings.Repeat("x\x00", 32), adminKey},
 	"PLAYTOKEN_TOKEN_TTL":            {"600", "0s", "-1m", "1500ms", "2h", "ten minutes"},

@@ -45,7 +45,8 @@ type demoRun struct {
 	listen, data string
 
 	service, media net.Listener
-	madeAdmin      bool // the admin key was made for this run
+	scrapes        net.Listener // nil: the service answers them
+	madeAdmin      bool         // the admin key was made for this run
 }
 
 func (d *demoRun) run(ctx context.Context) error {
@@ -63,6 +64,10 @@ func (d *demoRun) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if d.scrapes, err = listenMetrics(ctx, c); err != nil {
+		return err
+	}
+	defer closeMetrics(d.scrapes)
 	log := d.log()
 	g, err := d.openGate(c)
 	if err != nil {
@@ -86,6 +91,7 @@ func (d *demoRun) serve(ctx context.Context, s *service, g *gate.Gate) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), s.log), d.media, func() {}) })
 	group.Go(func() error { return serveUntil(ctx, newServer(handler, s.log), d.service, s.stop) })
+	group.Go(func() error { return serveMetrics(ctx, d.scrapes, s.metrics.Handler(s.log), s.log) })
 	group.Go(func() error { return d.announce(ctx, s) })
 	group.Go(func() error { s.rotator.Run(ctx); return nil })
 	return group.Wait()

@@ -7,8 +7,10 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"playtoken/gate"
+	"playtoken/metrics"
 )
 
 func (a *app) gateVerb() *cobra.Command {
@@ -27,29 +29,44 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 		return err
 	}
 	log := a.jsonLog()
+	counted, err := metrics.NewGate(buildVersion().build())
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, c.gate.listen)
 	if err != nil {
 		return err
 	}
-	g, closeGate, err := openGate(c.gate, log)
+	scrapes, err := listenMetrics(ctx, c)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	g, closeGate, err := openGate(c, counted, log)
+	if err != nil {
+		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
+	}
 	log.Info("gate is listening", "address", ln.Addr().String())
-	err = serveUntil(ctx, newServer(g.Handler(), log), ln, func() {})
-	return errors.Join(err, closeGate())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), log), ln, func() {}) })
+	group.Go(func() error { return serveMetrics(ctx, scrapes, counted.Handler(log), log) })
+	return errors.Join(group.Wait(), closeGate())
 }
 
 // openGate opens a gate on a folder, out of which no link leads.
-func openGate(c gateConfig, log *slog.Logger) (*gate.Gate, func() error, error) {
-	root, err := os.OpenRoot(c.media)
+func openGate(c config, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
+	root, err := os.OpenRoot(c.gate.media)
 	if err != nil {
 		return nil, nil, configError{err}
 	}
-	g, err := gate.Open(gate.Config{
-		Media: root.FS(), Data: c.data, APIKey: c.apiKey, PublicURL: c.url,
-		Forward: c.forward, Origins: c.origins, SessionTTL: c.sessionTTL, Log: log,
-	})
+	settings := gate.Config{
+		Media: root.FS(), Data: c.gate.data, APIKey: c.gate.apiKey, PublicURL: c.gate.url,
+		Forward: c.gate.forward, Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL, Log: log,
+		Admission: counted.Admission,
+	}
+	if c.metricsListen == "" {
+		settings.Metrics = counted.Handler(log)
+	}
+	g, err := gate.Open(settings)
 	if err != nil {
 		return nil, nil, errors.Join(err, root.Close())
 	}

@@ -18,7 +18,7 @@ func (p *parts) Minter(_ context.Context, projectID string) (signer.Minter, erro
 	if err := p.has(projectID); err != nil {
 		return nil, err
 	}
-	return p.minter, nil
+	return p.metrics.Minter(projectID, p.minter), nil
 }
 
 // Rotation implements [handlers.Projects].

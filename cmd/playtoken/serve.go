@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
 )
@@ -34,16 +35,22 @@ func runService(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	scrapes, err := listenMetrics(ctx, c)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	p, err := build(ctx, c, true, log)
 	if err != nil {
-		ln.Close()
-		return err
+		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
 	}
 	defer p.close()
 	s := &service{parts: p, log: log}
 	defer s.schedule(ctx)()
 	log.Info("listening", "address", ln.Addr().String())
-	return serveUntil(ctx, newServer(s.handler(), log), ln, s.stop)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntil(ctx, newServer(s.handler(), log), ln, s.stop) })
+	group.Go(func() error { return serveMetrics(ctx, scrapes, s.metrics.Handler(log), log) })
+	return group.Wait()
 }
 
 // service is the running service.
@@ -76,7 +83,14 @@ func (s *service) schedule(ctx context.Context) (end func()) {
 }
 
 func (s *service) handler() http.Handler {
-	return handlers.New(handlers.Config{Callers: s.config.callers(), Projects: s.parts, Ready: s.ready, Log: s.log})
+	c := handlers.Config{
+		Callers: s.config.callers(), Projects: s.parts, Ready: s.ready, Log: s.log,
+		Refused: s.metrics.Refused, Answered: s.metrics.Answered,
+	}
+	if s.config.metricsListen == "" {
+		c.Metrics = s.metrics.Handler(s.log)
+	}
+	return handlers.New(c)
 }
 
 var errStopping = errors.New("stopping")
