@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,7 +30,8 @@ func (e everything) Create(context.Context, string, keyrotation.KeySpec) (keyrot
 func (e everything) Describe(context.Context, string) (keyrotation.StoredKey, error) {
 	return keyrotation.StoredKey{PublicKey: "pem"}, e.err
 }
-func (e everything) Destroy(context.Context, string) error { return e.err }
+func (e everything) Destroy(context.Context, string) error                   { return e.err }
+func (e everything) Export(context.Context, string) (*rsa.PrivateKey, error) { return nil, e.err }
 func (e everything) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
 	return []byte("signature"), e.err
 }
@@ -57,13 +59,14 @@ func use(t *testing.T, s *metrics.Service, err error) (answers []string) {
 	document, read := store.Read(ctx, "ring/store_name_1")
 	version, write := store.Write(ctx, "ring/store_name_1", nil, 7)
 	created, create := store.Create(ctx, "store_name_1", keyrotation.KeySpec{})
+	_, export := store.Export(ctx, "store_name_1")
 	described, describe := store.Describe(ctx, "store_name_1")
 	signature, sign := s.Signing(parts).SignSHA256(ctx, "store_name_1", [32]byte{})
 	keyID, register := platform.Register(ctx, "key-name", "pem")
 	keys, list := platform.List(ctx)
 	key, get := platform.Get(ctx, "key-1")
 	token, mint := s.Minter("default", parts).Mint(ctx, signer.Request{VideoID: "vid-secret"})
-	for _, got := range []error{read, write, create, describe, store.Destroy(ctx, "store_name_1"), sign,
+	for _, got := range []error{read, write, create, describe, export, store.Destroy(ctx, "store_name_1"), sign,
 		register, list, get, platform.Delete(ctx, "key-1"), mint} {
 		if got != err {
 			t.Errorf("%v on its way became %v", err, got)
@@ -134,7 +137,7 @@ func TestWhatIsMeasuredIsNotChanged(t *testing.T) {
 		}
 	}
 	e := scrape(t, s)
-	for _, operation := range []string{"read", "write", "create", "describe", "destroy"} {
+	for _, operation := range []string{"read", "write", "create", "describe", "destroy", "export"} {
 		e.shows(t, 2, "playtoken_store_duration_seconds", operation, "ok")
 	}
 	for _, operation := range []string{"register", "list", "get", "delete"} {

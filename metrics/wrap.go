@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"time"
 
@@ -44,7 +45,7 @@ func result(err error) string {
 type Store interface {
 	keyrotation.Documents
 	keyrotation.PrivateKeys
-	signer.PrivateKeys
+	signer.Store
 }
 
 // Store measures a store, but for its signatures: see Signing.
@@ -83,6 +84,11 @@ func (m measuredStore) Describe(ctx context.Context, name string) (_ keyrotation
 func (m measuredStore) Destroy(ctx context.Context, name string) (err error) {
 	defer m.done("destroy", time.Now(), &err)
 	return m.Store.Destroy(ctx, name)
+}
+
+func (m measuredStore) Export(ctx context.Context, storeName string) (_ *rsa.PrivateKey, err error) {
+	defer m.done("export", time.Now(), &err)
+	return m.Store.Export(ctx, storeName)
 }
 
 // Signing measures signatures, wherever they are made.
