@@ -164,7 +164,7 @@ func (l *Look) ids() []string {
 	return ids
 }
 
-func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
+func (p *pass) planKey(ctx context.Context, ring Ring, m Move) error {
 	next := ring.clone()
 	if next.StoreID == "" {
 		next.StoreID = strings.ToLower(rand.Text())[:6]
@@ -172,15 +172,11 @@ func (p *pass) planKey(ctx context.Context, ring Ring, _ Move) error {
 	if next.Spec == (KeySpec{}) {
 		next.Spec = p.Policy.KeySpec // a beginning, no change: SpecAt stays open
 	}
-	generation := 1
-	if n := len(next.Keys); n > 0 {
-		generation = next.Keys[n-1].Generation + 1
-	}
 	next.Keys = append(next.Keys, Key{
-		Generation: generation,
+		Generation: m.Generation,
 		State:      Planned,
 		StoreName:  "k" + strings.ToLower(rand.Text()),
-		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.Project, generation, next.StoreID),
+		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.Project, m.Generation, next.StoreID),
 		Bits:       next.Spec.Bits,
 		Exportable: next.Spec.Exportable,
 		MaxTTL:     p.Policy.MaxTTL,

@@ -301,13 +301,13 @@ func (p *planner) prepare() {
 			coming++
 		}
 	}
-	why := "there is no standby"
+	why, next := "there is no standby", Key{Generation: p.ring.nextGeneration()}
 	switch {
 	case coming >= want:
 	case live >= p.policy.KeyBudget:
-		p.block(PlanKey, Key{}, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
-	case p.after(p.ring.RetryAt, PlanKey, Key{}, "the last registration did not succeed"):
-		p.add(PlanKey, Key{}, p.now, why)
+		p.block(PlanKey, next, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
+	case p.after(p.ring.RetryAt, PlanKey, next, "the last registration did not succeed"):
+		p.add(PlanKey, next, p.now, why)
 	}
 }
 

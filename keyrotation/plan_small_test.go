@@ -42,6 +42,9 @@ func lawful(t *testing.T, s scene) {
 // forbids says why a move must not be planned, or must not be due.
 func (s scene) forbids(m keyrotation.Move) string {
 	k, known := s.ring.Key(m.Generation)
+	if m.Action == keyrotation.PlanKey {
+		return firstTrue([]rule{{m.Generation != s.newest()+1, "not the next generation"}})
+	}
 	if m.Generation != 0 && !known {
 		return "no such generation"
 	}
@@ -77,6 +80,14 @@ func (s scene) forbids(m keyrotation.Move) string {
 		return firstTrue([]rule{{k.DoubtedAt.IsZero() || s.now.Before(k.DoubtedAt.Add(settle)), "one look is not enough"}})
 	}
 	return s.forbidsEver(m, k)
+}
+
+// newest is the highest generation; 0 if there is none.
+func (s scene) newest() int {
+	if n := len(s.ring.Keys); n > 0 {
+		return s.ring.Keys[n-1].Generation
+	}
+	return 0
 }
 
 // forbidsEver says why a move must not even be planned.

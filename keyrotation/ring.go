@@ -172,6 +172,14 @@ func (r *Ring) Key(generation int) (Key, bool) {
 	return Key{}, false
 }
 
+// nextGeneration is the number of the key that will be made next.
+func (r *Ring) nextGeneration() int {
+	if n := len(r.Keys); n > 0 {
+		return r.Keys[n-1].Generation + 1
+	}
+	return 1
+}
+
 func (r *Ring) key(generation int) *Key {
 	for i := range r.Keys {
 		if r.Keys[i].Generation == generation {

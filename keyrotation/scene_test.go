@@ -135,7 +135,7 @@ func (s scene) due() string {
 
 func moveName(m keyrotation.Move) string {
 	name := string(m.Action)
-	if m.Generation > 0 {
+	if m.Generation > 0 && m.Action != keyrotation.PlanKey { // that is the next one; see forbids
 		name += fmt.Sprintf(" %d", m.Generation)
 	}
 	if m.KeyID != "" && (m.Generation == 0 || m.Action == keyrotation.Adopt) {
