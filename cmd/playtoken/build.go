@@ -31,6 +31,7 @@ type parts struct {
 	config    config
 	metrics   *metrics.Service
 	store     store                                    // as the metrics measure it
+	exporter  signer.Exporter                          // the store again
 	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
 	mayRotate func(context.Context) (bool, error)      // nil where whoever reads the store may change keys
 
@@ -82,7 +83,7 @@ func (p *parts) openVault(ctx context.Context, _ bool, log *slog.Logger) error {
 	if err != nil {
 		return configError{err} // nothing was asked of Vault yet
 	}
-	p.store, p.storeTime, p.mayRotate = p.metrics.Store(vault), vault.Now, vault.MayRotate
+	p.store, p.exporter, p.storeTime, p.mayRotate = p.metrics.Store(vault), vault, vault.Now, vault.MayRotate
 	p.watchLogin(vault)
 	p.closers = append(p.closers, vault.Close)
 	return nil
@@ -96,7 +97,7 @@ func (p *parts) openFile(_ context.Context, create bool, _ *slog.Logger) error {
 	case err != nil:
 		return configError{err}
 	}
-	p.store, p.storeTime = p.metrics.Store(file), file.Now
+	p.store, p.exporter, p.storeTime = p.metrics.Store(file), file, file.Now
 	return nil
 }
 
@@ -110,13 +111,16 @@ func (p *parts) openProject(log *slog.Logger) error {
 	if err != nil {
 		return configError{err}
 	}
-	signatures, err := signer.NewSignatures(p.metrics.Signing(p.store), remembered)
+	keys, ring, err := p.openSigning(log)
+	if err != nil {
+		return err
+	}
+	signatures, err := signer.NewSignatures(p.metrics.Signing(keys), remembered)
 	if err != nil {
 		return err
 	}
 	p.metrics.Shared(signatures.Shared)
-	ring := signer.NewRingView(p.store, projects.Default)
-	p.closers = append(p.closers, signatures.Close, ring.Close)
+	p.closers = append(p.closers, signatures.Close)
 	p.minter = &signer.RS256{
 		Ring: ring, Signatures: signatures, Shape: platform,
 		Policy: signer.Policy{DefaultTTL: c.tokenTTL, MaxTTL: c.rotation.MaxTTL},

@@ -36,9 +36,7 @@ type config struct {
 	tokenTTL    time.Duration // of a token that does not ask
 	rotation    keyrotation.Policy
 	scheduler   bool // serve rotates by itself
-
-	maxStaleness time.Duration // how long memory signing may do without the store
-	holdsKeys    bool          // keys that may leave the store are held in memory
+	holdsKeys   bool // keys that may leave the store are held in memory: serve's business alone
 
 	gate gateConfig
 }
@@ -119,7 +117,7 @@ func (c *config) storeVariables() []variable {
 		{name: "PLAYTOKEN_VAULT_TRANSIT", fallback: "playtoken-transit", parse: mount(&c.vaultTransit)},
 		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&c.vaultKV)},
 		{name: "PLAYTOKEN_SIGNING", parse: signing(&c.rotation.KeySpec.Exportable)},
-		{name: "PLAYTOKEN_MAX_STALENESS", fallback: "1h", parse: duration(&c.maxStaleness)},
+		{name: "PLAYTOKEN_MAX_STALENESS", fallback: "1h", parse: staleness(&c.rotation)}, // after the mode, which it depends on
 	}
 }
 
@@ -165,7 +163,7 @@ func (c *config) gateVariables() []variable {
 
 // rules are the conditions between variables that hold for every verb.
 func (c *config) rules() []rule {
-	var rotation []string
+	rotation := []string{"PLAYTOKEN_SIGNING", "PLAYTOKEN_MAX_STALENESS"}
 	for _, row := range c.rotationVariables() {
 		rotation = append(rotation, row.name)
 	}

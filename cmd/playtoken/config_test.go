@@ -73,8 +73,8 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_VAULT_ROLE":           {"a b"},
 	"PLAYTOKEN_VAULT_TRANSIT":        {"../sys", "a//b", "/a", "a b", "a?b"},
 	"PLAYTOKEN_VAULT_KV":             {"kv/", "k%2fv"},
-	"PLAYTOKEN_SIGNING":              {"memory", "kms"},
-	"PLAYTOKEN_MAX_STALENESS":        {"1h"},
+	"PLAYTOKEN_SIGNING":              {"kms", "Memory", "memory,transit"},
+	"PLAYTOKEN_MAX_STALENESS":        {"-1s", "an hour", "3600"},
 	"PLAYTOKEN_PLATFORM":             {"jwplayer", "apivideo", "youtube"},
 	"PLAYTOKEN_PLATFORM_URL":         {"http://api.example.com/v2", "api.example.com", "https://u:p@example.com", "https://x/?k=v", "https://x/#f", "ftp://localhost"},
 	"PLAYTOKEN_PLATFORM_API_KEY":     {"a\tb"},
@@ -119,7 +119,7 @@ func TestWrongValuesOfEveryVariableAreRefused(t *testing.T) {
 func TestRightValuesAreAccepted(t *testing.T) {
 	for _, entry := range []string{
 		"PLAYTOKEN_LISTEN=:8080", "PLAYTOKEN_LISTEN=[::1]:0", "PLAYTOKEN_TOKEN_TTL=1h", "PLAYTOKEN_TOKEN_TTL=",
-		"PLAYTOKEN_SIGNING=transit", "PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_VAULT_AUTH=token", "PLAYTOKEN_VAULT_KV=team/kv-2",
+		"PLAYTOKEN_SIGNING=transit", "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=24h", "PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_VAULT_AUTH=token", "PLAYTOKEN_VAULT_KV=team/kv-2",
 		"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:8081/v2", "PLAYTOKEN_PLATFORM_URL=http://[::1]/v2/",
 		"PLAYTOKEN_PLATFORM_HLS_URL=http://localhost:1/{video_id}/hls.m3u8?jwt={token}",
 		"PLAYTOKEN_GATE_ORIGINS=https://a.example, http://localhost:3000", "PLAYTOKEN_GATE_FORWARD=caddy",
@@ -207,4 +207,23 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOnlyMemorySigningObeysTheStaleness(t *testing.T) {
+	for mode, want := range map[string]time.Duration{"transit": 0, "memory": 2 * time.Hour} {
+		c, err := serviceConfig(goodEnviron("PLAYTOKEN_MAX_STALENESS=2h", "PLAYTOKEN_SIGNING="+mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.rotation; got.Durations.Staleness != want || got.KeySpec.Exportable != (want > 0) {
+			t.Errorf("%s: %+v", mode, got)
+		}
+	}
+	if c, _ := serviceConfig(goodEnviron("PLAYTOKEN_SIGNING=memory")); c.rotation.Durations.Staleness != time.Hour {
+		t.Errorf("the default is %s", c.rotation.Durations.Staleness)
+	}
+	_, err := serviceConfig(goodEnviron("PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=23h", "PLAYTOKEN_ROTATE_EVERY=2h"))
+	if err == nil || !strings.Contains(err.Error(), "key budget") {
+		t.Errorf("more keys than the budget at once: %v", err)
+	}
 }

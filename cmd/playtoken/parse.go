@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"playtoken/keyrotation"
 	"playtoken/platforms/client"
 	"playtoken/secret"
 )
@@ -115,6 +116,33 @@ func refused(string) error { return unsupported("this setting") }
 
 func unsupported(what string) error {
 	return fmt.Errorf("%s is not supported by this version", what)
+}
+
+// signing is where signatures are made. For memory, keys have to be made so
+// that they may leave the store.
+func signing(exportable *bool) func(string) error {
+	return func(s string) error {
+		if s != "transit" && s != "memory" {
+			return errors.New("want transit or memory")
+		}
+		*exportable = s == "memory"
+		return nil
+	}
+}
+
+// staleness is how long memory signing may do without the store. Without
+// memory signing nobody does, and no deletion need wait for it.
+func staleness(p *keyrotation.Policy) func(string) error {
+	return func(s string) error {
+		var d time.Duration
+		if err := duration(&d)(s); err != nil {
+			return err
+		}
+		if p.KeySpec.Exportable {
+			p.Durations.Staleness = d
+		}
+		return nil
+	}
 }
 
 func onOff(to *bool) func(string) error {

@@ -39,6 +39,7 @@ func runService(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	c.holdsKeys = c.rotation.KeySpec.Exportable // other verbs come and go, and leave them where they are
 	p, err := build(ctx, c, true, log)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeMetrics(scrapes))

@@ -9,10 +9,9 @@ import (
 )
 
 // openSigning returns what tokens are signed with, and the view of the ring
-// that says by which key. With an exporter keys are held in memory; without,
-// they stay where they are.
-func (p *parts) openSigning(exporter signer.Exporter, log *slog.Logger) (signer.PrivateKeys, *signer.RingView, error) {
-	if exporter == nil {
+// that says by which key.
+func (p *parts) openSigning(log *slog.Logger) (signer.PrivateKeys, *signer.RingView, error) {
+	if !p.config.holdsKeys {
 		ring := signer.NewRingView(p.store, projects.Default)
 		p.closers = append(p.closers, ring.Close)
 		return p.store, ring, nil
@@ -23,7 +22,7 @@ func (p *parts) openSigning(exporter signer.Exporter, log *slog.Logger) (signer.
 	memory := signer.NewMemory(struct {
 		signer.PrivateKeys
 		signer.Exporter
-	}{p.store, exporter}, log)
+	}{p.store, p.exporter}, log)
 	ring := memory.RingView(p.store, projects.Default)
 	p.closers = append(p.closers, memory.Close, ring.Close)
 	return memory, ring, nil
