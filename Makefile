@@ -12,6 +12,8 @@ SHELL := /bin/bash
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
 TOOLS := chromium=chromium nginx=nginx-light gcc=gcc,libc6-dev
+# Headers of the library that -tags openssl signs with, from libssl-dev.
+OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
 PKGS ?= ./...
 export PATH := $(PATH):/usr/sbin
@@ -28,6 +30,10 @@ test: deps lint vault
 	began=$$SECONDS
 	result=0
 	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 20m -v $(PKGS) > $(LOG) 2>&1 || result=$$?
+	if [ -e $(OPENSSL) ] && [ -n "$$race" ]; then
+	  echo "== go test -tags openssl ./signer/..."
+	  CGO_ENABLED=1 go test -tags openssl -shuffle=on -v ./signer/... >> $(LOG) 2>&1 || result=$$?
+	fi
 	# What passed needs no more than a line; of a failure, everything is shown.
 	if [ $$result = 0 ]; then grep -E '^(ok|\?) ' $(LOG); else grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG); fi || true
 	echo
@@ -40,6 +46,7 @@ test: deps lint vault
 	for tool in $(TOOLS); do
 	  command -v "$${tool%%=*}" >/dev/null || echo "== MISSING: $${tool%%=*} (apt-get install $${tool##*=})"
 	done
+	[ -e $(OPENSSL) ] || echo "== MISSING: OpenSSL's headers (apt-get install libssl-dev)"
 	[ -n "$$race" ] || echo "== NOT CHECKED: data races (no C compiler)"
 	if [ $$result = 0 ]; then
 	  echo "== all tests passed"
@@ -68,6 +75,7 @@ deps:
 	for tool in $(TOOLS); do
 	  command -v "$${tool%%=*}" >/dev/null || missing="$$missing $${tool##*=}"
 	done
+	[ -e $(OPENSSL) ] || missing="$$missing libssl-dev"
 	missing=$${missing//,/ }
 	[ -n "$$missing" ] || exit 0
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
