@@ -115,7 +115,7 @@ func (s *session) instead(ctx context.Context, stale *api.Client) (grant, error)
 	}
 }
 
-var errHandedOver = fmt.Errorf("vault login: %w: there is no other token than VAULT_TOKEN", keyrotation.ErrUnavailable)
+var errHandedOver = fmt.Errorf("%w: vault does not, or no longer, accept VAULT_TOKEN", keyrotation.ErrUnavailable)
 
 // look returns a token, or what to wait for, or why there is neither.
 func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {

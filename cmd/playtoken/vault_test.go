@@ -202,3 +202,22 @@ func TestALoginNeedsAllItsSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestMemorySigningIsAWishOfItsOwn(t *testing.T) {
+	w := newVaultWorld(t)
+	const memory = "PLAYTOKEN_SIGNING=memory"
+	mint := func(role vaultkeys.Role) result { return w.runWith(w.as(role, memory), "", "token", "mint", "counter") }
+	if r := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate"); r.code == exitDone || !strings.Contains(r.stderr, "not allowed by vault's policies") {
+		t.Errorf("an exportable key was made without --memory-signing: exit %d, %s", r.code, r.stderr)
+	}
+	setup := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle", "--memory-signing")
+	rotate := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate")
+	if setup.code != exitDone || rotate.code != exitDone {
+		t.Fatalf("setup: %s\nrotate: %s", setup.stderr, rotate.stderr)
+	}
+	for _, role := range vaultkeys.Roles() {
+		if r := mint(role); r.code != exitDone {
+			t.Errorf("%s: exit %d, %s", role, r.code, r.stderr)
+		}
+	}
+}
