@@ -32,19 +32,24 @@ type server struct {
 // startServer runs a verb and waits until it listens.
 func (w *world) startServer(args ...string) *server {
 	w.t.Helper()
-	s := &server{t: w.t, cmd: w.command(args...), done: make(chan struct{})}
+	return startCommand(w.t, w.command(args...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, done: make(chan struct{})}
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := s.cmd.Start(); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	w.t.Cleanup(func() { s.cmd.Process.Kill() })
-	address := make(chan string, 1)
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	address := make(chan string, 2) // of the service, then of its metrics
 	go s.read(stderr, address)
 	if s.url = "http://" + <-address; s.url == "http://" {
-		w.t.Fatalf("it ended: %s", s.logs.String())
+		t.Fatalf("it ended: %s", s.logs.String())
 	}
 	return s
 }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"debug/elf"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// stage is one stage of the Dockerfile: its instructions, by name.
+type stage struct {
+	from string
+	all  map[string][]string
+}
+
+// readDockerfile returns the stages by name, and the name of the last.
+func readDockerfile(t *testing.T) (stages map[string]stage, last string) {
+	t.Helper()
+	text, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages = map[string]stage{}
+	for _, line := range strings.Split(string(text), "\n") {
+		instruction, rest, found := strings.Cut(line, " ")
+		if !found || instruction == "#" {
+			continue
+		}
+		if instruction == "FROM" {
+			from, name, _ := strings.Cut(rest, " AS ")
+			last = name
+			stages[name] = stage{from, map[string][]string{}}
+			continue
+		}
+		stages[last].all[instruction] = append(stages[last].all[instruction], rest)
+	}
+	return stages, last
+}
+
+// command is the exec form of an instruction.
+func (s stage) command(t *testing.T, instruction string) (words []string) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(strings.Join(s.all[instruction], "")), &words); err != nil {
+		t.Fatalf("%s %q: without a shell, only the exec form works: %v", instruction, s.all[instruction], err)
+	}
+	return words
+}
+
+// build runs the go build of a stage as it stands there, but for the place of
+// its result, which it returns.
+func (s stage) build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(openFolder(t, 0o755), "playtoken")
+	runs := slices.DeleteFunc(slices.Clone(s.all["RUN"]), func(run string) bool { return !strings.Contains(run, "go build") })
+	if len(runs) != 1 || strings.Count(runs[0], " -o /playtoken ") != 1 {
+		t.Fatalf("want one go build -o /playtoken, got %q", runs)
+	}
+	cmd := exec.Command("sh", "-c", strings.Replace(runs[0], " -o /playtoken ", " -o '"+path+"' ", 1))
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", runs[0], err, out)
+	}
+	return path
+}
+
+// openFolder is a folder that everybody can enter, unlike t.TempDir.
+func openFolder(t *testing.T, mode os.FileMode) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "playtoken-image-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, mode); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// nobody is what the image's user may do on the machine of this test.
+const nobody = 65534
+
+// asNobody makes a command run without rights, in a folder that it cannot
+// write to, and with no environment but this.
+func asNobody(t *testing.T, environ []string, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Dir = openFolder(t, 0o555)
+	cmd.Env = environ
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	return cmd
+}
+
+// volume is a folder that belongs to the user of asNobody.
+func volume(t *testing.T) string {
+	t.Helper()
+	dir := openFolder(t, 0o700)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
+	stages, last := readDockerfile(t)
+	if last != "static" {
+		t.Errorf("without --target, the image would be %q", last)
+	}
+	static, openssl := stages["static"], stages["openssl"]
+	for _, s := range []stage{static, openssl} {
+		if !strings.HasPrefix(s.from, "gcr.io/distroless/") || !strings.HasSuffix(s.from, ":nonroot") {
+			t.Errorf("from %s", s.from)
+		}
+		if user := s.all["USER"]; !slices.Equal(user, []string{"65532:65532"}) {
+			t.Errorf("user %q", user)
+		}
+		if entry := s.command(t, "ENTRYPOINT"); !slices.Equal(entry, []string{"/playtoken"}) {
+			t.Errorf("entry point %q", entry)
+		}
+	}
+	for _, instruction := range []string{"ENV", "EXPOSE", "WORKDIR", "CMD", "ENTRYPOINT"} {
+		if a, b := static.all[instruction], openssl.all[instruction]; !slices.Equal(a, b) {
+			t.Errorf("%s: %q and %q", instruction, a, b)
+		}
+	}
+	if _, err := serviceConfig(goodEnviron(strings.Fields(strings.Join(static.all["ENV"], " "))...)); err != nil {
+		t.Errorf("the image's settings: %v", err)
+	}
+	// What is linked with a Debian's libraries has to find them.
+	debian := regexp.MustCompile(`debian\d+`)
+	if a, b := debian.FindString(static.from), debian.FindString(openssl.from); a != "debian13" || b != a || !strings.HasSuffix(stages["modules"].from, "-trixie") {
+		t.Errorf("built on %s, run on %s and %s", stages["modules"].from, a, b)
+	}
+}
+
+func TestTheStaticImageNeedsNothing(t *testing.T) {
+	stages, last := readDockerfile(t)
+	path := stages["build"].build(t)
+	binary, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer binary.Close()
+	for _, p := range binary.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("it needs an interpreter")
+		}
+	}
+	if libraries, err := binary.ImportedLibraries(); err == nil && len(libraries) > 0 {
+		t.Errorf("it needs %q", libraries)
+	}
+	checkImage(t, path, stages[last].command(t, "CMD"))
+}
+
+// inBase are the libraries that the base of the image openssl has, and we
+// want. libresolv and libpthread are parts of glibc.
+var inBase = []string{"libcrypto.so.3", "libc.so.6", "libresolv.so.2", "libpthread.so.0"}
+
+func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
+	if _, err := os.Stat("/usr/include/openssl/evp.h"); err != nil {
+		t.Skip("no headers of OpenSSL: apt-get install libssl-dev")
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no C compiler: apt-get install gcc libc6-dev")
+	}
+	stages, _ := readDockerfile(t)
+	path := stages["build-openssl"].build(t)
+	binary, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer binary.Close()
+	libraries, err := binary.ImportedLibraries()
+	if err != nil || !slices.Contains(libraries, "libcrypto.so.3") {
+		t.Errorf("it is linked with %q, %v", libraries, err)
+	}
+	for _, library := range libraries {
+		if !slices.Contains(inBase, library) {
+			t.Errorf("it needs %s, which its base may not have", library)
+		}
+	}
+	checkImage(t, path, stages["openssl"].command(t, "CMD"))
+}
+
+// checkImage runs what an image would, as little as it may there.
+func checkImage(t *testing.T, path string, args []string) {
+	t.Helper()
+	out, err := asNobody(t, nil, path, "version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "playtoken ") {
+		t.Errorf("version: %v\n%s", err, out)
+	}
+	s := startCommand(t, asNobody(t, []string{
+		"PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_ADMIN_KEY=" + adminKey,
+		"PLAYTOKEN_STORE=file:" + filepath.Join(volume(t), "store.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
+	}, path, args...))
+	client := newClient(t)
+	for _, target := range []string{"/healthz", "/readyz", "/metrics"} {
+		if status, err := plays(t.Context(), client, s.url+target); status != http.StatusOK || err != nil {
+			t.Errorf("%s: %d, %v", target, status, err)
+		}
+	}
+	s.stop()
+}
