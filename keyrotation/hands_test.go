@@ -119,7 +119,7 @@ func TestWithoutAStandbyANewOneTakesOverWhenItHasPropagated(t *testing.T) {
 		s.wait(settle)
 		s.pass()
 	}
-	s.want("1 quarantined, 2 quarantined, 3 registering")
+	s.want("1 quarantined, 2 quarantined, 3 registering, 4 registering")
 	s.as("")
 	s.must(s.live(2*settle + propagation))
 	s.want("1 quarantined, 2 quarantined, 3 active, 4 registered")

@@ -20,10 +20,17 @@ type pass struct {
 	done  []Done
 	moves []Move // what the newest plan said
 
-	urgent int // the moves of this generation go before all others
+	urgent   int // the moves of this generation go before all others
+	failures []failure
 
 	look    *Look // see Look for how long it is believed
 	version int64 // of the ring that look goes with
+}
+
+// failure is a move that did not succeed.
+type failure struct {
+	Move
+	error
 }
 
 func (r *Rotator) newPass(order Order) *pass { return &pass{Rotator: r, order: order} }
@@ -117,8 +124,9 @@ func transitions(old, next Ring) ([]Transition, error) {
 	return steps, nil
 }
 
-// run makes the moves that are due. An error is of the move that it stopped
-// at; what came before is done and stays done.
+// run makes the moves that are due. One that fails is not tried again in this
+// pass, and does not keep the others waiting unless they would fail for the
+// same reason. The error is about all that failed; what was done stays done.
 func (p *pass) run(ctx context.Context) error {
 	for range maxMoves {
 		ring, err := p.read(ctx)
@@ -128,14 +136,15 @@ func (p *pass) run(ctx context.Context) error {
 		p.moves = Plan(p.now(), ring, p.look, p.Policy)
 		move, any := p.next()
 		if !any {
-			return p.finished(ctx, ring)
+			return p.ended(ctx, ring)
 		}
 		err = p.carryOut(ctx, ring, move)
-		if errors.Is(err, ErrConflict) {
-			continue // somebody else moved
+		if err == nil || errors.Is(err, ErrConflict) { // somebody else moved
+			continue
 		}
-		if err != nil {
-			return p.failed(ctx, fmt.Errorf("%s: %w", move.describe(), err))
+		p.failures = append(p.failures, failure{move, err})
+		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled) {
+			return p.ended(ctx, ring)
 		}
 	}
 	return fmt.Errorf("rotation of %s: still moving after %d moves", p.Project, maxMoves)
@@ -153,13 +162,20 @@ func (p *pass) read(ctx context.Context) (Ring, error) {
 
 // next returns the move to make now.
 func (p *pass) next() (Move, bool) {
+	possible := slices.DeleteFunc(slices.Clone(p.moves), p.failedBefore)
 	now := p.now()
-	for _, m := range p.moves {
+	for _, m := range possible {
 		if p.urgent > 0 && m.Generation == p.urgent && m.due(now) {
 			return m, true
 		}
 	}
-	return firstDue(p.moves, now)
+	return firstDue(possible, now)
+}
+
+func (p *pass) failedBefore(m Move) bool {
+	return slices.ContainsFunc(p.failures, func(f failure) bool {
+		return f.Action == m.Action && f.Generation == m.Generation && f.KeyID == m.KeyID
+	})
 }
 
 func firstDue(moves []Move, now time.Time) (Move, bool) {
@@ -183,6 +199,9 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 	if err := effects[m.Action](p, ctx, ring, m); err != nil {
 		return err
 	}
+	if m.Action == Adopt { // its registration did succeed, only the answer was lost
+		p.failures = slices.DeleteFunc(p.failures, func(f failure) bool { return f.Generation == m.Generation })
+	}
 	if !bookkeeping[m.Action] {
 		p.done = append(p.done, Done{Action: string(m.Action), Generation: m.Generation, KeyID: m.KeyID})
 	}
@@ -192,7 +211,19 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 // bookkeeping moves change nothing that anybody would call a change.
 var bookkeeping = map[Action]bool{LookAround: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
 
-// finished writes down how the pass went, if that is news.
+// ended writes down how the pass went.
+func (p *pass) ended(ctx context.Context, ring Ring) error {
+	var why []error
+	for _, f := range p.failures {
+		why = append(why, fmt.Errorf("%s: %w", f.describe(), f.error))
+	}
+	if len(why) > 0 {
+		return p.failed(ctx, errors.Join(why...))
+	}
+	return p.finished(ctx, ring)
+}
+
+// finished writes down that all is well, or what is blocked, if that is news.
 func (p *pass) finished(ctx context.Context, ring Ring) error {
 	run := Run{At: p.now(), SuccessAt: p.now(), Outcome: "ok"}
 	if why := blocked(p.moves); why != "" {

@@ -98,8 +98,8 @@ func (p *planner) plan() {
 			"see the drift report")
 		return
 	}
-	// A pass ends at the first move that fails. What keeps tokens coming goes
-	// before what a platform may refuse to do, time after time.
+	// What keeps tokens coming goes before what a platform may take long to
+	// do, or refuse, time after time.
 	p.suspect()
 	p.promote()
 	p.finish()

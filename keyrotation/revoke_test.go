@@ -88,8 +88,8 @@ func TestRevokeInEveryOtherState(t *testing.T) {
 		{"planned", stoppedBy("create", fate{dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
 		{"planned, with a private key", stoppedBy("create", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
 		{"generated", stoppedBy("register", fate{hears: keyrotation.ErrThrottled}), 3, nil, "1 retiring, 2 active, 3 revoking"},
-		{"registering, never arrived", stoppedBy("register", fate{hears: errLost}), 3, nil, "1 retiring, 2 active, 3 revoking, 4 registered"},
-		{"registering, unheard of", stoppedBy("register", fate{happens: 1, hears: errLost}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"registering, never arrived", stoppedBy("register", fate{dies: true}), 3, nil, "1 retiring, 2 active, 3 revoking, 4 registered"},
+		{"registering, unheard of", stoppedBy("register", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
 		{"quarantined", quarantined, 2, nil, "1 active, 2 deleted, 3 registered"},
 		{"abandoning", stoppedBy("register", fate{hears: keyrotation.ErrRefused}), 3, nil, "1 retiring, 2 active, 3 deleted"},
 	} {

@@ -22,7 +22,7 @@ func TestStatusChangesNothingAndTellsWhatIsDue(t *testing.T) {
 		{"just before a rotation", bootstrapped, interval - propagation - time.Nanosecond, ""},
 		{"at a rotation", bootstrapped, interval - propagation, "activate 2"},
 		{"at a deletion", rotated, overlap - propagation, "delete 1"},
-		{"after a lost answer", stoppedBy("register", fate{happens: 1, hears: errLost}), 0, "adopt 3"},
+		{"after a lost answer", stoppedBy("register", fate{happens: 1, dies: true}), 0, "adopt 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.set(t)
