@@ -1,13 +1,14 @@
 # make demo    everything in one process, with a sample video
 # make test    every check, on whatever this machine has; says what it skipped
 # make lint    formatting and vet alone
+# make image-check   what the Dockerfile builds, without Docker; part of make test
 # make bench   what playtoken promises in numbers, measured; four minutes
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo test lint bench deps vault
+.PHONY: demo test image-check lint bench deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
@@ -66,6 +67,9 @@ lint:
 # less than a minute, once everything is built.
 bench: vault
 	go run ./bench $${QUICK:+-quick}
+
+image-check:
+	go test -count=1 -v -run Image ./cmd/playtoken
 
 # Installs what is missing where that is possible; the tests that need the
 # rest skip themselves.
