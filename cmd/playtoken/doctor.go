@@ -85,7 +85,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	defer p.close()
 	d := examination{p}
 	findings := []finding{fine("configuration", "complete")}
-	for _, check := range []func(context.Context) []finding{d.store, d.clock, d.budget, d.platform, d.rotation, d.drift} {
+	for _, check := range []func(context.Context) []finding{d.store, d.rights, d.clock, d.budget, d.platform, d.rotation, d.drift} {
 		findings = append(findings, check(ctx)...)
 	}
 	return findings

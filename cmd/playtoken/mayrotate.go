@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -9,12 +10,12 @@ import (
 	"playtoken/projects"
 )
 
-// readOnly is the answer to whoever wants keys changed by a process that may
-// only sign. Callers learn that from it, and not that there is a Vault.
+// readOnly is the answer of a process that may only sign to whoever wants
+// more. Callers learn that from it, and not that there is a Vault.
 type readOnly struct{}
 
 func (readOnly) Error() string {
-	return "this instance may not change signing keys: its store gives it no right to; ask one that may rotate"
+	return "this instance may only sign: its rights at the store do not allow it to rotate; ask one that may"
 }
 
 func (readOnly) Unwrap() error { return projects.ErrForbidden }
@@ -75,6 +76,25 @@ func (p permitted) RemoveUnmanaged(ctx context.Context, keyID string, order keyr
 	return p.Rotator.RemoveUnmanaged(ctx, keyID, order)
 }
 
+// Drift changes nothing, but it looks at private keys in the store.
+func (p permitted) Drift(ctx context.Context) (keyrotation.Drift, error) {
+	if err := p.check(ctx); err != nil {
+		return keyrotation.Drift{}, err
+	}
+	return p.Rotator.Drift(ctx)
+}
+
+// rights is doctor's word on them.
+func (d examination) rights(ctx context.Context) []finding {
+	switch err := d.permitted().check(ctx); {
+	case errors.Is(err, projects.ErrForbidden):
+		return []finding{fine("rights", "may sign, and may not rotate: that is left to others")}
+	case err != nil:
+		return nil // the store's finding says it
+	}
+	return []finding{fine("rights", "may sign and rotate")}
+}
+
 // Between questions of a scheduler that may not, or does not know whether it
 // may.
 const (
@@ -92,7 +112,7 @@ func (p permitted) awaitPermission(ctx context.Context, log *slog.Logger) bool {
 			return true
 		}
 		pause := askUnsure
-		if _, refused := err.(readOnly); refused {
+		if errors.Is(err, projects.ErrForbidden) {
 			pause = askAgain
 			if !told {
 				log.Warn("the scheduler is off: our rights at the store allow signing, not rotation")

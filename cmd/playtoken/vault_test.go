@@ -127,6 +127,9 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	if r := w.run("rotate", "--now"); r.code != exitFailed || !strings.Contains(r.stderr, "not allowed by vault's policies") {
 		t.Errorf("rotate as signer: exit %d, %s", r.code, r.stderr)
 	}
+	if r := w.run("doctor"); r.code != exitDone || !strings.Contains(r.stdout, "may not rotate") {
+		t.Errorf("doctor as signer: exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
 	s := w.startServer("serve")
 	client := newClient(t)
 	s.awaitReady(client)
@@ -139,19 +142,36 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	}
 	for route, want := range map[string]int{
 		"GET /v1/projects/default/signing-keys": 200, "GET /v1/projects/default/rotation": 200,
-		"POST /v1/projects/default/rotation": 403, "POST /v1/rotation": 207,
+		"GET /v1/projects/default/drift": 403, "POST /v1/projects/default/rotation": 403, "POST /v1/rotation": 207,
 		"POST /v1/projects/default/signing-keys/1/revoke": 403, "POST /v1/projects/default/signing-keys/2/activate": 403,
 		"POST /v1/projects/default/signing-keys/1/rollback": 403, "POST /v1/projects/default/signing-keys/1/release": 403,
 		"DELETE /v1/projects/default/platform-keys/x": 403,
 	} {
 		status, body := administer(t, client, s.url, route)
-		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may not change signing keys")) {
+		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may only sign")) {
 			t.Errorf("%s: %d %s", route, status, body)
 		}
 	}
 	if logs := s.stop(); !strings.Contains(logs, "the scheduler is off") {
 		t.Errorf("logs: %s", logs)
 	}
+}
+
+func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
+	w := newVaultWorld(t)
+	w.environ = w.as(vaultkeys.Rotator)
+	w.vault.Seal()
+	s := w.startServer("serve")
+	client := newClient(t)
+	if status, err := plays(t.Context(), client, s.url+"/readyz"); status != http.StatusServiceUnavailable || err != nil {
+		t.Errorf("sealed: %d, %v", status, err)
+	}
+	if status, body := administer(t, client, s.url, "POST /v1/projects/default/rotation"); status != http.StatusServiceUnavailable {
+		t.Errorf("sealed: %d %s", status, body)
+	}
+	w.vault.Unseal()
+	s.awaitReady(client) // nobody but serve has made a key
+	s.stop()
 }
 
 // administer asks as the administrator does.
