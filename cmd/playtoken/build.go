@@ -83,7 +83,8 @@ func (p *parts) openVault(ctx context.Context, _ bool, log *slog.Logger) error {
 	if err != nil {
 		return configError{err} // nothing was asked of Vault yet
 	}
-	p.store, p.exporter, p.storeTime, p.mayRotate = p.metrics.Store(vault), vault, vault.Now, vault.MayRotate
+	measured := p.metrics.Store(vault)
+	p.store, p.exporter, p.storeTime, p.mayRotate = measured, measured, vault.Now, vault.MayRotate
 	p.watchLogin(vault)
 	p.closers = append(p.closers, vault.Close)
 	return nil
@@ -97,7 +98,8 @@ func (p *parts) openFile(_ context.Context, create bool, _ *slog.Logger) error {
 	case err != nil:
 		return configError{err}
 	}
-	p.store, p.exporter, p.storeTime = p.metrics.Store(file), file, file.Now
+	measured := p.metrics.Store(file)
+	p.store, p.exporter, p.storeTime = measured, measured, file.Now
 	return nil
 }
 
