@@ -122,26 +122,18 @@ func (b *bench) enterFast(ctx context.Context) error {
 	if b.fast == (build{}) {
 		return nil
 	}
-	if b.world.signing != "memory" { // the store signs, with its own library
-		b.enterSigner(b.fast)
-		return nil
-	}
 	_, err := b.enterBuild(ctx, b.fast)
 	return err
 }
 
-func (b *bench) enterSigner(made build) {
+// enterBuild has a build's signer and its service take part.
+func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	j := job{KeyFile: b.keyFile()}
 	b.contestants = append(b.contestants,
 		made.calculates(by(made.library, bareSignature), "sign", j),
 		made.calculates(by(made.library, inProcess), "mint", j),
 		made.calculates(by(made.library, inProcessSame), "mint equal", j),
 	)
-}
-
-// enterBuild has a build's signer and its service take part.
-func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
-	b.enterSigner(made)
 	service, err := b.start(b.world.command(ctx, made, "serve"))
 	if err != nil {
 		return nil, err

@@ -28,11 +28,6 @@ func (b *bench) promises() []promise {
 		b.dearer("a token of a batch of 100: at most 1 of a token alone ("+standard+")", by(standard, overHTTPBatch), by(standard, overHTTP), 1),
 		b.dearer("the same with OpenSSL", by(openSSL, overHTTPBatch), by(openSSL, overHTTP), 1),
 	}
-	if b.world.signing != "memory" {
-		for i := range all {
-			all[i].text += " [measured in transit mode]"
-		}
-	}
 	for _, n := range b.callers {
 		value, known := b.results.ratio(shared(n), directly(n), score.rate)
 		text := fmt.Sprintf("transit, %d at once: at least 0.9 of Vault driven directly (by the clock)", n)

@@ -36,8 +36,8 @@ type results map[string][]score
 
 // play has the contestants take turns.
 func (r results) play(ctx context.Context, how effort, all []contestant, progress io.Writer) error {
-	for round := range how.rounds {
-		fmt.Fprintf(progress, "round %d of %d, %d contestants\n", round+1, how.rounds, len(all))
+	fmt.Fprintf(progress, "%d rounds of %d contestants, each for %s\n", how.rounds, len(all), how.turn)
+	for range how.rounds {
 		for _, c := range all {
 			s, err := c.turn(ctx, how.turn)
 			if err != nil {

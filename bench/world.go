@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,7 +21,6 @@ import (
 type world struct {
 	gate    *server
 	apiKey  string
-	signing string // memory, or transit where the program does not know memory
 	environ []string
 	answer  int64 // bytes of the JSON that brings one token
 }
@@ -59,28 +57,12 @@ func (b *bench) openWorld(ctx context.Context) error {
 		"PLAYTOKEN_PLATFORM_LANDING_URL=" + site + "/{video_id}?jwt={token}",
 		"PLAYTOKEN_PLATFORM_EMBED_URL=" + site + "/embed/{video_id}?jwt={token}",
 		"PLAYTOKEN_PLATFORM_HLS_URL=" + site + "/{video_id}/hls.m3u8?jwt={token}",
-		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_API_KEY=" + b.world.apiKey,
+		"PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_API_KEY=" + b.world.apiKey,
 	}
-	return b.bootstrap(ctx)
-}
-
-// bootstrap makes the first keys, of the kind that may be held in memory if
-// the program knows about that.
-func (b *bench) bootstrap(ctx context.Context) error {
-	w := &b.world
-	asked := w.environ
-	for _, w.signing = range []string{"memory", "transit"} {
-		w.environ = append(asked[:len(asked):len(asked)], "PLAYTOKEN_SIGNING="+w.signing)
-		out, err := w.command(ctx, b.standard, "rotate").CombinedOutput()
-		if err == nil {
-			return nil
-		}
-		if !bytes.Contains(out, []byte("PLAYTOKEN_SIGNING")) {
-			return fmt.Errorf("rotate: %w: %s", err, out)
-		}
-		b.note("memory mode: %s", strings.TrimSpace(lastLine(out)))
+	if out, err := b.world.command(ctx, b.standard, "rotate").CombinedOutput(); err != nil {
+		return fmt.Errorf("make the first keys: %w: %s", err, lastLine(out))
 	}
-	return fmt.Errorf("neither way of signing is known")
+	return nil
 }
 
 func (w world) command(ctx context.Context, made build, args ...string) *exec.Cmd {
