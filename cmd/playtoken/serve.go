@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +46,7 @@ func runService(ctx context.Context, c config, log *slog.Logger) error {
 		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
 	}
 	defer p.close()
+	debug.FreeOSMemory() // opening a sealed store takes much memory, on purpose, and only once
 	s := &service{parts: p, log: log}
 	defer s.schedule(ctx)()
 	log.Info("listening", "address", ln.Addr().String())
