@@ -12,8 +12,8 @@ type Policy struct {
 	ObserveEvery time.Duration // how often to look at the platform with nothing else to do
 	MaxTTL       time.Duration // T: the longest token
 	Durations    Durations     // seeds for the ring; see there
-	KeySpec      KeySpec
-	KeyBudget    int // keys of ours that the platform may hold at once
+	KeySpec      KeySpec       // wanted; the ring says which is in force
+	KeyBudget    int           // keys of ours that the platform may hold at once
 }
 
 // maxDuration is far beyond reason, and far below where sums of durations

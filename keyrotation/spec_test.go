@@ -146,3 +146,32 @@ func TestAnEmergencyUsesWhatThereIsAndTheRightKindFollows(t *testing.T) {
 	}
 	s.recovers()
 }
+
+func TestReplicasThatDifferWriteNothingInTurns(t *testing.T) {
+	s := bootstrapped(t)
+	s.acts.setMode(true)
+	s.must(s.live(propagation + 10*time.Second))
+	both := func() {
+		s.must(s.passBy(s.acts))
+		s.must(s.passBy(s.fresh))
+	}
+	both()
+	before := s.store.ring().Version
+	for range 5 {
+		both()
+	}
+	if after := s.store.ring().Version; after != before {
+		s.failf("%d writes with nothing to do", after-before)
+	}
+	s.must(s.by(s.fresh, func(ctx context.Context, r *keyrotation.Rotator) error {
+		status, err := r.Status(ctx)
+		planned := ""
+		for _, m := range status.Plan {
+			planned += moveName(m) + ", "
+		}
+		if status.Due || !strings.Contains(planned, "respec") {
+			s.failf("due %t, planned: %s", status.Due, planned)
+		}
+		return err
+	}))
+}
