@@ -50,7 +50,7 @@ func nodeModules(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--loglevel=error", nodePackage).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--fetch-retries=0", "--loglevel=error", nodePackage).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("npm install %s: %w: %s", nodePackage, err, lastLine(out))
 	}

@@ -29,40 +29,48 @@ type world struct {
 func (w world) site() string { return "http://" + w.gate.line.Address }
 
 // openWorld starts the gate and makes the keys.
-func (b *bench) openWorld(ctx context.Context) error {
+func (b *bench) openWorld(ctx context.Context) (err error) {
 	gateKey := newAPIKey()
-	media, err := sample.FS()
-	if err != nil {
+	b.world = world{apiKey: newAPIKey()}
+	if b.world.gate, err = b.startGate(ctx, gateKey); err != nil {
 		return err
 	}
-	folder := filepath.Join(b.dir, "media")
-	if err := os.CopyFS(folder, media); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, b.standard.program(), "gate")
-	cmd.Env = []string{
-		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + folder,
-		"PLAYTOKEN_GATE_DATA=" + filepath.Join(b.dir, "gate.db"), "PLAYTOKEN_GATE_API_KEY=" + gateKey,
-	}
-	gate, err := b.start(cmd)
-	if err != nil {
-		return err
-	}
-	b.world = world{gate: gate, apiKey: newAPIKey()}
-	site := b.world.site()
-	b.world.environ = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
-		"PLAYTOKEN_STORE=file:" + filepath.Join(b.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + newAPIKey(),
-		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + site + "/v2",
-		"PLAYTOKEN_PLATFORM_LANDING_URL=" + site + "/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_EMBED_URL=" + site + "/embed/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_HLS_URL=" + site + "/{video_id}/hls.m3u8?jwt={token}",
-		"PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_API_KEY=" + b.world.apiKey,
-	}
+	b.world.environ = b.world.settings(b.dir, gateKey)
 	if out, err := b.world.command(ctx, b.standard, "rotate").CombinedOutput(); err != nil {
 		return fmt.Errorf("make the first keys: %w: %s", err, lastLine(out))
 	}
 	return nil
+}
+
+func (b *bench) startGate(ctx context.Context, key string) (*server, error) {
+	clip, err := sample.FS()
+	if err != nil {
+		return nil, err
+	}
+	media := filepath.Join(b.dir, "media")
+	if err := os.CopyFS(media, clip); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, b.standard.program(), "gate")
+	cmd.Env = []string{
+		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + media,
+		"PLAYTOKEN_GATE_DATA=" + filepath.Join(b.dir, "gate.db"), "PLAYTOKEN_GATE_API_KEY=" + key,
+	}
+	return b.start(cmd)
+}
+
+// settings are the defaults, but for where things are, keys in memory, and a
+// first key that nobody has to wait for.
+func (w world) settings(dir, gateKey string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
+		"PLAYTOKEN_STORE=file:" + filepath.Join(dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + newAPIKey(),
+		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + w.site() + "/v2",
+		"PLAYTOKEN_PLATFORM_LANDING_URL=" + w.site() + "/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_EMBED_URL=" + w.site() + "/embed/{video_id}?jwt={token}",
+		"PLAYTOKEN_PLATFORM_HLS_URL=" + w.site() + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_API_KEY=" + w.apiKey, "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_PROPAGATION_DELAY=0s",
+	}
 }
 
 func (w world) command(ctx context.Context, made build, args ...string) *exec.Cmd {
