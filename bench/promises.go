@@ -22,7 +22,7 @@ func atLeast(limit float64) func(float64) bool { return func(x float64) bool { r
 func (b *bench) promises() []promise {
 	all := []promise{
 		b.dearer("memory mode: at most 1.15 of the bare signature, per distinct token ("+standard+")", by(standard, overHTTP), by(standard, bareSignature), 1.15),
-		b.dearer("the same with OpenSSL, whose signature is several times cheaper", by(openSSL, overHTTP), by(openSSL, bareSignature), 1.15),
+		b.dearer("the same with OpenSSL, whose signature costs less", by(openSSL, overHTTP), by(openSSL, bareSignature), 1.15),
 		b.faster("OpenSSL: at least 1.2 of two Node processes with jsonwebtoken", by(openSSL, overHTTP), nodeServing, 1.2),
 		b.faster("equal claims: at least 0.5 of an echo of JSON", by(standard, overHTTPSame), echoing, 0.5),
 		b.dearer("a token of a batch of 100: at most 1 of a token alone ("+standard+")", by(standard, overHTTPBatch), by(standard, overHTTP), 1),
