@@ -225,6 +225,9 @@ func TestTheStoreSignsWhatIsNotInMemory(t *testing.T) {
 				if _, err := mints(t, m); !errors.Is(err, signer.ErrUnavailable) {
 					t.Errorf("without the store: %v", err)
 				}
+				if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
+					t.Errorf("without the store it says it is ready: %v", err)
+				}
 			})
 		})
 	}
