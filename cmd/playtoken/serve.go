@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,8 +25,18 @@ func (a *app) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.collectLess()
 			return runService(cmd.Context(), c, a.jsonLog())
 		},
+	}
+}
+
+// collectLess lets garbage grow to four times what is in use, which is little:
+// a mint is then cheaper by about a seventh of what is not its signature. Who
+// sets GOGC knows better.
+func (a *app) collectLess() {
+	if !slices.ContainsFunc(a.environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") }) {
+		debug.SetGCPercent(400)
 	}
 }
 
