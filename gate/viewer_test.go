@@ -57,7 +57,7 @@ func TestAPlayerOutlivesItsToken(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range []string{"/film/360/init.mp4", "/film/360/0.m4s", "/film/shared/1.m4s", "/film/en/a.vtt"} {
+	for _, file := range []string{"/film/360/init.mp4", "/film/360/0.m4s", "/film/common/1.m4s", "/film/en/a.vtt"} {
 		if !seen[file] {
 			t.Errorf("%s was never asked for: %v", file, seen)
 		}
@@ -73,7 +73,7 @@ func TestPlaylistsComeWithTicketsAndAreNotStored(t *testing.T) {
 	ticket := w.ticket(video)
 	a := w.want(w.get("/film/360/index.m3u8?ticket="+ticket), 200, "")
 	want := "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXT-X-MAP:URI=\"init.mp4?ticket=" + ticket + "\",BYTERANGE=\"5@0\"\n" +
-		"#EXTINF:5,URI=\"x\"\n0.m4s?ticket=" + ticket + "\n#EXTINF:5,\n../shared/1.m4s?v=2&ticket=" + ticket + "\n#EXT-X-ENDLIST\n"
+		"#EXTINF:5,URI=\"x\"\n0.m4s?ticket=" + ticket + "\n#EXTINF:5,\n../common/1.m4s?v=2&ticket=" + ticket + "\n#EXT-X-ENDLIST\n"
 	if a.body != want {
 		t.Errorf("got\n%s\nwant\n%s", a.body, want)
 	}

@@ -64,10 +64,10 @@ func films() fstest.MapFS {
 			"#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"a,URI=b\",URI=\"en/index.m3u8\"\n" +
 			"#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.4d401e,mp4a.40.2\"\n360/index.m3u8\n"),
 		"film/360/index.m3u8": file("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"5@0\"\n" +
-			"#EXTINF:5,URI=\"x\"\n0.m4s\n#EXTINF:5,\n../shared/1.m4s?v=2\n#EXT-X-ENDLIST\n"),
+			"#EXTINF:5,URI=\"x\"\n0.m4s\n#EXTINF:5,\n../common/1.m4s?v=2\n#EXT-X-ENDLIST\n"),
 		"film/360/init.mp4":    file("init"),
 		"film/360/0.m4s":       file("0123456789"),
-		"film/shared/1.m4s":    file("shared"),
+		"film/common/1.m4s":    file("shared"),
 		"film/en/index.m3u8":   file("#EXTM3U\r\n# a remark\r\n#EXTINF:5,\r\na.vtt\r\n"),
 		"film/en/a.vtt":        file("WEBVTT"),
 		"film/notes.txt":       file("private"),
