@@ -5,7 +5,7 @@
 #   docker run --read-only --cap-drop=ALL --security-opt=no-new-privileges …
 #
 # Two images: the default is static and signs in memory with crypto/rsa;
-# --target openssl does so with OpenSSL, several times as fast. Neither has a
+# --target openssl does so with OpenSSL, which is faster. Neither has a
 # HEALTHCHECK, because nothing in it could ask: probe GET /healthz (the process)
 # and GET /readyz (a token could be minted now) from outside.
 

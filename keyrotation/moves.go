@@ -72,8 +72,9 @@ func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
 	if err != nil {
 		return err
 	}
+	look.At = look.At.Add(-p.ahead)
 	next := ring.clone()
-	next.LookedAt = look.At
+	next.LookedAt = later(ring.LookedAt, look.At)
 	if ring.Version > 0 {
 		if err := p.save(ctx, ring, &next); err != nil {
 			return err
@@ -102,7 +103,9 @@ func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
 		}
 		look.Store[k.StoreName] = stored
 	}
-	return look, r.seeClock(ctx, look)
+	var err error
+	look.ClockAhead, err = r.clockAhead(ctx)
+	return look, err
 }
 
 func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error {
@@ -139,20 +142,21 @@ func (r *Rotator) list(ctx context.Context, ring Ring) ([]PlatformKey, error) {
 // whole seconds.
 const clockResolution = time.Second
 
-func (r *Rotator) seeClock(ctx context.Context, look *Look) error {
+// clockAhead is our clock minus the store's.
+func (r *Rotator) clockAhead(ctx context.Context) (time.Duration, error) {
 	if r.StoreTime == nil {
-		return nil
+		return 0, nil
 	}
 	before := r.now()
 	theirs, err := r.StoreTime(ctx)
 	if err != nil {
-		return fmt.Errorf("look at the store's clock: %w", err)
+		return 0, fmt.Errorf("look at the store's clock: %w", err)
 	}
 	ours := before.Add(r.now().Sub(before) / 2)
 	if ahead := ours.Sub(theirs); ahead.Abs() > clockResolution {
-		look.ClockAhead = ahead
+		return ahead, nil
 	}
-	return nil
+	return 0, nil
 }
 
 func (l *Look) ids() []string {

@@ -18,6 +18,7 @@ var errHolds = errors.New("already so")
 // decide saves what change makes of the ring, again if somebody else was
 // faster. A *Guard, ErrNotFound or errHolds from change ends it.
 func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error) error {
+	p.setClock(ctx)
 	for range maxMoves {
 		ring, err := p.read(ctx)
 		if err != nil {
@@ -25,6 +26,8 @@ func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error)
 		}
 		if p.look == nil && !blind {
 			err = p.lookAround(ctx, ring, Move{})
+		} else if err = p.mistimed(ring); err != nil && !blind {
+			return err
 		} else {
 			next := ring.clone()
 			if err = change(&next); err != nil {
@@ -39,6 +42,18 @@ func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error)
 		}
 	}
 	return fmt.Errorf("ring of %s: %w, %d times in a row", p.Project, ErrConflict, maxMoves)
+}
+
+// mistimed returns a *Guard while the clocks disagree: what is decided now
+// would be dated wrongly.
+func (p *pass) mistimed(ring Ring) error {
+	if p.look != nil && p.look.clockOff(ring.Durations) {
+		return &Guard{Why: p.look.clockReason()}
+	}
+	if newest := ring.newest(); p.now().Add(ring.Durations.Skew).Before(newest) {
+		return &Guard{Why: behind(newest)}
+	}
+	return nil
 }
 
 // conclude runs the pass that follows a decision. What was asked for has been

@@ -20,6 +20,9 @@ type pass struct {
 	done  []Done
 	moves []Move // what the newest plan said
 
+	timed bool          // the store was asked what time it is
+	ahead time.Duration // our clock minus the store's, as far as is known
+
 	urgent   int // the moves of this generation go before all others
 	failures []failure
 
@@ -41,6 +44,25 @@ func (r *Rotator) now() time.Time {
 	}
 	return time.Now().UTC()
 }
+
+// clockTimeout bounds the question what time it is.
+const clockTimeout = 2 * time.Second
+
+// setClock makes the store's clock that of this pass, so that the times that
+// replicas write into the ring, and hold against each other, are of one clock.
+// A pass that has nothing to do never asks, and one that gets no answer goes by
+// its own clock.
+func (p *pass) setClock(ctx context.Context) {
+	p.timed = true
+	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
+	defer cancel()
+	if ahead, err := p.clockAhead(ctx); err == nil {
+		p.ahead = ahead
+	}
+}
+
+// now is the time by the store's clock, once that was asked for.
+func (p *pass) now() time.Time { return p.Rotator.now().Add(-p.ahead) }
 
 // load reads the ring; before the first write it is empty.
 func (r *Rotator) load(ctx context.Context) (Ring, error) {
@@ -135,6 +157,10 @@ func (p *pass) run(ctx context.Context) error {
 		}
 		p.moves = Plan(p.now(), ring, p.look, p.Policy)
 		move, any := p.next()
+		if !p.timed && (any || blocked(p.moves) != "") {
+			p.setClock(ctx)
+			continue
+		}
 		if !any {
 			return p.ended(ctx, ring)
 		}

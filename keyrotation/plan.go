@@ -87,8 +87,7 @@ func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 func (p *planner) plan() {
 	p.emergencies() // ask no clock
 	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
-		p.block(LookAround, Key{}, "our clock is behind the newest time in the ring, "+newest.Format(time.RFC3339)+
-			": set the clock; nothing moves until then")
+		p.block(LookAround, Key{}, behind(newest))
 		return
 	}
 	p.widen()
@@ -108,6 +107,11 @@ func (p *planner) plan() {
 	p.remove()
 	p.sweep()
 	p.observe()
+}
+
+func behind(newest time.Time) string {
+	return "our clock is behind the newest time in the ring, " + newest.Format(time.RFC3339) +
+		": one of two clocks is wrong; nothing moves until that time"
 }
 
 // planner collects moves. Each of its rules adds what one concern wants.
@@ -180,8 +184,12 @@ func (k *Key) mayOutlive(ttl time.Duration) bool {
 // and without looking at anything.
 func (p *planner) emergencies() {
 	for _, k := range p.ring.Keys {
-		if k.State == Revoking && k.DestroyedAt.IsZero() {
+		switch {
+		case k.State != Revoking:
+		case k.DestroyedAt.IsZero():
 			p.add(Destroy, k, p.now, "it is revoked")
+		case k.KeyID != "" && k.WithdrawnAt.IsZero():
+			p.add(Withdraw, k, p.now, "it is revoked")
 		}
 	}
 }

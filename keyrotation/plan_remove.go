@@ -47,7 +47,7 @@ func (p *planner) expire(k Key) {
 // leave finishes a removal: the platform first, then the private key; for a
 // revoked key, whose private half is gone by now, only the platform.
 func (p *planner) leave(k Key) {
-	if k.State == Revoking && k.DestroyedAt.IsZero() {
+	if k.State == Revoking && (k.DestroyedAt.IsZero() || k.KeyID != "" && k.WithdrawnAt.IsZero()) {
 		return // see emergencies
 	}
 	if !p.withdrawn(k) {

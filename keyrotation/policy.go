@@ -36,6 +36,7 @@ func (p Policy) Validate() error {
 	longest := max(p.RotateEvery, p.ObserveEvery, d.Propagation, d.Staleness, d.Skew, d.Settle)
 	refuse(longest > maxDuration, "%s: at most %s", longest, maxDuration)
 	refuse(p.MaxTTL > 24*time.Hour, "longest token %s: at most 24h", p.MaxTTL)
+	refuse(d.Settle > time.Hour, "settle time %s: at most 1h", d.Settle)
 	refuse(d.ViewAge > time.Minute, "view age %s: at most 1m", d.ViewAge)
 	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0,
 		"rotation interval %s: must exceed propagation delay %s plus view age %s, or no new key is ready in time",

@@ -206,13 +206,22 @@ func (r *Ring) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// DecodeRing reads a document. Members it does not know are an error: they
-// were written by a newer version, which knows things about these keys that
-// this one would forget.
+// DecodeRing reads a document to write it again. Members it does not know are
+// an error: they were written by a newer version, which knows things about
+// these keys that this one would forget.
 func DecodeRing(doc Document) (Ring, error) {
+	return decodeRing(doc, (*json.Decoder).DisallowUnknownFields)
+}
+
+// ReadRing reads a document to look at it only. Members it does not know are
+// passed over, so that signers of an older version go on while a newer one is
+// being rolled out; a state that it does not know is an error still.
+func ReadRing(doc Document) (Ring, error) { return decodeRing(doc, func(*json.Decoder) {}) }
+
+func decodeRing(doc Document, prepare func(*json.Decoder)) (Ring, error) {
 	var r Ring
 	dec := json.NewDecoder(bytes.NewReader(doc.Data))
-	dec.DisallowUnknownFields()
+	prepare(dec)
 	if err := dec.Decode(&r); err != nil {
 		return Ring{}, fmt.Errorf("decode ring: %w", err)
 	}

@@ -126,3 +126,17 @@ func FuzzRing(f *testing.F) {
 		}
 	})
 }
+
+func TestARingOfANewerVersionIsReadButNotWritten(t *testing.T) {
+	doc := keyrotation.Document{Data: []byte(`{"project":"default","store_id":"a","tomorrow":1}`), Version: 7}
+	if ring, err := keyrotation.ReadRing(doc); err != nil || ring.Project != "default" || ring.Version != 7 {
+		t.Errorf("a signer reads %+v, %v", ring, err)
+	}
+	if _, err := keyrotation.DecodeRing(doc); err == nil {
+		t.Error("a rotator would forget what it does not know")
+	}
+	doc.Data = []byte(`{"project":"default","keys":[{"generation":1,"state":"tomorrow"}]}`)
+	if _, err := keyrotation.ReadRing(doc); err == nil {
+		t.Error("a signer cannot know what an unknown state lets a key do")
+	}
+}

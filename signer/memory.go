@@ -203,6 +203,7 @@ func (m *Memory) export(ctx context.Context, name string) (exported, error) {
 	}
 	key, err := rsakey.New(private)
 	if err != nil {
+		rsakey.Wipe(private)
 		return exported{}, fmt.Errorf("export: %w", err)
 	}
 	return exported{key, keyrotation.Fingerprint(text)}, nil

@@ -201,7 +201,7 @@ func (f fault) again(err error, silent bool) fault {
 // newView decodes a ring. The public key is parsed once per key: the view
 // before this one usually has it.
 func newView(document keyrotation.Document, started time.Time, before *view) (*view, error) {
-	ring, err := keyrotation.DecodeRing(document)
+	ring, err := keyrotation.ReadRing(document)
 	if err != nil {
 		return nil, err
 	}

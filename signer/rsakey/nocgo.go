@@ -3,5 +3,5 @@
 package rsakey
 
 // OpenSSL is reached through cgo. Signing without it, as if nobody had asked
-// for it, would be three times slower than what was asked for.
+// for it, would be slower than what was asked for.
 var _ = the_tag_openssl_needs_CGO_ENABLED_1_and_a_C_compiler

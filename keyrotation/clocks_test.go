@@ -1,0 +1,89 @@
+package keyrotation_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// off sets a replica's clock wrong; the store's is right.
+func (r *replica) off(by time.Duration) {
+	r.rotator.Clock = func() time.Time { return r.w.now.Add(by) }
+}
+
+// timed lets every replica ask the store what time it is.
+func (w *world) timed() *world {
+	for _, r := range w.replicas {
+		r.rotator.StoreTime = func(context.Context) (time.Time, error) { return w.now, nil }
+	}
+	return w
+}
+
+func TestClocksThatAreFarOffHarmNobody(t *testing.T) {
+	stormy := odds{lost: 30, unheard: 30, late: 30, refused: 30, crash: 10, timeStep: 8 * time.Second}
+	for seed := range uint64(4) {
+		w := newWorld(t, seed, 3).timed()
+		w.replicas[1].off(90 * time.Second)
+		w.replicas[2].off(-90 * time.Second)
+		w.run(300, calm)
+		w.run(2500, stormy)
+		w.quiet()
+		w.settled()
+		if w.oracle.total == 0 {
+			t.Fatal("the simulation did nothing")
+		}
+	}
+}
+
+func TestAClockFarAheadHoldsUpNobodyElse(t *testing.T) {
+	w := newWorld(t, 1, 2).timed()
+	w.replicas[1].off(24 * time.Hour)
+	w.quiet()
+	for range 100 {
+		w.advance(30 * time.Second)
+		w.reconcile(w.replicas[1])
+		w.oracle.check()
+		if err := w.reconcile(w.replicas[0]); err != nil {
+			t.Fatal(err)
+		}
+		w.oracle.check()
+	}
+	w.settled()
+	if n := len(w.store.ring().Keys); n < 8 {
+		t.Errorf("%d generations in fifty minutes, want a rotation every four", n)
+	}
+}
+
+func TestAnOperatorWhoseClockIsOffIsToldSo(t *testing.T) {
+	for name, verb := range map[string]func(*keyrotation.Rotator, context.Context, int, keyrotation.Order) (keyrotation.Result, error){
+		"rollback": (*keyrotation.Rotator).Rollback, "activate": (*keyrotation.Rotator).Activate,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := rotated(t)
+			s.timed()
+			s.acts.off(-time.Hour)
+			_, err := s.order(verb, map[string]int{"rollback": 1, "activate": 3}[name])
+			s.mustGuard(err, "clock")
+			s.want("1 retiring, 2 active, 3 registered")
+		})
+	}
+}
+
+func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
+	s := bootstrapped(t)
+	ring := s.store.ring()
+	ring.LookedAt = s.now.Add(24 * time.Hour) // somebody's clock was ahead, and asked no store
+	data, err := ring.Encode()
+	s.must(err)
+	s.store.docs[keyrotation.RingName("default")] = keyrotation.Document{Data: data, Version: ring.Version + 1}
+	id := s.key(1).KeyID
+	s.oracle.forgive(id)
+	_, _ = ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+		return r.Revoke(ctx, 1, keyrotation.Order{Reason: "leak"})
+	})
+	if _, there := s.platform.keys[id]; there {
+		t.Error("the platform still has the revoked key")
+	}
+}
