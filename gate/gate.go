@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,7 @@ func (g *Gate) configure() error {
 		unless(known, "forward is not nginx, traefik or caddy"),
 		unless(g.config.Media != nil, "there is no media folder"),
 		unless(g.config.Data != "", "there is no data file"),
+		unless(mediaTypes[path.Ext(g.config.Data)] == "", "the data file has the extension of media, and could be served as such"),
 		unless(!g.config.APIKey.IsZero(), "there is no API key"),
 		unless(g.config.SessionTTL >= time.Second, "sessions live less than a second"),
 		checkOrigins(g.config.Origins))

@@ -181,6 +181,10 @@ func (g *Gate) showKey(w http.ResponseWriter, r *http.Request) error {
 func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	end := query["end_sessions"]
+	delete(query, "end_sessions")
+	if len(query) > 0 { // a slip of the pen would delete the key and leave its sessions running
+		return invalid("unknown parameter: only end_sessions is known here")
+	}
 	if err != nil || len(end) > 1 || (len(end) == 1 && end[0] != "true" && end[0] != "false") {
 		return invalid("end_sessions is not true or false")
 	}

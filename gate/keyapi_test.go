@@ -106,6 +106,7 @@ func TestBadKeysAndBodiesAreRefused(t *testing.T) {
 		})
 	}
 	w.want(w.api("DELETE", "/v2/jwt_keys/"+w.keyID+"?end_sessions=yes", ""), 400, "invalid_request")
+	w.want(w.api("DELETE", "/v2/jwt_keys/"+w.keyID+"?end_session=true", ""), 400, "invalid_request")
 	w.want(w.api("DELETE", "/v2/jwt_keys/short", ""), 404, "not_found")
 	w.want(w.api("PATCH", "/v2/jwt_keys/"+w.keyID, ""), 404, "not_found")
 	w.want(w.api("GET", "/v2/other", ""), 404, "not_found")
@@ -258,6 +259,10 @@ func TestConfigurationErrorsAreToldTogether(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not named in: %v", part, err)
 		}
+	}
+	served := gate.Config{Media: films(), Data: t.TempDir() + "/gate.mp4", APIKey: secret.New("x")}
+	if _, err := gate.Open(served); err == nil {
+		t.Error("the data file may be called like media")
 	}
 	for _, origins := range [][]string{{"https://a.example/"}, {"a.example"}, {"https://u@a.example"}, {"*", "*"}, {""}} {
 		c := gate.Config{Media: films(), Data: t.TempDir() + "/gate.db", APIKey: secret.New("x"), Origins: origins}

@@ -149,13 +149,19 @@ type Revocation struct {
 	ActiveGeneration     *int       `json:"active_generation"` // null: none
 	EarliestAt           *time.Time `json:"earliest_at"`
 	TokensLostForSeconds int        `json:"tokens_lost_for_seconds"`
+	Pending              *string    `json:"pending"` // what the next rotations still have to do; null: nothing
 }
 
-// NewRevocation shows a revocation.
-func NewRevocation(r keyrotation.Revocation) Revocation {
+// NewRevocation shows a revocation that took effect, and the trouble that kept
+// it from being finished, if any did.
+func NewRevocation(r keyrotation.Revocation, trouble error) Revocation {
 	revocation := Revocation{Revoked: r.Revoked, ActiveGeneration: numbered(r.ActiveGeneration), EarliestAt: happened(r.EarliestAt)}
 	if r.TokensLostFor > 0 {
 		revocation.TokensLostForSeconds = seconds(r.TokensLostFor)
+	}
+	if trouble != nil {
+		revocation.Pending = known("the key signs nothing more, but it is not yet gone everywhere: " +
+			"until the platform has deleted it, tokens made with a stolen copy still open videos")
 	}
 	return revocation
 }

@@ -81,8 +81,11 @@ func (s *server) revokeKey(ctx context.Context, c call, body reasonBody) (Revoca
 	ctx, cancel := whole(ctx)
 	defer cancel()
 	done, err := rotation.Revoke(ctx, c.generation(), c.order(body.Reason))
-	if err != nil {
+	if err != nil && done.Revoked == 0 {
 		return Revocation{}, platformTrouble{err}
 	}
-	return NewRevocation(done), nil
+	if err != nil {
+		s.Log.Warn("revocation not finished", "request_id", c.requestID, "error", err)
+	}
+	return NewRevocation(done, err), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,10 +55,14 @@ func TestARevocationAnswer(t *testing.T) {
 	defer done()
 	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, ActiveGeneration: 3, TokensLostFor: 90*time.Second + 1}
 	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
-		`{"revoked":2,"active_generation":3,"earliest_at":null,"tokens_lost_for_seconds":91}`)
+		`{"revoked":2,"active_generation":3,"earliest_at":null,"tokens_lost_for_seconds":91,"pending":null}`)
 	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, EarliestAt: day(5)}
 	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
-		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0}`)
+		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0,"pending":null}`)
+	w.rotation.err = keyrotation.ErrUnauthorized // it took effect; the platform would not delete the key
+	if a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because); a.Code != 200 || !strings.Contains(a.Body.String(), "not yet gone") {
+		t.Errorf("a revocation that is not finished: %d %s", a.Code, a.Body)
+	}
 }
 
 func TestRemovingAnUnmanagedKey(t *testing.T) {

@@ -166,6 +166,8 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 	registered := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when bubbles begin
 	standby := generation(t, 0, keyrotation.Registered)
 	standby.RegisteredAt = registered
+	late := standby // it should have been active for long: something else is in the way
+	late.RegisteredAt = registered.Add(-time.Hour)
 	for _, c := range []struct {
 		name     string
 		keys     []keyrotation.Key
@@ -173,6 +175,7 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 	}{
 		{"no keys", nil, time.Time{}},
 		{"a standby", []keyrotation.Key{standby}, registered.Add(time.Minute)},
+		{"a standby that is long overdue", []keyrotation.Key{late}, time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {

@@ -64,25 +64,34 @@ func (m *RS256) mintAfter(ctx context.Context, seen *view, req Request, now time
 
 // Ready reports whether Mint would find a key to sign with.
 func (m *RS256) Ready(ctx context.Context) error {
-	seen, err := m.Ring.at(ctx, time.Now())
+	now := time.Now()
+	seen, err := m.Ring.at(ctx, now)
 	if err != nil {
 		return err
 	}
-	return active(seen)
+	return active(seen, now)
 }
 
+// overdue is how long after its time a key may still become active any moment.
+// Later than that something else is in the way, and nobody knows when.
+const overdue = 5 * time.Second
+
 // active returns nil or *NoActiveKey.
-func active(seen *view) error {
+func active(seen *view, now time.Time) error {
 	if seen.public != nil {
 		return nil
 	}
-	return &NoActiveKey{EarliestAt: seen.ring.EarliestActive().UTC()}
+	earliest := seen.ring.EarliestActive().UTC()
+	if now.After(earliest.Add(overdue)) {
+		earliest = time.Time{}
+	}
+	return &NoActiveKey{EarliestAt: earliest}
 }
 
 // mint makes a token with one view. Key id, cap and signature are all of that
 // view's active key.
 func (m *RS256) mint(ctx context.Context, seen *view, req Request, now time.Time) (Token, error) {
-	if err := active(seen); err != nil {
+	if err := active(seen, now); err != nil {
 		return Token{}, err
 	}
 	life := min(req.TTL, seen.key.MaxTTL).Truncate(time.Second)

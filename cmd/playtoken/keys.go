@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -93,10 +94,10 @@ func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, or
 		return err
 	}
 	done, err := r.Revoke(ctx, generation, order)
-	if err != nil {
+	if err != nil && done.Revoked == 0 {
 		return err
 	}
-	return a.print(revocationView(handlers.NewRevocation(done)))
+	return errors.Join(a.print(revocationView(handlers.NewRevocation(done, err))), err)
 }
 
 type removedView struct {

@@ -83,6 +83,9 @@ func (v revocationView) table(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "NO KEY SIGNS NOW; earliest: %s\n", momentOrDash(v.EarliestAt))
 	}
+	if v.Pending != nil {
+		fmt.Fprintln(w, *v.Pending)
+	}
 }
 
 type tokenView handlers.Token
