@@ -163,15 +163,13 @@ func (c *config) gateVariables() []variable {
 
 // rules are the conditions between variables that hold for every verb.
 func (c *config) rules() []rule {
-	rotation := []string{"PLAYTOKEN_SIGNING", "PLAYTOKEN_MAX_STALENESS"}
-	for _, row := range c.rotationVariables() {
-		rotation = append(rotation, row.name)
-	}
 	return []rule{
 		{[]string{"PLAYTOKEN_TOKEN_TTL", "PLAYTOKEN_TOKEN_MAX_TTL"}, func() error {
 			return unless(c.tokenTTL <= c.rotation.MaxTTL, "PLAYTOKEN_TOKEN_TTL: longer than PLAYTOKEN_TOKEN_MAX_TTL")
 		}},
-		{rotation, func() error { return c.rotation.Validate() }},
+		// Of no variable: what is wrong with the others is said even if one
+		// cannot be read, which counts as its default then.
+		{nil, func() error { return c.rotation.Validate() }},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_PLATFORM_API_KEY"}, func() error {
 			return unless(c.apiKey.IsZero() || !c.platformKey.IsZero(),
 				"PLAYTOKEN_API_KEY: belongs to the project default, which PLAYTOKEN_PLATFORM_API_KEY would make")

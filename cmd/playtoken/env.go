@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,9 @@ func (env environment) read(rows []variable, rules []rule) error {
 			err = row.parse(text)
 		}
 		if err != nil {
+			if row.fallback != "" { // for the rules that look at other variables too
+				err = cmp.Or(err, row.parse(row.fallback))
+			}
 			bad[row.name] = true
 			problems = append(problems, fmt.Errorf("%s: %w", row.name, err))
 		}
