@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"playtoken/keyrotation"
 	"playtoken/signer"
 )
 
@@ -19,14 +18,8 @@ var errNotExportable = errors.New("the key was not made exportable")
 // Export implements [signer.Exporter].
 func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error) {
 	key, err := s.export(ctx, storeName)
-	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
-		err = signer.ErrKeyGone
-	case errors.Is(err, keyrotation.ErrUnavailable):
-		err = fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("export key %.60q: %w", storeName, err)
+		return nil, fmt.Errorf("export key %.60q: %w", storeName, forSigner(err))
 	}
 	return key, nil
 }

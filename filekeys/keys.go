@@ -122,17 +122,22 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 	return nil
 }
 
+// forSigner says in the signer's words what keeps a private key from use.
+func forSigner(err error) error {
+	switch {
+	case errors.Is(err, keyrotation.ErrNotFound):
+		return signer.ErrKeyGone
+	case errors.Is(err, keyrotation.ErrUnavailable):
+		return fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
+	}
+	return err
+}
+
 // SignSHA256 implements signer.PrivateKeys.
 func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
 	signature, err := s.sign(ctx, storeName, digest)
-	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
-		err = signer.ErrKeyGone
-	case errors.Is(err, keyrotation.ErrUnavailable):
-		err = fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("sign with key %.60q: %w", storeName, err)
+		return nil, fmt.Errorf("sign with key %.60q: %w", storeName, forSigner(err))
 	}
 	return signature, nil
 }
