@@ -210,7 +210,7 @@ func (k *Key) release(now time.Time) {
 // Revoke stops a compromised generation everywhere: with one write nobody
 // signs with it any more and the standby, if it is ready, is active; then its
 // private key is destroyed, then its public key deleted at the platform. It
-// looks at nothing first and asks no clock. Errors: ErrNotFound; an error after
+// looks at nothing first and is held up by no clock. Errors: ErrNotFound; an error after
 // the first write says how far it came, and the next reconcile goes on.
 func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
 	p := r.newPass(order)

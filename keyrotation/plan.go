@@ -85,7 +85,7 @@ func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 
 // plan asks every rule, the urgent ones first.
 func (p *planner) plan() {
-	p.emergencies() // ask no clock
+	p.emergencies() // no clock holds them up
 	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
 		p.block(LookAround, Key{}, behind(newest))
 		return

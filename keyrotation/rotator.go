@@ -18,8 +18,9 @@ type Rotator struct {
 	Keys      PrivateKeys
 	Platform  Registrar
 
-	// StoreTime is the store's own clock, against which ours is checked before
-	// a key is activated or deleted. Nil where the store has none.
+	// StoreTime is the store's own clock. What is written into the ring is dated
+	// by it, and ours is checked against it before a key is activated or
+	// deleted. Nil where the store has none.
 	StoreTime func(context.Context) (time.Time, error)
 
 	Policy Policy
