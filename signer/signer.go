@@ -58,13 +58,25 @@ type Request struct {
 	TTL     time.Duration // whole seconds; 0 means the policy's default
 	Viewer  Viewer
 	Claims  map[string]any // extra claims, from a JSON object
+
+	// DRMPolicy is the DRM policy under which the video will be played; empty:
+	// none. Platforms that have no such thing say ErrNotEnforceable.
+	DRMPolicy string
 }
 
 // URLs are ready to use; a URL that the platform does not have is empty.
 type URLs struct {
-	Landing string `json:"landing,omitempty"`
-	Embed   string `json:"embed,omitempty"`
-	HLS     string `json:"hls,omitempty"`
+	Landing   string `json:"landing,omitempty"`   // a page with the video
+	Embed     string `json:"embed,omitempty"`     // for an iframe
+	HLS       string `json:"hls,omitempty"`       // a manifest
+	MP4       string `json:"mp4,omitempty"`       // a file
+	Thumbnail string `json:"thumbnail,omitempty"` // a still picture, small
+	Poster    string `json:"poster,omitempty"`    // a still picture
+	Media     string `json:"media,omitempty"`     // a description of the media in JSON
+	Playlist  string `json:"playlist,omitempty"`  // the same of a playlist
+	DRM       string `json:"drm,omitempty"`       // the same, for protected playback
+	Player    string `json:"player,omitempty"`    // a script that brings a player
+	Tracks    string `json:"tracks,omitempty"`    // captions, chapters or previews
 }
 
 // Token is a playback token. Times are UTC with whole seconds.

@@ -31,6 +31,9 @@ func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]
 	if req.Viewer != (signer.Viewer{}) {
 		return nil, fmt.Errorf("%w: vidbeo tokens cannot be bound to a viewer", signer.ErrNotEnforceable)
 	}
+	if req.DRMPolicy != "" {
+		return nil, fmt.Errorf("%w: vidbeo has no DRM policies", signer.ErrNotEnforceable)
+	}
 	for name := range req.Claims {
 		if isRegistered(name) {
 			return nil, fmt.Errorf("%w: %s", signer.ErrClaim, name)
