@@ -32,8 +32,9 @@ func (p Policy) Validate() error {
 	return errors.Join(problems...)
 }
 
-// check decides whether a request may be served, and fills in its lifetime.
-func (p Policy) check(req *Request) error {
+// Check decides whether a request may be served, and fills in its lifetime.
+// Errors: ErrTTL, ErrAllVideos, ErrClaim.
+func (p Policy) Check(req *Request) error {
 	if req.TTL == 0 {
 		req.TTL = p.DefaultTTL
 	}

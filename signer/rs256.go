@@ -30,7 +30,7 @@ func (m *RS256) Mint(ctx context.Context, req Request) (Token, error) {
 	// for ViewAge plus the token's life after the ring stopped naming it, and
 	// no time that passes in here may add to that.
 	now := time.Now()
-	if err := m.Policy.check(&req); err != nil {
+	if err := m.Policy.Check(&req); err != nil {
 		return Token{}, err
 	}
 	seen, err := m.Ring.at(ctx, now)
