@@ -110,6 +110,17 @@ func (v *RingView) at(ctx context.Context, now time.Time) (*view, error) {
 	return newer, err
 }
 
+// Active returns the key that may be used now, for minters that do not sign
+// with it themselves. Errors: *NoActiveKey, ErrUnavailable.
+func (v *RingView) Active(ctx context.Context) (keyrotation.Key, error) {
+	now := time.Now()
+	seen, err := v.at(ctx, now)
+	if err != nil {
+		return keyrotation.Key{}, err
+	}
+	return seen.key, active(seen, now)
+}
+
 // renew begins a read, unless one failed just now. It does not wait.
 func (v *RingView) renew() *flight[*view] {
 	if v.resting() != nil {
