@@ -53,6 +53,19 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 	return version + 1, nil
 }
 
+// Delete removes a document for good; it is a success if there is none. It is
+// one transaction, so a caller who gives up finds all of it done or nothing.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	err := checkName(documentName, name)
+	if err == nil {
+		err = s.db.update(ctx, func(tx *bolt.Tx) error { return remove(tx, bucketDocuments, name) })
+	}
+	if err != nil {
+		return fmt.Errorf("delete %.60q: %w", name, err)
+	}
+	return nil
+}
+
 // document returns the document; version 0 if there is none.
 func (s *Store) document(tx *bolt.Tx, name string) (keyrotation.Document, error) {
 	sealed, err := get(tx, bucketDocuments, name)

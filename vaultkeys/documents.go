@@ -163,6 +163,30 @@ func isConflict(err error) bool {
 	return refused && strings.Contains(said, "check-and-set parameter did not match")
 }
 
+// Delete removes a document for good, its version numbers included; it is a
+// success if there is none. It has a deadline of its own: Vault removes first
+// the versions and then what it knows about them, and could leave half of that
+// behind when the request for it was given up.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	if !documentName.MatchString(name) {
+		return fmt.Errorf("delete document: %.60q is not a document's name", name)
+	}
+	_, err := s.send(ctx, request{
+		method: http.MethodDelete, path: s.kv + "/metadata/" + name, timeout: max(s.timeout, destroyTimeout), whole: true,
+	})
+	if err == nil {
+		// An empty answer is what anybody could send in Vault's place.
+		_, err = s.Read(context.WithoutCancel(ctx), name)
+		switch {
+		case errors.Is(err, keyrotation.ErrNotFound):
+			return nil
+		case err == nil:
+			err = fmt.Errorf("vault says it is deleted and still shows it: %w", keyrotation.ErrUnavailable)
+		}
+	}
+	return fmt.Errorf("delete document %s: %w", name, err)
+}
+
 // deletedVersion returns the version of a document that was deleted by hand;
 // 0 if it was not.
 func (s *Store) deletedVersion(ctx context.Context, name string) int64 {

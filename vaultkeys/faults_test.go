@@ -171,6 +171,52 @@ func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
 	}
 }
 
+func TestLostDeleteIsMadeGoodByCallingAgain(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	for _, method := range []string{http.MethodDelete, http.MethodGet} {
+		for _, arrive := range []bool{false, true} {
+			name := "family/" + storetest.ID()
+			if _, err := open(t, config).Write(t.Context(), name, []byte("one"), 0); err != nil {
+				t.Fatal(err)
+			}
+			s := lose(t, config, method, name, arrive)
+			if err := s.Delete(t.Context(), name); !errors.Is(err, keyrotation.ErrUnavailable) {
+				t.Errorf("%s, arrive %v: lost Delete: %v", method, arrive, err)
+			}
+			for range 2 {
+				if err := s.Delete(t.Context(), name); err != nil {
+					t.Errorf("%s, arrive %v: Delete again: %v", method, arrive, err)
+				}
+			}
+			if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+				t.Errorf("%s, arrive %v: Read: %v", method, arrive, err)
+			}
+		}
+	}
+}
+
+func TestDeleteRunsToItsEndForACallerThatGaveUp(t *testing.T) {
+	config := on(t, vaulttest.Shared(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	base := config.Transport
+	config.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodDelete {
+			cancel()
+		}
+		return base.RoundTrip(r)
+	})
+	s, name := open(t, config), "family/"+storetest.ID()
+	if _, err := s.Write(t.Context(), name, []byte("{}"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(ctx, name); err != nil || ctx.Err() == nil {
+		t.Errorf("Delete: %v (caller: %v)", err, ctx.Err())
+	}
+	if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("Read: %v", err)
+	}
+}
+
 // traffic signs, reads and writes until stopped, and counts what came of it.
 // Anything but success and ErrUnavailable fails the test.
 type traffic struct {

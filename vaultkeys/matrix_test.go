@@ -26,6 +26,24 @@ var matrix = []struct {
 }{
 	{signs, "PUT", "T/sign/KEY/sha2-256", `{"input":"AAAA","signature_algorithm":"pkcs1v15"}`},
 	{signs, "GET", "K/data/ring/DOC", ""},
+	{signs, "GET", "K/data/issued/DOC", ""},
+	{signs, "GET", "K/data/project/DOC", ""},
+	{signs, "GET", "K/data/origin/DOC", ""},
+	{signs, "GET", "K/data/index/DOC", ""},
+	{signs, "GET", "K/data/apikey/DOC", ""},
+	{signs, "GET", "K/data/jwks/DOC", ""},
+	{signs, "GET", "K/data/deployment/DOC", ""},
+	{signs, "GET", "K/data/use/DOC", ""},
+	{signs, "PUT", "K/data/use/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{signs, "PUT", "K/data/use/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{signs, "GET", "K/data/families/DOC", ""},
+	{signs, "PUT", "K/data/families/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{signs, "PUT", "K/data/families/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{signs, "GET", "K/data/family/DOC", ""},
+	{signs, "PUT", "K/data/family/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{signs, "PUT", "K/data/family/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{signs, "DELETE", "K/metadata/family/NEW", ""},
+	{signs, "DELETE", "K/metadata/family/ABSENT", ""},
 	{signs, "PUT", "sys/capabilities-self", `{"paths":["sys/seal"]}`},
 	{signs, "PUT", "auth/token/renew-self", `{}`},
 	{signs, "GET", "auth/token/lookup-self", ""},
@@ -34,9 +52,22 @@ var matrix = []struct {
 	{moves, "PUT", "T/keys/NEW", `{"type":"rsa-2048","exportable":false,"allow_plaintext_backup":false,"derived":false,"auto_rotate_period":0}`},
 	{moves, "PUT", "T/keys/NEW/config", `{"deletion_allowed":true}`},
 	{moves, "DELETE", "T/keys/NEW", ""},
-	{moves, "GET", "K/data/project/DOC", ""},
-	{moves, "PUT", "K/data/project/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "GET", "K/data/more/DOC", ""},
 	{moves, "PUT", "K/data/ring/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/ring/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/issued/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/project/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/origin/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/index/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/apikey/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/apikey/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/jwks/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "PUT", "K/data/deployment/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{moves, "DELETE", "K/metadata/ring/NEW", ""},
+	{moves, "DELETE", "K/metadata/project/NEW", ""},
+	{moves, "DELETE", "K/metadata/apikey/NEW", ""},
+	{moves, "DELETE", "K/metadata/families/NEW", ""},
+	{moves, "DELETE", "K/metadata/use/NEW", ""},
 
 	{loads, "GET", "T/export/signing-key/OPEN/1", ""},
 	{exp, "PUT", "T/keys/NEW", `{"type":"rsa-2048","exportable":true}`},
@@ -75,8 +106,13 @@ var matrix = []struct {
 	{nobody, "PUT", "K/destroy/ring/DOC", `{"versions":[1]}`},
 	{nobody, "GET", "K/metadata/ring/DOC", ""},
 	{nobody, "PUT", "K/metadata/ring/DOC", `{"max_versions":9}`},
-	{nobody, "DELETE", "K/metadata/ring/DOC", ""},
+	{nobody, "GET", "K/metadata/family/DOC", ""},
+	{nobody, "PUT", "K/metadata/family/DOC", `{"max_versions":9}`},
 	{nobody, "GET", "K/metadata/ring?list=true", ""},
+	{nobody, "GET", "K/metadata/family?list=true", ""},
+	{nobody, "DELETE", "K/data/family/DOC", ""},
+	{nobody, "DELETE", "K/metadata/ring", ""},
+	{nobody, "DELETE", "K/metadata/family/DOC/more", ""},
 	{nobody, "GET", "K/metadata?list=true", ""},
 	{nobody, "GET", "K/data/one", ""},
 	{nobody, "GET", "K/data/ring/DOC/more", ""},
@@ -86,6 +122,7 @@ var matrix = []struct {
 	{nobody, "PUT", "OTHERtransit/sign/KEY/sha2-256", `{"input":"AAAA"}`},
 	{nobody, "GET", "OTHERtransit/keys/KEY", ""},
 	{nobody, "GET", "OTHERkv/data/ring/DOC", ""},
+	{nobody, "DELETE", "OTHERkv/metadata/family/DOC", ""},
 	{nobody, "PUT", "OTHERkv/data/ring/DOC", `{"data":{}}`},
 	{nobody, "GET", "sys/mounts", ""},
 	{nobody, "GET", "sys/mounts/MOUNT/tune", ""},
@@ -110,6 +147,11 @@ var matrix = []struct {
 	{nobody, "GET", "AUTH/role/playtoken-rotator/role-id", ""},
 	{nobody, "GET", "identity/entity/id?list=true", ""},
 	{nobody, "GET", "cubbyhole/x", ""},
+}
+
+// kinds of documents that the matrix asks for.
+var kinds = []string{
+	"ring", "issued", "project", "origin", "index", "apikey", "jwks", "deployment", "use", "families", "family", "more",
 }
 
 func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
@@ -163,15 +205,15 @@ func newMatrix(t *testing.T, i *installation) *asker {
 	for transit, kv := range map[string]string{i.config.Transit: i.config.KV, otherTransit: otherKV} {
 		write(t, operator, transit+"/keys/"+id, map[string]any{"type": "rsa-2048"})
 		write(t, operator, transit+"/keys/open_"+id, map[string]any{"type": "rsa-2048", "exportable": true, "allow_plaintext_backup": true})
-		for _, kind := range []string{"ring/", "project/"} {
-			write(t, operator, kv+"/data/"+kind+id, map[string]any{"options": map[string]any{"cas": 0}, "data": map[string]any{"document": "{}"}})
+		for _, kind := range kinds {
+			write(t, operator, kv+"/data/"+kind+"/"+id, map[string]any{"options": map[string]any{"cas": 0}, "data": map[string]any{"document": "{}"}})
 		}
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &asker{t: t, addr: i.server.Addr, client: &http.Client{Transport: transport}, names: strings.NewReplacer(
 		"OTHERtransit/", otherTransit+"/", "OTHERkv/", otherKV+"/", "T/", i.config.Transit+"/", "K/", i.config.KV+"/",
-		"MOUNT", i.config.KV, "KEY", id, "OPEN", "open_"+id, "DOC", id, "NEW", "new_"+id, "AUTH/", "auth/"+i.wanted.AppRole+"/")}
+		"MOUNT", i.config.KV, "KEY", id, "OPEN", "open_"+id, "DOC", id, "NEW", "new_"+id, "ABSENT", "absent_"+id, "AUTH/", "auth/"+i.wanted.AppRole+"/")}
 }
 
 func (m *asker) ask(token, method, path, body string) (status int, said string) {

@@ -12,7 +12,7 @@ import (
 )
 
 // sentPaths is every path that a store may ask for, given any names at all.
-var sentPaths = regexp.MustCompile(`^/v1/(kv-a/data/[a-z]+/[a-z0-9_]{7,40}` +
+var sentPaths = regexp.MustCompile(`^/v1/(kv-a/(data|metadata)/[a-z]+/[a-z0-9_]{7,40}` +
 	`|transit-a/keys/[a-z0-9_]{7,40}(/config)?|transit-a/sign/[a-z0-9_]{7,40}/sha2-256)$`)
 
 // useName uses the name in every way there is and returns what was sent.
@@ -26,7 +26,7 @@ func useName(t *testing.T, name string) (sent []string) {
 	})
 	defer s.Close()
 	ctx := t.Context()
-	var errs [7]error
+	var errs [8]error
 	_, errs[0] = s.Read(ctx, name)
 	_, errs[1] = s.Write(ctx, name, nil, 0)
 	_, errs[2] = s.Create(ctx, name, keyrotation.KeySpec{Bits: 2048})
@@ -34,6 +34,7 @@ func useName(t *testing.T, name string) (sent []string) {
 	_, errs[4] = s.SignSHA256(ctx, name, digest(1))
 	errs[5] = s.Destroy(ctx, name)
 	_, errs[6] = s.Write(ctx, name, nil, 1)
+	errs[7] = s.Delete(ctx, name)
 	for i, err := range errs {
 		if err == nil {
 			t.Errorf("use %d of %q: no error", i, name)
@@ -52,7 +53,7 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 			t.Errorf("%.60q: sent %q", name, sent)
 		}
 	}
-	if sent := useName(t, "ring/default"); len(sent) != 3 {
+	if sent := useName(t, "ring/default"); len(sent) != 4 {
 		t.Errorf("a document's name: sent %q", sent)
 	}
 	if sent := useName(t, "key_one"); len(sent) != 4 {

@@ -38,8 +38,25 @@ type rule struct {
 	parameters   string // HCL; empty allows all
 }
 
-// signerKinds are the kinds of documents without which nobody can mint.
-var signerKinds = []string{"ring"}
+// signerReads are the kinds of documents without which nobody can mint, or
+// tell who is calling.
+var signerReads = []struct{ kind, why string }{
+	{"ring", "know which key signs"},
+	{"issued", "sign with what platforms issued"},
+	{"project", "know what projects allow"},
+	{"origin", "know the pages that may call"},
+	{"index", "know which projects there are"},
+	{"apikey", "know who is calling"},
+	{"jwks", "verify access tokens"},
+	{"deployment", "derive the deployment's own secrets"},
+}
+
+// signerWrites are the kinds that somebody who only mints has to write.
+var signerWrites = []struct{ kind, why string }{
+	{"use", "note when an API key was used"},
+	{"families", "know an API key's refresh families"},
+	{"family", "let each refresh token work once"},
+}
 
 func (a Access) sign() []rule {
 	rules := []rule{{"sign", a.Transit + "/sign/+/sha2-256", []string{"update"}, ""}}
@@ -49,11 +66,14 @@ func (a Access) sign() []rule {
 	return rules
 }
 
-func (a Access) read() (rules []rule) {
-	for _, kind := range signerKinds {
-		rules = append(rules, rule{"know which key signs", a.KV + "/data/" + kind + "/+", []string{"read"}, ""})
+func (a Access) serve() (rules []rule) {
+	for _, d := range signerReads {
+		rules = append(rules, rule{d.why, a.KV + "/data/" + d.kind + "/+", []string{"read"}, ""})
 	}
-	return rules
+	for _, d := range signerWrites {
+		rules = append(rules, rule{d.why, a.KV + "/data/" + d.kind + "/+", []string{"create", "update", "read"}, ""})
+	}
+	return append(rules, rule{"drop the oldest refresh family", a.KV + "/metadata/family/+", []string{"delete"}, ""})
 }
 
 func (a Access) rotate() []rule {
@@ -74,6 +94,12 @@ func (a Access) rotate() []rule {
 	}
 }
 
+// remove is apart from rotate because no key waits for it: MayRotate does not
+// ask about it.
+func (a Access) remove() []rule {
+	return []rule{{"remove documents for good", a.KV + "/metadata/+/+", []string{"delete"}, ""}}
+}
+
 // own is what a token may do about itself, so that Vault's default policy,
 // which allows more, is not needed.
 func own() []rule {
@@ -89,9 +115,9 @@ func own() []rule {
 func (a Access) Policy(role Role) string {
 	// Vault obeys the most exact of the paths that fit, and no other: a
 	// rotator that also had the signer's paths to read could not write there.
-	rules := append(a.sign(), a.read()...)
+	rules := append(a.sign(), a.serve()...)
 	if role == Rotator {
-		rules = append(a.sign(), a.rotate()...)
+		rules = append(append(a.sign(), a.rotate()...), a.remove()...)
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "# %s: what a %s of playtoken may do. Made by \"playtoken vault setup\".\n", role.Name(), role)

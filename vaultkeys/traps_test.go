@@ -31,6 +31,7 @@ var operations = []operation{
 		_, err := s.Write(ctx, "ring/default", []byte("{}"), 3)
 		return err
 	}},
+	{"Delete", func(ctx context.Context, s *vaultkeys.Store) error { return s.Delete(ctx, "ring/default") }},
 	{"Create", func(ctx context.Context, s *vaultkeys.Store) error {
 		_, err := s.Create(ctx, "key_one", keyrotation.KeySpec{Bits: 2048})
 		return err

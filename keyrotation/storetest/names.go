@@ -95,11 +95,15 @@ func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 			_, err = s.Write(t.Context(), name, []byte("not mine"), v)
 			refused(t, "Write", name, err)
 		}
+		refused(t, "Delete", name, s.Delete(t.Context(), name))
 	}
 	if doc, err := s.Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" || doc.Version != version {
 		t.Errorf("a neighbour was touched: %q, version %d, %v", doc.Data, doc.Version, err)
 	}
 	for _, id := range goodIDs {
+		if err := s.Delete(t.Context(), "test/"+id); err != nil {
+			t.Errorf("Delete(%q): %v", "test/"+id, err)
+		}
 		_, err := s.Read(t.Context(), "test/"+id)
 		want(t, "Read of a good name", err, keyrotation.ErrNotFound)
 	}

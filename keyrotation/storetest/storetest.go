@@ -23,6 +23,19 @@ import (
 // Store is what playtoken asks of a store.
 type Store interface {
 	keyrotation.Documents
+
+	// Delete removes a document for good; it is a success if there is none.
+	// From then on every handle reads ErrNotFound, and a Write of the version
+	// that was there is ErrConflict. The name could be given to a new document
+	// with version 0, whose versions begin anew: a writer who remembers one of
+	// the old versions would overwrite it unnoticed, so names are made to be
+	// used once.
+	//
+	// A deletion that has begun runs to its end even if ctx is cancelled
+	// meanwhile. After an error it may or may not have happened, and deleting
+	// again is right. Delete itself never retries.
+	Delete(ctx context.Context, name string) error
+
 	keyrotation.PrivateKeys
 	signer.PrivateKeys
 
@@ -52,6 +65,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"EveryHandleReadsTheNewest", everyHandleReadsTheNewest},
 		{"WritersLoseNoUpdate", writersLoseNoUpdate},
 		{"InterruptedWriteIsOldOrNew", interruptedWriteIsOldOrNew},
+		{"DeletedDocumentIsGoneForEverybody", deletedDocumentIsGoneForEverybody},
+		{"DeletedDocumentIsNotWrittenTo", deletedDocumentIsNotWrittenTo},
+		{"InterruptedDeleteIsAllOrNothing", interruptedDeleteIsAllOrNothing},
 		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
 		{"BadDocumentNamesAreRefused", badDocumentNamesAreRefused},
 		{"CancelledCallsSaySo", cancelledCallsSaySo},
@@ -107,11 +123,13 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
 		t.Fatal(err)
 	}
+	gone := "test/" + ID()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for what, call := range map[string]func(context.Context) error{
-		"Read":  func(ctx context.Context) error { _, err := s.Read(ctx, doc); return err },
-		"Write": func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
+		"Read":   func(ctx context.Context) error { _, err := s.Read(ctx, doc); return err },
+		"Write":  func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
+		"Delete": func(ctx context.Context) error { return s.Delete(ctx, gone) },
 		"Create": func(ctx context.Context) error {
 			_, err := s.Create(ctx, name, keyrotation.KeySpec{Bits: 2048})
 			return err

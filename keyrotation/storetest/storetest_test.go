@@ -93,6 +93,26 @@ func (m *memory) Write(ctx context.Context, name string, data []byte, version in
 	return old + 1, nil
 }
 
+func (m *memory) Delete(ctx context.Context, name string) error {
+	end, err := m.begin(ctx, documentName, name)
+	if err != nil {
+		return err
+	}
+	defer end()
+	doc, ok := m.docs[name]
+	switch {
+	case !ok && m.bug == "deletes once":
+		return keyrotation.ErrNotFound
+	case ok && m.bug == "deletes softly":
+		m.docs[name] = keyrotation.Document{Version: doc.Version + 1}
+	case ok && m.bug == "brings documents back":
+		m.docs[name] = keyrotation.Document{Data: []byte("old")}
+	case m.bug != "forgets to delete":
+		delete(m.docs, name)
+	}
+	return nil
+}
+
 func (m *memory) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
 	end, err := m.begin(ctx, keyName, name)
 	if err != nil {
@@ -192,6 +212,10 @@ func TestWrongStoreFails(t *testing.T) {
 		"text only":                    "DocumentsComeBackAsWritten",
 		"overwrites":                   "WritersLoseNoUpdate",
 		"overwrites and says conflict": "ConflictWritesNothing",
+		"forgets to delete":            "InterruptedDeleteIsAllOrNothing",
+		"deletes once":                 "DeletedDocumentIsGoneForEverybody",
+		"deletes softly":               "DeletedDocumentIsGoneForEverybody",
+		"brings documents back":        "DeletedDocumentIsNotWrittenTo",
 		"makes a key each time":        "CreatingTwiceMakesOneKey",
 		"makes small keys":             "UnusableSpecMakesNoKey",
 		"brings keys back":             "DestroyedKeyNeverComesBack",

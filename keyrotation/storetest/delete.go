@@ -1,0 +1,95 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+func deletedDocumentIsGoneForEverybody(t *testing.T, open func(*testing.T) Store) {
+	handles := []Store{open(t), open(t)}
+	name, neighbour := "test/"+ID(), "test/"+ID()
+	var version int64
+	for range 3 { // what was overwritten must not come back either
+		v, err := handles[0].Write(t.Context(), name, []byte("{}"), version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		version = v
+	}
+	if _, err := handles[0].Write(t.Context(), neighbour, []byte("mine"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, deletes := range []Store{handles[1], handles[0], handles[1]} {
+		if err := deletes.Delete(t.Context(), name); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+		for _, s := range handles {
+			_, err := s.Read(t.Context(), name)
+			want(t, "Read after Delete", err, keyrotation.ErrNotFound)
+		}
+	}
+	if doc, err := handles[1].Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" {
+		t.Errorf("a neighbour was touched: %q, %v", doc.Data, err)
+	}
+}
+
+// deletedDocumentIsNotWrittenTo: whoever read a document before it was deleted
+// does not bring it back, and who makes a new one begins at the beginning.
+func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
+	handles := []Store{open(t), open(t)}
+	name := "test/" + ID()
+	old, err := handles[0].Write(t.Context(), name, []byte("old"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := handles[1].Delete(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range handles {
+		_, err := s.Write(t.Context(), name, []byte("no"), old)
+		want(t, "Write of the old version after Delete", err, keyrotation.ErrConflict)
+		_, err = s.Read(t.Context(), name)
+		want(t, "Read after that", err, keyrotation.ErrNotFound)
+	}
+	version, err := handles[0].Write(t.Context(), name, []byte("new"), 0)
+	if err != nil || version <= 0 {
+		t.Fatalf("Write of a new document: version %d, %v", version, err)
+	}
+	if doc, err := handles[1].Read(t.Context(), name); err != nil || string(doc.Data) != "new" || doc.Version != version {
+		t.Errorf("Read = %q, version %d, %v; want the new document, version %d", doc.Data, doc.Version, err, version)
+	}
+	_, err = handles[1].Write(t.Context(), name, []byte("no"), 0)
+	want(t, "Write of another new document", err, keyrotation.ErrConflict)
+}
+
+// interruptedDeleteIsAllOrNothing cuts deletions off at many moments.
+func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) {
+	s := open(t)
+	for i := range 30 {
+		name := "test/" + ID()
+		version, err := s.Write(t.Context(), name, []byte("whole"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+		deleted := s.Delete(ctx, name)
+		cancel()
+		doc, err := s.Read(t.Context(), name)
+		gone := errors.Is(err, keyrotation.ErrNotFound)
+		if whole := err == nil && string(doc.Data) == "whole" && doc.Version == version; gone == whole {
+			t.Errorf("after a cut-off Delete: %q, version %d, %v", doc.Data, doc.Version, err)
+		}
+		if deleted == nil && !gone {
+			t.Error("Delete said it was done, and the document was read")
+		}
+		if err := s.Delete(t.Context(), name); err != nil {
+			t.Errorf("Delete again: %v", err)
+		}
+		_, err = s.Read(t.Context(), name)
+		want(t, "Read after Delete", err, keyrotation.ErrNotFound)
+	}
+}
