@@ -17,7 +17,8 @@ type name struct {
 // (process_). Dashboards and alerts hang on these names: a new one is added
 // here, an old one is never changed.
 //
-// The values of a label are: project, the id of a project; code, a code of a
+// The values of a label are: project, the id of a project, or "others" from
+// the 201st on; code, a code of a
 // problem, as in the API's errors; route, a template like
 // /v1/projects/{project_id}, or "none"; state, a state of a signing key;
 // operation, a method of a store or platform; result, a name of the table
@@ -49,6 +50,10 @@ var (
 	loginExpires  = name{"playtoken_vault_login_expires_seconds", "Time until Vault's token ends; missing if it does not, or that is unknown.", []string{"method"}}
 	loginFailures = name{"playtoken_vault_login_failures", "Attempts to log in to Vault, or to renew, that failed since one succeeded.", []string{"method"}}
 
+	limitsAlone    = name{"playtoken_limits_alone", "1 while this process counts callers' requests alone although it was told to share the count, else 0.", nil}
+	auditFailures  = name{"playtoken_audit_failures_total", "Entries that could not be written to the record of what was done.", nil}
+	webhookTrouble = name{"playtoken_entitlement_failures_total", "Viewers refused because whoever decides about them failed, by who it is: rule or webhook.", []string{"by"}}
+
 	gateAdmissions = name{"playtoken_gate_admissions_total", "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal.", []string{"result"}}
 )
 
@@ -57,6 +62,7 @@ var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, store, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
+	limitsAlone, auditFailures, webhookTrouble,
 }
 
 func (n name) desc() *prometheus.Desc { return prometheus.NewDesc(n.text, n.help, n.labels, nil) }

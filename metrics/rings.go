@@ -25,11 +25,32 @@ type Rotation interface {
 	Overdue(ring keyrotation.Ring) bool
 }
 
-// Watch shows the keys and rotations of a project.
+// maxProjects is how many projects have series of their own. More would be
+// more than anybody looks at, and than a monitoring system likes.
+const maxProjects = 200
+
+// Watch shows the keys and rotations of a project, from now on by this
+// rotation. What is beyond the projects that have series of their own is not
+// shown.
 func (s *Service) Watch(project string, rotation Rotation) {
 	s.rings.mu.Lock()
 	defer s.rings.mu.Unlock()
-	s.rings.watched = append(s.rings.watched, &watched{project: project, rotation: rotation, since: time.Now()})
+	for _, w := range s.rings.watched {
+		if w.project == project {
+			w.rotation = rotation
+			return
+		}
+	}
+	if len(s.rings.watched) < maxProjects {
+		s.rings.watched = append(s.rings.watched, &watched{project: project, rotation: rotation, since: time.Now()})
+	}
+}
+
+// Unwatch ends that.
+func (s *Service) Unwatch(project string) {
+	s.rings.mu.Lock()
+	defer s.rings.mu.Unlock()
+	s.rings.watched = slices.DeleteFunc(s.rings.watched, func(w *watched) bool { return w.project == project })
 }
 
 // rings are the newest known ring of each project.
@@ -71,7 +92,10 @@ func (r *rings) refresh(now time.Time) {
 			return
 		}
 		began := time.Now()
-		ring, err := w.rotation.Ring(ctx)
+		r.mu.Lock()
+		rotation := w.rotation
+		r.mu.Unlock()
+		ring, err := rotation.Ring(ctx)
 		r.mu.Lock()
 		w.asked = began
 		if err == nil {

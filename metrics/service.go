@@ -17,13 +17,16 @@ import (
 type Service struct {
 	exposition
 	minted, refused, requests, calls *prometheus.CounterVec
+	troubles, unrecorded             *prometheus.CounterVec
 	signing, store, answers          *prometheus.HistogramVec
 	rings                            rings
 
 	mu     sync.Mutex
 	shared []func() uint64
+	named  map[string]bool               // projects with a series of their own
 	left   map[string]func() (int, bool) // by platform
 	login  func() Login                  // nil: there is none
+	alone  bool                          // the limits are not shared, though they should be
 }
 
 // NewService returns a Service that has counted nothing.
@@ -32,7 +35,8 @@ func NewService(build Build) (*Service, error) {
 		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
 		requests: httpRequests.counter(), calls: platformCalls.counter(),
 		signing: signing.histogram(0.0001), store: store.histogram(0.0005), answers: httpDuration.histogram(0.0005),
-		left: map[string]func() (int, bool){},
+		troubles: webhookTrouble.counter(), unrecorded: auditFailures.counter(),
+		left: map[string]func() (int, bool){}, named: map[string]bool{},
 	}
 	var err error
 	s.exposition, err = newExposition(build, collector{s})
@@ -63,8 +67,33 @@ func knownMethod(method string) string {
 
 // Minter counts the tokens of a project.
 func (s *Service) Minter(project string, next signer.Minter) signer.Minter {
-	return minter{next, s.minted.WithLabelValues(project)}
+	return minter{next, s.minted.WithLabelValues(s.label(project))}
 }
+
+// label is a project's own, if there is one left.
+func (s *Service) label(project string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.named[project] && len(s.named) >= maxProjects {
+		return "others"
+	}
+	s.named[project] = true
+	return project
+}
+
+// LimitsAlone takes note of whether the limits are counted here alone although
+// they should be shared.
+func (s *Service) LimitsAlone(alone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alone = alone
+}
+
+// Unrecorded takes note of an entry that is missing in the record.
+func (s *Service) Unrecorded() { s.unrecorded.WithLabelValues().Inc() }
+
+// EntitlementFailed takes note of a rule or webhook that could not decide.
+func (s *Service) EntitlementFailed(by string) { s.troubles.WithLabelValues(by).Inc() }
 
 type minter struct {
 	signer.Minter
@@ -120,7 +149,7 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
 	for _, counted := range []prometheus.Collector{
-		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers,
+		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers, c.s.troubles, c.s.unrecorded,
 	} {
 		counted.Collect(to)
 	}
@@ -135,6 +164,11 @@ func (s *Service) lookUp(to sink, now time.Time) {
 		shared += read()
 	}
 	to.counter(signaturesShared, float64(shared))
+	alone := 0.0
+	if s.alone {
+		alone = 1
+	}
+	to.gauge(limitsAlone, alone)
 	for _, platform := range sorted(s.left) {
 		if calls, known := s.left[platform](); known {
 			to.gauge(platformCallsLeft, float64(calls), platform)

@@ -86,6 +86,9 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		return metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Failures: 1}
 	})
 	s.Watch("default", &rotation{ring: someRing()})
+	s.LimitsAlone(true)
+	s.Unrecorded()
+	s.EntitlementFailed("webhook")
 	gate, err := metrics.NewGate(metrics.Build{})
 	if err != nil {
 		t.Fatal(err)
@@ -96,9 +99,12 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	// A dashboard somewhere depends on every line of this.
 	want := []string{
 		"playtoken_active_key_age_seconds gauge {project}",
+		"playtoken_audit_failures_total counter {}",
 		"playtoken_build_info gauge {revision,version}",
+		"playtoken_entitlement_failures_total counter {by}",
 		"playtoken_http_request_duration_seconds histogram {route}",
 		"playtoken_http_requests_total counter {method,route,status}",
+		"playtoken_limits_alone gauge {}",
 		"playtoken_platform_calls_left gauge {platform}",
 		"playtoken_platform_calls_total counter {operation,platform,result}",
 		"playtoken_ring_stale_seconds gauge {project}",
@@ -222,5 +228,30 @@ func BenchmarkMeasuredSigning(b *testing.B) {
 	measured := s.Signing(everything{})
 	for b.Loop() {
 		measured.SignSHA256(b.Context(), "name", [32]byte{})
+	}
+}
+
+func TestOnlySoManyProjectsHaveSeriesOfTheirOwn(t *testing.T) {
+	s := newService(t)
+	for i := range 1000 {
+		project := fmt.Sprintf("project_%d", i)
+		s.Watch(project, &rotation{ring: someRing()})
+		if _, err := s.Minter(project, everything{}).Mint(t.Context(), signer.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := scrape(t, s)
+	e.shows(t, 1, "playtoken_tokens_minted_total", "project_199")
+	e.shows(t, 800, "playtoken_tokens_minted_total", "others")
+	if _, there := e.value("playtoken_tokens_minted_total", "project_200"); there {
+		t.Error("the 201st project has a series")
+	}
+	e.shows(t, 3600, "playtoken_active_key_age_seconds", "project_199")
+	if _, there := e.value("playtoken_active_key_age_seconds", "project_200"); there {
+		t.Error("the 201st project is watched")
+	}
+	s.Unwatch("project_199")
+	if _, there := scrape(t, s).value("playtoken_active_key_age_seconds", "project_199"); there {
+		t.Error("a project that is gone is still shown")
 	}
 }

@@ -44,6 +44,7 @@ func result(err error) string {
 // Store is what a store does for the keys and documents.
 type Store interface {
 	keyrotation.Documents
+	Delete(ctx context.Context, name string) error
 	keyrotation.PrivateKeys
 	signer.Store
 }
@@ -69,6 +70,11 @@ func (m measuredStore) Read(ctx context.Context, name string) (_ keyrotation.Doc
 func (m measuredStore) Write(ctx context.Context, name string, data []byte, version int64) (_ int64, err error) {
 	defer m.done("write", time.Now(), &err)
 	return m.Store.Write(ctx, name, data, version)
+}
+
+func (m measuredStore) Delete(ctx context.Context, name string) (err error) {
+	defer m.done("delete", time.Now(), &err)
+	return m.Store.Delete(ctx, name)
 }
 
 func (m measuredStore) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (_ keyrotation.StoredKey, err error) {
@@ -110,39 +116,67 @@ func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, diges
 
 // Platform counts the operations on a platform's key API.
 func (s *Service) Platform(platform string, next keyrotation.Registrar) keyrotation.Registrar {
-	return countedPlatform{next, platform, s.calls}
+	return countedRegistrar{counted{next, platform, s.calls}, next}
 }
 
-type countedPlatform struct {
-	keyrotation.Registrar
+// Issuer counts the operations on the API of a platform that makes keys.
+func (s *Service) Issuer(platform string, next keyrotation.Issuer) keyrotation.Issuer {
+	return countedIssuer{counted{next, platform, s.calls}, next}
+}
+
+// keyAPI is what all key APIs have.
+type keyAPI interface {
+	List(ctx context.Context) ([]keyrotation.PlatformKey, error)
+	Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error)
+	Delete(ctx context.Context, keyID string) error
+}
+
+type counted struct {
+	api      keyAPI
 	platform string
 	calls    *prometheus.CounterVec
 }
 
-func (c countedPlatform) did(operation string, err error) {
+func (c counted) did(operation string, err error) {
 	c.calls.WithLabelValues(c.platform, operation, result(err)).Inc()
 }
 
-func (c countedPlatform) Register(ctx context.Context, name, publicKey string) (string, error) {
-	keyID, err := c.Registrar.Register(ctx, name, publicKey)
-	c.did("register", err)
-	return keyID, err
-}
-
-func (c countedPlatform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
-	keys, err := c.Registrar.List(ctx)
+func (c counted) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	keys, err := c.api.List(ctx)
 	c.did("list", err)
 	return keys, err
 }
 
-func (c countedPlatform) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
-	key, err := c.Registrar.Get(ctx, keyID)
+func (c counted) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := c.api.Get(ctx, keyID)
 	c.did("get", err)
 	return key, err
 }
 
-func (c countedPlatform) Delete(ctx context.Context, keyID string) error {
-	err := c.Registrar.Delete(ctx, keyID)
+func (c counted) Delete(ctx context.Context, keyID string) error {
+	err := c.api.Delete(ctx, keyID)
 	c.did("delete", err)
 	return err
+}
+
+type countedRegistrar struct {
+	counted
+	next keyrotation.Registrar
+}
+
+func (c countedRegistrar) Register(ctx context.Context, name, publicKey string) (string, error) {
+	keyID, err := c.next.Register(ctx, name, publicKey)
+	c.did("register", err)
+	return keyID, err
+}
+
+type countedIssuer struct {
+	counted
+	next keyrotation.Issuer
+}
+
+func (c countedIssuer) Issue(ctx context.Context, name string) (keyrotation.IssuedKey, error) {
+	key, err := c.next.Issue(ctx, name)
+	c.did("issue", err)
+	return key, err
 }
