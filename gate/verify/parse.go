@@ -34,6 +34,9 @@ func Parse(token string) (Token, error) {
 		return Token{}, &Error{TokenMissing, "there is no token"}
 	}
 	t, err := parse(token)
+	if err == nil {
+		err = t.isPlayback()
+	}
 	if err != nil {
 		return Token{}, &Error{TokenMalformed, err.Error()}
 	}
@@ -120,9 +123,6 @@ func (t *Token) readHeader() error {
 	if t.Header["alg"] != "RS256" {
 		return errors.New(`header: "alg" is not RS256`)
 	}
-	if typ, there := t.Header["typ"]; there && typ != "JWT" {
-		return errors.New(`header: "typ" is not JWT`)
-	}
 	t.KeyID, _ = t.Header["kid"].(string)
 	if !keyIDForm.MatchString(t.KeyID) {
 		return errors.New(`header: "kid" is not 1 to 64 characters of A-Z a-z 0-9 _ -`)
@@ -145,12 +145,20 @@ func (t *Token) readClaims() (err error) {
 			return errors.New(`claims: "iat" is not a number`)
 		}
 	}
+	return t.readSubject()
+}
+
+// isPlayback tells a playback token from tokens of other types.
+func (t *Token) isPlayback() error {
+	if typ, there := t.Header["typ"]; there && typ != "JWT" {
+		return errors.New(`header: "typ" is not JWT`)
+	}
 	// RFC 7519, section 4.1.3: whoever is not in the audience must refuse, and
 	// playback tokens have none.
 	if _, there := t.Claims["aud"]; there {
 		return errors.New(`claims: "aud" is not for this platform`)
 	}
-	return t.readSubject()
+	return nil
 }
 
 func (t *Token) readSubject() error {
@@ -159,7 +167,7 @@ func (t *Token) readSubject() error {
 		return nil
 	}
 	if t.Subject, _ = sub.(string); t.Subject == "" {
-		return errors.New(`claims: "sub" is not a video`)
+		return errors.New(`claims: "sub" is empty or not a text`)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ package verify
 
 import (
 	"crypto/rsa"
+	"fmt"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -31,7 +32,7 @@ const (
 	VideoNotAllowed  Reason = "video_not_allowed"
 )
 
-// Error is the only type of error that Verify and Parse return. Its text never
+// Error is the only type of error that Verify, Signed and Parse return. Its text never
 // contains the token, but Detail may name a claim or header parameter.
 type Error struct {
 	Reason Reason
@@ -40,10 +41,10 @@ type Error struct {
 
 func (e *Error) Error() string { return "verify token: " + string(e.Reason) + ": " + e.Detail }
 
-// Token is what a playback token says. Verify vouches for it, Parse does not.
+// Token is what a token says. Verify and Signed vouch for it, Parse does not.
 type Token struct {
 	KeyID     string
-	Subject   string // the video, "*" for every video, or empty: absent
+	Subject   string // of a playback token: the video, "*" for every video; empty: absent
 	Expires   time.Time
 	NotBefore time.Time // zero: absent
 	Header    map[string]any
@@ -63,18 +64,48 @@ func Verify(token, videoID string, now time.Time, keys Keys) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	key, ok := keys(t.KeyID)
-	if !ok {
-		return Token{}, &Error{KeyUnknown, "no key is registered under the token's kid"}
-	}
-	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.RS256, key)); err != nil {
-		return Token{}, &Error{SignatureInvalid, "the signature is not that of the key named by kid"}
+	if err := t.signedBy(keys, token); err != nil {
+		return Token{}, err
 	}
 	// From here on the token is its issuer's word.
 	if err := t.opens(videoID, now); err != nil {
 		return Token{}, err
 	}
 	return t, nil
+}
+
+// Signed reads a token that is no playback token, as strictly, and returns it
+// if its header has exactly the given "typ" and its signature is good. What it
+// claims is for the caller to judge, "exp" and "nbf" included; that they are
+// times, and "exp" is there, is certain. Playback tokens have the type "JWT"
+// or none: no token passes here for typ and in Verify, unless typ is "JWT".
+func Signed(token, typ string, keys Keys) (Token, error) {
+	if token == "" {
+		return Token{}, &Error{TokenMissing, "there is no token"}
+	}
+	t, err := parse(token)
+	if err == nil && t.Header["typ"] != typ {
+		err = fmt.Errorf(`header: "typ" is not %s`, typ)
+	}
+	if err != nil {
+		return Token{}, &Error{TokenMalformed, err.Error()}
+	}
+	if err := t.signedBy(keys, token); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// signedBy looks at the signature of a token whose form is right.
+func (t Token) signedBy(keys Keys, token string) error {
+	key, ok := keys(t.KeyID)
+	if !ok {
+		return &Error{KeyUnknown, "no key is registered under the token's kid"}
+	}
+	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.RS256, key)); err != nil {
+		return &Error{SignatureInvalid, "the signature is not that of the key named by kid"}
+	}
+	return nil
 }
 
 func (t Token) opens(videoID string, now time.Time) error {
