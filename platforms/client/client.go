@@ -89,7 +89,7 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{config: config, base: base, transport: config.Transport}
 	if c.transport == nil {
-		c.transport = newTransport(config.KeepAlive)
+		c.transport = NewTransport(config.KeepAlive)
 	}
 	return c, nil
 }

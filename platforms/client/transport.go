@@ -55,7 +55,9 @@ func SafeScheme(u *url.URL) bool {
 	return u.Scheme == "http" && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
-func newTransport(keepAlive bool) *http.Transport {
+// NewTransport returns what a Client uses by itself, for those that have to
+// share it, or to see the answers' headers. See Config.KeepAlive.
+func NewTransport(keepAlive bool) http.RoundTripper {
 	return &http.Transport{
 		Proxy:                  proxy,
 		ForceAttemptHTTP2:      true,
