@@ -1,0 +1,98 @@
+package main
+
+// mutants are the guards that keep viewers in and others out, broken in turn.
+var mutants = []mutant{
+	{name: "a key is activated without waiting for its propagation", file: "keyrotation/plan.go",
+		guard: `at, why := p.ring.readyAt(standby), "no key is active"`, broken: `at, why := p.now, "no key is active"`},
+	{name: "a key is activated without looking at the platform", file: "keyrotation/plan.go",
+		guard: `if reason := p.look.against(standby, p.ring.Durations); reason != "" {`, broken: `if reason := ""; reason != "" {`},
+	{name: "a retired key is deleted too early", file: "keyrotation/plan_remove.go",
+		guard: `if !p.after(k.DeleteNotBefore, Delete, k, why) || !p.seen("before a key is deleted") {`, broken: `if !p.seen("before a key is deleted") {`},
+	{name: "the overlap forgets the longest token", file: "keyrotation/ring.go",
+		guard: `max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew`, broken: `max(d.ViewAge, d.Staleness) + 2*d.Skew`},
+	{name: "the overlap forgets how old a view may be", file: "keyrotation/ring.go",
+		guard: `max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew`, broken: `maxTTL + 2*d.Skew`},
+	{name: "the overlap is counted from the write, not from a read after it", file: "keyrotation/moves_remove.go",
+		guard: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, time.Time{}`, broken: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, now.Add(time.Second)`},
+	{name: "the last usable key is deleted while none is active", file: "keyrotation/plan_remove.go",
+		guard: `case !active:`, broken: `case false && !active:`},
+	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",
+		guard: `case p.look.clockOff(p.ring.Durations):`, broken: `case false:`},
+	{name: "a registration is sent again before it settled", file: "keyrotation/plan.go",
+		guard: `settled := k.AttemptAt.Add(p.ring.Durations.Settle)
+	if p.now.Before(settled) {`, broken: `settled := k.AttemptAt
+	if p.now.Before(settled) {`},
+	{name: "a lost answer is not looked for, the key is just sent again", file: "keyrotation/plan.go",
+		guard: `	return ok
+}
+
+// byFingerprint`, broken: `	return false && ok
+}
+
+// byFingerprint`},
+	{name: "the intent to register is not written first", file: "keyrotation/moves.go",
+		guard: `k.State, k.AttemptAt = Registering, p.now() })`, broken: `k.State = Registering })`},
+	{name: "an orphan is deleted after one look", file: "keyrotation/plan_remove.go",
+		guard: `again := later(o.SeenAt, o.DeletingAt).Add(settle)`, broken: `again := later(o.SeenAt, o.DeletingAt)`},
+	{name: "another deployment's or a hand-made key is taken for an orphan", file: "keyrotation/plan_remove.go",
+		guard: `if k.Fingerprint == "" || k.Fingerprint != shown.Fingerprint {`, broken: `if false {`},
+	{name: "an id is believed to be ours whatever key it shows", file: "keyrotation/plan_remove.go",
+		guard: `return there && shown.Fingerprint == k.Fingerprint`, broken: `return there`},
+	{name: "the wrong account is not noticed", file: "keyrotation/plan_remove.go",
+		guard: `return expected > 0`, broken: `return false && expected > 0`},
+	{name: "one look that disagrees is enough for a quarantine", file: "keyrotation/plan_remove.go",
+		guard: `again := k.DoubtedAt.Add(p.ring.Durations.Settle)`, broken: `again := k.DoubtedAt`},
+	{name: "a key that the platform lost goes on signing", file: "keyrotation/plan_remove.go",
+		guard: `reason := p.look.disagrees(k)
+		switch {`, broken: `reason := ""
+		switch {`},
+	{name: "durations of the policy are used before the ring records them", file: "keyrotation/plan.go",
+		guard: `if !wide && len(p.ring.Keys) > 0 {`, broken: `if false && !wide {`},
+	{name: "the states' table is not asked", file: "keyrotation/pass.go",
+		guard: `if !allowed {`, broken: `if false && !allowed {`},
+	{name: "a revocation waits for the record", file: "keyrotation/pass.go",
+		guard: `err != nil && !urgent {`, broken: `err != nil {`},
+	{name: "an emergency promotes a standby that has not propagated", file: "keyrotation/moves_remove.go",
+		guard: `ok && !now.Before(r.readyAt(standby)) && fit(standby)`, broken: `ok && fit(standby)`},
+	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan.go",
+		guard: `case k.DestroyedAt.IsZero():`, broken: `case k.DestroyedAt.IsZero() && k.WithdrawnAt.IsZero() && k.KeyID == "":`},
+	{name: "a key is buried though the platform still shows it", file: "keyrotation/plan_remove.go",
+		guard: `if shown, there := p.look.Platform[k.KeyID]; there && shown.Fingerprint == k.Fingerprint {
+		if p.after(`, broken: `if shown, there := p.look.Platform[k.KeyID]; false && there && shown.Fingerprint == k.Fingerprint {
+		if p.after(`},
+	{name: "the budget of keys is exceeded", file: "keyrotation/plan.go",
+		guard: `case live >= p.policy.KeyBudget:`, broken: `case false && live >= p.policy.KeyBudget:`},
+	{name: "check-and-set is ignored by the file store", file: "filekeys/documents.go",
+		guard: `if current.Version != version {`, broken: `if false {`},
+	{name: "check-and-set is ignored in Vault", file: "vaultkeys/documents.go",
+		guard: `w.Options.CAS = cas`, broken: `w.Options.CAS = 0`},
+	{name: "a staleness beyond the ring's is allowed", file: "signer/staleness.go",
+		guard: `held.age(now) <= held.ring.Durations.Staleness &&`, broken: ``},
+	{name: "a view is used beyond its age", file: "signer/ringview.go",
+		guard: `return w.age(now) <= w.limit`, broken: `return true`},
+	{name: "a token may outlive what its key's record permits", file: "signer/rs256.go",
+		guard: `life := min(req.TTL, seen.key.MaxTTL).Truncate(time.Second)`, broken: `life := req.TTL.Truncate(time.Second)`},
+	{name: "a signature is released without being verified", file: "signer/signatures.go",
+		guard: `if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, id.digest[:], signature); err != nil {`, broken: `if err := error(nil); err != nil || public == nil || crypto.SHA256 == 0 {`},
+	{name: "the key version in Vault is not pinned", file: "vaultkeys/sign.go",
+		guard: `KeyVersion: 1}`, broken: `KeyVersion: 0}`},
+	{name: "a signature by another version of a key in Vault is believed", file: "vaultkeys/sign.go",
+		guard: `if !ok || r.KeyVersion != 1 {`, broken: `if text = r.Signature[strings.LastIndexByte(r.Signature, ':')+1:]; false && !ok {`},
+	{name: "a registration that got no answer is sent again", file: "platforms/client/client.go", noticed: "platforms/vidbeo",
+		guard: `resp, err := c.transport.RoundTrip(req)
+`, broken: `resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		resp, err = c.transport.RoundTrip(req.Clone(ctx))
+	}
+`},
+	{name: "a redirect is followed with the credential", file: "platforms/client/client.go", noticed: "platforms/vidbeo",
+		guard: `resp, err := c.transport.RoundTrip(req)
+`, broken: `resp, err := (&http.Client{Transport: c.transport}).Do(req)
+`},
+	{name: "a list that lost a page is trusted", file: "platforms/vidbeo/keys.go",
+		guard: `if next == nil {`, broken: `if true {`},
+	{name: "an expired token still opens a video", file: "gate/verify/verify.go",
+		guard: `case !now.Before(t.Expires):`, broken: `case false:`},
+	{name: "a token opens another video", file: "gate/verify/verify.go",
+		guard: `case t.Subject != "" && t.Subject != "*" && t.Subject != videoID:`, broken: `case false:`},
+}
