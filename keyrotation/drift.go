@@ -103,7 +103,7 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 		"fingerprint", shown.Fingerprint, "actor", order.Actor, "reason", order.Reason)
 	ctx, cancel := call(ctx, ring)
 	defer cancel()
-	if err := r.Platform.Delete(ctx, keyID); err != nil {
+	if err := r.source().Delete(ctx, keyID); err != nil {
 		return fmt.Errorf("delete at the platform: %w", err)
 	}
 	return nil

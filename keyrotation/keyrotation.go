@@ -60,10 +60,11 @@ type Documents interface {
 	Write(ctx context.Context, name string, data []byte, version int64) (int64, error)
 }
 
-// KeySpec is how a private key is made.
+// KeySpec is how a key is made.
 type KeySpec struct {
-	Bits       int  `json:"bits"`       // RSA modulus: 2048, 3072 or 4096
-	Exportable bool `json:"exportable"` // may leave the store, for signing in memory
+	Bits       int  `json:"bits"`            // RSA modulus: 2048, 3072 or 4096
+	Exportable bool `json:"exportable"`      // may leave the store, for signing in memory
+	Issued     bool `json:"issued,omitzero"` // made by the platform; see Issuer. The others mean nothing then
 }
 
 // StoredKey is what a store tells about a private key it holds.
@@ -108,32 +109,6 @@ type Registrar interface {
 	Register(ctx context.Context, name, publicKey string) (keyID string, err error)
 
 	// List returns every key of the account, or an error: never a part.
-	List(ctx context.Context) ([]PlatformKey, error)
-
-	// Get is the platform's own word on one id; ErrNotFound if it has none.
-	Get(ctx context.Context, keyID string) (PlatformKey, error)
-
-	// Delete is a success if the platform has no such key.
-	Delete(ctx context.Context, keyID string) error
-}
-
-// IssuedKey is a key that a platform made for us. Its value is shown once.
-type IssuedKey struct {
-	ID    string
-	Value []byte
-}
-
-// Issuer is a platform that makes keys for us, instead of taking our public
-// keys. The identity of such a key is the name that we give it, which is made
-// by this package and never used twice. Errors are as those of a [Registrar].
-type Issuer interface {
-	// Issue asks for a key under a name, by exactly one request. If its answer
-	// is lost, so is the value: such a key is deleted, and another one asked
-	// for.
-	Issue(ctx context.Context, name string) (IssuedKey, error)
-
-	// List returns every key of the account, or an error: never a part. What
-	// it returns has no PublicKey; Fingerprint is empty.
 	List(ctx context.Context) ([]PlatformKey, error)
 
 	// Get is the platform's own word on one id; ErrNotFound if it has none.

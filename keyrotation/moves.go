@@ -95,7 +95,7 @@ func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
 		if !states[k.State].shown && k.State != Quarantined {
 			continue
 		}
-		stored, err := r.Keys.Describe(ctx, k.StoreName)
+		stored, err := r.source().holds(ctx, k)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		} else if err != nil {
@@ -121,7 +121,7 @@ func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error 
 			continue
 		}
 		ctx, cancel := call(ctx, ring)
-		shown, err := r.Platform.Get(ctx, k.KeyID)
+		shown, err := r.source().Get(ctx, k.KeyID)
 		cancel()
 		if err == nil {
 			look.Platform[k.KeyID] = shown
@@ -135,7 +135,7 @@ func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error 
 func (r *Rotator) list(ctx context.Context, ring Ring) ([]PlatformKey, error) {
 	ctx, cancel := call(ctx, ring)
 	defer cancel()
-	return r.Platform.List(ctx)
+	return r.source().List(ctx)
 }
 
 // clockResolution is what a store's clock may be coarse by: a Date header has
@@ -176,40 +176,37 @@ func (p *pass) planKey(ctx context.Context, ring Ring, m Move) error {
 	if next.Spec == (KeySpec{}) {
 		next.Spec = p.Policy.KeySpec // a beginning, no change: SpecAt stays open
 	}
-	next.Keys = append(next.Keys, Key{
+	k := Key{
 		Generation: m.Generation,
 		State:      Planned,
 		StoreName:  "k" + strings.ToLower(rand.Text()),
 		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.Project, m.Generation, next.StoreID),
 		Bits:       next.Spec.Bits,
 		Exportable: next.Spec.Exportable,
+		Issued:     next.Spec.Issued,
 		MaxTTL:     p.Policy.MaxTTL,
 		CreatedAt:  p.now(),
-	})
+	}
+	if k.Issued { // a generation comes again when an old ring is restored, this does not
+		k.Name = fmt.Sprintf("playtoken #%d %s", m.Generation, k.StoreName)
+	}
+	next.Keys = append(next.Keys, k)
 	return p.save(ctx, ring, &next)
 }
 
-// generate: the name is in the ring, so a key made by a call whose answer was
-// lost is found by the next call, and a crash leaves no key without a name.
 func (p *pass) generate(ctx context.Context, ring Ring, m Move) error {
-	k := *ring.key(m.Generation)
-	stored, err := p.Keys.Create(ctx, k.StoreName, k.spec())
+	fingerprint, public, err := p.source().prepare(ctx, *ring.key(m.Generation))
 	if err != nil {
 		return err
 	}
-	fingerprint := Fingerprint(stored.PublicKey)
-	if fingerprint == "" || stored.Bits != k.Bits || stored.Exportable != k.Exportable || stored.Versions != 1 {
-		return fmt.Errorf("the store made another key than was asked for (bits %d, exportable %t, versions %d)",
-			stored.Bits, stored.Exportable, stored.Versions)
-	}
 	return p.update(ctx, &ring, m.Generation, func(k *Key) {
-		k.State, k.PublicKey, k.Fingerprint = Generated, stored.PublicKey, fingerprint
+		k.State, k.PublicKey, k.Fingerprint = Generated, public, fingerprint
 	})
 }
 
 // register: after the first save everybody knows that a request may be under
 // way and leaves the platform alone until it has settled; then one request;
-// then its answer.
+// then its answer, the value of an issued key before anybody may count on it.
 func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
 	err := p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.AttemptAt = Registering, p.now() })
 	if err != nil {
@@ -218,15 +215,42 @@ func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
 	p.look = nil // whatever happens now, it is no longer what we saw
 	k := *ring.key(m.Generation)
 	sent, cancel := call(ctx, ring)
-	id, err := p.Platform.Register(sent, k.Name, k.PublicKey)
+	made, err := p.source().request(sent, k)
 	cancel()
 	if err != nil {
 		return errors.Join(err, p.unregistered(ctx, ring, k, err))
 	}
-	next := ring.clone()
-	next.Failures, next.RetryAt = 0, time.Time{}
-	registered(next.key(m.Generation), id, p.now())
-	return p.save(ctx, ring, &next)
+	// A value is shown once: it is kept even for a caller who has gone away.
+	sent, cancel = call(context.WithoutCancel(ctx), ring)
+	err = p.source().keep(sent, k, made)
+	cancel()
+	if err != nil {
+		return err
+	}
+	return p.answered(ctx, ring, k, made.ID)
+}
+
+// answered records the answer to a registration, on whatever others have made
+// of the ring meanwhile, as long as they have left the key to us: nobody else
+// would ever know that the value of an issued key is kept.
+func (p *pass) answered(ctx context.Context, ring Ring, k Key, id string) error {
+	for range maxMoves {
+		next := ring.clone()
+		next.Failures, next.RetryAt = 0, time.Time{}
+		registered(next.key(k.Generation), id, p.now())
+		err := p.save(ctx, ring, &next)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if ring, err = p.read(ctx); err != nil {
+			return err
+		}
+		now, ok := ring.Key(k.Generation)
+		if !ok || now.State != Registering || !now.AttemptAt.Equal(k.AttemptAt) {
+			return ErrConflict
+		}
+	}
+	return ErrConflict
 }
 
 func registered(k *Key, id string, now time.Time) {
@@ -247,9 +271,14 @@ func (p *pass) unregistered(ctx context.Context, ring Ring, k Key, why error) er
 	default:
 		return nil
 	}
-	next.Failures++
-	next.RetryAt = p.now().Add(retryIn(why, next.Failures, ring.Durations.Settle))
+	next.failed(why, p.now())
 	return p.save(ctx, ring, &next)
+}
+
+// failed puts off the next registration.
+func (r *Ring) failed(why error, now time.Time) {
+	r.Failures++
+	r.RetryAt = now.Add(retryIn(why, r.Failures, r.Durations.Settle))
 }
 
 // retryIn is the platform's own wish, or doubles with every failure in a row,

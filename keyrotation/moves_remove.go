@@ -29,9 +29,16 @@ func (r *Ring) promote(generation int, now time.Time) {
 	k.RetiredAt, k.DeleteNotBefore = time.Time{}, time.Time{}
 }
 
-// discard: the key never signed, so nobody holds a token of it.
+// discard: the key never signed, so nobody holds a token of it. A platform that
+// loses answer after answer is asked less and less.
 func (p *pass) discard(ctx context.Context, ring Ring, m Move) error {
-	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.Note = Abandoning, m.Why })
+	next := ring.clone()
+	k := next.key(m.Generation)
+	if k.State == Registering {
+		next.failed(nil, p.now())
+	}
+	k.State, k.Note = Abandoning, m.Why
+	return p.save(ctx, ring, &next)
 }
 
 // retire leaves open when the key may be deleted: this process may be stopped
@@ -58,7 +65,7 @@ func (p *pass) markDeleting(ctx context.Context, ring Ring, m Move) error {
 func (p *pass) withdraw(ctx context.Context, ring Ring, m Move) error {
 	p.look = nil
 	sent, cancel := call(ctx, ring)
-	err := p.Platform.Delete(sent, ring.key(m.Generation).KeyID)
+	err := p.source().Delete(sent, ring.key(m.Generation).KeyID)
 	cancel()
 	if err != nil {
 		return err
@@ -67,7 +74,7 @@ func (p *pass) withdraw(ctx context.Context, ring Ring, m Move) error {
 }
 
 func (p *pass) destroy(ctx context.Context, ring Ring, m Move) error {
-	if err := p.Keys.Destroy(ctx, ring.key(m.Generation).StoreName); err != nil {
+	if err := p.source().destroy(ctx, *ring.key(m.Generation)); err != nil {
 		return err
 	}
 	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.DestroyedAt = p.now() })
@@ -154,7 +161,7 @@ func (p *pass) deleteOrphan(ctx context.Context, ring Ring, m Move) error {
 	p.look = nil
 	sent, cancel := call(ctx, ring)
 	defer cancel()
-	return p.Platform.Delete(sent, m.KeyID)
+	return p.source().Delete(sent, m.KeyID)
 }
 
 func (p *pass) forgetOrphan(ctx context.Context, ring Ring, m Move) error {

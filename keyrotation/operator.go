@@ -209,8 +209,9 @@ func (k *Key) release(now time.Time) {
 
 // Revoke stops a compromised generation everywhere: with one write nobody
 // signs with it any more and the standby, if it is ready, is active; then its
-// private key is destroyed, then its public key deleted at the platform. It
-// looks at nothing first and is held up by no clock. Errors: ErrNotFound; an error after
+// private key is destroyed, then its public key deleted at the platform (an
+// issued key is deleted there first, then its value destroyed). It looks at
+// nothing first and is held up by no clock. Errors: ErrNotFound; an error after
 // the first write says how far it came, and the next reconcile goes on.
 func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
 	p := r.newPass(order)
@@ -253,7 +254,7 @@ func unfinished(k Key, trouble error, moves []Move) error {
 	if k.State == Deleted {
 		return nil
 	}
-	if trouble != nil && k.WithdrawnAt.IsZero() {
+	if trouble != nil && (k.WithdrawnAt.IsZero() || k.DestroyedAt.IsZero()) {
 		return trouble
 	}
 	for _, m := range moves {

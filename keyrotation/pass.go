@@ -66,6 +66,9 @@ func (p *pass) now() time.Time { return p.Rotator.now().Add(-p.ahead) }
 
 // load reads the ring; before the first write it is empty.
 func (r *Rotator) load(ctx context.Context) (Ring, error) {
+	if r.Policy.KeySpec.Issued != (r.Issuer != nil) {
+		return Ring{}, fmt.Errorf("rotation of %s: an Issuer and a policy of issued keys go together", r.Project)
+	}
 	doc, err := r.Documents.Read(ctx, RingName(r.Project))
 	if errors.Is(err, ErrNotFound) {
 		return Ring{Project: r.Project, Durations: r.Policy.Durations, Version: doc.Version}, nil

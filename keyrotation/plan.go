@@ -15,15 +15,15 @@ const (
 	Respec       Action = "respec"        // the policy's kind of key comes into force
 	LookAround   Action = "look"          // see what platform and store really hold
 	PlanKey      Action = "plan"          // reserve a generation and a name
-	Generate     Action = "generate"      // * make the private key
-	Register     Action = "register"      // * hand over the public key
+	Generate     Action = "generate"      // * make the private key, or room for an issued one
+	Register     Action = "register"      // * hand over the public key, or ask for an issued one
 	Adopt        Action = "adopt"         // take the id of a registration whose answer was lost
 	Activate     Action = "activate"      // sign with the standby, retire the active key
-	Discard      Action = "discard"       // a key that never signed is of a kind that is not wanted any more
+	Discard      Action = "discard"       // a key that never signed is not wanted, or its value is lost
 	Date         Action = "date"          // its retirement is known to all: from now its tokens die out
 	Delete       Action = "delete"        // a retired key's time is over
 	Withdraw     Action = "withdraw"      // * delete it at the platform
-	Destroy      Action = "destroy"       // * destroy the private key
+	Destroy      Action = "destroy"       // * destroy the private key, or the value
 	Bury         Action = "bury"          // nothing is left of it but a tombstone
 	Doubt        Action = "doubt"         // platform or store disagree: look again later
 	Trust        Action = "trust"         // they agree again
@@ -181,15 +181,21 @@ func (k *Key) mayOutlive(ttl time.Duration) bool {
 }
 
 // emergencies: a compromised private key is destroyed before anything else,
-// and without looking at anything.
+// and without looking at anything. Of an issued key the platform goes first:
+// there a stolen value is honoured, whatever we do to our copy of it, and by
+// the ring nobody of ours uses it any more. The copy does not wait for the
+// platform's answer, though.
 func (p *planner) emergencies() {
 	for _, k := range p.ring.Keys {
-		switch {
-		case k.State != Revoking:
-		case k.DestroyedAt.IsZero():
-			p.add(Destroy, k, p.now, "it is revoked")
-		case k.KeyID != "" && k.WithdrawnAt.IsZero():
+		if k.State != Revoking {
+			continue
+		}
+		ours, theirs := k.DestroyedAt.IsZero(), k.KeyID != "" && k.WithdrawnAt.IsZero()
+		if theirs && (k.Issued || !ours) {
 			p.add(Withdraw, k, p.now, "it is revoked")
+		}
+		if ours {
+			p.add(Destroy, k, p.now, "it is revoked")
 		}
 	}
 }
@@ -226,6 +232,10 @@ func (p *planner) registrable(k Key) bool {
 // heal finds out what became of a registration whose answer was lost.
 func (p *planner) heal(k Key) {
 	settled := k.AttemptAt.Add(p.ring.Durations.Settle)
+	if k.Issued {
+		p.forsake(k, settled)
+		return
+	}
 	if p.now.Before(settled) {
 		if p.ring.LookedAt.After(k.AttemptAt) && p.look == nil {
 			p.add(Register, k, settled, "its registration was not answered; it may still arrive")
@@ -242,17 +252,23 @@ func (p *planner) heal(k Key) {
 	}
 }
 
-// adopt: the platform already has this public key, so its id is ours.
+// adopt: the platform already has this key, so its id is ours. An issued key
+// is of no use without its value: its id is wanted only to delete it.
 func (p *planner) adopt(k Key) bool {
 	if p.look == nil {
 		return false
 	}
 	found, ok := p.look.byFingerprint(k.Fingerprint)
-	if ok {
+	switch {
+	case !ok:
+		return false
+	case k.Issued && !states[k.State].leaving:
+		p.add(Discard, k, p.now, valueLost)
+	default:
 		k.KeyID = found.ID
-		p.add(Adopt, k, p.now, "the platform has this public key")
+		p.add(Adopt, k, p.now, "the platform has this key")
 	}
-	return ok
+	return true
 }
 
 // byFingerprint returns the oldest registration of a public key.

@@ -192,8 +192,12 @@ func (l *Look) disagrees(k Key) string {
 			return "the platform shows another public key under its id"
 		}
 		return "the platform does not show it"
+	case !held && k.Issued:
+		return "its value is not in the store"
 	case !held:
 		return "its private key is not in the store"
+	case k.Issued:
+		return ""
 	case Fingerprint(stored.PublicKey) != k.Fingerprint || stored.Versions != 1:
 		return "its private key in the store was replaced or rotated"
 	case stored.Exportable != k.Exportable:

@@ -10,10 +10,12 @@ import (
 type Policy struct {
 	RotateEvery  time.Duration // P: a new active key this long after the last
 	ObserveEvery time.Duration // how often to look at the platform with nothing else to do
-	MaxTTL       time.Duration // T: the longest token
-	Durations    Durations     // seeds for the ring; see there
-	KeySpec      KeySpec       // wanted; the ring says which is in force
-	KeyBudget    int           // keys of ours that the platform may hold at once
+	// MaxTTL (T) is the longest token; for issued keys the longest life of what
+	// is bought with one and ends with it, 0 if nothing does.
+	MaxTTL    time.Duration
+	Durations Durations // seeds for the ring; see there
+	KeySpec   KeySpec   // wanted; the ring says which is in force
+	KeyBudget int       // keys of ours that the platform may hold at once
 }
 
 // maxDuration is far beyond reason, and far below where sums of durations
@@ -29,7 +31,8 @@ func (p Policy) Validate() error {
 		}
 	}
 	d := p.Durations
-	refuse(p.RotateEvery <= 0 || p.MaxTTL <= 0 || p.ObserveEvery <= 0 || d.ViewAge <= 0 || d.Settle <= 0,
+	issued := p.KeySpec.Issued
+	refuse(p.RotateEvery <= 0 || p.MaxTTL < 0 || p.MaxTTL == 0 && !issued || p.ObserveEvery <= 0 || d.ViewAge <= 0 || d.Settle <= 0,
 		"rotation interval, observation interval, longest token, view age and settle time must be positive")
 	refuse(d.Propagation < 0 || d.Staleness < 0 || d.Skew < 0,
 		"propagation delay, staleness and clock skew must not be negative")
@@ -42,7 +45,7 @@ func (p Policy) Validate() error {
 		"rotation interval %s: must exceed propagation delay %s plus view age %s, or no new key is ready in time",
 		p.RotateEvery, d.Propagation, d.ViewAge)
 	bits := p.KeySpec.Bits
-	refuse(bits != 2048 && bits != 3072 && bits != 4096, "key bits %d: want 2048, 3072 or 4096", bits)
+	refuse(!issued && bits != 2048 && bits != 3072 && bits != 4096, "key bits %d: want 2048, 3072 or 4096", bits)
 	refuse(p.RotateEvery > 0 && p.KeysNeeded() > p.KeyBudget,
 		"key budget %d: these intervals need %d keys at the platform at once (rotate less often, or allow shorter tokens)",
 		p.KeyBudget, p.KeysNeeded())

@@ -18,8 +18,8 @@ type State string
 // The states, in the order of a life without trouble, then the others.
 const (
 	Planned     State = "planned"     // a name is reserved; the store may hold a private key
-	Generated   State = "generated"   // the private key exists, its public half is recorded
-	Registering State = "registering" // the public half may have reached the platform
+	Generated   State = "generated"   // the private key exists (or room for an issued one), its identity is recorded
+	Registering State = "registering" // the public half, or the request, may have reached the platform
 	Registered  State = "registered"  // the platform knows it: a standby, once it has propagated
 	Active      State = "active"      // signs; at most one key of a ring
 	Retiring    State = "retiring"    // signs nothing new; its tokens may still be out there
@@ -59,12 +59,13 @@ type Key struct {
 	Generation  int    `json:"generation"` // 1, 2, 3…; never reused
 	State       State  `json:"state"`
 	StoreName   string `json:"store_name"` // of the private key; server-made
-	Name        string `json:"name"`       // at the platform, for people; authorises nothing
+	Name        string `json:"name"`       // at the platform, for people; authorises nothing, but see Fingerprint
 	KeyID       string `json:"key_id,omitempty"`
-	Fingerprint string `json:"fingerprint,omitempty"`
-	PublicKey   string `json:"public_key,omitempty"` // PEM; dropped from tombstones
+	Fingerprint string `json:"fingerprint,omitempty"` // of the public key; of an issued key, SHA-256 of its name
+	PublicKey   string `json:"public_key,omitempty"`  // PEM; dropped from tombstones; an issued key has none
 	Bits        int    `json:"bits"`
 	Exportable  bool   `json:"exportable"`
+	Issued      bool   `json:"issued,omitzero"` // made by the platform; its value is in the document IssuedName
 
 	// MaxTTL is the longest life a token of this key may ever have had. It
 	// only grows, and grows here before any signer uses it.
@@ -251,7 +252,7 @@ func (r *Ring) check() error {
 		if k.State == Active {
 			active++
 		}
-		if states[k.State].shown && (k.KeyID == "" || k.Fingerprint == "" || k.PublicKey == "") {
+		if states[k.State].shown && (k.KeyID == "" || k.Fingerprint == "" || k.PublicKey == "" && !k.Issued) {
 			return fmt.Errorf("generation %d: %s without key id or public key", k.Generation, k.State)
 		}
 		if k.State == Deleted {

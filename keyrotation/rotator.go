@@ -14,9 +14,13 @@ import (
 // on the ring lets one of them make each move.
 type Rotator struct {
 	Project   string
-	Documents Documents
-	Keys      PrivateKeys
-	Platform  Registrar
+	Documents Documents // for issued keys a Deleter too, if it can be one
+
+	// Either Platform, and Keys to make what it takes; or Issuer, and a Policy
+	// whose KeySpec says Issued.
+	Keys     PrivateKeys
+	Platform Registrar
+	Issuer   Issuer
 
 	// StoreTime is the store's own clock. What is written into the ring is dated
 	// by it, and ours is checked against it before a key is activated or

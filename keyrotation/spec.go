@@ -14,7 +14,7 @@ import (
 const unwanted = "keys of its kind are not wanted any more"
 
 // spec is what kind of key this is.
-func (k *Key) spec() KeySpec { return KeySpec{Bits: k.Bits, Exportable: k.Exportable} }
+func (k *Key) spec() KeySpec { return KeySpec{k.Bits, k.Exportable, k.Issued} }
 
 // wants reports whether a key is of the kind that is in force.
 func (r *Ring) wants(k Key) bool { return r.Spec == KeySpec{} || k.spec() == r.Spec }
@@ -27,6 +27,9 @@ func (r *Ring) want(spec KeySpec, now time.Time) {
 }
 
 func (s KeySpec) String() string {
+	if s.Issued {
+		return "issued by the platform"
+	}
 	if s.Exportable {
 		return fmt.Sprintf("%d bits, exportable", s.Bits)
 	}

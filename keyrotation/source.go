@@ -1,0 +1,169 @@
+package keyrotation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// source is where keys come from, and where they are shown and deleted. There
+// are two: our store makes a pair and the platform takes its public half, or
+// the platform makes a key and our store keeps its value. Nothing else about a
+// key's life differs, but for what the planner asks [Key.Issued].
+type source interface {
+	// prepare makes ready what a request needs, and returns the identity that
+	// the platform's list will show (and the PEM, if there is one). Calling it
+	// again after a lost answer is right.
+	prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error)
+
+	// request asks the platform for the key, by exactly one request. The
+	// value is that of an issued key.
+	request(ctx context.Context, k Key) (IssuedKey, error)
+
+	// keep puts what only the answer to the request told where it lasts.
+	keep(ctx context.Context, k Key, made IssuedKey) error
+
+	// holds describes what the store holds of the key; ErrNotFound if that is
+	// nothing that can be used.
+	holds(ctx context.Context, k Key) (StoredKey, error)
+
+	// destroy is a success if the store holds nothing.
+	destroy(ctx context.Context, k Key) error
+
+	// As those of a Registrar; every Fingerprint is filled in.
+	List(ctx context.Context) ([]PlatformKey, error)
+	Get(ctx context.Context, keyID string) (PlatformKey, error)
+	Delete(ctx context.Context, keyID string) error
+}
+
+func (r *Rotator) source() source {
+	if r.Issuer != nil {
+		return fromPlatform{r.Issuer, r.Documents}
+	}
+	return fromStore{r.Platform, r.Keys}
+}
+
+// fromStore: the store makes a pair, and the platform takes its public half.
+type fromStore struct {
+	Registrar
+	keys PrivateKeys
+}
+
+// prepare: the name is in the ring, so a key made by a call whose answer was
+// lost is found by the next call, and a crash leaves no key without a name.
+func (s fromStore) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
+	stored, err := s.keys.Create(ctx, k.StoreName, k.spec())
+	if err != nil {
+		return "", "", err
+	}
+	fingerprint = Fingerprint(stored.PublicKey)
+	if fingerprint == "" || stored.Bits != k.Bits || stored.Exportable != k.Exportable || stored.Versions != 1 {
+		return "", "", fmt.Errorf("the store made another key than was asked for (bits %d, exportable %t, versions %d)",
+			stored.Bits, stored.Exportable, stored.Versions)
+	}
+	return fingerprint, stored.PublicKey, nil
+}
+
+func (s fromStore) request(ctx context.Context, k Key) (IssuedKey, error) {
+	id, err := s.Register(ctx, k.Name, k.PublicKey)
+	return IssuedKey{ID: id}, err
+}
+
+// keep has nothing to do: a lost id is found again by the public key.
+func (s fromStore) keep(context.Context, Key, IssuedKey) error { return nil }
+
+func (s fromStore) holds(ctx context.Context, k Key) (StoredKey, error) {
+	return s.keys.Describe(ctx, k.StoreName)
+}
+
+func (s fromStore) destroy(ctx context.Context, k Key) error { return s.keys.Destroy(ctx, k.StoreName) }
+
+// fromPlatform: the platform makes a key, and the store keeps its value.
+type fromPlatform struct {
+	Issuer
+	documents Documents
+}
+
+// identity stands for a name as a fingerprint does for a public key. It is all
+// that makes an issued key ours, so its name is random, asked for by one
+// generation only, and compared in full.
+func identity(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s fromPlatform) List(ctx context.Context) ([]PlatformKey, error) {
+	list, err := s.Issuer.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	named := make([]PlatformKey, 0, len(list))
+	for _, k := range list {
+		k.Fingerprint = identity(k.Name)
+		named = append(named, k)
+	}
+	return named, nil
+}
+
+func (s fromPlatform) Get(ctx context.Context, keyID string) (PlatformKey, error) {
+	k, err := s.Issuer.Get(ctx, keyID)
+	k.Fingerprint = identity(k.Name)
+	return k, err
+}
+
+// prepare reserves the value's document. A store that will not take a value is
+// found out before there is one to lose, and a value that arrives after its
+// document was destroyed has nothing left to replace.
+func (s fromPlatform) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
+	_, err = s.documents.Write(ctx, IssuedName(k.StoreName), IssuedKey{}.encode(), 0)
+	if err != nil && !errors.Is(err, ErrConflict) { // a conflict: an earlier call has done it
+		return "", "", err
+	}
+	return identity(k.Name), "", nil
+}
+
+func (s fromPlatform) request(ctx context.Context, k Key) (IssuedKey, error) {
+	made, err := s.Issue(ctx, k.Name)
+	if err == nil && (made.ID == "" || len(made.Value) == 0) {
+		err = errors.New("the platform's answer has no key id or no value")
+	}
+	return made, err
+}
+
+func (s fromPlatform) keep(ctx context.Context, k Key, made IssuedKey) error {
+	doc, err := s.documents.Read(ctx, IssuedName(k.StoreName))
+	if errors.Is(err, ErrNotFound) {
+		return errors.New("keep its value: the store has no place for it any more")
+	}
+	if err == nil {
+		_, err = s.documents.Write(ctx, IssuedName(k.StoreName), made.encode(), doc.Version)
+	}
+	if err != nil {
+		return fmt.Errorf("keep its value: %w", err)
+	}
+	return nil
+}
+
+func (s fromPlatform) holds(ctx context.Context, k Key) (StoredKey, error) {
+	if _, err := ReadIssued(ctx, s.documents, k); err != nil {
+		return StoredKey{}, err
+	}
+	return StoredKey{KeySpec: k.spec(), Versions: 1}, nil
+}
+
+func (s fromPlatform) destroy(ctx context.Context, k Key) error {
+	name := IssuedName(k.StoreName)
+	if d, ok := s.documents.(Deleter); ok {
+		return d.Delete(ctx, name)
+	}
+	doc, err := s.documents.Read(ctx, name)
+	if err == nil {
+		_, err = s.documents.Write(ctx, name, IssuedKey{}.encode(), doc.Version)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
