@@ -1,6 +1,7 @@
 package keyrotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,10 @@ type Rotator struct {
 
 	Policy Policy
 	Log    *slog.Logger
+
+	// Rest is the longest wait between two turns; 0 is 30 seconds. What other
+	// processes make due is noticed that late.
+	Rest time.Duration
 
 	// Clock is time.Now, if nil.
 	Clock func() time.Time
@@ -185,7 +190,7 @@ func (p *pass) result(err error) Result {
 // Bounds of the wait between two passes of Run.
 const (
 	shortestWait = 200 * time.Millisecond
-	longestWait  = 30 * time.Second
+	longestWait  = 30 * time.Second // unless Rotator.Rest says otherwise
 )
 
 // Run reconciles when something is due, until ctx ends. After a failure it
@@ -193,14 +198,11 @@ const (
 func (r *Rotator) Run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
-		p := r.newPass(Order{Actor: "scheduler"})
-		err := p.run(ctx)
-		wait := p.untilNext()
+		wait, err := r.Turn(ctx, failures)
 		if err == nil {
 			failures = 0
 		} else if ctx.Err() == nil {
 			failures++
-			wait = min(retryIn(err, failures-1, time.Second), time.Minute)
 			r.Log.Error("rotation stopped", "project", r.Project, "error", err, "again_in", wait)
 		}
 		select {
@@ -210,9 +212,21 @@ func (r *Rotator) Run(ctx context.Context) {
 	}
 }
 
+// Turn makes every move that is due, as the scheduler, and returns how long to
+// wait before the next turn: until something will be due, looks included, but
+// not so long that what others did to the ring goes unnoticed; or, if it
+// failed, longer with every failure in a row before it.
+func (r *Rotator) Turn(ctx context.Context, failures int) (wait time.Duration, err error) {
+	p := r.newPass(Order{Actor: "scheduler"})
+	if err := p.run(ctx); err != nil {
+		return min(retryIn(err, failures, time.Second), time.Minute), err
+	}
+	return p.untilNext(), nil
+}
+
 // untilNext is how long nothing will be due, looks included.
 func (p *pass) untilNext() time.Duration {
-	wait := longestWait
+	wait := cmp.Or(p.Rest, longestWait)
 	for _, m := range p.moves {
 		if !m.Blocked {
 			wait = min(wait, m.NotBefore.Sub(p.now()))
