@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"filekeys":         {"keyrotation", "signer", "secret"},
 	"metrics":          {"signer", "keyrotation"},
 	"platforms/client": {"keyrotation", "secret"},
-	"platforms/vidbeo": {"keyrotation", "signer", "secret", "platforms/client"},
+	"platforms/vidbeo": {"keyrotation", "signer", "secret", "platforms", "platforms/client"},
 	"gate":             {"secret", "gate/verify", "web"},
 	"gate/verify":      {},
 	"gate/sample":      {},

@@ -1,7 +1,6 @@
 package platformtest
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -10,69 +9,67 @@ import (
 // SinkHost is where bad links and redirects lead.
 const SinkHost = "127.0.0.2:9"
 
-// refuse is an honest no, unless the fault wants something else.
-func (x *exchange) refuse(status int, code, message string) {
-	x.answer(status, envelope{Errors: []fault{{code, message}}})
+// Reply is what an honest platform answers to one request.
+type Reply struct {
+	Status int
+	Body   string
+
+	// Refuse is a refusal in the platform's own form, with a text for people.
+	Refuse func(status int, text string) string
 }
 
-// answer sends the envelope, or what the fault makes of it.
-func (x *exchange) answer(status int, e envelope) {
-	if x.fault.Answer == Says {
-		status, e = x.fault.Status, envelope{Errors: []fault{{"as_told", http.StatusText(x.fault.Status)}}}
-		if x.fault.RetryAfter != "" {
-			x.w.Header().Set("Retry-After", x.fault.RetryAfter)
+// Send answers a request with the reply, or with what the fault makes of it.
+// A stand-in's handler ends with it.
+func (f Fault) Send(w http.ResponseWriter, r *http.Request, reply Reply) {
+	switch f.Answer {
+	case Says:
+		reply.Status, reply.Body = f.Status, reply.Refuse(f.Status, http.StatusText(f.Status))
+		if f.RetryAfter != "" {
+			w.Header().Set("Retry-After", f.RetryAfter)
 		}
+	case Unsuccessful:
+		reply.Status, reply.Body = http.StatusOK, reply.Refuse(http.StatusOK, "not this time")
 	}
-	if x.fault.Answer == Unsuccessful {
-		e = envelope{Errors: []fault{{"sorry", "not this time"}}}
+	if f.Echo {
+		reply.Body = echo(w.Header(), r, reply)
 	}
-	if e.Errors == nil {
-		e.Errors = []fault{}
-	}
-	if x.fault.Echo {
-		x.echo(&e)
-	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // only texts and numbers are in it
-	}
-	x.w.Header().Set("Content-Type", "application/json")
-	x.send(status, string(body))
+	w.Header().Set("Content-Type", "application/json")
+	f.send(w, r, reply)
 }
 
-// echo repeats the credential wherever there is room.
-func (x *exchange) echo(e *envelope) {
-	told := x.r.Header.Get("Authorization")
+// echo repeats the caller's credential wherever there is room.
+func echo(header http.Header, r *http.Request, reply Reply) string {
+	told := r.Header.Get("Authorization")
 	_, credential, _ := strings.Cut(told, " ")
-	x.w.Header().Set("Location", "/?token="+credential)
-	x.w.Header().Set("X-Echo", told)
-	e.Errors = []fault{{credential, "you sent " + told}}
+	header.Set("Location", "/?token="+credential)
+	header.Set("X-Echo", told)
+	return reply.Refuse(reply.Status, credential+": you sent "+told)
 }
 
-func (x *exchange) send(status int, body string) {
-	switch x.fault.Answer {
+func (f Fault) send(w http.ResponseWriter, r *http.Request, reply Reply) {
+	switch f.Answer {
 	case Lost:
 		panic(http.ErrAbortHandler) // how a handler closes its connection
 	case Silent:
-		<-x.r.Context().Done()
+		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case Redirected:
-		x.w.Header().Set("Location", "http://"+SinkHost+x.r.URL.Path)
-		x.w.WriteHeader(http.StatusTemporaryRedirect)
+		w.Header().Set("Location", "http://"+SinkHost+r.URL.Path)
+		w.WriteHeader(http.StatusTemporaryRedirect)
 	case Cut:
-		x.w.WriteHeader(http.StatusOK)
-		x.write(body[:len(body)/2])
+		w.WriteHeader(http.StatusOK)
+		write(w, reply.Body[:len(reply.Body)/2])
 		panic(http.ErrAbortHandler)
 	case Endless:
-		x.forever(0, strings.Repeat(" ", 32<<10))
+		forever(w, r, 0, strings.Repeat(" ", 32<<10))
 	case Slow:
-		x.forever(time.Second, " ")
+		forever(w, r, time.Second, " ")
 	default:
-		if bent, ok := bend[x.fault.Answer]; ok {
-			status, body = http.StatusOK, bent(body)
+		if bent, ok := bend[f.Answer]; ok {
+			reply.Status, reply.Body = http.StatusOK, bent(reply.Body)
 		}
-		x.w.WriteHeader(status)
-		x.write(body)
+		w.WriteHeader(reply.Status)
+		write(w, reply.Body)
 	}
 }
 
@@ -84,39 +81,35 @@ var bend = map[Answer]func(body string) string{
 	Deep: func(body string) string {
 		return insert(body, `"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000))
 	},
-	Duplicated: func(body string) string { return insert(body, `"success":true`) },
+	Duplicated: func(body string) string { return insert(body, `"twice":1,"twice":1`) },
 	Garbled:    func(body string) string { return insert(body, "\"note\":\"\xff\"") },
 }
 
-// insert puts a member in front of an object's others.
-func insert(object, member string) string { return "{" + member + "," + object[1:] }
+// insert puts members in front of an object's others.
+func insert(object, members string) string {
+	rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(object), "{"))
+	if rest == "}" || rest == "" {
+		return "{" + members + "}"
+	}
+	return "{" + members + "," + rest
+}
 
 // forever writes until the caller gives up.
-func (x *exchange) forever(pause time.Duration, chunk string) {
-	x.w.WriteHeader(http.StatusOK)
-	for x.write(chunk) {
+func forever(w http.ResponseWriter, r *http.Request, pause time.Duration, chunk string) {
+	w.WriteHeader(http.StatusOK)
+	for write(w, chunk) {
 		select {
-		case <-x.r.Context().Done():
+		case <-r.Context().Done():
 			return
 		case <-time.After(pause):
 		}
 	}
 }
 
-func (x *exchange) write(text string) bool {
-	n, err := x.w.Write([]byte(text))
-	x.mu.Lock()
-	x.sent += n
-	x.mu.Unlock()
-	if flusher, ok := x.w.(http.Flusher); ok {
+func write(w http.ResponseWriter, text string) bool {
+	_, err := w.Write([]byte(text))
+	if flusher, ok := w.(http.Flusher); ok {
 		flusher.Flush()
 	}
 	return err == nil
-}
-
-// Sent returns how many bytes of bodies were written so far.
-func (s *Standin) Sent() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sent
 }

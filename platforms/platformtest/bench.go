@@ -1,74 +1,107 @@
 package platformtest
 
 import (
+	"cmp"
 	"context"
+	"crypto/rsa"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
-	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/secret"
 )
 
-const (
-	host   = "127.0.0.1:80"
-	canary = "canary-7Fq2xW9-bearer-Zk41"
-)
+const canary = "canary-7Fq2xW9-bearer-Zk41"
 
-// Maker makes the client under test for the platform at base, which wants
-// this credential. All that the client sends must go through transport.
-type Maker func(base string, credential secret.Value, transport http.RoundTripper) (keyrotation.Registrar, error)
+// options of a bench.
+type options struct {
+	pageSize int
+	relative bool
+	fault    func(Call) Fault
+}
 
-// bench is a stand-in and a client of it, joined by a network that takes no
-// time. All of it is in one synctest bubble, so its clock only moves when
-// everybody waits, and a goroutine that is left behind fails the test.
+// bench is a stand-in and an opened account of it, joined by a network that
+// takes no time. All of it is in one synctest bubble, so its clock only moves
+// when everybody waits, and a goroutine that is left behind fails the test.
 type bench struct {
-	*Standin
-	client keyrotation.Registrar
+	*Standin // the account's keys
+	suite    Suite
+	wire     *wire
+	platform platforms.Platform
+	account  platforms.Account
+	signing  *rsa.PrivateKey // of a Shape's tokens
+
 	strays *atomic.Int64 // connections to anywhere else
+	sent   *atomic.Int64 // bytes of answers
 }
 
 // try runs a test on a new bench.
-func try(t *testing.T, name string, maker Maker, options Options, test func(t *testing.T, b *bench)) {
+func (s Suite) try(t *testing.T, name string, o options, test func(t *testing.T, b *bench)) {
 	t.Run(name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { test(t, newBench(t, maker, options)) })
+		synctest.Test(t, func(t *testing.T) { test(t, s.bench(t, o)) })
 	})
 }
 
-func newBench(t *testing.T, maker Maker, options Options) *bench {
-	options.Credential = secret.New(canary)
-	b := &bench{Standin: New(options), strays: new(atomic.Int64)}
-	wire := newPipes()
-	server := &http.Server{Handler: b.Handler(), ErrorLog: log.New(io.Discard, "", 0)}
+func (s Suite) bench(t *testing.T, o options) *bench {
+	b := &bench{Standin: New(Options{Fault: o.fault}), suite: s, strays: new(atomic.Int64), sent: new(atomic.Int64)}
+	credential := map[string]secret.Value{}
+	for _, member := range s.Kind.Credentials {
+		credential[member.Name] = secret.New(canary + "-" + member.Name)
+	}
+	b.wire = &wire{refuse: s.Refuse, inner: s.Serve(World{
+		Credential: credential, Keys: b.Standin, PageSize: cmp.Or(o.pageSize, 25), Relative: o.relative,
+	})}
+	b.account = platforms.Account{
+		Settings: maps.Clone(s.Settings), Credential: credential, Transport: b.network(t), Issued: b.issued(),
+	}
+	platform, err := s.Kind.Open(b.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.platform = platform
+	return b
+}
+
+// issued returns the newest issued key, and has the first one made.
+func (b *bench) issued() func(context.Context) (platforms.IssuedKey, error) {
+	var once sync.Once
+	var key Record
+	return func(context.Context) (platforms.IssuedKey, error) {
+		once.Do(func() { key = b.AddIssued("playtoken-active") })
+		return platforms.IssuedKey{ID: key.ID, Value: secret.New(key.Value)}, nil
+	}
+}
+
+// network starts the stand-in and returns the way to it.
+func (b *bench) network(t *testing.T) *http.Transport {
+	pipes := newPipes(b.sent)
+	server := &http.Server{Handler: b.wire, ErrorLog: log.New(io.Discard, "", 0)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		server.Serve(wire)
+		server.Serve(pipes)
 	}()
-	transport := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			if address != host {
-				b.strays.Add(1)
-			}
-			return wire.dial(ctx)
-		},
-	}
 	t.Cleanup(func() {
 		server.Close()
 		<-done
 	})
-	client, err := maker("http://127.0.0.1/v2", options.Credential, transport)
-	if err != nil {
-		t.Fatal(err)
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			if !strings.HasPrefix(address, "127.0.0.1:") {
+				b.strays.Add(1)
+			}
+			return pipes.dial(ctx)
+		},
 	}
-	b.client = client
-	return b
 }
 
 // pipes is a listener whose connections exist in memory only.
@@ -76,14 +109,29 @@ type pipes struct {
 	accept chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+	sent   *atomic.Int64
 }
 
-func newPipes() *pipes { return &pipes{accept: make(chan net.Conn), closed: make(chan struct{})} }
+func newPipes(sent *atomic.Int64) *pipes {
+	return &pipes{accept: make(chan net.Conn), closed: make(chan struct{}), sent: sent}
+}
+
+// counted counts what is written to it.
+type counted struct {
+	net.Conn
+	sent *atomic.Int64
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.sent.Add(int64(n))
+	return n, err
+}
 
 func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
-	case p.accept <- there:
+	case p.accept <- counted{there, p.sent}:
 		return here, nil
 	case <-p.closed:
 		return nil, net.ErrClosed

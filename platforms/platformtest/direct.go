@@ -9,12 +9,16 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
 )
 
-var _ keyrotation.Registrar = (*Standin)(nil)
+var (
+	_ keyrotation.Registrar = (*Standin)(nil)
+	_ keyrotation.Issuer    = (*Standin)(nil)
+)
 
 var errUnclear = errors.New("no answer that could be understood")
 
@@ -23,15 +27,31 @@ func (s *Standin) Register(ctx context.Context, name, publicKey string) (string,
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	f := s.begin(Call{Op: OpRegister, Name: name, Fingerprint: keyrotation.Fingerprint(publicKey)})
-	if problem := badKey(name, publicKey); problem != "" {
+	f := s.Begin(Call{Op: OpRegister, Name: name, Fingerprint: keyrotation.Fingerprint(publicKey)})
+	if problem := BadKey(name, publicKey); problem != "" {
 		return "", fmt.Errorf("%w: %s", keyrotation.ErrRefused, problem)
 	}
-	r := s.register(f, name, publicKey)
+	r := s.Put(f, name, publicKey)
 	if err := s.err(f, true); err != nil {
 		return "", err
 	}
-	return r.id, nil
+	return r.ID, nil
+}
+
+// Issue implements keyrotation.Issuer without HTTP.
+func (s *Standin) Issue(ctx context.Context, name string) (keyrotation.IssuedKey, error) {
+	if err := ctx.Err(); err != nil {
+		return keyrotation.IssuedKey{}, err
+	}
+	f := s.Begin(Call{Op: OpIssue, Name: name})
+	if name == "" {
+		return keyrotation.IssuedKey{}, fmt.Errorf("%w: a name is missing", keyrotation.ErrRefused)
+	}
+	r := s.Make(f, name)
+	if err := s.err(f, true); err != nil {
+		return keyrotation.IssuedKey{}, err
+	}
+	return keyrotation.IssuedKey{ID: r.ID, Value: []byte(r.Value)}, nil
 }
 
 // List implements keyrotation.Registrar without HTTP.
@@ -39,14 +59,12 @@ func (s *Standin) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f := s.begin(Call{Op: OpList})
+	f := s.Begin(Call{Op: OpList})
 	if err := s.err(f, f.View < Doubled); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	keys := []keyrotation.PlatformKey{}
-	for _, r := range f.show(s.view(f.Stale)) {
+	for _, r := range f.Show(s.Rows(f)) {
 		keys = append(keys, r.key())
 	}
 	return keys, nil
@@ -57,14 +75,14 @@ func (s *Standin) Get(ctx context.Context, keyID string) (keyrotation.PlatformKe
 	if err := ctx.Err(); err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
-	f := s.begin(Call{Op: OpGet, KeyID: keyID})
+	f := s.Begin(Call{Op: OpGet, KeyID: keyID})
 	if f.notFound() {
 		return keyrotation.PlatformKey{}, keyrotation.ErrNotFound
 	}
 	if err := s.err(f, true); err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
-	r, ok := s.get(f, keyID)
+	r, ok := s.Find(f, keyID)
 	if !ok {
 		return keyrotation.PlatformKey{}, keyrotation.ErrNotFound
 	}
@@ -76,8 +94,8 @@ func (s *Standin) Delete(ctx context.Context, keyID string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f := s.begin(Call{Op: OpDelete, KeyID: keyID})
-	s.delete(f, keyID)
+	f := s.Begin(Call{Op: OpDelete, KeyID: keyID})
+	s.Drop(f, keyID)
 	if f.notFound() {
 		return nil
 	}
@@ -101,20 +119,37 @@ func (s *Standin) err(f Fault, believable bool) error {
 	return nil
 }
 
-// register returns the record that an honest answer shows.
-func (s *Standin) register(f Fault, name, public string) record {
+// Put registers a key as the fault has it, and returns what an honest answer
+// shows.
+func (s *Standin) Put(f Fault, name, publicKey string) Record {
+	return s.put(f, func() Record { return Record{Name: name, PublicKey: publicKey} })
+}
+
+// Make makes a key as the fault has it, and returns what an honest answer
+// shows.
+func (s *Standin) Make(f Fault, name string) Record {
+	return s.put(f, func() Record { return Record{Name: name, Value: s.newValue()} })
+}
+
+func (s *Standin) put(f Fault, fresh func() Record) Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := record{id: s.newID(), name: name, public: public, created: s.settle()}
-	s.write(f, func(at time.Time) { s.insert(r.id, name, public, at) })
+	r := fresh()
+	r.ID, r.Created = s.newID(), s.settle()
+	s.write(f, func(at time.Time) {
+		r.Created = at
+		s.insert(r)
+	})
 	if f.Effect == Twice {
-		s.insert(s.newID(), name, public, r.created)
+		second := fresh()
+		second.ID, second.Created = s.newID(), r.Created
+		s.insert(second)
 	}
 	return r
 }
 
-// delete reports whether there was such a key.
-func (s *Standin) delete(f Fault, keyID string) bool {
+// Drop deletes a key as the fault has it, and reports whether there was one.
+func (s *Standin) Drop(f Fault, keyID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, found := find(s.view(0), keyID)
@@ -122,11 +157,15 @@ func (s *Standin) delete(f Fault, keyID string) bool {
 	return found
 }
 
-func (s *Standin) get(f Fault, keyID string) (record, bool) {
+// Rows are the keys of the time that the fault has a list show, oldest first.
+func (s *Standin) Rows(f Fault) []Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return find(s.view(f.Stale), keyID)
+	return s.view(f.Stale)
 }
+
+// Find is one of the Rows.
+func (s *Standin) Find(f Fault, keyID string) (Record, bool) { return find(s.Rows(f), keyID) }
 
 func (s *Standin) write(f Fault, change func(at time.Time)) {
 	now := s.settle()
@@ -138,13 +177,24 @@ func (s *Standin) write(f Fault, change func(at time.Time)) {
 	}
 }
 
-func find(rows []record, keyID string) (record, bool) {
+func find(rows []Record, keyID string) (Record, bool) {
 	for _, r := range rows {
-		if r.id == keyID {
+		if r.ID == keyID {
 			return r, true
 		}
 	}
-	return record{}, false
+	return Record{}, false
+}
+
+// BadKey is what an honest platform has to say against a key.
+func BadKey(name, publicKey string) string {
+	if n := utf8.RuneCountInString(name); n < 1 || n > 50 {
+		return "name: want 1 to 50 characters"
+	}
+	if keyrotation.Fingerprint(publicKey) == "" {
+		return "public_key: want an RSA public key in PEM"
+	}
+	return ""
 }
 
 // PublicKey returns a well-formed 2048-bit RSA public key, always the same for

@@ -44,7 +44,7 @@ const (
 	Says                // a status that is not 2xx
 	Lost                // the connection ends without a word
 	Silent              // not a word, until the caller gives up
-	Unsuccessful        // 200, success: false
+	Unsuccessful        // 200, with a refusal in the body
 	HTML                // 200, a page for people
 	Empty               // 200, no body
 	Truncated           // 200, half of it, properly ended
@@ -132,14 +132,14 @@ func within(dice *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(dice.Int64N(int64(d) + 1))
 }
 
-// show is what a list shows of rows.
-func (f Fault) show(rows []record) []record {
+// Show is what a list shows of rows.
+func (f Fault) Show(rows []Record) []Record {
 	switch f.View {
 	case Reordered:
 		slices.Reverse(rows)
 	case Rewrapped, CRLF:
 		for i := range rows {
-			rows[i].public = f.relay(rows[i].public)
+			rows[i].PublicKey = f.relay(rows[i].PublicKey)
 		}
 	case Sparse:
 		kept := rows[:0]
@@ -150,7 +150,7 @@ func (f Fault) show(rows []record) []record {
 		}
 		return kept
 	case Strangers:
-		return []record{{serial: 1, id: "somebody-elses-key", name: "somebody else's", public: PublicKey(0)}}
+		return []Record{{Serial: 1, ID: "somebody-elses-key", Name: "somebody else's", PublicKey: PublicKey(0)}}
 	case Doubled:
 		return append(rows, rows...)
 	}

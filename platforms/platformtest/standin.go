@@ -1,6 +1,7 @@
-// Package platformtest holds what every client of a platform is tested with:
-// a stand-in for the platform's key API that can fail in all the ways real
-// ones do, and the promises that a client must keep against it.
+// Package platformtest holds what every platform is tested with: the promises
+// that an opened platforms.Platform keeps ([Run]), whatever its platform and
+// the network do, and a model of the keys of an account ([Standin]) for the
+// stand-ins that platforms bring along.
 //
 // The decision a newcomer would get wrong: what a call does and what its
 // caller gets to see are two independent halves of a [Fault]. Real trouble is
@@ -9,23 +10,22 @@
 package platformtest
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	"playtoken/keyrotation"
-	"playtoken/secret"
 )
 
 // Op is what a call asks for.
 type Op string
 
 // The calls of a key API. Each page of a list is a call over HTTP; in process
-// a list is one call.
+// a list is one call. A platform has one of the first two.
 const (
 	OpRegister Op = "register"
+	OpIssue    Op = "issue"
 	OpList     Op = "list"
 	OpGet      Op = "get"
 	OpDelete   Op = "delete"
@@ -44,21 +44,19 @@ type Call struct {
 
 // Options of a Standin; the zero value will do.
 type Options struct {
-	Credential secret.Value     // wanted by the HTTP face; none: everybody is let in
-	Now        func() time.Time // nil: time.Now
-	Seed       uint64           // of the ids it makes
-	PageSize   int              // 0: 25
-	Relative   bool             // links to the next page name no host
-	ReuseIDs   bool             // a new key gets the id of a deleted one
+	Now      func() time.Time // nil: time.Now
+	Seed     uint64           // of the ids it makes
+	ReuseIDs bool             // a new key gets the id of a deleted one
 
 	// Fault is asked about every call before anything happens; nil: all is
 	// well. It may ask the Standin questions.
 	Fault func(Call) Fault
 }
 
-// Standin is one account at a platform with Vidbeo's key API. Its methods
-// Register, List, Get and Delete are a keyrotation.Registrar; Handler is the
-// same account over HTTP. It is safe for concurrent use.
+// Standin is the keys of one account. Its methods Register, List, Get and
+// Delete are a keyrotation.Registrar, and with Issue instead of Register a
+// keyrotation.Issuer; a platform's own stand-in puts them behind HTTP, with
+// Begin and what follows it. It is safe for concurrent use.
 type Standin struct {
 	options Options
 
@@ -66,31 +64,34 @@ type Standin struct {
 	rand    *rand.Rand
 	script  []Fault
 	calls   []Call
-	records []record // by age; deleted ones stay, for stale views
+	records []Record // by age; deleted ones stay, for stale views
 	late    []late
 	serial  int
 	used    map[string]bool
-	sent    int
 }
 
-// record is a key that is, or was, registered.
-type record struct {
-	serial           int
-	id, name, public string
-	created, deleted time.Time
+// Record is a key that is, or was, registered or issued.
+type Record struct {
+	Serial    int // 1, 2, 3…; greater for younger ones
+	ID, Name  string
+	PublicKey string // of a registered key
+	Value     string // of an issued key
+	Created   time.Time
+
+	deleted time.Time
 }
 
-func (r record) visible(at time.Time) bool {
-	return !r.created.After(at) && (r.deleted.IsZero() || r.deleted.After(at))
+func (r Record) visible(at time.Time) bool {
+	return !r.Created.After(at) && (r.deleted.IsZero() || r.deleted.After(at))
 }
 
-func (r record) key() keyrotation.PlatformKey {
+func (r Record) key() keyrotation.PlatformKey {
 	return keyrotation.PlatformKey{
-		ID:          r.id,
-		Name:        r.name,
-		PublicKey:   r.public,
-		Fingerprint: keyrotation.Fingerprint(r.public),
-		CreatedAt:   r.created.UTC().Truncate(time.Millisecond),
+		ID:          r.ID,
+		Name:        r.Name,
+		PublicKey:   r.PublicKey,
+		Fingerprint: keyrotation.Fingerprint(r.PublicKey),
+		CreatedAt:   r.Created.UTC().Truncate(time.Millisecond),
 	}
 }
 
@@ -105,7 +106,6 @@ func New(options Options) *Standin {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	options.PageSize = cmp.Or(options.PageSize, 25)
 	return &Standin{
 		options: options,
 		rand:    rand.New(rand.NewPCG(options.Seed, 1)),
@@ -163,9 +163,31 @@ func (s *Standin) Keys() []keyrotation.PlatformKey {
 func (s *Standin) Add(name, publicKey string) (keyID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.newID()
-	s.insert(id, name, publicKey, s.settle())
-	return id
+	r := Record{ID: s.newID(), Name: name, PublicKey: publicKey, Created: s.settle()}
+	s.insert(r)
+	return r.ID
+}
+
+// AddIssued has a key made as somebody else would, by hand.
+func (s *Standin) AddIssued(name string) Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := Record{ID: s.newID(), Name: name, Value: s.newValue(), Created: s.settle()}
+	s.insert(r)
+	return r
+}
+
+// Issued is every key that lets its bearer in right now, by its value.
+func (s *Standin) Issued() map[string]Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	values := map[string]Record{}
+	for _, r := range s.view(0) {
+		if r.Value != "" {
+			values[r.Value] = r
+		}
+	}
+	return values
 }
 
 // Remove deletes a key as somebody else would, by hand.
@@ -190,8 +212,8 @@ func (s *Standin) Pending() int {
 	return len(s.late)
 }
 
-// begin records a call and learns what goes wrong with it.
-func (s *Standin) begin(call Call) Fault {
+// Begin records a call and learns what goes wrong with it.
+func (s *Standin) Begin(call Call) Fault {
 	s.mu.Lock()
 	call.N, call.At = len(s.calls)+1, s.settle()
 	s.calls = append(s.calls, call)
@@ -230,9 +252,9 @@ func (s *Standin) land(by time.Time) {
 }
 
 // view is what was registered that long ago.
-func (s *Standin) view(age time.Duration) []record {
+func (s *Standin) view(age time.Duration) []Record {
 	at := s.settle().Add(-age)
-	var rows []record
+	var rows []Record
 	for _, r := range s.records {
 		if r.visible(at) {
 			rows = append(rows, r)
@@ -241,14 +263,15 @@ func (s *Standin) view(age time.Duration) []record {
 	return rows
 }
 
-func (s *Standin) insert(id, name, public string, at time.Time) {
+func (s *Standin) insert(r Record) {
 	s.serial++
-	s.records = append(s.records, record{serial: s.serial, id: id, name: name, public: public, created: at})
+	r.Serial = s.serial
+	s.records = append(s.records, r)
 }
 
 func (s *Standin) remove(id string, at time.Time) {
 	for i := range s.records {
-		if s.records[i].id == id && s.records[i].deleted.IsZero() {
+		if s.records[i].ID == id && s.records[i].deleted.IsZero() {
 			s.records[i].deleted = at
 		}
 	}
@@ -257,20 +280,28 @@ func (s *Standin) remove(id string, at time.Time) {
 func (s *Standin) newID() string {
 	if s.options.ReuseIDs {
 		for _, r := range s.records {
-			if _, taken := find(s.view(0), r.id); !taken {
-				return r.id
+			if _, taken := find(s.view(0), r.ID); !taken {
+				return r.ID
 			}
 		}
 	}
+	return s.text(21)
+}
+
+// newValue is no secret to anybody who knows the seed.
+func (s *Standin) newValue() string { return "issued-" + s.text(40) }
+
+// text is letters and digits that were never used before.
+func (s *Standin) text(length int) string {
 	const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 	for {
-		id := make([]byte, 21)
-		for i := range id {
-			id[i] = alphabet[s.rand.IntN(len(alphabet))]
+		text := make([]byte, length)
+		for i := range text {
+			text[i] = alphabet[s.rand.IntN(len(alphabet))]
 		}
-		if !s.used[string(id)] {
-			s.used[string(id)] = true
-			return string(id)
+		if !s.used[string(text)] {
+			s.used[string(text)] = true
+			return string(text)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms/platformtest"
 	"playtoken/platforms/vidbeo"
+	"playtoken/platforms/vidbeo/vidbeotest"
 	"playtoken/secret"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ func newClock() *clock { return &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, tim
 
 // faces returns the two ways to a stand-in: in process, and over HTTP.
 func faces(t *testing.T, s *platformtest.Standin) map[string]keyrotation.Registrar {
-	server := httptest.NewServer(s.Handler())
+	server := httptest.NewServer(vidbeotest.Serve(platformtest.World{Keys: s, PageSize: 25}))
 	t.Cleanup(server.Close)
 	p, err := vidbeo.New(vidbeo.Config{URL: server.URL + "/v2", Credential: secret.New("anything goes here")})
 	if err != nil {

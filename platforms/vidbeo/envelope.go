@@ -84,7 +84,7 @@ func (e *envelope) result(into any) error {
 // key refuses an id that could not be used again. A public key that cannot be
 // read is somebody else's business; it only has no fingerprint.
 func (r row) key() (keyrotation.PlatformKey, error) {
-	if !ids.MatchString(r.ID) {
+	if !isID(r.ID) {
 		return keyrotation.PlatformKey{}, errors.New("the answer holds no usable key id")
 	}
 	created, err := time.Parse(time.RFC3339, r.CreatedTime)

@@ -165,7 +165,7 @@ func (p *Platform) one(ctx context.Context, call client.Call) (keyrotation.Platf
 }
 
 func keyPath(keyID string) (string, error) {
-	if !ids.MatchString(keyID) {
+	if !isID(keyID) {
 		return "", errors.New("not a key id of this platform")
 	}
 	return keysPath + "/" + keyID, nil

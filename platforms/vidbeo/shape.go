@@ -25,7 +25,7 @@ var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "kid"
 // The names of the claims that would bind a token to an address or a viewer
 // are not documented, so asking for that is signer.ErrNotEnforceable.
 func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]any, error) {
-	if req.VideoID != signer.AllVideos && !ids.MatchString(req.VideoID) {
+	if req.VideoID != signer.AllVideos && !isID(req.VideoID) {
 		return nil, fmt.Errorf("%w: want 1 to 64 of A-Z, a-z, 0-9, _ and -", signer.ErrVideo)
 	}
 	if req.Viewer != (signer.Viewer{}) {
@@ -54,7 +54,7 @@ func isRegistered(name string) bool {
 
 // URLs returns the three URLs of one video; none for all videos.
 func (p *Platform) URLs(videoID, token string) signer.URLs {
-	if !ids.MatchString(videoID) {
+	if !isID(videoID) {
 		return signer.URLs{}
 	}
 	token = url.QueryEscape(token)

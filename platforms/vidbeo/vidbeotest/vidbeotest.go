@@ -1,4 +1,9 @@
-package platformtest
+// Package vidbeotest is a stand-in for Vidbeo, made from its documents: the key
+// API over HTTP, and what viewers get to see.
+//
+// The decision a newcomer would get wrong: who may watch is decided by
+// gate/verify, which shares no code with what makes the tokens.
+package vidbeotest
 
 import (
 	"encoding/base64"
@@ -9,9 +14,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms/platformtest"
 )
 
 const maxLimit = 100
@@ -40,16 +45,33 @@ type jwtKey struct {
 	UpdatedTime string `json:"updated_time"`
 }
 
-// exchange is one request over HTTP.
-type exchange struct {
-	*Standin
-	w     http.ResponseWriter
-	r     *http.Request
-	fault Fault
+// Refuse is a refusal as Vidbeo words it.
+func Refuse(status int, text string) string {
+	return body(envelope{Errors: []fault{{strconv.Itoa(status), text}}})
 }
 
-// Handler is the account over HTTP, below /v2.
-func (s *Standin) Handler() http.Handler {
+func body(e envelope) string {
+	if e.Errors == nil {
+		e.Errors = []fault{}
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // only texts and numbers are in it
+	}
+	return string(text)
+}
+
+// exchange is one request over HTTP.
+type exchange struct {
+	platformtest.World
+	w     http.ResponseWriter
+	r     *http.Request
+	fault platformtest.Fault
+}
+
+// Serve is the account over HTTP: the key API below /v2, and the videos below
+// /watch.
+func Serve(world platformtest.World) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(*exchange){
 		"GET /v2/jwt_keys":         (*exchange).list,
@@ -58,16 +80,28 @@ func (s *Standin) Handler() http.Handler {
 		"DELETE /v2/jwt_keys/{id}": (*exchange).delete,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			x := &exchange{Standin: s, w: w, r: r}
+			x := &exchange{World: world, w: w, r: r}
 			bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if want := s.options.Credential; !want.IsZero() && !want.Equal(bearer) {
-				x.refuse(http.StatusUnauthorized, "unauthorized", "unknown API key")
+			if want := world.Credential["api_key"]; !want.IsZero() && !want.Equal(bearer) {
+				x.refuse(http.StatusUnauthorized, "unknown API key")
 				return
 			}
 			serve(x)
 		})
 	}
+	mux.HandleFunc("GET /watch/{video}", (&viewers{keys: world.Keys}).watch)
 	return mux
+}
+
+// refuse is an honest no, unless the fault wants something else.
+func (x *exchange) refuse(status int, text string) {
+	x.fault.Send(x.w, x.r, platformtest.Reply{Status: status, Body: Refuse(status, text), Refuse: Refuse})
+}
+
+// answer sends the envelope, or what the fault makes of it.
+func (x *exchange) answer(e envelope) {
+	e.Success = true
+	x.fault.Send(x.w, x.r, platformtest.Reply{Status: http.StatusOK, Body: body(e), Refuse: Refuse})
 }
 
 func (x *exchange) register() {
@@ -77,23 +111,23 @@ func (x *exchange) register() {
 	}
 	data, err := io.ReadAll(io.LimitReader(x.r.Body, 64<<10))
 	if err != nil || json.Unmarshal(data, &body) != nil {
-		x.refuse(http.StatusBadRequest, "invalid_body", "the body is not JSON")
+		x.refuse(http.StatusBadRequest, "the body is not JSON")
 		return
 	}
-	x.fault = x.begin(Call{Op: OpRegister, Name: body.Name, Fingerprint: keyrotation.Fingerprint(body.PublicKey)})
-	if problem := badKey(body.Name, body.PublicKey); problem != "" {
-		x.refuse(http.StatusBadRequest, "invalid_key", problem)
+	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpRegister, Name: body.Name, Fingerprint: keyrotation.Fingerprint(body.PublicKey)})
+	if problem := platformtest.BadKey(body.Name, body.PublicKey); problem != "" {
+		x.refuse(http.StatusBadRequest, problem)
 		return
 	}
-	x.one(x.Standin.register(x.fault, body.Name, body.PublicKey))
+	x.one(x.Keys.Put(x.fault, body.Name, body.PublicKey))
 }
 
 func (x *exchange) get() {
 	id := x.r.PathValue("id")
-	x.fault = x.begin(Call{Op: OpGet, KeyID: id})
-	r, ok := x.Standin.get(x.fault, id)
+	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpGet, KeyID: id})
+	r, ok := x.Keys.Find(x.fault, id)
 	if !ok {
-		x.refuse(http.StatusNotFound, "not_found", "no such key")
+		x.refuse(http.StatusNotFound, "no such key")
 		return
 	}
 	x.one(r)
@@ -101,50 +135,48 @@ func (x *exchange) get() {
 
 func (x *exchange) delete() {
 	id := x.r.PathValue("id")
-	x.fault = x.begin(Call{Op: OpDelete, KeyID: id})
-	if !x.Standin.delete(x.fault, id) {
-		x.refuse(http.StatusNotFound, "not_found", "no such key")
+	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpDelete, KeyID: id})
+	if !x.Keys.Drop(x.fault, id) {
+		x.refuse(http.StatusNotFound, "no such key")
 		return
 	}
-	x.answer(http.StatusOK, envelope{Success: true, Result: struct{}{}})
+	x.answer(envelope{Result: struct{}{}})
 }
 
 // one answers with one key.
-func (x *exchange) one(r record) {
-	if x.fault.Answer == Mistaken {
-		r.id, r.public = "another-id", PublicKey(1<<31)
+func (x *exchange) one(r platformtest.Record) {
+	if x.fault.Answer == platformtest.Mistaken {
+		r.ID, r.PublicKey = "another-id", platformtest.PublicKey(1<<31)
 	}
-	x.answer(http.StatusOK, envelope{Success: true, Result: wire(r)})
+	x.answer(envelope{Result: wire(r)})
 }
 
 func (x *exchange) list() {
 	after, page, limit, ok := x.position()
-	x.fault = x.begin(Call{Op: OpList, Page: page})
+	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpList, Page: page})
 	if !ok {
-		x.refuse(http.StatusBadRequest, "invalid_parameter", "limit or cursor")
+		x.refuse(http.StatusBadRequest, "limit or cursor")
 		return
 	}
-	x.mu.Lock()
-	rows, more := slice(x.view(x.fault.Stale), after, limit)
-	x.mu.Unlock()
+	rows, more := slice(x.Keys.Rows(x.fault), after, limit)
 	if len(rows) > 0 {
-		after = rows[len(rows)-1].serial
+		after = rows[len(rows)-1].Serial
 	}
 	keys := []jwtKey{}
-	for _, r := range x.fault.show(rows) {
+	for _, r := range x.fault.Show(rows) {
 		keys = append(keys, wire(r))
 	}
 	links := map[string]string{}
 	if next := x.next(after, page, limit, more); next != "" {
 		links["next"] = next
 	}
-	x.answer(http.StatusOK, envelope{Success: true, Result: keys, Links: links})
+	x.answer(envelope{Result: keys, Links: links})
 }
 
 // position reads the parameters of a list.
 func (x *exchange) position() (after, page, limit int, ok bool) {
 	query := x.r.URL.Query()
-	limit = x.options.PageSize
+	limit = x.PageSize
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxLimit {
@@ -165,9 +197,9 @@ func (x *exchange) position() (after, page, limit int, ok bool) {
 }
 
 // slice returns the page of rows that follows a serial number.
-func slice(rows []record, after, limit int) (page []record, more bool) {
+func slice(rows []platformtest.Record, after, limit int) (page []platformtest.Record, more bool) {
 	for _, r := range rows {
-		if r.serial > after {
+		if r.Serial > after {
 			page = append(page, r)
 		}
 	}
@@ -181,38 +213,27 @@ func slice(rows []record, after, limit int) (page []record, more bool) {
 func (x *exchange) next(after, page, limit int, more bool) string {
 	link := "http://" + x.r.Host + x.r.URL.Path
 	switch {
-	case x.fault.View == Circular && x.r.URL.RawQuery != "":
+	case x.fault.View == platformtest.Circular && x.r.URL.RawQuery != "":
 		return link + "?" + x.r.URL.RawQuery
-	case x.fault.View == Circular, x.fault.View == Unending:
-	case x.fault.View == Abroad:
-		link = "http://" + SinkHost + x.r.URL.Path
-	case x.fault.View == Astray:
+	case x.fault.View == platformtest.Circular, x.fault.View == platformtest.Unending:
+	case x.fault.View == platformtest.Abroad:
+		link = "http://" + platformtest.SinkHost + x.r.URL.Path
+	case x.fault.View == platformtest.Astray:
 		link = "http://" + x.r.Host + "/v2/api_keys"
 	case !more:
 		return ""
-	case x.options.Relative:
+	case x.Relative:
 		link = ""
 	}
 	cursor := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d", after, page+1))
 	return link + "?" + url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}.Encode()
 }
 
-func wire(r record) jwtKey {
-	created := r.created.UTC().Format("2006-01-02T15:04:05.000Z")
+func wire(r platformtest.Record) jwtKey {
+	created := r.Created.UTC().Format("2006-01-02T15:04:05.000Z")
 	return jwtKey{
-		ID: r.id, Name: r.name, PublicKey: r.public,
+		ID: r.ID, Name: r.Name, PublicKey: r.PublicKey,
 		CreatedBy: "abcde12345abcde12345a", CreatedTime: created,
 		UpdatedBy: "abcde12345abcde12345a", UpdatedTime: created,
 	}
-}
-
-// badKey is what an honest platform has to say against a key.
-func badKey(name, publicKey string) string {
-	if n := utf8.RuneCountInString(name); n < 1 || n > 50 {
-		return "name: want 1 to 50 characters"
-	}
-	if keyrotation.Fingerprint(publicKey) == "" {
-		return "public_key: want an RSA public key in PEM"
-	}
-	return ""
 }

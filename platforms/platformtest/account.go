@@ -1,0 +1,213 @@
+package platformtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms"
+	"playtoken/secret"
+)
+
+func (s Suite) accounts(t *testing.T) {
+	s.try(t, "WhatIsRequiredIsMissed", options{}, func(t *testing.T, b *bench) {
+		for _, member := range s.Kind.Credentials {
+			account := b.account
+			account.Credential = maps.Clone(account.Credential)
+			delete(account.Credential, member.Name)
+			if _, err := s.Kind.Open(account); (err != nil) != member.Required {
+				t.Errorf("without the credential's %s: %v", member.Name, err)
+			}
+			account.Credential[member.Name] = secret.New(canary + "\n")
+			_, err := s.Kind.Open(account)
+			if err == nil {
+				t.Errorf("a line end in %s is accepted", member.Name)
+			}
+			tells(t, member.Name, err)
+		}
+		for _, member := range s.Kind.Settings {
+			account := b.account
+			account.Settings = maps.Clone(account.Settings)
+			delete(account.Settings, member.Name)
+			if _, err := s.Kind.Open(account); (err != nil) != member.Required {
+				t.Errorf("without %s: %v", member.Name, err)
+			}
+		}
+	})
+	s.try(t, "MembersAreNamedAndExplainedOnce", options{}, func(t *testing.T, _ *bench) {
+		var names []string
+		for _, member := range append(slices.Clone(s.Kind.Settings), s.Kind.Credentials...) {
+			if member.Name == "" || member.Meaning == "" || slices.Contains(names, member.Name) {
+				t.Errorf("%+v", member)
+			}
+			names = append(names, member.Name)
+		}
+	})
+}
+
+func (s Suite) check(t *testing.T) {
+	s.try(t, "ALiveCredential", options{}, func(t *testing.T, b *bench) {
+		health, err := b.platform.Check(t.Context())
+		if err != nil || health.Detail == "" {
+			t.Errorf("%+v, %v", health, err)
+		}
+		if n := len(b.wire.requests()); n == 0 {
+			t.Error("nobody was asked")
+		}
+	})
+	s.try(t, "AStrangersCredential", options{}, func(t *testing.T, b *bench) {
+		account := b.account
+		account.Credential = map[string]secret.Value{}
+		for name := range b.account.Credential {
+			account.Credential[name] = secret.New("somebody-elses-credential")
+		}
+		account.Issued = func(context.Context) (platforms.IssuedKey, error) {
+			return platforms.IssuedKey{ID: "somebody", Value: secret.New("somebody-elses-key")}, nil
+		}
+		p, err := s.Kind.Open(account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Check(t.Context()); !errors.Is(err, keyrotation.ErrUnauthorized) {
+			t.Errorf("%v", err)
+		}
+	})
+	check := func(ctx context.Context, b *bench) error { _, err := b.platform.Check(ctx); return err }
+	s.faults(t, check, func(t *testing.T, status int, err error) {
+		unauthorized, throttled := status == 401 || status == 403, status == 429
+		if err == nil || errors.Is(err, keyrotation.ErrUnauthorized) != unauthorized || errors.Is(err, keyrotation.ErrThrottled) != throttled {
+			t.Errorf("%v", err)
+		}
+	})
+	s.limits(t, check)
+}
+
+// act is something that asks the platform.
+type act func(ctx context.Context, b *bench) error
+
+// faults is an act under all that can go wrong on the way. Judge gets the
+// error and the status that was answered, 0 if the answer was no answer.
+func (s Suite) faults(t *testing.T, do act, judge func(t *testing.T, status int, err error)) {
+	faults := map[string]Fault{}
+	for status := range meanings {
+		faults[fmt.Sprint(status)] = Fault{Answer: Says, Status: status, Effect: Never, RetryAfter: "7"}
+	}
+	for name, answer := range unclear {
+		faults[name] = Fault{Answer: answer, Effect: Never}
+	}
+	for name, fault := range faults {
+		for _, fault.Echo = range []bool{false, true} {
+			s.try(t, fmt.Sprintf("Fault/%s/echo %v", name, fault.Echo), options{}, func(t *testing.T, b *bench) {
+				b.testFault(t, do, fault, judge)
+			})
+		}
+	}
+	for name, answer := range map[string]Answer{"silent": Silent, "slow": Slow} {
+		s.try(t, "CancellingIsPrompt/"+name, options{}, func(t *testing.T, b *bench) { b.testPrompt(t, do, answer) })
+	}
+}
+
+func (b *bench) testFault(t *testing.T, do act, fault Fault, judge func(*testing.T, int, error)) {
+	b.wire.fail(fault)
+	start := time.Now()
+	err := do(t.Context(), b)
+	judge(t, fault.Status, err)
+	tells(t, "call", err)
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("gave up only after %s", took)
+	}
+	synctest.Wait() // the platform has noticed that nobody listens
+	if n := b.sent.Load(); n > 2<<20 {
+		t.Errorf("took %d bytes of an answer", n)
+	}
+	if n := len(b.wire.requests()); n < 1 || n > max(1, b.suite.Requests) {
+		t.Errorf("%d requests", n)
+	}
+	if b.strays.Load() != 0 {
+		t.Error("it talked to another host")
+	}
+	time.Sleep(time.Hour) // of the bubble; whatever was to be waited for is over
+	if err := do(t.Context(), b); err != nil {
+		t.Errorf("without the fault: %v", err)
+	}
+}
+
+func (b *bench) testPrompt(t *testing.T, do act, answer Answer) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b.wire.fail(Fault{Answer: answer})
+	done := make(chan error, 1)
+	go func() { done <- do(ctx, b) }()
+	synctest.Wait()
+	start := time.Now()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) || time.Since(start) != 0 {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+}
+
+// limits is about platforms that say how many calls are left.
+func (s Suite) limits(t *testing.T, do act) {
+	if s.Limit.Calls == 0 {
+		return
+	}
+	s.try(t, "Limit/HealthSaysWhatIsLeft", options{}, func(t *testing.T, b *bench) {
+		b.wire.tell(s.Limit.Left(s.Limit.Calls - 23))
+		health, err := b.platform.Check(t.Context())
+		if err != nil || health.Limit != s.Limit.Calls || health.Remaining != s.Limit.Calls-23 || health.Window != s.Limit.Window {
+			t.Errorf("%+v, %v", health, err)
+		}
+	})
+	s.try(t, "Limit/NothingIsSentWhenNothingIsLeft", options{}, func(t *testing.T, b *bench) {
+		b.wire.tell(s.Limit.Left(0))
+		if err := do(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		b.wire.tell(nil)
+		sent := len(b.wire.requests())
+		if err := do(t.Context(), b); !errors.Is(err, keyrotation.ErrThrottled) || len(b.wire.requests()) != sent {
+			t.Errorf("%v, %d more requests", err, len(b.wire.requests())-sent)
+		}
+		time.Sleep(s.Limit.Window)
+		if err := do(t.Context(), b); err != nil {
+			t.Errorf("in the next window: %v", err)
+		}
+	})
+	s.try(t, "Limit/ACrowdKeepsItAndNobodyIsLost", options{}, func(t *testing.T, b *bench) { b.testCrowd(t, do) })
+}
+
+// testCrowd has three windows' worth of callers at once, who come back when
+// they are told to.
+func (b *bench) testCrowd(t *testing.T, do act) {
+	limit := b.suite.Limit
+	var crowd sync.WaitGroup
+	for range 3 * limit.Calls {
+		crowd.Go(func() {
+			err := do(t.Context(), b)
+			for errors.Is(err, keyrotation.ErrThrottled) {
+				var says interface{ RetryAfter() time.Duration }
+				if !errors.As(err, &says) {
+					break
+				}
+				time.Sleep(says.RetryAfter())
+				err = do(t.Context(), b)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	crowd.Wait()
+	sent := b.wire.requests()
+	for i := range sent {
+		if j := i + limit.Calls; j < len(sent) && sent[j].Sub(sent[i]) < limit.Window {
+			t.Fatalf("more than %d calls within %s", limit.Calls, sent[j].Sub(sent[i]))
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package platformtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// keyAPI is what a Registrar and an Issuer have in common.
+type keyAPI interface {
+	List(ctx context.Context) ([]keyrotation.PlatformKey, error)
+	Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error)
+	Delete(ctx context.Context, keyID string) error
+}
+
+func (b *bench) client() keyAPI {
+	if b.platform.Issuer != nil {
+		return b.platform.Issuer
+	}
+	return b.platform.Registrar
+}
+
+// create has a key registered, or issued.
+func (b *bench) create(ctx context.Context, name, public string) (id string, err error) {
+	if b.platform.Issuer == nil {
+		return b.platform.Registrar.Register(ctx, name, public)
+	}
+	key, err := b.platform.Issuer.Issue(ctx, name)
+	if err == nil && b.Issued()[string(key.Value)].ID != key.ID {
+		return "", errors.New("the value does not belong to the id")
+	}
+	return key.ID, err
+}
+
+// add adds a key behind the client's back.
+func (b *bench) add(name string, seed uint64) (id string) {
+	if b.platform.Issuer != nil {
+		return b.AddIssued(name).ID
+	}
+	return b.Add(name, PublicKey(seed))
+}
+
+// creating is how this platform's keys come about.
+func (b *bench) creating() Op {
+	if b.platform.Issuer != nil {
+		return OpIssue
+	}
+	return OpRegister
+}
+
+// ops are all operations; the one after which no other works is the last.
+func (b *bench) ops() []Op { return []Op{b.creating(), OpList, OpGet, OpDelete} }
+
+// call makes the call of an operation; keyID is a key that is there.
+func (b *bench) call(ctx context.Context, op Op, keyID string) (err error) {
+	switch op {
+	case OpRegister, OpIssue:
+		_, err = b.create(ctx, "a name", PublicKey(9))
+	case OpList:
+		_, err = b.client().List(ctx)
+	case OpGet:
+		_, err = b.client().Get(ctx, keyID)
+	case OpDelete:
+		err = b.client().Delete(ctx, keyID)
+	}
+	return err
+}
+
+func (s Suite) keys(t *testing.T) {
+	s.try(t, "ALifeWithoutTrouble", options{}, testLife)
+	s.try(t, "NamesAndKeysThatNobodyTakesAreNotSent", options{}, testBadInput)
+	s.try(t, "OddIDsAreNeverSent", options{}, func(t *testing.T, b *bench) {
+		for _, id := range []string{"", ".", "..", "a/b", "a?b", "a b", "a%2fb", "ä", strings.Repeat("a", 500)} {
+			_, err := b.client().Get(t.Context(), id)
+			if err == nil || b.client().Delete(t.Context(), id) == nil || len(b.Calls()) > 0 {
+				t.Errorf("id %q: %v, %d calls", id, err, len(b.Calls()))
+			}
+		}
+	})
+	for name, fault := range lossy() {
+		s.try(t, "OnePost/"+name, options{}, func(t *testing.T, b *bench) { testOnePost(t, b, fault) })
+	}
+	s.try(t, "AnAnswerAboutAnotherKeyIsNoAnswer", options{}, func(t *testing.T, b *bench) {
+		id := b.add("there", 1)
+		for _, op := range []Op{b.creating(), OpGet} {
+			if op == OpIssue {
+				continue // nothing in the answer could be compared
+			}
+			b.Script(Fault{Answer: Mistaken})
+			if err := b.call(t.Context(), op, id); err == nil || kinds(err) != "" {
+				t.Errorf("%s: %v", op, err)
+			}
+		}
+	})
+}
+
+// lossy are the ways in which a write can be carried out, or not, without its
+// caller learning which.
+func lossy() map[string]Fault {
+	faults := map[string]Fault{"conflict": {Answer: Says, Status: http.StatusConflict}}
+	for _, status := range []int{301, 302, 303, 408, 500, 502, 503, 504} {
+		faults[fmt.Sprint(status)] = Fault{Answer: Says, Status: status, RetryAfter: "5"}
+	}
+	for name, answer := range unclear {
+		faults[name] = Fault{Answer: answer}
+		faults[name+" and not done"] = Fault{Answer: answer, Effect: Never}
+		faults[name+" and done late"] = Fault{Answer: answer, Effect: Later, Delay: time.Minute}
+	}
+	return faults
+}
+
+func testLife(t *testing.T, b *bench) {
+	public := PublicKey(1)
+	name := strings.Repeat("ä", 50)
+	id, err := b.create(t.Context(), name, public)
+	if err != nil || len(b.Keys()) != 1 || b.Keys()[0].ID != id || b.creating() == OpRegister && !b.Holds(id, keyrotation.Fingerprint(public)) {
+		t.Fatalf("%s: %q, %v; the platform has %v", b.creating(), id, err, b.Keys())
+	}
+	got, err := b.client().Get(t.Context(), id)
+	if err != nil || got != b.Keys()[0] || got.Name != name || got.CreatedAt.IsZero() {
+		t.Errorf("get: %+v, %v; want %+v", got, err, b.Keys()[0])
+	}
+	if list, err := b.client().List(t.Context()); err != nil || !slices.Equal(list, b.Keys()) {
+		t.Errorf("list: %+v, %v", list, err)
+	}
+	for range 2 { // the second time there is nothing to delete, which is a success too
+		if err := b.client().Delete(t.Context(), id); err != nil || len(b.Keys()) != 0 {
+			t.Errorf("delete: %v; the platform has %v", err, b.Keys())
+		}
+	}
+	if _, err := b.client().Get(t.Context(), id); kinds(err) != keyrotation.ErrNotFound.Error() {
+		t.Errorf("get after delete: %v", err)
+	}
+	if list, err := b.client().List(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("list after delete: %v, %v", list, err)
+	}
+}
+
+func testBadInput(t *testing.T, b *bench) {
+	public := PublicKey(1)
+	cases := []struct{ name, public string }{{"", public}, {"two\nlines", public}}
+	if b.creating() == OpRegister {
+		cases = append(cases, []struct{ name, public string }{
+			{strings.Repeat("n", 51), public},
+			{"name", ""},
+			{"name", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"},
+			{"name", strings.ReplaceAll(public, "PUBLIC", "PRIVATE")},
+		}...)
+	}
+	for _, c := range cases {
+		_, err := b.create(t.Context(), c.name, c.public)
+		if kinds(err) != keyrotation.ErrRefused.Error() || len(b.Calls()) != 0 {
+			t.Errorf("name %q, key %.40q: %v, %d calls", c.name, c.public, err, len(b.Calls()))
+		}
+	}
+}
+
+// testOnePost also makes sure that the error claims to know nothing.
+func testOnePost(t *testing.T, b *bench, fault Fault) {
+	b.Script(fault)
+	_, err := b.create(t.Context(), "a name", PublicKey(1))
+	if err == nil || kinds(err) != "" {
+		t.Errorf("%v, which says %q", err, kinds(err))
+	}
+	b.Land()
+	want := 1
+	if fault.Effect == Never {
+		want = 0
+	}
+	if b.Count(b.creating()) != 1 || len(b.Keys()) != want {
+		t.Errorf("%d requests, %d keys; want 1 and %d", b.Count(b.creating()), len(b.Keys()), want)
+	}
+}
+
+func (s Suite) bounds(t *testing.T) {
+	for name, answer := range unclear {
+		s.try(t, "NothingIsBelieved/"+name, options{}, func(t *testing.T, b *bench) { testUnclear(t, b, answer) })
+	}
+	for op := range 4 {
+		for name, answer := range map[string]Answer{"silent": Silent, "slow": Slow} {
+			s.try(t, fmt.Sprintf("CancellingIsPrompt/%d/%s", op, name), options{}, func(t *testing.T, b *bench) {
+				testCancel(t, b, b.ops()[op], answer)
+			})
+		}
+	}
+}
+
+// bodily is an answer with which only the body is wrong.
+func bodily(answer Answer) bool { return bend[answer] != nil || answer == Unsuccessful }
+
+func testUnclear(t *testing.T, b *bench, answer Answer) {
+	id := b.add("there", 1)
+	for _, op := range b.ops() {
+		if op == OpDelete && b.suite.BareDelete && bodily(answer) {
+			continue
+		}
+		b.Script(Fault{Answer: answer, Effect: Never})
+		start, sent := time.Now(), b.sent.Load()
+		if err := b.call(t.Context(), op, id); err == nil || kinds(err) != "" {
+			t.Errorf("%s: %v, which says %q", op, err, kinds(err))
+		}
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("%s: gave up only after %s", op, took)
+		}
+		synctest.Wait() // the platform has noticed that nobody listens
+		if n := b.sent.Load() - sent; n > 2<<20 {
+			t.Errorf("%s: took %d bytes of an answer", op, n)
+		}
+		if err := b.call(t.Context(), op, id); err != nil {
+			t.Errorf("%s, without the fault: %v", op, err)
+		}
+	}
+	if b.strays.Load() != 0 {
+		t.Error("it talked to another host")
+	}
+}
+
+func testCancel(t *testing.T, b *bench, op Op, answer Answer) {
+	id := b.add("there", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.Script(Fault{Answer: answer})
+	done := make(chan error, 1)
+	go func() { done <- b.call(ctx, op, id) }()
+	synctest.Wait()
+	if b.Count(op) != 1 {
+		t.Fatalf("%d calls under way", b.Count(op))
+	}
+	start := time.Now()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) || kinds(err) != "" {
+		t.Errorf("%v, which says %q", err, kinds(err))
+	}
+	if took := time.Since(start); took != 0 {
+		t.Errorf("it took %s to notice", took)
+	}
+}
