@@ -1,0 +1,361 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"playtoken/audit"
+)
+
+func TestMain(m *testing.M) {
+	if verb := os.Getenv(verbVariable); verb != "" {
+		if err := verbs[verb](os.Getenv(pathVariable)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var theKey = []byte("audit-key-of-thirty-two-bytes-00")
+
+func key(context.Context) ([]byte, error) { return theKey, nil }
+
+func open(t testing.TB, path string) *audit.Log {
+	t.Helper()
+	l, err := audit.Open(path, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func shut(t testing.TB, l *audit.Log) {
+	t.Helper()
+	if err := l.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func entry(i int) audit.Entry {
+	return audit.Entry{
+		Actor: "api_key_1", Action: "signing_key.revoke", Project: "default", Subject: fmt.Sprint(i),
+		Key: "f00d", RequestID: "R", Result: "intent", Reason: "because",
+	}
+}
+
+// record writes n lines that somebody waited for.
+func record(t testing.TB, l *audit.Log, n int) {
+	t.Helper()
+	for i := range n {
+		if err := l.Record(t.Context(), entry(i)); err != nil {
+			t.Fatalf("Record: %v", err)
+		}
+	}
+}
+
+// newFile is a log of n lines that was closed.
+func newFile(t testing.TB, n int) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "audit.log")
+	l := open(t, path)
+	record(t, l, n)
+	shut(t, l)
+	return path
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verify(t testing.TB, path string, older ...string) audit.Report {
+	t.Helper()
+	r, err := audit.VerifyFile(path, theKey, older...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sound wants n good lines and nothing wrong.
+func sound(t testing.TB, r audit.Report, n int) {
+	t.Helper()
+	if !r.Sound() || r.Lines != n {
+		t.Errorf("report: %+v; want %d good lines", r, n)
+	}
+}
+
+func TestEveryEntryIsALineOfJSONInAPrivateFile(t *testing.T) {
+	path := newFile(t, 3)
+	lines := strings.Split(strings.TrimSuffix(string(read(t, path)), "\n"), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, line := range lines {
+		want := fmt.Sprintf(`"actor":"api_key_1","action":"signing_key.revoke","project_id":"default","subject":"%d",`+
+			`"key_fingerprint":"f00d","request_id":"R","result":"intent","reason":"because","mac":"`, i)
+		if !strings.Contains(line, want) || !strings.Contains(line, fmt.Sprintf(`,"seq":%d,"time":"20`, i+1)) {
+			t.Errorf("line %d: %s", i+1, line)
+		}
+	}
+	for _, name := range []string{path, path + ".head"} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	r := verify(t, path)
+	sound(t, r, 3)
+	if r.Chains != 1 || r.Unconfirmed != 0 || r.Follows != "" {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+func TestTheChainGoesOnFromProcessToProcess(t *testing.T) {
+	path := newFile(t, 2)
+	for range 3 {
+		l := open(t, path)
+		record(t, l, 2)
+		shut(t, l)
+	}
+	if r := verify(t, path); r.Chains != 1 {
+		t.Errorf("report: %+v", r)
+	}
+	sound(t, verify(t, path), 8)
+}
+
+func TestNothingGetsOutThatATerminalWouldObey(t *testing.T) {
+	var out bytes.Buffer
+	l := audit.To(&out, key)
+	nasty := "a\nb\r\x00\x1b[31m\x7f\u0085\u2028\u202e\U000e0001\xff\xfe\"\\</script>" + strings.Repeat("é", 2000)
+	e := audit.Entry{nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty}
+	if err := l.Record(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, l)
+	if bytes.Count(out.Bytes(), []byte("\n")) != 1 || bytes.ContainsAny(out.Bytes(), "\r\x00\x1b\x7f\u0085\u2028\u202e\U000e0001") {
+		t.Errorf("got out: %q", out.String()[:200])
+	}
+	if out.Len() > 8*8<<10 {
+		t.Errorf("%d bytes for one entry", out.Len())
+	}
+	r, err := audit.Verify(&out, nil, theKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound(t, r, 1)
+}
+
+func TestAShortOrMissingKeyRecordsNothing(t *testing.T) {
+	away := errors.New("the store is away")
+	var out bytes.Buffer
+	answers := []func() ([]byte, error){
+		func() ([]byte, error) { return nil, away },
+		func() ([]byte, error) { return []byte("short"), nil },
+		func() ([]byte, error) { return theKey, nil },
+	}
+	asked := 0
+	l := audit.To(&out, func(context.Context) ([]byte, error) { asked++; return answers[asked-1]() })
+	if err := l.Record(t.Context(), entry(0)); !errors.Is(err, away) {
+		t.Errorf("Record without a key: %v", err)
+	}
+	if err := l.Record(t.Context(), entry(0)); err == nil {
+		t.Error("Record took a key of five bytes")
+	}
+	if out.Len() != 0 {
+		t.Errorf("got out: %s", out.String())
+	}
+	record(t, l, 3)
+	shut(t, l)
+	if asked != 3 {
+		t.Errorf("the key was asked for %d times", asked)
+	}
+	r, _ := audit.Verify(&out, nil, theKey)
+	sound(t, r, 4)
+	if r.Lost != 1 {
+		t.Errorf("%d lines say that entries were lost", r.Lost)
+	}
+}
+
+// lame fails when it is told to, after some bytes.
+type lame struct {
+	bytes.Buffer
+	fail  bool
+	after int
+}
+
+func (w *lame) Write(p []byte) (int, error) {
+	if w.fail {
+		n, _ := w.Buffer.Write(p[:w.after])
+		return n, errors.New("no space left on device")
+	}
+	return w.Buffer.Write(p)
+}
+
+func TestAWriterThatFailsFailsRecordAndTheNextWorks(t *testing.T) {
+	w := &lame{}
+	l := audit.To(w, key)
+	record(t, l, 1)
+	w.fail = true
+	for range 2 {
+		if err := l.Record(t.Context(), entry(0)); err == nil || !strings.Contains(err.Error(), "no space") {
+			t.Errorf("Record: %v", err)
+		}
+	}
+	w.fail = false
+	record(t, l, 1)
+	shut(t, l)
+	if !strings.Contains(w.String(), "2 entries before this one") {
+		t.Error("what was lost is not on record")
+	}
+	r, _ := audit.Verify(&w.Buffer, nil, theKey)
+	sound(t, r, 3)
+}
+
+func TestAWriterThatStopsHalfwayGoesOnWithAnotherChain(t *testing.T) {
+	w := &lame{after: 40}
+	l := audit.To(w, key)
+	record(t, l, 2)
+	w.fail = true
+	if err := l.Record(t.Context(), entry(0)); err == nil {
+		t.Error("Record: no error")
+	}
+	w.fail = false
+	record(t, l, 1)
+	shut(t, l)
+	lines := bytes.SplitAfter(w.Bytes(), []byte("\n"))
+	if r, _ := audit.Verify(bytes.NewReader(w.Bytes()), nil, theKey); r.Bad != 3 {
+		t.Errorf("with half a line in it: %+v", r)
+	}
+	r, _ := audit.Verify(bytes.NewReader(bytes.Join(append(lines[:2:2], lines[3:]...), nil)), nil, theKey)
+	sound(t, r, 4)
+	if r.Chains != 2 {
+		t.Errorf("without it: %+v", r)
+	}
+}
+
+// slow lets one write through at a time.
+type slow struct{ let chan struct{} }
+
+func (w slow) Write(p []byte) (int, error) { <-w.let; return len(p), nil }
+
+func TestMintingDoesNotWaitForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := slow{make(chan struct{})}
+		l := audit.To(w, key)
+		before, behind := time.Now(), 0
+		for i := range 6000 {
+			if err := l.RecordLazily(entry(i)); errors.Is(err, audit.ErrBehind) {
+				behind++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if time.Since(before) != 0 || behind < 1000 {
+			t.Errorf("took %v, %d were refused", time.Since(before), behind)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Record(ctx, entry(0)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Record: %v", err)
+		}
+		close(w.let)
+		shut(t, l)
+		if err := l.Record(t.Context(), entry(0)); !errors.Is(err, audit.ErrClosed) {
+			t.Errorf("Record after Close: %v", err)
+		}
+		if err := l.RecordLazily(entry(0)); !errors.Is(err, audit.ErrClosed) {
+			t.Errorf("RecordLazily after Close: %v", err)
+		}
+	})
+}
+
+func TestTheHeadFollowsLazyLinesSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "audit.log")
+		l := open(t, path)
+		for i := range 5 {
+			if err := l.RecordLazily(entry(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if r := verify(t, path); !r.Sound() || r.Lines != 5 || r.Unconfirmed != 5 {
+			t.Errorf("at first: %+v", r)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if r := verify(t, path); !r.Sound() || r.Lines != 5 || r.Unconfirmed != 0 {
+			t.Errorf("two seconds later: %+v", r)
+		}
+		shut(t, l)
+	})
+}
+
+func TestManyAtOnceShareOneChain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	logs := []*audit.Log{open(t, path), open(t, path)}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 20 {
+				if err := logs[i%2].Record(t.Context(), entry(j)); err != nil {
+					t.Errorf("Record: %v", err)
+				}
+				_ = logs[i%2].RecordLazily(entry(j))
+			}
+		})
+	}
+	all.Wait()
+	shut(t, logs[0])
+	shut(t, logs[1])
+	sound(t, verify(t, path), 8*40)
+}
+
+func TestChainsOfAStreamMayInterleaveWithLinesOfOthers(t *testing.T) {
+	var out bytes.Buffer
+	logs := []*audit.Log{audit.To(&out, key), audit.To(&out, key)}
+	for range 5 {
+		record(t, logs[0], 1)
+		fmt.Fprintln(&out, `{"level":"INFO","msg":"minted"}`, strings.Repeat("long", 30<<10))
+		record(t, logs[1], 2)
+	}
+	shut(t, logs[0])
+	shut(t, logs[1])
+	lines := bytes.SplitAfter(out.Bytes(), []byte("\n"))
+	r, err := audit.Verify(bytes.NewReader(out.Bytes()), nil, theKey)
+	if err != nil || r.Chains != 2 || r.Other != 5 {
+		t.Errorf("report: %+v, %v", r, err)
+	}
+	sound(t, r, 15)
+	for i := range 17 { // the last line of each chain is not confirmed by anything
+		without := bytes.Join(append(lines[:i:i], lines[i+1:]...), nil)
+		r, _ := audit.Verify(bytes.NewReader(without), nil, theKey)
+		if ours := bytes.HasPrefix(lines[i], []byte(`{"chain"`)); ours && i != 16 && r.Sound() {
+			t.Errorf("line %d is missing: %+v", i+1, r)
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// file is a log in a file that other processes write, too. Whoever writes has
+// the file's lock, and has looked at everything that was written after the
+// head: each line of it has to go on from the one before.
+type file struct {
+	path  string
+	f     *os.File  // nil: to be opened
+	at    tail      // where the chain ended when it was last written here
+	notes []stamped // what is remarkable about the file, and is not yet on record
+}
+
+func (f *file) head() string { return f.path + ".head" }
+
+// open makes the file if there is none.
+func (f *file) open() (err error) {
+	f.f, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	return err
+}
+
+func (f *file) close() error {
+	if f.f == nil {
+		return nil
+	}
+	return f.f.Close()
+}
+
+func (f *file) append(key []byte, entries []stamped, durable bool) error {
+	if err := f.lock(key); err != nil {
+		return err
+	}
+	defer f.unlock()
+	// Nobody else writes, and path is this file.
+	if err := f.find(key); err != nil {
+		return err
+	}
+	// f.at is the end of the file, and of the chain.
+	lines, last, err := extend(key, f.at.End, f.at.After, slices.Concat(f.notes, entries))
+	if err != nil {
+		return err
+	}
+	if err := f.put(lines); err != nil {
+		return err
+	}
+	f.notes = nil
+	if last.Seq > 0 {
+		f.at = tail{End: last, Size: f.at.Size + int64(len(lines))}
+	}
+	if !durable {
+		return nil
+	}
+	return f.confirm(key)
+}
+
+func (f *file) settle(key []byte) error { return f.append(key, nil, true) }
+
+// put writes all lines or, as far as it can, none: what is left of a write
+// that was broken off is found by the next.
+func (f *file) put(lines []byte) error {
+	if _, err := f.f.Write(lines); err != nil {
+		return errors.Join(err, f.f.Truncate(f.at.Size))
+	}
+	return nil
+}
+
+// confirm makes everything up to f.at durable, first the lines, then the head:
+// a crash in between leaves good lines after the head, never the reverse.
+func (f *file) confirm(key []byte) error {
+	if err := f.f.Sync(); err != nil {
+		return err
+	}
+	return writeHead(key, f.head(), f.at)
+}
+
+// lockTimeout is how long others may take for their lines.
+const lockTimeout = 5 * time.Second
+
+// lock locks the file that is at path now. If that is another one than before,
+// the log was rotated.
+func (f *file) lock(key []byte) error {
+	for deadline := time.Now().Add(lockTimeout); ; {
+		if f.f == nil {
+			if err := f.open(); err != nil {
+				return err
+			}
+		}
+		err := syscall.Flock(int(f.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil && f.current():
+			return nil
+		case err == nil:
+			// Whoever locks the old file from now on sees that, too: it has
+			// got its last line.
+			f.leave(key)
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("locking it: %w", err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("another process has kept it locked for %v", lockTimeout)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (f *file) unlock() {
+	if f.f != nil {
+		_ = syscall.Flock(int(f.f.Fd()), syscall.LOCK_UN) // a file that is open can be unlocked
+	}
+}
+
+// current reports whether path still is the file that is open.
+func (f *file) current() bool {
+	here, err := f.f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.path)
+	return err == nil && os.SameFile(here, there)
+}
+
+// leave notes where the file ends that is no longer at path, and closes it.
+func (f *file) leave(key []byte) {
+	if f.at.End.Seq > 0 {
+		if last, torn, err := f.follow(key, f.at); err == nil {
+			_ = f.repair(last, torn) // what stays is found when it is verified
+		}
+		_ = f.f.Sync() // best effort: these lines are after the head
+	}
+	f.at.Size = -1 // there is no such place in the new file
+	f.f.Close()    // ends the lock
+	f.f = nil
+}
+
+// find moves f.at to the end of the file.
+func (f *file) find(key []byte) error {
+	info, err := f.f.Stat()
+	if err != nil {
+		return err
+	}
+	size := info.Size()
+	if f.at.Size == size && f.at.End.Seq > 0 && f.endsWith(f.at) {
+		return nil // the usual case: nobody else has written
+	}
+	data, err := os.ReadFile(f.head())
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && size == 0:
+		return f.begin(key, 0, f.at.End) // a new log
+	case errors.Is(err, fs.ErrNotExist):
+		return f.distrust(key, size, f.at.End, errors.New("its head is missing"))
+	case err != nil:
+		return err
+	}
+	head, err := decodeHead(key, data)
+	if err != nil {
+		return f.distrust(key, size, f.at.End, err)
+	}
+	before := later(head, f.at.End)
+	if size == 0 && (head.Size > 0 || before.Seq > 0) { // the log was rotated
+		return f.begin(key, 0, before)
+	}
+	return f.findAfter(key, head, size)
+}
+
+// findAfter finds the end of a file that goes at least as far as its head says.
+func (f *file) findAfter(key []byte, head tail, size int64) error {
+	before := later(head, f.at.End)
+	if size < head.Size || head.End.Seq > 0 && !f.endsWith(head) {
+		return f.distrust(key, size, before, errors.New("it does not have the line that its head confirms"))
+	}
+	last, torn, err := f.follow(key, head)
+	if err == nil && last.End.Chain == f.at.End.Chain && last.End.Seq < f.at.End.Seq {
+		err = errors.New("lines after its head are gone")
+	}
+	if err != nil {
+		return f.distrust(key, size, before, err)
+	}
+	return f.repair(last, torn)
+}
+
+// repair takes away a line that somebody did not finish, and notes what it
+// was. Nobody was told that it is on record, or the head would confirm it.
+func (f *file) repair(last tail, torn []byte) error {
+	f.at = last
+	if len(torn) == 0 {
+		return nil
+	}
+	if err := f.f.Truncate(last.Size); err != nil {
+		return err
+	}
+	const evidence = 256
+	f.notes = append(f.notes, own(actionRepaired, fmt.Sprintf("the last %d bytes were a line broken off: %s",
+		len(torn), strconv.QuoteToASCII(string(torn[:min(len(torn), evidence)])))))
+	return nil
+}
+
+// follow goes from a place in the file to its end, line by line. Torn is what
+// comes after the last newline.
+func (f *file) follow(key []byte, from tail) (last tail, torn []byte, err error) {
+	r := bufio.NewReaderSize(io.NewSectionReader(f.f, from.Size, math.MaxInt64-from.Size), maxLine)
+	for {
+		text, err := r.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			return from, bytes.Clone(text), nil
+		} else if err != nil {
+			return from, nil, fmt.Errorf("what comes after line %d of chain %s cannot be read: %w", from.End.Seq, from.End.Chain, err)
+		}
+		_, next, err := check(key, from.End, text[:len(text)-1])
+		if err != nil {
+			return from, nil, fmt.Errorf("what comes after line %d of chain %s %w", from.End.Seq, from.End.Chain, err)
+		}
+		from = tail{End: next, Size: from.Size + int64(len(text))}
+	}
+}
+
+// endsWith reports whether the line of t's MAC ends where t says.
+func (f *file) endsWith(t tail) bool {
+	want := `,"mac":"` + t.End.MAC + "\"}\n"
+	got := make([]byte, len(want))
+	_, err := f.f.ReadAt(got, t.Size-int64(len(want)))
+	return err == nil && string(got) == want
+}
+
+// later is the end that the head knows, or the process if it knows better.
+func later(head tail, own end) end {
+	switch {
+	case own.Chain == head.End.Chain && own.Seq > head.End.Seq:
+		return own
+	case head.End.Seq == 0 && head.After != nil:
+		return *head.After
+	}
+	return head.End
+}
+
+// begin begins a chain at a place in the file. Its head is written first: a
+// file with lines and without a head is never ours.
+func (f *file) begin(key []byte, size int64, after end) error {
+	t := tail{End: end{Chain: rand.Text()}, Size: size}
+	if after.Seq > 0 {
+		t.After = &after
+	}
+	if err := writeHead(key, f.head(), t); err != nil {
+		return err
+	}
+	f.at = t
+	return nil
+}
+
+// distrust leaves everything in the file as it is, and begins a chain after it
+// that says why. Refusing to go on would let whoever spoilt a log also stop
+// every change.
+func (f *file) distrust(key []byte, size int64, after end, why error) error {
+	last := []byte{'\n'}
+	if size > 0 {
+		if _, err := f.f.ReadAt(last, size-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		if _, err := f.f.Write([]byte{'\n'}); err != nil {
+			return err
+		}
+		size++
+	}
+	if err := f.begin(key, size, after); err != nil {
+		return err
+	}
+	f.notes = append(f.notes, own(actionBroken, "the log was found broken: "+why.Error()))
+	return nil
+}

@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+)
+
+// tail is a place in a log's file where a line ends: what the head records.
+type tail struct {
+	End  end   `json:"end"`
+	Size int64 `json:"size"` // bytes of the file up to here
+	// After is for the chain's first line; see there. The head keeps it until
+	// that line is written.
+	After *end `json:"after,omitempty"`
+}
+
+var errHead = errors.New("the head was not written with this key, or was altered")
+
+// encodeHead is the content of a head.
+func encodeHead(key []byte, t tail) ([]byte, error) {
+	object, err := json.Marshal(t)
+	if err != nil {
+		return nil, err
+	}
+	head, _ := seal(nil, key, aboutHead, object)
+	return head, nil
+}
+
+// decodeHead reads a head. Error: errHead.
+func decodeHead(key, head []byte) (t tail, err error) {
+	text, newline := bytes.CutSuffix(head, []byte("\n"))
+	body, mac, ok := sealOf(text)
+	if !newline || !ok || !hmac.Equal([]byte(mac), []byte(sum(key, aboutHead, body))) {
+		return t, errHead
+	}
+	if err := json.Unmarshal(append(bytes.Clone(body), '}'), &t); err != nil {
+		return t, errHead
+	}
+	return t, nil
+}
+
+// writeHead replaces a head in one step; the disk has it when it returns. The
+// caller has the log's lock, so that the other name is its own.
+func writeHead(key []byte, path string, t tail) error {
+	head, err := encodeHead(key, t)
+	if err != nil {
+		return err
+	}
+	if err := writeDurably(path+".new", head); err != nil {
+		return err
+	}
+	// The new head is complete and on the disk.
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	// Whoever looks now sees the new head; after a crash it may be the old one
+	// again, and the lines after it are good ones.
+	return syncDirectory(filepath.Dir(path))
+}
+
+func writeDurably(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDirectory(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("syncing the directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	minKey  = 32       // bytes
+	maxText = 512      // bytes of one member of an entry
+	maxLine = 64 << 10 // bytes; eight members, every byte escaped, are well below
+)
+
+// What a MAC is about, so that none can stand for another.
+const (
+	aboutLine = "playtoken audit line\n"
+	aboutHead = "playtoken audit head\n"
+)
+
+// end is one line of a chain, and with it all lines before. The end of a chain
+// without lines has neither number nor MAC.
+type end struct {
+	Chain string `json:"chain"` // random, made with the chain
+	Seq   uint64 `json:"seq"`
+	MAC   string `json:"mac"` // hexadecimal
+}
+
+// line is an entry as it is written; see seal for its MAC.
+type line struct {
+	Chain string    `json:"chain"`
+	Seq   uint64    `json:"seq"` // from 1, in each chain
+	Time  time.Time `json:"time"`
+	Entry
+	// After is, in the first line of a chain, what it goes on from: the file
+	// was rotated, or could not be trusted any more.
+	After *end `json:"after,omitempty"`
+}
+
+// linePrefix is how every line begins.
+const linePrefix = `{"chain":"`
+
+// extend returns the lines of entries that follow an end, and the new end.
+func extend(key []byte, from end, after *end, entries []stamped) ([]byte, end, error) {
+	var lines []byte
+	for _, e := range entries {
+		l := line{Chain: from.Chain, Seq: from.Seq + 1, Time: e.at.UTC(), Entry: e.bounded()}
+		if l.Seq == 1 {
+			l.After = after
+		}
+		object, err := json.Marshal(l)
+		if err != nil {
+			return nil, end{}, err
+		}
+		var mac string
+		lines, mac = seal(lines, key, aboutLine+from.MAC, printable(object))
+		from = end{l.Chain, l.Seq, mac}
+	}
+	return lines, from, nil
+}
+
+// bounded is the entry with every text valid and short.
+func (e Entry) bounded() Entry {
+	for _, text := range []*string{&e.Actor, &e.Action, &e.Project, &e.Subject, &e.Key, &e.RequestID, &e.Result, &e.Reason} {
+		*text = cut(*text)
+	}
+	return e
+}
+
+func cut(text string) string {
+	if len(text) > maxText {
+		short := maxText
+		for !utf8.RuneStart(text[short]) && short > maxText-utf8.UTFMax {
+			short--
+		}
+		text = text[:short] + "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// printable escapes what a terminal would obey: JSON itself escapes only the
+// control characters of ASCII.
+func printable(object []byte) []byte {
+	var out bytes.Buffer
+	for _, r := range string(object) {
+		switch {
+		case r < 0x7f || unicode.IsPrint(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			r -= 0x10000
+			fmt.Fprintf(&out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.Bytes()
+}
+
+// seal appends to lines an object with its MAC as the last member. The MAC is
+// over what it is about and over the very bytes that are written, up to the
+// comma before it.
+func seal(lines, key []byte, about string, object []byte) (sealed []byte, mac string) {
+	body := object[:len(object)-1] // without the closing brace
+	mac = sum(key, about, body)
+	return fmt.Appendf(lines, `%s,"mac":"%s"}`+"\n", body, mac), mac
+}
+
+// sealLength is what follows the bytes that the MAC is over, newline aside.
+const sealLength = len(`,"mac":""}`) + 2*sha256.Size
+
+// sealOf splits a sealed object into its body and its MAC.
+func sealOf(text []byte) (body []byte, mac string, ok bool) {
+	if len(text) <= sealLength {
+		return nil, "", false
+	}
+	body, rest := text[:len(text)-sealLength], string(text[len(text)-sealLength:])
+	rest, before := strings.CutPrefix(rest, `,"mac":"`)
+	mac, after := strings.CutSuffix(rest, `"}`)
+	return body, mac, before && after
+}
+
+func sum(key []byte, about string, body []byte) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(about))
+	h.Write(body)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+var (
+	errForm    = errors.New("is not a line of this log")
+	errAltered = errors.New("was altered, or the line before it was altered or removed")
+)
+
+// parse reads a line without its newline. Nothing in it can be trusted until
+// it was checked.
+func parse(text []byte) (l line, body []byte, mac string, err error) {
+	body, mac, ok := sealOf(text)
+	if !ok || !bytes.HasPrefix(text, []byte(linePrefix)) {
+		return l, nil, "", errForm
+	}
+	if err := json.Unmarshal(append(bytes.Clone(body), '}'), &l); err != nil {
+		return l, nil, "", errForm
+	}
+	return l, body, mac, nil
+}
+
+// check reports whether text is the line that follows an end, and returns it
+// and the new end. Errors begin with a verb.
+func check(key []byte, from end, text []byte) (line, end, error) {
+	l, body, mac, err := parse(text)
+	switch {
+	case err != nil:
+		return l, from, err
+	case l.Chain != from.Chain:
+		return l, from, fmt.Errorf("is of chain %q, want %q", l.Chain, from.Chain)
+	case !hmac.Equal([]byte(mac), []byte(sum(key, aboutLine+from.MAC, body))):
+		if l.Seq != from.Seq+1 {
+			return l, from, fmt.Errorf("has number %d, want %d: lines were removed, inserted or reordered", l.Seq, from.Seq+1)
+		}
+		return l, from, errAltered
+	case l.Seq != from.Seq+1: // only somebody who has the key can do that
+		return l, from, fmt.Errorf("has number %d, want %d", l.Seq, from.Seq+1)
+	}
+	return l, end{l.Chain, l.Seq, mac}, nil
+}

@@ -1,0 +1,244 @@
+package audit_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"playtoken/audit"
+)
+
+// The test binary is its own second process.
+const (
+	verbVariable = "PLAYTOKEN_TEST_VERB"
+	pathVariable = "PLAYTOKEN_TEST_PATH"
+)
+
+var verbs = map[string]func(path string) error{
+	"thirty":  writeThirty,
+	"forever": writeForever,
+	"full":    fillUp,
+}
+
+func process(ctx context.Context, verb, path string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), verbVariable+"="+verb, pathVariable+"="+path)
+	return cmd
+}
+
+func writeThirty(path string) error {
+	l, err := audit.Open(path, key)
+	if err != nil {
+		return err
+	}
+	for i := range 30 {
+		if err := l.Record(context.Background(), entry(i)); err != nil {
+			return err
+		}
+	}
+	return l.Close()
+}
+
+func TestTenProcessesShareOneChain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if out, err := process(t.Context(), "thirty", path).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	r := verify(t, path)
+	sound(t, r, 300)
+	if r.Chains != 1 || r.Unconfirmed != 0 {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+// writeForever says which entries are on record, one lazy one to each that it
+// waits for.
+func writeForever(path string) error {
+	l, err := audit.Open(path, key)
+	for i := 1; err == nil; i++ {
+		_ = l.RecordLazily(audit.Entry{Actor: "lazy"})
+		if err = l.Record(context.Background(), entry(i)); err == nil {
+			fmt.Println(i)
+		}
+	}
+	return err
+}
+
+func TestAKilledWriterLosesNothingThatItWasTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	said := 0
+	for range 15 {
+		cmd := process(t.Context(), "forever", path)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := rand.IntN(20); n >= 0 && lines.Scan(); n-- {
+			said++
+		}
+		_ = cmd.Process.Kill()
+		for lines.Scan() {
+			said++
+		}
+		_ = cmd.Wait()
+		r := verify(t, path)
+		if got := bytes.Count(read(t, path), []byte("signing_key.revoke")); !r.Sound() || got < said {
+			t.Fatalf("%d entries are there, %d were said to be; %+v", got, said, r)
+		}
+	}
+}
+
+func TestAFullDiskFailsRecordAndTheNextWorks(t *testing.T) {
+	path := newFile(t, 3)
+	if out, err := process(t.Context(), "full", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	r := verify(t, path)
+	sound(t, r, 6) // and the line about what was lost
+	if r.Lost != 1 || r.Repaired != 0 {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+// fillUp lets this process write no file longer than the log is, but for some
+// bytes of the next line.
+func fillUp(path string) error {
+	l, err := audit.Open(path, key)
+	if err != nil {
+		return err
+	}
+	if err := l.Record(context.Background(), entry(4)); err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	full := syscall.Rlimit{Cur: uint64(info.Size()) + 50, Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+		return err
+	}
+	for range 2 {
+		if err := l.Record(context.Background(), entry(5)); err == nil || !strings.Contains(err.Error(), "file too large") {
+			return fmt.Errorf("Record on a full disk: %w", err)
+		}
+	}
+	if now, err := os.Stat(path); err != nil || now.Size() != info.Size() {
+		return fmt.Errorf("half a line is left: %d bytes for %d, %w", now.Size(), info.Size(), err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	if err := l.Record(context.Background(), entry(6)); err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func TestARotatedLogGoesOnFromTheOldOne(t *testing.T) {
+	path := newFile(t, 2)
+	two := []*audit.Log{open(t, path), open(t, path)}
+	record(t, two[0], 1)
+	record(t, two[1], 2)
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	record(t, two[0], 2)
+	record(t, two[1], 3)
+	if err := os.Rename(path, path+".2"); err != nil {
+		t.Fatal(err)
+	}
+	late := open(t, path) // makes the file, and has not seen the one before
+	record(t, late, 1)
+	record(t, two[0], 1)
+	for _, l := range append(two, late) {
+		shut(t, l)
+	}
+	alone := verify(t, path)
+	sound(t, alone, 2)
+	if !strings.HasPrefix(alone.Follows, "line 5 of chain ") {
+		t.Errorf("report: %+v", alone)
+	}
+	r := verify(t, path, path+".1", path+".2")
+	sound(t, r, 12)
+	if r.Chains != 3 || r.Follows != "" || r.Unconfirmed != 0 {
+		t.Errorf("all together: %+v", r)
+	}
+	if r := verify(t, path, path+".1"); r.Bad != 6 {
+		t.Errorf("without the one in the middle: %+v", r)
+	}
+	data := read(t, path+".2")
+	write(t, path+".2", data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1])
+	if r := verify(t, path, path+".1", path+".2"); r.Bad != 10 {
+		t.Errorf("with an old one cut off: %+v", r)
+	}
+}
+
+func TestATruncatedLogNamesWhatItHeld(t *testing.T) {
+	path := newFile(t, 3)
+	l := open(t, path)
+	record(t, l, 1)
+	copied := read(t, path)
+	write(t, path+".1", copied)
+	if err := os.Truncate(path, 0); err != nil { // what is written in between is lost, and shows
+		t.Fatal(err)
+	}
+	record(t, l, 2)
+	shut(t, l)
+	sound(t, verify(t, path, path+".1"), 6)
+	if r := verify(t, path); !strings.HasPrefix(r.Follows, "line 4 ") {
+		t.Errorf("alone: %+v", r)
+	}
+	write(t, path+".1", copied[:bytes.LastIndexByte(copied[:len(copied)-1], '\n')+1])
+	if r := verify(t, path, path+".1"); r.Bad != 4 {
+		t.Errorf("copied without its last line: %+v", r)
+	}
+}
+
+func TestALineBrokenOffBeforeARotationIsNoted(t *testing.T) {
+	path := newFile(t, 2)
+	l := open(t, path)
+	record(t, l, 1)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(f, `{"chain":"half a`)
+	f.Close()
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	record(t, l, 1)
+	shut(t, l)
+	r := verify(t, path, path+".1")
+	sound(t, r, 5)
+	if r.Repaired != 1 {
+		t.Errorf("report: %+v", r)
+	}
+}
