@@ -115,7 +115,10 @@ func (c *Client) unclear(call Call, doing string, err error) error {
 
 func (c *Client) refusal(call Call, resp *http.Response, body []byte) error {
 	e := &StatusError{Status: resp.StatusCode}
-	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+	switch e.Status {
+	case http.StatusTooManyRequests:
+		e.After = c.config.Pace.retryAfter(resp.Header, time.Now())
+	case http.StatusServiceUnavailable:
 		e.After = RetryAfter(resp.Header, time.Now())
 	}
 	if c.config.Explain != nil {

@@ -26,15 +26,23 @@ type Pace struct {
 
 	// Remaining names the header that counts down the calls left. When it
 	// reaches 0, no call is sent for as many seconds as the header named by
-	// Reset says, or else for Window (0: a minute).
+	// Reset says, or else for Window (0: a minute). Limit names the header
+	// with the calls in all.
 	Remaining string
 	Reset     string
+	Limit     string
 	Window    time.Duration
+
+	// Low is how many calls left are few. They are spread over a Window: who
+	// else spends them, such as another process, finds its share, and the
+	// fewer are left the slower we all become.
+	Low int
 
 	mu    sync.Mutex
 	until time.Time // the platform wants no call before
 	left  int       // what Remaining said last
 	told  bool      // it said something
+	limit int       // what Limit said last
 }
 
 // Left is how many calls the platform still allows, by the newest answer that
@@ -48,19 +56,25 @@ func (p *Pace) Left() (calls int, known bool) {
 	return p.left, p.told
 }
 
+// Allowed is how many calls the platform allows in a window, by the newest
+// answer that said so; 0 if none did.
+func (p *Pace) Allowed() int {
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limit
+}
+
 // wait returns when the call may be sent; a *HeldError, at once, if that
 // would be after the context's deadline.
 func (p *Pace) wait(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	for held := p.held(); held > 0; held = p.held() {
-		if err := sleep(ctx, held); err != nil {
-			return err
-		}
-	}
-	if p.Limiter == nil {
-		return nil
+	if err := p.pass(ctx); err != nil || p.Limiter == nil {
+		return err
 	}
 	turn := p.Limiter.Reserve()
 	if !turn.OK() {
@@ -69,6 +83,16 @@ func (p *Pace) wait(ctx context.Context) error {
 	if err := sleep(ctx, turn.Delay()); err != nil {
 		turn.Cancel()
 		return err
+	}
+	return p.pass(ctx) // the platform may have spoken meanwhile
+}
+
+// pass waits until the platform wants calls.
+func (p *Pace) pass(ctx context.Context) error {
+	for held := p.held(); held > 0; held = p.held() {
+		if err := sleep(ctx, held); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -84,22 +108,52 @@ func (p *Pace) note(resp *http.Response, now time.Time) {
 	if p == nil {
 		return
 	}
-	var hold time.Duration
-	if resp.StatusCode == http.StatusTooManyRequests {
-		hold = RetryAfter(resp.Header, now)
-	}
-	if p.Remaining != "" && strings.TrimSpace(resp.Header.Get(p.Remaining)) == "0" {
-		hold = max(hold, p.reset(resp.Header))
-	}
-	left, err := strconv.Atoi(strings.TrimSpace(resp.Header.Get(p.Remaining)))
+	left, told := count(resp.Header, p.Remaining)
+	limit, limited := count(resp.Header, p.Limit)
+	hold := p.hold(resp, left, told, now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil && left >= 0 {
+	if told {
 		p.left, p.told = left, true
+	}
+	if limited {
+		p.limit = limit
 	}
 	if until := now.Add(hold); hold > 0 && until.After(p.until) {
 		p.until = until
 	}
+}
+
+// hold is how long an answer has us wait.
+func (p *Pace) hold(resp *http.Response, left int, told bool, now time.Time) time.Duration {
+	var hold time.Duration
+	switch {
+	case told && left == 0:
+		hold = p.reset(resp.Header)
+	case told && left <= p.Low:
+		hold = p.reset(resp.Header) / time.Duration(left+1)
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		hold = max(hold, p.retryAfter(resp.Header, now))
+	}
+	return hold
+}
+
+// retryAfter is RetryAfter; where the platform does not say, a window.
+func (p *Pace) retryAfter(header http.Header, now time.Time) time.Duration {
+	if p != nil && p.Window > 0 && header.Get("Retry-After") == "" {
+		return clamp(p.Window)
+	}
+	return RetryAfter(header, now)
+}
+
+// count reads a header that holds a number of calls.
+func count(header http.Header, name string) (calls int, ok bool) {
+	if name == "" {
+		return 0, false
+	}
+	calls, err := strconv.Atoi(strings.TrimSpace(header.Get(name)))
+	return calls, err == nil && calls >= 0
 }
 
 func (p *Pace) reset(header http.Header) time.Duration {
