@@ -50,9 +50,9 @@ var (
 	loginExpires  = name{"playtoken_vault_login_expires_seconds", "Time until Vault's token ends; missing if it does not, or that is unknown.", []string{"method"}}
 	loginFailures = name{"playtoken_vault_login_failures", "Attempts to log in to Vault, or to renew, that failed since one succeeded.", []string{"method"}}
 
-	limitsAlone    = name{"playtoken_limits_alone", "1 while this process counts callers' requests alone although it was told to share the count, else 0.", nil}
-	auditFailures  = name{"playtoken_audit_failures_total", "Entries that could not be written to the record of what was done.", nil}
-	webhookTrouble = name{"playtoken_entitlement_failures_total", "Viewers refused because whoever decides about them failed, by who it is: rule or webhook.", []string{"by"}}
+	limitsAlone     = name{"playtoken_limits_alone", "1 while this process counts callers' requests alone although it was told to share the count, else 0.", nil}
+	auditFailures   = name{"playtoken_audit_failures_total", "Entries that could not be written to the record of what was done.", nil}
+	viewerQuestions = name{"playtoken_viewer_questions_total", "Questions about viewers, by who was asked (issuer, rule or webhook) and how it ended.", []string{"part", "outcome"}}
 
 	gateAdmissions = name{"playtoken_gate_admissions_total", "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal.", []string{"result"}}
 )
@@ -62,7 +62,7 @@ var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, store, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
-	limitsAlone, auditFailures, webhookTrouble,
+	limitsAlone, auditFailures, viewerQuestions,
 }
 
 func (n name) desc() *prometheus.Desc { return prometheus.NewDesc(n.text, n.help, n.labels, nil) }

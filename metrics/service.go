@@ -17,7 +17,7 @@ import (
 type Service struct {
 	exposition
 	minted, refused, requests, calls *prometheus.CounterVec
-	troubles, unrecorded             *prometheus.CounterVec
+	questions, unrecorded            *prometheus.CounterVec
 	signing, store, answers          *prometheus.HistogramVec
 	rings                            rings
 
@@ -35,7 +35,7 @@ func NewService(build Build) (*Service, error) {
 		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
 		requests: httpRequests.counter(), calls: platformCalls.counter(),
 		signing: signing.histogram(0.0001), store: store.histogram(0.0005), answers: httpDuration.histogram(0.0005),
-		troubles: webhookTrouble.counter(), unrecorded: auditFailures.counter(),
+		questions: viewerQuestions.counter(), unrecorded: auditFailures.counter(),
 		left: map[string]func() (int, bool){}, named: map[string]bool{},
 	}
 	var err error
@@ -92,8 +92,8 @@ func (s *Service) LimitsAlone(alone bool) {
 // Unrecorded takes note of an entry that is missing in the record.
 func (s *Service) Unrecorded() { s.unrecorded.WithLabelValues().Inc() }
 
-// EntitlementFailed takes note of a rule or webhook that could not decide.
-func (s *Service) EntitlementFailed(by string) { s.troubles.WithLabelValues(by).Inc() }
+// Viewer takes note of a question about a viewer: see [playtoken/projects/viewers.Config].
+func (s *Service) Viewer(part, outcome string) { s.questions.WithLabelValues(part, outcome).Inc() }
 
 type minter struct {
 	signer.Minter
@@ -149,7 +149,7 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
 	for _, counted := range []prometheus.Collector{
-		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers, c.s.troubles, c.s.unrecorded,
+		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers, c.s.questions, c.s.unrecorded,
 	} {
 		counted.Collect(to)
 	}

@@ -88,7 +88,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s.Watch("default", &rotation{ring: someRing()})
 	s.LimitsAlone(true)
 	s.Unrecorded()
-	s.EntitlementFailed("webhook")
+	s.Viewer("webhook", "denied")
 	gate, err := metrics.NewGate(metrics.Build{})
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,6 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_active_key_age_seconds gauge {project}",
 		"playtoken_audit_failures_total counter {}",
 		"playtoken_build_info gauge {revision,version}",
-		"playtoken_entitlement_failures_total counter {by}",
 		"playtoken_http_request_duration_seconds histogram {route}",
 		"playtoken_http_requests_total counter {method,route,status}",
 		"playtoken_limits_alone gauge {}",
@@ -121,6 +120,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_vault_login_age_seconds gauge {method}",
 		"playtoken_vault_login_expires_seconds gauge {method}",
 		"playtoken_vault_login_failures gauge {method}",
+		"playtoken_viewer_questions_total counter {outcome,part}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_gate_admissions_total counter {result}",
 	}
