@@ -1,0 +1,219 @@
+package access
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"playtoken/keyrotation"
+)
+
+// publishedName is the document that holds our published keys.
+const publishedName = "jwks/published"
+
+const (
+	maxPublished = 50
+	maxName      = 50 // characters
+)
+
+// publication is that document.
+type publication struct {
+	Keys []publishedKey `json:"keys"`
+}
+
+type publishedKey struct {
+	KeyID     string    `json:"key_id"` // the thumbprint of PublicKey
+	Name      string    `json:"name"`
+	PublicKey string    `json:"public_key"` // PEM
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Published is the platform that the keys of [RingID] are registered with: the
+// key set that we publish, one document in the store. Every change of it is
+// one write.
+type Published struct{ documents keyrotation.Documents }
+
+// NewPublished returns the set that a store holds. There is one.
+func NewPublished(documents keyrotation.Documents) *Published { return &Published{documents} }
+
+var _ keyrotation.Registrar = (*Published)(nil)
+
+// Register implements [keyrotation.Registrar]. A key that is there already
+// keeps its place: its id is its own thumbprint.
+func (p *Published) Register(ctx context.Context, name, publicKey string) (string, error) {
+	key, err := keyrotation.ParsePublicKey(publicKey)
+	if err == nil && (name == "" || utf8.RuneCountInString(name) > maxName) {
+		err = fmt.Errorf("name: want 1 to %d characters", maxName)
+	}
+	if err != nil {
+		return "", fmt.Errorf("publish key: %w: %w", keyrotation.ErrRefused, err)
+	}
+	id := thumbprint(key)
+	err = p.change(ctx, func(now *publication) (bool, error) {
+		switch {
+		case now.index(id) >= 0:
+			return false, nil
+		case len(now.Keys) >= maxPublished:
+			return false, fmt.Errorf("%w: there are %d keys already", keyrotation.ErrRefused, len(now.Keys))
+		}
+		now.Keys = append(now.Keys, publishedKey{id, name, publicKey, time.Now().UTC().Truncate(time.Second)})
+		return true, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("publish key: %w", err)
+	}
+	return id, nil
+}
+
+// List implements [keyrotation.Registrar].
+func (p *Published) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	now, _, err := p.load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("published keys: %w", err)
+	}
+	shown := []keyrotation.PlatformKey{}
+	for _, k := range now.Keys {
+		shown = append(shown, k.shown())
+	}
+	return shown, nil
+}
+
+// Get implements [keyrotation.Registrar].
+func (p *Published) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	now, _, err := p.load(ctx)
+	if err != nil {
+		return keyrotation.PlatformKey{}, fmt.Errorf("published keys: %w", err)
+	}
+	at := now.index(keyID)
+	if at < 0 {
+		return keyrotation.PlatformKey{}, fmt.Errorf("published key %.80q: %w", keyID, keyrotation.ErrNotFound)
+	}
+	return now.Keys[at].shown(), nil
+}
+
+// Delete implements [keyrotation.Registrar].
+func (p *Published) Delete(ctx context.Context, keyID string) error {
+	err := p.change(ctx, func(now *publication) (bool, error) {
+		before := len(now.Keys)
+		now.Keys = slices.DeleteFunc(now.Keys, func(k publishedKey) bool { return k.KeyID == keyID })
+		return len(now.Keys) < before, nil
+	})
+	if err != nil {
+		return fmt.Errorf("withdraw key %.80q: %w", keyID, err)
+	}
+	return nil
+}
+
+// turns is how often a change makes room for somebody else's.
+const turns = 20
+
+// change writes the set once. A conflict wrote nothing, so what comes after it
+// is the first attempt still.
+func (p *Published) change(ctx context.Context, edit func(*publication) (changed bool, err error)) error {
+	again := pause{}
+	for range turns {
+		if !again.wait(ctx) {
+			return ctx.Err()
+		}
+		now, version, err := p.load(ctx)
+		if err != nil {
+			return err
+		}
+		if changed, err := edit(&now); err != nil || !changed {
+			return err
+		}
+		data, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		if _, err = p.documents.Write(ctx, publishedName, data, version); !errors.Is(err, keyrotation.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: too many others change the set", keyrotation.ErrThrottled)
+}
+
+// load reads the set in order to write it again.
+func (p *Published) load(ctx context.Context) (publication, int64, error) {
+	doc, err := readPublication(ctx, p.documents)
+	if err != nil {
+		return publication{}, 0, err
+	}
+	now, _, err := doc.decode(json.RejectUnknownMembers(true))
+	return now, doc.Version, err
+}
+
+// storedSet is the document; version 0 of it is an empty set.
+type storedSet keyrotation.Document
+
+// Reader is the reading half of [keyrotation.Documents].
+type Reader interface {
+	Read(ctx context.Context, name string) (keyrotation.Document, error)
+}
+
+func readPublication(ctx context.Context, documents Reader) (storedSet, error) {
+	doc, err := documents.Read(ctx, publishedName)
+	if errors.Is(err, keyrotation.ErrNotFound) {
+		return storedSet{Data: []byte(`{"keys":[]}`)}, nil
+	}
+	return storedSet(doc), err
+}
+
+// decode believes no set in which a key has another's id.
+func (d storedSet) decode(options ...json.Options) (publication, map[string]*rsa.PublicKey, error) {
+	var set publication
+	if err := json.Unmarshal(d.Data, &set, options...); err != nil {
+		return publication{}, nil, fmt.Errorf("%w: decode published keys: %w", keyrotation.ErrUnavailable, err)
+	}
+	keys := map[string]*rsa.PublicKey{}
+	for _, k := range set.Keys {
+		key, err := keyrotation.ParsePublicKey(k.PublicKey)
+		if err != nil || thumbprint(key) != k.KeyID || keys[k.KeyID] != nil {
+			return publication{}, nil, fmt.Errorf("%w: published key %.80q is not what its id says", keyrotation.ErrUnavailable, k.KeyID)
+		}
+		keys[k.KeyID] = key
+	}
+	return set, keys, nil
+}
+
+func (p publication) index(keyID string) int {
+	return slices.IndexFunc(p.Keys, func(k publishedKey) bool { return k.KeyID == keyID })
+}
+
+func (k publishedKey) shown() keyrotation.PlatformKey {
+	return keyrotation.PlatformKey{
+		ID: k.KeyID, Name: k.Name, PublicKey: k.PublicKey,
+		Fingerprint: keyrotation.Fingerprint(k.PublicKey), CreatedAt: k.CreatedAt,
+	}
+}
+
+// webKey is a public key as RFC 7518, section 6.3.1, spells it.
+type webKey struct {
+	Kty string `json:"kty"`
+	N   string `json:"n"`
+	E   string `json:"e"`
+	Alg string `json:"alg"`
+	Use string `json:"use"`
+	Kid string `json:"kid"`
+}
+
+func newWebKey(id string, key *rsa.PublicKey) webKey {
+	encode := base64.RawURLEncoding.EncodeToString
+	return webKey{Kty: "RSA", N: encode(key.N.Bytes()), E: encode(big.NewInt(int64(key.E)).Bytes()), Alg: "RS256", Use: "sig", Kid: id}
+}
+
+// thumbprint is that of RFC 7638.
+func thumbprint(key *rsa.PublicKey) string {
+	k := newWebKey("", key)
+	sum := sha256.Sum256([]byte(`{"e":"` + k.E + `","kty":"RSA","n":"` + k.N + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
