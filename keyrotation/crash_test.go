@@ -3,6 +3,7 @@ package keyrotation_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,15 @@ var dramas = []drama{
 	}},
 }
 
+// issuedDramas are the same of issued keys.
+var issuedDramas = []drama{
+	{"bootstrap, issued", newIssuingStage, dramas[0].plays},
+	{"rotation, issued", issued, dramas[1].plays},
+	{"deletion, issued", issuedRotated, dramas[2].plays},
+	{"revocation, issued", issued, dramas[3].plays},
+	{"rollback, issued", issuedRotated, dramas[4].plays},
+}
+
 // mishaps are what may become of one outside call. To die before a call is to
 // die after the one before it.
 var mishaps = map[string]func(*stage) fate{
@@ -58,7 +68,7 @@ var mishaps = map[string]func(*stage) fate{
 
 func TestEveryCallMayFailInEveryWay(t *testing.T) {
 	t.Parallel()
-	for _, d := range dramas {
+	for _, d := range slices.Concat(dramas, issuedDramas) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			calm := d.set(t)

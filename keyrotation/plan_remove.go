@@ -38,7 +38,7 @@ func (p *planner) expire(k Key) {
 	case !active:
 		p.block(Delete, k, "no key is active: kept for a rollback")
 	case there && shown.Fingerprint != k.Fingerprint:
-		p.block(Delete, k, "the platform shows another public key under its id: see the drift report")
+		p.block(Delete, k, "the platform shows another key under its id: see the drift report")
 	default:
 		p.add(Delete, k, p.now, why)
 	}
@@ -54,7 +54,7 @@ func (p *planner) leave(k Key) {
 		return
 	}
 	if k.DestroyedAt.IsZero() {
-		p.add(Destroy, k, p.now, "the platform no longer has its public key")
+		p.add(Destroy, k, p.now, "the platform no longer has it")
 		return
 	}
 	p.add(Bury, k, p.now, "neither platform nor store have it any more")
@@ -189,7 +189,7 @@ func (l *Look) disagrees(k Key) string {
 	switch {
 	case !l.shows(k):
 		if _, there := l.Platform[k.KeyID]; there {
-			return "the platform shows another public key under its id"
+			return "the platform shows another key under its id"
 		}
 		return "the platform does not show it"
 	case !held && k.Issued:

@@ -73,7 +73,8 @@ func (s scene) forbids(m keyrotation.Move) string {
 			{s.look == nil || s.look.ClockAhead.Abs() > s.ring.Durations.Skew, "the clock is off"},
 		})
 	case keyrotation.Adopt:
-		return firstTrue([]rule{{!there || shown.Fingerprint != k.Fingerprint, "it is another key"}})
+		return firstTrue([]rule{{!there || shown.Fingerprint != k.Fingerprint, "it is another key"},
+			{k.Issued && !leaving(k), "nobody knows its value"}})
 	case keyrotation.DeleteOrphan:
 		return firstTrue([]rule{{!there || s.held(m.KeyID), "it is no second registration"}})
 	case keyrotation.Quarantine:
@@ -92,13 +93,16 @@ func (s scene) newest() int {
 
 // forbidsEver says why a move must not even be planned.
 func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
-	leaving := k.State == keyrotation.Deleting || k.State == keyrotation.Abandoning || k.State == keyrotation.Revoking
 	switch m.Action {
 	case keyrotation.Withdraw:
-		return firstTrue([]rule{{!leaving, "it is " + string(k.State)}, {m.KeyID == "" || m.KeyID != k.KeyID, "its id is not recorded"}})
+		return firstTrue([]rule{{!leaving(k), "it is " + string(k.State)}, {m.KeyID == "" || m.KeyID != k.KeyID, "its id is not recorded"}})
 	case keyrotation.Destroy, keyrotation.Bury:
-		return firstTrue([]rule{{!leaving, "it is " + string(k.State)}})
+		honoured := k.Issued && k.State != keyrotation.Revoking && k.KeyID != "" && k.WithdrawnAt.IsZero()
+		return firstTrue([]rule{{!leaving(k), "it is " + string(k.State)}, {honoured, "the platform still honours it"}})
 	case keyrotation.Discard:
+		if s.valueLost(m, k) {
+			return ""
+		}
 		active, has := s.ring.Active()
 		standby := k.State == keyrotation.Registered
 		begun := k.State == keyrotation.Planned || k.State == keyrotation.Generated
@@ -114,6 +118,29 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 			{k.State == keyrotation.Registering && isDue(m, s.now) && s.now.Before(k.AttemptAt.Add(settle)), "it may still arrive"}})
 	}
 	return ""
+}
+
+func leaving(k keyrotation.Key) bool {
+	return k.State == keyrotation.Deleting || k.State == keyrotation.Abandoning || k.State == keyrotation.Revoking
+}
+
+// valueLost reports whether nobody can hear the value of an issued key any
+// more: its time is over, or the platform has made it before it was asked to.
+func (s scene) valueLost(m keyrotation.Move, k keyrotation.Key) bool {
+	switch {
+	case !k.Issued:
+		return false
+	case k.State == keyrotation.Registering:
+		return !m.NotBefore.Before(k.AttemptAt.Add(settle))
+	case k.State != keyrotation.Generated || s.look == nil:
+		return false
+	}
+	for _, shown := range s.look.Platform {
+		if shown.Fingerprint == k.Fingerprint {
+			return true
+		}
+	}
+	return false
 }
 
 type rule struct {
@@ -207,6 +234,16 @@ func (s scene) looks() []*keyrotation.Look {
 
 func TestPlanIsLawfulForEverySmallRing(t *testing.T) {
 	t.Parallel()
+	everySmallRing(t, sceneOf)
+}
+
+func TestPlanIsLawfulForEverySmallRingOfIssuedKeys(t *testing.T) {
+	t.Parallel()
+	everySmallRing(t, issuedScene)
+}
+
+func everySmallRing(t *testing.T, sceneOf func(...keyrotation.Key) scene) {
+	t.Helper()
 	third := []keyrotation.State{keyrotation.Planned, keyrotation.Generated, keyrotation.Registering, keyrotation.Registered,
 		keyrotation.Active, keyrotation.Retiring, keyrotation.Deleting, keyrotation.Abandoning, keyrotation.Revoking}
 	rings, plans := 0, 0

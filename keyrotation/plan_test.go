@@ -170,10 +170,10 @@ func TestWhatBlocksAMove(t *testing.T) {
 		{"a deletion, a clock within the skew", sceneOf(retired, active, standby).sees(clockOff(2 * time.Second)), "delete 1", ""},
 		{"a deletion without an active key", sceneOf(retired, but(standby, func(k *keyrotation.Key) { k.RegisteredAt = noon })).sees(nil),
 			"delete 1", "no key is active"},
-		{"a deletion of another key under our id", sceneOf(retired, active, standby).sees(shows("id1", "other", noon)), "delete 1", "another public key"},
+		{"a deletion of another key under our id", sceneOf(retired, active, standby).sees(shows("id1", "other", noon)), "delete 1", "another key under its id"},
 		{"an activation, a clock off", sceneOf(overdue, standby).sees(clockOff(time.Minute)), "activate 3", "set the clock"},
 		{"an activation, a key that is not shown", sceneOf(overdue, standby).sees(lacks("id3")), "activate 3", "does not show it"},
-		{"an activation, another key under its id", sceneOf(overdue, standby).sees(shows("id3", "other", noon)), "activate 3", "another public key"},
+		{"an activation, another key under its id", sceneOf(overdue, standby).sees(shows("id3", "other", noon)), "activate 3", "another key under its id"},
 		{"an activation, no private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore03") }),
 			"activate 3", "not in the store"},
 		{"an activation, a rotated private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) {

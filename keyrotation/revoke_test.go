@@ -18,9 +18,10 @@ func (s *stage) revoke(generation int) (keyrotation.Revocation, error) {
 func (s *stage) gone(k keyrotation.Key) {
 	s.t.Helper()
 	_, private := s.store.keys[k.StoreName]
+	_, value := s.store.value(k)
 	_, public := s.platform.keys[k.KeyID]
-	if private || public {
-		s.failf("generation %d: private key left: %t, public key left: %t", k.Generation, private, public)
+	if private || value || public {
+		s.failf("generation %d: private key left: %t, value left: %t, key at the platform left: %t", k.Generation, private, value, public)
 	}
 }
 

@@ -94,7 +94,8 @@ func TestARingThatNoSequenceOfMovesLeadsToIsRefused(t *testing.T) {
 }
 
 func FuzzRing(f *testing.F) {
-	for _, s := range []scene{sceneOf(), everyState(nil), sceneOf(genKey(1, keyrotation.Active), genKey(2, keyrotation.Registering))} {
+	for _, s := range []scene{sceneOf(), everyState(nil), sceneOf(genKey(1, keyrotation.Active), genKey(2, keyrotation.Registering)),
+		issuedScene(genKey(1, keyrotation.Active), genKey(2, keyrotation.Registering))} {
 		data, err := s.ring.Encode()
 		if err != nil {
 			f.Fatal(err)

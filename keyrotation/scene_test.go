@@ -30,6 +30,8 @@ const (
 	propagation = 30 * time.Second
 	settle      = 10 * time.Second
 	overlap     = 20*time.Second + 90*time.Second + 2*2*time.Second
+
+	issuedOverlap = overlap - 90*time.Second // nothing lives on beside the key
 )
 
 // sceneOf is a scene at noon in which nobody has looked around yet.
@@ -68,6 +70,18 @@ func genKey(n int, state keyrotation.State) keyrotation.Key {
 	return k
 }
 
+// issuedScene is the same of issued keys.
+func issuedScene(keys ...keyrotation.Key) scene {
+	s := sceneOf(keys...)
+	for i := range s.ring.Keys {
+		k := &s.ring.Keys[i]
+		k.Issued, k.Bits, k.PublicKey, k.MaxTTL = true, 0, "", 0
+	}
+	s.policy.KeySpec, s.policy.MaxTTL = keyrotation.KeySpec{Issued: true}, 0
+	s.ring.Spec = s.policy.KeySpec
+	return s
+}
+
 // but is a key with something about it changed.
 func but(k keyrotation.Key, changes ...func(*keyrotation.Key)) keyrotation.Key {
 	for _, change := range changes {
@@ -82,6 +96,9 @@ func (s scene) agreeing() *keyrotation.Look {
 	for _, k := range s.ring.Keys {
 		if k.KeyID != "" && k.State != keyrotation.Deleted && k.WithdrawnAt.IsZero() {
 			look.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint, CreatedAt: k.RegisteredAt}
+		}
+		if k.Issued && k.KeyID != "" && k.DestroyedAt.IsZero() {
+			look.Store[k.StoreName] = keyrotation.StoredKey{KeySpec: s.ring.Spec, Versions: 1}
 		}
 		if k.PublicKey != "" {
 			look.Store[k.StoreName] = keyrotation.StoredKey{KeySpec: keyrotation.KeySpec{Bits: k.Bits, Exportable: k.Exportable},

@@ -19,6 +19,7 @@ type simSigner struct {
 	view    keyrotation.Ring
 	readAt  time.Time
 	memory  map[string]simKey // by store name, as of readAt
+	value   string            // of the active key if it was issued, as of readAt
 	outage  time.Duration     // the view's age at which the store is back
 }
 
@@ -27,9 +28,14 @@ func (s *simSigner) mint() {
 	if s.view.Version == 0 || w.now.Sub(s.readAt) > s.view.Durations.ViewAge && !s.withoutStore() {
 		s.view, s.readAt = w.store.ring(), w.now
 		s.load()
+		s.learn()
 	}
 	key, ok := s.view.Active()
 	if !ok {
+		return
+	}
+	if w.issues {
+		w.oracle.minted(s.replica, key, s.value, nil, s.expiry(key))
 		return
 	}
 	private, ok := s.memory[key.StoreName]
@@ -39,20 +45,26 @@ func (s *simSigner) mint() {
 	if !ok {
 		return // the store has no such key any more: an error to the caller, no token
 	}
-	longest := min(s.replica.rotator.Policy.MaxTTL, key.MaxTTL)
-	ttl := longest
-	if w.rng.IntN(2) == 0 {
-		ttl = time.Duration(1+w.rng.Int64N(int64(longest/time.Second))) * time.Second
-	}
-	w.oracle.minted(s.replica, key, private.private, s.replica.clock().Truncate(time.Second).Add(ttl))
+	w.oracle.minted(s.replica, key, key.Fingerprint, private.private, s.expiry(key))
 }
 
-// minted is one playback token that left a replica.
+// expiry is when a token ends that is made now: often as late as can be.
+func (s *simSigner) expiry(key keyrotation.Key) time.Time {
+	rng, longest := s.replica.w.rng, min(s.replica.rotator.Policy.MaxTTL, key.MaxTTL)
+	ttl := longest
+	if longest > 0 && rng.IntN(2) == 0 {
+		ttl = time.Duration(1+rng.Int64N(int64(longest/time.Second))) * time.Second
+	}
+	return s.replica.clock().Truncate(time.Second).Add(ttl)
+}
+
+// minted is one playback token that left a replica, or what was bought with
+// an issued key.
 type minted struct {
-	kid, fingerprint string
-	at, expires      time.Time
-	text             string // of some, for the gate's verifier
-	verified         int    // at birth, in mid-life, after the end
+	kid, proof  string // see honours
+	at, expires time.Time
+	text        string // of some, for the gate's verifier
+	verified    int    // at birth, in mid-life, after the end
 }
 
 // oracle knows every token that is alive and every promise made about keys.
@@ -76,12 +88,12 @@ func (o *oracle) forgive(kid string) {
 	delete(o.used, kid)
 }
 
-func (o *oracle) minted(_ *replica, key keyrotation.Key, private *rsa.PrivateKey, expires time.Time) {
+func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private *rsa.PrivateKey, expires time.Time) {
 	if o.forgiven[key.KeyID] {
 		return
 	}
-	m := minted{kid: key.KeyID, fingerprint: key.Fingerprint, at: o.w.now, expires: expires}
-	if o.total++; o.total%o.every == 0 {
+	m := minted{kid: key.KeyID, proof: proof, at: o.w.now, expires: expires}
+	if o.total++; private != nil && o.total%o.every == 0 {
 		t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": "v", "exp": expires.Unix()})
 		t.Header["kid"] = key.KeyID
 		text, err := t.SignedString(private)
@@ -103,6 +115,7 @@ func (o *oracle) minted(_ *replica, key keyrotation.Key, private *rsa.PrivateKey
 // check holds every promise against the world as it is now.
 func (o *oracle) check() {
 	o.tokens()
+	o.values()
 	o.ring()
 	o.deletions()
 }
@@ -111,8 +124,7 @@ func (o *oracle) check() {
 func (o *oracle) tokens() {
 	o.live = slices.DeleteFunc(o.live, func(m minted) bool {
 		expired := !o.w.now.Before(m.expires)
-		shown, there := o.w.platform.keys[m.kid]
-		if !expired && (!there || shown.Fingerprint != m.fingerprint) {
+		if !expired && !o.w.platform.honours(m.kid, m.proof) {
 			o.w.failf("a viewer is refused: token of key %s, minted %s, good until %s, but the platform has no such key",
 				m.kid, m.at.Format("15:04:05"), m.expires.Format("15:04:05"))
 		}

@@ -47,7 +47,7 @@ func pooledKey(n int) simKey {
 // simStore keeps its contract and nothing more.
 type simStore struct {
 	w    *world
-	docs map[string]keyrotation.Document
+	docs map[string]keyrotation.Document // the ring, and what is issued
 	keys map[string]simKey
 	made int
 
@@ -72,13 +72,22 @@ func (s *simStore) ring() keyrotation.Ring {
 
 // mutating are the outside calls that change something beside the ring, and so
 // may arrive late.
-var mutating = map[string]bool{"create": true, "destroy": true, "register": true, "delete": true}
+var mutating = map[string]bool{"create": true, "destroy": true, "register": true, "delete": true,
+	"issue": true, "keep": true, "forget": true}
 
 // storeView is the store as one replica reaches it.
 type storeView struct{ r *replica }
 
+// op tells the ring, of which a script may say much, from other documents.
+func op(name, ring, other string) string {
+	if name == keyrotation.RingName("default") {
+		return ring
+	}
+	return other
+}
+
 func (v storeView) Read(_ context.Context, name string) (keyrotation.Document, error) {
-	return call(v.r, "read", func() (keyrotation.Document, error) {
+	return call(v.r, op(name, "read", "recall"), func() (keyrotation.Document, error) {
 		doc, ok := v.r.w.store.docs[name]
 		if !ok {
 			return doc, keyrotation.ErrNotFound
@@ -88,7 +97,7 @@ func (v storeView) Read(_ context.Context, name string) (keyrotation.Document, e
 }
 
 func (v storeView) Write(_ context.Context, name string, data []byte, version int64) (int64, error) {
-	return call(v.r, "write", func() (int64, error) {
+	return call(v.r, op(name, "write", "keep"), func() (int64, error) {
 		docs := v.r.w.store.docs
 		if docs[name].Version != version {
 			return 0, keyrotation.ErrConflict
@@ -139,16 +148,30 @@ func (v storeView) Destroy(_ context.Context, name string) error {
 type simPlatform struct {
 	w       *world
 	keys    map[string]keyrotation.PlatformKey
+	values  map[string]string // of issued keys, by id
+	issued  map[string]*int   // which request made the keys of a name
 	next    int
-	calls   int // that change something
+	clock   time.Duration // its own, minus the world's
+	calls   int           // that change something
 	deleted []string
+}
+
+// inhabit makes the keys that are not ours; see foreign.
+func (p *simPlatform) inhabit() {
+	if p.w.issues {
+		p.issue("made by hand")
+		p.issue("playtoken #1 kabcdefghijklmnopqrstuvwxyz")
+		return
+	}
+	p.add("made by hand", pooledKey(0).public)
+	p.add("playtoken default #1 abcdef", pooledKey(1).public)
 }
 
 func (p *simPlatform) add(name, public string) string {
 	p.next++
 	id := fmt.Sprintf("id%04d", p.next)
 	p.keys[id] = keyrotation.PlatformKey{ID: id, Name: name, PublicKey: public,
-		Fingerprint: keyrotation.Fingerprint(public), CreatedAt: p.w.now}
+		Fingerprint: keyrotation.Fingerprint(public), CreatedAt: p.w.now.Add(p.clock)}
 	return id
 }
 

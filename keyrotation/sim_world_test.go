@@ -43,6 +43,8 @@ type world struct {
 	late  []event
 	steps int
 
+	issues bool // the platform makes the keys; see sim_issuer_test.go
+
 	script func(r *replica, op string) fate // decides in place of the odds
 
 	store    *simStore
@@ -62,13 +64,16 @@ var (
 )
 
 func newWorld(t *testing.T, seed uint64, replicas int) *world {
-	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), odds: calm,
+	return worldOf(t, seed, replicas, false)
+}
+
+func worldOf(t *testing.T, seed uint64, replicas int, issues bool) *world {
+	w := &world{t: t, seed: seed, issues: issues, rng: rand.New(rand.NewPCG(seed, 1)), odds: calm,
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.store = &simStore{w: w, docs: map[string]keyrotation.Document{}, keys: map[string]simKey{}}
-	w.platform = &simPlatform{w: w, keys: map[string]keyrotation.PlatformKey{}}
+	w.platform = &simPlatform{w: w, keys: map[string]keyrotation.PlatformKey{}, values: map[string]string{}, issued: map[string]*int{}}
 	w.oracle = &oracle{w: w, every: 8, used: map[string]time.Time{}, forgiven: map[string]bool{}}
-	w.platform.add("made by hand", pooledKey(0).public)
-	w.platform.add("playtoken default #1 abcdef", pooledKey(1).public)
+	w.platform.inhabit()
 	w.store.made = 2
 	for i := range replicas {
 		w.replicas = append(w.replicas, w.newReplica(i))
@@ -118,6 +123,9 @@ func (w *world) newReplica(id int) *replica {
 	}
 	r.rotator = &keyrotation.Rotator{Project: "default", Documents: storeView{r}, Keys: storeView{r}, Platform: platformView{r},
 		Policy: policy, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: r.clock}
+	if w.issues {
+		r.issuedTo()
+	}
 	r.signer = simSigner{replica: r}
 	return r
 }

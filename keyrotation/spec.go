@@ -76,7 +76,7 @@ func (p *planner) leftovers() {
 			continue
 		}
 		if shown, there := p.look.Platform[k.KeyID]; there && shown.Fingerprint != k.Fingerprint {
-			p.block(Discard, k, "the platform shows another public key under its id: see the drift report")
+			p.block(Discard, k, "the platform shows another key under its id: see the drift report")
 			continue
 		}
 		p.add(Discard, k, p.now, unwanted)

@@ -77,7 +77,7 @@ func TestWhatIsDueAmongKeysOfTwoKinds(t *testing.T) {
 		})
 	}
 	other := sceneOf(right, spare, genKey(3, registered)).sees(shows("id2", "other", noon))
-	if why := other.blocked("discard 2"); !strings.Contains(why, "another public key") {
+	if why := other.blocked("discard 2"); !strings.Contains(why, "another key under its id") {
 		t.Errorf("somebody else's key under its id: blocked by %q", why)
 	}
 }

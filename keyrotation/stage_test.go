@@ -21,8 +21,13 @@ type stage struct {
 }
 
 // newStage is a world without a ring. Its replicas agree with its clock.
-func newStage(t *testing.T) *stage {
-	s := &stage{world: newWorld(t, 0, 0)}
+func newStage(t *testing.T) *stage { return stageIn(newWorld(t, 0, 0)) }
+
+// newIssuingStage is one whose platform makes the keys.
+func newIssuingStage(t *testing.T) *stage { return stageIn(newIssuingWorld(t, 0, 0)) }
+
+func stageIn(w *world) *stage {
+	s := &stage{world: w}
 	s.acts, s.fresh = s.newReplica(1), s.newReplica(4)
 	s.replicas = []*replica{s.fresh, s.acts}
 	s.oracle.every = 64 // signing is what takes time here
@@ -31,8 +36,12 @@ func newStage(t *testing.T) *stage {
 }
 
 // bootstrapped is a stage with an active generation 1 and a standby.
-func bootstrapped(t *testing.T) *stage {
-	s := newStage(t)
+func bootstrapped(t *testing.T) *stage { return newStage(t).bootstrap() }
+
+// issued is the same with issued keys.
+func issued(t *testing.T) *stage { return newIssuingStage(t).bootstrap() }
+
+func (s *stage) bootstrap() *stage {
 	s.must(s.pass())
 	s.wait(propagation)
 	s.must(s.pass())
@@ -42,8 +51,12 @@ func bootstrapped(t *testing.T) *stage {
 }
 
 // rotated is one in which generation 1 has just been retired.
-func rotated(t *testing.T) *stage {
-	s := bootstrapped(t)
+func rotated(t *testing.T) *stage { return bootstrapped(t).rotateOnce() }
+
+// issuedRotated is the same with issued keys.
+func issuedRotated(t *testing.T) *stage { return issued(t).rotateOnce() }
+
+func (s *stage) rotateOnce() *stage {
 	s.must(s.rotate())
 	s.want("1 retiring, 2 active, 3 registered")
 	s.wait(propagation)

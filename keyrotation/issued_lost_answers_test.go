@@ -1,0 +1,255 @@
+package keyrotation_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// unissued is a stage whose next rotation asks for generation 3, with a script
+// for one operation.
+func unissued(t *testing.T, op string, f fate) *stage {
+	s := issued(t)
+	s.wait(interval - propagation)
+	s.as(op, f)
+	return s
+}
+
+// named are the ids of the platform's keys of a name.
+func (s *stage) named(name string) (ids []string) {
+	for id, k := range s.platform.keys {
+		if k.Name == name {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func TestALostValueIsGivenUpAndAnotherKeyIsIssued(t *testing.T) {
+	for _, tt := range []struct {
+		name, op string
+		fate     fate
+		made     int // keys at the platform under the lost name, when its time is over
+	}{
+		{"the request never arrived", "issue", fate{hears: errLost}, 0},
+		{"its answer was lost", "issue", fate{happens: 1, hears: errLost}, 1},
+		{"it was carried out twice, and the answer lost", "issue", fate{happens: 2, hears: errLost}, 2},
+		{"it arrived late", "issue", fate{late: settle / 2, hears: errLost}, 1},
+		{"the place of the value could not be read", "recall", fate{hears: errLost}, 1},
+		{"the value could not be kept", "keep", fate{hears: errLost}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := unissued(t, tt.op, tt.fate)
+			switch tt.op {
+			case "keep": // the first one makes room
+				s.as("keep", asAsked, tt.fate)
+			case "recall": // the look reads two values
+				s.as("recall", asAsked, asAsked, tt.fate)
+			}
+			s.pass()
+			s.want("1 retiring, 2 active, 3 registering")
+			lost := s.key(3)
+			s.wait(settle - time.Second)
+			s.must(s.pass())
+			s.want("1 retiring, 2 active, 3 registering")
+			if n := len(s.named(lost.Name)); n != tt.made {
+				t.Fatalf("%d keys of the lost name, want %d", n, tt.made)
+			}
+			s.wait(time.Second)
+			s.must(s.pass())
+			if k := s.key(3); k.State != keyrotation.Deleted && k.State != keyrotation.Abandoning || k.Note == "" {
+				t.Errorf("generation 3 is %s, %q", k.State, k.Note)
+			}
+			s.must(s.live(time.Minute))
+			s.want("1 deleted, 2 active, 3 deleted, 4 registered")
+			if s.key(4).Name == lost.Name || len(s.named(lost.Name)) != 0 {
+				t.Errorf("the lost key: %v", s.named(lost.Name))
+			}
+			s.gone(s.key(3))
+			s.recovers()
+		})
+	}
+}
+
+func TestAKeptValueIsNotLostWithTheAnswerOfItsWrite(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	s.as("keep", asAsked, fate{happens: 1, hears: errLost})
+	s.mustFail(s.pass(), errLost)
+	s.want("1 retiring, 2 active, 3 registering") // nobody counts on what may not be there
+	s.must(s.live(3*settle + 10*time.Second))
+	if k := s.key(3); k.State != keyrotation.Deleted {
+		s.failf("generation 3 is %s", k.State)
+	}
+	s.recovers()
+}
+
+func TestAKeyIsNotWastedBecauseOthersWroteTheRing(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	others := func() {
+		s.wait(time.Second)
+		doc := s.store.docs[keyrotation.RingName("default")]
+		doc.Version++ // as any note of anybody's does
+		s.store.docs[keyrotation.RingName("default")] = doc
+	}
+	s.as("keep", asAsked, fate{happens: 1, first: others})
+	s.must(s.pass())
+	s.want("1 retiring, 2 active, 3 registered")
+	if n := s.count("issue"); n != 1 {
+		t.Errorf("%d keys were asked for, want 1", n)
+	}
+	s.recovers()
+}
+
+func TestAnAnswerThatComesWhenTheKeyWasGivenUpChangesNothing(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	s.as("keep", asAsked, fate{happens: 1, first: func() {
+		s.now = s.now.Add(settle) // it took that long
+		s.must(s.passBy(s.fresh))
+	}})
+	s.pass()
+	if k := s.key(3); k.State != keyrotation.Abandoning && k.State != keyrotation.Deleted {
+		t.Errorf("generation 3 is %s", k.State)
+	}
+	s.must(s.live(time.Minute))
+	s.gone(s.key(3))
+	s.recovers()
+}
+
+func TestAValueThatArrivesAfterItsEndIsNotKept(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	s.as("keep", asAsked, fate{late: settle + 5*time.Second, hears: errLost})
+	s.pass()
+	k := s.key(3)
+	s.must(s.live(settle + 10*time.Second))
+	if _, held := s.store.value(k); held || s.key(3).DestroyedAt.IsZero() {
+		t.Errorf("value held: %t, destroyed at %s", held, s.key(3).DestroyedAt)
+	}
+	s.recovers()
+}
+
+func TestARequestThatArrivesVeryLateIsSweptByItsName(t *testing.T) {
+	s := unissued(t, "issue", fate{late: 2 * time.Minute, hears: errLost})
+	s.mustFail(s.pass(), errLost)
+	lost := s.key(3)
+	s.must(s.live(90 * time.Second))
+	if k := s.key(3); k.State != keyrotation.Deleted || len(s.named(lost.Name)) != 0 {
+		s.failf("generation 3 is %s", k.State)
+	}
+	s.wait(time.Minute)
+	if len(s.named(lost.Name)) != 1 {
+		s.failf("it did not arrive")
+	}
+	s.must(s.live(2 * time.Minute))
+	if len(s.named(lost.Name)) != 0 {
+		s.failf("it was not recognised")
+	}
+	s.recovers()
+}
+
+// Of two keys of one name only one value is known.
+func TestTheSecondKeyOfANameIsTheOrphan(t *testing.T) {
+	s := unissued(t, "issue", fate{happens: 2})
+	s.must(s.pass())
+	k := s.key(3)
+	if ids := s.named(k.Name); len(ids) != 2 {
+		s.failf("keys of one name: %v", ids)
+	}
+	s.must(s.live(2 * time.Minute))
+	value, held := s.store.value(k)
+	if ids := s.named(k.Name); len(ids) != 1 || ids[0] != k.KeyID || !held || !s.platform.honours(k.KeyID, value) {
+		s.failf("left: %v, recorded %s", ids, k.KeyID)
+	}
+	s.recovers()
+}
+
+func TestARefusedRequestIsNotRepeatedBeforeItsTime(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		why  error
+		wait time.Duration
+		then string // the keys right after the refusal
+	}{
+		{"throttled, with a wish", wish{keyrotation.ErrThrottled, 90 * time.Second}, 90 * time.Second, "1 retiring, 2 active, 3 generated"},
+		{"throttled, without one", keyrotation.ErrThrottled, 2 * settle, "1 retiring, 2 active, 3 generated"},
+		{"credential not accepted", keyrotation.ErrUnauthorized, 2 * settle, "1 retiring, 2 active, 3 generated"},
+		{"refused", keyrotation.ErrRefused, 2 * settle, "1 retiring, 2 active, 3 deleted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := unissued(t, "issue", fate{hears: tt.why})
+			s.mustFail(s.pass(), tt.why)
+			s.want(tt.then)
+			s.wait(tt.wait - time.Second)
+			s.must(s.pass())
+			if n := s.count("issue"); n != 1 {
+				t.Errorf("%d requests before it was time", n)
+			}
+			s.wait(time.Second)
+			s.must(s.pass())
+			if n := s.count("issue"); n != 2 {
+				t.Errorf("%d requests, want a second one", n)
+			}
+			s.recovers()
+		})
+	}
+}
+
+func TestAPlatformThatLosesEveryAnswerIsAskedLessAndLess(t *testing.T) {
+	s := issued(t)
+	s.wait(interval - propagation)
+	s.always("issue", fate{happens: 1, hears: errLost})
+	for range 2 * 60 {
+		s.wait(time.Minute)
+		s.pass()
+	}
+	if n := s.count("issue"); n < 6 || n > 12 {
+		t.Errorf("%d requests in two hours", n)
+	}
+	if n := len(s.platform.keys) - len(foreign); n > 3 {
+		t.Errorf("%d keys of ours at the platform", n)
+	}
+	ring := s.store.ring()
+	if active, ok := ring.Active(); !ok || active.Generation != 2 {
+		t.Errorf("the active key did not go on: %s", s.states())
+	}
+	s.as("")
+	s.wait(time.Hour)
+	s.must(s.pass())
+	s.recovers()
+}
+
+func TestAnAnswerWithoutAValueIsNoKey(t *testing.T) {
+	for name, spoil := range map[string]func(*keyrotation.IssuedKey){
+		"no id":    func(k *keyrotation.IssuedKey) { k.ID = "" },
+		"no value": func(k *keyrotation.IssuedKey) { k.Value = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := unissued(t, "", asAsked)
+			s.acts.rotator.Issuer = spoiling{s.acts.rotator.Issuer, spoil}
+			if err := s.pass(); err == nil || !strings.Contains(err.Error(), "no key id or no value") {
+				t.Errorf("got %v", err)
+			}
+			s.want("1 retiring, 2 active, 3 registering")
+			s.must(s.passBy(s.fresh))
+			s.recovers()
+		})
+	}
+}
+
+func TestTheStoreOfValuesMayBeAway(t *testing.T) {
+	for _, op := range []string{"recall", "keep", "forget"} {
+		t.Run(op, func(t *testing.T) {
+			s := issued(t)
+			s.always(op, fate{hears: keyrotation.ErrUnavailable})
+			if err := s.live(interval + issuedOverlap + time.Minute); !errors.Is(err, keyrotation.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+			if n := s.count("issue"); op == "keep" && n != 0 {
+				t.Errorf("%d keys were asked for without a place for their values", n)
+			}
+			s.recovers()
+		})
+	}
+}

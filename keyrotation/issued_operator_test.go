@@ -1,0 +1,212 @@
+package keyrotation_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// The operator's verbs and the drift report, where a platform makes the keys.
+
+func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
+	for name, hand := range map[string]func(s *stage, k keyrotation.Key){
+		"deletes it at the platform": func(s *stage, k keyrotation.Key) { delete(s.platform.keys, k.KeyID) },
+		"renames it": func(s *stage, k keyrotation.Key) {
+			shown := s.platform.keys[k.KeyID]
+			shown.Name += " (old)"
+			s.platform.keys[k.KeyID] = shown
+		},
+		"deletes its value": func(s *stage, k keyrotation.Key) { delete(s.store.docs, keyrotation.IssuedName(k.StoreName)) },
+		"replaces its value by another key's": func(s *stage, k keyrotation.Key) {
+			s.store.docs[keyrotation.IssuedName(k.StoreName)] = keyrotation.Document{
+				Data: []byte(`{"key_id":"` + foreign[0] + `","value":"c2VjcmV0"}`), Version: 9}
+		},
+		"spoils its document": func(s *stage, k keyrotation.Key) {
+			s.store.docs[keyrotation.IssuedName(k.StoreName)] = keyrotation.Document{Data: []byte("?"), Version: 9}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for generation, want := range map[int]string{
+				1: "1 quarantined, 2 active, 3 registered",
+				2: "1 active, 2 quarantined, 3 registered",
+			} {
+				s := issued(t)
+				k := s.lose(generation)
+				hand(s, k)
+				s.must(s.observe())
+				s.want("1 active, 2 registered") // one look may be wrong
+				s.wait(settle)
+				s.must(s.pass())
+				s.want(want)
+				if s.count("delete")+s.count("forget") != 0 {
+					t.Error("a quarantine deletes nothing")
+				}
+				_, err := s.order((*keyrotation.Rotator).Release, generation)
+				s.mustGuard(err, "")
+			}
+		})
+	}
+}
+
+func TestReleaseOfAnIssuedKey(t *testing.T) {
+	s := issued(t)
+	kept := s.platform.keys[s.lose(1).KeyID]
+	delete(s.platform.keys, kept.ID)
+	s.must(s.observe())
+	s.wait(settle)
+	s.must(s.pass())
+	s.platform.keys[kept.ID] = kept
+	_, err := s.order((*keyrotation.Rotator).Release, 1)
+	s.must(err)
+	s.want("1 retiring, 2 active, 3 registered")
+	s.recovers()
+}
+
+func TestActivateAndRollbackOfIssuedKeys(t *testing.T) {
+	s := issued(t)
+	_, err := s.order((*keyrotation.Rotator).Activate, 2)
+	s.must(err)
+	s.want("1 retiring, 2 active, 3 registered")
+	_, err = s.order((*keyrotation.Rotator).Activate, 3)
+	s.mustGuard(err, "still propagating")
+	s.wait(issuedOverlap - time.Second)
+	_, err = s.order((*keyrotation.Rotator).Rollback, 1)
+	s.must(err)
+	s.want("1 active, 2 retiring, 3 registered")
+	doc := keyrotation.IssuedName(s.key(2).StoreName)
+	value := s.store.docs[doc]
+	delete(s.store.docs, doc)
+	_, err = s.order((*keyrotation.Rotator).Rollback, 2)
+	s.mustGuard(err, "its value is not in the store")
+	s.store.docs[doc] = value
+	s.wait(propagation)
+	_, err = s.rotateNow()
+	s.must(err)
+	s.want("1 retiring, 2 deleted, 3 active, 4 registered")
+	s.recovers()
+}
+
+func TestDriftOfIssuedKeys(t *testing.T) {
+	s := issuedRotated(t)
+	missing, other, twice := s.lose(1), s.lose(2), s.key(3)
+	delete(s.platform.keys, missing.KeyID)
+	delete(s.store.docs, keyrotation.IssuedName(other.StoreName))
+	orphan := s.platform.issue(twice.Name).ID
+	similar := []string{s.platform.issue(twice.Name + " ").ID, s.platform.issue(strings.ToUpper(twice.Name)).ID, s.platform.issue("").ID}
+	s.as("")
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	for _, tt := range []struct {
+		name string
+		got  []keyrotation.Finding
+		want []string
+	}{
+		{"missing", drift.Missing, []string{missing.KeyID}},
+		{"mismatched", drift.Mismatched, []string{other.KeyID}},
+		{"orphans", drift.Orphans, []string{orphan}},
+		{"unmanaged", drift.Unmanaged, slices.Concat(foreign, similar)},
+	} {
+		if got := ids(tt.got); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if s.count("mutating")+s.count("write") != 0 {
+		t.Errorf("a question changed something: %v", s.calls)
+	}
+	s.live(3 * time.Minute)
+	for _, id := range similar {
+		if _, there := s.platform.keys[id]; !there {
+			t.Errorf("key %s was deleted for a name that is not quite ours", id)
+		}
+	}
+}
+
+func TestRemoveUnmanagedLeavesIssuedKeysOfOurs(t *testing.T) {
+	s := issuedRotated(t)
+	orphan := s.platform.issue(s.key(2).Name).ID
+	for _, generation := range []int{1, 2, 3} {
+		s.mustGuard(s.removeUnmanaged(s.key(generation).KeyID), "of ours")
+	}
+	s.mustGuard(s.removeUnmanaged(orphan), "of ours")
+	s.mustFail(s.removeUnmanaged("id9999"), keyrotation.ErrNotFound)
+	byHand := s.platform.issue("by hand").ID
+	s.must(s.removeUnmanaged(byHand))
+	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
+		t.Errorf("deleted: %v", s.platform.deleted)
+	}
+}
+
+func TestStatusOfIssuedKeysChangesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  func(*testing.T) *stage
+		wait time.Duration
+		due  string // the first move; empty if none is due
+	}{
+		{"an empty project", newIssuingStage, 0, "plan"},
+		{"a settled one", issued, 0, ""},
+		{"at a rotation", issued, interval - propagation, "activate 2"},
+		{"at a deletion", issuedRotated, 0, "delete 1"},
+		{"after a lost answer", func(t *testing.T) *stage {
+			s := unissued(t, "issue", fate{happens: 1, dies: true})
+			s.pass()
+			return s
+		}, settle, "discard 3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tt.set(t)
+			s.wait(tt.wait)
+			s.as("")
+			st, err := ask(s, (*keyrotation.Rotator).Status)
+			s.must(err)
+			if n := s.count("mutating") + s.count("write"); n != 0 {
+				t.Errorf("the dry run made %d calls that change something: %v", n, s.calls)
+			}
+			if st.Due != (tt.due != "") || st.Overdue || st.Due && !strings.HasPrefix(moveName(st.Plan[0]), tt.due) {
+				t.Errorf("due: %t, overdue: %t, plan %+v", st.Due, st.Overdue, st.Plan)
+			}
+		})
+	}
+}
+
+func TestEveryStepOfAnIssuedKeyIsRecorded(t *testing.T) {
+	s := newIssuingStage(t)
+	var steps []string
+	s.acts.rotator.Record = func(_ context.Context, step keyrotation.Transition) error {
+		if step.Generation == 1 {
+			steps = append(steps, string(step.To))
+		}
+		return nil
+	}
+	s.bootstrap()
+	s.lose(1)
+	_, err := s.revoke(1)
+	s.must(err)
+	want := []string{"planned", "generated", "registering", "registered", "active", "revoking", "deleted"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("recorded: %v", steps)
+	}
+	full := errors.New("record full")
+	s.acts.rotator.Record = func(context.Context, keyrotation.Transition) error { return full }
+	s.wait(propagation)
+	_, err = s.rotateNow()
+	s.mustFail(err, full)
+	s.want("1 deleted, 2 active, 3 registered")
+}
+
+func TestAnIssuersClockMayBeWrong(t *testing.T) {
+	for name, clock := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "behind": -24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			s := newIssuingStage(t)
+			s.platform.clock = clock
+			s.bootstrap()
+			s.must(s.live(2*interval + time.Minute))
+			s.recovers()
+		})
+	}
+}

@@ -1,0 +1,233 @@
+package keyrotation_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// documents is a store of documents without any trouble.
+type documents map[string]string
+
+func (d documents) Read(_ context.Context, name string) (keyrotation.Document, error) {
+	text, ok := d[name]
+	if !ok {
+		return keyrotation.Document{}, keyrotation.ErrNotFound
+	}
+	return keyrotation.Document{Data: []byte(text), Version: 1}, nil
+}
+
+func (d documents) Write(context.Context, string, []byte, int64) (int64, error) {
+	return 0, keyrotation.ErrUnavailable
+}
+
+func TestAMinterReadsTheValueOfTheActiveKey(t *testing.T) {
+	s := issued(t)
+	ring := s.store.ring()
+	active, _ := ring.Active()
+	got, err := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.IssuedKey, error) {
+		return keyrotation.ReadIssued(ctx, r.Documents, active)
+	})
+	if err != nil || got.ID != active.KeyID || !s.platform.honours(got.ID, string(got.Value)) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestAValueIsReadWholeOrNotAtAll(t *testing.T) {
+	k := keyrotation.Key{Generation: 3, StoreName: "kstore03", KeyID: "id3", Issued: true}
+	for name, tt := range map[string]struct {
+		text string
+		want string
+	}{
+		"good":                    {`{"key_id":"id3","value":"c2VjcmV0"}`, "secret"},
+		"of a newer version":      {`{"key_id":"id3","value":"c2VjcmV0","more":1}`, "secret"},
+		"only reserved":           {`{}`, ""},
+		"of another key":          {`{"key_id":"id4","value":"c2VjcmV0"}`, ""},
+		"without a value":         {`{"key_id":"id3"}`, ""},
+		"no JSON":                 {`c2VjcmV0`, ""},
+		"no base64":               {`{"key_id":"id3","value":"!secret"}`, ""},
+		"cut short":               {`{"key_id":"id3","value":"c2VjcmV0"`, ""},
+		"another generation's id": {`{"key_id":"","value":"c2VjcmV0"}`, ""},
+	} {
+		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName("kstore03"): tt.text}, k)
+		if string(got.Value) != tt.want || (err == nil) != (tt.want != "") || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+			t.Errorf("%s: %q, %v", name, got.Value, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error shows what was there: %v", name, err)
+		}
+	}
+	if _, err := keyrotation.ReadIssued(t.Context(), documents{}, k); !errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("no document: %v", err)
+	}
+	k.KeyID = ""
+	if _, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName("kstore03"): `{"value":"c2VjcmV0"}`}, k); err == nil {
+		t.Error("a value without an id is nobody's")
+	}
+}
+
+func TestAnIssuedKeyNeverShowsItsValue(t *testing.T) {
+	k := keyrotation.IssuedKey{ID: "id3", Value: []byte("secret")}
+	text, err := json.Marshal(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("issued", "key", k)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("issued", "key", k)
+	for _, shown := range []string{string(text), log.String(), fmt.Sprint(k), fmt.Sprintf("%#v %+v %x %s", k, k, k, &k)} {
+		for _, secret := range []string{"secret", "c2VjcmV0", "736563726574", "115 101", "0x73"} {
+			if strings.Contains(shown, secret) {
+				t.Errorf("shown: %s", shown)
+			}
+		}
+	}
+}
+
+func TestAnIssuersPolicyNeedsNeitherBitsNorTokens(t *testing.T) {
+	policy := simPolicy()
+	policy.KeySpec, policy.MaxTTL = keyrotation.KeySpec{Issued: true}, 0
+	if err := policy.Validate(); err != nil {
+		t.Error(err)
+	}
+	policy.MaxTTL = -1
+	if policy.Validate() == nil {
+		t.Error("a negative longest life")
+	}
+	s := issued(t)
+	s.acts.rotator.Policy.KeySpec = keyrotation.KeySpec{Bits: 2048}
+	if err := s.pass(); err == nil || !strings.Contains(err.Error(), "go together") {
+		t.Errorf("an issuer with a policy for key pairs: %v", err)
+	}
+}
+
+func TestANameAtTheIssuerIsNeverUsedTwice(t *testing.T) {
+	s := issued(t)
+	backup := s.store.docs[keyrotation.RingName("default")]
+	s.must(s.live(interval + time.Minute))
+	newest := s.key(3)
+	s.restore(backup) // which does not know generation 3
+	s.must(s.live(interval))
+	if again := s.key(3); again.Name == newest.Name || len(again.Name) > 50 || !strings.Contains(again.Name, again.StoreName) {
+		t.Errorf("generation 3 was %q, is %q", newest.Name, again.Name)
+	}
+	if len(s.named(newest.Name)) != 1 {
+		t.Error("a key that the ring does not know was deleted")
+	}
+}
+
+func TestRevokeOfAnIssuedKeyDeletesItAtThePlatformFirst(t *testing.T) {
+	s := issued(t)
+	k := s.lose(1)
+	s.as("")
+	got, err := s.revoke(1)
+	s.must(err)
+	if want := (keyrotation.Revocation{Revoked: 1, ActiveGeneration: 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if theirs, ours := slices.Index(s.calls, "delete"), slices.Index(s.calls, "forget"); theirs < 0 || theirs > ours {
+		t.Errorf("calls: %v", s.calls)
+	}
+	s.gone(k)
+	s.want("1 deleted, 2 active, 3 registered")
+	s.recovers()
+}
+
+func TestRevokeOfAnIssuedKeyDestroysItsValueThoughThePlatformIsDown(t *testing.T) {
+	s := issued(t)
+	k := s.lose(1)
+	s.always("delete", fate{hears: errLost})
+	got, err := s.revoke(1)
+	s.mustFail(err, errLost)
+	if _, held := s.store.value(k); held || got.ActiveGeneration != 2 || s.key(1).State != keyrotation.Revoking {
+		t.Errorf("got %+v, value held: %t, %s", got, held, s.states())
+	}
+	s.as("")
+	s.must(s.passBy(s.fresh))
+	s.gone(k)
+	s.recovers()
+}
+
+func TestRevokeSaysThatTheValueIsLeft(t *testing.T) {
+	s := issued(t)
+	s.lose(1)
+	s.always("forget", fate{hears: errLost})
+	_, err := s.revoke(1)
+	s.mustFail(err, errLost)
+	s.recovers()
+}
+
+func TestRevokeOfAnIssuedKeyInEveryOtherState(t *testing.T) {
+	stopped := func(op string, f fate) func(*testing.T) *stage {
+		return func(t *testing.T) *stage {
+			s := unissued(t, op, f)
+			s.pass()
+			s.as("")
+			return s
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		set  func(*testing.T) *stage
+		key  int
+		want string
+	}{
+		{"standby", issued, 2, "1 active, 2 deleted, 3 registered"},
+		{"retiring", issuedRotated, 1, "1 deleted, 2 active, 3 registered"},
+		{"planned, with room", stopped("keep", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"generated", stopped("issue", fate{hears: keyrotation.ErrThrottled}), 3, "1 retiring, 2 active, 3 revoking"},
+		{"asked for, never arrived", stopped("issue", fate{dies: true}), 3, "1 retiring, 2 active, 3 revoking, 4 registered"},
+		{"asked for, unheard of", stopped("issue", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tt.set(t)
+			k := s.lose(tt.key)
+			_, err := s.revoke(tt.key)
+			s.must(err)
+			s.want(tt.want)
+			s.gone(k)
+			s.recovers()
+			s.gone(s.key(tt.key))
+		})
+	}
+}
+
+func TestAStoreThatCannotDeleteOverwrites(t *testing.T) {
+	s := issued(t)
+	s.acts.rotator.Documents = storeView{s.acts}
+	k := s.lose(1)
+	_, err := s.revoke(1)
+	s.must(err)
+	s.gone(k)
+	if doc, there := s.store.docs[keyrotation.IssuedName(k.StoreName)]; !there || string(doc.Data) != "{}" {
+		t.Errorf("left: %s", doc.Data)
+	}
+	s.recovers()
+}
+
+func TestARingOfIssuedKeysIsReadAsItWasWritten(t *testing.T) {
+	scene := issuedScene(genKey(1, keyrotation.Retiring), genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered))
+	text := encode(t, scene.ring)
+	ring, err := decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := encode(t, ring); again != text || !ring.Keys[1].Issued || !ring.Spec.Issued {
+		t.Errorf("written again:\n%s\n%s", text, again)
+	}
+	if plain := encode(t, sceneOf(genKey(1, keyrotation.Active)).ring); strings.Contains(plain, "issued") {
+		t.Errorf("a ring of key pairs is not as older versions know it: %s", plain)
+	}
+	ring.Keys[1].Issued = false
+	if _, err := decode(encode(t, ring)); err == nil {
+		t.Error("an active key with neither public key nor issuer")
+	}
+}
