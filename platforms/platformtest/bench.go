@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rsa"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -53,8 +54,9 @@ func (s Suite) try(t *testing.T, name string, o options, test func(t *testing.T,
 func (s Suite) bench(t *testing.T, o options) *bench {
 	b := &bench{Standin: New(Options{Fault: o.fault}), suite: s, strays: new(atomic.Int64), sent: new(atomic.Int64)}
 	credential := map[string]secret.Value{}
+	n := s.benches.Add(1)
 	for _, member := range s.Kind.Credentials {
-		credential[member.Name] = secret.New(canary + "-" + member.Name)
+		credential[member.Name] = secret.New(fmt.Sprintf("%s-%s-%d", canary, member.Name, n))
 	}
 	b.wire = &wire{refuse: s.Refuse, inner: s.Serve(World{
 		Credential: credential, Keys: b.Standin, PageSize: cmp.Or(o.pageSize, 25), Relative: o.relative,

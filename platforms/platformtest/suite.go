@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +40,8 @@ type Suite struct {
 	// that nothing can be wrong with one.
 	BareDelete bool
 
-	key *rsa.PrivateKey // that signs a Shape's tokens
+	key     *rsa.PrivateKey // that signs a Shape's tokens
+	benches *atomic.Int64   // so far; each has credentials of its own
 }
 
 // World is what a stand-in is told to be.
@@ -69,11 +71,16 @@ type Mint struct {
 	Endless   bool // the platform decides how long a token lives, and does not say
 	Once      bool // a token works once, whatever it opens
 	Steady    bool // equal requests at the same time get equal tokens
+
+	// Fixed is how long every token lives, where the platform alone decides
+	// that; asking for anything else is refused. 0: it can be asked for.
+	Fixed time.Duration
 }
 
 // Run checks the promises that an opened account keeps, whatever the platform
 // and the network do. Which of them it makes, its capabilities say.
 func Run(t *testing.T, s Suite) {
+	s.benches = new(atomic.Int64)
 	var opened platforms.Platform
 	s.try(t, "ItOpens", options{}, func(t *testing.T, b *bench) {
 		opened = b.platform

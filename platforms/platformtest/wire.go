@@ -1,6 +1,7 @@
 package platformtest
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -60,6 +61,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	honest := httptest.NewRecorder()
 	if fault.Effect == Never && r.Method != http.MethodGet {
+		io.Copy(io.Discard, r.Body) // a server that has not read it does not notice when the caller goes
 		honest.WriteString(`{"nothing":"done"}`)
 	} else {
 		w.inner.ServeHTTP(honest, r)
