@@ -61,7 +61,8 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	honest := httptest.NewRecorder()
 	if fault.Effect == Never && r.Method != http.MethodGet {
-		io.Copy(io.Discard, r.Body) // a server that has not read it does not notice when the caller goes
+		// A server that has not read all does not notice when the caller goes.
+		io.Copy(io.Discard, r.Body)
 		honest.WriteString(`{"nothing":"done"}`)
 	} else {
 		w.inner.ServeHTTP(honest, r)
