@@ -97,10 +97,10 @@ type NewAPIKey struct {
 
 // Page asks for a part of a list.
 type Page struct {
-	Size   int    // 1 to 100
-	Number int    // from 1; for people: where a page begins, Cursor says
+	Size   int    // 1 to 100; 0 is 20
+	Number int    // from 1; with a Cursor it does not count
 	Name   string // only rows whose name contains this, whatever the case
-	SortBy string // "created_at" or "name"
+	SortBy string // "created_at" (or empty) or "name"
 	Desc   bool
 	Cursor string // from List.Next or List.Previous; empty: the first page
 }
@@ -108,6 +108,7 @@ type Page struct {
 // List is a part of a list.
 type List[Row any] struct {
 	Items          []Row
+	Number         int    // of this page, from 1
 	Next, Previous string // cursors; empty: there is no such page
 }
 

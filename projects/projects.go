@@ -41,30 +41,60 @@ const (
 // Action is what a caller wants to do, as far as permission is concerned.
 type Action string
 
-// The actions. What each needs is the table below.
+// The actions. What each needs is in [All].
 const (
-	Mint      Action = "mint tokens"
-	Inspect   Action = "inspect tokens"
-	ReadKeys  Action = "read signing keys"
-	WriteKeys Action = "change signing keys"
-	RotateAll Action = "rotate every project"
+	Mint          Action = "mint tokens"
+	Inspect       Action = "inspect tokens"
+	ReadKeys      Action = "read signing keys"
+	WriteKeys     Action = "change signing keys"
+	RotateAll     Action = "rotate every project"
+	ListProjects  Action = "list projects"
+	CreateProject Action = "create a project"
+	ReadProject   Action = "read a project"
+	WriteProject  Action = "change a project"
+	DeleteProject Action = "delete a project"
+	ReadAPIKeys   Action = "read API keys"
+	WriteAPIKeys  Action = "change API keys"
 )
 
-// needs is the scope that an action asks of an API key. What is not listed is
-// for the admin key alone.
-var needs = map[Action]Scope{
-	Mint:      ScopeMint,
-	Inspect:   ScopeMint,
-	ReadKeys:  ScopeKeys,
-	WriteKeys: ScopeKeys,
+// Permission is what an action needs. The admin key needs nothing.
+type Permission struct {
+	Action Action
+	Scope  Scope // of an API key; empty: API keys never do this
+	Viewer bool  // viewers do this
+	Single bool  // it is about one project, which has to be the caller's own
+}
+
+// All is every action there is. Whatever is not in it is for the admin key
+// alone.
+var All = []Permission{
+	{Action: Mint, Scope: ScopeMint, Viewer: true, Single: true},
+	{Action: Inspect, Scope: ScopeMint, Single: true},
+	{Action: ReadKeys, Scope: ScopeKeys, Single: true},
+	{Action: WriteKeys, Scope: ScopeKeys, Single: true},
+	{Action: RotateAll},
+	{Action: ListProjects},
+	{Action: CreateProject},
+	{Action: ReadProject, Scope: ScopeRead, Single: true},
+	{Action: WriteProject, Single: true},
+	{Action: DeleteProject, Single: true},
+	{Action: ReadAPIKeys, Single: true},
+	{Action: WriteAPIKeys, Single: true},
 }
 
 // Caller is whoever presented a credential. The zero Caller may do nothing.
 type Caller struct {
 	ID        string // for records: "admin", or an API key's id; not a secret
 	Admin     bool
-	ProjectID string // an API key's own project
+	ProjectID string // an API key's or a viewer's own project
 	Scopes    []Scope
+	Viewer    *Viewer // nil, unless a viewer calls for herself
+}
+
+// Viewer is who a viewer is, in the words of an OpenID provider.
+type Viewer struct {
+	Issuer, Subject string
+	Claims          map[string]any
 }
 
 // Home is the project that is meant when the caller names none.
@@ -79,17 +109,31 @@ func (c Caller) Home() string {
 // that is about no single project has the id "". Errors: ErrNotFound,
 // ErrForbidden. It does not look whether the project exists.
 func (c Caller) May(action Action, projectID string) error {
-	switch scope, listed := needs[action]; {
+	needs := permission(action)
+	switch {
 	case c.Admin:
 		return nil
-	case !listed || c.ProjectID == "":
+	case !needs.Single || c.ProjectID == "":
 		return fmt.Errorf("%s: %w", action, ErrForbidden)
 	case projectID != c.ProjectID:
 		return ErrNotFound
-	case !slices.Contains(c.Scopes, scope):
-		return fmt.Errorf("%s: %w; it needs the scope %q", action, ErrForbidden, scope)
+	case c.Viewer != nil && needs.Viewer:
+		return nil
+	case c.Viewer != nil || needs.Scope == "":
+		return fmt.Errorf("%s: %w", action, ErrForbidden)
+	case !slices.Contains(c.Scopes, needs.Scope):
+		return fmt.Errorf("%s: %w; it needs the scope %q", action, ErrForbidden, needs.Scope)
 	}
 	return nil
+}
+
+func permission(action Action) Permission {
+	for _, p := range All {
+		if p.Action == action {
+			return p
+		}
+	}
+	return Permission{}
 }
 
 // minCredential is the length below which a credential could be guessed.

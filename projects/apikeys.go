@@ -1,0 +1,159 @@
+package projects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"playtoken/secret"
+)
+
+// apiKeyDocument is how an API key is stored.
+type apiKeyDocument struct {
+	ID        string    `json:"api_key_id"`
+	ProjectID string    `json:"project_id"`
+	Name      string    `json:"name"`
+	Scopes    []Scope   `json:"scopes"`
+	CreatedAt time.Time `json:"created_at"`
+	Hash      []byte    `json:"hash"` // of the value; see Store.hash
+}
+
+// useDocument is when an API key was used.
+type useDocument struct {
+	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+func (d *apiKeyDocument) key(version int64) APIKey {
+	return APIKey{ID: d.ID, ProjectID: d.ProjectID, Name: d.Name, Scopes: d.Scopes, CreatedAt: d.CreatedAt, Version: version}
+}
+
+func (k *APIKey) entry() entry {
+	return entry{id: k.ID, name: k.Name, created: k.CreatedAt, version: k.Version}
+}
+
+// CreateAPIKey makes an API key of a project. Its value is in the answer, and
+// nowhere else.
+func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes []Scope) (NewAPIKey, error) {
+	k := APIKey{ProjectID: projectID, Name: name, Scopes: slices.Clone(scopes), CreatedAt: s.now()}
+	if err := checkAPIKey(k); err != nil {
+		return NewAPIKey{}, err
+	}
+	if _, err := s.Project(ctx, projectID); err != nil {
+		return NewAPIKey{}, err
+	}
+	var err error
+	if k.ID, err = s.newID(ctx, apiKeyPrefix); err != nil {
+		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
+	}
+	made := NewAPIKey{APIKey: k, Value: newValue(k.ID)}
+	if made.Version, err = s.storeNewKey(ctx, k, made.Value); err != nil {
+		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
+	}
+	if _, err := s.Project(ctx, projectID); errors.Is(err, ErrNotFound) { // deleted meanwhile
+		return NewAPIKey{}, errors.Join(err, s.dropAPIKey(ctx, projectID, k.ID))
+	}
+	return made, nil
+}
+
+// storeNewKey writes the row that leads to a key, and then the key.
+func (s *Store) storeNewKey(ctx context.Context, k APIKey, value secret.Value) (int64, error) {
+	hash, err := s.hash(ctx, value)
+	if err != nil {
+		return 0, err
+	}
+	row := k.entry()
+	row.version = 1
+	if err := s.addRow(ctx, keysOf(k.ProjectID), row, false); err != nil {
+		return 0, err
+	}
+	return s.save(ctx, apiKeyName(k.ID), apiKeyDocument{
+		ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt, Hash: hash,
+	}, 0)
+}
+
+// APIKey returns an API key of a project, straight from the store. ErrNotFound
+// if it is another project's.
+func (s *Store) APIKey(ctx context.Context, projectID, id string) (APIKey, error) {
+	held, version, err := s.apiKey(ctx, id, s.look)
+	if err == nil && held.ProjectID != projectID {
+		err = fmt.Errorf("API key %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return APIKey{}, err
+	}
+	k := held.key(version)
+	var used useDocument
+	if _, err := s.look(ctx, useName(id), &used); err == nil {
+		k.LastUsedAt = &used.LastUsedAt
+	} else if !isNotFound(notFound(err)) {
+		return APIKey{}, fmt.Errorf("read last use of API key %s: %w", id, err)
+	}
+	return k, nil
+}
+
+func (s *Store) apiKey(ctx context.Context, id string, read reader) (held apiKeyDocument, version int64, err error) {
+	if !anID.MatchString(id) {
+		return held, 0, ErrNotFound
+	}
+	if version, err = read(ctx, apiKeyName(id), &held); err != nil {
+		return held, 0, fmt.Errorf("read API key %s: %w", id, notFound(err))
+	}
+	return held, version, nil
+}
+
+// UpdateAPIKey changes the name and the scopes of an API key. Change may be
+// called again if somebody else was faster, and its error ends the update.
+func (s *Store) UpdateAPIKey(ctx context.Context, projectID, id string, change func(*APIKey) error) (APIKey, error) {
+	var k APIKey
+	var renamed bool
+	err := again("update API key "+id, func() (err error) {
+		k, renamed, err = s.updateKeyOnce(ctx, projectID, id, change)
+		return err
+	})
+	if err == nil {
+		err = s.addRow(ctx, keysOf(projectID), k.entry(), renamed)
+	}
+	if err != nil {
+		return APIKey{}, err
+	}
+	return k, nil
+}
+
+func (s *Store) updateKeyOnce(ctx context.Context, projectID, id string, change func(*APIKey) error) (k APIKey, renamed bool, err error) {
+	if k, err = s.APIKey(ctx, projectID, id); err != nil {
+		return k, false, err
+	}
+	held, version, err := s.apiKey(ctx, id, s.edit)
+	if err != nil {
+		return k, false, err
+	}
+	used := k.LastUsedAt
+	k = held.key(version)
+	k.LastUsedAt, k.Scopes = used, slices.Clone(k.Scopes)
+	if err = change(&k); err != nil {
+		return k, false, err
+	}
+	if err = checkAPIKey(k); err != nil {
+		return k, false, err
+	}
+	renamed = held.Name != k.Name
+	held.Name, held.Scopes = k.Name, k.Scopes
+	k = held.key(version)
+	k.LastUsedAt = used
+	k.Version, err = s.save(ctx, apiKeyName(id), held, version)
+	return k, renamed, err
+}
+
+// DeleteAPIKey deletes an API key.
+func (s *Store) DeleteAPIKey(ctx context.Context, projectID, id string) error {
+	held, _, err := s.apiKey(ctx, id, s.look)
+	if err == nil && held.ProjectID != projectID {
+		err = fmt.Errorf("API key %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	return s.dropAPIKey(ctx, projectID, id)
+}
