@@ -1,0 +1,286 @@
+package access_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/secret"
+	"playtoken/signer"
+)
+
+func TestEachRefreshTokenWorksOnce(t *testing.T) {
+	store := newMemory()
+	a := replica(t, store, newCallers(), unsigned{})
+	got := exchange(t, a)
+	if got.Access.Reveal() != "at+jwt-canary" || got.ExpiresIn != time.Hour || !strings.HasPrefix(got.Refresh.Reveal(), "ptr_") {
+		t.Errorf("Exchange = %q, %q, %s", got.Access.Reveal(), got.Refresh.Reveal(), got.ExpiresIn)
+	}
+	seen := map[string]bool{got.Refresh.Reveal(): true}
+	used := got.Refresh
+	for range 10 {
+		next, err := a.Refresh(t.Context(), got.Refresh)
+		if err != nil || next.ExpiresIn != time.Hour || next.Access.IsZero() || seen[next.Refresh.Reveal()] {
+			t.Fatalf("Refresh = %q, %s, %v", next.Refresh.Reveal(), next.ExpiresIn, err)
+		}
+		seen[next.Refresh.Reveal()] = true
+		used, got = got.Refresh, next
+	}
+	other := exchange(t, a)
+	_, err := a.Refresh(t.Context(), used)
+	refused(t, "a token that was used", err)
+	_, err = a.Refresh(t.Context(), got.Refresh)
+	refused(t, "the newest of its family", err)
+	if _, err := a.Refresh(t.Context(), other.Refresh); err != nil {
+		t.Errorf("another family of the same API key: %v", err)
+	}
+}
+
+func TestAForgedTokenEndsNothing(t *testing.T) {
+	store := newMemory()
+	a := replica(t, store, newCallers(), unsigned{})
+	good := exchange(t, a).Refresh
+	next, err := a.Refresh(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good = next.Refresh // number 1 of its family
+	part := strings.Split(good.Reveal(), "_")
+	calls := store.calls
+	for _, forged := range []string{
+		"", "ptr_", good.Reveal() + "0", good.Reveal()[:len(good.Reveal())-1], " " + good.Reveal(), good.Reveal() + "\n",
+		strings.ToUpper(good.Reveal()), "ptr_" + part[1] + "_0_" + part[3], "ptr_" + part[1] + "_2_" + part[3],
+		"ptr_" + part[1] + "_01_" + part[3], "ptr_" + part[1] + "_-1_" + part[3], "ptr_" + part[1] + "_1_" + strings.Repeat("0", 64),
+		"ptr_" + strings.Repeat("a", 26) + "_1_" + part[3], "ptr_" + part[1] + "_99999999999999999999_" + part[3],
+		"pt_" + strings.TrimPrefix(good.Reveal(), "ptr_"), next.Access.Reveal(), apiKey.Reveal(),
+	} {
+		_, err := a.Refresh(t.Context(), secret.New(forged))
+		refused(t, forged, err)
+	}
+	if store.calls != calls {
+		t.Errorf("forged tokens led to %d calls of the store", store.calls-calls)
+	}
+	if _, err := a.Refresh(t.Context(), good); err != nil {
+		t.Errorf("the genuine one afterwards: %v", err)
+	}
+}
+
+func FuzzRefreshTokens(f *testing.F) {
+	store := newMemory()
+	a := replica(f, store, newCallers(), unsigned{})
+	good := exchange(f, a).Refresh
+	f.Add(good.Reveal())
+	f.Add("ptr_aaaaaaaaaaaaaaaaaaaaaaaaaa_0_" + strings.Repeat("0", 64))
+	f.Add("ptr__0_")
+	before := store.named("family")
+	f.Fuzz(func(t *testing.T, text string) {
+		if text == good.Reveal() {
+			return
+		}
+		_, err := a.Refresh(t.Context(), secret.New(text))
+		refused(t, text, err)
+		if now := store.named("family"); len(now) != 1 || now[0] != before[0] {
+			t.Errorf("%q changed the store", text)
+		}
+	})
+}
+
+func TestFamiliesEndAfterThirtyDaysHoweverOftenRefreshed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := replica(t, newMemory(), newCallers(), unsigned{})
+		got := exchange(t, a)
+		unused := exchange(t, a)
+		for range 29 {
+			time.Sleep(24 * time.Hour)
+			next, err := a.Refresh(t.Context(), got.Refresh)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = next
+		}
+		time.Sleep(24*time.Hour - 2*time.Second)
+		last, err := a.Refresh(t.Context(), got.Refresh)
+		if err != nil {
+			t.Errorf("in the last second: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		for what, token := range map[string]secret.Value{"refreshed often": last.Refresh, "never refreshed": unused.Refresh} {
+			_, err := a.Refresh(t.Context(), token)
+			refused(t, what, err)
+		}
+	})
+}
+
+func TestAnAPIKeyHasAHundredFamilies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		replicas := trio(t, store, store, store)
+		first, second := exchange(t, replicas[0]), exchange(t, replicas[1])
+		for n := range 99 {
+			exchange(t, replicas[n%3])
+		}
+		if n := len(store.named("family")); n != 100 {
+			t.Errorf("%d families, want 100", n)
+		}
+		_, err := replicas[2].Refresh(t.Context(), first.Refresh)
+		refused(t, "the oldest of 101", err)
+		if _, err := replicas[2].Refresh(t.Context(), second.Refresh); err != nil {
+			t.Errorf("the second oldest: %v", err)
+		}
+		// And of many who come at once, none is lost or left over.
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var made []access.Tokens
+		for n := range 150 {
+			wg.Go(func() {
+				got, err := replicas[n%3].Exchange(t.Context(), apiKey)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				made = append(made, got)
+			})
+		}
+		wg.Wait()
+		good := 0
+		for _, m := range made {
+			if _, err := replicas[0].Refresh(t.Context(), m.Refresh); err == nil {
+				good++
+			}
+		}
+		if n := len(store.named("family")); n != 100 || good != 100 {
+			t.Errorf("%d families, %d good refresh tokens, want 100", n, good)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		exchange(t, replicas[0])
+		if n := len(store.named("family")); n != 1 {
+			t.Errorf("%d families after all but one expired", n)
+		}
+	})
+}
+
+func TestADeletedAPIKeyRefreshesNothing(t *testing.T) {
+	keys, store := newCallers(), newMemory()
+	a := replica(t, store, keys, unsigned{})
+	got := exchange(t, a)
+	exchange(t, a)
+	keys.change(func(c *callers) { clear(c.keys) })
+	_, err := a.Refresh(t.Context(), got.Refresh)
+	refused(t, "Refresh", err)
+	_, err = a.Exchange(t.Context(), apiKey)
+	refused(t, "Exchange", err)
+	for range 2 {
+		if err := a.Forget(t.Context(), keyID); err != nil || len(store.docs) != 0 {
+			t.Errorf("Forget: %v, %d documents are left", err, len(store.docs))
+		}
+	}
+}
+
+func TestTheStoreHoldsNoToken(t *testing.T) {
+	store := newMemory()
+	a := replica(t, store, newCallers(), unsigned{})
+	got := exchange(t, a)
+	next, err := a.Refresh(t.Context(), got.Refresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(append(store.named("family"), store.named("families")...), "\n")
+	if !strings.Contains(text, keyID) {
+		t.Fatalf("nothing to look at: %s", text)
+	}
+	for _, token := range []secret.Value{got.Refresh, next.Refresh, got.Access, apiKey} {
+		for part := range strings.SplitSeq(token.Reveal(), "_") {
+			if len(part) > 30 && strings.Contains(text, part) {
+				t.Errorf("%q is in %s", part, text)
+			}
+		}
+		if strings.Contains(text, "canary") || strings.Contains(text, token.Reveal()) {
+			t.Errorf("a token is in %s", text)
+		}
+	}
+}
+
+func TestOnlyAPIKeysAreExchanged(t *testing.T) {
+	keys := newCallers()
+	a := replica(t, newMemory(), access.WithEnvironment(keys, environment, secrets{}), unsigned{})
+	got := exchange(t, a)
+	for what, credential := range map[string]secret.Value{
+		"nothing": {}, "unknown": secret.New("pt_x_y"), "an access token": got.Access, "a refresh token": got.Refresh,
+		"the admin key": environment.AdminKey,
+	} {
+		_, err := a.Exchange(t.Context(), credential)
+		refused(t, what, err)
+	}
+	if _, err := a.Exchange(t.Context(), environment.APIKey); err != nil {
+		t.Errorf("the API key of the environment: %v", err)
+	}
+}
+
+// Without one of its parts nothing is given out, and nobody is told that his
+// credential is wrong.
+func TestTroubleIsNotTheCallersFault(t *testing.T) {
+	away := errors.Join(keyrotation.ErrUnavailable)
+	store, keys := newMemory(), newCallers()
+	token := exchange(t, replica(t, store, keys, unsigned{})).Refresh
+	config := access.Config{Documents: store, Keys: keys, Secrets: secrets{}, Signer: unsigned{}, ViewAge: viewAge}
+	for what, breaks := range map[string]func(*access.Config){
+		"store":   func(c *access.Config) { dead := newMemory(); dead.notDone = 100; c.Documents = dead },
+		"keys":    func(c *access.Config) { c.Keys = &callers{err: away} },
+		"secrets": func(c *access.Config) { c.Secrets = secrets{away} },
+		"signer":  func(c *access.Config) { c.Signer = unsigned{signer.ErrUnavailable} },
+		"no key":  func(c *access.Config) { c.Signer = unsigned{&signer.NoActiveKey{}} },
+	} {
+		broken := config
+		breaks(&broken)
+		a, err := access.New(broken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, exchanged := a.Exchange(t.Context(), apiKey)
+		_, refreshed := a.Refresh(t.Context(), token)
+		for _, err := range []error{exchanged, refreshed} {
+			var none *signer.NoActiveKey
+			known := errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable) || errors.As(err, &none)
+			if !known || errors.Is(err, access.ErrCredentials) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+	// The signer was away before anything was written: the token is still good.
+	if _, err := replica(t, store, keys, unsigned{}).Refresh(t.Context(), token); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+var environment = projects.Environment{
+	AdminKey: secret.New("admin key of thirty-two characters"), APIKey: secret.New("frontend's key of thirty-two chars"),
+}
+
+func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
+	store, keys := newMemory(), newCallers()
+	with := func(e projects.Environment) *access.Access {
+		return replica(t, store, access.WithEnvironment(keys, e, secrets{}), unsigned{})
+	}
+	got, err := with(environment).Exchange(t.Context(), environment.APIKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := with(environment).Refresh(t.Context(), got.Refresh)
+	if err != nil {
+		t.Errorf("the same key still: %v", err)
+	}
+	changed := environment
+	changed.APIKey = secret.New("another key of thirty-two characters")
+	for _, e := range []projects.Environment{changed, {AdminKey: environment.AdminKey}} {
+		_, err = with(e).Refresh(t.Context(), next.Refresh)
+		refused(t, "another key, or none", err)
+	}
+	exchange(t, with(changed)) // the store's own are not concerned
+}

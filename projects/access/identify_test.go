@@ -1,0 +1,271 @@
+package access_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/gate/verify"
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/secret"
+)
+
+var ours, stranger = sync.OnceValue(newKey), sync.OnceValue(newKey)
+
+func newKey() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func publicKey(t testing.TB, key *rsa.PrivateKey) string {
+	t.Helper()
+	text, err := keyrotation.EncodePublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// publish makes a key one of those that access tokens are verified with.
+func publish(t testing.TB, documents keyrotation.Documents, key *rsa.PrivateKey) (keyID string) {
+	t.Helper()
+	id, err := access.NewPublished(documents).Register(t.Context(), "a test's", publicKey(t, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// sign spells a token exactly as told.
+func sign(key *rsa.PrivateKey, header, claims string) secret.Value {
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode([]byte(header)) + "." + encode([]byte(claims))
+	sum := sha256.Sum256([]byte(input))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return secret.New(input + "." + encode(signature))
+}
+
+func header(keyID string) string { return `{"alg":"RS256","typ":"at+jwt","kid":"` + keyID + `"}` }
+
+// claims are those of a good token, which begins in this many seconds and ends
+// in that many.
+func claims(from, to int) string {
+	now := time.Now().Unix()
+	return fmt.Sprintf(`{"iss":"playtoken","aud":"playtoken","sub":"%s","jti":"x","iat":%d,"nbf":%d,"exp":%d,"scope":"mint keys"}`,
+		keyID, now, now+int64(from), now+int64(to))
+}
+
+func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
+	store, keys := newMemory(), newCallers()
+	kid := publish(t, store, ours())
+	a := replica(t, store, keys, unsigned{})
+	token := sign(ours(), header(kid), claims(-60, 600))
+	for range 2 { // the second time it is remembered
+		got, err := a.Identify(t.Context(), token)
+		if err != nil || got.ID != keyID || got.ProjectID != "project_a" || got.Admin || !slices.Equal(got.Scopes, []projects.Scope{"mint"}) {
+			t.Errorf("Identify = %+v, %v", got, err)
+		}
+	}
+	// Its scopes are those that it was given and the key has now.
+	keys.change(func(c *callers) {
+		k := c.keys[apiKey.Reveal()]
+		k.Scopes = []projects.Scope{"keys", "read"}
+		c.keys[apiKey.Reveal()] = k
+	})
+	if got, err := a.Identify(t.Context(), token); err != nil || !slices.Equal(got.Scopes, []projects.Scope{"keys"}) {
+		t.Errorf("with other scopes: %+v, %v", got, err)
+	}
+	keys.change(func(c *callers) { c.err = errLost })
+	if _, err := a.Identify(t.Context(), token); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+		t.Errorf("while nobody knows: %v", err)
+	}
+	keys.change(func(c *callers) { c.err = nil; clear(c.keys) })
+	_, err := a.Identify(t.Context(), token)
+	refused(t, "after its key was deleted", err)
+}
+
+func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
+	store := newMemory()
+	kid := publish(t, store, ours())
+	a := replica(t, store, newCallers(), unsigned{})
+	h, c := header(kid), claims(-60, 600)
+	swap := func(text, old, new string) string {
+		if !strings.Contains(text, old) {
+			t.Fatalf("no %s in %s", old, text)
+		}
+		return strings.Replace(text, old, new, 1)
+	}
+	good := sign(ours(), h, c)
+	for what, token := range map[string]secret.Value{
+		"nothing":            {},
+		"rubbish":            secret.New("a.b.c"),
+		"an API key":         apiKey,
+		"another key":        sign(stranger(), h, c),
+		"a key of nobody":    sign(ours(), header("nobody"), c),
+		"a playback token":   sign(ours(), swap(h, "at+jwt", "JWT"), c),
+		"no type":            sign(ours(), swap(h, `"typ":"at+jwt",`, ""), c),
+		"type in capitals":   sign(ours(), swap(h, "at+jwt", "AT+JWT"), c),
+		"another algorithm":  sign(ours(), swap(h, "RS256", "RS512"), c),
+		"another issuer":     sign(ours(), h, swap(c, `"iss":"playtoken"`, `"iss":"other"`)),
+		"no issuer":          sign(ours(), h, swap(c, `"iss":"playtoken",`, "")),
+		"another audience":   sign(ours(), h, swap(c, `"aud":"playtoken"`, `"aud":"other"`)),
+		"a list of them":     sign(ours(), h, swap(c, `"aud":"playtoken"`, `"aud":["playtoken","x"]`)),
+		"no audience":        sign(ours(), h, swap(c, `"aud":"playtoken",`, "")),
+		"no subject":         sign(ours(), h, swap(c, `"sub":"`+keyID+`",`, "")),
+		"unknown subject":    sign(ours(), h, swap(c, keyID, "api_key_two")),
+		"no scope":           sign(ours(), h, swap(c, `,"scope":"mint keys"`, "")),
+		"scope is a list":    sign(ours(), h, swap(c, `"mint keys"`, `["mint"]`)),
+		"no beginning":       sign(ours(), h, swap(c, `"nbf"`, `"nbg"`)),
+		"no end":             sign(ours(), h, swap(c, `"exp"`, `"exq"`)),
+		"over":               sign(ours(), h, claims(-60, 0)),
+		"not yet":            sign(ours(), h, claims(60, 600)),
+		"another spelling":   secret.New(good.Reveal() + "="),
+		"altered":            secret.New(good.Reveal()[:len(good.Reveal())-8] + "AAAAAAAA"),
+		"claims of another":  secret.New(strings.Join([]string{part(good, 0), part(sign(ours(), h, claims(-60, 9999)), 1), part(good, 2)}, ".")),
+		"a refresh token":    exchange(t, a).Refresh,
+		"longer than it may": sign(ours(), h, swap(c, `"jti":"x"`, `"jti":"`+strings.Repeat("x", 9000)+`"`)),
+	} {
+		t.Run(what, func(t *testing.T) {
+			if _, err := a.Identify(t.Context(), good); err != nil {
+				t.Fatalf("a good one: %v", err)
+			}
+			for range 2 { // what was refused is not remembered as good
+				_, err := a.Identify(t.Context(), token)
+				refused(t, what, err)
+			}
+		})
+	}
+}
+
+func part(token secret.Value, n int) string { return strings.Split(token.Reveal(), ".")[n] }
+
+func TestAnAccessTokenOpensNoVideo(t *testing.T) {
+	store := newMemory()
+	kid := publish(t, store, ours())
+	known := func(id string) (*rsa.PublicKey, bool) { return &ours().PublicKey, id == kid }
+	token := sign(ours(), header(kid), claims(-60, 600))
+	if _, err := verify.Verify(token.Reveal(), keyID, time.Now(), known); err == nil {
+		t.Error("it does")
+	}
+	if _, err := verify.Signed(token.Reveal(), "at+jwt", known); err != nil {
+		t.Errorf("and not because anything else is wrong with it: %v", err)
+	}
+}
+
+func TestATokenEndsInItsSecondThoughItIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		a := replica(t, store, newCallers(), unsigned{})
+		token := sign(ours(), header(publish(t, store, ours())), claims(10, 20))
+		for second := range 25 {
+			_, err := a.Identify(t.Context(), token)
+			if good := second >= 10 && second < 20; good != (err == nil) {
+				t.Errorf("in second %d: %v", second, err)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// A key that is withdrawn takes its tokens along, remembered or not, within
+// the view age; a new one is known as soon as a token names it.
+func TestThePublishedKeysDecide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		a := replica(t, store, newCallers(), unsigned{})
+		old := sign(ours(), header(publish(t, store, ours())), claims(-60, 6000))
+		if _, err := a.Identify(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		kid := publish(t, store, stranger())
+		fresh := sign(stranger(), header(kid), claims(-60, 6000))
+		if _, err := a.Identify(t.Context(), fresh); err != nil {
+			t.Errorf("a key that was published just now: %v", err)
+		}
+		if err := access.NewPublished(store).Delete(t.Context(), kid); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(viewAge + time.Second)
+		_, err := a.Identify(t.Context(), fresh)
+		refused(t, "a key that was withdrawn", err)
+		// While the store is away, what was read last goes on for a while.
+		store.faulty(100, 0, 0)
+		time.Sleep(time.Hour - time.Minute)
+		if _, err := a.Identify(t.Context(), old); err != nil {
+			t.Errorf("while the store is away: %v", err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if _, err := a.Identify(t.Context(), old); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+			t.Errorf("when that is too long ago: %v", err)
+		}
+		store.faulty(0, 0, 0)
+		time.Sleep(2 * time.Second)
+		if _, err := a.Identify(t.Context(), old); err != nil {
+			t.Errorf("when it is back: %v", err)
+		}
+	})
+}
+
+func TestManyCallersAskTheStoreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		kid := publish(t, store, ours())
+		a := replica(t, store, newCallers(), unsigned{})
+		before := store.calls
+		for n := range 60 { // seconds
+			for range 20 {
+				a.Identify(t.Context(), sign(ours(), header("unknown"), `{"exp":1}`))
+			}
+			if _, err := a.Identify(t.Context(), sign(ours(), header(kid), claims(-60, 600+n))); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := store.calls - before; n > 61 {
+			t.Errorf("%d calls of the store in a minute", n)
+		}
+	})
+}
+
+func FuzzIdentify(f *testing.F) {
+	store := newMemory()
+	kid := publish(f, store, ours())
+	a := replica(f, store, newCallers(), unsigned{})
+	good := sign(ours(), header(kid), claims(-60, 600000))
+	f.Add(good.Reveal(), false)
+	f.Add("a.b.c", false)
+	f.Add(claims(-60, 600), true)
+	f.Add(`{"exp":1e300,"nbf":null}`, true)
+	f.Fuzz(func(t *testing.T, text string, signed bool) {
+		token := secret.New(text)
+		if signed {
+			token = sign(ours(), header(kid), text)
+		}
+		got, err := a.Identify(t.Context(), token)
+		if err == nil && (got.ID != keyID || got.Admin || !signed && text != good.Reveal()) {
+			t.Errorf("%q is %+v", text, got)
+		}
+		if err != nil {
+			refused(t, text, err)
+		}
+	})
+}

@@ -1,0 +1,201 @@
+package access_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"playtoken/keyrotation"
+	"playtoken/projects/access"
+)
+
+func TestPublishedKeysComeAndGo(t *testing.T) {
+	store := newMemory()
+	p := access.NewPublished(store)
+	if keys, err := p.List(t.Context()); err != nil || keys == nil || len(keys) != 0 {
+		t.Errorf("List of none = %v, %v", keys, err)
+	}
+	one, two := publicKey(t, ours()), publicKey(t, stranger())
+	first, err := p.Register(t.Context(), "one", one)
+	if err != nil || len(first) != 43 {
+		t.Fatalf("Register = %q, %v", first, err)
+	}
+	if again, err := p.Register(t.Context(), "one again", one); err != nil || again != first {
+		t.Errorf("the same key again: %q, %v; want %q", again, err, first)
+	}
+	second, err := p.Register(t.Context(), "two", two)
+	if err != nil || second == first {
+		t.Errorf("another key: %q, %v", second, err)
+	}
+	keys, err := p.List(t.Context())
+	if err != nil || len(keys) != 2 || keys[0].ID != first || keys[0].Name != "one" || keys[1].Fingerprint != keyrotation.Fingerprint(two) {
+		t.Errorf("List = %+v, %v", keys, err)
+	}
+	if got, err := p.Get(t.Context(), second); err != nil || got != keys[1] || got.CreatedAt.IsZero() {
+		t.Errorf("Get = %+v, %v", got, err)
+	}
+	for range 2 {
+		if err := p.Delete(t.Context(), first); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+	}
+	if _, err := p.Get(t.Context(), first); !errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("Get of what was deleted: %v", err)
+	}
+	if keys, err := p.List(t.Context()); err != nil || len(keys) != 1 || keys[0].ID != second {
+		t.Errorf("List = %+v, %v", keys, err)
+	}
+}
+
+func TestWhatIsNoKeyIsNotPublished(t *testing.T) {
+	store := newMemory()
+	p := access.NewPublished(store)
+	for what, input := range map[string][2]string{
+		"no key": {"name", "PEM"}, "no name": {"", publicKey(t, ours())}, "a long name": {strings.Repeat("x", 51), publicKey(t, ours())},
+	} {
+		if id, err := p.Register(t.Context(), input[0], input[1]); !errors.Is(err, keyrotation.ErrRefused) || id != "" {
+			t.Errorf("%s: %q, %v", what, id, err)
+		}
+	}
+	if store.calls != 0 {
+		t.Errorf("%d calls of the store", store.calls)
+	}
+}
+
+// Replicas that publish at once lose nothing, whatever the store does; who
+// hears no answer looks, as a rotator does.
+func TestChangesAtOnceLoseNothing(t *testing.T) {
+	store := newMemory()
+	var keys []string
+	for range 8 {
+		k, err := rsa.GenerateKey(rand.Reader, 1024)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, publicKey(t, k))
+	}
+	store.faulty(5, 5, 0)
+	until := func(do func() error) {
+		for err := do(); err != nil; err = do() {
+			if !errors.Is(err, keyrotation.ErrUnavailable) && !errors.Is(err, keyrotation.ErrThrottled) {
+				t.Error(err)
+				return
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for n, key := range keys {
+		wg.Go(func() {
+			p, id := access.NewPublished(store), ""
+			until(func() (err error) { id, err = p.Register(t.Context(), fmt.Sprint(n), key); return err })
+			if n%2 == 0 {
+				until(func() error { return p.Delete(t.Context(), id) })
+			}
+		})
+	}
+	wg.Wait()
+	store.faulty(0, 0, 0)
+	left, err := access.NewPublished(store).List(t.Context())
+	if err != nil || len(left) != 4 {
+		t.Errorf("%d keys are left, %v; want 4", len(left), err)
+	}
+}
+
+// A set in which a key has another's id would verify strangers' tokens.
+func TestASetThatWasTamperedWithIsNotBelieved(t *testing.T) {
+	store := newMemory()
+	kid := publish(t, store, ours())
+	doc := store.docs["jwks/published"]
+	token := sign(stranger(), header(kid), claims(-60, 600))
+	for what, data := range map[string]string{
+		"another's key": strings.Replace(string(doc.Data), mustJSON(t, publicKey(t, ours())), mustJSON(t, publicKey(t, stranger())), 1),
+		"twice":         strings.Replace(string(doc.Data), `"keys":[`, `"keys":[`+string(doc.Data[len(`{"keys":[`):len(doc.Data)-2])+",", 1),
+		"not JSON":      `{"keys":`,
+	} {
+		if data == string(doc.Data) {
+			t.Fatalf("%s: nothing was changed", what)
+		}
+		store.docs["jwks/published"] = keyrotation.Document{Data: []byte(data), Version: doc.Version}
+		a := replica(t, store, newCallers(), unsigned{})
+		if _, err := a.Identify(t.Context(), token); !errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("%s: Identify: %v", what, err)
+		}
+		if _, err := a.JWKS(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+			t.Errorf("%s: JWKS: %v", what, err)
+		}
+		if _, err := access.NewPublished(store).List(t.Context()); err == nil {
+			t.Errorf("%s: List succeeded", what)
+		}
+	}
+}
+
+// A newer version's document is read, and not written back with less in it.
+func TestASetOfANewerVersionIsReadButNotWritten(t *testing.T) {
+	store := newMemory()
+	kid := publish(t, store, ours())
+	doc := store.docs["jwks/published"]
+	doc.Data = bytes.Replace(doc.Data, []byte(`{"keys"`), []byte(`{"more":1,"keys"`), 1)
+	store.docs["jwks/published"] = doc
+	a := replica(t, store, newCallers(), unsigned{})
+	if _, err := a.Identify(t.Context(), sign(ours(), header(kid), claims(-60, 600))); err != nil {
+		t.Errorf("Identify: %v", err)
+	}
+	if _, err := access.NewPublished(store).Register(t.Context(), "x", publicKey(t, stranger())); !errors.Is(err, keyrotation.ErrUnavailable) {
+		t.Errorf("Register: %v", err)
+	}
+}
+
+func mustJSON(t *testing.T, text string) string {
+	t.Helper()
+	data, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestTheKeySetIsWhatAnybodyVerifiesWith(t *testing.T) {
+	store := newMemory()
+	a := replica(t, store, newCallers(), unsigned{})
+	if set, err := a.JWKS(t.Context()); err != nil || string(set) != `{"keys":[]}` {
+		t.Errorf("of no keys: %s, %v", set, err)
+	}
+	kid := publish(t, store, ours())
+	set, err := replica(t, store, newCallers(), unsigned{}).JWKS(t.Context())
+	var got struct {
+		Keys []map[string]string `json:"keys"`
+	}
+	if err != nil || json.Unmarshal(set, &got) != nil || len(got.Keys) != 1 || len(got.Keys[0]) != 6 {
+		t.Fatalf("JWKS = %s, %v", set, err)
+	}
+	k := got.Keys[0]
+	n, err := base64.RawURLEncoding.Strict().DecodeString(k["n"])
+	if err != nil || n[0] == 0 || new(big.Int).SetBytes(n).Cmp(ours().N) != 0 {
+		t.Errorf("n = %s, %v", k["n"], err)
+	}
+	if k["kty"] != "RSA" || k["e"] != "AQAB" || k["alg"] != "RS256" || k["use"] != "sig" || k["kid"] != kid {
+		t.Errorf("key %v", k)
+	}
+}
+
+// The example of RFC 7638, section 3.1.
+func TestKeyIDsAreThumbprints(t *testing.T) {
+	const n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+	raw, err := base64.RawURLEncoding.DecodeString(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).SetBytes(raw), E: 65537}}
+	if id := publish(t, newMemory(), key); id != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
+		t.Errorf("key id %s", id)
+	}
+}
