@@ -1,0 +1,331 @@
+package projects_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+const age = 15 * time.Second
+
+func newView(t testing.TB, s *projects.Store, staleness time.Duration) *projects.View {
+	v := projects.NewView(s, age, staleness)
+	t.Cleanup(v.Close)
+	return v
+}
+
+func TestIdentifyKnowsValuesOfKeys(t *testing.T) {
+	docs := newDocuments()
+	s := newStore(docs)
+	p := create(t, s, "a")
+	k := createKey(t, s, p.ID, projects.ScopeMint, projects.ScopeRead)
+	other := createKey(t, s, p.ID)
+	value := k.Value.Reveal()
+	v := newView(t, newStore(docs), 0)
+	for name, c := range map[string]struct {
+		value string
+		want  string
+	}{
+		"its own":         {value, k.ID},
+		"upper case":      {strings.ToUpper(value), ""},
+		"longer":          {value + "a", ""},
+		"shorter":         {value[:len(value)-1], ""},
+		"last character":  {value[:len(value)-1] + flip(value[len(value)-1]), ""},
+		"another's id":    {other.Value.Reveal()[:30] + value[30:], ""},
+		"made-up id":      {"pt_" + strings.Repeat("a", 26) + value[29:], ""},
+		"id alone":        {k.ID, ""},
+		"empty":           {"", ""},
+		"a key of a kind": {strings.Repeat("f", 32), ""},
+	} {
+		got, err := v.Identify(t.Context(), secret.New(c.value))
+		if got.ID != c.want || c.want == "" && !errors.Is(err, projects.ErrUnknownCaller) || c.want != "" && err != nil {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if err == nil && (got.ProjectID != p.ID || len(got.Scopes) != 2 || got.Admin || got.Viewer != nil) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func flip(c byte) string {
+	if c == 'a' {
+		return "b"
+	}
+	return "a"
+}
+
+func TestMadeUpIDsCostTheStoreNothing(t *testing.T) {
+	docs := newDocuments()
+	s := newStore(docs)
+	p := create(t, s, "a")
+	deleted := createKey(t, s, p.ID)
+	if err := s.DeleteAPIKey(t.Context(), p.ID, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	v := newView(t, s, 0)
+	for range 3 { // one that was real once is asked for once
+		if _, err := v.Identify(t.Context(), deleted.Value); !errors.Is(err, projects.ErrUnknownCaller) {
+			t.Error(err)
+		}
+	}
+	before := docs.count()
+	for i := range 1000 {
+		made := fmt.Sprintf("%026d", i)
+		made = strings.Map(func(r rune) rune { return 'a' + r - '0' }, made)
+		if _, err := v.Identify(t.Context(), secret.New("pt_"+made+"_"+strings.Repeat("b", 52))); !errors.Is(err, projects.ErrUnknownCaller) {
+			t.Error(err)
+		}
+		if _, err := v.Project(t.Context(), "project_"+made); !errors.Is(err, projects.ErrNotFound) {
+			t.Error(err)
+		}
+	}
+	if n := docs.count() - before; n != 0 {
+		t.Errorf("%d reads", n)
+	}
+	if n := docs.reads["apikey/"+deleted.ID]; n != 2 { // DeleteAPIKey's, and one
+		t.Errorf("%d reads of a deleted key", n)
+	}
+}
+
+func TestDeletedKeyIsNobodysWithinTheAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		s := newStore(docs)
+		p, q := create(t, s, "a"), create(t, s, "b")
+		k, l := createKey(t, s, p.ID), createKey(t, s, q.ID)
+		v := newView(t, newStore(docs), time.Hour)
+		ask := func(k projects.NewAPIKey) error { _, err := v.Identify(t.Context(), k.Value); return err }
+		for _, k := range []projects.NewAPIKey{k, l} {
+			if err := ask(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.DeleteAPIKey(t.Context(), p.ID, k.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteProject(t.Context(), q.ID); err != nil {
+			t.Fatal(err)
+		}
+		for range 15 { // asking all the time does not keep them alive
+			_, _ = ask(k), ask(l)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Millisecond)
+		if err := ask(k); !errors.Is(err, projects.ErrUnknownCaller) {
+			t.Error("the key:", err)
+		}
+		if _, err := v.Key(t.Context(), k.ID); !errors.Is(err, projects.ErrNotFound) {
+			t.Error("the key:", err)
+		}
+		if err := ask(l); !errors.Is(err, projects.ErrUnknownCaller) {
+			t.Error("the project's key:", err)
+		}
+		v.Close()
+	})
+}
+
+func TestViewWhileTheStoreIsAway(t *testing.T) {
+	for _, c := range []struct {
+		staleness time.Duration
+		after     time.Duration
+		works     bool
+	}{
+		{0, 14 * time.Second, true},
+		{0, 16 * time.Second, false},
+		{time.Hour, 16 * time.Second, true},
+		{time.Hour, 59 * time.Minute, true},
+		{time.Hour, 61 * time.Minute, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			docs := newDocuments()
+			s := newStore(docs)
+			p := create(t, s, "a")
+			k := createKey(t, s, p.ID)
+			unseen := createKey(t, s, p.ID)
+			v := newView(t, s, c.staleness)
+			defer v.Close()
+			if _, err := v.Identify(t.Context(), k.Value); err != nil {
+				t.Fatal(err)
+			}
+			docs.failing(func(string, string) string { return "not" })
+			time.Sleep(c.after)
+			for range 3 {
+				_, err := v.Identify(t.Context(), k.Value)
+				if (err == nil) != c.works || err != nil && !errors.Is(err, keyrotation.ErrUnavailable) {
+					t.Errorf("%+v: %v", c, err)
+				}
+			}
+			if _, err := v.Identify(t.Context(), unseen.Value); !errors.Is(err, keyrotation.ErrUnavailable) {
+				t.Errorf("%+v: a key that was never seen: %v", c, err)
+			}
+			docs.failing(nil)
+			time.Sleep(2 * time.Second)
+			if _, err := v.Identify(t.Context(), unseen.Value); err != nil {
+				t.Errorf("%+v: the store is back: %v", c, err)
+			}
+		})
+	}
+}
+
+// TestHangingStoreDelaysNobodyForLong: who is known is served at once, and one
+// read at a time waits.
+func TestHangingStoreDelaysNobodyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		s := newStore(docs)
+		p := create(t, s, "a")
+		hanging := &hanging{Documents: docs}
+		v := newView(t, newStore(hanging), time.Hour)
+		defer v.Close()
+		if _, err := v.Project(t.Context(), p.ID); err != nil {
+			t.Fatal(err)
+		}
+		hanging.hangs = true
+		time.Sleep(time.Minute)
+		began := time.Now()
+		for range 10 {
+			if _, err := v.Project(t.Context(), p.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		if waited := time.Since(began); waited > 2*time.Second {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+type hanging struct {
+	projects.Documents
+	hangs bool
+}
+
+func (h *hanging) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	if h.hangs {
+		<-ctx.Done()
+		return keyrotation.Document{}, ctx.Err()
+	}
+	return h.Documents.Read(ctx, name)
+}
+
+func TestViewIsRenewedAheadOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		s := newStore(docs)
+		p := create(t, s, "a")
+		v := newView(t, s, 0)
+		defer v.Close()
+		get := func() string { p, _ := v.Project(t.Context(), p.ID); return p.Name }
+		get()
+		rename(t, s, p.ID, "b")
+		time.Sleep(8 * time.Second)
+		if old := get(); old != "a" {
+			t.Errorf("%q: somebody waited", old)
+		}
+		synctest.Wait()
+		if renewed := get(); renewed != "b" {
+			t.Errorf("%q", renewed)
+		}
+		if n := docs.reads["project/"+p.ID]; n != 3 { // one is UpdateProject's
+			t.Errorf("%d reads", n)
+		}
+	})
+}
+
+func TestUsesAreWrittenOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		s := newStore(docs)
+		p := create(t, s, "a")
+		k := createKey(t, s, p.ID)
+		if got, err := s.APIKey(t.Context(), p.ID, k.ID); err != nil || got.LastUsedAt != nil {
+			t.Errorf("%v, %v", got.LastUsedAt, err)
+		}
+		v, second := newView(t, s, 0), newView(t, s, 0)
+		began := time.Now()
+		for range 130 {
+			for _, v := range []*projects.View{v, second} {
+				if _, err := v.Identify(t.Context(), k.Value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		v.Close()
+		second.Close()
+		got, err := s.APIKey(t.Context(), p.ID, k.ID)
+		if err != nil || got.LastUsedAt == nil || !got.LastUsedAt.Equal(began.Add(2*time.Minute).UTC()) {
+			t.Errorf("%v, %v", got.LastUsedAt, err)
+		}
+		if n := docs.docs["use/"+k.ID].Version; n != 3 {
+			t.Errorf("written %d times", n)
+		}
+		if err := s.DeleteAPIKey(t.Context(), p.ID, k.ID); err != nil || len(docs.names("use")) != 0 {
+			t.Error("the last use is left", err)
+		}
+	})
+}
+
+func TestUseThatCannotBeWrittenDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		s := newStore(docs)
+		k := createKey(t, s, create(t, s, "a").ID)
+		docs.failing(func(verb, name string) string {
+			if strings.HasPrefix(name, "use/") {
+				return "not"
+			}
+			return ""
+		})
+		v := newView(t, s, 0)
+		began := time.Now()
+		if _, err := v.Identify(t.Context(), k.Value); err != nil || time.Since(began) > 0 {
+			t.Errorf("%s, %v", time.Since(began), err)
+		}
+		v.Close()
+	})
+}
+
+func TestOriginsAreKnown(t *testing.T) {
+	docs := newDocuments()
+	s := newStore(docs)
+	p := create(t, s, "a")
+	set := func(origins ...string) {
+		t.Helper()
+		if _, err := s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) error { p.ViewerPolicy.Origins = origins; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := func(origin string) bool {
+		t.Helper()
+		v := newView(t, s, 0)
+		known, err := v.OriginKnown(t.Context(), origin)
+		if direct, _ := s.OriginKnown(t.Context(), origin); err != nil || direct != known {
+			t.Errorf("%s: %v, %v, %v", origin, known, direct, err)
+		}
+		return known
+	}
+	const a, b = "https://a.example", "https://b.example"
+	if known(a) || known("null") || known("*") {
+		t.Error("nobody named it")
+	}
+	set(a)
+	if !known(a) || known(b) || known("https://a.example.evil.example") {
+		t.Error("one was named")
+	}
+	set(b)
+	if known(a) || !known(b) {
+		t.Error("the other was named")
+	}
+	set()
+	if known(b) {
+		t.Error("none is named")
+	}
+}
