@@ -67,10 +67,12 @@ func header(keyID string) string { return `{"alg":"RS256","typ":"at+jwt","kid":"
 
 // claims are those of a good token, which begins in this many seconds and ends
 // in that many.
-func claims(from, to int) string {
+func claims(from, to int) string { return claimsOf(keyID, from, to) }
+
+func claimsOf(subject string, from, to int) string {
 	now := time.Now().Unix()
 	return fmt.Sprintf(`{"iss":"playtoken","aud":"playtoken","sub":"%s","jti":"x","iat":%d,"nbf":%d,"exp":%d,"scope":"mint keys"}`,
-		keyID, now, now+int64(from), now+int64(to))
+		subject, now, now+int64(from), now+int64(to))
 }
 
 func TestAnAccessTokenIsItsAPIKey(t *testing.T) {

@@ -67,13 +67,11 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(step)
-			for _, a := range replicas {
-				if got, err := a.Exchange(t.Context(), apiKey); err == nil {
-					out = append(out, issued{got.Access, time.Now().Truncate(time.Second).Add(got.ExpiresIn)})
-					tokens++
-				} else if tokens > 0 || !errors.As(err, &none) {
-					t.Fatal(err)
-				}
+			if got, err := replicas[tokens%2].Exchange(t.Context(), apiKey); err == nil {
+				out = append(out, issued{got.Access, time.Now().Truncate(time.Second).Add(got.ExpiresIn)})
+				tokens++
+			} else if tokens > 0 || !errors.As(err, &none) {
+				t.Fatal(err)
 			}
 			for _, o := range out {
 				_, err := replicas[checks%2].Identify(t.Context(), o.token)
@@ -88,7 +86,7 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 		}
 		ring, err := r.Ring(t.Context())
 		published, err2 := access.NewPublished(s).List(t.Context())
-		if err != nil || err2 != nil || len(ring.Keys) < 6 || len(published) > 4 || tokens < 250 {
+		if err != nil || err2 != nil || len(ring.Keys) < 6 || len(published) > 4 || tokens < 130 {
 			t.Errorf("%d generations, %d published, %d tokens; %v, %v", len(ring.Keys), len(published), tokens, err, err2)
 		}
 		t.Logf("%d generations, %d tokens, %d verifications", len(ring.Keys), tokens, checks)
