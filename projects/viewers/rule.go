@@ -1,0 +1,157 @@
+package viewers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+	"unicode"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/checker"
+	"cel.dev/cel-go/common/types"
+)
+
+const (
+	maxRule  = 4096 // bytes
+	maxNodes = 1000 // once macros are expanded
+	maxDepth = 50
+	maxRegex = 1000 // instructions
+
+	// maxCost bounds, in CEL's units, both what a rule may cost at worst by
+	// its text and what it may use. It is a matter of milliseconds; what rules
+	// need is a hundred or so.
+	maxCost = 100_000
+	// usual is how long a list or a text of unknown length is taken to be when
+	// the worst is estimated. Longer ones are counted as they are.
+	usual = 256
+
+	ruleTimeout = time.Second // a second line: maxCost ends a rule long before
+	checkEvery  = 100         // steps of a loop between looks at the deadline
+)
+
+// newEnv is what a rule may speak of, and no more. The language has neither
+// loops without end nor side effects.
+func newEnv() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Types(
+			cel.NativeTypeFor[viewerFacts](cel.NativeTypeAlias("Viewer"), types.ParseStructTags(true)),
+			cel.NativeTypeFor[requestFacts](cel.NativeTypeAlias("Request"), types.ParseStructTags(true)),
+		),
+		cel.Variable("viewer", cel.ObjectType("Viewer")),
+		cel.Variable("video_id", cel.StringType),
+		cel.Variable("request", cel.ObjectType("Request")),
+		cel.Variable("now", cel.TimestampType),
+		cel.CrossTypeNumericComparisons(true), // claims are numbers of either kind
+		cel.ParserExpressionSizeLimit(maxRule),
+		cel.ParserRecursionLimit(maxDepth),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.RegexProgramSizeLimit(maxRegex),
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals()),
+	)
+}
+
+// compile turns text into a program that is true or false, within maxCost. Its
+// errors are for whoever wrote the rule.
+func compile(env *cel.Env, text string) (cel.Program, error) {
+	if len(text) > maxRule {
+		return nil, fmt.Errorf("%d bytes long, more than %d", len(text), maxRule)
+	}
+	ast, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return nil, firstOf(issues)
+	}
+	if ast.OutputType() != cel.BoolType {
+		return nil, fmt.Errorf("is of type %s and must be bool; compare a claim with something: viewer.claims.premium == true", ast.OutputType())
+	}
+	worst, err := env.EstimateCost(ast, lengths{})
+	if err != nil {
+		return nil, fmt.Errorf("estimate its cost: %s", brief(err.Error()))
+	}
+	if worst.Max > maxCost {
+		return nil, fmt.Errorf("could cost %d, more than %d; look at fewer things, or at each only once", worst.Max, maxCost)
+	}
+	return env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
+}
+
+// firstOf is the first thing that is wrong with a rule, in one line.
+func firstOf(issues *cel.Issues) error {
+	for _, e := range issues.Errors() {
+		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, brief(e.Message))
+	}
+	return errors.New(brief(issues.Err().Error()))
+}
+
+func unprintable(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) || r == ' ' }
+
+// lengths estimates what a rule's text does not tell.
+type lengths struct{}
+
+// EstimateSize implements checker.CostEstimator.
+func (lengths) EstimateSize(checker.AstNode) *checker.SizeEstimate {
+	return &checker.SizeEstimate{Max: usual}
+}
+
+// EstimateCallCost implements checker.CostEstimator.
+func (lengths) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+	return nil
+}
+
+// rule is a rule's text, compiled once by whoever is first to need it.
+type rule struct {
+	once    sync.Once
+	program cel.Program
+	err     error
+}
+
+func (v *Viewers) rule(text string) (cel.Program, error) {
+	r, known := v.rules.Get(text)
+	if !known {
+		r = &rule{}
+		if other, there, _ := v.rules.PeekOrAdd(text, r); there {
+			r = other
+		}
+	}
+	r.once.Do(func() { r.program, r.err = compile(v.env, text) })
+	return r.program, r.err
+}
+
+// askRule returns nil if the rule is true, and *NotEntitled whatever else
+// becomes of it.
+func (v *Viewers) askRule(ctx context.Context, text string, f facts) error {
+	program, err := v.rule(text)
+	if err != nil {
+		// It was checked when it was saved: by another version of this service.
+		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "rule not understood", slog.String("project_id", f.ProjectID), slog.Any("error", err))
+		v.config.Watch("rule", "failed")
+		return &NotEntitled{Rule: "rule"}
+	}
+	entitled, err := evaluate(ctx, program, f)
+	switch {
+	case err != nil:
+		// A claim that is not there, most of the time; it may quote one.
+		v.config.Log.LogAttrs(ctx, slog.LevelDebug, "rule failed", slog.String("project_id", f.ProjectID), slog.String("error", brief(err.Error())))
+		v.config.Watch("rule", "failed")
+	case entitled:
+		v.config.Watch("rule", "ok")
+		return nil
+	default:
+		v.config.Watch("rule", "denied")
+	}
+	return &NotEntitled{Rule: "rule"}
+}
+
+func evaluate(ctx context.Context, program cel.Program, f facts) (entitled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ruleTimeout)
+	defer cancel()
+	result, _, err := program.ContextEval(ctx, map[string]any{
+		"viewer": f.Viewer, "video_id": f.VideoID, "request": f.Request, "now": f.Now,
+	})
+	if err != nil {
+		return false, err
+	}
+	entitled, _ = result.Value().(bool)
+	return entitled, nil
+}
