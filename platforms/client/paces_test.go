@@ -12,6 +12,8 @@ import (
 
 	"playtoken/platforms/client"
 	"playtoken/secret"
+
+	"golang.org/x/time/rate"
 )
 
 func TestOneCredentialHasOnePace(t *testing.T) {
@@ -88,4 +90,29 @@ func after(err error) (time.Duration, bool) {
 		return 0, false
 	}
 	return says.RetryAfter(), true
+}
+
+func TestWhoWaitsForATurnHearsThePlatform(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var sent []time.Duration
+		pace := &client.Pace{Limiter: rate.NewLimiter(1, 1), Remaining: "X-Left", Window: time.Minute}
+		c := newClient(t, client.Config{Pace: pace, Timeout: time.Hour, Transport: answers(func(*http.Request) (*http.Response, error) {
+			sent = append(sent, time.Since(start))
+			time.Sleep(500 * time.Millisecond)
+			return answer(200, "", "X-Left", "0"), nil
+		})})
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				if err := c.Do(t.Context(), client.Call{Method: "GET", Path: "/"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if len(sent) != 2 || sent[1] != time.Minute+500*time.Millisecond {
+			t.Errorf("sent after %v", sent)
+		}
+	})
 }

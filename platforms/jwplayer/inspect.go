@@ -181,7 +181,7 @@ func (s *site) oldPaths(c content) []string {
 	if c.kind == tracks {
 		return []string{"tracks/" + c.id}
 	}
-	paths := []string{"manifests/" + c.id + ".m3u8", "thumbs/" + c.id + "-720.jpg"}
+	paths := []string{"manifests/" + c.id + ".m3u8", "thumbs/" + c.id + "-720.jpg", "libraries/" + s.player + ".js"}
 	for _, route := range []string{"players/%s-%s.html", "players/%s-%s.js", "previews/%s-%s"} {
 		paths = append(paths, fmt.Sprintf(route, c.id, s.player))
 	}

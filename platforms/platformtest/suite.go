@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"playtoken/keyrotation"
@@ -82,7 +83,8 @@ type Mint struct {
 func Run(t *testing.T, s Suite) {
 	s.benches = new(atomic.Int64)
 	var opened platforms.Platform
-	s.try(t, "ItOpens", options{}, func(t *testing.T, b *bench) {
+	synctest.Test(t, func(t *testing.T) {
+		b := s.bench(t, options{})
 		opened = b.platform
 		if len(b.wire.requests()) > 0 {
 			t.Error("opening an account calls the platform")
