@@ -2,6 +2,7 @@ package projects_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,32 +41,70 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
+// TestMay goes through every action there is, and one that is not.
 func TestMay(t *testing.T) {
-	all := []projects.Action{projects.Mint, projects.Inspect, projects.ReadKeys, projects.WriteKeys, projects.RotateAll, "something new"}
-	none, notFound, forbidden := error(nil), projects.ErrNotFound, projects.ErrForbidden
+	const own, other = "project_a", "project_b"
 	caller := func(scopes ...projects.Scope) projects.Caller {
-		return projects.Caller{ID: "k", ProjectID: "project_a", Scopes: scopes}
+		return projects.Caller{ID: "k", ProjectID: own, Scopes: scopes}
 	}
+	viewer := caller()
+	viewer.Viewer = &projects.Viewer{Issuer: "https://id.example", Subject: "v"}
+	greedy := caller("mint", "keys", "read")
+	greedy.Viewer = viewer.Viewer
 	for _, c := range []struct {
-		name    string
-		caller  projects.Caller
-		project string
-		want    []error // by action, in the order of all
+		name   string
+		caller projects.Caller
+		may    []projects.Action // with its own project; nothing with others
 	}{
-		{"admin", projects.Caller{Admin: true}, "project_a", []error{none, none, none, none, none, none}},
-		{"nobody", projects.Caller{}, "", []error{forbidden, forbidden, forbidden, forbidden, forbidden, forbidden}},
-		{"nobody with scopes", projects.Caller{Scopes: []projects.Scope{"mint", "keys"}}, "", []error{forbidden, forbidden, forbidden, forbidden, forbidden, forbidden}},
-		{"mint", caller("mint"), "project_a", []error{none, none, forbidden, forbidden, forbidden, forbidden}},
-		{"keys", caller("keys"), "project_a", []error{forbidden, forbidden, none, none, forbidden, forbidden}},
-		{"read", caller("read"), "project_a", []error{forbidden, forbidden, forbidden, forbidden, forbidden, forbidden}},
-		{"no scope", caller(), "project_a", []error{forbidden, forbidden, forbidden, forbidden, forbidden, forbidden}},
-		{"another's project", caller("mint", "keys"), "project_b", []error{notFound, notFound, notFound, notFound, forbidden, forbidden}},
-		{"no project", caller("mint", "keys"), "", []error{notFound, notFound, notFound, notFound, forbidden, forbidden}},
+		{"nobody", projects.Caller{}, nil},
+		{"nobody with scopes", projects.Caller{Scopes: []projects.Scope{"mint", "keys", "read"}}, nil},
+		{"nobody who watches", projects.Caller{Viewer: viewer.Viewer}, nil},
+		{"mint", caller("mint"), []projects.Action{projects.Mint, projects.Inspect}},
+		{"keys", caller("keys"), []projects.Action{projects.ReadKeys, projects.WriteKeys}},
+		{"read", caller("read"), []projects.Action{projects.ReadProject}},
+		{"all scopes", caller("mint", "keys", "read"), []projects.Action{projects.Mint, projects.Inspect, projects.ReadKeys, projects.WriteKeys, projects.ReadProject}},
+		{"no scope", caller(), nil},
+		{"empty scope", caller(""), nil},
+		{"viewer", viewer, []projects.Action{projects.Mint}},
+		{"viewer with scopes", greedy, []projects.Action{projects.Mint}},
 	} {
-		for i, action := range all {
-			if got := c.caller.May(action, c.project); !errors.Is(got, c.want[i]) || (got == nil) != (c.want[i] == nil) {
-				t.Errorf("%s: %s: %v, want %v", c.name, action, got, c.want[i])
+		for _, p := range append(slices.Clone(projects.All), projects.Permission{Action: "something new"}) {
+			foreign := projects.ErrForbidden
+			if p.Single && c.caller.ProjectID != "" {
+				foreign = projects.ErrNotFound
 			}
+			if err := c.caller.May(p.Action, other); !errors.Is(err, foreign) {
+				t.Errorf("%s: %s of another project: %v, want %v", c.name, p.Action, err, foreign)
+			}
+			if err := c.caller.May(p.Action, ""); err == nil {
+				t.Errorf("%s: %s of no project", c.name, p.Action)
+			}
+			err := c.caller.May(p.Action, own)
+			if want := slices.Contains(c.may, p.Action); (err == nil) != want || err != nil && c.caller.ProjectID != "" && !errors.Is(err, projects.ErrForbidden) {
+				t.Errorf("%s: %s: %v", c.name, p.Action, err)
+			}
+			for _, project := range []string{own, other, ""} {
+				if err := (projects.Caller{Admin: true}).May(p.Action, project); err != nil {
+					t.Errorf("admin: %s: %v", p.Action, err)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryActionHasOnePermission(t *testing.T) {
+	seen := map[projects.Action]bool{}
+	for _, p := range projects.All {
+		if seen[p.Action] || p.Action == "" || !p.Single && (p.Scope != "" || p.Viewer) {
+			t.Errorf("%+v", p)
+		}
+		seen[p.Action] = true
+	}
+	for _, action := range []projects.Action{projects.Mint, projects.Inspect, projects.ReadKeys, projects.WriteKeys, projects.RotateAll,
+		projects.ListProjects, projects.CreateProject, projects.ReadProject, projects.WriteProject, projects.DeleteProject,
+		projects.ReadAPIKeys, projects.WriteAPIKeys} {
+		if !seen[action] {
+			t.Errorf("%s is in no table", action)
 		}
 	}
 }

@@ -1,0 +1,266 @@
+package projects_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/secret"
+	"playtoken/signer"
+)
+
+func TestNames(t *testing.T) {
+	s := newStore(newDocuments())
+	for name, want := range map[string]bool{
+		"a": true, "名前 🎬": true, strings.Repeat("é", 50): true, " x ": true, "<script>": true, `"; DROP TABLE`: true, "ß\u00a0x": true,
+		"": false, " ": false, "\u00a0\u3000": false, strings.Repeat("a", 51): false, "e\u0301": false,
+		"a\nb": false, "a\x00": false, "a\x7f": false, "\u202eabc": false, "a\u200bb": false, "a\u2028b": false, "a\u2029b": false,
+		"a\u00adb": false, "\ufeffa": false, "a\u0085b": false, "\u2066x": false, "\xff": false, "a\ue000": false, "\u3164": false,
+	} {
+		p, err := s.CreateProject(t.Context(), good(name))
+		if (err == nil) != want || !want && !slices.Equal(fieldsOf(err), []string{"name"}) {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err == nil && p.Name != name {
+			t.Errorf("%q became %q", name, p.Name)
+		}
+	}
+}
+
+func TestNoHiddenCharacterIsInAName(t *testing.T) {
+	s := newStore(newDocuments())
+	p := create(t, s, "a")
+	for _, table := range []*unicode.RangeTable{unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control} {
+		for _, r := range table.R16 {
+			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+				_, err := s.CreateAPIKey(t.Context(), p.ID, "a"+string(c)+"b", []projects.Scope{"mint"})
+				if !slices.Equal(fieldsOf(err), []string{"name"}) {
+					t.Errorf("%U: %v", c, err)
+				}
+			}
+		}
+	}
+}
+
+func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
+	claims := func(n int) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprint("claim", i))
+		}
+		return names
+	}
+	s := newStore(newDocuments())
+	s.CheckViewers = func(v projects.ViewerPolicy) []projects.FieldError {
+		if v.Rule == "nonsense" {
+			return []projects.FieldError{{Field: "viewer_policy.rule", Problem: "makes no sense"}}
+		}
+		return nil
+	}
+	type project = projects.Project
+	for name, c := range map[string]struct {
+		change func(*project)
+		want   string
+	}{
+		"good":                 {func(*project) {}, ""},
+		"unknown platform":     {func(p *project) { p.Platform = "nobody" }, "platform"},
+		"no platform":          {func(p *project) { p.Platform = "" }, "platform"},
+		"no credential":        {func(p *project) { p.Credential = nil }, "platform_credential.api_key"},
+		"empty credential":     {func(p *project) { p.Credential["api_key"] = secret.Value{} }, "platform_credential.api_key"},
+		"unknown credential":   {func(p *project) { p.Credential["x"] = secret.New("x") }, "platform_credential"},
+		"unknown setting":      {func(p *project) { p.Settings["x"] = "x" }, "platform_settings"},
+		"setting with newline": {func(p *project) { p.Settings["url"] = "https://a\n" }, "platform_settings.url"},
+		"what Open refuses":    {func(p *project) { p.Settings["url"] = "ftp://no" }, "platform_settings"},
+		"negative ttl":         {func(p *project) { p.TokenPolicy.DefaultTTL = -1 }, "token_policy.default_ttl"},
+		"a day":                {func(p *project) { p.TokenPolicy.MaxTTL = 86400 }, ""},
+		"more than a day":      {func(p *project) { p.TokenPolicy.MaxTTL = 86401 }, "token_policy.max_ttl"},
+		"default above max":    {func(p *project) { p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = 61, 60 }, "token_policy.default_ttl"},
+		"mints":                {func(p *project) { p.TokenPolicy.MintsPerMinute = -1 }, "token_policy.mints_per_minute"},
+		"management":           {func(p *project) { p.TokenPolicy.ManagementPerMinute = 1 << 40 }, "token_policy.management_per_minute"},
+		"20 claims":            {func(p *project) { p.TokenPolicy.AllowedClaims = claims(20) }, ""},
+		"21 claims":            {func(p *project) { p.TokenPolicy.AllowedClaims = claims(21) }, "token_policy.allowed_claims"},
+		"registered claim":     {func(p *project) { p.TokenPolicy.AllowedClaims = []string{"exp"} }, "token_policy.allowed_claims"},
+		"claim twice":          {func(p *project) { p.TokenPolicy.AllowedClaims = []string{"a", "a"} }, "token_policy.allowed_claims"},
+		"claim of 64":          {func(p *project) { p.TokenPolicy.AllowedClaims = []string{strings.Repeat("é", 64)} }, ""},
+		"claim of 65":          {func(p *project) { p.TokenPolicy.AllowedClaims = []string{strings.Repeat("a", 65)} }, "token_policy.allowed_claims"},
+		"empty claim":          {func(p *project) { p.TokenPolicy.AllowedClaims = []string{""} }, "token_policy.allowed_claims"},
+		"rotation":             {func(p *project) { p.RotationPolicy.RotateEvery = -1 }, "rotation_policy.rotate_every"},
+		"propagation":          {func(p *project) { p.RotationPolicy.PropagationDelay = 1 << 60 }, "rotation_policy.propagation_delay"},
+		"budget":               {func(p *project) { p.RotationPolicy.KeyBudget = -1 }, "rotation_policy.key_budget"},
+		"rule of 4096":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4096) }, ""},
+		"rule of 4097":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4097) }, "viewer_policy.rule"},
+		"nonsense":             {func(p *project) { p.ViewerPolicy.Rule = "nonsense" }, "viewer_policy.rule"},
+		"webhook":              {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "http://127.0.0.1:8080/x"} }, ""},
+		"webhook in the clear": {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "http://a.example"} }, "viewer_policy.webhook.url"},
+		"webhook with user":    {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://u:p@a.example"} }, "viewer_policy.webhook.url"},
+		"slow webhook":         {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://a.example", Timeout: 11} }, "viewer_policy.webhook.timeout"},
+		"issuer":               {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example/x", []string{"b"}}} }, ""},
+		"issuer in the clear":  {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"http://a.example/x", []string{"b"}}} }, "viewer_policy.issuers"},
+		"issuer for nobody":    {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", nil}} }, "viewer_policy.issuers"},
+		"issuer with query":    {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example?x", []string{"b"}}} }, "viewer_policy.issuers"},
+		"empty audience":       {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", []string{""}}} }, "viewer_policy.issuers"},
+		"webhook secret":       {func(p *project) { p.WebhookSecret = secret.New("a b") }, "webhook_secret"},
+	} {
+		p := good("a")
+		c.change(&p)
+		_, err := s.CreateProject(t.Context(), p)
+		if got := strings.Join(fieldsOf(err), " "); got != c.want || (err == nil) != (c.want == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	s := newStore(newDocuments())
+	for origin, want := range map[string]bool{
+		"https://www.example.com": true, "https://www.example.com:8443": true, "http://localhost:3000": true,
+		"http://127.0.0.1": true, "https://[2001:db8::1]:8443": true, "http://[::1]:3000": true, "https://xn--bcher-kva.example": true,
+		"": false, "*": false, "null": false, "https://": false, "www.example.com": false, "http://www.example.com": false,
+		"https://www.example.com/": false, "https://www.example.com:443": false, "http://localhost:80": false,
+		"https://www.example.com:": false, "https://www.example.com:0": false, "https://www.example.com:08443": false,
+		"https://www.example.com:65536": false, "https://WWW.example.com": false, "HTTPS://www.example.com": false,
+		"https://*.example.com": false, "https://u@www.example.com": false, "https://www.example.com?x": false,
+		"https://www.example.com#x": false, "https://bücher.example": false, "https://a..example": false,
+		"https://[2001:DB8::1]": false, "https://a.example ": false, "file://": false, "https://a.example,https://b.example": false,
+	} {
+		p := good("a")
+		p.ViewerPolicy.Origins = []string{origin}
+		_, err := s.CreateProject(t.Context(), p)
+		if (err == nil) != want || !want && !slices.Equal(fieldsOf(err), []string{"viewer_policy.origins"}) {
+			t.Errorf("%q: %v", origin, err)
+		}
+	}
+}
+
+func TestPoliciesAreHeldAgainstTheDeployments(t *testing.T) {
+	s := newStore(newDocuments())
+	s.InForce = func(p projects.Project) (signer.Policy, keyrotation.Policy) {
+		longest := time.Hour
+		if p.TokenPolicy.MaxTTL > 0 {
+			longest = time.Duration(p.TokenPolicy.MaxTTL) * time.Second
+		}
+		return signer.Policy{DefaultTTL: min(10*time.Minute, longest), MaxTTL: longest}, keyrotation.Policy{
+			RotateEvery: max(time.Hour, time.Duration(p.RotationPolicy.RotateEvery)*time.Second), ObserveEvery: time.Minute, MaxTTL: longest,
+			Durations: keyrotation.Durations{ViewAge: time.Second, Settle: time.Second}, KeySpec: keyrotation.KeySpec{Bits: 2048}, KeyBudget: 4,
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		tokens  projects.TokenPolicy
+		rotates int64
+		want    string
+	}{
+		{"the deployment's", projects.TokenPolicy{}, 0, ""},
+		{"shorter than the default", projects.TokenPolicy{MaxTTL: 60}, 0, ""},
+		{"default above the deployment's longest", projects.TokenPolicy{DefaultTTL: 3601}, 0, "token_policy.default_ttl"},
+		{"too many keys", projects.TokenPolicy{MaxTTL: 86400}, 0, "rotation_policy"},
+		{"rotated less often", projects.TokenPolicy{MaxTTL: 86400}, 86400, ""},
+	} {
+		p := good("a")
+		p.TokenPolicy, p.RotationPolicy.RotateEvery = c.tokens, c.rotates
+		_, err := s.CreateProject(t.Context(), p)
+		if got := strings.Join(fieldsOf(err), " "); got != c.want || (err == nil) != (c.want == "") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestAPIKeysNeedScopes(t *testing.T) {
+	s := newStore(newDocuments())
+	p := create(t, s, "a")
+	for name, c := range map[string]struct {
+		scopes []projects.Scope
+		want   bool
+	}{
+		"all":     {[]projects.Scope{"mint", "keys", "read"}, true},
+		"none":    {nil, false},
+		"twice":   {[]projects.Scope{"mint", "mint"}, false},
+		"unknown": {[]projects.Scope{"mint", "admin"}, false},
+	} {
+		_, err := s.CreateAPIKey(t.Context(), p.ID, "a", c.scopes)
+		if (err == nil) != c.want || !c.want && !slices.Contains(fieldsOf(err), "scopes") {
+			t.Errorf("%s: %v", name, err)
+		}
+		k := createKey(t, s, p.ID)
+		_, err = s.UpdateAPIKey(t.Context(), p.ID, k.ID, func(k *projects.APIKey) error { k.Scopes = c.scopes; return nil })
+		if (err == nil) != c.want {
+			t.Errorf("%s: update: %v", name, err)
+		}
+	}
+}
+
+func TestAPIKeyOfAnotherProjectIsNotThere(t *testing.T) {
+	s := newStore(newDocuments())
+	a, b := create(t, s, "a"), create(t, s, "b")
+	k := createKey(t, s, a.ID)
+	rename := func(k *projects.APIKey) error { k.Name, k.ProjectID, k.ID = "renamed", b.ID, "api_key_x"; return nil }
+	for name, ask := range map[string]func(project string) error{
+		"get":    func(project string) error { _, err := s.APIKey(t.Context(), project, k.ID); return err },
+		"update": func(project string) error { _, err := s.UpdateAPIKey(t.Context(), project, k.ID, rename); return err },
+		"list": func(project string) error {
+			list, err := s.APIKeys(t.Context(), project, projects.Page{})
+			if err == nil && len(list.Items) == 0 {
+				err = projects.ErrNotFound
+			}
+			return err
+		},
+	} {
+		for _, project := range []string{b.ID, "project_aaaaaaaaaaaaaaaaaaaaaaaaaa", ""} {
+			if err := ask(project); !errors.Is(err, projects.ErrNotFound) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := ask(a.ID); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.DeleteAPIKey(t.Context(), b.ID, k.ID); !errors.Is(err, projects.ErrNotFound) {
+		t.Error(err)
+	}
+	if got, err := s.APIKey(t.Context(), a.ID, k.ID); err != nil || got.Name != "renamed" || got.ProjectID != a.ID || got.ID != k.ID {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSecretIsTheDeploymentsOwn(t *testing.T) {
+	docs := newDocuments()
+	secrets := map[string]bool{}
+	for range 2 {
+		for _, purpose := range []string{"a", "b"} {
+			key, err := newStore(docs).Secret(t.Context(), purpose)
+			if err != nil || len(key) != 32 {
+				t.Errorf("%d bytes, %v", len(key), err)
+			}
+			secrets[string(key)] = true
+		}
+	}
+	if len(secrets) != 2 {
+		t.Errorf("%d secrets of 2 purposes", len(secrets))
+	}
+	for _, how := range []string{"not", "lost", "conflict"} {
+		for at := range 4 {
+			docs, calls := newDocuments(), 0
+			docs.failing(func(verb, _ string) string {
+				if calls++; calls == at+1 && (verb == "write" || how != "conflict") {
+					return how
+				}
+				return ""
+			})
+			first, err := newStore(docs).Secret(t.Context(), "a")
+			docs.failing(nil)
+			second, again := newStore(docs).Secret(t.Context(), "a")
+			if again != nil || err == nil && string(first) != string(second) {
+				t.Errorf("%s at %d: %v, %v", how, at, err, again)
+			}
+		}
+	}
+	if got := slices.Collect(maps.Keys(docs.docs)); !slices.Equal(got, []string{"deployment/secrets"}) {
+		t.Errorf("%v", got)
+	}
+}
