@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"playtoken/platforms"
@@ -51,8 +50,9 @@ func Kind() platforms.Kind {
 // site is one property.
 type site struct {
 	id, player string // empty: not set
-	cdn        *url.URL
+	cdn        string // without a slash at its end
 	secret     secret.Value
+	shared     shared
 }
 
 func open(account platforms.Account, paces *client.Paces) (platforms.Platform, error) {
@@ -93,10 +93,11 @@ func newSite(account platforms.Account) (*site, error) {
 	if err := checkSecret(s.secret.Reveal()); err != nil {
 		return nil, fmt.Errorf("signing_secret: %w", err)
 	}
-	var err error
-	if s.cdn, err = client.ParseBase(cmp.Or(account.Settings["cdn_url"], DefaultCDNURL)); err != nil {
+	cdn, err := client.ParseBase(cmp.Or(account.Settings["cdn_url"], DefaultCDNURL))
+	if err != nil {
 		return nil, fmt.Errorf("cdn_url: %w", err)
 	}
+	s.cdn = cdn.String()
 	return s, nil
 }
 

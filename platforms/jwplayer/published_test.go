@@ -1,6 +1,7 @@
 package jwplayer_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -166,4 +167,31 @@ func TestEverybodyWithinFiveMinutesGetsTheSame(t *testing.T) {
 	if err != nil || one.Value == three.Value || strings.Count(one.Value, ".") != 2 {
 		t.Errorf("%v: and still the same", err)
 	}
+}
+
+func TestWhatIsSharedIsNobodyElses(t *testing.T) {
+	p := opened(t, full)
+	seen := map[string]string{}
+	for range 2 {
+		for _, media := range ids(200) { // with and without DRM, more than are remembered
+			for _, drm := range []string{"", "b2Afe1zG"} {
+				token, err := mintedAt(t, time.Time{}, p, policy, signer.Request{VideoID: media, DRMPolicy: drm})
+				if err != nil || !strings.Contains(token.URLs.Media+token.URLs.DRM, media) || (token.URLs.DRM == "") != (drm == "") {
+					t.Fatalf("%s %s: %+v, %v", media, drm, token.URLs, err)
+				}
+				if before := seen[media+drm]; before != "" && before != token.Value {
+					t.Fatalf("%s %s: another token than before", media, drm)
+				}
+				seen[media+drm] = token.Value
+			}
+		}
+	}
+}
+
+func ids(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("Media%03d", i)
+	}
+	return all
 }

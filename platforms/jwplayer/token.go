@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,11 +62,14 @@ func (s *site) tokenURL(c claims) (token, target string, err error) {
 	if token, err = s.token(c); err != nil {
 		return "", "", err
 	}
-	query := url.Values{"token": {token}}
+	// Nothing has to be escaped: ids are letters and digits, and a token's
+	// letters were chosen for this.
+	query := "?token=" + token
 	if policy, ok := c.parameters[drmParameter].(string); ok {
-		query.Set(drmParameter, policy) // the one parameter that the documents want in both places
+		// The one parameter that the documents want in both places.
+		query = "?" + drmParameter + "=" + policy + "&token=" + token
 	}
-	return token, s.cdn.JoinPath(c.resource).String() + "?" + query.Encode(), nil
+	return token, s.cdn + c.resource + query, nil
 }
 
 // signature is the query that opens one of the older routes. MD5 is what the
@@ -81,7 +83,7 @@ func (s *site) signature(path string, expires time.Time) string {
 
 // signedURL is the URL of an older route. Paths have no slash in front.
 func (s *site) signedURL(path string, expires time.Time) string {
-	return s.cdn.JoinPath(path).String() + "?" + s.signature(path, expires)
+	return s.cdn + "/" + path + "?" + s.signature(path, expires)
 }
 
 // reserved are the names that no parameter has: what the platform's claims are
