@@ -119,6 +119,9 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 	return none, fmt.Errorf("%w: read: the clock is being set back", keyrotation.ErrUnavailable)
 }
 
+// holds reports whether something is known about an id, however old.
+func (c *cache[V]) holds(id string) bool { return c.entries.Contains(id) }
+
 // start returns the read of an id that is under way, or begins one, unless the
 // store was away a moment ago. It does not wait.
 func (c *cache[V]) start(id string) *reading[V] {

@@ -49,10 +49,11 @@ func (s *Store) sweepSome(ctx context.Context, id string) error { return s.sweep
 // keys, at most so many, then their index, and last the row that leads here.
 func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	keys := keysOf(id)
-	ids, err := s.ids(ctx, keys)
+	all, err := s.loadIndex(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("API keys of deleted project %s: %w", id, err)
 	}
+	ids := keys.ids(all)
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, key := range ids[:min(most, len(ids))] {
@@ -61,7 +62,10 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	if err := group.Wait(); err != nil || len(ids) > most {
 		return err
 	}
-	for i := range shards {
+	for i := range all {
+		if all[i].Seq == 0 {
+			continue // was never written
+		}
 		if err := s.remove(ctx, keys.document(i)); err != nil {
 			return fmt.Errorf("API keys of deleted project %s: %w", id, err)
 		}

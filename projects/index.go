@@ -217,18 +217,13 @@ func (h *shard) find(own string) int {
 }
 
 // ids returns every id of an index.
-func (s *Store) ids(ctx context.Context, c collection) ([]string, error) {
-	all, err := s.loadIndex(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
+func (c collection) ids(all *[shards]shard) (ids []string) {
 	for i := range all {
 		for j := range all[i].Rows {
 			ids = append(ids, c.id(&all[i].Rows[j]))
 		}
 	}
-	return ids, nil
+	return ids
 }
 
 // count is how many rows have a name that contains this.

@@ -44,7 +44,13 @@ func (s *Store) CountAPIKeys(ctx context.Context, projectID, name string) (int, 
 
 // ProjectIDs returns the ids of all projects; some may be gone already, or not
 // be there yet.
-func (s *Store) ProjectIDs(ctx context.Context) ([]string, error) { return s.ids(ctx, allProjects) }
+func (s *Store) ProjectIDs(ctx context.Context) ([]string, error) {
+	all, err := s.loadIndex(ctx, allProjects)
+	if err != nil {
+		return nil, err
+	}
+	return allProjects.ids(all), nil
+}
 
 // listed returns a page of an index, with what its rows stand for. A row that
 // stands for nothing any more is tidied away.

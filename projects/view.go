@@ -56,7 +56,7 @@ func (v *View) Close() {
 // Project returns a project. It must not be changed. ErrNotFound for an id
 // that was never ours costs the store nothing.
 func (v *View) Project(ctx context.Context, id string) (Project, error) {
-	if id != Default {
+	if id != Default && !v.projects.holds(id) {
 		if genuine, err := v.store.genuine(ctx, projectPrefix, id); err != nil || !genuine {
 			return Project{}, notGenuine(err)
 		}
@@ -78,8 +78,10 @@ func (v *View) Key(ctx context.Context, id string) (APIKey, error) {
 }
 
 func (v *View) key(ctx context.Context, id string) (apiKeyDocument, error) {
-	if genuine, err := v.store.genuine(ctx, apiKeyPrefix, id); err != nil || !genuine {
-		return apiKeyDocument{}, notGenuine(err)
+	if !v.keys.holds(id) {
+		if genuine, err := v.store.genuine(ctx, apiKeyPrefix, id); err != nil || !genuine {
+			return apiKeyDocument{}, notGenuine(err)
+		}
 	}
 	return v.keys.get(ctx, id)
 }
