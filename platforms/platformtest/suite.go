@@ -33,10 +33,6 @@ type Suite struct {
 	Limit Limit
 	Mint  Mint
 
-	// Requests is how many requests a check or a mint may take when something
-	// goes wrong, for platforms where a credential is exchanged; 0: one.
-	Requests int
-
 	// BareDelete says that a delete is answered with a status and no body, so
 	// that nothing can be wrong with one.
 	BareDelete bool
@@ -69,8 +65,6 @@ type Mint struct {
 	Reserved []string // names that no extra claim may have, allowed or not
 
 	AllVideos bool // a token may open all of them
-	Endless   bool // the platform decides how long a token lives, and does not say
-	Once      bool // a token works once, whatever it opens
 	Steady    bool // equal requests at the same time get equal tokens
 
 	// Fixed is how long every token lives, where the platform alone decides
