@@ -1,0 +1,317 @@
+package limits_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"playtoken/limits"
+	"playtoken/secret"
+)
+
+const password = "canary-redis-password"
+
+// server is a real Redis on a port of its own.
+type server struct {
+	port string
+	cmd  *exec.Cmd
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("SKIPPED: there is no redis-server here, so that shared limits are not tested")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	s := &server{port: port}
+	s.run(t)
+	t.Cleanup(func() { s.kill() })
+	return s
+}
+
+// run returns once the server says that it is ready.
+func (s *server) run(t *testing.T) {
+	t.Helper()
+	s.cmd = exec.Command("redis-server", "--port", s.port, "--bind", "127.0.0.1", "--requirepass", password,
+		"--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
+			return
+		}
+	}
+	t.Fatal("redis-server did not start")
+}
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+func (s *server) url() secret.Value {
+	return secret.New("redis://:" + password + "@127.0.0.1:" + s.port + "/3")
+}
+
+func newRedis(t *testing.T, config limits.RedisConfig) *limits.Redis {
+	t.Helper()
+	config.Local = limits.NewLocal()
+	config.Pause = 20 * time.Millisecond
+	r, err := limits.NewRedis(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return r
+}
+
+// news is what Degraded was told.
+type news struct {
+	away bool
+	why  error
+}
+
+func listen(config *limits.RedisConfig) <-chan news {
+	heard := make(chan news, 100)
+	config.Degraded = func(away bool, why error) { heard <- news{away, why} }
+	return heard
+}
+
+func hear(t *testing.T, heard <-chan news, away bool) news {
+	t.Helper()
+	select {
+	case n := <-heard:
+		if n.away != away || (n.why != nil) != away || away && strings.Contains(n.why.Error(), password) {
+			t.Errorf("told: %+v; want away %v", n, away)
+		}
+		return n
+	case <-time.After(time.Minute):
+		t.Fatalf("nobody says that Redis is away: %v", away)
+	}
+	return news{}
+}
+
+var daily = limits.Limit{Name: "daily", Count: 100, Per: 24 * time.Hour}
+
+func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
+	s := newServer(t)
+	var allowed atomic.Int64
+	var all sync.WaitGroup
+	config := limits.RedisConfig{URL: s.url()}
+	heard := listen(&config)
+	for range 3 {
+		r := newRedis(t, config)
+		r.Take(t.Context(), "warm up", daily, 0)
+		for range 4 {
+			all.Go(func() {
+				for i := range 60 {
+					state := r.Take(t.Context(), "a", daily, i%3)
+					if state.Allowed {
+						allowed.Add(int64(i % 3))
+					} else if i%3 == 0 || state.Retry <= 0 || state.Retry > daily.Per {
+						t.Errorf("Take(%d): %+v", i%3, state)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	if len(heard) == 0 && allowed.Load() != 100 || len(heard) > 0 && allowed.Load() > 300 {
+		t.Errorf("%d were allowed; %d times somebody counted alone", allowed.Load(), len(heard))
+	}
+}
+
+// TestRedisCountsAsLocalDoes holds one against the other.
+func TestRedisCountsAsLocalDoes(t *testing.T) {
+	s := newServer(t)
+	config := limits.RedisConfig{URL: s.url()}
+	heard := listen(&config)
+	r, l := newRedis(t, config), limits.NewLocal()
+	for i, n := range []int{0, 1, 50, 60, 30, 19, 1, 0, 101, -5} {
+		got, want := r.Take(t.Context(), "a", daily, n), l.Take(t.Context(), "a", daily, n)
+		near := func(a, b time.Duration) bool { return (a - b).Abs() < time.Minute }
+		if got.Allowed != want.Allowed || got.Remaining != want.Remaining || !near(got.Reset, want.Reset) || !near(got.Retry, want.Retry) {
+			t.Errorf("%d: Take(%d) = %+v, want %+v", i, n, got, want)
+		}
+	}
+	quick := limits.Limit{Name: "quick", Count: 1, Per: 100 * time.Millisecond}
+	r.Take(t.Context(), "a", quick, 1)
+	state := r.Take(t.Context(), "a", quick, 1)
+	time.Sleep(state.Retry) // Redis' clock is its own
+	if state = r.Take(t.Context(), "a", quick, 1); !state.Allowed && len(heard) == 0 {
+		t.Errorf("after the wait: %+v", state)
+	}
+}
+
+func TestNobodyWhoReadsRedisLearnsWhoCalls(t *testing.T) {
+	s := newServer(t)
+	r := newRedis(t, limits.RedisConfig{URL: s.url()})
+	r.Take(t.Context(), "api_key_canary", daily, 1)
+	r.Take(t.Context(), "api_key_other", daily, 0)
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, Password: password, DB: 3})
+	defer client.Close()
+	keys, err := client.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 1 || !strings.HasPrefix(keys[0], "playtoken:limit:daily:") || strings.Contains(keys[0], "canary") {
+		t.Fatalf("keys: %q, %v", keys, err)
+	}
+	if left, err := client.PTTL(t.Context(), keys[0]).Result(); err != nil || left <= 0 || left > daily.Per/100+time.Second {
+		t.Errorf("it is kept for %v, %v", left, err)
+	}
+}
+
+func TestRedisMayGoAwayAndComeBack(t *testing.T) {
+	s := newServer(t)
+	config := limits.RedisConfig{URL: s.url()}
+	heard := listen(&config)
+	r := newRedis(t, config)
+	if state := r.Take(t.Context(), "a", daily, 60); !state.Allowed {
+		t.Fatalf("at first: %+v", state)
+	}
+	for range 2 {
+		s.kill()
+		allowed := 0
+		for range 300 {
+			if r.Take(t.Context(), "a", daily, 1).Allowed {
+				allowed++
+			}
+		}
+		if allowed > 40 {
+			t.Errorf("while Redis was away, %d more were allowed, want at most the 40 that were left", allowed)
+		}
+		hear(t, heard, true)
+		if state := r.Take(t.Context(), "somebody else", daily, 100); !state.Allowed && allowed > 0 {
+			t.Errorf("somebody else was locked out: %+v", state)
+		}
+		s.run(t)
+		hear(t, heard, false)
+		// Redis counts again, and has forgotten.
+		if state := r.Take(t.Context(), "a", daily, 1); !state.Allowed || state.Remaining != 99 {
+			t.Errorf("back: %+v", state)
+		}
+	}
+	if len(heard) != 0 {
+		t.Errorf("more is said: %+v", <-heard)
+	}
+}
+
+func TestRedisNeedNotBeThereAtTheStart(t *testing.T) {
+	config := limits.RedisConfig{URL: secret.New("redis://:" + password + "@127.0.0.1:1")}
+	heard := listen(&config)
+	r := newRedis(t, config)
+	if state := r.Take(t.Context(), "a", daily, 100); !state.Allowed {
+		t.Errorf("the first: %+v", state)
+	}
+	hear(t, heard, true)
+	if state := r.Take(t.Context(), "a", daily, 1); state.Allowed {
+		t.Errorf("one more: %+v", state)
+	}
+}
+
+func TestARedisThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	config := limits.RedisConfig{URL: secret.New("redis://" + l.Addr().String())}
+	heard := listen(&config)
+	r := newRedis(t, config)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if state := r.Take(ctx, "a", daily, 1); !state.Allowed || ctx.Err() != nil {
+		t.Errorf("%+v, %v", state, ctx.Err())
+	}
+	hear(t, heard, true)
+}
+
+func TestACallerThatHangsUpIsNoSignOfRedisBeingAway(t *testing.T) {
+	s := newServer(t)
+	config := limits.RedisConfig{URL: s.url()}
+	heard := listen(&config)
+	r := newRedis(t, config)
+	r.Take(t.Context(), "a", daily, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if state := r.Take(ctx, "a", daily, 1); !state.Allowed || len(heard) > 0 {
+		t.Errorf("%+v; told %d times", state, len(heard))
+	}
+}
+
+func TestAWrongPasswordIsSaidAndNotShown(t *testing.T) {
+	s := newServer(t)
+	config := limits.RedisConfig{URL: secret.New("redis://:wrong-" + password + "@127.0.0.1:" + s.port)}
+	heard := listen(&config)
+	r := newRedis(t, config)
+	r.Take(t.Context(), "a", daily, 1)
+	if n := hear(t, heard, true); !strings.Contains(fmt.Sprint(n.why), "WRONGPASS") {
+		t.Errorf("told: %v", n.why)
+	}
+}
+
+var urls = map[string]bool{
+	"redis://127.0.0.1:6379":               true,
+	"redis://redis":                        true,
+	"redis://user:canary@redis:6379/2":     true,
+	"rediss://:canary@[::1]:6380":          true,
+	"":                                     false,
+	"redis://":                             false,
+	"redis://:canary@":                     false,
+	"http://:canary@redis":                 false,
+	"unix://user:canary@/tmp/redis.sock":   false,
+	"redis://:canary@redis/x":              false,
+	"redis://:canary@redis:port":           false,
+	"redis://:can%zzary@redis":             false,
+	"rediss://:canary@redis?skip_verify=1": false,
+	"rediss://:canary@redis?":              false,
+	"redis://:canary@redis#x":              false,
+	"redis://:canary\n@redis":              false,
+}
+
+func TestARedisURLIsReadStrictlyAndNeverShown(t *testing.T) {
+	for url, good := range urls {
+		r, err := limits.NewRedis(limits.RedisConfig{URL: secret.New(url), Local: limits.NewLocal()})
+		if (err == nil) != good || err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err == nil {
+			r.Close()
+		}
+	}
+}
+
+func FuzzRedisURL(f *testing.F) {
+	for url := range urls {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		r, err := limits.NewRedis(limits.RedisConfig{URL: secret.New(url), Local: limits.NewLocal()})
+		if err == nil {
+			r.Close()
+		} else if len(url) > 20 && strings.Contains(err.Error(), url) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package limits_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"playtoken/limits"
+)
+
+var proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:aaaa::/48")}
+
+func TestSourceIsTheLastAddressThatIsNoProxyOfOurs(t *testing.T) {
+	for name, c := range map[string]struct {
+		peer, want string
+		forwarded  []string
+	}{
+		"a stranger":                      {"192.0.2.1:5000", "192.0.2.1", nil},
+		"a stranger's header":             {"192.0.2.1:5000", "192.0.2.1", []string{"198.51.100.1"}},
+		"a proxy alone":                   {"10.1.2.3:80", "10.1.2.3", nil},
+		"one proxy":                       {"10.1.2.3:80", "198.51.100.1", []string{"198.51.100.1"}},
+		"what the caller has sent":        {"10.1.2.3:80", "198.51.100.1", []string{"203.0.113.9, 198.51.100.1"}},
+		"what the caller has sent, lines": {"10.1.2.3:80", "198.51.100.1", []string{"203.0.113.9", "198.51.100.1"}},
+		"a proxy's address sent":          {"10.1.2.3:80", "198.51.100.1", []string{"10.9.9.9,198.51.100.1"}},
+		"two proxies":                     {"10.1.2.3:80", "198.51.100.1", []string{"203.0.113.9, 198.51.100.1", "10.7.7.7"}},
+		"two proxies in one line":         {"10.1.2.3:80", "198.51.100.1", []string{"198.51.100.1 ,\t10.7.7.7"}},
+		"only proxies":                    {"10.1.2.3:80", "10.7.7.7", []string{"10.7.7.7, 10.8.8.8"}},
+		"garbage":                         {"10.1.2.3:80", "10.1.2.3", []string{"198.51.100.1, garbage"}},
+		"garbage behind a proxy":          {"10.1.2.3:80", "10.7.7.7", []string{"198.51.100.1, unknown, 10.7.7.7"}},
+		"an empty entry":                  {"10.1.2.3:80", "10.1.2.3", []string{"198.51.100.1,"}},
+		"an empty line":                   {"10.1.2.3:80", "10.1.2.3", []string{"198.51.100.1", ""}},
+		"ports":                           {"10.1.2.3:80", "198.51.100.1", []string{"198.51.100.1:4711"}},
+		"IPv6":                            {"[2001:db8:1:2:3:4:5:6]:443", "2001:db8:1:2::/64", nil},
+		"IPv6, its neighbour":             {"[2001:db8:1:2:ffff::1]:443", "2001:db8:1:2::/64", nil},
+		"IPv6 behind an IPv6 proxy":       {"[2001:db8:aaaa::1]:443", "2001:db8:1:2::/64", []string{"2001:db8:1:2::9"}},
+		"IPv6 in brackets":                {"10.1.2.3:80", "2001:db8:1:2::/64", []string{"[2001:db8:1:2::9]"}},
+		"IPv6 in brackets with a port":    {"10.1.2.3:80", "2001:db8:1:2::/64", []string{"[2001:db8:1:2::9]:1"}},
+		"IPv4 in IPv6":                    {"[::ffff:192.0.2.1]:80", "192.0.2.1", nil},
+		"a proxy's IPv4 in IPv6":          {"[::ffff:10.1.2.3]:80", "198.51.100.1", []string{"::ffff:198.51.100.1"}},
+		"a zone":                          {"[fe80::1%eth0]:80", "fe80::/64", nil},
+		"no port":                         {"192.0.2.1", "192.0.2.1", nil},
+		"a socket":                        {"@", "unknown", []string{"198.51.100.1"}},
+		"nothing":                         {"", "unknown", nil},
+	} {
+		if got := limits.Source(c.peer, c.forwarded, proxies); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func FuzzSource(f *testing.F) {
+	f.Add("10.1.2.3:80", "203.0.113.9, 198.51.100.1", "10.7.7.7")
+	f.Add("[::ffff:10.1.2.3]:80", "[2001:db8::1]:1,", ",,\x00")
+	f.Add("", "", "")
+	f.Fuzz(func(t *testing.T, peer, first, second string) {
+		got := limits.Source(peer, []string{first, second}, proxies)
+		if address, err := netip.ParseAddr(got); got != "unknown" && !(err == nil && address.Is4()) && !strings.HasSuffix(got, "::/64") {
+			if prefix, err := netip.ParsePrefix(got); err != nil || prefix.Bits() != 64 {
+				t.Errorf("Source(%q, %q, %q) = %q", peer, first, second, got)
+			}
+		}
+		if joined := limits.Source(peer, []string{first + "," + second}, proxies); joined != got {
+			t.Errorf("two lines are %q, one is %q", got, joined)
+		}
+		// Whoever is no proxy of ours can put in front whatever he likes.
+		if spoofed := limits.Source(peer, []string{first + ",198.51.100.1", "10.2.2.2"}, proxies); strings.HasPrefix(peer, "10.1.2.3:80") && spoofed != "198.51.100.1" && got != "unknown" {
+			t.Errorf("spoofed with %q: %q", first, spoofed)
+		}
+	})
+}
