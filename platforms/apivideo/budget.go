@@ -53,9 +53,9 @@ type budget struct {
 	mu        sync.Mutex
 	limit     int // reads in a window
 	remaining int // of limit
-	flying    int // sent, and not yet counted by an answer
 	ends      time.Time
-	told      bool // the platform said so
+	told      bool // the platform said when this window ends
+	known     bool // the platform said so at least once
 
 	lines   map[string][]*waiter // by video; none is empty
 	round   []string             // the videos in lines, next one first
@@ -160,7 +160,7 @@ func (b *budget) serve(w *waiter) time.Duration {
 				return after
 			}
 		}
-		b.spend(line[0].cost)
+		b.remaining -= line[0].cost
 		close(line[0].granted)
 		b.waiting--
 		b.round = b.round[1:]
@@ -176,7 +176,7 @@ func (b *budget) serve(w *waiter) time.Duration {
 // next is after how long cost reads may be sent; 0: now.
 func (b *budget) next(now time.Time, cost int) time.Duration {
 	if !now.Before(b.ends) { // a new window
-		b.remaining, b.ends = b.limit-b.flying, now.Add(window)
+		b.remaining, b.ends, b.told = b.limit, now.Add(window), false
 	}
 	left := b.ends.Sub(now)
 	spare := b.remaining - cost
@@ -187,40 +187,31 @@ func (b *budget) next(now time.Time, cost int) time.Duration {
 	return max(0, left-window*2*time.Duration(spare)/time.Duration(b.limit))
 }
 
-func (b *budget) spend(cost int) {
-	b.remaining -= cost
-	b.flying += cost
-}
-
 // spendNow spends a read that waits for no turn: the second try of one that
 // had its turn, or one that asks how things are.
 func (b *budget) spendNow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spend(1)
+	b.remaining--
 }
 
 // giveBack returns a read that was spent and not sent.
 func (b *budget) giveBack() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spend(-1)
+	b.remaining++
 }
 
-// answered learns from the answer to a read; nil: there was none.
+// answered learns from the answer to a read. Answers overtake each other, so
+// within a window our own count only goes down.
 func (b *budget) answered(resp *http.Response, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flying = max(0, b.flying-1)
-	if resp == nil {
-		return
-	}
 	limit, ok1 := number(resp.Header, limitHeader, 1, maxLimit)
 	remaining, ok2 := number(resp.Header, remainingHeader, 0, maxLimit)
 	reset, ok3 := number(resp.Header, resetHeader, 0, int(window/time.Second))
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if resp.StatusCode == http.StatusTooManyRequests {
-		remaining, ok2 = 0, true
-		limit, ok1 = max(limit, b.limit), true
+		limit, remaining, ok1, ok2 = max(limit, b.limit), 0, true, true
 	}
 	if !ok1 || !ok2 {
 		return
@@ -228,9 +219,26 @@ func (b *budget) answered(resp *http.Response, now time.Time) {
 	if !ok3 {
 		reset = int(window / time.Second)
 	}
-	// What is under way may not have been counted by the platform yet.
-	b.limit, b.remaining, b.told = limit, min(remaining, limit)-b.flying, true
-	b.ends = now.Add(max(time.Second, time.Duration(reset)*time.Second))
+	// Nobody knows which way whole seconds are rounded: the window is over for
+	// certain a second later.
+	b.learn(limit, remaining, now.Add(time.Duration(reset)*time.Second+time.Second))
+}
+
+func (b *budget) learn(limit, remaining int, ends time.Time) {
+	const same = 2 * time.Second // ends that differ by less are of the same window
+	later := ends.Sub(b.ends)
+	if b.told && later < -same {
+		return // it was overtaken by the first one of this window
+	}
+	b.remaining += max(0, limit-b.limit)
+	if later > same { // the platform's next window
+		b.remaining, b.ends = limit, ends
+	}
+	b.remaining = min(b.remaining, remaining)
+	if !b.told || later < 0 { // the earliest end is the closest
+		b.ends = ends
+	}
+	b.limit, b.told, b.known = limit, true, true
 }
 
 // wait is after how long a mint could have its turn.
@@ -244,7 +252,7 @@ func (b *budget) wait() time.Duration {
 func (b *budget) left() (limit, remaining int, known bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.limit, max(0, b.remaining), b.told
+	return b.limit, max(0, b.remaining), b.known
 }
 
 // number reads a whole number from a header; what is beyond the bounds is
@@ -270,6 +278,8 @@ type metered struct {
 // RoundTrip implements http.RoundTripper.
 func (m metered) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := m.next.RoundTrip(req)
-	m.budget.answered(resp, time.Now())
+	if err == nil {
+		m.budget.answered(resp, time.Now())
+	}
 	return resp, err
 }

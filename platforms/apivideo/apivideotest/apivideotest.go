@@ -106,6 +106,13 @@ func (s *Standin) Script(route string, faults ...platformtest.Fault) {
 	s.script[route] = append(s.script[route], faults...)
 }
 
+// Mend forgets all that was still to go wrong.
+func (s *Standin) Mend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.script)
+}
+
 // Count returns how many calls of a route there were, refused ones included.
 func (s *Standin) Count(route string) int {
 	s.mu.Lock()

@@ -1,0 +1,150 @@
+package apivideo_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/platforms/apivideo/apivideotest"
+	"playtoken/platforms/platformtest"
+	"playtoken/signer"
+)
+
+// crowd has n callers at once, and returns how many got a token. Whoever does
+// not is told so within seconds, and when to come back.
+func crowd(t *testing.T, w *world, video string, n int) int {
+	var served atomic.Int64
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			start := time.Now()
+			_, err := w.mint(t.Context(), video)
+			if err == nil {
+				served.Add(1)
+			} else if after := retryAfter(err); !errors.Is(err, signer.ErrUnavailable) || after < time.Second || after > time.Minute+time.Second {
+				t.Errorf("%v, come back after %s", err, after)
+			}
+			if took := time.Since(start); took > 4*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+	wg.Wait()
+	return int(served.Load())
+}
+
+func TestTheBudgetIsKept(t *testing.T) {
+	for name, reads := range map[string]int{"production": apivideotest.ProductionReads, "sandbox": 100} {
+		bubble(t, name, func(t *testing.T) {
+			w := newWorld(t, "environment", name)
+			w.Limit("read", reads)
+			start, minted := time.Now(), 0
+			for time.Since(start) < 3*time.Minute {
+				minted += crowd(t, w, film, 50)
+				time.Sleep(time.Second)
+			}
+			if all := reads / 2 * 3; minted < all*9/10 {
+				t.Errorf("%d tokens in three minutes, of %d that could be", minted, all)
+			}
+			if asked := w.Count(show); asked != 2*minted {
+				t.Errorf("%d reads for %d tokens: some were more than is allowed", asked, minted)
+			}
+		})
+	}
+}
+
+// A crowd at one video must not keep the viewers of another one waiting.
+func TestOneVideoDoesNotStarveAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		var greedy sync.WaitGroup
+		for range 200 {
+			greedy.Go(func() {
+				for ctx.Err() == nil {
+					w.mint(ctx, film)
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(5 * time.Second) // the half that anybody may have is gone
+		for range 60 {
+			start := time.Now()
+			if _, err := w.mint(t.Context(), second); err != nil {
+				t.Errorf("%v after %s", err, time.Since(start))
+			}
+			time.Sleep(2 * time.Second)
+		}
+		cancel()
+		greedy.Wait()
+	})
+}
+
+func TestThePlatformsCountIsBelieved(t *testing.T) {
+	bubble(t, "others have used it up", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		w.Limit("read", 4)
+		w.must(t) // which is told so
+		asked := w.Count(show)
+		if n := crowd(t, w, film, 20); n != 0 || w.Count(show) != asked {
+			t.Errorf("%d tokens, %d reads", n, w.Count(show)-asked)
+		}
+		w.Limit("read", 500)
+		time.Sleep(time.Minute + time.Second)
+		w.must(t)
+		if n := crowd(t, w, film, 100); n != 100 {
+			t.Errorf("%d tokens in a new window", n)
+		}
+	})
+	bubble(t, "429 without a word", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		w.Script(show, platformtest.Refuse(429))
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || retryAfter(err) == 0 {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		w.must(t)
+	})
+	bubble(t, "a login counts elsewhere", func(t *testing.T) {
+		w := newWorld(t)
+		w.Limit("write", 1)
+		w.must(t)
+		if n := crowd(t, w, film, 50); n != 50 {
+			t.Errorf("%d tokens", n)
+		}
+	})
+}
+
+func TestHealthSaysWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		health, err := w.platform.Check(t.Context())
+		if err != nil || health.Limit != apivideotest.ProductionReads || health.Remaining != apivideotest.ProductionReads-3 || health.Window != time.Minute {
+			t.Errorf("%+v, %v", health, err)
+		}
+	})
+}
+
+func TestThoseWhoLeaveTheLineHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "environment", "sandbox")
+		w.Limit("read", 100)
+		crowd(t, w, film, 25)
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			w.mint(ctx, film)
+			cancel()
+			if _, err := w.mint(t.Context(), second); err != nil {
+				t.Errorf("%v", err)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}

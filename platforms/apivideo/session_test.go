@@ -1,0 +1,264 @@
+package apivideo_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms"
+	"playtoken/platforms/apivideo/apivideotest"
+	"playtoken/platforms/platformtest"
+	"playtoken/signer"
+)
+
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
+	bubble(t, "by its refresh token", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		since := w.counts(authenticate, refresh)
+		time.Sleep(apivideotest.BearerLife * 8 / 10)
+		w.must(t)
+		if got := since(); !slices.Equal(got, []int{0, 0}) {
+			t.Errorf("before it is due: %v", got)
+		}
+		for range 3 { // each refresh brings the next refresh token
+			time.Sleep(apivideotest.BearerLife * 9 / 10)
+			w.must(t)
+		}
+		if got := since(); !slices.Equal(got, []int{0, 3}) {
+			t.Errorf("when it was due three times: %v", got)
+		}
+	})
+	for name, trouble := range map[string]platformtest.Fault{
+		"the answer is lost":        {Answer: platformtest.Lost},
+		"the request is lost":       {Answer: platformtest.Lost, Effect: platformtest.Never},
+		"it is answered 401":        platformtest.Refuse(401),
+		"it is answered 500":        platformtest.Refuse(500),
+		"the answer makes no sense": {Answer: platformtest.Garbled},
+	} {
+		bubble(t, "by a login when "+name, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(t)
+			w.Script(refresh, trouble)
+			since := w.counts(authenticate, refresh)
+			time.Sleep(apivideotest.BearerLife * 9 / 10)
+			w.must(t)
+			w.must(t)
+			if got := since(); !slices.Equal(got, []int{1, 1}) {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+	bubble(t, "by a login when the refresh token is dead", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		w.Expire(true)
+		since := w.counts(authenticate, refresh)
+		time.Sleep(apivideotest.BearerLife * 9 / 10)
+		w.must(t)
+		if got := since(); !slices.Equal(got, []int{1, 1}) {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// A renewal that does not work must not cost anybody a token as long as the
+// session is good.
+func TestNoFailureEndsASessionBeforeItsTime(t *testing.T) {
+	for name, fault := range map[string]platformtest.Fault{
+		"unavailable": platformtest.Refuse(503), "silent": {Answer: platformtest.Silent}, "throttled": platformtest.Throttle("600"), "rejected": platformtest.Refuse(401),
+	} {
+		bubble(t, name, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(t)
+			broken := slices.Repeat([]platformtest.Fault{fault}, 1000)
+			w.Script(authenticate, broken...)
+			w.Script(refresh, broken...)
+			made := time.Now()
+			time.Sleep(apivideotest.BearerLife * 9 / 10)
+			for time.Since(made) < apivideotest.BearerLife-10*time.Second {
+				w.must(t)
+				time.Sleep(10 * time.Second)
+			}
+			time.Sleep(time.Minute)
+			if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) {
+				t.Errorf("after its time: %v", err)
+			}
+		})
+	}
+}
+
+func TestACrowdLogsInOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		since := w.counts(authenticate, refresh)
+		crowd := func() {
+			var wg sync.WaitGroup
+			for range 30 {
+				wg.Go(func() { w.must(t) })
+			}
+			wg.Wait()
+		}
+		crowd()
+		if got := since(); !slices.Equal(got, []int{1, 0}) {
+			t.Errorf("at first: %v", got)
+		}
+		time.Sleep(apivideotest.BearerLife * 9 / 10)
+		crowd()
+		if got := since(); !slices.Equal(got, []int{1, 1}) {
+			t.Errorf("when it is due: %v", got)
+		}
+		w.Expire(false)
+		crowd()
+		if got := since(); !slices.Equal(got, []int{2, 1}) {
+			t.Errorf("when it is refused: %v", got)
+		}
+		time.Sleep(2 * apivideotest.BearerLife)
+		crowd()
+		if got := since(); got[0]+got[1] != 4 {
+			t.Errorf("long after its end: %v", got)
+		}
+	})
+}
+
+func TestARefusedReadIsMadeOnceMoreAfterOneLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		w.Expire(true)
+		since := w.counts(authenticate, refresh, show)
+		w.must(t)
+		// Two reads, one or both of which found out.
+		if got := since(); got[0] != 1 || got[1] != 0 || got[2] < 3 || got[2] > 4 {
+			t.Errorf("a session that ended early: %v", got)
+		}
+		since = w.counts(authenticate, refresh, show)
+		w.Script(show, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 4)...)
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) || !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("a key that may log in and nothing else: %v", err)
+		}
+		if got := since(); got[0] != 1 || got[2] > 4 {
+			t.Errorf("it logged in and asked %v", got)
+		}
+		since = w.counts(authenticate, refresh, show)
+		for range 20 {
+			w.mint(t.Context(), film)
+		}
+		if got := since(); !slices.Equal(got, []int{0, 0, 0}) {
+			t.Errorf("it is tried again and again: %v", got)
+		}
+		w.Mend()
+		time.Sleep(10 * time.Second)
+		w.must(t)
+	})
+}
+
+func TestOneWhoGivesUpSpoilsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Script(authenticate, platformtest.Fault{Answer: platformtest.Silent})
+		ctx, cancel := context.WithCancel(t.Context())
+		var crowd sync.WaitGroup
+		crowd.Go(func() {
+			if _, err := w.mint(ctx, film); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		})
+		synctest.Wait()
+		for range 5 {
+			crowd.Go(func() { w.must(t) })
+		}
+		synctest.Wait()
+		cancel()
+		crowd.Wait()
+	})
+}
+
+func TestADeadKeyDoesNotLogInForEachToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Script(authenticate, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 100)...)
+		for range 50 {
+			if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) || !errors.Is(err, signer.ErrUnavailable) {
+				t.Fatal(err)
+			}
+		}
+		if n := w.Count(authenticate); n != 1 {
+			t.Errorf("%d logins", n)
+		}
+	})
+}
+
+func TestBasicNeverLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "authentication", "basic")
+		w.must(t)
+		w.Script(show, platformtest.Refuse(401), platformtest.Refuse(401))
+		since := w.counts(show)
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) {
+			t.Errorf("%v", err)
+		}
+		if _, err := w.platform.Check(t.Context()); err != nil || w.Count(authenticate)+w.Count(refresh) != 0 || since()[0] != 2 {
+			t.Errorf("%v, %d logins, asked %v", err, w.Count(authenticate), since())
+		}
+	})
+}
+
+func TestTheActiveKeyLogsIn(t *testing.T) {
+	bubble(t, "and the one before it is let go of", func(t *testing.T) {
+		w := newWorld(t, "issued", "yes")
+		w.must(t)
+		old := w.active
+		next := w.keys.AddIssued("next")
+		w.activate(next)
+		since := w.counts(authenticate, refresh)
+		w.must(t)
+		w.keys.Remove(old.ID) // and its sessions with it
+		w.must(t)
+		if got := since(); !slices.Equal(got, []int{1, 0}) {
+			t.Errorf("%v", got)
+		}
+	})
+	bubble(t, "as soon as it can, and until then the one before serves", func(t *testing.T) {
+		w := newWorld(t, "issued", "yes")
+		w.must(t)
+		w.activate(w.keys.AddIssued("next"))
+		w.Script(authenticate, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 2)...)
+		since := w.counts(authenticate)
+		for range 30 {
+			w.must(t)
+			time.Sleep(time.Second)
+		}
+		if got := since(); !slices.Equal(got, []int{3}) {
+			t.Errorf("%v", got)
+		}
+	})
+	bubble(t, "or nobody does", func(t *testing.T) {
+		w := newWorld(t, "issued", "yes")
+		w.account.Issued = func(context.Context) (platforms.IssuedKey, error) {
+			return platforms.IssuedKey{}, &signer.NoActiveKey{}
+		}
+		w.platform = w.open(t)
+		var none *signer.NoActiveKey
+		if _, err := w.mint(t.Context(), film); !errors.As(err, &none) {
+			t.Errorf("%v", err)
+		}
+		if health, err := w.platform.Check(t.Context()); err != nil {
+			t.Errorf("%+v, %v", health, err)
+		}
+		w.account.Issued = nil
+		w.platform = w.open(t)
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	})
+}
