@@ -1,6 +1,7 @@
 package keyrotation_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -104,17 +105,52 @@ func TestAKeyIsNotWastedBecauseOthersWroteTheRing(t *testing.T) {
 }
 
 func TestAnAnswerThatComesWhenTheKeyWasGivenUpChangesNothing(t *testing.T) {
-	s := unissued(t, "", asAsked)
-	s.as("keep", asAsked, fate{happens: 1, first: func() {
-		s.now = s.now.Add(settle) // it took that long
-		s.must(s.passBy(s.fresh))
-	}})
-	s.pass()
-	if k := s.key(3); k.State != keyrotation.Abandoning && k.State != keyrotation.Deleted {
-		t.Errorf("generation 3 is %s", k.State)
+	for op, before := range map[string][]fate{"recall": {asAsked, asAsked}, "keep": {asAsked}} {
+		t.Run(op, func(t *testing.T) {
+			s := unissued(t, "", asAsked)
+			s.as(op, append(before, fate{happens: 1, first: func() {
+				for range 3 {
+					s.now = s.now.Add(settle) // it took that long
+					s.must(s.passBy(s.fresh))
+				}
+				if s.key(3).DestroyedAt.IsZero() {
+					s.failf("generation 3 is %s", s.key(3).State)
+				}
+			}})...)
+			s.pass()
+			if n := s.count(op); n <= len(before) {
+				t.Fatalf("%d calls: it was not played", n)
+			}
+			s.gone(s.key(3))
+			s.recovers()
+		})
 	}
-	s.must(s.live(time.Minute))
-	s.gone(s.key(3))
+}
+
+// mortal are documents that are refused to whoever has gone away.
+type mortal struct{ keyrotation.Documents }
+
+func (m mortal) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return m.Documents.Write(ctx, name, data, version)
+}
+
+func TestAValueIsKeptThoughTheCallerHasGoneAway(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	ctx, cancel := context.WithCancel(t.Context())
+	rot := s.acts.rotator
+	rot.Documents = mortal{rot.Documents}
+	rot.Issuer = spoiling{rot.Issuer, func(*keyrotation.IssuedKey) { cancel() }}
+	s.by(s.acts, func(_ context.Context, r *keyrotation.Rotator) error {
+		_, err := r.Reconcile(ctx, keyrotation.Order{})
+		return err
+	})
+	if ctx.Err() == nil {
+		t.Error("it was not played")
+	}
+	s.want("1 retiring, 2 active, 3 registered")
 	s.recovers()
 }
 

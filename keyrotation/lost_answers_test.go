@@ -98,7 +98,13 @@ func TestADuplicateIsSweptAfterTwoLooks(t *testing.T) {
 
 // A list that lags is not the platform's last word on an id of ours.
 func TestAStaleListCostsNothing(t *testing.T) {
-	s := bootstrapped(t)
+	for _, set := range []func(*testing.T) *stage{bootstrapped, issued} {
+		staleListCostsNothing(set(t))
+	}
+}
+
+func staleListCostsNothing(s *stage) {
+	s.t.Helper()
 	active := s.key(1).KeyID
 	hidden := s.platform.keys[active]
 	s.script = func(_ *replica, op string) fate {
@@ -112,7 +118,7 @@ func TestAStaleListCostsNothing(t *testing.T) {
 	}
 	s.observe()
 	if !s.key(1).DoubtedAt.IsZero() {
-		t.Error("the platform's own word on the id was not asked for")
+		s.t.Error("the platform's own word on the id was not asked for")
 	}
 	s.recovers()
 }

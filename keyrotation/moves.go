@@ -220,8 +220,10 @@ func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
 	if err != nil {
 		return errors.Join(err, p.unregistered(ctx, ring, k, err))
 	}
-	// A value is shown once: it is kept even for a caller who has gone away.
-	sent, cancel = call(context.WithoutCancel(ctx), ring)
+	// A value is shown once: it is kept, and known to be kept, even if the
+	// caller has gone away.
+	ctx = context.WithoutCancel(ctx)
+	sent, cancel = call(ctx, ring)
 	err = p.source().keep(sent, k, made)
 	cancel()
 	if err != nil {
@@ -245,8 +247,7 @@ func (p *pass) answered(ctx context.Context, ring Ring, k Key, id string) error 
 		if ring, err = p.read(ctx); err != nil {
 			return err
 		}
-		now, ok := ring.Key(k.Generation)
-		if !ok || now.State != Registering || !now.AttemptAt.Equal(k.AttemptAt) {
+		if now, _ := ring.Key(k.Generation); now.State != Registering {
 			return ErrConflict
 		}
 	}
