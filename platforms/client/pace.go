@@ -127,10 +127,7 @@ func (p *Pace) note(resp *http.Response, now time.Time) {
 // hold is how long an answer has us wait.
 func (p *Pace) hold(resp *http.Response, left int, told bool, now time.Time) time.Duration {
 	var hold time.Duration
-	switch {
-	case told && left == 0:
-		hold = p.reset(resp.Header)
-	case told && left <= p.Low:
+	if told && left <= p.Low { // 0 is low always
 		hold = p.reset(resp.Header) / time.Duration(left+1)
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {

@@ -200,3 +200,28 @@ func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
 		seen[f] = true
 	}
 }
+
+func TestIssuedKeysComeAndGoLikeOthers(t *testing.T) {
+	clock := newClock()
+	s := platformtest.New(platformtest.Options{Now: clock.now})
+	byHand := s.AddIssued("by hand")
+	key, err := s.Issue(t.Context(), "one")
+	if err != nil || s.Issued()[string(key.Value)].ID != key.ID || s.Issued()[byHand.Value].ID != byHand.ID || string(key.Value) == byHand.Value {
+		t.Fatalf("%+v, %v", key, err)
+	}
+	if _, err := s.Issue(t.Context(), ""); !errors.Is(err, keyrotation.ErrRefused) {
+		t.Errorf("without a name: %v", err)
+	}
+	s.Script(platformtest.Fault{Effect: platformtest.Twice, Answer: platformtest.Lost}, platformtest.Fault{Effect: platformtest.Never, Answer: platformtest.Lost})
+	for range 2 {
+		if key, err := s.Issue(t.Context(), "lost"); err == nil || key.Value != nil {
+			t.Errorf("%+v, %v", key, err)
+		}
+	}
+	if n := len(s.Issued()); n != 4 || s.Count(platformtest.OpIssue) != 4 {
+		t.Errorf("%d keys, %d calls", n, s.Count(platformtest.OpIssue))
+	}
+	if err := s.Delete(t.Context(), key.ID); err != nil || len(s.Issued()) != 3 || s.Holds(byHand.ID, "") {
+		t.Errorf("%v, %d keys", err, len(s.Issued()))
+	}
+}
