@@ -41,12 +41,19 @@ type world struct {
 
 	mu     sync.Mutex
 	active platformtest.Record // of an account whose keys are issued
+	chaos  func(platformtest.Call) platformtest.Fault
 }
 
 // settings are added to an account's; "issued" chooses the other credential.
 func newWorld(t *testing.T, settings ...string) *world {
 	t.Helper()
-	w := &world{keys: platformtest.New(platformtest.Options{})}
+	w := &world{}
+	w.keys = platformtest.New(platformtest.Options{Fault: func(call platformtest.Call) platformtest.Fault {
+		if w.chaos == nil {
+			return platformtest.Fault{}
+		}
+		return w.chaos(call)
+	}})
 	credential := map[string]secret.Value{"api_key": secret.New("given-key-of-the-account")}
 	all := map[string]string{"url": "http://127.0.0.1", "admin_url": "http://127.0.0.1:81"}
 	for i := 0; i+1 < len(settings); i += 2 {
