@@ -46,16 +46,17 @@ func invalidFields(fields ...fieldError) error {
 }
 
 // decode reads a request strictly: what it accepts has one meaning for every
-// reader. A body that can check itself has done so when it returns. Errors:
+// reader. A request that can check itself has done so when it returns. Errors:
 // *invalid, errTooLarge.
-func decode[B any](w http.ResponseWriter, r *http.Request, body *B) error {
-	if r.URL.RawQuery != "" {
-		return invalidf("this address takes no query parameters: remove what follows the question mark")
+func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	query, bodiless := into.(queried)
+	if !bodiless {
+		query = new(none)
 	}
-	if _, ok := any(*body).(none); ok {
-		return nil
+	if err := decodeQuery(r.URL.RawQuery, query); err != nil || bodiless {
+		return err
 	}
-	if err := jsonContent(r.Header); err != nil {
+	if err := jsonContent(r.Header); err != nil && !plain(into) {
 		return err
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -64,13 +65,28 @@ func decode[B any](w http.ResponseWriter, r *http.Request, body *B) error {
 	} else if err != nil {
 		return invalidf("the body did not arrive whole: send it again")
 	}
-	if err := decodeObject(data, body); err != nil {
+	if err := decodeBody(data, into); err != nil {
 		return err
 	}
-	if checked, ok := any(*body).(interface{ check() error }); ok {
+	if checked, ok := into.(interface{ check() error }); ok {
 		return checked.check()
 	}
 	return nil
+}
+
+// plain reports whether a body may come from a page that sends JSON without
+// saying so.
+func plain(into any) bool {
+	_, ok := into.(interface{ announcedAsText() })
+	return ok
+}
+
+// decodeBody lets a body that is more than an object of members read itself.
+func decodeBody(data []byte, into any) error {
+	if own, ok := into.(interface{ decode(data []byte) error }); ok {
+		return own.decode(data)
+	}
+	return decodeObject(data, into)
 }
 
 func jsonContent(h http.Header) error {
@@ -117,18 +133,24 @@ const maxFieldName = 80
 func field(pointer jsontext.Pointer) string {
 	var names []string
 	for name := range pointer.Tokens() {
-		names = append(names, strings.Map(func(r rune) rune {
-			if unprintable(r) {
-				return utf8.RuneError
-			}
-			return r
-		}, name))
+		names = append(names, name)
 	}
-	text := []rune(strings.Join(names, "."))
+	return shownName(strings.Join(names, "."))
+}
+
+// shownName makes a caller's spelling fit to be repeated.
+func shownName(name string) string {
+	text := []rune(strings.Map(func(r rune) rune {
+		if unprintable(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, name))
 	return string(text[:min(len(text), maxFieldName)])
 }
 
-// wanted says what a member of a type is in JSON. All our integers are times.
+// wanted says what a member of a type is in JSON. An int64 is always
+// a time.
 func wanted(kind reflect.Type) string {
 	if kind == nil {
 		return "another kind of value"
@@ -140,6 +162,10 @@ func wanted(kind reflect.Type) string {
 		return `a time like "2026-01-02T15:04:05Z"`
 	}
 	switch kind.Kind() {
+	case reflect.Int:
+		return "a whole number, without fraction, exponent or quotes"
+	case reflect.Bool:
+		return "true or false"
 	case reflect.Int64:
 		return "a whole number of seconds, without fraction, exponent or quotes"
 	case reflect.String:

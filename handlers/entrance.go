@@ -70,7 +70,11 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	handler, ok := m.by[method]
 	if !ok {
-		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(m.by)), ", "))
+		allowed := slices.Sorted(maps.Keys(m.by))
+		if at := slices.Index(allowed, http.MethodGet); at >= 0 {
+			allowed = slices.Insert(allowed, at+1, http.MethodHead)
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		m.s.refuse(w, r, errMethod)
 		return
 	}

@@ -3,15 +3,28 @@ package handlers
 import (
 	"net/http"
 
+	"playtoken/projects"
 	"playtoken/secret"
 )
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	for _, r := range (&server{}).routes() {
+	everything := &server{Config{Access: noAccess{}, Store: noStore{}}}
+	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}
 	return all
+}
+
+type noAccess struct{ Access }
+
+type noStore struct{ Store }
+
+// DecodeQuery reads the query of a list, and spells what it understood again.
+func DecodeQuery(raw string) (page projects.Page, again string, err error) {
+	var q pageQuery
+	err = decodeQuery(raw, &q)
+	return q.asked(), address("", q.asked()), err
 }
 
 // Credential is what an Authorization header presents.

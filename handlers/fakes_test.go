@@ -83,8 +83,11 @@ func (s *store) SignSHA256(_ context.Context, name string, digest [32]byte) ([]b
 	return rsa.SignPKCS1v15(nil, pair(), crypto.SHA256, digest[:])
 }
 
-// shape is a platform that cannot bind a token to an address.
+// shape is a platform that cannot bind a token to an address, and to a viewer
+// not for every video.
 type shape struct{}
+
+func bindsViewers(videoID string) bool { return !strings.HasPrefix(videoID, "vidfree") }
 
 func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]any, error) {
 	switch {
@@ -93,7 +96,19 @@ func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]a
 	case !strings.HasPrefix(req.VideoID, "vid"):
 		return nil, fmt.Errorf("%w: %q", signer.ErrVideo, req.VideoID)
 	}
-	return map[string]any{"sub": req.VideoID, "exp": expires.Unix(), "iat": issued.Unix()}, nil
+	claims := map[string]any{"sub": req.VideoID, "exp": expires.Unix(), "iat": issued.Unix()}
+	if req.DRMPolicy != "" {
+		claims["drm"] = req.DRMPolicy
+	}
+	if id := req.Viewer.ID; id != "" && !bindsViewers(req.VideoID) {
+		return nil, fmt.Errorf("%w: viewer.id", signer.ErrNotEnforceable)
+	} else if id != "" {
+		claims["viewer"] = id
+	}
+	for name, value := range req.Claims {
+		claims[name] = value
+	}
+	return claims, nil
 }
 
 func (shape) URLs(videoID, token string) signer.URLs {
@@ -109,8 +124,9 @@ type rotation struct {
 	drift  keyrotation.Drift
 	err    error
 
-	asked string // verb, generation or key id
-	order keyrotation.Order
+	asked   string // verb, generation or key id
+	order   keyrotation.Order
+	revoked func(generation int)
 }
 
 func (r *rotation) Ring(context.Context) (keyrotation.Ring, error) {
@@ -140,6 +156,9 @@ func (r *rotation) Release(_ context.Context, n int, o keyrotation.Order) (keyro
 }
 func (r *rotation) Revoke(_ context.Context, n int, o keyrotation.Order) (keyrotation.Revocation, error) {
 	_, err := r.do(o, "revoke", n)
+	if r.revoked != nil {
+		r.revoked(n)
+	}
 	return r.revoke, err
 }
 func (r *rotation) RemoveUnmanaged(_ context.Context, id string, o keyrotation.Order) error {
@@ -155,6 +174,7 @@ type world struct {
 	minter   *signer.RS256
 	rotation *rotation
 	log      *strings.Builder
+	logger   *slog.Logger
 	swapped  handlers.Rotation
 	others   []string // ids of further rotating projects, which fail
 }
@@ -220,9 +240,10 @@ func newWorld(t testing.TB) (*world, func()) {
 		Ring: signer.NewRingView(s, "default"), Signatures: signatures, Shape: shape{},
 		Policy: signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour, AllowedClaims: []string{"plan"}},
 	}
+	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.Handler = handlers.New(handlers.Config{
 		Callers:  callers{projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
-		Projects: w, Ready: w.minter.Ready, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Projects: w, Ready: w.minter.Ready, Log: w.logger,
 	})
 	return w, func() { w.minter.Ring.Close(); signatures.Close() }
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 
@@ -9,7 +10,24 @@ import (
 	"github.com/gorilla/mux"
 
 	"playtoken/projects"
+	"playtoken/secret"
 )
+
+// duty is what a route asks of the gate.
+type duty struct {
+	action projects.Action // what the caller must be allowed to do; empty: everybody may
+	status int             // of a success
+
+	// record is what the change is called in the record; empty: nothing is
+	// changed. A change that cannot be recorded is not made, unless it is
+	// urgent.
+	record string
+	urgent bool
+
+	// viewers may come with a token of their own provider, from the pages that
+	// the project names.
+	viewers bool
+}
 
 // call is a request that passed the gate.
 type call struct {
@@ -17,47 +35,82 @@ type call struct {
 	project   string // exists or not, the caller may do this with it
 	vars      map[string]string
 	requestID string
+	request   *http.Request // for who looks at where it comes from, and at nothing else
+
+	policy  projects.Project // the caller's own project; none for the admin key
+	foreign bool             // from a page that the project does not name
 }
 
-// none is the body of a request that has none.
+// none is a request that says all in its path.
 type none struct{}
 
 // gate makes a handler of what a route does. The order is the same for all:
-// who is it, what do they say, may they, do it, encode, answer. act gets a
-// body that was decoded strictly, and a project that the caller may act on.
-func gate[B, A any](s *server, action projects.Action, status int,
-	act func(context.Context, call, B) (A, error)) http.Handler {
+// who is it, what do they say, not too often, may they, write it down, do it,
+// encode, answer. act gets a body that was decoded strictly, and a project that
+// the caller may act on.
+func gate[B, A any](s *server, d duty, act func(context.Context, call, B) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := call{vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
-		refuse := func(err error) {
-			code := s.refuse(w, r, err)
-			if action == projects.Mint {
-				s.noToken(code)
-			}
-		}
-		var err error
-		if c.caller, err = s.whoIs(r); err != nil {
-			refuse(err)
-			return
-		}
 		var body B
-		if err := decode(w, r, &body); err != nil {
-			refuse(err)
-			return
+		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
+		err := s.admit(w, r, d, &c, &body)
+		if err == nil {
+			err = s.intend(r.Context(), d, c, body)
 		}
-		c.project = c.projectOf(body)
-		if err := mayProject(c.caller, action, c.project); err != nil {
-			refuse(err)
-			return
-		}
-		patient(w, action)
-		answer, err := act(r.Context(), c, body)
 		if err != nil {
-			refuse(err)
+			s.refuseFor(w, r, d, err)
 			return
 		}
-		s.answer(w, r, statusOf(answer, status), answer)
+		patient(w, d.action)
+		answer, err := act(r.Context(), c, body)
+		s.conclude(d, c, body, answer, err)
+		if err != nil {
+			s.refuseFor(w, r, d, err)
+			return
+		}
+		s.answer(w, r, statusOf(answer, d.status), answer)
 	})
+}
+
+// refuseFor refuses, and tells who counts playback tokens.
+func (s *server) refuseFor(w http.ResponseWriter, r *http.Request, d duty, err error) {
+	code := s.refuse(w, r, s.strike(w, r, err))
+	if d.action == projects.Mint {
+		s.noToken(code)
+	}
+}
+
+// admit is the gate up to the permission. When it returns nil, the call is
+// complete.
+func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, body any) error {
+	s.welcome(w, r, d, c, c.vars["project_id"])
+	stranger, err := s.whoIs(r, d, c)
+	if err != nil {
+		return err
+	}
+	misspelt := decode(w, r, body)
+	c.project = c.projectOf(body)
+	if misspelt == nil && c.vars["project_id"] == "" {
+		s.welcome(w, r, d, c, c.project)
+	}
+	if !stranger.IsZero() {
+		if misspelt != nil {
+			return misspelt
+		}
+		if err := s.viewer(r.Context(), c, stranger); err != nil {
+			return err
+		}
+	}
+	unknown := s.look(r.Context(), d, c)
+	if err := s.charge(w, d, *c, body); err != nil {
+		return err
+	}
+	if d.action == "" || misspelt != nil {
+		return misspelt
+	}
+	if err := mayProject(c.caller, d.action, c.project); err != nil {
+		return err
+	}
+	return unknown
 }
 
 // statusOf is the route's status, unless the answer knows better.
@@ -68,14 +121,27 @@ func statusOf(answer any, usual int) int {
 	return usual
 }
 
-// whoIs returns the caller of a request.
-func (s *server) whoIs(r *http.Request) (projects.Caller, error) {
+// whoIs fills in the caller of a request. Where viewers may come, a token that
+// nobody knows is returned instead: whose it is can only be said once it is
+// known which project it is for.
+func (s *server) whoIs(r *http.Request, d duty, c *call) (stranger secret.Value, err error) {
+	if d.action == "" {
+		return secret.Value{}, nil
+	}
 	credential, err := credential(r.Header)
 	if err != nil {
-		return projects.Caller{}, err
+		return secret.Value{}, err
 	}
-	return s.Callers.Identify(r.Context(), credential)
+	c.caller, err = s.Callers.Identify(r.Context(), credential)
+	if d.viewers && s.Viewers != nil && errors.Is(err, projects.ErrUnknownCaller) && tokenForm.MatchString(credential.Reveal()) {
+		return credential, nil
+	}
+	return secret.Value{}, err
 }
+
+// tokenForm is the compact form of a signed token, as providers of viewers
+// make it.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
 // projectOf is the project that a request is about: the path says, or the
 // body, or else it is the caller's own.
@@ -87,6 +153,31 @@ func (c call) projectOf(body any) string {
 		return about.projectID()
 	}
 	return c.caller.Home()
+}
+
+// look gets the policies that a caller is held to: those of their own project.
+// Minting needs them; what is only counted goes on without.
+func (s *server) look(ctx context.Context, d duty, c *call) error {
+	if d.action == "" || c.caller.Admin || c.caller.Viewer != nil {
+		return nil // held to none, or known already
+	}
+	var err error
+	c.policy, err = s.projectByID(ctx, c.caller.ProjectID)
+	if d.action != projects.Mint {
+		return nil
+	}
+	return err
+}
+
+// projectByID is the project from a view that may be a few seconds old.
+func (s *server) projectByID(ctx context.Context, id string) (projects.Project, error) {
+	switch {
+	case !projectForm.MatchString(id):
+		return projects.Project{}, projects.ErrNotFound
+	case s.View == nil:
+		return projects.Project{ID: id}, nil
+	}
+	return s.View.Project(ctx, id)
 }
 
 var projectForm = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
@@ -103,19 +194,28 @@ func mayProject(caller projects.Caller, action projects.Action, projectID string
 	return nil
 }
 
+// nothing is the answer of what is gone.
+type nothing struct{}
+
 // answer encodes first and writes then, so that what cannot be encoded is an
 // error with a status, not half a body. An absent list is [], an absent object
 // null.
 func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, body any) {
+	if status == http.StatusNoContent {
+		s.showFailures(w, r)
+		w.WriteHeader(status)
+		return
+	}
 	data, err := json.Marshal(body, json.Deterministic(true), json.FormatNilMapAsNull(true))
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	write(w, status, "application/json", data)
+	s.write(w, r, status, "application/json", data)
 }
 
-func write(w http.ResponseWriter, status int, contentType string, data []byte) {
+func (s *server) write(w http.ResponseWriter, r *http.Request, status int, contentType string, data []byte) {
+	s.showFailures(w, r)
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	w.Write(append(data, '\n'))

@@ -1,23 +1,33 @@
-// Package handlers is the HTTP face: who is calling, may they, what is
-// answered.
+// Package handlers is the HTTP face: who is calling, may they, how often, what
+// is answered.
 //
 // The decision a newcomer would get wrong: no handler looks at a credential, a
-// permission or a status code. Adding a route names the action it needs, one
-// gate (see gate) does everything else in one order, and one table (failures)
-// turns errors into answers. What a caller may do is never derived from a
-// path, a prefix or a header, and no header about forwarding is read.
+// permission or a status code. Adding a route names what it asks of the gate
+// (see duty), one gate does everything else in one order, and one table
+// (failures) turns errors into answers. What a caller may do is never derived
+// from a path, a prefix or a header, and headers about forwarding are nobody's
+// business but [Config.Source]'s.
 package handlers
 
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"playtoken/audit"
 	"playtoken/keyrotation"
+	"playtoken/limits"
+	"playtoken/platforms"
 	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/projects/viewers"
 	"playtoken/secret"
 	"playtoken/signer"
 )
@@ -51,6 +61,54 @@ type Rotation interface {
 	RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error
 }
 
+// View is projects as they were a moment ago, for what is asked at every mint.
+// Errors: projects.ErrNotFound; keyrotation.ErrUnavailable for one that was
+// never seen. What it returns is not changed by anybody.
+type View interface {
+	Project(ctx context.Context, id string) (projects.Project, error)
+}
+
+// Store is what a *projects.Store does; see there.
+type Store interface {
+	CreateProject(ctx context.Context, p projects.Project) (projects.Project, error)
+	Project(ctx context.Context, id string) (projects.Project, error)
+	UpdateProject(ctx context.Context, id string, change func(*projects.Project) error) (projects.Project, error)
+	DeleteProject(ctx context.Context, id string) error
+	Projects(ctx context.Context, page projects.Page) (projects.List[projects.Project], error)
+	CountProjects(ctx context.Context, name string) (int, error)
+
+	CreateAPIKey(ctx context.Context, projectID, name string, scopes []projects.Scope) (projects.NewAPIKey, error)
+	APIKey(ctx context.Context, projectID, id string) (projects.APIKey, error)
+	UpdateAPIKey(ctx context.Context, projectID, id string, change func(*projects.APIKey) error) (projects.APIKey, error)
+	DeleteAPIKey(ctx context.Context, projectID, id string) error
+	APIKeys(ctx context.Context, projectID string, page projects.Page) (projects.List[projects.APIKey], error)
+	CountAPIKeys(ctx context.Context, projectID, name string) (int, error)
+}
+
+// Access is what an *access.Access does; see there.
+type Access interface {
+	Exchange(ctx context.Context, apiKey secret.Value) (access.Tokens, error)
+	Refresh(ctx context.Context, refreshToken secret.Value) (access.Tokens, error)
+	JWKS(ctx context.Context) ([]byte, error)
+}
+
+// Viewers is what a *viewers.Viewers does; see there.
+type Viewers interface {
+	Identify(ctx context.Context, project projects.Project, credential secret.Value) (projects.Caller, error)
+	Entitled(ctx context.Context, project projects.Project, ask viewers.Ask) error
+}
+
+// Origins knows which pages some project names.
+type Origins interface {
+	OriginKnown(ctx context.Context, origin string) (bool, error)
+}
+
+// Record is what an *audit.Log does; see there.
+type Record interface {
+	Record(ctx context.Context, e audit.Entry) error
+	RecordLazily(e audit.Entry) error
+}
+
 // Config is what the HTTP face works with. What may be nil says so.
 type Config struct {
 	Callers  Callers
@@ -59,6 +117,44 @@ type Config struct {
 	// signer.Minter.
 	Ready func(context.Context) error
 	Log   *slog.Logger
+
+	// View knows the policies of projects, that of projects.Default among
+	// them. Nil: no project has any.
+	View View
+	// Store holds projects and API keys. Nil: there are no routes for them.
+	Store Store
+	// Access exchanges API keys for access tokens. Nil: there are no routes
+	// for that.
+	Access Access
+	// Viewers knows who watches, and who decides whether they may. Nil:
+	// viewers do not come, and a project that has a rule mints nothing.
+	Viewers Viewers
+	// Origins is asked by browsers' preflights. Nil: no page is known.
+	Origins Origins
+
+	// InForce fills in what a project leaves to the deployment. Nil: what it
+	// leaves at 0 is shown so.
+	InForce func(projects.Project) (signer.Policy, keyrotation.Policy)
+	// Capabilities says what a project's account can do. Nil: nobody knows.
+	Capabilities func(ctx context.Context, project projects.Project) (platforms.Capabilities, error)
+	// MayMove is asked before a project's settings change: the platform at the
+	// new ones has to show the project's active key. It refuses with a
+	// *keyrotation.Guard. Nil: nobody looks.
+	MayMove func(ctx context.Context, project projects.Project) error
+
+	// Limits counts what callers do. Nil: nothing is limited, and nothing is
+	// said about it.
+	Limits limits.Limiter
+	// Ceiling counts the mints of projects that do not limit them, only to say
+	// how many there were. It is best one that asks nobody. Nil: Limits does.
+	Ceiling limits.Limiter
+	// Source is where a request comes from, behind whatever proxies are
+	// trusted. Nil: from whoever opened the connection.
+	Source func(*http.Request) netip.Addr
+
+	// Record is told before every change, and afterwards how it ended. Nil:
+	// nothing is recorded.
+	Record Record
 
 	// Metrics answers GET /metrics; nil: it is not here.
 	Metrics http.Handler
@@ -72,15 +168,12 @@ type Config struct {
 
 type server struct{ Config }
 
-// route is one method of one path.
-type route struct {
-	method, path string
-	handler      http.Handler
-}
-
 // New returns the service. It starts nothing.
 func New(config Config) http.Handler {
 	s := &server{config}
+	if s.Ceiling == nil {
+		s.Ceiling = s.Limits
+	}
 	paths := map[string]methods{}
 	for _, r := range s.routes() {
 		if _, ok := paths[r.path]; !ok {
@@ -88,61 +181,23 @@ func New(config Config) http.Handler {
 		}
 		paths[r.path].by[r.method] = r.handler
 	}
-	router := mux.NewRouter()
-	for path, methods := range paths {
-		router.Handle(path, s.observed(template(path), methods))
+	router, plain := mux.NewRouter(), map[string]http.Handler{}
+	for _, path := range slices.Sorted(maps.Keys(paths)) { // what is spelt out comes before what varies
+		handler := s.observed(template(path), paths[path])
+		if !strings.Contains(path, "{") {
+			plain[path] = handler
+			continue
+		}
+		router.Handle(path, handler)
 	}
 	router.NotFoundHandler = s.observed("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, errNoRoute)
 	}))
-	return s.entrance(router)
-}
-
-// The variable parts of a path. What does not fit one is not found.
-const (
-	projectPath    = "/v1/projects/{project_id}"
-	generationPath = projectPath + "/signing-keys/{generation:[1-9][0-9]{0,8}}"
-)
-
-func (s *server) routes() []route {
-	const get, post, remove = http.MethodGet, http.MethodPost, http.MethodDelete
-	routes := []route{
-		{get, "/healthz", http.HandlerFunc(s.healthz)},
-		{get, "/readyz", http.HandlerFunc(s.readyz)},
-
-		{post, "/v1/playback-tokens", gate(s, projects.Mint, http.StatusCreated, s.mintOne)},
-		{post, "/v1/playback-tokens/batch", gate(s, projects.Mint, http.StatusOK, s.mintBatch)},
-		{post, "/v1/playback-tokens/inspect", gate(s, projects.Inspect, http.StatusOK, s.inspect)},
-
-		{get, projectPath + "/signing-keys", gate(s, projects.ReadKeys, http.StatusOK, s.listKeys)},
-		{get, generationPath, gate(s, projects.ReadKeys, http.StatusOK, s.showKey)},
-		{post, generationPath + "/revoke", gate(s, projects.WriteKeys, http.StatusOK, s.revokeKey)},
-		{post, generationPath + "/activate", gate(s, projects.WriteKeys, http.StatusOK, s.operate(Rotation.Activate))},
-		{post, generationPath + "/rollback", gate(s, projects.WriteKeys, http.StatusOK, s.operate(Rotation.Rollback))},
-		{post, generationPath + "/release", gate(s, projects.WriteKeys, http.StatusOK, s.operate(Rotation.Release))},
-
-		{get, projectPath + "/rotation", gate(s, projects.ReadKeys, http.StatusOK, s.rotationStatus)},
-		{post, projectPath + "/rotation", gate(s, projects.WriteKeys, http.StatusOK, s.rotate)},
-		{post, "/v1/rotation", gate(s, projects.RotateAll, http.StatusOK, s.rotateAll)},
-		{get, projectPath + "/drift", gate(s, projects.ReadKeys, http.StatusOK, s.drift)},
-		{remove, projectPath + "/platform-keys/{key_id}", gate(s, projects.WriteKeys, http.StatusOK, s.removeUnmanaged)},
-	}
-	if s.Metrics != nil {
-		routes = append(routes, route{get, "/metrics", s.Metrics})
-	}
-	return routes
-}
-
-// healthz says that the process answers, and nothing else.
-func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
-	s.answer(w, r, http.StatusOK, map[string]string{"status": "ok"})
-}
-
-// readyz says whether a token could be minted now.
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := s.Ready(r.Context()); err != nil {
-		s.refuse(w, r, notReady{err})
-		return
-	}
-	s.answer(w, r, http.StatusOK, map[string]string{"status": "ready"})
+	return s.entrance(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, ok := plain[r.URL.Path]; ok { // minting among them: no pattern is tried
+			handler.ServeHTTP(w, r)
+			return
+		}
+		router.ServeHTTP(w, r)
+	}))
 }

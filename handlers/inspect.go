@@ -18,18 +18,22 @@ const (
 
 type inspectBody struct {
 	Token     string     `json:"token"`
-	VideoID   string     `json:"video_id"` // empty: whichever the token is for
+	VideoID   *string    `json:"video_id"` // absent: whichever the token is for
 	At        *time.Time `json:"at"`       // absent: now
-	ProjectID string     `json:"project_id"`
+	ProjectID *string    `json:"project_id"`
 }
 
-func (b inspectBody) projectID() string { return b.ProjectID }
+func (b inspectBody) projectID() string { return said(b.ProjectID) }
 
 func (b inspectBody) check() error {
+	var wrong []fieldError
 	if b.Token == "" {
-		return invalidFields(fieldError{"token", "is required: send the playback token"})
+		wrong = append(wrong, fieldError{"token", "is required: send the playback token"})
 	}
-	return nil
+	if b.VideoID != nil && *b.VideoID == "" {
+		wrong = append(wrong, fieldError{"video_id", "is empty: name the video, or leave it out"})
+	}
+	return invalidFields(append(wrong, checkProjectID(b.ProjectID)...)...)
 }
 
 // Inspection is why a platform would refuse a token. Header, Claims and Key are
@@ -68,7 +72,7 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 	if body.At != nil {
 		at = *body.At
 	}
-	return Inspect(ring, body.Token, body.VideoID, at), nil
+	return Inspect(ring, body.Token, said(body.VideoID), at), nil
 }
 
 // Inspect says what a platform that knows the usable keys of a ring makes of a

@@ -46,6 +46,8 @@ type reasonBody struct {
 	Reason string `json:"reason"`
 }
 
+func (b reasonBody) reason() string { return b.Reason }
+
 func (b reasonBody) check() error { return invalidFields(checkReason(b.Reason, true)...) }
 
 // order is what the caller asks for, for the record.

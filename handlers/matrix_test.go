@@ -1,42 +1,93 @@
 package handlers_test
 
 import (
-	"net/http"
+	"fmt"
+	"net/http/httptest"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"playtoken/handlers"
+	"playtoken/projects"
 )
-
-// open routes answer everybody.
-var open = []string{"GET /healthz", "GET /readyz"}
 
 const because = `{"reason":"because"}`
 
-// guarded is every other route: a good body, and the status that each kind of
-// caller gets for the project default.
-var guarded = map[string]struct {
-	body                          string
-	admin, mintKey, keysKey, read int
-}{
-	"POST /v1/playback-tokens":         {`{"video_id":"vid1"}`, 201, 201, 403, 403},
-	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, 200, 200, 403, 403},
-	"POST /v1/playback-tokens/inspect": {`{"token":"x"}`, 200, 200, 403, 403},
+// kinds of callers, in the order of the columns below. An access token has the
+// scopes of the API key that it was exchanged for: here to mint.
+var callerKinds = []string{"none", "garbage", "admin", "mint", "keys", "read", "access", "viewer"}
 
-	"GET /v1/projects/{project_id}/signing-keys":                        {"", 200, 403, 200, 403},
-	"GET /v1/projects/{project_id}/signing-keys/{generation}":           {"", 200, 403, 200, 403},
-	"POST /v1/projects/{project_id}/signing-keys/{generation}/revoke":   {because, 200, 403, 200, 403},
-	"POST /v1/projects/{project_id}/signing-keys/{generation}/activate": {because, 200, 403, 200, 403},
-	"POST /v1/projects/{project_id}/signing-keys/{generation}/rollback": {because, 200, 403, 200, 403},
-	"POST /v1/projects/{project_id}/signing-keys/{generation}/release":  {because, 200, 403, 200, 403},
-	"GET /v1/projects/{project_id}/rotation":                            {"", 200, 403, 200, 403},
-	"POST /v1/projects/{project_id}/rotation":                           {`{"mode":"due"}`, 200, 403, 200, 403},
-	"POST /v1/rotation":                                       {`{"mode":"due"}`, 200, 403, 403, 403},
-	"GET /v1/projects/{project_id}/drift":                     {"", 200, 403, 200, 403},
-	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, 200, 403, 200, 403},
+// expectations is every route: a good body, and the status that each kind of
+// caller gets for its own project. For projects that are not theirs, or are
+// gone, see TestWhoMayDoWhat.
+var expectations = map[string]struct {
+	body string
+	own  [8]int
+}{
+	"GET /healthz":               {"", everybody(200)},
+	"GET /readyz":                {"", everybody(200)},
+	"GET /.well-known/jwks.json": {"", everybody(200)},
+
+	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, everybody(400)},
+	"POST /v1/auth/refresh": {`{"refreshToken":"refresh-1"}`, everybody(200)},
+	"POST /auth/api-key":    {`{"apiKey":"x"}`, everybody(400)},
+	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, everybody(200)},
+
+	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [8]int{401, 401, 201, 201, 403, 403, 201, 201}},
+	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
+	"POST /v1/playback-tokens/inspect": {`{"token":"x","project_id":"{project_id}"}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
+	"OPTIONS /v1/playback-tokens":      {"", everybody(204)},
+
+	media + "/sign":                                           {`{}`, signs},
+	media + "/sign/drm/{policy_id}":                           {`{}`, signs},
+	media + "/sign_public/drm/{policy_id}":                    {`{}`, signs},
+	media + "/sign_all_public/drm/{policy_id}":                {`{"vid1":{}}`, signs},
+	preflights + "/sign":                                      {"", everybody(204)},
+	preflights + "/sign/drm/{policy_id}":                      {"", everybody(204)},
+	preflights + "/sign_public/drm/{policy_id}":               {"", everybody(204)},
+	preflights + "/sign_all_public/drm/{policy_id}":           {"", everybody(204)},
+	"GET /v1/projects/{project_id}/signing-keys":              {"", keepers},
+	"GET " + generation:                                       {"", keepers},
+	"POST " + generation + "/revoke":                          {because, keepers},
+	"POST " + generation + "/activate":                        {because, keepers},
+	"POST " + generation + "/rollback":                        {because, keepers},
+	"POST " + generation + "/release":                         {because, keepers},
+	"GET /v1/projects/{project_id}/rotation":                  {"", keepers},
+	"POST /v1/projects/{project_id}/rotation":                 {`{"mode":"due"}`, keepers},
+	"POST /v1/rotation":                                       {`{"mode":"due"}`, adminOnly(200)},
+	"GET /v1/projects/{project_id}/drift":                     {"", keepers},
+	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, keepers},
+
+	"GET /v1/projects":                                       {"", adminOnly(200)},
+	"POST /v1/projects":                                      {`{"name":"new","platform":"vidbeo","platform_credential":{"api_key":"x"}}`, adminOnly(201)},
+	"GET /v1/projects/count":                                 {"", adminOnly(200)},
+	"GET /v1/projects/{project_id}":                          {"", [8]int{401, 401, 200, 403, 403, 200, 403, 401}},
+	"PATCH /v1/projects/{project_id}":                        {`{"name":"renamed"}`, adminOnly(200)},
+	"DELETE /v1/projects/{project_id}":                       {"", adminOnly(409)}, // its keys are live
+	"GET /v1/projects/{project_id}/api-keys":                 {"", adminOnly(200)},
+	"POST /v1/projects/{project_id}/api-keys":                {`{"name":"new"}`, adminOnly(201)},
+	"GET /v1/projects/{project_id}/api-keys/count":           {"", adminOnly(200)},
+	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", adminOnly(200)},
+	"PATCH /v1/projects/{project_id}/api-keys/{api_key_id}":  {`{"name":"renamed"}`, adminOnly(200)},
+	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}": {"", adminOnly(204)},
 }
+
+const (
+	media      = "POST /v1/projects/{project_id}/media/{media_id}"
+	preflights = "OPTIONS /v1/projects/{project_id}/media/{media_id}"
+	generation = "/v1/projects/{project_id}/signing-keys/{generation}"
+)
+
+var (
+	signs   = [8]int{401, 401, 200, 200, 403, 403, 200, 200}
+	keepers = [8]int{401, 401, 200, 403, 200, 403, 403, 401}
+)
+
+func everybody(status int) [8]int {
+	return [8]int{status, status, status, status, status, status, status, status}
+}
+
+func adminOnly(status int) [8]int { return [8]int{401, 401, status, 403, 403, 403, 403, 401} }
 
 var pattern = regexp.MustCompile(`\{(\w+):[^/]+\}`)
 
@@ -51,51 +102,91 @@ func routes() (all []string) {
 // target fills a route's path.
 func target(route, project string) (method, path string) {
 	method, path, _ = strings.Cut(route, " ")
-	return method, strings.NewReplacer("{project_id}", project, "{generation}", "2", "{key_id}", "key-9").Replace(path)
+	return method, strings.NewReplacer("{project_id}", project, "{generation}", "2", "{key_id}", "key-9",
+		"{media_id}", "vid1", "{policy_id}", "policy-1").Replace(path)
 }
 
 func TestEveryRouteIsInTheTable(t *testing.T) {
 	for _, route := range routes() {
-		if _, ok := guarded[route]; !ok && !slices.Contains(open, route) {
+		if _, ok := expectations[route]; !ok {
 			t.Errorf("%s: nothing says who may call it", route)
 		}
 	}
-	if want := len(guarded) + len(open); len(routes()) != want {
-		t.Errorf("%d routes, the table has %d", len(routes()), want)
+	if len(routes()) != len(expectations) {
+		t.Errorf("%d routes, the table has %d", len(routes()), len(expectations))
 	}
 }
 
-func TestWhoMayCallWhat(t *testing.T) {
-	w, done := newWorld(t)
-	defer done()
+// credentialOf is what a kind of caller presents.
+func (d *deployment) credentialOf(kind string) string {
+	return map[string]string{
+		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken,
+		"mint": d.keys["mint"], "keys": d.keys["keys"], "read": d.keys["read"],
+	}[kind]
+}
+
+// try calls a route as a kind of caller about a project.
+func (d *deployment) try(t *testing.T, route, kind string, project projects.Project) *httptest.ResponseRecorder {
+	t.Helper()
+	method, path := target(route, project.ID)
+	list, err := d.projects.APIKeys(t.Context(), d.own.ID, projects.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = strings.ReplaceAll(path, "{api_key_id}", list.Items[0].ID)
+	d.rotation.asked = ""
+	return d.ask(method, path, d.credentialOf(kind), strings.ReplaceAll(expectations[route].body, "{project_id}", project.ID))
+}
+
+// unchanged reports whether a refused call has changed anything.
+func (d *deployment) unchanged(t *testing.T) bool {
+	t.Helper()
+	list, err := d.projects.Projects(t.Context(), projects.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.projects.CountAPIKeys(t.Context(), d.own.ID, "")
+	return d.rotation.asked == "" && len(list.Items) == 2 && list.Items[0].Name == "own" && n == 4 && err == nil
+}
+
+// elsewhere is what a caller is to be told about a project that is not theirs
+// (or nobody's any more), given what they are told about their own.
+func elsewhere(route, kind string, own int) int {
+	single := strings.Contains(route, "{project_id}") || strings.Contains(expectations[route].body, "{project_id}")
+	switch {
+	case !single, own == 401, own == 204 && strings.HasPrefix(route, "OPTIONS"):
+		return own
+	case kind == "viewer":
+		return 401 // no project of theirs, no viewer
+	}
+	return 404
+}
+
+func TestWhoMayDoWhat(t *testing.T) {
 	for _, route := range routes() {
-		c, ok := guarded[route]
-		if !ok {
-			c.admin, c.mintKey, c.keysKey, c.read = 200, 200, 200, 200
-		}
-		denied := http.StatusUnauthorized
-		if !ok {
-			denied = http.StatusOK
-		}
-		for _, who := range []struct {
-			name, key string
-			want      int
-		}{
-			{"nobody", "", denied}, {"wrong key", strings.Repeat("x", 36), denied}, {"admin", adminKey, c.admin},
-			{"mint key", apiKey, c.mintKey}, {"keys key", keysKey, c.keysKey}, {"read key", readKey, c.read},
-		} {
-			method, path := target(route, "default")
-			w.rotation.asked = ""
-			got := w.ask(method, path, who.key, c.body)
-			if got.Code != who.want {
-				t.Errorf("%s by %s: %d, want %d\n%s", route, who.name, got.Code, who.want, got.Body)
+		c := expectations[route]
+		for i, kind := range callerKinds {
+			d, done := deploy(t)
+			for _, project := range []projects.Project{d.gone, d.other, d.own} { // last what may succeed
+				want := c.own[i]
+				if project.ID == d.gone.ID || project.ID == d.other.ID && kind != "admin" {
+					want = elsewhere(route, kind, want)
+				}
+				if project.ID == d.other.ID && kind == "admin" {
+					continue // as their own
+				}
+				got := d.try(t, route, kind, project)
+				if got.Code != want {
+					t.Errorf("%s by %s of %s: %d, want %d\n%s", route, kind, project.Name, got.Code, want, got.Body)
+				}
+				if got.Code >= 400 && !d.unchanged(t) {
+					t.Errorf("%s by %s of %s was refused after it was done", route, kind, project.Name)
+				}
+				if (got.Header().Get("WWW-Authenticate") != "") != (got.Code == 401) {
+					t.Errorf("%s by %s: WWW-Authenticate %q", route, kind, got.Header().Get("WWW-Authenticate"))
+				}
 			}
-			if got.Code >= 400 && w.rotation.asked != "" {
-				t.Errorf("%s by %s was refused after it was done", route, who.name)
-			}
-			if (got.Header().Get("WWW-Authenticate") != "") != (got.Code == 401) {
-				t.Errorf("%s by %s: WWW-Authenticate %q", route, who.name, got.Header().Get("WWW-Authenticate"))
-			}
+			done()
 		}
 	}
 }
@@ -103,33 +194,28 @@ func TestWhoMayCallWhat(t *testing.T) {
 // TestAnothersProjectCannotBeToldFromNone: whether it exists or not, the
 // answer is the same, for whatever would be allowed or not at home.
 func TestAnothersProjectCannotBeToldFromNone(t *testing.T) {
-	w, done := newWorld(t)
+	d, done := deploy(t)
 	defer done()
-	for route, c := range guarded {
-		if !strings.Contains(route, "{project_id}") && !strings.Contains(route, "playback-tokens") {
-			continue
-		}
-		for _, key := range []string{apiKey, keysKey, readKey} {
+	for _, route := range routes() {
+		for _, kind := range []string{"mint", "keys", "read", "access", "viewer"} {
 			var bodies []string
-			for _, project := range []string{"project_failing", "project_of_nobody"} {
-				method, path := target(route, project)
-				body := c.body
-				if !strings.Contains(route, "{project_id}") && !strings.HasSuffix(route, "batch") {
-					body = strings.Replace(body, "{", `{"project_id":"`+project+`",`, 1)
-				}
-				if strings.HasSuffix(route, "batch") {
-					continue // see TestABatch
-				}
-				got := w.ask(method, path, key, body)
-				if got.Code != http.StatusNotFound {
-					t.Errorf("%s of %s: %d, want 404\n%s", route, project, got.Code, got.Body)
-				}
-				bodies = append(bodies, requestIDs.ReplaceAllString(got.Body.String(), ""))
+			for _, project := range []projects.Project{d.other, d.gone, {ID: "project_of_nobody"}} {
+				got := d.try(t, route, kind, project)
+				bodies = append(bodies, fmt.Sprint(got.Code, requestIDs.ReplaceAllString(got.Body.String(), "")))
 			}
-			if len(bodies) == 2 && bodies[0] != bodies[1] {
-				t.Errorf("%s: the answers differ:\n%s%s", route, bodies[0], bodies[1])
+			if bodies[0][:3] >= "400" && (bodies[0] != bodies[1] || bodies[0] != bodies[2]) {
+				t.Errorf("%s by %s: the answers differ:\n%s%s%s", route, kind, bodies[0], bodies[1], bodies[2])
 			}
 		}
+		d.counter.taken = map[string]int{}
+	}
+}
+
+func TestAnAPIKeyGoesWithItsProject(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	if got := d.ask("POST", "/v1/playback-tokens", d.lost, `{"video_id":"vid1"}`); got.Code != 401 {
+		t.Errorf("%s", got.Body)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/projects/viewers"
 	"playtoken/signer"
 )
 
@@ -40,6 +41,7 @@ type failure struct {
 	code   string
 	says   string        // instead of the error's own words; if empty, those
 	retry  time.Duration // unless the error knows better
+	field  string        // what is to be changed in the request
 }
 
 func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
@@ -57,14 +59,19 @@ var failures = []failure{
 	{is: is(errTooLarge), status: 413, code: "payload_too_large"},
 	{is: is(errNoRoute), status: 404, code: "not_found"},
 	{is: is(errMethod), status: 405, code: "method_not_allowed"},
+	{is: as[*projects.Invalid], status: 400, code: "invalid_request"},
+	{is: as[*limited], status: 429, code: "rate_limited", retry: time.Second},
+	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is not, or no longer, good for anything here"},
+	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because it could not be written down; nothing is wrong with the request, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
 	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours"},
 	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
-	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project"},
-	{is: is(signer.ErrTTL), status: 422, code: "ttl_out_of_range"},
-	{is: is(signer.ErrVideo), status: 422, code: "video_invalid"},
-	{is: is(signer.ErrClaim), status: 422, code: "claim_not_allowed"},
-	{is: is(signer.ErrNotEnforceable), status: 422, code: "not_enforceable"},
+	{is: as[*viewers.NotEntitled], status: 403, code: "not_entitled"},
+	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project, or no such thing in it"},
+	{is: is(signer.ErrTTL), status: 422, field: "expires_in", code: "ttl_out_of_range"},
+	{is: is(signer.ErrVideo), status: 422, field: "video_id", code: "video_invalid"},
+	{is: is(signer.ErrClaim), status: 422, field: "claims", code: "claim_not_allowed"},
+	{is: is(signer.ErrNotEnforceable), status: 422, field: "viewer", code: "not_enforceable"},
 	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
 	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
 	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
@@ -73,7 +80,7 @@ var failures = []failure{
 	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform does not accept our credential; an operator has to renew it", retry: time.Minute},
 	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform asks us to come back later", retry: 10 * time.Second},
 	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key"},
-	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing these keys; look at them and try again"},
+	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: as[platformTrouble], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second},
@@ -81,10 +88,28 @@ var failures = []failure{
 	{is: func(error) bool { return true }, status: 500, code: "internal", says: "something went wrong here; it is in our log under this request id"},
 }
 
+// failureOf finds an error in the table.
+func failureOf(err error) (f failure) {
+	for _, f = range failures {
+		if f.is(err) {
+			break
+		}
+	}
+	return f
+}
+
+// What clients of api.video look for when a key is not good.
+const (
+	badCredentialsCode  = "authentication-invalid-user-credentials"
+	badCredentialsType  = "https://docs.api.video/reference/" + badCredentialsCode
+	badCredentialsTitle = "The user credentials were incorrect."
+)
+
 // problem is an answer of RFC 9457.
 type problem struct {
 	Type       string       `json:"type"`
 	Title      string       `json:"title"`
+	Name       string       `json:"name,omitempty"` // of the member with a bad credential
 	Status     int          `json:"status"`
 	Detail     string       `json:"detail"`
 	Code       string       `json:"code"`
@@ -96,12 +121,7 @@ type problem struct {
 
 // explain turns an error into a problem, and logs what is not the caller's.
 func (s *server) explain(ctx context.Context, requestID string, err error) problem {
-	var f failure
-	for _, f = range failures {
-		if f.is(err) {
-			break
-		}
-	}
+	f := failureOf(err)
 	p := problem{
 		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status,
 		Detail: f.says, Code: f.code, RequestID: requestID,
@@ -109,8 +129,9 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	if p.Detail == "" {
 		p.Detail = err.Error()
 	}
-	if malformed, ok := errors.AsType[*invalid](err); ok {
-		p.Errors = malformed.fields
+	p.Errors = f.fieldsOf(err)
+	if bad, ok := errors.AsType[badCredentials](err); ok {
+		p.Type, p.Title, p.Name = badCredentialsType, badCredentialsTitle, bad.member
 	}
 	earliest := earliestAt(err)
 	p.EarliestAt = happened(earliest)
@@ -126,6 +147,23 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 			slog.String("code", f.code), slog.Any("error", err))
 	}
 	return p
+}
+
+// fieldsOf names the members that have to be changed.
+func (f failure) fieldsOf(err error) (fields []fieldError) {
+	if malformed, ok := errors.AsType[*invalid](err); ok {
+		return malformed.fields
+	}
+	if wrong, ok := errors.AsType[*projects.Invalid](err); ok {
+		for _, one := range wrong.Fields {
+			fields = append(fields, fieldError{one.Field, one.Problem})
+		}
+		return fields
+	}
+	if f.field == "" {
+		return nil
+	}
+	return []fieldError{{f.field, err.Error()}}
 }
 
 // earliestAt is when what was refused will be possible; zero if unknown.
@@ -172,7 +210,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
-	write(w, p.Status, "application/problem+json", data)
+	s.write(w, r, p.Status, "application/problem+json", data)
 	return p.Code
 }
 

@@ -24,7 +24,8 @@ func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 // patient lets the answer to a change come later than the server allows other
 // answers to: the answer says what has happened, and should not be cut off.
 func patient(w http.ResponseWriter, action projects.Action) {
-	if action == projects.WriteKeys || action == projects.RotateAll {
+	switch action {
+	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject:
 		// A connection without deadlines, as in tests, is patient already.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTimeout + time.Minute))
 	}
@@ -48,6 +49,8 @@ type rotateBody struct {
 	Mode   string `json:"mode"`
 	Reason string `json:"reason"`
 }
+
+func (b rotateBody) reason() string { return b.Reason }
 
 func (b rotateBody) check() error {
 	wrong := checkReason(b.Reason, false)

@@ -1,0 +1,144 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"playtoken/handlers"
+	"playtoken/projects"
+)
+
+func TestEveryAnswerSaysWhereTheCallerStands(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	mints := `"mints";r=%d;t=30 "mints";q=6000000;w=60`
+	for _, c := range []struct{ method, path, key, body, want string }{
+		{"POST", "/v1/playback-tokens", d.keys["mint"], `{"video_id":"vid1"}`, fmt.Sprintf(mints, 5999999)},
+		{"POST", "/v1/playback-tokens", d.keys["mint"], `{"video":"vid1"}`, fmt.Sprintf(mints, 5999998)},
+		{"POST", "/v1/playback-tokens/batch", d.keys["mint"], `{"requests":[{"video_id":"vid1"},{}]}`, fmt.Sprintf(mints, 5999996)},
+		{"GET", "/v1/projects/" + d.own.ID + "/signing-keys", d.keys["keys"], "", `"management";r=59;t=30 "management";q=60;w=60`},
+		{"GET", "/v1/projects/" + d.own.ID + "/api-keys", d.keys["keys"], "", `"management";r=58;t=30 "management";q=60;w=60`},
+		{"GET", "/v1/projects", adminKey, "", `"admin";r=9;t=30 "admin";q=10;w=1`},
+		{"DELETE", "/v1/projects/x", adminKey, "", `"admin";r=8;t=30 "admin";q=10;w=1`},
+		{"GET", "/healthz", "", "", `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"GET", "/nothing", "", "", `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"PUT", "/healthz", "", "", `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"GET", "/v1//x", "", "", `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"OPTIONS", "/v1/playback-tokens", "", "", `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"POST", "/v1/playback-tokens", "", `{}`, `"failures";r=60;t=30 "failures";q=60;w=60`},
+		{"POST", "/v1/playback-tokens", "guess", `{}`, `"failures";r=59;t=30 "failures";q=60;w=60`},
+		{"POST", "/v1/auth/api-key", "", `{"apiKey":"guess"}`, `"failures";r=58;t=30 "failures";q=60;w=60`},
+		{"GET", "/.well-known/jwks.json", "", "", `"failures";r=58;t=30 "failures";q=60;w=60`},
+	} {
+		h := d.ask(c.method, c.path, c.key, c.body).Header()
+		if got := h.Get("RateLimit") + " " + h.Get("RateLimit-Policy"); got != c.want {
+			t.Errorf("%s %s: %s, want %s", c.method, c.path, got, c.want)
+		}
+		var name string
+		var limit, remaining, reset, window int
+		_, err := fmt.Sscanf(strings.NewReplacer(`"`, "", ";r=", " ", ";t=", " ", ";q=", " ", ";w=", " ").Replace(c.want), "%s %d %d %s %d %d", &name, &remaining, &reset, &name, &limit, &window)
+		old := fmt.Sprint(h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining"), h.Get("X-RateLimit-Reset"))
+		if want := fmt.Sprint(fmt.Sprint(limit), fmt.Sprint(remaining), fmt.Sprint(reset)); err != nil || old != want {
+			t.Errorf("%s %s: %s, want %s, %v", c.method, c.path, old, want, err)
+		}
+	}
+}
+
+func TestWhoIsOverTheLimitDoesNothing(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	revoke := "/v1/projects/" + d.own.ID + "/signing-keys/2/revoke"
+	for n := range 61 {
+		d.rotation.asked = ""
+		got := d.ask("POST", revoke, d.keys["keys"], because)
+		if n < 60 {
+			if got.Code != 200 {
+				t.Fatalf("call %d: %s", n, got.Body)
+			}
+			continue
+		}
+		p := problemOf(t, got)
+		if got.Code != 429 || p.Code != "rate_limited" || p.RetryAfter != 2 || got.Header().Get("Retry-After") != "2" || d.rotation.asked != "" {
+			t.Errorf("call %d: %s, asked %q", n, got.Body, d.rotation.asked)
+		}
+	}
+	if got := d.ask("GET", "/v1/projects/"+d.own.ID, d.keys["read"], ""); got.Code != 200 {
+		t.Errorf("another key of the project: %s", got.Body)
+	}
+	for range 10 {
+		d.ask("GET", "/v1/projects", adminKey, "")
+	}
+	if got := d.ask("POST", "/v1/projects", adminKey, `{"name":"n","platform":"vidbeo","platform_credential":{"api_key":"x"}}`); got.Code != 429 || !d.unchanged(t) {
+		t.Errorf("the admin key: %s", got.Body)
+	}
+	if got := d.ask("POST", "/v1/playback-tokens", adminKey, `{"video_id":"vid1","project_id":"`+d.own.ID+`"}`); got.Code != 201 {
+		t.Errorf("minting is not management: %s", got.Body)
+	}
+}
+
+func TestAProjectLimitsItsMintsByKeyAndByViewer(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.change(t, func(p *projects.Project) { p.TokenPolicy.MintsPerMinute, p.TokenPolicy.ManagementPerMinute = 3, 1 })
+	two := `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"}]}`
+	for _, want := range []string{"200", "429 rate_limited"} {
+		if got := short(d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], two)); got != want {
+			t.Errorf("a batch: %s, want %s", got, want)
+		}
+	}
+	for _, want := range []string{"201", "429 rate_limited"} {
+		if got := short(d.mintAs(d.keys["mint"], "", `"video_id":"vid1"`)); got != want {
+			t.Errorf("one: %s, want %s", got, want)
+		}
+	}
+	for _, viewer := range []string{"viewer.alice.sig", "viewer.bob.sig"} {
+		for n, want := range []string{"201", "201", "201", "429 rate_limited"} {
+			got := d.mintAs(viewer, page, `"video_id":"vid1"`)
+			if short(got) != want || got.Header().Get("Access-Control-Allow-Origin") != page {
+				t.Errorf("%s, %d: %s, want %s", viewer, n, got.Body, want)
+			}
+		}
+	}
+	for _, want := range []string{"200", "429 rate_limited"} {
+		if got := short(d.ask("GET", "/v1/projects/"+d.own.ID, d.keys["read"], "")); got != want {
+			t.Errorf("management: %s, want %s", got, want)
+		}
+	}
+}
+
+func TestGuessersAreSlowedDownAndNeighboursAreNot(t *testing.T) {
+	d, done := deploy(t, func(c *handlers.Config) {
+		c.Source = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("Test-Source")) }
+	})
+	defer done()
+	try := func(source, key string) string {
+		r := request("POST", "/v1/playback-tokens", key, `{"video_id":"vid1"}`)
+		r.Header.Set("Test-Source", source)
+		return short(d.send(r))
+	}
+	for range 60 {
+		if got := try("2001:db8::1", "guess"); got != "401 unauthenticated" {
+			t.Fatal(got)
+		}
+	}
+	before := len(d.record.short())
+	for source, want := range map[string]string{
+		"2001:db8::1": "429 rate_limited", "2001:db8::ffff:2": "429 rate_limited", "2001:db8:0:1::1": "401 unauthenticated", "192.0.2.9": "401 unauthenticated",
+	} {
+		if got := try(source, "guess"); got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+	if got := try("2001:db8::1", d.keys["mint"]); got != "201" {
+		t.Errorf("a good key from the same place: %s", got)
+	}
+	if got := try("2001:db8::1", ""); got != "401 unauthenticated" {
+		t.Errorf("who presents nothing guesses nothing: %s", got)
+	}
+	if after := d.record.short(); len(after) != before+2 || before != 60 || after[0] != "2001:db8::1 authenticate unauthenticated" {
+		t.Errorf("on record %d, then %v", before, after[before:])
+	}
+}

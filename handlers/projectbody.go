@@ -1,0 +1,109 @@
+package handlers
+
+import (
+	"maps"
+	"slices"
+
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// projectBody is all of a project that a caller may set. What is null is as if
+// it had never been set, but for the credential: without one, the old one
+// stays, and a new one replaces all of it.
+type projectBody struct {
+	Name           string                  `json:"name"`
+	Platform       string                  `json:"platform"`
+	Settings       map[string]*string      `json:"platform_settings"`
+	Credential     map[string]string       `json:"platform_credential"`
+	TokenPolicy    projects.TokenPolicy    `json:"token_policy"`
+	RotationPolicy projects.RotationPolicy `json:"rotation_policy"`
+	ViewerPolicy   viewerPolicyBody        `json:"viewer_policy"`
+}
+
+type viewerPolicyBody struct {
+	projects.ViewerPolicy
+	WebhookSecret *string `json:"webhook_secret"`
+}
+
+// projectBodyOf is the body that leaves a project what it is. It shares
+// nothing with it.
+func projectBodyOf(p projects.Project) projectBody {
+	body := projectBody{
+		Name: p.Name, Platform: p.Platform, Settings: map[string]*string{},
+		TokenPolicy: p.TokenPolicy, RotationPolicy: p.RotationPolicy, ViewerPolicy: viewerPolicyBody{ViewerPolicy: p.ViewerPolicy},
+	}
+	for name, value := range p.Settings {
+		body.Settings[name] = &value
+	}
+	body.TokenPolicy.AllowedClaims = slices.Clone(p.TokenPolicy.AllowedClaims)
+	v := &body.ViewerPolicy
+	v.Issuers, v.Origins = slices.Clone(v.Issuers), slices.Clone(v.Origins)
+	if v.Webhook != nil {
+		hook := *v.Webhook
+		v.Webhook = &hook
+	}
+	v.WebhookSecret = known(p.WebhookSecret.Reveal())
+	return body
+}
+
+// fill makes the project what the body says. Errors: *invalid.
+func (b projectBody) fill(p *projects.Project) error {
+	if p.Platform != "" && b.Platform != p.Platform {
+		return invalidFields(fieldError{"platform", "cannot change: make another project"})
+	}
+	p.Name, p.Platform, p.TokenPolicy, p.RotationPolicy = b.Name, b.Platform, b.TokenPolicy, b.RotationPolicy
+	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, secret.Value{}
+	p.Settings = map[string]string{}
+	for name, value := range b.Settings {
+		if value != nil {
+			p.Settings[name] = *value
+		}
+	}
+	if text := b.ViewerPolicy.WebhookSecret; text != nil {
+		p.WebhookSecret = secret.New(*text)
+		if *text == "" {
+			return invalidFields(emptySecret("viewer_policy.webhook_secret"))
+		}
+	}
+	return b.fillCredential(p)
+}
+
+func (b projectBody) fillCredential(p *projects.Project) error {
+	if len(b.Credential) == 0 {
+		return nil
+	}
+	var wrong []fieldError
+	p.Credential = map[string]secret.Value{}
+	for _, name := range slices.Sorted(maps.Keys(b.Credential)) {
+		p.Credential[name] = secret.New(b.Credential[name])
+		if b.Credential[name] == "" {
+			wrong = append(wrong, emptySecret("platform_credential."+shownName(name)))
+		}
+	}
+	return invalidFields(wrong...)
+}
+
+func emptySecret(field string) fieldError {
+	return fieldError{field, "is empty: send it, or leave it out"}
+}
+
+// mergePatch is a JSON object that was decoded strictly as a T, and can be
+// laid over any T: what it does not name stays.
+type mergePatch[T any] struct{ data []byte }
+
+func (p *mergePatch[T]) decode(data []byte) error {
+	p.data = data
+	return decodeObject(data, new(T))
+}
+
+func (p mergePatch[T]) over(t *T) error { return decodeObject(p.data, t) }
+
+// patchProject changes what the patch names. Errors: *invalid.
+func patchProject(p *projects.Project, patch mergePatch[projectBody]) error {
+	body := projectBodyOf(*p)
+	if err := patch.over(&body); err != nil {
+		return err
+	}
+	return body.fill(p)
+}

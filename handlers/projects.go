@@ -1,0 +1,210 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/signer"
+)
+
+// Project is a project as it is shown: with the policies in force, and without
+// its secrets.
+type Project struct {
+	projects.Project
+	Capabilities *platforms.Capabilities `json:"capabilities"` // null: not known
+}
+
+// made is what the record calls a project that was made.
+func (p Project) made() (project, subject string) { return p.ID, "" }
+
+// NewProject shows a project with the policies in force; inForce may be nil.
+func NewProject(p projects.Project, inForce func(projects.Project) (signer.Policy, keyrotation.Policy)) Project {
+	if inForce != nil {
+		tokens, keys := inForce(p)
+		p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = wholeSeconds(tokens.DefaultTTL), wholeSeconds(tokens.MaxTTL)
+		p.RotationPolicy = projects.RotationPolicy{
+			RotateEvery: wholeSeconds(keys.RotateEvery), PropagationDelay: wholeSeconds(keys.Durations.Propagation), KeyBudget: keys.KeyBudget,
+		}
+	}
+	p.TokenPolicy.ManagementPerMinute = cmp.Or(p.TokenPolicy.ManagementPerMinute, managementPerMinute)
+	if p.Settings == nil {
+		p.Settings = map[string]string{}
+	}
+	return Project{Project: p}
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func (s *server) shown(ctx context.Context, p projects.Project) Project {
+	shown := NewProject(p, s.InForce)
+	if s.Capabilities == nil {
+		return shown
+	}
+	can, err := s.Capabilities(ctx, p)
+	if err != nil { // an account whose settings this version cannot use does nothing
+		s.Log.WarnContext(ctx, "a project's account cannot be opened", "project", p.ID, "error", err)
+		can = platforms.Capabilities{URLs: []string{}}
+	}
+	shown.Capabilities = &can
+	return shown
+}
+
+func (s *server) listProjects(ctx context.Context, _ call, q pageQuery) (Page[Project], error) {
+	page := q.asked()
+	list, err := s.Store.Projects(ctx, page)
+	if err != nil {
+		return Page[Project]{}, err
+	}
+	items := []Project{}
+	for _, p := range list.Items {
+		items = append(items, s.shown(ctx, p))
+	}
+	return newPage(projectsPath, page, items, list.Number, list.Next, list.Previous), nil
+}
+
+// count is how many there are.
+type count struct {
+	Count int `json:"count"`
+}
+
+func (s *server) countProjects(ctx context.Context, _ call, q nameQuery) (count, error) {
+	n, err := s.Store.CountProjects(ctx, q.name)
+	return count{n}, err
+}
+
+func (s *server) showProject(ctx context.Context, c call, _ none) (Project, error) {
+	p, err := s.Store.Project(ctx, c.project)
+	if err != nil {
+		return Project{}, err
+	}
+	return s.shown(ctx, p), nil
+}
+
+func (s *server) createProject(ctx context.Context, _ call, body projectBody) (Project, error) {
+	var p projects.Project
+	if err := body.fill(&p); err != nil {
+		return Project{}, err
+	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	p, err := s.Store.CreateProject(ctx, p)
+	if err != nil {
+		return Project{}, err
+	}
+	return s.shown(ctx, p), nil
+}
+
+// updateProject changes what is named. New settings are asked about first: a
+// platform that does not show our active key is another account.
+func (s *server) updateProject(ctx context.Context, c call, change mergePatch[projectBody]) (Project, error) {
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	wanted, err := s.Store.Project(ctx, c.project)
+	if err != nil {
+		return Project{}, err
+	}
+	before := wanted
+	if err := patchProject(&wanted, change); err != nil {
+		return Project{}, err
+	}
+	if s.MayMove != nil && !maps.Equal(before.Settings, wanted.Settings) {
+		if err := s.MayMove(ctx, wanted); err != nil {
+			return Project{}, platformTrouble{err}
+		}
+	}
+	// The settings are good, if nobody else is changing them too.
+	p, err := s.Store.UpdateProject(ctx, c.project, func(p *projects.Project) error {
+		if err := patchProject(p, change); err != nil {
+			return err
+		}
+		if !maps.Equal(p.Settings, wanted.Settings) {
+			return errElsewhere
+		}
+		return nil
+	})
+	if err != nil {
+		return Project{}, err
+	}
+	return s.shown(ctx, p), nil
+}
+
+var errElsewhere = fmt.Errorf("the settings of the project: %w", keyrotation.ErrConflict)
+
+// revocations bounds how often all keys of a project are revoked before it is
+// deleted: a rotation that is under way may bring one more.
+const revocations = 3
+
+// deleteProject deletes a project whose signing keys are gone. A key that is
+// still at the platform would be nobody's afterwards, and open videos for ever.
+func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (nothing, error) {
+	if c.project == projects.Default {
+		return nothing{}, &keyrotation.Guard{Why: "the project default is what the environment says: take its platform's credential out of there"}
+	}
+	if _, err := s.Store.Project(ctx, c.project); err != nil {
+		return nothing{}, err
+	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	for round := 0; ; round++ {
+		live, err := s.liveKeys(ctx, c.project)
+		switch {
+		case err != nil:
+			return nothing{}, err
+		case len(live) == 0:
+			return nothing{}, s.Store.DeleteProject(ctx, c.project)
+		case !q.revoke:
+			return nothing{}, &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or send ?revoke=true", len(live))}
+		case round == revocations:
+			return nothing{}, &keyrotation.Guard{Why: "its signing keys are being revoked, but are not yet gone everywhere: ask again"}
+		}
+		if err := s.revokeAll(ctx, c, live); err != nil {
+			return nothing{}, err
+		}
+	}
+}
+
+// liveKeys are the generations that are not deleted, the active one last: a
+// standby that is revoked before it cannot take its place.
+func (s *server) liveKeys(ctx context.Context, projectID string) (live []int, err error) {
+	ring, err := s.ring(ctx, projectID)
+	if errors.Is(err, projects.ErrNotFound) {
+		return nil, nil // a project without signing keys
+	}
+	if err != nil {
+		return nil, err
+	}
+	active := 0
+	for _, key := range ring.Keys {
+		switch key.State {
+		case keyrotation.Deleted:
+		case keyrotation.Active:
+			active = key.Generation
+		default:
+			live = append(live, key.Generation)
+		}
+	}
+	if active != 0 {
+		live = append(live, active)
+	}
+	return live, nil
+}
+
+func (s *server) revokeAll(ctx context.Context, c call, generations []int) error {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return err
+	}
+	for _, generation := range generations {
+		if _, err := rotation.Revoke(ctx, generation, c.order("the project is deleted")); err != nil {
+			return platformTrouble{err}
+		}
+	}
+	return nil
+}

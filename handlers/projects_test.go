@@ -1,0 +1,313 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/secret"
+	"playtoken/signer"
+)
+
+// settled fills in what projects leave to the deployment.
+func settled(p projects.Project) (signer.Policy, keyrotation.Policy) {
+	ttl := time.Duration(p.TokenPolicy.DefaultTTL) * time.Second
+	if ttl == 0 {
+		ttl = 10 * time.Minute
+	}
+	return signer.Policy{DefaultTTL: ttl, MaxTTL: time.Hour},
+		keyrotation.Policy{RotateEvery: 720 * time.Hour, KeyBudget: 10, Durations: keyrotation.Durations{Propagation: time.Minute}}
+}
+
+func deploySettled(t *testing.T) (*deployment, func()) {
+	return deploy(t, func(c *handlers.Config) { c.InForce = settled })
+}
+
+func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T) {
+	d, done := deploySettled(t)
+	defer done()
+	got := d.ask("POST", "/v1/projects", adminKey, `{"name":"news","platform":"vidbeo","platform_settings":{"hls_url":"https://m.example/{video_id}?jwt={token}"},
+		"platform_credential":{"api_key":"canary-1"},"token_policy":{"allowed_claims":["plan"],"max_ttl":600},
+		"viewer_policy":{"origins":["https://a.example"],"webhook":{"url":"https://hook.example/"},"webhook_secret":"canary-2"}}`)
+	equal(t, got, 201, `{"project_id":"…","name":"news","platform":"vidbeo","platform_settings":{"hls_url":"https://m.example/{video_id}?jwt={token}"},
+		"token_policy":{"default_ttl":600,"max_ttl":3600,"allow_all_videos":false,"allowed_claims":["plan"],"mints_per_minute":0,"management_per_minute":60,"audit_mints":false},
+		"rotation_policy":{"rotate_every":2592000,"propagation_delay":60,"key_budget":10},
+		"viewer_policy":{"issuers":[],"origins":["https://a.example"],"rule":"","webhook":{"url":"https://hook.example/","timeout":0}},
+		"capabilities":{"mints":true,"registers":false,"issues":false,"urls":["hls"]},"created_at":"…","updated_at":"…"}`)
+	id := decoded(t, got)["project_id"].(string)
+	if !strings.HasPrefix(id, "project_") {
+		t.Errorf("id %q", id)
+	}
+	stored, err := d.projects.Project(t.Context(), id)
+	if err != nil || !stored.Credential["api_key"].Equal("canary-1") || !stored.WebhookSecret.Equal("canary-2") {
+		t.Errorf("stored %+v, %v", stored, err)
+	}
+	all := d.ask("GET", "/v1/projects", adminKey, "").Body.String() + d.ask("GET", "/v1/projects/"+id, adminKey, "").Body.String() + got.Body.String()
+	if strings.Contains(all+d.log.String()+fmt.Sprint(d.record.short()), "canary") {
+		t.Error("a secret came out")
+	}
+}
+
+func TestWhatIsWrongWithAProjectIsSaidMemberByMember(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	const good = `"name":"n","platform":"vidbeo","platform_credential":{"api_key":"x"}`
+	for body, field := range map[string]string{
+		`{` + good + `}`: "",
+		`{"platform":"vidbeo","platform_credential":{"api_key":"x"}}`:           "name",
+		`{"name":"n","platform_credential":{"api_key":"x"}}`:                    "platform",
+		`{"name":"n","platform":"youtube"}`:                                     "platform",
+		`{"name":"n","platform":"vidbeo"}`:                                      "platform_credential.api_key",
+		`{"name":"n","platform":"vidbeo","platform_credential":{"api_key":""}}`: "platform_credential.api_key",
+		`{` + good + `,"Name":"x"}`:                                             "Name",
+		`{` + good + `,"project_id":"project_x"}`:                               "project_id",
+		`{` + good + `,"token_policy":{"max_ttl":"1h"}}`:                        "token_policy.max_ttl",
+		`{` + good + `,"token_policy":{"mints_per_minute":-1}}`:                 "token_policy.mints_per_minute",
+		`{` + good + `,"token_policy":{"allow_all_videos":1}}`:                  "token_policy.allow_all_videos",
+		`{` + good + `,"token_policy":{"ttl":1}}`:                               "token_policy.ttl",
+		`{` + good + `,"viewer_policy":{"webhook_secret":""}}`:                  "viewer_policy.webhook_secret",
+		`{` + good + `,"viewer_policy":{"webhook":{"secret":"x"}}}`:             "viewer_policy.webhook.secret",
+		`{` + good + `,"platform_settings":{"a":"b"}}`:                          "platform_settings",
+		`{` + good + `,"platform_settings":{"url":"a","url":"b"}}`:              "platform_settings.url",
+	} {
+		got := d.ask("POST", "/v1/projects", adminKey, body)
+		d.counter.taken = map[string]int{}
+		if field == "" && got.Code == 201 {
+			continue
+		}
+		if p := problemOf(t, got); got.Code != 400 || p.Code != "invalid_request" || len(p.Errors) == 0 || p.Errors[0].Field != field {
+			t.Errorf("%s: %s", body, got.Body)
+		}
+	}
+}
+
+func TestAPatchChangesWhatItNames(t *testing.T) {
+	d, done := deploySettled(t)
+	defer done()
+	path := "/v1/projects/" + d.own.ID
+	d.change(t, func(p *projects.Project) {
+		p.TokenPolicy = projects.TokenPolicy{DefaultTTL: 60, MaxTTL: 600, AllowedClaims: []string{"a", "b"}, MintsPerMinute: 1_000}
+		p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://hook.example/", Timeout: 5}
+		p.WebhookSecret = secret.New("hush")
+		p.Settings = map[string]string{"hls_url": "https://m.example/{video_id}?jwt={token}"}
+	})
+	for _, c := range []struct {
+		body string
+		want func(p *projects.Project)
+	}{
+		{`{}`, func(*projects.Project) {}},
+		{`{"name":"new name"}`, func(p *projects.Project) { p.Name = "new name" }},
+		{`{"token_policy":{"default_ttl":30}}`, func(p *projects.Project) { p.TokenPolicy.DefaultTTL = 30 }},
+		{`{"token_policy":{"default_ttl":null}}`, func(p *projects.Project) { p.TokenPolicy.DefaultTTL = 0 }},
+		{`{"token_policy":{"allowed_claims":["c"]}}`, func(p *projects.Project) { p.TokenPolicy.AllowedClaims = []string{"c"} }},
+		{`{"token_policy":null}`, func(p *projects.Project) { p.TokenPolicy = projects.TokenPolicy{} }},
+		{`{"viewer_policy":{"webhook":{"timeout":9}}}`, func(p *projects.Project) { p.ViewerPolicy.Webhook.Timeout = 9 }},
+		{`{"viewer_policy":{"origins":[]}}`, func(p *projects.Project) { p.ViewerPolicy.Origins = []string{} }},
+		{`{"viewer_policy":{"webhook_secret":"other"}}`, func(p *projects.Project) { p.WebhookSecret = secret.New("other") }},
+		{`{"viewer_policy":{"webhook":null,"webhook_secret":null}}`, func(p *projects.Project) { p.ViewerPolicy.Webhook, p.WebhookSecret = nil, secret.Value{} }},
+		{`{"platform_settings":{"hls_url":null}}`, func(p *projects.Project) { p.Settings = map[string]string{} }},
+		{`{"platform_credential":{"api_key":"k2"}}`, func(p *projects.Project) { p.Credential["api_key"] = secret.New("k2") }},
+	} {
+		want, err := d.projects.Project(t.Context(), d.own.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.want(&want)
+		if got := d.ask("PATCH", path, adminKey, c.body); got.Code != 200 {
+			t.Errorf("%s: %s", c.body, got.Body)
+		}
+		got, err := d.projects.Project(t.Context(), d.own.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.UpdatedAt, want.Version = got.UpdatedAt, got.Version
+		if plain(t, got) != plain(t, want) {
+			t.Errorf("%s:\n%s, want\n%s", c.body, plain(t, got), plain(t, want))
+		}
+		d.counter.taken = map[string]int{}
+	}
+}
+
+// plain is all of a project, secrets too.
+func plain(t *testing.T, p projects.Project) string {
+	t.Helper()
+	data, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data) + p.WebhookSecret.Reveal() + p.Credential["api_key"].Reveal()
+	return strings.NewReplacer("null", "[]", `"platform_settings":[]`, `"platform_settings":{}`).Replace(text)
+}
+
+func TestAProjectDoesNotMoveToAnotherAccount(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	path := "/v1/projects/" + d.own.ID
+	for _, c := range []struct {
+		body, want string
+		moved      error
+	}{
+		{`{"platform":"youtube"}`, "400 invalid_request", nil},
+		{`{"platform_settings":{"url":"https://evil.example"}}`, "400 invalid_request", nil},
+		{`{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`, "409 conflict", &keyrotation.Guard{Why: "our key is not there"}},
+		{`{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`, "503 platform_unavailable", fmt.Errorf("list: %w", keyrotation.ErrThrottled)},
+		{`{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`, "200", nil},
+		{`{"platform":"vidbeo","name":"same"}`, "200", nil},
+	} {
+		d.moved = c.moved
+		if got := short(d.ask("PATCH", path, adminKey, c.body)); got != c.want {
+			t.Errorf("%s, %v: %s, want %s", c.body, c.moved, got, c.want)
+		}
+		now, _ := d.projects.Project(t.Context(), d.own.ID)
+		if c.want != "200" && now.Settings["url"] != "" {
+			t.Errorf("%s: moved", c.body)
+		}
+	}
+}
+
+func TestAProjectIsDeletedOnlyWithoutLiveKeys(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	path := "/v1/projects/" + d.own.ID
+	for _, q := range []string{"", "?revoke=false"} {
+		got := d.ask("DELETE", path+q, adminKey, "")
+		if p := problemOf(t, got); got.Code != 409 || p.Code != "conflict" || !strings.Contains(p.Detail, "?revoke=true") {
+			t.Errorf("%q: %s", q, got.Body)
+		}
+	}
+	if d.rotation.asked != "" {
+		t.Errorf("asked %q", d.rotation.asked)
+	}
+	d.rotation.err = keyrotation.ErrThrottled
+	if got := short(d.ask("DELETE", path+"?revoke=true", adminKey, "")); got != "503 platform_unavailable" {
+		t.Errorf("a revocation that is not finished: %s", got)
+	}
+	d.rotation.err = nil
+	if got := short(d.ask("DELETE", path+"?revoke=true", adminKey, "")); got != "409 conflict" {
+		t.Errorf("keys that do not go: %s", got)
+	}
+	if _, err := d.projects.Project(t.Context(), d.own.ID); err != nil {
+		t.Fatalf("deleted, and its keys are live: %v", err)
+	}
+	d.rotations[d.own.ID] = &rotation{store: &store{ring: d.store.ring}}
+	d.rotations[d.own.ID].revoked = func(n int) {
+		ring := &d.rotations[d.own.ID].store.ring
+		ring.Keys = slices.Clone(ring.Keys)
+		ring.Keys[n-1].State = keyrotation.Deleted
+	}
+	if got := d.ask("DELETE", path+"?revoke=true", adminKey, ""); got.Code != 204 || got.Body.Len() != 0 {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	if _, err := d.projects.Project(t.Context(), d.own.ID); err == nil {
+		t.Error("it is still there")
+	}
+	if got := d.ask("DELETE", path, adminKey, ""); got.Code != 404 {
+		t.Errorf("again: %s", got.Body)
+	}
+	if order := d.rotations[d.own.ID].order; order.Actor != "admin" || order.Reason == "" {
+		t.Errorf("%+v", order)
+	}
+}
+
+func TestStandbysAreRevokedBeforeTheActiveKey(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	active, standby, dead := activeKey(t), activeKey(t), activeKey(t)
+	active.Generation, standby.Generation, dead.Generation = 1, 2, 3
+	standby.State, dead.State = keyrotation.Registered, keyrotation.Deleted
+	r := &rotation{store: &store{ring: keyrotation.Ring{Project: d.own.ID, Keys: []keyrotation.Key{active, standby, dead}}}}
+	d.rotations[d.own.ID] = r
+	var order []int
+	r.revoked = func(n int) { order = append(order, n); r.store.ring.Keys[n-1].State = keyrotation.Deleted }
+	if got := d.ask("DELETE", "/v1/projects/"+d.own.ID+"?revoke=true", adminKey, ""); got.Code != 204 || fmt.Sprint(order) != "[2 1]" {
+		t.Errorf("%d, revoked %v", got.Code, order)
+	}
+}
+
+func TestTheProjectOfTheEnvironmentIsNotDeleted(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	if got := short(d.ask("DELETE", "/v1/projects/default?revoke=true", adminKey, "")); got != "409 conflict" {
+		t.Errorf("%s", got)
+	}
+}
+
+// walk follows the links of a list and returns the names of its rows.
+func (d *deployment) walk(t *testing.T, address string, seen func(page map[string]any)) (names []string) {
+	t.Helper()
+	for address != "" {
+		got := d.ask("GET", address, adminKey, "")
+		d.counter.taken = map[string]int{}
+		if got.Code != 200 {
+			t.Fatalf("%s: %s", address, got.Body)
+		}
+		page := decoded(t, got)
+		seen(page)
+		for _, item := range page["items"].([]any) {
+			names = append(names, item.(map[string]any)["name"].(string))
+		}
+		address = hrefs(page)["next"]
+	}
+	return names
+}
+
+func hrefs(page map[string]any) map[string]string {
+	all := map[string]string{}
+	for _, link := range page["links"].([]any) {
+		all[link.(map[string]any)["rel"].(string)] = link.(map[string]any)["href"].(string)
+	}
+	return all
+}
+
+func TestLinksLeadToEveryRowOnce(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	keys := "/v1/projects/" + d.other.ID + "/api-keys"
+	for n := range 6 {
+		if _, err := d.projects.CreateAPIKey(t.Context(), d.other.ID, fmt.Sprintf("key &=%d", n), []projects.Scope{"mint"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	number := 0
+	names := d.walk(t, keys+"?page_size=3&sort_by=name&sort_order=desc&name=%3D", func(page map[string]any) {
+		number++
+		links, shown := hrefs(page), page["pagination"].(map[string]any)
+		if shown["current_page"] != float64(number) || shown["page_size"] != 3.0 || shown["items_on_page"] != float64(len(page["items"].([]any))) {
+			t.Errorf("page %d: %v", number, shown)
+		}
+		if (links["previous"] != "") != (number > 1) || links["self"] == "" || (links["next"] != "") != (number < 2) {
+			t.Errorf("page %d: %v", number, links)
+		}
+		if u, err := url.Parse(links["self"]); err != nil || u.IsAbs() || u.Host != "" || u.Query().Get("page") != fmt.Sprint(number) {
+			t.Errorf("self %s", links["self"])
+		}
+		if number == 1 { // a row that comes later is not in the list that was begun
+			_, err := d.projects.CreateAPIKey(context.Background(), d.other.ID, "key &=2a", []projects.Scope{"mint"})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if want := "[key &=5 key &=4 key &=3 key &=2 key &=1 key &=0]"; fmt.Sprint(names) != want {
+		t.Errorf("%v", names)
+	}
+	second := decoded(t, d.ask("GET", keys+"?page=2&page_size=3&sort_by=name", adminKey, ""))
+	back := decoded(t, d.ask("GET", hrefs(second)["previous"], adminKey, ""))
+	if items := back["items"].([]any); len(items) != 3 || items[0].(map[string]any)["name"] != "k" && items[0].(map[string]any)["name"] != "key &=0" {
+		t.Errorf("before the second page: %v", back)
+	}
+	if n := decoded(t, d.ask("GET", keys+"/count?name=2a", adminKey, ""))["count"]; n != 1.0 {
+		t.Errorf("count %v", n)
+	}
+	if n := decoded(t, d.ask("GET", "/v1/projects/count", adminKey, ""))["count"]; n != 2.0 {
+		t.Errorf("count %v", n)
+	}
+}

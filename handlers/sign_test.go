@@ -1,0 +1,126 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+)
+
+// signAs posts as an app does: JSON that is announced as text.
+func (d *deployment) signAs(key, path, body string) *httptest.ResponseRecorder {
+	r := request("POST", "/v1/projects/"+d.own.ID+"/media/"+path, key, "")
+	if body != "" {
+		r = request("POST", "/v1/projects/"+d.own.ID+"/media/"+path, key, body)
+		r.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	}
+	r.Header.Set("Origin", page)
+	return d.send(r)
+}
+
+// claims are those of a token that we made.
+func (d *deployment) claims(t *testing.T, token any) map[string]any {
+	t.Helper()
+	d.counter.taken = map[string]int{}
+	got := d.ask("POST", "/v1/playback-tokens/inspect", d.keys["mint"], fmt.Sprintf(`{"token":%q}`, token))
+	return decoded(t, got)["claims"].(map[string]any)
+}
+
+func TestAppsOfJWPlayerGetTheirSignatures(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for _, c := range []struct{ key, path, body, drm string }{
+		{viewerToken, "vid1/sign", `{}`, ""}, {viewerToken, "vid1/sign", "", ""}, {viewerToken, "vid1/sign", "null", "refused"},
+		{viewerToken, "vid1/sign/drm/policy-1", `{}`, "policy-1"}, {viewerToken, "vid1/sign_public/drm/policy-1", `{}`, "policy-1"},
+		{d.keys["mint"], "vid1/sign", `{"plan":"640"}`, ""}, {adminKey, "vid1/sign", `{}`, ""}, {accessToken, "vid1/sign", `{}`, ""},
+	} {
+		got := d.signAs(c.key, c.path, c.body)
+		if c.drm == "refused" {
+			if short(got) != "400 invalid_request" {
+				t.Errorf("%s %s: %s", c.path, c.body, got.Body)
+			}
+			continue
+		}
+		answer := decoded(t, got)
+		if got.Code != 200 || answer["entitled"] != true || len(answer) != 2 || got.Header().Get("Access-Control-Allow-Origin") != page {
+			t.Fatalf("%s %s: %s", c.path, c.body, got.Body)
+		}
+		claims := d.claims(t, answer["token"])
+		if drm, _ := claims["drm"].(string); claims["sub"] != "vid1" || drm != c.drm || (claims["plan"] == "640") != strings.Contains(c.body, "plan") {
+			t.Errorf("%s: claims %v", c.path, claims)
+		}
+	}
+}
+
+func TestNobodySignsInPublic(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	r := request("POST", "/v1/projects/"+d.own.ID+"/media/vid1/sign_public/drm/policy-1", "", "{}")
+	r.Header["Authorization"] = []string{""} // as apps send it
+	r.Header.Set("Origin", page)
+	if got := d.send(r); got.Code != 401 || got.Header().Get("Access-Control-Allow-Origin") != page {
+		t.Errorf("%s %v", got.Body, got.Header())
+	}
+}
+
+func TestSigningHoldsToWhatMintingHolds(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.change(t, func(p *projects.Project) { p.ViewerPolicy.Rule = "true" })
+	d.audience.refuses["vid2"] = true
+	d.minter.Policy.AllowAllVideos = true
+	for _, c := range []struct{ key, path, body, want string }{
+		{viewerToken, "vid2/sign", `{}`, "403 not_entitled"},
+		{adminKey, "vid2/sign", `{}`, "403 not_entitled"},
+		{viewerToken, "vid1/sign", `{"plan":"gold"}`, "403 forbidden"},
+		{d.keys["mint"], "vid1/sign", `{"sub":"vid2"}`, "422 claim_not_allowed"},
+		{d.keys["mint"], "*/sign", `{}`, "422 video_invalid"},
+		{d.keys["mint"], "x/sign", `{}`, "422 video_invalid"},
+		{d.keys["mint"], "vid1/sign", `[]`, "400 invalid_request"},
+		{d.keys["mint"], "vid1/sign", `{"plan":1,"plan":2}`, "400 invalid_request"},
+		{d.keys["keys"], "vid1/sign", `{}`, "403 forbidden"},
+	} {
+		got := d.signAs(c.key, c.path, c.body)
+		if short(got) != c.want || strings.Contains(got.Body.String(), "entitled\":true") {
+			t.Errorf("%s %s: %s, want %s", c.path, c.body, got.Body, c.want)
+		}
+	}
+}
+
+func TestAListIsSignedAtOnce(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.change(t, func(p *projects.Project) { p.ViewerPolicy.Rule = "true"; p.TokenPolicy.MintsPerMinute = 5 })
+	d.audience.refuses["vid2"] = true
+	const all = "any/sign_all_public/drm/policy-1"
+	answer := decoded(t, d.signAs(viewerToken, all, `{"vid1":{},"vid2":{},"x":{},"vid3":{}}`))
+	if len(answer) != 4 || answer["vid2"] != nil || answer["x"] != nil || answer["vid1"] == nil {
+		t.Fatalf("%v", answer)
+	}
+	claims := d.claims(t, answer["vid3"])
+	if claims["sub"] != "vid3" || claims["drm"] != "policy-1" {
+		t.Errorf("%v", claims)
+	}
+	d.signAs(viewerToken, all, `{"vid1":{},"vid4":{},"vid5":{}}`)
+	if got := short(d.signAs(viewerToken, all, `{"vid1":{},"vid4":{},"vid5":{}}`)); got != "429 rate_limited" {
+		t.Errorf("a list counts as many as it has: %s", got)
+	}
+	d.counter.taken = map[string]int{}
+	for body, want := range map[string]string{
+		`{}`: "400 invalid_request", ``: "400 invalid_request", `{"vid1":5}`: "400 invalid_request",
+		`{"vid1":{},"vid1":{}}`: "400 invalid_request", `{"vid1":{"plan":"x"}}`: "403 forbidden",
+	} {
+		if got := short(d.signAs(viewerToken, all, body)); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+	d, done = deploy(t)
+	defer done()
+	d.store.set(func(s *store) { s.err = keyrotation.ErrUnavailable })
+	if got := d.signAs(viewerToken, all, `{"vid6":{}}`); got.Code != 503 {
+		t.Errorf("trouble that is not about a video: %s", got.Body)
+	}
+}

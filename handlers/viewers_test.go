@@ -1,0 +1,193 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/projects/viewers"
+)
+
+// mintAs asks for a token of the own project, from a page unless it is empty.
+func (d *deployment) mintAs(key, origin, members string) *httptest.ResponseRecorder {
+	r := request("POST", "/v1/playback-tokens", key, `{"project_id":"`+d.own.ID+`",`+members+`}`)
+	if origin != "" {
+		r.Header.Set("Origin", origin)
+	}
+	return d.send(r)
+}
+
+func TestAViewerMintsForThemselvesOnly(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for members, want := range map[string]string{
+		`"video_id":"vid1"`:                            "201",
+		`"video_id":"vid1","expires_in":60`:            "201",
+		`"video_id":"vid1","viewer":{"id":"alice"}`:    "201",
+		`"video_id":"vidfree"`:                         "201", // the platform cannot bind it, and nobody asked
+		`"video_id":"vidfree","viewer":{"id":"alice"}`: "422 not_enforceable",
+		`"video_id":"vid1","viewer":{"id":"bob"}`:      "403 forbidden",
+		`"video_id":"vid1","viewer":{"id":""}`:         "400 invalid_request",
+		`"video_id":"*"`:                               "403 forbidden",
+		`"video_id":"vid1","expires_in":3601`:          "422 ttl_out_of_range",
+		`"video_id":"vid1","claims":{"plan":"gold"}`:   "403 forbidden",
+		`"video_id":""`:                                "400 invalid_request",
+	} {
+		if got := short(d.mintAs(viewerToken, page, members)); got != want {
+			t.Errorf("%s: %s, want %s", members, got, want)
+		}
+	}
+	d.minter.Policy.AllowAllVideos = true
+	if got := short(d.mintAs(viewerToken, page, `"video_id":"*"`)); got != "403 forbidden" {
+		t.Errorf("all videos, where an API key may: %s", got)
+	}
+	token := decoded(t, d.mintAs(viewerToken, "", `"video_id":"vid1"`))["token"].(string)
+	asked := d.ask("POST", "/v1/playback-tokens/inspect", d.keys["mint"], `{"token":"`+token+`"}`)
+	if claims := decoded(t, asked)["claims"].(map[string]any); claims["viewer"] != "alice" {
+		t.Errorf("claims %v", claims)
+	}
+}
+
+func TestWhoIsNoViewerOfTheProjectIsNobody(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for name, c := range map[string]struct{ key, body, want string }{
+		"no project":                 {viewerToken, `{"video_id":"vid1"}`, "401 unauthenticated"},
+		"a project without issuers":  {viewerToken, `{"video_id":"vid1","project_id":"` + d.other.ID + `"}`, "401 unauthenticated"},
+		"no such project":            {viewerToken, `{"video_id":"vid1","project_id":"../x"}`, "401 unauthenticated"},
+		"a stranger":                 {"stranger.alice.sig", `{"video_id":"vid1","project_id":"` + d.own.ID + `"}`, "401 unauthenticated"},
+		"not of the form":            {"viewer.alice", `{"video_id":"vid1","project_id":"` + d.own.ID + `"}`, "401 unauthenticated"},
+		"a body that cannot be read": {viewerToken, `{"video":"vid1"}`, "400 invalid_request"},
+	} {
+		if got := short(d.ask("POST", "/v1/playback-tokens", c.key, c.body)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	d.audience.err = &viewers.Unavailable{What: "issuer", After: 7 * time.Second}
+	got := d.mintAs(viewerToken, "", `"video_id":"vid1"`)
+	if short(got) != "503 signer_unavailable" || got.Header().Get("Retry-After") != "7" {
+		t.Errorf("an issuer that is away: %s", got.Body)
+	}
+}
+
+func TestEveryMintIsPutToWhoeverDecides(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.mintAs(viewerToken, page, `"video_id":"vid1"`)
+	if len(d.audience.asked) != 0 {
+		t.Error("asked, where there is neither rule nor webhook")
+	}
+	d.change(t, func(p *projects.Project) { p.ViewerPolicy.Rule = "true" })
+	d.audience.refuses["vid2"] = true
+	for _, c := range []struct {
+		key, video, want string
+		caller           viewers.Kind
+	}{
+		{viewerToken, "vid1", "201", viewers.ByViewer}, {viewerToken, "vid2", "403 not_entitled", viewers.ByViewer},
+		{d.keys["mint"], "vid1", "201", viewers.ByAPIKey}, {d.keys["mint"], "vid2", "403 not_entitled", viewers.ByAPIKey},
+		{accessToken, "vid2", "403 not_entitled", viewers.ByAPIKey},
+		{adminKey, "vid1", "201", viewers.ByAdmin}, {adminKey, "vid2", "403 not_entitled", viewers.ByAdmin},
+	} {
+		d.audience.asked = nil
+		got := d.mintAs(c.key, page, `"video_id":"`+c.video+`","expires_in":60,"viewer":{"id":"alice"}`)
+		if short(got) != c.want || len(d.audience.asked) != 1 {
+			t.Fatalf("%s by %s: %s, asked %v", c.video, c.caller, got.Body, d.audience.asked)
+		}
+		ask := d.audience.asked[0]
+		ask.RequestID = ""
+		want := viewers.Ask{Caller: c.caller, VideoID: c.video, ExpiresIn: time.Minute, Origin: page, IP: "192.0.2.1", Viewer: viewers.Viewer{ID: "alice"}}
+		if c.caller == viewers.ByViewer {
+			want.Viewer.Issuer, want.Viewer.Claims = "https://login.example.com", map[string]any{"plan": "gold"}
+		}
+		if fmt.Sprintf("%+v", ask) != fmt.Sprintf("%+v", want) {
+			t.Errorf("asked %+v, want %+v", ask, want)
+		}
+		if c.want != "201" && !strings.Contains(problemOf(t, got).Detail, "rule") {
+			t.Errorf("it is not said who refused: %s", got.Body)
+		}
+	}
+	got := d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"}]}`)
+	items := decoded(t, got)["items"].([]any)
+	if items[0].(map[string]any)["token"] == nil || items[1].(map[string]any)["error"].(map[string]any)["code"] != "not_entitled" {
+		t.Errorf("%s", got.Body)
+	}
+}
+
+func TestAPageReadsAnswersOnlyIfTheProjectNamesIt(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for _, c := range []struct {
+		name, key, origin string
+		status            int
+		allowed           bool
+	}{
+		{"viewer", viewerToken, page, 201, true},
+		{"viewer, elsewhere", viewerToken, "https://evil.example", 403, false},
+		{"viewer, nearly", viewerToken, page + ".evil.example", 403, false},
+		{"viewer, another scheme", viewerToken, "http://www.example.com", 403, false},
+		{"viewer, null", viewerToken, "null", 403, false},
+		{"viewer, no page", viewerToken, "", 201, false},
+		{"stranger", "a.b.c", page, 401, true},
+		{"API key", d.keys["mint"], page, 201, true},
+		{"API key, elsewhere", d.keys["mint"], "https://evil.example", 201, false},
+	} {
+		got := d.mintAs(c.key, c.origin, `"video_id":"vid1"`)
+		allowed := got.Header().Get("Access-Control-Allow-Origin")
+		if got.Code != c.status || (allowed == c.origin && allowed != "") != c.allowed || !c.allowed && allowed != "" {
+			t.Errorf("%s: %d, %q, %s", c.name, got.Code, allowed, got.Body)
+		}
+		if got.Header().Get("Vary") != "Origin" || got.Header().Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %v", c.name, got.Header())
+		}
+		if exposed := got.Header().Get("Access-Control-Expose-Headers"); c.allowed != strings.Contains(exposed, "Retry-After") {
+			t.Errorf("%s: exposed %q", c.name, exposed)
+		}
+	}
+	r := request("POST", "/v1/playback-tokens", viewerToken, `{"video_id":"vid1","project_id":"`+d.own.ID+`"}`)
+	r.Header["Origin"] = []string{page, page}
+	if got := d.send(r); got.Code != 403 || got.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("two pages at once: %d", got.Code)
+	}
+}
+
+func TestABrowserMayAskOnlyForPagesThatAreKnown(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	preflight := func(path, origin string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodOptions, path, nil)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+		return d.send(r)
+	}
+	for _, path := range []string{"/v1/playback-tokens", "/v1/projects/" + d.own.ID + "/media/vid1/sign"} {
+		got := preflight(path, page)
+		h := got.Header()
+		if got.Code != 204 || got.Body.Len() != 0 || h.Get("Access-Control-Allow-Origin") != page || h.Get("Vary") != "Origin" ||
+			h.Get("Access-Control-Allow-Methods") != "POST" || h.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
+			t.Errorf("%s: %d %v", path, got.Code, h)
+		}
+		for _, origin := range []string{"https://evil.example", "null", "*", strings.ToUpper(page)} {
+			got := preflight(path, origin)
+			if got.Code != 403 || got.Header().Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s from %s: %d %v", path, origin, got.Code, got.Header())
+			}
+		}
+	}
+	for _, path := range []string{"/v1/playback-tokens/batch", "/v1/projects", "/v1/auth/api-key"} {
+		if got := preflight(path, page); got.Code != 405 || got.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d", path, got.Code)
+		}
+	}
+	d.documents.mu.Lock()
+	d.documents.err = keyrotation.ErrUnavailable
+	d.documents.mu.Unlock()
+	if got := preflight("/v1/playback-tokens", page); got.Code != 503 {
+		t.Errorf("without the store: %d", got.Code)
+	}
+}
