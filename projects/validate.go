@@ -42,8 +42,7 @@ func (s *Store) check(p Project) error {
 	f.refuse(problem != "", "name", "%s", problem)
 	f.tokens(p.TokenPolicy)
 	f.viewers(p.ViewerPolicy)
-	hook := p.WebhookSecret.Reveal()
-	f.refuse(hook != "" && !plain(hook, maxHookSecret), "webhook_secret", "want at most %d characters without space", maxHookSecret)
+	f.webhookSecret(p.ViewerPolicy.Webhook != nil, p.WebhookSecret.Reveal())
 	if p.ID != Default {
 		f.account(s.kinds, p)
 		f.rotation(p.RotationPolicy)

@@ -96,16 +96,27 @@ func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
 		"rule of 4096":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4096) }, ""},
 		"rule of 4097":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4097) }, "viewer_policy.rule"},
 		"nonsense":             {func(p *project) { p.ViewerPolicy.Rule = "nonsense" }, "viewer_policy.rule"},
-		"webhook":              {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "http://127.0.0.1:8080/x"} }, ""},
-		"webhook in the clear": {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "http://a.example"} }, "viewer_policy.webhook.url"},
-		"webhook with user":    {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://u:p@a.example"} }, "viewer_policy.webhook.url"},
-		"slow webhook":         {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://a.example", Timeout: 11} }, "viewer_policy.webhook.timeout"},
-		"issuer":               {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example/x", []string{"b"}}} }, ""},
-		"issuer in the clear":  {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"http://a.example/x", []string{"b"}}} }, "viewer_policy.issuers"},
-		"issuer for nobody":    {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", nil}} }, "viewer_policy.issuers"},
-		"issuer with query":    {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example?x", []string{"b"}}} }, "viewer_policy.issuers"},
-		"empty audience":       {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", []string{""}}} }, "viewer_policy.issuers"},
-		"webhook secret":       {func(p *project) { p.WebhookSecret = secret.New("a b") }, "webhook_secret"},
+		"webhook": {func(p *project) {
+			p.WebhookSecret, p.ViewerPolicy.Webhook = secret.New("hush"), &projects.Webhook{URL: "http://127.0.0.1:8080/x"}
+		}, ""},
+		"webhook in the clear": {func(p *project) {
+			p.WebhookSecret, p.ViewerPolicy.Webhook = secret.New("hush"), &projects.Webhook{URL: "http://a.example"}
+		}, "viewer_policy.webhook.url"},
+		"webhook with user": {func(p *project) {
+			p.WebhookSecret, p.ViewerPolicy.Webhook = secret.New("hush"), &projects.Webhook{URL: "https://u:p@a.example"}
+		}, "viewer_policy.webhook.url"},
+		"slow webhook": {func(p *project) {
+			p.WebhookSecret, p.ViewerPolicy.Webhook = secret.New("hush"), &projects.Webhook{URL: "https://a.example", Timeout: 11}
+		}, "viewer_policy.webhook.timeout"},
+		"issuer":              {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example/x", []string{"b"}}} }, ""},
+		"issuer in the clear": {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"http://a.example/x", []string{"b"}}} }, "viewer_policy.issuers"},
+		"issuer for nobody":   {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", nil}} }, "viewer_policy.issuers"},
+		"issuer with query":   {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example?x", []string{"b"}}} }, "viewer_policy.issuers"},
+		"empty audience":      {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", []string{""}}} }, "viewer_policy.issuers"},
+		"webhook secret":      {func(p *project) { p.WebhookSecret = secret.New("a b") }, "viewer_policy.webhook_secret"},
+		"standard secret":     {func(p *project) { p.WebhookSecret = secret.New("whsec_aHVzaA==") }, ""},
+		"no standard secret":  {func(p *project) { p.WebhookSecret = secret.New("whsec_hush!") }, "viewer_policy.webhook_secret"},
+		"webhook, no secret":  {func(p *project) { p.ViewerPolicy.Webhook = &projects.Webhook{URL: "https://a.example"} }, "viewer_policy.webhook_secret"},
 	} {
 		p := good("a")
 		c.change(&p)

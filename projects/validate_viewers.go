@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -36,6 +37,18 @@ func (f *findings) issuers(issuers []Issuer) {
 		for _, audience := range issuer.Audiences {
 			f.refuse(!plain(audience, maxAudience), at, "want audiences of 1 to %d bytes without space", maxAudience)
 		}
+	}
+}
+
+// webhookSecret refuses what a webhook's questions could not be signed with:
+// any text is a key, but "whsec_" announces the base64 of one.
+func (f *findings) webhookSecret(needed bool, text string) {
+	const at = "viewer_policy.webhook_secret"
+	f.refuse(needed && text == "", at, "is needed with a webhook: what it is asked is signed")
+	f.refuse(text != "" && !plain(text, maxHookSecret), at, "want at most %d characters without space", maxHookSecret)
+	if encoded, standard := strings.CutPrefix(text, "whsec_"); standard {
+		key, err := base64.StdEncoding.DecodeString(encoded)
+		f.refuse(err != nil || len(key) == 0, at, "begins with whsec_: want base64 after that")
 	}
 }
 
