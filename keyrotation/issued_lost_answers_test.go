@@ -127,6 +127,28 @@ func TestAnAnswerThatComesWhenTheKeyWasGivenUpChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAKeyThatWasGivenUpMeanwhileIsNotRegistered(t *testing.T) {
+	s := unissued(t, "", asAsked)
+	played := false
+	s.script = func(r *replica, op string) fate {
+		ring := s.store.ring()
+		k, ok := ring.Key(3)
+		if _, held := s.store.value(k); r != s.acts || op != "write" || !ok || !held || played {
+			return asAsked
+		}
+		played = true
+		return fate{happens: 1, first: func() {
+			s.now = s.now.Add(settle)
+			s.must(s.passBy(s.fresh))
+		}}
+	}
+	s.must(s.pass()) // to lose against another replica is no error
+	if k := s.key(3); !played || k.State != keyrotation.Abandoning && k.State != keyrotation.Deleted {
+		s.failf("played: %t, generation 3 is %s", played, k.State)
+	}
+	s.recovers()
+}
+
 // mortal are documents that are refused to whoever has gone away.
 type mortal struct{ keyrotation.Documents }
 
