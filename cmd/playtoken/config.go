@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -28,15 +29,16 @@ type config struct {
 	adminKey secret.Value // zero: nobody is admin
 	apiKey   secret.Value // the frontend's key for the project default; zero: none
 
-	platformURL string       // API base; "" is the platform's own
-	platformKey secret.Value // zero: there is no project default
-	landing     string       // URL templates; "" is the platform's own
-	embed       string
-	hls         string
-	tokenTTL    time.Duration // of a token that does not ask
-	rotation    keyrotation.Policy
-	scheduler   bool // serve rotates by itself
-	holdsKeys   bool // keys that may leave the store are held in memory: serve's business alone
+	auditFile string         // path of the record; "": stderr
+	redisURL  secret.Value   // of the shared limits; zero: each replica counts alone
+	proxies   []netip.Prefix // whose forwarding headers count
+	targets   []netip.Prefix // private networks where issuers and webhooks may be
+
+	account   account       // of the project default
+	tokenTTL  time.Duration // of a token that does not ask
+	rotation  keyrotation.Policy
+	scheduler bool // serve rotates by itself
+	holdsKeys bool // keys that may leave the store are held in memory: serve's business alone
 
 	gate gateConfig
 }
@@ -93,11 +95,12 @@ func (c *config) variables() []variable {
 		{name: "PLAYTOKEN_API_KEY", secret: true, parse: credential(&c.apiKey)},
 		{name: "PLAYTOKEN_TOKEN_TTL", fallback: "10m", parse: seconds(&c.tokenTTL)},
 		{name: "PLAYTOKEN_SCHEDULER", fallback: "on", parse: onOff(&c.scheduler)},
-		{name: "PLAYTOKEN_AUDIT", parse: refused},
-		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: refused},
-		{name: "PLAYTOKEN_TRUSTED_PROXIES", parse: refused},
+		{name: "PLAYTOKEN_AUDIT", fallback: "stderr", parse: auditAt(&c.auditFile)},
+		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: credential(&c.redisURL)},
+		{name: "PLAYTOKEN_TRUSTED_PROXIES", parse: networks(&c.proxies)},
+		{name: "PLAYTOKEN_PRIVATE_TARGETS", parse: networks(&c.targets)},
 	}
-	for _, more := range [][]variable{c.storeVariables(), c.platformVariables(), c.rotationVariables(), c.gateVariables()} {
+	for _, more := range [][]variable{c.storeVariables(), c.account.variables(), c.rotationVariables(), c.gateVariables()} {
 		rows = append(rows, more...)
 	}
 	return rows
@@ -108,7 +111,7 @@ func (c *config) storeVariables() []variable {
 		{name: "PLAYTOKEN_STORE", fallback: "vault", parse: storeAt(&c.storeFile)},
 		{name: "PLAYTOKEN_STORE_PASSWORD", secret: true, parse: credential(&c.storePassword)},
 		{name: "VAULT_TOKEN", secret: true, parse: credential(&c.vaultToken)},
-		{name: "PLAYTOKEN_VAULT_AUTH", fallback: "token", parse: oneOf(&c.vaultLogin.Method, []string{"token", "approle", "kubernetes"}, nil)},
+		{name: "PLAYTOKEN_VAULT_AUTH", fallback: "token", parse: oneOf(&c.vaultLogin.Method, "token", "approle", "kubernetes")},
 		{name: "PLAYTOKEN_VAULT_AUTH_PATH", parse: mount(&c.vaultLogin.Path)},
 		{name: "PLAYTOKEN_VAULT_ROLE_ID", parse: word(&c.vaultLogin.RoleID)},
 		{name: "PLAYTOKEN_VAULT_SECRET_ID", secret: true, parse: credential(&c.vaultLogin.SecretID)},
@@ -118,17 +121,6 @@ func (c *config) storeVariables() []variable {
 		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&c.vaultKV)},
 		{name: "PLAYTOKEN_SIGNING", parse: signing(&c.rotation.KeySpec.Exportable)},
 		{name: "PLAYTOKEN_MAX_STALENESS", fallback: "1h", parse: staleness(&c.rotation)}, // after the mode, which it depends on
-	}
-}
-
-func (c *config) platformVariables() []variable {
-	return []variable{
-		{name: "PLAYTOKEN_PLATFORM", parse: oneOf(new(string), []string{"vidbeo"}, []string{"jwplayer", "apivideo"})},
-		{name: "PLAYTOKEN_PLATFORM_URL", parse: base(&c.platformURL)},
-		{name: "PLAYTOKEN_PLATFORM_API_KEY", secret: true, parse: credential(&c.platformKey)},
-		{name: "PLAYTOKEN_PLATFORM_LANDING_URL", parse: template(&c.landing)},
-		{name: "PLAYTOKEN_PLATFORM_EMBED_URL", parse: template(&c.embed)},
-		{name: "PLAYTOKEN_PLATFORM_HLS_URL", parse: template(&c.hls)},
 	}
 }
 
@@ -155,7 +147,7 @@ func (c *config) gateVariables() []variable {
 		{name: "PLAYTOKEN_GATE_DATA", fallback: "gate.db", parse: text(&g.data)},
 		{name: "PLAYTOKEN_GATE_API_KEY", secret: true, parse: credential(&g.apiKey)},
 		{name: "PLAYTOKEN_GATE_URL", parse: base(&g.url)},
-		{name: "PLAYTOKEN_GATE_FORWARD", parse: oneOf(&g.forward, []string{"nginx", "traefik", "caddy"}, nil)},
+		{name: "PLAYTOKEN_GATE_FORWARD", parse: oneOf(&g.forward, "nginx", "traefik", "caddy")},
 		{name: "PLAYTOKEN_GATE_ORIGINS", fallback: "*", parse: origins(&g.origins)},
 		{name: "PLAYTOKEN_GATE_SESSION_TTL", fallback: "4h", parse: seconds(&g.sessionTTL)},
 	}
@@ -171,9 +163,10 @@ func (c *config) rules() []rule {
 		// cannot be read, which counts as its default then.
 		{nil, func() error { return c.rotation.Validate() }},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_PLATFORM_API_KEY"}, func() error {
-			return unless(c.apiKey.IsZero() || !c.platformKey.IsZero(),
+			return unless(c.apiKey.IsZero() || c.account.exists(),
 				"PLAYTOKEN_API_KEY: belongs to the project default, which PLAYTOKEN_PLATFORM_API_KEY would make")
 		}},
+		{c.account.names(), func() error { return c.account.check() }},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error { return c.callers().Validate() }},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"playtoken/gate"
 	"playtoken/gate/sample"
+	"playtoken/projects"
 	"playtoken/web"
 )
 
@@ -74,48 +75,57 @@ func (d *demoRun) run(ctx context.Context) error {
 		return err
 	}
 	defer g.Close()
-	p, err := build(ctx, c, true, log)
+	p, err := build(ctx, c, true, log, d.stderr)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	return d.serve(ctx, &service{parts: p, log: log}, g)
+	return d.serve(ctx, &service{parts: p}, g)
 }
 
 // serve runs service and gate until ctx ends or one of them fails.
 func (d *demoRun) serve(ctx context.Context, s *service, g *gate.Gate) error {
-	handler, err := d.handler(s)
+	handler, closeLimits, err := d.handler(s)
 	if err != nil {
 		return err
 	}
+	defer closeLimits()
+	defer s.schedule(ctx)()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), s.log), d.media, func() {}) })
 	group.Go(func() error { return serveUntil(ctx, newServer(handler, s.log), d.service, s.stop) })
 	group.Go(func() error { return serveMetrics(ctx, d.scrapes, s.metrics.Handler(s.log), s.log) })
 	group.Go(func() error { return d.announce(ctx, s) })
-	group.Go(func() error { s.rotator.Run(ctx); return nil })
 	return group.Wait()
 }
 
 // handler is the service with the player page in front.
-func (d *demoRun) handler(s *service) (http.Handler, error) {
-	api := s.handler()
+func (d *demoRun) handler(s *service) (http.Handler, func(), error) {
+	api, closeLimits, err := s.handler()
+	if err != nil {
+		return nil, nil, err
+	}
 	page, err := web.Demo(web.DemoConfig{
 		VideoID: sample.VideoID, API: api, APIKey: s.config.apiKey, Keys: s.keyRows, MediaOrigin: origin(d.media),
 	})
 	if err != nil {
-		return nil, err
+		closeLimits()
+		return nil, nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", http.RedirectHandler("/demo/", http.StatusFound))
 	mux.Handle("/demo/", page)
 	mux.Handle("/", api)
-	return mux, nil
+	return mux, closeLimits, nil
 }
 
 // keyRows is what the player page shows of the keys.
 func (s *service) keyRows(ctx context.Context) ([]web.KeyRow, error) {
-	ring, err := s.rotator.Ring(ctx)
+	rotator, err := s.workshop.rotatorOf(ctx, projects.Default)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := rotator.Ring(ctx)
 	if err != nil {
 		return nil, err
 	}

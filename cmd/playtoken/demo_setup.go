@@ -81,6 +81,9 @@ func (d *demoRun) config() (config, error) {
 			d.madeAdmin = d.madeAdmin || name == "PLAYTOKEN_ADMIN_KEY"
 		}
 	}
+	if env["PLAYTOKEN_AUDIT"] == "" { // not between what is printed for people
+		environ = append(environ, "PLAYTOKEN_AUDIT=file:"+filepath.Join(d.data, "audit.log"))
+	}
 	return serviceConfig(environ)
 }
 
@@ -114,7 +117,7 @@ func (d *demoRun) announce(ctx context.Context, s *service) error {
 	d.log().Info("waiting for the first key to propagate", "delay", s.config.rotation.Durations.Propagation)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for s.minter.Ready(ctx) != nil {
+	for s.ready(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			return nil

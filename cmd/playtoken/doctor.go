@@ -1,24 +1,26 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
-	"playtoken/keyrotation"
+	"playtoken/projects"
 )
 
 // finding is one thing that doctor looked at.
 type finding struct {
-	Check  string `json:"check"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-	Remedy string `json:"remedy,omitempty"`
+	ProjectID string `json:"project_id,omitempty"` // of a check that is about one
+	Check     string `json:"check"`
+	OK        bool   `json:"ok"`
+	Detail    string `json:"detail"`
+	Remedy    string `json:"remedy,omitempty"`
 
 	cause error // decides the exit code, if not OK
 }
@@ -33,7 +35,11 @@ func (v findingsView) table(w io.Writer) {
 		if !f.OK {
 			mark = "PROBLEM"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Check, f.Detail)
+		check := f.Check
+		if f.ProjectID != "" && f.ProjectID != projects.Default {
+			check = f.ProjectID + ": " + check
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, check, f.Detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "\t\t-> %s\n", f.Remedy)
 		}
@@ -47,10 +53,11 @@ func (u unhealthy) Error() string   { return fmt.Sprintf("%d problems found", le
 func (u unhealthy) Unwrap() []error { return u }
 
 func (a *app) doctor() *cobra.Command {
-	return &cobra.Command{
+	var project string
+	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look at everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			view := findingsView{a.examine(cmd.Context())}
+			view := findingsView{a.examine(cmd.Context(), project)}
 			if err := a.print(view); err != nil {
 				return err
 			}
@@ -66,10 +73,12 @@ func (a *app) doctor() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&project, "project", "", "only this project")
+	return cmd
 }
 
 // examine makes every check that makes sense after the ones before it.
-func (a *app) examine(ctx context.Context) []finding {
+func (a *app) examine(ctx context.Context, project string) []finding {
 	c, err := serviceConfig(a.environ)
 	if problems, ok := errors.AsType[configError](err); ok {
 		var findings []finding
@@ -78,17 +87,17 @@ func (a *app) examine(ctx context.Context) []finding {
 		}
 		return findings
 	}
-	p, err := build(ctx, c, false, a.log())
+	p, err := a.build(ctx, c, false)
 	if err != nil {
 		return []finding{wrongWith("store", err, err.Error(), "check PLAYTOKEN_STORE, its password and its file")}
 	}
 	defer p.close()
 	d := examination{p}
 	findings := []finding{fine("configuration", "complete")}
-	for _, check := range []func(context.Context) []finding{d.store, d.rights, d.clock, d.budget, d.platform, d.rotation, d.drift} {
+	for _, check := range []func(context.Context) []finding{d.store, d.rights, d.clock, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
-	return findings
+	return append(findings, d.each(ctx, project)...)
 }
 
 func fine(check, detail string) finding { return finding{Check: check, OK: true, Detail: detail} }
@@ -121,87 +130,60 @@ func (d examination) clock(ctx context.Context) []finding {
 	return []finding{fine("clock", fmt.Sprintf("within %s of the store's", off.Abs()))}
 }
 
-func (d examination) budget(context.Context) []finding {
-	policy := d.config.rotation
-	return []finding{fine("budget", fmt.Sprintf("a steady rotation needs %d keys at the platform, %d are allowed",
-		policy.KeysNeeded(), policy.KeyBudget))}
-}
-
-func (d examination) platform(ctx context.Context) []finding {
-	if d.rotator == nil {
-		return []finding{wrongWith("platform", errors.New("platform"), "there is no project",
-			"set PLAYTOKEN_PLATFORM_API_KEY to make the project default")}
-	}
-	keys, err := d.rotator.Platform.List(ctx)
-	switch {
-	case errors.Is(err, keyrotation.ErrUnauthorized):
-		return []finding{wrongWith("platform", err, err.Error(), "give PLAYTOKEN_PLATFORM_API_KEY a key that may manage JWT keys")}
-	case err != nil:
-		return []finding{wrongWith("platform", err, err.Error(), "check PLAYTOKEN_PLATFORM_URL and the way there; minting goes on meanwhile")}
-	}
-	return []finding{fine("platform", fmt.Sprintf("answers, and shows %d keys", len(keys)))}
-}
-
-func (d examination) rotation(ctx context.Context) []finding {
-	if d.rotator == nil {
-		return nil
-	}
-	ring, err := d.rotator.Ring(ctx)
+// ownKeys: without an active one, API keys cannot be exchanged.
+func (d examination) ownKeys(ctx context.Context) []finding {
+	ring, err := d.own.Ring(ctx)
 	if err != nil {
 		return nil // the store's finding says it
 	}
-	status, err := d.rotator.Status(ctx)
-	if err != nil {
-		return nil
-	}
-	var findings []finding
 	if active, ok := ring.Active(); ok {
-		findings = append(findings, fine("active key", fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt))))
-	} else {
-		findings = append(findings, wrongWith("active key", errors.New("active key"), "no key signs",
-			"run playtoken rotate, or let serve do it; earliest "+moment(ring.EarliestActive())))
+		return []finding{fine("access tokens", fmt.Sprintf("signed with generation %d since %s", active.Generation, moment(active.ActivatedAt)))}
 	}
-	for _, m := range status.Plan {
-		if m.Blocked {
-			findings = append(findings, wrongWith("rotation", errors.New("rotation"), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), "remove what blocks it"))
+	return []finding{fine("access tokens", "nobody has needed a key for them yet")}
+}
+
+// each examines the project that is meant, or all of them.
+func (d examination) each(ctx context.Context, project string) []finding {
+	ids := []string{project}
+	if project == "" {
+		var err error
+		if ids, err = d.projects.ProjectIDs(ctx); err != nil {
+			return nil // the store's finding says it
+		}
+		if d.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
+			ids = append([]string{projects.Default}, ids...)
 		}
 	}
-	if status.Overdue {
-		findings = append(findings, wrongWith("rotation", errors.New("rotation"), "overdue since "+moment(status.NextActionAt),
-			"start serve with its scheduler, or run playtoken rotate from cron"))
+	if len(ids) == 0 {
+		return []finding{wrongWith("projects", errors.New("projects"), "there is none",
+			"set PLAYTOKEN_PLATFORM_API_KEY to make the project default, or run playtoken project create")}
 	}
-	return append(findings, lastRun(status.LastRun))
+	found := make([][]finding, len(ids))
+	var all errgroup.Group
+	all.SetLimit(rotateAtOnce)
+	for i, id := range ids {
+		all.Go(func() error {
+			found[i] = d.one(ctx, id)
+			return nil
+		})
+	}
+	all.Wait()
+	return slices.Concat(found...)
 }
 
-func lastRun(run keyrotation.Run) finding {
-	switch {
-	case run.Outcome == "failed":
-		return wrongWith("last run", errors.New("last run"), moment(run.At)+": "+run.Error, "run playtoken rotate, which tries again and says more")
-	case run.At.IsZero():
-		return fine("last run", "none yet")
-	}
-	return fine("last run", run.Outcome+" at "+moment(run.At))
-}
-
-func (d examination) drift(ctx context.Context) []finding {
-	if d.rotator == nil {
-		return nil
-	}
-	drift, err := d.rotator.Drift(ctx)
+// one makes every check of one project.
+func (d examination) one(ctx context.Context, id string) []finding {
+	opened, err := d.workshop.of(ctx, id)
 	if err != nil {
-		return nil // the platform's or the store's finding says it
+		return []finding{{ProjectID: id, Check: "project", Detail: err.Error(), Remedy: "check its platform's settings and credential", cause: err}}
 	}
-	var findings []finding
-	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
-		for _, f := range list {
-			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), f.Remedy))
-		}
+	e := patient{d, opened}
+	findings := e.platform(ctx)
+	if opened.rotator != nil {
+		findings = slices.Concat(findings, e.budget(), e.rotation(ctx), e.drift(ctx))
 	}
-	for _, f := range drift.Unmanaged {
-		findings = append(findings, finding{Check: "drift", OK: true, Detail: fmt.Sprintf("key %s: %s", f.KeyID, f.Meaning), Remedy: f.Remedy})
-	}
-	if len(findings) == 0 {
-		findings = append(findings, fine("drift", "none: ring, store and platform agree"))
+	for i := range findings {
+		findings[i].ProjectID = id
 	}
 	return findings
 }

@@ -5,42 +5,53 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// The map of the project, held against what the go tool says: mayImport says which packages of ours a folder's code, tests aside, may
-// import. What is not listed may import what it likes.
+// The map of the project, held against what the go tool says: mayImport says
+// which packages of ours a folder's code, tests aside, may import. What is not
+// listed may import what it likes.
 var mayImport = map[string][]string{
-	"secret":           {},
-	"keyrotation":      {},
-	"signer":           {"keyrotation", "signer/rsakey"},
-	"signer/rsakey":    {},
-	"projects":         {"signer", "keyrotation", "secret", "platforms"},
-	"platforms":        {"signer", "keyrotation", "secret"},
-	"audit":            {"secret"},
-	"limits":           {"secret"},
-	"handlers":         {"projects", "signer", "keyrotation", "secret", "gate/verify"},
-	"vaultkeys":        {"keyrotation", "signer", "secret"},
-	"filekeys":         {"keyrotation", "signer", "secret"},
-	"metrics":          {"signer", "keyrotation"},
-	"platforms/client": {"keyrotation", "secret"},
-	"platforms/vidbeo": {"keyrotation", "signer", "secret", "platforms", "platforms/client"},
-	"gate":             {"secret", "gate/verify", "web"},
-	"gate/verify":      {},
-	"gate/sample":      {},
-	"web":              {"secret"},
+	"secret":             {},
+	"audit":              {},
+	"limits":             {"secret"},
+	"keyrotation":        {},
+	"signer":             {"keyrotation", "signer/rsakey"},
+	"signer/rsakey":      {},
+	"platforms":          {"signer", "keyrotation", "secret"},
+	"platforms/client":   {"keyrotation", "secret"},
+	"platforms/vidbeo":   platform,
+	"platforms/jwplayer": append(platform, "gate/verify"),
+	"platforms/apivideo": platform,
+	"projects":           {"signer", "keyrotation", "secret", "platforms"},
+	"projects/access":    {"projects", "signer", "keyrotation", "secret", "gate/verify"},
+	"projects/viewers":   {"projects", "keyrotation", "secret"},
+	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "secret",
+		"gate/verify", "audit", "limits"},
+	"vaultkeys":   {"keyrotation", "signer", "secret"},
+	"filekeys":    {"keyrotation", "signer", "secret"},
+	"metrics":     {"signer", "keyrotation"},
+	"gate":        {"secret", "gate/verify", "web"},
+	"gate/verify": {},
+	"gate/sample": {},
+	"web":         {"secret"},
 }
+
+// platform is what every platform's folder may import.
+var platform = []string{"keyrotation", "signer", "secret", "platforms", "platforms/client"}
 
 // onlyUnder says where, tests aside, a module may be imported.
 var onlyUnder = map[string][]string{
 	"github.com/hashicorp/vault/":     {"vaultkeys"},
 	"github.com/gorilla/mux":          {"handlers", "gate"},
 	"github.com/lestrrat-go/jwx/":     {"gate/verify"},
-	"github.com/golang-jwt/jwt/":      {"signer"},
+	"github.com/golang-jwt/jwt/":      {"signer", "platforms/jwplayer"},
 	"go.etcd.io/bbolt":                {"filekeys", "gate"},
 	"filippo.io/age":                  {"filekeys"},
 	"github.com/spf13/cobra":          {"cmd"},
@@ -48,7 +59,11 @@ var onlyUnder = map[string][]string{
 	"github.com/chromedp/":            {},
 	"go.uber.org/goleak":              {},
 	"github.com/google/go-cmp/":       {},
-	"github.com/hashicorp/golang-lru": {"signer", "filekeys"},
+	"github.com/hashicorp/golang-lru": {"signer", "filekeys", "limits", "projects"},
+	"github.com/coreos/go-oidc/":      {"projects/viewers"},
+	"cel.dev/cel-go/":                 {"projects/viewers"},
+	"github.com/redis/":               {"limits"},
+	"github.com/getkin/":              {},
 }
 
 // goList runs go list at the top of the module and returns its lines.
@@ -155,5 +170,35 @@ func measure(t *testing.T, path string) {
 				t.Errorf("%s: %s has %d lines, more than %d", path, f.Name.Name, lines, limit)
 			}
 		}
+	}
+}
+
+// TestNobodyAsksForAPlatformsName: what a platform does is in its
+// platforms.Platform; outside its folder, only the table of kinds knows that it
+// exists.
+func TestNobodyAsksForAPlatformsName(t *testing.T) {
+	names := regexp.MustCompile(`"(vidbeo|jwplayer|apivideo)"`)
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel("../..", path)
+		if entry.IsDir() && (rel == "platforms" || rel == "bench" || entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".g")) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for i, line := range strings.Split(string(text), "\n") {
+			code, _, _ := strings.Cut(line, "//")
+			if names.MatchString(code) && !strings.Contains(code, "PLAYTOKEN_PLATFORM") {
+				t.Errorf("%s:%d knows a platform by its name: %s", rel, i+1, strings.TrimSpace(line))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

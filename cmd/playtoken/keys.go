@@ -42,8 +42,8 @@ func (a *app) keyVerb(use, short string, changes bool, do keyJob) *cobra.Command
 			return usageError{"--reason: say why, for the record"}
 		}
 		arg := strings.Join(args, "")
-		return a.withProject(cmd.Context(), project, func(p *parts) error {
-			return do(cmd.Context(), p.rotator, arg, keyrotation.Order{Actor: "cli", Reason: reason})
+		return a.withKeys(cmd.Context(), project, func(r *keyrotation.Rotator) error {
+			return do(cmd.Context(), r, arg, keyrotation.Order{Actor: "cli", Reason: reason})
 		})
 	}
 	return cmd

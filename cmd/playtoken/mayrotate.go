@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"playtoken/keyrotation"
@@ -86,7 +85,7 @@ func (p permitted) Drift(ctx context.Context) (keyrotation.Drift, error) {
 
 // rights is doctor's word on them.
 func (d examination) rights(ctx context.Context) []finding {
-	switch err := d.permitted().check(ctx); {
+	switch err := d.permitted(nil).check(ctx); {
 	case errors.Is(err, projects.ErrForbidden):
 		return []finding{fine("rights", "may sign, and may not rotate: that is left to others")}
 	case err != nil:
@@ -104,25 +103,23 @@ const (
 
 // awaitPermission returns true once this process may rotate, false when ctx
 // ends before.
-func (p permitted) awaitPermission(ctx context.Context, log *slog.Logger) bool {
+func (s *scheduler) awaitPermission(ctx context.Context) bool {
 	told := false
 	for {
-		err := p.check(ctx)
+		err := s.permitted(nil).check(ctx)
 		if err == nil {
 			return true
 		}
-		pause := askUnsure
+		wait := askUnsure
 		if errors.Is(err, projects.ErrForbidden) {
-			pause = askAgain
+			wait = askAgain
 			if !told {
-				log.Warn("the scheduler is off: our rights at the store allow signing, not rotation")
+				s.log.Warn("the scheduler is off: our rights at the store allow signing, not rotation")
 				told = true
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, wait) {
 			return false
-		case <-time.After(pause):
 		}
 	}
 }

@@ -249,12 +249,17 @@ func TestMetricsTellHowVaultIsLoggedIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := build(t.Context(), c, false, slog.New(slog.DiscardHandler))
+	p, err := build(t.Context(), c, false, slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.close()
-	server := httptest.NewServer((&service{parts: p, log: slog.New(slog.DiscardHandler)}).handler())
+	handler, closeLimits, err := (&service{parts: p}).handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeLimits()
+	server := httptest.NewServer(handler)
 	defer server.Close()
 	got, text := scrape(t, server.URL)
 	if _, there := got["playtoken_vault_login_failures token"]; !there || strings.Contains(text, "hvs.") {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -95,27 +96,61 @@ func number(to *int) func(string) error {
 	}
 }
 
-// oneOf accepts words of a list; those in later are known to the
-// documentation but not to this version.
-func oneOf(to *string, now, later []string) func(string) error {
+// oneOf accepts words of a list.
+func oneOf(to *string, words ...string) func(string) error {
 	return func(s string) error {
-		switch {
-		case slices.Contains(later, s):
-			return unsupported(s)
-		case slices.Contains(now, s):
-			*to = s
-			return nil
+		if !slices.Contains(words, s) {
+			return fmt.Errorf("want %s", strings.Join(words, " or "))
 		}
-		return fmt.Errorf("want %s", strings.Join(now, " or "))
+		*to = s
+		return nil
 	}
 }
 
-// refused is the parser of a setting that this version does not obey yet.
-// Ignoring it would leave somebody believing in it.
-func refused(string) error { return unsupported("this setting") }
+// networks is a list of CIDRs, or of addresses that stand for themselves.
+func networks(to *[]netip.Prefix) func(string) error {
+	return func(s string) error {
+		for item := range strings.SplitSeq(s, ",") {
+			item = strings.TrimSpace(item)
+			prefix, err := netip.ParsePrefix(item)
+			if addr, bare := netip.ParseAddr(item); err != nil && bare == nil {
+				prefix, err = addr.Prefix(addr.BitLen())
+			}
+			if err != nil || prefix != prefix.Masked() {
+				return errors.New("want networks like 10.0.0.0/8, separated by commas")
+			}
+			*to = append(*to, prefix)
+		}
+		return nil
+	}
+}
 
-func unsupported(what string) error {
-	return fmt.Errorf("%s is not supported by this version", what)
+// pairs are name=value, separated by commas or lines.
+func pairs(s string, set func(name, value string) error) error {
+	for item := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '\n' }) {
+		name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
+		if !ok || name == "" || value == "" {
+			return errors.New("want name=value, separated by commas")
+		}
+		if err := set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditAt is where the record of what was done is kept.
+func auditAt(path *string) func(string) error {
+	return func(s string) error {
+		file, isFile := strings.CutPrefix(s, "file:")
+		if s != "stderr" && !isFile || isFile && file == "" {
+			return errors.New("want stderr or file:PATH")
+		}
+		if isFile {
+			*path = file
+		}
+		return nil
+	}
 }
 
 // signing is where signatures are made. For memory, keys have to be made so

@@ -14,15 +14,19 @@ type platformError struct{ cause error }
 func (e platformError) Error() string { return e.cause.Error() }
 func (e platformError) Unwrap() error { return e.cause }
 
-// marked is a Registrar whose errors are platformErrors.
-type marked struct{ keyrotation.Registrar }
-
 func mark(err error) error {
 	if err == nil {
 		return nil
 	}
 	return platformError{err}
 }
+
+// marked is a Registrar whose errors are platformErrors; markedIssuer is the
+// same of an Issuer.
+type (
+	marked       struct{ keyrotation.Registrar }
+	markedIssuer struct{ keyrotation.Issuer }
+)
 
 func (m marked) Register(ctx context.Context, name, publicKey string) (string, error) {
 	keyID, err := m.Registrar.Register(ctx, name, publicKey)
@@ -41,4 +45,23 @@ func (m marked) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey,
 
 func (m marked) Delete(ctx context.Context, keyID string) error {
 	return mark(m.Registrar.Delete(ctx, keyID))
+}
+
+func (m markedIssuer) Issue(ctx context.Context, name string) (keyrotation.IssuedKey, error) {
+	key, err := m.Issuer.Issue(ctx, name)
+	return key, mark(err)
+}
+
+func (m markedIssuer) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+	keys, err := m.Issuer.List(ctx)
+	return keys, mark(err)
+}
+
+func (m markedIssuer) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := m.Issuer.Get(ctx, keyID)
+	return key, mark(err)
+}
+
+func (m markedIssuer) Delete(ctx context.Context, keyID string) error {
+	return mark(m.Issuer.Delete(ctx, keyID))
 }

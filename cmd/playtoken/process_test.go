@@ -141,9 +141,9 @@ func TestTermLosesNoRequestUnderLoad(t *testing.T) {
 	callers.Wait()
 }
 
-// viewers mint at a server, play each token at once and again before its end,
+// watchers mint at a server, play each token at once and again before its end,
 // and count what was refused although its time was not over.
-type viewers struct {
+type watchers struct {
 	t       *testing.T
 	client  *http.Client
 	server  string
@@ -151,7 +151,7 @@ type viewers struct {
 	running sync.WaitGroup
 }
 
-func (v *viewers) watch(ctx context.Context) {
+func (v *watchers) watch(ctx context.Context) {
 	defer v.running.Done()
 	pace := time.NewTicker(20 * time.Millisecond)
 	defer pace.Stop()
@@ -177,7 +177,7 @@ func (v *viewers) watch(ctx context.Context) {
 }
 
 // play is a failure only if the token was still good when the answer came.
-func (v *viewers) play(token tokenView) {
+func (v *watchers) play(token tokenView) {
 	status, err := plays(context.WithoutCancel(v.t.Context()), v.client, token.URLs.HLS)
 	if (status != http.StatusOK || err != nil) && time.Now().Before(token.ExpiresAt) {
 		v.t.Errorf("a token of key %s was refused %s before its end: %d, %v", *token.KeyID, time.Until(token.ExpiresAt), status, err)
@@ -192,7 +192,7 @@ func TestAHundredRotationsBesideServeLockNobodyOut(t *testing.T) {
 	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
-	v := &viewers{t: t, client: newClient(t), server: s.url}
+	v := &watchers{t: t, client: newClient(t), server: s.url}
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
 		v.running.Add(1)

@@ -7,6 +7,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/signer"
 )
@@ -14,36 +15,48 @@ import (
 var _ handlers.Projects = (*parts)(nil)
 
 // Minter implements [handlers.Projects].
-func (p *parts) Minter(_ context.Context, projectID string) (signer.Minter, error) {
-	if err := p.has(projectID); err != nil {
+func (p *parts) Minter(ctx context.Context, projectID string) (signer.Minter, error) {
+	opened, err := p.workshop.of(ctx, projectID)
+	if err != nil {
 		return nil, err
 	}
-	return p.metrics.Minter(projectID, p.minter), nil
+	return p.metrics.Minter(projectID, opened.minter), nil
 }
 
 // Rotation implements [handlers.Projects].
-func (p *parts) Rotation(_ context.Context, projectID string) (handlers.Rotation, error) {
-	if err := p.has(projectID); err != nil {
+func (p *parts) Rotation(ctx context.Context, projectID string) (handlers.Rotation, error) {
+	rotator, err := p.workshop.rotatorOf(ctx, projectID)
+	if err != nil {
 		return nil, err
 	}
-	return p.permitted(), nil
+	return p.permitted(rotator), nil
 }
 
-func (p *parts) permitted() permitted { return permitted{p.rotator, p.mayRotate} }
+func (p *parts) permitted(r *keyrotation.Rotator) permitted { return permitted{r, p.mayRotate} }
 
-// Rotating implements [handlers.Projects].
-func (p *parts) Rotating(context.Context) ([]string, error) {
-	if p.rotator == nil {
-		return nil, nil
+// Platform implements [handlers.Projects].
+func (p *parts) Platform(ctx context.Context, projectID string) (platforms.Platform, error) {
+	opened, err := p.workshop.of(ctx, projectID)
+	if err != nil {
+		return platforms.Platform{}, err
 	}
-	return []string{p.rotator.Project}, nil
+	return opened.platform, nil
 }
 
-func (p *parts) has(projectID string) error {
-	if p.rotator == nil || projectID != p.rotator.Project {
-		return projects.ErrNotFound
+// Rotating implements [handlers.Projects]. A project that cannot be opened is
+// among them, so that somebody hears of it.
+func (p *parts) Rotating(ctx context.Context) ([]string, error) {
+	ids, err := p.projects.ProjectIDs(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	var rotating []string
+	for _, id := range ids {
+		if _, err := p.workshop.rotatorOf(ctx, id); !errors.Is(err, projects.ErrNotFound) {
+			rotating = append(rotating, id)
+		}
+	}
+	return rotating, nil
 }
 
 // storeAnswers reads something that may or may not be there.
@@ -55,14 +68,14 @@ func (p *parts) storeAnswers(ctx context.Context) error {
 	return err
 }
 
-// withParts runs a verb that a person or cron started. Only a rotation may
-// make a file store: a look at a mistyped path should not.
+// withParts runs a verb that a person or cron started. Only a verb that makes
+// something may make a file store: a look at a mistyped path should not.
 func (a *app) withParts(ctx context.Context, create bool, do func(*parts) error) error {
 	c, err := serviceConfig(a.environ)
 	if err != nil {
 		return err
 	}
-	p, err := build(ctx, c, create, a.log())
+	p, err := a.build(ctx, c, create)
 	if err != nil {
 		return err
 	}
@@ -70,22 +83,38 @@ func (a *app) withParts(ctx context.Context, create bool, do func(*parts) error)
 	return do(p)
 }
 
-// withProject runs a verb on one project; with no name, on the only one.
-func (a *app) withProject(ctx context.Context, project string, do func(*parts) error) error {
-	return a.withParts(ctx, false, func(p *parts) error { return p.inProject(project, do) })
+// withProject runs a verb on one project; with no name, on the default one.
+func (a *app) withProject(ctx context.Context, project string, do func(*works) error) error {
+	return a.withParts(ctx, false, func(p *parts) error {
+		opened, err := p.named(ctx, project)
+		if err != nil {
+			return err
+		}
+		return do(opened)
+	})
 }
 
-// rotators are those of all projects that have signing keys.
-func (p *parts) rotators() []*keyrotation.Rotator { return []*keyrotation.Rotator{p.rotator} }
-
-func (p *parts) inProject(project string, do func(*parts) error) error {
-	if p.rotator == nil {
-		return configError{errors.New("there is no project: PLAYTOKEN_PLATFORM_API_KEY makes the project default")}
-	}
-	if project != "" {
-		if err := p.has(project); err != nil {
-			return fmt.Errorf("%q: %w", project, err)
+// withKeys is withProject for verbs on signing keys.
+func (a *app) withKeys(ctx context.Context, project string, do func(*keyrotation.Rotator) error) error {
+	return a.withProject(ctx, project, func(w *works) error {
+		if w.rotator == nil {
+			return fmt.Errorf("project %s has no signing keys: its platform neither takes nor makes any", w.project.ID)
 		}
+		return do(w.rotator)
+	})
+}
+
+// named opens the project that a flag names.
+func (p *parts) named(ctx context.Context, project string) (*works, error) {
+	if project == "" && p.projects.Environment == nil {
+		return nil, configError{errors.New("there is no project default: PLAYTOKEN_PLATFORM_API_KEY makes it; or name another one with --project")}
 	}
-	return do(p)
+	if project == "" {
+		project = projects.Default
+	}
+	opened, err := p.workshop.of(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", project, err)
+	}
+	return opened, nil
 }

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/projects"
 )
 
 // rotateFlags is the command line of rotate.
@@ -32,7 +35,7 @@ func (a *app) rotate() *cobra.Command {
 				return usageError{"--if-due and --now exclude each other"}
 			}
 			return a.withParts(cmd.Context(), !f.dryRun, func(p *parts) error {
-				return p.inProject(f.project, func(p *parts) error { return a.rotateEach(cmd.Context(), p.rotators(), f) })
+				return a.rotateMeant(cmd.Context(), p, f)
 			})
 		},
 	}
@@ -45,28 +48,62 @@ func (a *app) rotate() *cobra.Command {
 	return cmd
 }
 
-// rotateEach does what was asked for with every project that was meant. One
-// that fails keeps none of the others from their rotation.
-func (a *app) rotateEach(ctx context.Context, rotators []*keyrotation.Rotator, f rotateFlags) error {
-	var views []tabled
-	var failures []error
-	for _, r := range rotators {
-		view, err := a.rotateOne(ctx, r, f)
-		if err != nil {
-			view = failedView{r.Project, err.Error()}
-			failures = append(failures, err)
+// rotateMeant rotates the project that was named, or every one, and with them
+// the keys of our own that access tokens are signed with.
+func (a *app) rotateMeant(ctx context.Context, p *parts, f rotateFlags) error {
+	ids := []string{f.project}
+	if f.project == "" {
+		var err error
+		if ids, err = p.Rotating(ctx); err != nil {
+			return err
 		}
-		views = append(views, view)
+		if p.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
+			ids = append([]string{projects.Default}, ids...) // before it was ever stored
+		}
+		if len(ids) == 0 {
+			return configError{errors.New("there is no project: PLAYTOKEN_PLATFORM_API_KEY makes the project default, playtoken project create another one")}
+		}
 	}
+	err := a.rotateEach(ctx, p, ids, f)
+	if f.project == "" && !f.dryRun {
+		_, own := p.own.Reconcile(ctx, keyrotation.Order{Actor: "cli", Reason: f.reason})
+		err = errors.Join(err, own)
+	}
+	return err
+}
+
+// rotateEach does what was asked for with every project, some at a time: one
+// whose platform is slow, or fails, keeps none of the others waiting long.
+func (a *app) rotateEach(ctx context.Context, p *parts, ids []string, f rotateFlags) error {
+	views, failed := make([]tabled, len(ids)), make([]error, len(ids))
+	var all errgroup.Group
+	all.SetLimit(rotateAtOnce)
+	for i, id := range ids {
+		all.Go(func() error {
+			r, err := p.workshop.rotatorOf(ctx, id)
+			if err == nil {
+				views[i], err = a.rotateOne(ctx, r, f)
+			}
+			if err != nil {
+				views[i], failed[i] = failedView{id, err.Error()}, fmt.Errorf("%s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	all.Wait()
+	failures := slices.DeleteFunc(failed, func(err error) bool { return err == nil })
 	err := a.print(answer(views, f.project))
 	switch len(failures) {
 	case 0:
 		return err
-	case len(rotators):
+	case len(ids):
 		return errors.Join(failures...)
 	}
-	return someFailed{len(failures), len(rotators)}
+	return someFailed{len(failures), len(ids)}
 }
+
+// rotateAtOnce is how many projects are rotated at a time.
+const rotateAtOnce = 16
 
 func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) (tabled, error) {
 	if f.dryRun {

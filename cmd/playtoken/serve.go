@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
+	"playtoken/limits"
+	"playtoken/projects"
 )
 
 func (a *app) serve() *cobra.Command {
@@ -26,7 +29,7 @@ func (a *app) serve() *cobra.Command {
 				return err
 			}
 			a.collectLess()
-			return runService(cmd.Context(), c, a.jsonLog())
+			return runService(cmd.Context(), c, a.jsonLog(), a.stderr)
 		},
 	}
 }
@@ -43,7 +46,7 @@ func (a *app) collectLess() {
 // runService serves until ctx ends. What it stops, it stops in this order: it
 // says that it is not ready, takes no new requests, finishes those under way,
 // ends the rotation after the move it is making, and lets go of the stores.
-func runService(ctx context.Context, c config, log *slog.Logger) error {
+func runService(ctx context.Context, c config, log *slog.Logger, stderr io.Writer) error {
 	ln, err := listen(ctx, c.listen)
 	if err != nil {
 		return err
@@ -53,17 +56,22 @@ func runService(ctx context.Context, c config, log *slog.Logger) error {
 		return errors.Join(err, ln.Close())
 	}
 	c.holdsKeys = c.rotation.KeySpec.Exportable // other verbs come and go, and leave them where they are
-	p, err := build(ctx, c, true, log)
+	p, err := build(ctx, c, true, log, stderr)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
 	}
 	defer p.close()
 	debug.FreeOSMemory() // opening a sealed store takes much memory, on purpose, and only once
-	s := &service{parts: p, log: log}
+	s := &service{parts: p}
+	handler, closeLimits, err := s.handler()
+	if err != nil {
+		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
+	}
+	defer closeLimits()
 	defer s.schedule(ctx)()
 	log.Info("listening", "address", ln.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntil(ctx, newServer(s.handler(), log), ln, s.stop) })
+	group.Go(func() error { return serveUntil(ctx, newServer(handler, log), ln, s.stop) })
 	group.Go(func() error { return serveMetrics(ctx, scrapes, s.metrics.Handler(log), log) })
 	return group.Wait()
 }
@@ -71,7 +79,6 @@ func runService(ctx context.Context, c config, log *slog.Logger) error {
 // service is the running service.
 type service struct {
 	*parts
-	log      *slog.Logger
 	stopping atomic.Bool
 }
 
@@ -80,43 +87,45 @@ func (s *service) stop() { s.stopping.Store(true) }
 
 // schedule starts the rotation; the function it returns ends it and waits.
 func (s *service) schedule(ctx context.Context) (end func()) {
-	if s.rotator == nil || !s.config.scheduler {
-		return func() {}
-	}
 	// Requests that are still finished after ctx has ended may need it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() {
-		if s.permitted().awaitPermission(ctx, s.log) {
-			s.rotator.Run(ctx)
-		}
-	})
+	running.Go(func() { (&scheduler{workshop: s.workshop, tending: map[string]func(){}}).run(ctx) })
 	return func() {
 		cancel()
 		running.Wait()
 	}
 }
 
-func (s *service) handler() http.Handler {
-	c := handlers.Config{
-		Callers: s.config.callers(), Projects: s.parts, Ready: s.ready, Log: s.log,
-		Refused: s.metrics.Refused, Answered: s.metrics.Answered,
+// handler is the whole service over HTTP; close lets go of what counts.
+func (s *service) handler() (handler http.Handler, close func(), err error) {
+	limiter, close, err := s.limiter()
+	if err != nil {
+		return nil, nil, err
 	}
+	c := s.handlers()
+	c.Callers, c.Limits, c.Ceiling, c.Source = s.callers(), limiter, limits.NewLocal(), s.source
+	c.Ready, c.Refused, c.Answered = s.ready, s.metrics.Refused, s.metrics.Answered
 	if s.config.metricsListen == "" {
 		c.Metrics = s.metrics.Handler(s.log)
 	}
-	return handlers.New(c)
+	return handlers.New(c), close, nil
 }
 
 var errStopping = errors.New("stopping")
 
-// ready is nil if the service could mint now.
+// ready is nil if the service could mint now, for the project default where
+// there is one.
 func (s *service) ready(ctx context.Context) error {
 	switch {
 	case s.stopping.Load():
 		return errStopping
-	case s.minter != nil:
-		return s.minter.Ready(ctx)
+	case s.projects.Environment == nil:
+		return s.storeAnswers(ctx)
 	}
-	return s.storeAnswers(ctx)
+	opened, err := s.workshop.of(ctx, projects.Default)
+	if err != nil {
+		return err
+	}
+	return opened.ready(ctx)
 }

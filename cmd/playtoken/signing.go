@@ -2,28 +2,38 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 
-	"playtoken/projects"
 	"playtoken/signer"
 )
 
-// openSigning returns what tokens are signed with, and the view of the ring
-// that says by which key.
-func (p *parts) openSigning(log *slog.Logger) (signer.PrivateKeys, *signer.RingView, error) {
-	if !p.config.holdsKeys {
-		ring := signer.NewRingView(p.store, projects.Default)
-		p.closers = append(p.closers, ring.Close)
-		return p.store, ring, nil
+// openSigning makes what tokens are signed with, of all projects together.
+func (p *parts) openSigning() error {
+	var keys signer.PrivateKeys = p.store
+	if p.config.holdsKeys {
+		if err := forbidDumps(); err != nil {
+			return fmt.Errorf("before private keys are held in memory: %w", err)
+		}
+		p.memory = signer.NewMemory(struct {
+			signer.PrivateKeys
+			signer.Exporter
+		}{p.store, p.exporter}, p.log)
+		p.closers = append(p.closers, p.memory.Close)
+		keys = p.memory
 	}
-	if err := forbidDumps(); err != nil {
-		return nil, nil, fmt.Errorf("before private keys are held in memory: %w", err)
+	signatures, err := signer.NewSignatures(p.metrics.Signing(keys), remembered)
+	if err != nil {
+		return err
 	}
-	memory := signer.NewMemory(struct {
-		signer.PrivateKeys
-		signer.Exporter
-	}{p.store, p.exporter}, log)
-	ring := memory.RingView(p.store, projects.Default)
-	p.closers = append(p.closers, memory.Close, ring.Close)
-	return memory, ring, nil
+	p.signatures = signatures
+	p.metrics.Shared(signatures.Shared)
+	p.closers = append(p.closers, signatures.Close)
+	return nil
+}
+
+// ringView is a view of a project's ring that says by which key.
+func (p *parts) ringView(projectID string) *signer.RingView {
+	if p.memory != nil {
+		return p.memory.RingView(p.store, projectID)
+	}
+	return signer.NewRingView(p.store, projectID)
 }

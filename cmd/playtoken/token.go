@@ -28,8 +28,8 @@ func (a *app) tokenMint() *cobra.Command {
 			if cmd.Flags().Changed("expires-in") && expiresIn <= 0 {
 				return usageError{"--expires-in: want a duration like 10m"}
 			}
-			return a.withProject(cmd.Context(), project, func(p *parts) error {
-				token, err := p.minter.Mint(cmd.Context(), signer.Request{VideoID: args[0], TTL: expiresIn})
+			return a.withProject(cmd.Context(), project, func(w *works) error {
+				token, err := w.minter.Mint(cmd.Context(), signer.Request{VideoID: args[0], TTL: expiresIn})
 				if err != nil {
 					return err
 				}
@@ -82,12 +82,12 @@ func (a *app) tokenArgument(args []string) (string, error) {
 }
 
 func (a *app) inspectToken(ctx context.Context, project, token, video string) error {
-	return a.withProject(ctx, project, func(p *parts) error {
-		ring, err := p.rotator.Ring(ctx)
+	return a.withProject(ctx, project, func(w *works) error {
+		said, err := w.inspect(ctx, token, video)
 		if err != nil {
 			return err
 		}
-		return a.print(inspectionView(handlers.Inspect(ring, token, video, time.Now())))
+		return a.print(inspectionView(said))
 	})
 }
 

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"playtoken/handlers"
+	"playtoken/limits"
+	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/secret"
+)
+
+// handlers is what the HTTP face works with, whether it is reached over a
+// network or from a command line. Who may call, and how often, is not in it.
+func (p *parts) handlers() handlers.Config {
+	return handlers.Config{
+		Projects: p, View: p.view, Store: newsStore{p.projects, p.workshop.news}, Access: p.access, Viewers: p.viewers, Origins: p.projects,
+		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Record: p.audit, Log: p.log,
+	}
+}
+
+// callers knows everybody who may call: those that the environment names,
+// holders of API keys, and holders of access tokens. Each is asked only about
+// what looks like its own, so nobody's guess costs more than it has to.
+type callers struct {
+	projects.Environment
+	keys   *projects.View
+	tokens *access.Access
+}
+
+func (p *parts) callers() callers {
+	return callers{projects.Environment{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}, p.view, p.access}
+}
+
+// Identify implements [handlers.Callers].
+func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
+	caller, err := c.Environment.Identify(ctx, credential)
+	if errors.Is(err, projects.ErrUnknownCaller) {
+		caller, err = c.keys.Identify(ctx, credential)
+	}
+	if errors.Is(err, projects.ErrUnknownCaller) {
+		caller, err = c.tokens.Identify(ctx, credential)
+	}
+	return caller, err
+}
+
+// capabilities says what a project's account can do.
+func (p *parts) capabilities(_ context.Context, project projects.Project) (platforms.Capabilities, error) {
+	opened, err := p.kinds[project.Platform].Open(platforms.Account{Settings: project.Settings, Credential: project.Credential})
+	if err != nil {
+		return platforms.Capabilities{}, err
+	}
+	return opened.Capabilities(), nil
+}
+
+// source is where a request comes from, behind the proxies that are declared.
+func (p *parts) source(r *http.Request) netip.Addr {
+	return limits.Address(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), p.config.proxies)
+}
+
+// limiter counts what callers do: alone, or together with other replicas.
+func (s *service) limiter() (limits.Limiter, func(), error) {
+	local := limits.NewLocal()
+	if s.config.redisURL.IsZero() {
+		return local, func() {}, nil
+	}
+	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.config.redisURL, Local: local, Degraded: s.degraded})
+	if err != nil {
+		return nil, nil, configError{err}
+	}
+	return shared, func() { shared.Close() }, nil
+}
+
+// degraded says that the limits are counted here alone, or shared again.
+func (s *service) degraded(alone bool, why error) {
+	s.metrics.LimitsAlone(alone)
+	if alone {
+		s.log.Warn("Redis is away: this replica counts its callers alone", "error", why)
+		return
+	}
+	s.log.Info("Redis is back: replicas count their callers together")
+}
+
+// newsStore tells the scheduler of projects that are made here.
+type newsStore struct {
+	*projects.Store
+	news chan<- struct{}
+}
+
+func (s newsStore) CreateProject(ctx context.Context, p projects.Project) (projects.Project, error) {
+	made, err := s.Store.CreateProject(ctx, p)
+	if err == nil {
+		select {
+		case s.news <- struct{}{}:
+		default: // it is told already
+		}
+	}
+	return made, err
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+)
+
+// The verbs project and api-key are the Admin API without a network: each is
+// one request to the same handlers, so that both check, record and answer
+// alike.
+
+func (a *app) project() *cobra.Command {
+	return group("project", "Projects: accounts at platforms, each with its own keys and callers",
+		a.lister("list", "/v1/projects", false),
+		a.counter("/v1/projects/count", false),
+		a.projectVerb("show PROJECT_ID", "One project", http.MethodGet, false),
+		a.projectChange("create", "Make a project", http.MethodPost),
+		a.projectChange("update PROJECT_ID", "Change a project; what is not named stays", http.MethodPatch),
+		a.projectVerb("delete PROJECT_ID", "Delete a project and its API keys", http.MethodDelete, true))
+}
+
+func (a *app) apiKey() *cobra.Command {
+	return group("api-key", "API keys: what callers present",
+		a.lister("list", "/api-keys", true),
+		a.counter("/api-keys/count", true),
+		a.apiKeyVerb("show API_KEY_ID", "One API key, without its value", http.MethodGet),
+		a.apiKeyChange("create", "Make an API key; its value is shown this once", http.MethodPost),
+		a.apiKeyChange("update API_KEY_ID", "Change an API key's name or scopes", http.MethodPatch),
+		a.apiKeyVerb("delete API_KEY_ID", "Delete an API key, and end its tokens", http.MethodDelete))
+}
+
+// inProject adds the flag that says whose, and returns where that is.
+func inProject(cmd *cobra.Command) func() string {
+	project := cmd.Flags().String("project", "default", "whose")
+	return func() string { return "/v1/projects/" + url.PathEscape(*project) }
+}
+
+// lister is a verb that shows a page of a list.
+func (a *app) lister(use, path string, ofProject bool) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: "A page of the list", Args: arguments()}
+	above := func() string { return "" }
+	if ofProject {
+		above = inProject(cmd)
+	}
+	for _, flag := range [][2]string{
+		{"name", "only names that contain this"}, {"page-size", "1 to 100"}, {"page", "from 1"},
+		{"sort-by", "created_at or name"}, {"sort-order", "asc or desc"}, {"cursor", "of a link to another page"},
+	} {
+		cmd.Flags().String(flag[0], "", flag[1])
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		query := url.Values{}
+		for _, name := range []string{"name", "page-size", "page", "sort-by", "sort-order", "cursor"} {
+			if value, _ := cmd.Flags().GetString(name); cmd.Flags().Changed(name) {
+				query.Set(strings.ReplaceAll(name, "-", "_"), value)
+			}
+		}
+		return a.ask(cmd.Context(), asking{method: http.MethodGet, path: above() + path, query: query})
+	}
+	return cmd
+}
+
+func (a *app) counter(path string, ofProject bool) *cobra.Command {
+	cmd := &cobra.Command{Use: "count", Short: "How many there are", Args: arguments()}
+	above := func() string { return "" }
+	if ofProject {
+		above = inProject(cmd)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.ask(cmd.Context(), asking{method: http.MethodGet, path: above() + path})
+	}
+	return cmd
+}
+
+func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("PROJECT_ID")}
+	revoke := new(bool)
+	if deletes {
+		revoke = cmd.Flags().Bool("revoke", false, "even if its signing keys are live: revoke them, and lose their tokens")
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		query := url.Values{}
+		if *revoke {
+			query.Set("revoke", "true")
+		}
+		return a.ask(cmd.Context(), asking{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
+	}
+	return cmd
+}
+
+func (a *app) apiKeyVerb(use, short, method string) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("API_KEY_ID")}
+	above := inProject(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), asking{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0])})
+	}
+	return cmd
+}
+
+// projectChange makes or changes a project: by flags for what most need, or by
+// the Admin API's own body for everything.
+func (a *app) projectChange(use, short, method string) *cobra.Command {
+	names := strings.Fields(use)[1:]
+	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
+	flags := cmd.Flags()
+	from := flags.String("from", "", "file with the Admin API's JSON body, - for standard input; the other flags go before it")
+	flags.String("name", "", "for people")
+	if method == http.MethodPost {
+		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(kinds())), ", "))
+	}
+	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
+	credentials := flags.StringToString("credential", nil, "name=FILE of the platform's credential")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		body, err := a.bodyFrom(*from)
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{"name", "platform"} {
+			if flag := flags.Lookup(name); flag != nil && flag.Changed {
+				body[name] = flag.Value.String()
+			}
+		}
+		if len(*settings) > 0 {
+			body["platform_settings"] = *settings
+		}
+		if err := addCredentials(body, *credentials); err != nil {
+			return err
+		}
+		path := strings.Join(append([]string{"/v1/projects"}, args...), "/")
+		return a.ask(cmd.Context(), asking{method: method, path: path, body: body})
+	}
+	return cmd
+}
+
+func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
+	names := strings.Fields(use)[1:]
+	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
+	above := inProject(cmd)
+	name := cmd.Flags().String("name", "", "for people")
+	scopes := cmd.Flags().StringSlice("scope", nil, "mint, keys or read; may be given more than once")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		body := map[string]any{}
+		if cmd.Flags().Changed("name") {
+			body["name"] = *name
+		}
+		if cmd.Flags().Changed("scope") {
+			body["scopes"] = *scopes
+		}
+		path := strings.Join(append([]string{above() + "/api-keys"}, args...), "/")
+		return a.ask(cmd.Context(), asking{method: method, path: path, body: body})
+	}
+	return cmd
+}
+
+// addCredentials reads each part of a credential from its file, since what is
+// on a command line can be read by everybody on the machine.
+func addCredentials(body map[string]any, files map[string]string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	parts := map[string]string{}
+	for name, file := range files {
+		text, err := readSecret(file)
+		if err != nil {
+			return usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
+		}
+		parts[name] = text
+	}
+	body["platform_credential"] = parts
+	return nil
+}
+
+// bodyFrom reads a JSON object; none is an empty one.
+func (a *app) bodyFrom(file string) (map[string]any, error) {
+	body := map[string]any{}
+	if file == "" {
+		return body, nil
+	}
+	in := a.stdin
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, usageError{"--from: " + withoutPath(err).Error()}
+		}
+		defer opened.Close()
+		in = opened
+	}
+	if err := json.UnmarshalRead(in, &body); err != nil {
+		return nil, usageError{"--from: not one JSON object"}
+	}
+	return body, nil
+}

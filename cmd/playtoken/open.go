@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"playtoken/audit"
+	"playtoken/keyrotation"
+	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/projects/viewers"
+	"playtoken/signer"
+)
+
+// openProjects makes what knows the projects and what opens them.
+func (p *parts) openProjects() error {
+	asked, err := viewers.New(viewers.Config{Allowed: p.config.targets, Log: p.log, Watch: p.metrics.Viewer})
+	if err != nil {
+		return err
+	}
+	p.viewers = asked
+	p.closers = append(p.closers, asked.Close)
+	p.projects = projects.NewStore(p.store, p.kinds)
+	p.projects.InForce, p.projects.CheckViewers = p.inForce, asked.Check
+	if p.config.account.exists() {
+		environment := p.config.account.project()
+		p.projects.Environment = &environment
+	}
+	durations := p.config.rotation.Durations
+	p.view = projects.NewView(p.projects, durations.ViewAge, durations.Staleness)
+	p.closers = append(p.closers, p.view.Close)
+	p.workshop = &workshop{parts: p, news: make(chan struct{}, 1), open: map[string]*works{}}
+	p.closers = append(p.closers, p.workshop.close)
+	return nil
+}
+
+// inForce fills in what a project leaves to the deployment.
+func (p *parts) inForce(project projects.Project) (signer.Policy, keyrotation.Policy) {
+	return p.tokenPolicy(project.TokenPolicy), p.rotationPolicy(project)
+}
+
+// openAudit opens the record of what is done. Its key is the deployment's, and
+// is only read when there is something to record.
+func (p *parts) openAudit() error {
+	key := func(ctx context.Context) ([]byte, error) { return p.projects.Secret(ctx, auditKey) }
+	if p.config.auditFile == "" {
+		p.audit = audit.To(p.stderr, key)
+	} else {
+		opened, err := audit.Open(p.config.auditFile, key)
+		if err != nil {
+			return configError{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
+		}
+		p.audit = opened
+	}
+	p.closers = append(p.closers, func() {
+		if err := p.audit.Close(); err != nil {
+			p.log.Error("closing the record of what was done", "error", err)
+		}
+	})
+	return nil
+}
+
+// auditKey is what the key of the record is derived for.
+const auditKey = "audit"
+
+// ownKeys is the id of the ring of the keys that access tokens are signed
+// with: ours, not a project's.
+const ownKeys = access.RingID
+
+// openAccess makes what exchanges API keys for access tokens. The platform of
+// its keys is the set that we publish.
+func (p *parts) openAccess() error {
+	ring := p.ringView(ownKeys)
+	p.closers = append(p.closers, ring.Close)
+	durations := p.config.rotation.Durations
+	exchange, err := access.New(access.Config{
+		Documents: p.store, Keys: p.view, Secrets: p.projects,
+		Signer:  &signer.JWTs{Ring: ring, Signatures: p.signatures},
+		ViewAge: durations.ViewAge, Staleness: durations.Staleness,
+	})
+	if err != nil {
+		return err
+	}
+	p.access = exchange
+	policy := p.config.rotation
+	policy.MaxTTL = access.Lifetime
+	policy.Durations.Propagation = durations.ViewAge           // a replica's view of the set is no older
+	policy.RotateEvery = max(policy.RotateEvery, 24*time.Hour) // nobody outside depends on these
+	policy.KeyBudget = max(policy.KeyBudget, policy.KeysNeeded())
+	p.own = p.newRotator(ownKeys, policy)
+	p.own.Platform = access.NewPublished(p.store)
+	return nil
+}
+
+// mayMove refuses to work with other settings of a project unless the platform
+// shows the project's active key there.
+func (p *parts) mayMove(ctx context.Context, project projects.Project) error {
+	held, err := p.projects.Project(ctx, project.ID)
+	if err != nil || maps.Equal(held.Settings, project.Settings) {
+		return err
+	}
+	platform, err := p.kinds[project.Platform].Open(platforms.Account{
+		Settings: project.Settings, Credential: project.Credential, Timeout: p.config.rotation.Durations.CallTimeout(),
+	})
+	if err != nil || platform.Registrar == nil {
+		return err
+	}
+	ring, err := p.newRotator(project.ID, p.rotationPolicy(project)).Ring(ctx)
+	if err != nil {
+		return err
+	}
+	active, ok := ring.Active()
+	if !ok {
+		return nil
+	}
+	shown, err := platform.Registrar.Get(ctx, active.KeyID)
+	if err != nil || shown.Fingerprint != active.Fingerprint {
+		return &keyrotation.Guard{Why: fmt.Sprintf(
+			"the platform at the new address does not show the active key, %s: viewers would be locked out; move the account first", active.KeyID)}
+	}
+	return nil
+}
+
+// ensureDefault makes the project default appear in lists, as soon as the
+// store answers.
+func (p *parts) ensureDefault(ctx context.Context) {
+	if p.projects.Environment == nil {
+		return
+	}
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := p.projects.EnsureDefault(ctx, *p.projects.Environment)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		p.log.Warn("the project default cannot be written down yet", "error", err, "again_in", wait)
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"playtoken/audit"
+	"playtoken/keyrotation"
+)
+
+// recordMove puts a signing key's move on record, before it is made. A
+// revocation goes on without; see keyrotation.Rotator.Record.
+func (p *parts) recordMove(ctx context.Context, t keyrotation.Transition) error {
+	err := p.audit.Record(ctx, audit.Entry{
+		Actor: t.Actor, Action: "signing_key." + string(t.To), Project: t.Project,
+		Subject: fmt.Sprintf("generation %d", t.Generation), Key: t.Fingerprint, Result: "intent", Reason: t.Reason,
+	})
+	if err != nil {
+		p.metrics.Unrecorded()
+	}
+	return err
+}
+
+func (a *app) auditVerb() *cobra.Command {
+	return group("audit", "The record of what was done", &cobra.Command{
+		Use: "verify FILE", Short: "Find any line that was altered, removed, reordered or cut off", Args: arguments("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyAudit(cmd.Context(), args[0]) },
+	})
+}
+
+// verifyAudit needs the store, because the key of the record is there.
+func (a *app) verifyAudit(ctx context.Context, file string) error {
+	return a.withParts(ctx, false, func(p *parts) error {
+		key, err := p.projects.Secret(ctx, auditKey)
+		if err != nil {
+			return err
+		}
+		report, err := audit.VerifyFile(file, key)
+		if err != nil {
+			return usageError{err.Error()}
+		}
+		if err := a.print(auditView(report)); err != nil {
+			return err
+		}
+		if !report.Sound() {
+			return errors.New("the record was tampered with, or damaged")
+		}
+		return nil
+	})
+}
+
+type auditView audit.Report
+
+func (v auditView) table(w io.Writer) {
+	if v.Bad > 0 {
+		fmt.Fprintf(w, "line %d is wrong: %s\n", v.Bad, v.Problem)
+	}
+	fmt.Fprintf(w, "%d good lines in %d chains\n", v.Lines, v.Chains)
+	for _, remark := range []struct {
+		n    int
+		says string
+	}{
+		{v.Unconfirmed, "good lines that no head confirms yet: what was cut off behind them would not show"},
+		{v.Torn, "bytes of a last line that was broken off, by a crash or by somebody"},
+		{v.Repaired, "broken lines that were found and put on record when the file was opened again"},
+		{v.Lost, "lines that say that entries could not be written"},
+		{v.Other, "lines of others in between"},
+	} {
+		if remark.n > 0 {
+			fmt.Fprintf(w, "%d %s\n", remark.n, remark.says)
+		}
+	}
+	if v.Follows != "" {
+		fmt.Fprintf(w, "it goes on from %s, which is not here\n", v.Follows)
+	}
+}

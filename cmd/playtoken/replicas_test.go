@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"playtoken/gate"
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+	"playtoken/secret"
+	"playtoken/vaultkeys"
+)
+
+// chaos says whether there is time for the long form of a test.
+func chaos() bool { return os.Getenv("PLAYTOKEN_TEST_CHAOS") != "" }
+
+const archive = 500 // videos
+
+// openArchive is a gate in front of many videos, so that many tokens differ.
+func openArchive(t *testing.T, dir string) *httptest.Server {
+	t.Helper()
+	media := fstest.MapFS{}
+	for i := range archive {
+		media[fmt.Sprintf("video%03d/hls.m3u8", i)] = &fstest.MapFile{Data: []byte("#EXTM3U\n#EXT-X-ENDLIST\n"), Mode: fs.FileMode(0o444)}
+	}
+	g, err := gate.Open(gate.Config{Media: media, Data: dir + "/archive.db", APIKey: secret.New(gateKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g.Handler())
+	t.Cleanup(func() { server.Close(); g.Close() })
+	return server
+}
+
+// fleet is three replicas on one Vault, and an audience that mints at all of
+// them and plays every token three times in its life.
+type fleet struct {
+	*onVault
+	gate     *httptest.Server
+	client   *http.Client
+	replicas []*server
+
+	minted, played, refused, away atomic.Int64
+	watching                      sync.WaitGroup
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := &fleet{onVault: newVaultWorld(t, "PLAYTOKEN_TOKEN_TTL=12s", "PLAYTOKEN_TOKEN_MAX_TTL=12s", "PLAYTOKEN_SETTLE=4s",
+		"PLAYTOKEN_PROPAGATION_DELAY=500ms", "PLAYTOKEN_VIEW_AGE=500ms", "PLAYTOKEN_KEY_BUDGET=60", "PLAYTOKEN_OBSERVE_EVERY=2s"), client: newClient(t)}
+	f.gate = openArchive(t, f.dir)
+	f.environ = append(f.environ, "PLAYTOKEN_PLATFORM_URL="+f.gate.URL+"/v2", "PLAYTOKEN_PLATFORM_HLS_URL="+f.gate.URL+"/{video_id}/hls.m3u8?jwt={token}")
+	f.environ = f.as(vaultkeys.Rotator)
+	if r := f.run("rotate"); r.code != exitDone {
+		t.Fatal(r.stderr)
+	}
+	for range 3 {
+		f.replicas = append(f.replicas, f.startServer("serve"))
+	}
+	return f
+}
+
+// post asks one replica; status 0 is no answer.
+func (f *fleet) post(ctx context.Context, replica *server, key, path, body string) (status int, answer []byte) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, replica.url+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Error(err)
+		return 0, nil
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return resp.StatusCode, answer
+}
+
+const batch = 20 // tokens in one request
+
+func (f *fleet) somebody() *server { return f.replicas[rand.N(len(f.replicas))] }
+
+// audience mints until ctx ends. Each token has a video and a life of its own.
+func (f *fleet) audience(ctx context.Context, pace time.Duration) {
+	for ctx.Err() == nil {
+		var requests []string
+		for range batch {
+			requests = append(requests, fmt.Sprintf(`{"video_id":"video%03d","expires_in":%d}`, rand.N(archive), 4+rand.N(9)))
+		}
+		status, answer := f.post(ctx, f.somebody(), frontendKey, "/v1/playback-tokens/batch", `{"requests":[`+strings.Join(requests, ",")+`]}`)
+		if status == http.StatusOK {
+			f.take(answer)
+		} else if ctx.Err() == nil && status != 0 && status != http.StatusServiceUnavailable {
+			f.t.Errorf("mint: %d %s", status, answer)
+		} else {
+			f.away.Add(1)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pace):
+		}
+	}
+}
+
+// take plays the tokens of a batch at birth, in mid-life and just before each
+// expires.
+func (f *fleet) take(answer []byte) {
+	var got struct{ Items []handlers.Token }
+	if err := json.Unmarshal(answer, &got); err != nil {
+		f.t.Error(err)
+		return
+	}
+	for _, token := range got.Items {
+		if token.Token == "" { // an error of its own: the store was away
+			f.away.Add(1)
+			continue
+		}
+		f.minted.Add(1)
+		f.play(token)
+		f.watching.Go(func() {
+			f.awaitUntil(token.IssuedAt.Add(token.ExpiresAt.Sub(token.IssuedAt) / 2))
+			f.play(token)
+			f.awaitUntil(token.ExpiresAt.Add(-400 * time.Millisecond))
+			f.play(token)
+		})
+	}
+}
+
+func (f *fleet) awaitUntil(at time.Time) {
+	select {
+	case <-f.t.Context().Done():
+	case <-time.After(time.Until(at)):
+	}
+}
+
+// play is a refusal only if the token was still good when the answer came.
+func (f *fleet) play(token handlers.Token) {
+	status, err := plays(context.WithoutCancel(f.t.Context()), f.client, token.URLs.HLS)
+	if !time.Now().Before(token.ExpiresAt) {
+		return // late ourselves
+	}
+	f.played.Add(1)
+	if status != http.StatusOK || err != nil {
+		f.refused.Add(1)
+		f.t.Errorf("a token of key %s was refused %s before its end: %d, %v", *token.KeyID, time.Until(token.ExpiresAt), status, err)
+	}
+}
+
+// rotations orders one every few seconds, and returns how many were carried
+// out; of unsure nobody heard what became of them.
+func (f *fleet) rotations(ctx context.Context, every time.Duration) (done, unsure int) {
+	for ctx.Err() == nil {
+		f.awaitUntil(time.Now().Add(every))
+		status, answer := f.post(ctx, f.somebody(), adminKey, "/v1/projects/default/rotation", `{"mode":"now","reason":"as often as possible"}`)
+		var said struct{ Changed bool }
+		switch {
+		case status == http.StatusOK && json.Unmarshal(answer, &said) == nil && said.Changed && bytes.Contains(answer, []byte(`"activate"`)):
+			done++
+		case status == http.StatusOK || status == http.StatusConflict: // not yet, or somebody else's
+		case status == 0 || status == http.StatusServiceUnavailable:
+			unsure++
+		default:
+			f.t.Errorf("rotate: %d %s", status, answer)
+		}
+	}
+	return done, unsure
+}
+
+// troubles stops replicas and lets them go on, seals Vault and restarts it.
+func (f *fleet) troubles(ctx context.Context, span time.Duration) {
+	seal, restart := time.Now().Add(span/3), time.Now().Add(span*2/3)
+	for ctx.Err() == nil {
+		stopped := f.somebody().cmd.Process
+		stopped.Signal(syscall.SIGSTOP)
+		f.awaitUntil(time.Now().Add(rand.N(3 * time.Second)))
+		stopped.Signal(syscall.SIGCONT)
+		f.awaitUntil(time.Now().Add(rand.N(2 * time.Second)))
+		switch {
+		case !seal.IsZero() && time.Now().After(seal):
+			f.vault.Seal()
+			f.awaitUntil(time.Now().Add(2 * time.Second))
+			f.vault.Unseal()
+			seal = time.Time{}
+		case !restart.IsZero() && time.Now().After(restart):
+			f.vault.Kill()
+			f.awaitUntil(time.Now().Add(2 * time.Second))
+			f.vault.Restart()
+			restart = time.Time{}
+		}
+	}
+}
+
+func TestThreeReplicasOnOneVaultRefuseNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes most of a minute")
+	}
+	span, callers, pace, want := 30*time.Second, 2, 100*time.Millisecond, int64(1000)
+	if chaos() {
+		span, callers, pace, want = 6*time.Minute, 4, 40*time.Millisecond, 100_000
+	}
+	f := newFleet(t)
+	ctx, cancel := context.WithTimeout(t.Context(), span)
+	defer cancel()
+	for range callers {
+		f.watching.Go(func() { f.audience(ctx, pace) })
+	}
+	f.watching.Go(func() { f.troubles(ctx, span) })
+	done, unsure := f.rotations(ctx, 3*time.Second)
+	f.watching.Wait()
+	for _, replica := range f.replicas {
+		replica.stop()
+	}
+	t.Logf("%d tokens minted, %d times played, %d refused; %d answers of unavailable; %d rotations, %d of unknown end",
+		f.minted.Load(), f.played.Load(), f.refused.Load(), f.away.Load(), done, unsure)
+	if f.minted.Load() < want || done < 3 {
+		t.Errorf("want %d tokens and 3 rotations", want)
+	}
+	// Exactly one generation for each rotation, beside the first key and the
+	// standby; those of unknown end may have taken one each.
+	var list keyListView
+	f.must(&list, "keys", "list")
+	if newest := list.Items[0].Generation; newest < done+2 || newest > done+unsure+2 {
+		t.Errorf("%d rotations and %d of unknown end made %d generations", done, unsure, newest)
+	}
+}
+
+func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	starts := 5
+	if chaos() {
+		starts = 50
+	}
+	w := newVaultWorld(t)
+	for range starts {
+		transit, kv := w.vault.Mount(t)
+		own := *w.world
+		own.gate = httptest.NewServer(openSample(t, t.TempDir()).Handler())
+		own.environ = append(w.environ[:len(w.environ):len(w.environ)], "VAULT_TOKEN="+w.vault.RootToken,
+			"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv, "PLAYTOKEN_PLATFORM_URL="+own.gate.URL+"/v2")
+		var replicas []*server
+		for range 3 {
+			replicas = append(replicas, own.startServer("serve"))
+		}
+		own.must(&struct{}{}, "rotate") // waits until a key is active
+		if states := own.settledStates(); states != "2:registered 1:active" {
+			t.Errorf("after a cold start: %s", states)
+		}
+		var drift struct{ Findings []finding }
+		own.must(&drift, "doctor")
+		for _, replica := range replicas {
+			replica.stop()
+		}
+		own.gate.Close()
+	}
+}
+
+// settledStates waits, within bounds, for the standby.
+func (w *world) settledStates() (states string) {
+	for range 100 {
+		if states = w.states(); strings.HasPrefix(states, "2:"+string(keyrotation.Registered)) {
+			return states
+		}
+		select {
+		case <-w.t.Context().Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return states
+}
+
+// TestKilledAtAnyMomentNothingIsLost kills whoever rotates, as often as it
+// takes, while another process mints.
+func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills many processes")
+	}
+	kills := 20
+	if chaos() {
+		kills = 100
+	}
+	f := newFleet(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.watching.Go(func() { f.audience(ctx, 100*time.Millisecond) })
+	killed := 0
+	for i := 0; killed < kills && !t.Failed(); i++ {
+		rotate := f.command("rotate", "--now", "--reason", fmt.Sprint("to be killed ", i))
+		if err := rotate.Start(); err != nil {
+			t.Fatal(err)
+		}
+		f.awaitUntil(time.Now().Add(rand.N(400 * time.Millisecond)))
+		rotate.Process.Kill()
+		if rotate.Wait(); !rotate.ProcessState.Exited() {
+			killed++
+		}
+	}
+	cancel()
+	f.watching.Wait()
+	for _, replica := range f.replicas {
+		replica.stop()
+	}
+	f.must(&struct{}{}, "rotate")
+	var found findingsView
+	f.must(&found, "doctor")
+	t.Logf("%d killed, %d tokens minted, %d times played, %d refused; %s", killed, f.minted.Load(), f.played.Load(), f.refused.Load(), f.settledStates())
+	if f.minted.Load() == 0 {
+		t.Error("nobody watched")
+	}
+}
