@@ -3,10 +3,12 @@
 //
 // The decision a newcomer would get wrong: there is no token for a video, only
 // one for a resource, which is one path. So every URL of a video carries a
-// signature of its own, and the token of an answer is that of the first of
-// them. There are two kinds: a JWT (HS256, with every parameter of the request
-// in it) for the newer routes, and an MD5 sum for the older ones. Both are made
-// with the property's secret key, which therefore has to be in memory here.
+// signature of its own, and the token of an answer opens /v2/media/{id} (or
+// /v2/playlists/{id}; /drm/{policy} after it for protected playback), which is
+// what JW Player's own apps ask for. There are two kinds: a JWT (HS256, with
+// every parameter of the request in it) for the newer routes, and an MD5 sum
+// for the older ones. Both are made with the property's secret key, which
+// therefore has to be in memory here.
 package jwplayer
 
 import (

@@ -3,6 +3,7 @@ package jwplayer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"playtoken/signer"
@@ -112,21 +113,21 @@ func (s *site) sign(c content, req signer.Request, expires time.Time) (string, s
 }
 
 // signDRM opens the protected playback and the pictures. The other routes are
-// left out: they describe the same video unprotected.
-func (s *site) signDRM(c content, req signer.Request, expires time.Time) (string, signer.URLs, error) {
-	path, parameters := s.drm(c, req.DRMPolicy)
-	all := claims{resource: path, expires: expires, parameters: map[string]any{}}
-	for _, from := range []map[string]any{req.Claims, parameters} {
-		for name, value := range from {
-			all.parameters[name] = value
-		}
-	}
-	var urls signer.URLs
-	token, target, err := s.tokenURL(all)
-	if err != nil {
+// left out: they describe the same video unprotected. The token is for the
+// route that JW Player's own apps ask; the URL, where it can be, is for the
+// newer one, with a token of its own.
+func (s *site) signDRM(c content, req signer.Request, expires time.Time) (token string, urls signer.URLs, err error) {
+	apps := claims{resource: c.drm(req.DRMPolicy), expires: expires, parameters: req.Claims}
+	if token, urls.DRM, err = s.tokenURL(apps); err != nil {
 		return "", signer.URLs{}, err
 	}
-	urls.DRM = target
+	if newer := s.playback(c); newer != "" {
+		parameters := map[string]any{drmParameter: req.DRMPolicy}
+		maps.Copy(parameters, req.Claims)
+		if _, urls.DRM, err = s.tokenURL(claims{resource: newer, expires: expires, parameters: parameters}); err != nil {
+			return "", signer.URLs{}, err
+		}
+	}
 	if c.kind == media {
 		err = s.addPictures(&urls, c, expires)
 	}

@@ -79,6 +79,7 @@ func TestURLs(t *testing.T) {
 		clip = header + "eyJyZXNvdXJjZSI6Ii92Mi9tZWRpYS9uUHJpcHU5bCIsImV4cCI6MTg5MzQ1NjAwMH0.E6sPA0HQrksHaVR0gO7lDzts96D0r-mP6UxAPT-LLGQ"
 		pic  = header + "eyJyZXNvdXJjZSI6Ii92Mi9tZWRpYS9uUHJpcHU5bC9wb3N0ZXIuanBnIiwiZXhwIjoxODkzNDU2MDAwfQ.KouT_WeoaFEzPDy0lE4DRphTqMjSlPMgmg2eygqifvA"
 		drm  = header + "eyJyZXNvdXJjZSI6Ii92Mi9zaXRlcy9hQmNEMTIzNC9tZWRpYS9uUHJpcHU5bC9wbGF5YmFjay5qc29uIiwiZXhwIjoxODkzNDU2MDAwLCJkcm1fcG9saWN5X2lkIjoiYjJBZmUxekcifQ.jATivpBVAERRP9ojr1gs6Bmz1ePs88P899CsuwMhZvE"
+		apps = header + "eyJyZXNvdXJjZSI6Ii92Mi9tZWRpYS9uUHJpcHU5bC9kcm0vYjJBZmUxekciLCJleHAiOjE4OTM0NTYwMDB9.o10is5AS7PbJWt5JnB2yMiA8ZQQw2qihEZbvJsdPZbU"
 		end  = "?exp=1893456000&sig="
 	)
 	pictures := signer.URLs{
@@ -102,7 +103,7 @@ func TestURLs(t *testing.T) {
 	}{
 		"media":               {nil, signer.Request{VideoID: "nPripu9l"}, clip, bare},
 		"media and a player":  {full, signer.Request{VideoID: "nPripu9l"}, clip, whole},
-		"media, protected":    {full, signer.Request{VideoID: "nPripu9l", DRMPolicy: "b2Afe1zG"}, drm, protected},
+		"media, protected":    {full, signer.Request{VideoID: "nPripu9l", DRMPolicy: "b2Afe1zG"}, apps, protected},
 		"a text track's name": {full, signer.Request{VideoID: "tracks/Xw0oaD4q.vtt"}, end[1:] + "d552dedf34ad2c8663f216171c8c915f", signer.URLs{Tracks: cdn + "/tracks/Xw0oaD4q.vtt" + end + "d552dedf34ad2c8663f216171c8c915f"}},
 	} {
 		got, err := mintedAt(t, time.Time{}, opened(t, c.settings), policy, c.req)

@@ -40,13 +40,17 @@ func parseContent(videoID string) (content, error) {
 // path is the resource that describes the content.
 func (c content) path() string { return "/v2/" + c.kind + "/" + c.id }
 
-// drm is the resource that describes it for protected playback under a policy,
-// and the parameter that says so where the path does not.
-func (s *site) drm(c content, policy string) (path string, parameters map[string]any) {
-	if c.kind == media && s.id != "" {
-		return "/v2/sites/" + s.id + "/media/" + c.id + "/playback.json", map[string]any{drmParameter: policy}
+// drm is the resource that describes it for protected playback under a policy.
+func (c content) drm(policy string) string { return c.path() + "/drm/" + policy }
+
+// playback is what JW Player wants to be asked for a media now, protected or
+// not; empty where there is no such resource. Its own apps still ask for path
+// and drm.
+func (s *site) playback(c content) string {
+	if c.kind != media || s.id == "" {
+		return ""
 	}
-	return c.path() + "/drm/" + policy, nil
+	return "/v2/sites/" + s.id + "/media/" + c.id + "/playback.json"
 }
 
 // about reports whether a token for this resource is of use to who wants to
@@ -56,6 +60,5 @@ func (s *site) about(c content, resource string) bool {
 	if resource == own || strings.HasPrefix(resource, own+"/drm/") || c.kind == media && resource == own+"/poster.jpg" {
 		return true
 	}
-	playback, _ := s.drm(c, "")
-	return c.kind == media && s.id != "" && resource == playback
+	return resource != "" && resource == s.playback(c)
 }

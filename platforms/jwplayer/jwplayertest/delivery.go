@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -94,7 +95,7 @@ func (s *server) token(path string, query url.Values) bool {
 		return false
 	}
 	for name := range query {
-		if name != "token" && claims[name] != query.Get(name) {
+		if said, ok := claims[name]; name != "token" && (!ok || fmt.Sprint(said) != query.Get(name)) {
 			return false
 		}
 	}
