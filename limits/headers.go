@@ -1,22 +1,29 @@
 package limits
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 )
 
+// headers are the names, spelt as net/http keeps them. Every answer has all of
+// them, so they are put in place without being spelt again.
+var headers = [5]string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit", "Ratelimit-Policy"}
+
 // SetHeaders says where the caller stands: in X-RateLimit-Limit, -Remaining
 // and -Reset (seconds from now), and in RateLimit and RateLimit-Policy as of
 // draft-ietf-httpapi-ratelimit-headers.
 func (s State) SetHeaders(h http.Header) {
-	reset := seconds(s.Reset)
-	h.Set("X-RateLimit-Limit", strconv.Itoa(s.Limit.Count))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(s.Remaining))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
-	h.Set("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%d`, s.Limit.Name, s.Remaining, reset))
-	h.Set("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=%d`, s.Limit.Name, s.Limit.Count, seconds(s.Limit.Per)))
+	limit, remaining := strconv.Itoa(s.Limit.Count), strconv.Itoa(s.Remaining)
+	reset, window := strconv.FormatInt(seconds(s.Reset), 10), strconv.FormatInt(seconds(s.Limit.Per), 10)
+	values := &[len(headers)]string{
+		limit, remaining, reset,
+		`"` + s.Limit.Name + `";r=` + remaining + ";t=" + reset,
+		`"` + s.Limit.Name + `";q=` + limit + ";w=" + window,
+	}
+	for i, name := range headers {
+		h[name] = values[i : i+1 : i+1]
+	}
 }
 
 // seconds rounds up, so that whoever waits that long is not early.
