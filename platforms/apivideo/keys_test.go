@@ -151,3 +151,27 @@ func TestTheCountIsNoKey(t *testing.T) {
 		t.Error("it is")
 	}
 }
+
+// Whatever the list says, it leads nowhere else, and an error is no part of it.
+func FuzzList(f *testing.F) {
+	f.Add(list("", "a", "b"))
+	f.Add(list("/projects/"+apivideotest.Project+"/api-keys?page=2", "a"))
+	f.Add(list("http://evil.example/?page=2", "a"))
+	f.Add(strings.Replace(list("", "a"), `"links"`, `"links":7,"x"`, 1))
+	f.Fuzz(func(t *testing.T, body string) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, "issued", "yes")
+			s := &script{answers: []string{body, list("", "z"), `{"count":2}`}}
+			w.account.Transport = s
+			keys, err := w.open(t).Issuer.List(t.Context())
+			if err != nil && keys != nil {
+				t.Errorf("%v, %v", keys, err)
+			}
+			for _, asked := range s.asked {
+				if !strings.HasPrefix(asked, "GET http://127.0.0.1:81/projects/"+apivideotest.Project+"/api-keys") {
+					t.Errorf("it asked %s", asked)
+				}
+			}
+		})
+	})
+}

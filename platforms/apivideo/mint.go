@@ -190,23 +190,33 @@ func (p *platform) trouble(err error) error {
 // comes again. It is safe for concurrent use.
 type seen struct {
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]bool
-	ring  [4096][sha256.Size]byte // the same, by age
+	known map[digest]bool
+	ring  []digest // the same, in the order they came, from next on
 	next  int
 }
 
-func newSeen() *seen { return &seen{known: map[[sha256.Size]byte]bool{}} }
+type digest = [sha256.Size]byte
+
+// remembered is more than a platform makes in a cache's lifetime.
+const remembered = 2000
+
+func newSeen() *seen { return &seen{known: map[digest]bool{}} }
 
 // add reports whether the token is new.
 func (s *seen) add(token string) bool {
-	digest := sha256.Sum256([]byte(token))
+	d := sha256.Sum256([]byte(token))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known[digest] {
+	if s.known[d] {
 		return false
 	}
+	s.known[d] = true
+	if len(s.ring) < remembered {
+		s.ring = append(s.ring, d)
+		return true
+	}
 	delete(s.known, s.ring[s.next])
-	s.known[digest], s.ring[s.next] = true, digest
-	s.next = (s.next + 1) % len(s.ring)
+	s.ring[s.next] = d
+	s.next = (s.next + 1) % remembered
 	return true
 }

@@ -56,9 +56,18 @@ type sessions struct {
 
 	now  atomic.Pointer[session]
 	turn chan struct{} // held by whoever logs in; guards the rest
-	held time.Time     // no login before
-	why  error         // what the login before that said
+	hold hold
 }
+
+// hold keeps a key that cannot log in from trying for each token that somebody
+// asks for.
+type hold struct {
+	key   string // whose; another key's login may work
+	until time.Time
+	why   error // what the last login said
+}
+
+func (h hold) holds(key string) bool { return h.key == key && time.Now().Before(h.until) }
 
 func newSessions(a account) (*sessions, error) {
 	login, err := client.New(client.Config{
@@ -127,7 +136,7 @@ func (s *sessions) next(ctx context.Context, key platforms.IssuedKey, have, refu
 	defer func() { <-s.turn }()
 	made, err := s.make(ctx, key, have, refused)
 	if err != nil && ctx.Err() == nil { // else it was the caller who gave up
-		s.hold(err, loginHold)
+		s.wait(key.ID, err, loginHold)
 	}
 	return made, err
 }
@@ -145,27 +154,26 @@ func (s *sessions) tryNext(ctx context.Context, key platforms.IssuedKey, have *s
 	defer cancel()
 	made, err := s.make(short, key, have, nil)
 	if err != nil && ctx.Err() == nil {
-		s.hold(err, renewHold)
+		s.wait(key.ID, err, renewHold)
 	}
 	return made, err
 }
 
-// hold lets nobody log in for a while: as long as least, or longer if the
-// platform said so. The caller has the turn.
-func (s *sessions) hold(err error, least time.Duration) {
-	if time.Now().Before(s.held) {
-		return // it is the error of that hold
+// wait lets a key log in no more for a while: as long as least, or longer if
+// the platform said so. The caller has the turn.
+func (s *sessions) wait(key string, err error, least time.Duration) {
+	if s.hold.holds(key) {
+		return // err is of that hold
 	}
 	var says interface{ RetryAfter() time.Duration }
 	if errors.As(err, &says) {
 		least = max(least, says.RetryAfter())
 	}
-	s.held, s.why = time.Now().Add(min(least, longestHold)), err
+	s.hold = hold{key: key, until: time.Now().Add(min(least, longestHold)), why: err}
 }
 
-// distrust is told that a session which was made a moment ago was refused. It
-// keeps a credential that is dead in this odd way from logging in for each
-// token that somebody asks for.
+// distrust is told that a session which was made a moment ago was refused: a
+// key may log in and be good for nothing else.
 func (s *sessions) distrust(ctx context.Context, refused *session, err error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -174,7 +182,7 @@ func (s *sessions) distrust(ctx context.Context, refused *session, err error) {
 	}
 	defer func() { <-s.turn }()
 	if s.now.CompareAndSwap(refused, nil) {
-		s.hold(err, refusedHold)
+		s.wait(refused.key, err, refusedHold)
 	}
 }
 
@@ -184,8 +192,8 @@ func (s *sessions) make(ctx context.Context, key platforms.IssuedKey, have, refu
 	if newer := s.now.Load(); newer != have && newer != refused && newer.of(key, time.Now()) {
 		return newer, nil
 	}
-	if time.Now().Before(s.held) {
-		return nil, s.why
+	if s.hold.holds(key.ID) {
+		return nil, s.hold.why
 	}
 	made, err := s.refresh(ctx, key, have, refused)
 	if err == nil && made == nil {

@@ -3,7 +3,10 @@ package apivideo_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -242,6 +245,15 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+	bubble(t, "even while the one before it may not", func(t *testing.T) {
+		w := newWorld(t, "issued", "yes")
+		w.keys.Remove(w.active.ID)
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) {
+			t.Errorf("%v", err)
+		}
+		w.activate(w.keys.AddIssued("next"))
+		w.must(t)
+	})
 	bubble(t, "or nobody does", func(t *testing.T) {
 		w := newWorld(t, "issued", "yes")
 		w.account.Issued = func(context.Context) (platforms.IssuedKey, error) {
@@ -261,4 +273,38 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// Whatever a login is answered, a session is made of it only if it can be used.
+func FuzzGrant(f *testing.F) {
+	f.Add(`{"token_type":"Bearer","expires_in":3600,"access_token":"eyJ0.eXAi.OiJK","refresh_token":"def50200"}`)
+	f.Add(`{"token_type":"bearer","expires_in":1,"access_token":"a"}`)
+	f.Add(`{"token_type":"Bearer","expires_in":9223372036854775807,"access_token":"a\r\nX: y"}`)
+	f.Add(`{"token_type":"Bearer","expires_in":-1,"access_token":"a","access_token":"b"}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		w := newWorld(t)
+		w.account.Transport = grants{direct{w.Standin}, body}
+		w.platform = w.open(t)
+		if token, err := w.mint(t.Context(), film); err == nil || token.Value != "" {
+			t.Errorf("%q: %+v", body, token)
+		}
+	})
+}
+
+// grants is the stand-in, but for what a login is answered: no session of its.
+type grants struct {
+	direct
+	body string
+}
+
+func (g grants) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.ContainsAny(r.Header.Get("Authorization"), "\r\n") || r.Header.Get("Authorization") == "Bearer " {
+		panic("that is no header")
+	}
+	if r.URL.Path != "/auth/api-key" {
+		return g.direct.RoundTrip(r)
+	}
+	answer := httptest.NewRecorder()
+	answer.WriteString(g.body)
+	return answer.Result(), nil
 }
