@@ -17,6 +17,9 @@ import (
 // errAddress: a name led to a place that this deployment does not call.
 var errAddress = errors.New("address not permitted")
 
+// errURL: it says nobody whom we could call.
+var errURL = errors.New("want https://host/path")
+
 // errScheme: what is sent would not stay private.
 var errScheme = errors.New("want https (http only on a permitted loopback address)")
 
@@ -102,7 +105,7 @@ func (g guard) checkURL(u *url.URL) error {
 	literal := err == nil
 	switch {
 	case host == "":
-		return errors.New("want https://host/path")
+		return errURL
 	case u.User != nil || u.Fragment != "":
 		return errors.New("want neither a user nor a fragment in it")
 	case u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && (!literal || !addr.IsLoopback())):

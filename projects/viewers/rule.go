@@ -32,7 +32,17 @@ const (
 	checkEvery  = 100         // steps of a loop between looks at the deadline
 )
 
-// newEnv is what a rule may speak of, and no more. The language has neither
+// newEnv is what a rule may speak of, and no more:
+//
+//	viewer    .id .issuer .ip (texts, empty if unknown), .claims (a map)
+//	video_id  a text
+//	request   .caller ("viewer", "api_key" or "admin") .project_id
+//	          .expires_in (seconds) .origin .ip (texts, empty if unknown)
+//	now       a timestamp
+//
+// A claim that is not there is an error, and an error denies. Whoever wants
+// to do without one asks first: has(viewer.claims.plan), or "https://a/plan"
+// in viewer.claims for a name with other characters. The language has neither
 // loops without end nor side effects.
 func newEnv() (*cel.Env, error) {
 	return cel.NewEnv(
