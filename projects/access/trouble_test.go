@@ -1,0 +1,175 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/signer"
+)
+
+// lockstep is a store whose readers of a family wait for each other.
+type lockstep struct {
+	*memory
+	waiting chan struct{} // one value for each who has read
+	goOn    chan struct{}
+}
+
+func (l *lockstep) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	doc, err := l.memory.Read(ctx, name)
+	select {
+	case l.waiting <- struct{}{}:
+		<-l.goOn
+	case <-l.goOn:
+	}
+	return doc, err
+}
+
+// TestOfTwoInLockstepOneRedeemsAndBothLose: the loser of the race ends what the
+// winner was given, before anybody comes again.
+func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
+	store, keys := newMemory(), newCallers()
+	token := exchange(t, replica(t, store, keys, unsigned{})).Refresh
+	slow := &lockstep{store, make(chan struct{}, 2), make(chan struct{})}
+	var answers [2]access.Tokens
+	var errs [2]error
+	done := make(chan struct{})
+	for n := range 2 {
+		a := replica(t, slow, keys, unsigned{})
+		go func() {
+			answers[n], errs[n] = a.Refresh(t.Context(), token)
+			done <- struct{}{}
+		}()
+	}
+	<-slow.waiting
+	<-slow.waiting
+	close(slow.goOn) // both have read that the token is good
+	<-done
+	<-done
+	won := 0
+	if errs[0] != nil {
+		won = 1
+	}
+	if errs[won] != nil {
+		t.Fatalf("nobody won: %v, %v", errs[0], errs[1])
+	}
+	refused(t, "the loser", errs[1-won])
+	_, err := replica(t, store, keys, unsigned{}).Refresh(t.Context(), answers[won].Refresh)
+	refused(t, "the winner's successor", err)
+}
+
+// TestARevocationIsTriedUntilItIsDone, and said to be open if it could not be.
+func TestARevocationIsTriedUntilItIsDone(t *testing.T) {
+	for outage, done := range map[time.Duration]bool{3 * time.Second: true, 10 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newMemory()
+			a := replica(t, store, newCallers(), unsigned{})
+			old := exchange(t, a).Refresh
+			next, err := a.Refresh(t.Context(), old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			deaf := &noWrites{store, time.Now().Add(outage)}
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel) // whoever asked does not wait for it
+			_, err = replica(t, deaf, newCallers(), unsigned{}).Refresh(ctx, old)
+			if done {
+				refused(t, "the old token", err)
+			} else if !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+				t.Errorf("the old token, nothing being written for %s: %v", outage, err)
+			}
+			if _, err = a.Refresh(t.Context(), next.Refresh); done != (err != nil) {
+				t.Errorf("the newest one afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// noWrites is a store that can be read only, until a time.
+type noWrites struct {
+	*memory
+	until time.Time
+}
+
+func (n *noWrites) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
+	if time.Now().Before(n.until) {
+		return 0, errLost
+	}
+	return n.memory.Write(ctx, name, data, version)
+}
+
+// recorder keeps the claims that it was to sign.
+type recorder struct{ claims map[string]any }
+
+func (r *recorder) Sign(_ context.Context, typ string, ttl time.Duration, claims func(issued, expires time.Time) map[string]any) (signer.Token, error) {
+	now := time.Now()
+	r.claims = claims(now, now.Add(ttl))
+	return signer.Token{Value: typ, IssuedAt: now, ExpiresAt: now.Add(ttl)}, nil
+}
+
+func TestARefreshGivesNoMoreThanWasGrantedAndIsStillGiven(t *testing.T) {
+	keys, signs := newCallers(), &recorder{}
+	a := replica(t, newMemory(), keys, signs)
+	got := exchange(t, a)
+	first := signs.claims
+	if first["scope"] != "mint read" || first["sub"] != keyID || first["iss"] != "playtoken" || first["aud"] != "playtoken" {
+		t.Errorf("claims %v", first)
+	}
+	iat, exp, nbf := first["iat"].(int64), first["exp"].(int64), first["nbf"].(int64)
+	if exp-iat != 3600 || iat-nbf != 60 {
+		t.Errorf("iat %d, exp %d, nbf %d", iat, exp, nbf)
+	}
+	keys.change(func(c *callers) {
+		k := c.keys[apiKey.Reveal()]
+		k.Scopes = []projects.Scope{"keys", "read"}
+		c.keys[apiKey.Reveal()] = k
+	})
+	if _, err := a.Refresh(t.Context(), got.Refresh); err != nil || signs.claims["scope"] != "read" {
+		t.Errorf("refreshed with %v, %v", signs.claims, err)
+	}
+	if first["jti"] == signs.claims["jti"] || len(first["jti"].(string)) < 20 {
+		t.Errorf("jti %v, then %v", first["jti"], signs.claims["jti"])
+	}
+	names := []string{}
+	for name := range signs.claims {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"aud", "exp", "iat", "iss", "jti", "nbf", "scope", "sub"}) {
+		t.Errorf("claims %v", names)
+	}
+}
+
+func TestAStoreThatIsAwayIsAskedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		a := replica(t, store, newCallers(), unsigned{})
+		store.faulty(100, 0, 0)
+		for range 100 {
+			if _, err := a.JWKS(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+				t.Error(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if store.calls > 11 {
+			t.Errorf("%d calls in ten seconds", store.calls)
+		}
+		// A caller who gives up says nothing about the store.
+		store.faulty(0, 0, 0)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := a.JWKS(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("given up: %v", err)
+		}
+		if _, err := a.JWKS(t.Context()); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+	})
+}
