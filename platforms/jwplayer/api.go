@@ -44,8 +44,12 @@ type api struct {
 }
 
 func newAPI(site string, account platforms.Account, pace *client.Pace) (*api, error) {
+	base := cmp.Or(account.Settings["url"], DefaultURL)
+	if _, err := client.ParseBase(base); err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
 	c, err := client.New(client.Config{
-		Base:       cmp.Or(account.Settings["url"], DefaultURL),
+		Base:       base,
 		Credential: account.Credential["api_secret"],
 		Authorize:  client.Bearer,
 		Explain:    explain,
@@ -54,7 +58,7 @@ func newAPI(site string, account platforms.Account, pace *client.Pace) (*api, er
 		Transport:  account.Transport,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("api_secret: %w", err)
 	}
 	return &api{site: site, client: c, pace: pace}, nil
 }

@@ -73,7 +73,7 @@ func open(account platforms.Account, paces *client.Paces) (platforms.Platform, e
 	}
 	api, err := newAPI(s.id, account, paces.For(apiSecret))
 	if err != nil {
-		return platforms.Platform{}, fmt.Errorf("jwplayer: api_secret: %w", err)
+		return platforms.Platform{}, fmt.Errorf("jwplayer: %w", err)
 	}
 	if s.id != "" {
 		p.Check = api.check

@@ -48,7 +48,8 @@ func TestAccountsThatAreRefused(t *testing.T) {
 		"site":             {map[string]string{"site_id": "../abcde"}, map[string]string{"signing_secret": "s3cret"}, "site_id"},
 		"player":           {map[string]string{"player_id": "ALJ3XQC"}, map[string]string{"signing_secret": "s3cret"}, "player_id"},
 		"cdn in the clear": {map[string]string{"cdn_url": "http://cdn.jwplayer.com"}, map[string]string{"signing_secret": "s3cret"}, "cdn_url"},
-		"api in the clear": {map[string]string{"url": "http://api.jwplayer.com"}, map[string]string{"signing_secret": "s3cret", "api_secret": "x"}, "https"},
+		"api in the clear": {map[string]string{"url": "http://api.jwplayer.com"}, map[string]string{"signing_secret": "s3cret", "api_secret": "x"}, "jwplayer: url"},
+		"line end":         {full, map[string]string{"signing_secret": "s3cret", "api_secret": "x\n"}, "api_secret"},
 	} {
 		account := platforms.Account{Settings: c.settings, Credential: map[string]secret.Value{}}
 		for name, value := range c.credential {

@@ -66,12 +66,14 @@ func TestRequestsAsDocumented(t *testing.T) {
 		return 200, "{}"
 	})})
 	p.List(t.Context())
+	p.Check(t.Context())
 	p.Get(t.Context(), "a-B_1")
 	p.Delete(t.Context(), "a-B_1")
 	p.Register(t.Context(), "a name", platformtest.PublicKey(1))
 	public, _ := json.Marshal(platformtest.PublicKey(1))
 	want := []string{
-		"GET https://api.vidbeo.com/v2/jwt_keys ", "GET https://api.vidbeo.com/v2/jwt_keys/a-B_1 ", "DELETE https://api.vidbeo.com/v2/jwt_keys/a-B_1 ",
+		"GET https://api.vidbeo.com/v2/jwt_keys ", "GET https://api.vidbeo.com/v2/jwt_keys?limit=1 ",
+		"GET https://api.vidbeo.com/v2/jwt_keys/a-B_1 ", "DELETE https://api.vidbeo.com/v2/jwt_keys/a-B_1 ",
 		`POST https://api.vidbeo.com/v2/jwt_keys {"name":"a name","public_key":` + string(public) + `}`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

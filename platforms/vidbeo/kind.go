@@ -2,6 +2,7 @@ package vidbeo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,6 +29,9 @@ func Kind() platforms.Kind {
 }
 
 func open(account platforms.Account) (platforms.Platform, error) {
+	if account.Credential["api_key"].IsZero() {
+		return platforms.Platform{}, errors.New("vidbeo: api_key: missing")
+	}
 	p, err := New(Config{
 		URL:        account.Settings["url"],
 		Credential: account.Credential["api_key"],
