@@ -114,12 +114,45 @@ func (r refusal) Error() string {
 	return strings.Join(lines, "")
 }
 
-// jsonView prints an answer as it is, or one member a line.
+// jsonView prints an answer as it is; for people, a list as one row for each of
+// its items, and anything else as one line for each of its members.
 type jsonView struct{ jsontext.Value }
 
 func (v jsonView) MarshalJSON() ([]byte, error) { return v.Value, nil }
 
 func (v jsonView) table(w io.Writer) {
+	var list struct {
+		Items []map[string]any `json:"items"`
+		Links []struct{ Rel, Href string }
+	}
+	if json.Unmarshal(v.Value, &list) != nil || list.Items == nil {
+		v.members(w)
+		return
+	}
+	for _, item := range list.Items {
+		for _, column := range []string{"project_id", "api_key_id", "name", "platform", "scopes", "created_at", "last_used_at"} {
+			if value, ok := item[column]; ok {
+				fmt.Fprintf(w, "%v\t", shownOr(value))
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for _, link := range list.Links {
+		if _, query, ok := strings.Cut(link.Href, "?"); ok && link.Rel == "next" {
+			values, _ := url.ParseQuery(query)
+			fmt.Fprintf(w, "\nmore: --cursor %s\n", values.Get("cursor"))
+		}
+	}
+}
+
+func shownOr(value any) any {
+	if value == nil {
+		return "-"
+	}
+	return value
+}
+
+func (v jsonView) members(w io.Writer) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(v.Value))
 	for {
 		token, err := decoder.ReadToken()
@@ -138,7 +171,7 @@ func isName(decoder *jsontext.Decoder) bool {
 	return kind == '{' && length%2 == 1
 }
 
-// member spells where a value is: "platform_settings.url", "items.0.name".
+// member spells where a value is: "platform_settings.url", "scopes.0".
 func member(pointer jsontext.Pointer) string {
 	var names []string
 	for name := range pointer.Tokens() {

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
@@ -36,6 +38,9 @@ var exits = []struct {
 }{
 	{isA[usageError], exitUsage},
 	{isA[configError], exitUsage},
+	{refusedWith(http.StatusBadRequest, http.StatusUnprocessableEntity), exitUsage},
+	{refusedWith(http.StatusConflict), exitRefused},
+	{refusedWith(http.StatusServiceUnavailable), exitDown},
 	{isA[someFailed], exitSomeFailed},
 	{isA[*keyrotation.Guard], exitRefused},
 	{isEarly, exitRefused},
@@ -63,6 +68,14 @@ func exitCode(err error) int {
 func isEarly(err error) bool {
 	none, ok := errors.AsType[*signer.NoActiveKey](err)
 	return ok && !none.EarliestAt.IsZero()
+}
+
+// refusedWith: our own handlers answered with one of these.
+func refusedWith(statuses ...int) func(error) bool {
+	return func(err error) bool {
+		r, ok := errors.AsType[refusal](err)
+		return ok && slices.Contains(statuses, r.Status)
+	}
 }
 
 func is(target error) func(error) bool {
