@@ -79,6 +79,19 @@ func (s Suite) check(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	s.try(t, "TheTimeoutIsObeyed", options{}, func(t *testing.T, b *bench) {
+		account := b.account
+		account.Timeout = 2 * time.Second
+		p, err := s.Kind.Open(account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.wire.fail(Fault{Answer: Silent})
+		start := time.Now()
+		if _, err := p.Check(t.Context()); err == nil || time.Since(start) != account.Timeout {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
 	check := func(ctx context.Context, b *bench) error { _, err := b.platform.Check(ctx); return err }
 	s.faults(t, check, func(t *testing.T, status int, err error) {
 		unauthorized, throttled := status == 401 || status == 403, status == 429

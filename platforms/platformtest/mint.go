@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/signer"
 )
 
@@ -55,6 +56,7 @@ func (s Suite) mint(t *testing.T) {
 	s.try(t, "ManyAtOnce", options{}, testManyMints)
 	s.try(t, "EqualRequests", options{}, testEqual)
 	s.try(t, "ATokenEnds", options{}, testExpiry)
+	s.try(t, "WithoutAKeyThereIsNoToken", options{}, testNoKey)
 	asks := false
 	s.try(t, "WhetherItAsks", options{}, func(t *testing.T, b *bench) {
 		_, err := b.minter(t, tokens).Mint(t.Context(), signer.Request{VideoID: s.Mint.Videos[0]})
@@ -183,6 +185,25 @@ func testNoOther(t *testing.T, b *bench) {
 	}
 	if got := b.opens(t, token); !all(got) {
 		t.Errorf("and its own: %v", got)
+	}
+}
+
+// testNoKey is for platforms that mint with a key that they issued.
+func testNoKey(t *testing.T, b *bench) {
+	if b.platform.Issuer == nil {
+		return
+	}
+	for _, want := range []error{&signer.NoActiveKey{EarliestAt: time.Now()}, signer.ErrUnavailable} {
+		account := b.account
+		account.Issued = func(context.Context) (platforms.IssuedKey, error) { return platforms.IssuedKey{}, want }
+		p, err := b.suite.Kind.Open(account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := p.Minter(tokens).Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0]})
+		if !errors.Is(err, want) || token.Value != "" || len(b.wire.requests()) > 0 {
+			t.Errorf("%v, want %v; %d requests", err, want, len(b.wire.requests()))
+		}
 	}
 }
 
