@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,7 +9,18 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"playtoken/handlers"
+	"playtoken/limits"
+	"playtoken/projects"
 )
+
+// views knows every project by heart.
+type views struct{}
+
+func (views) Project(_ context.Context, id string) (projects.Project, error) {
+	return projects.Project{ID: id}, nil
+}
 
 // BenchmarkMint compares with a handler that only echoes JSON: what is left
 // between the two is authorisation, decoding and the token itself.
@@ -22,21 +34,26 @@ func BenchmarkMint(b *testing.B) {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(body)
 	})
+	// With a stored API key, limits and the record.
+	d, closeIt := deploy(b, func(c *handlers.Config) { c.Limits, c.View = limits.NewLocal(), views{} })
+	defer closeIt()
 	for _, c := range []struct {
 		name    string
 		handler http.Handler
+		key     string
 		body    func(int) string
 	}{
-		{"echo", echo, func(int) string { return `{"video_id":"vid"}` }},
-		{"equal", w, func(int) string { return `{"video_id":"vid"}` }},
-		{"distinct", w, func(i int) string { return fmt.Sprintf(`{"video_id":"vid%d"}`, i) }},
+		{"echo", echo, apiKey, func(int) string { return `{"video_id":"vid"}` }},
+		{"equal", w, apiKey, func(int) string { return `{"video_id":"vid"}` }},
+		{"distinct", w, apiKey, func(i int) string { return fmt.Sprintf(`{"video_id":"vid%d"}`, i) }},
+		{"everything", d, accessToken, func(int) string { return `{"video_id":"vid"}` }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			server := httptest.NewServer(c.handler)
 			defer server.Close()
 			for i := 0; b.Loop(); i++ {
 				r, _ := http.NewRequest("POST", server.URL+"/v1/playback-tokens", strings.NewReader(c.body(i)))
-				r.Header.Set("Authorization", "Bearer "+apiKey)
+				r.Header.Set("Authorization", "Bearer "+c.key)
 				r.Header.Set("Content-Type", "application/json")
 				answer, err := server.Client().Do(r)
 				if err != nil {

@@ -137,6 +137,10 @@ type Config struct {
 	InForce func(projects.Project) (signer.Policy, keyrotation.Policy)
 	// Capabilities says what a project's account can do. Nil: nobody knows.
 	Capabilities func(ctx context.Context, project projects.Project) (platforms.Capabilities, error)
+	// Verdict is what a project's platform would say to a token of its own kind;
+	// known is false where the keys of the project's ring tell. Nil: they always
+	// do.
+	Verdict func(ctx context.Context, projectID, token, videoID string, at time.Time) (verdict platforms.Verdict, known bool, err error)
 	// MayMove is asked before a project's settings change: the platform at the
 	// new ones has to show the project's active key. It refuses with a
 	// *keyrotation.Guard. Nil: nobody looks.

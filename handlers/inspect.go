@@ -64,13 +64,22 @@ func (a *Inspection) refuse(reason, detail string) {
 // inspect knows the keys of one ring, which is one the caller may mint with:
 // about another project's token it says what it says about a stranger's.
 func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspection, error) {
-	ring, err := s.ring(ctx, c.project)
-	if err != nil {
-		return Inspection{}, err
-	}
 	at := time.Now()
 	if body.At != nil {
 		at = *body.At
+	}
+	if s.Verdict != nil {
+		verdict, known, err := s.Verdict(ctx, c.project, body.Token, said(body.VideoID), at)
+		if err != nil {
+			return Inspection{}, err
+		}
+		if known {
+			return NewInspection(verdict), nil
+		}
+	}
+	ring, err := s.ring(ctx, c.project)
+	if err != nil {
+		return Inspection{}, err
 	}
 	return Inspect(ring, body.Token, said(body.VideoID), at), nil
 }

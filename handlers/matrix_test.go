@@ -26,6 +26,7 @@ var expectations = map[string]struct {
 }{
 	"GET /healthz":               {"", everybody(200)},
 	"GET /readyz":                {"", everybody(200)},
+	"GET /openapi.json":          {"", everybody(200)},
 	"GET /.well-known/jwks.json": {"", everybody(200)},
 
 	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, everybody(400)},
@@ -89,12 +90,12 @@ func everybody(status int) [8]int {
 
 func adminOnly(status int) [8]int { return [8]int{401, 401, status, 403, 403, 403, 403, 401} }
 
-var pattern = regexp.MustCompile(`\{(\w+):[^/]+\}`)
+var variable = regexp.MustCompile(`\{(\w+):[^/]+\}`)
 
 // routes lists every route without its patterns.
 func routes() (all []string) {
 	for _, route := range handlers.Routes() {
-		all = append(all, pattern.ReplaceAllString(route, "{$1}"))
+		all = append(all, variable.ReplaceAllString(route, "{$1}"))
 	}
 	return all
 }

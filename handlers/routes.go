@@ -33,6 +33,7 @@ func (s *server) routes() []route {
 	routes := []route{
 		{get, "/healthz", http.HandlerFunc(s.healthz)},
 		{get, "/readyz", http.HandlerFunc(s.readyz)},
+		{get, "/openapi.json", http.HandlerFunc(s.openapi)},
 	}
 	routes = append(routes, s.tokenRoutes()...)
 	routes = append(routes, s.keyRoutes()...)
