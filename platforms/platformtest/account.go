@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,33 +16,12 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/secret"
+	"playtoken/signer"
 )
 
 func (s Suite) accounts(t *testing.T) {
-	s.try(t, "WhatIsRequiredIsMissed", options{}, func(t *testing.T, b *bench) {
-		for _, member := range s.Kind.Credentials {
-			account := b.account
-			account.Credential = maps.Clone(account.Credential)
-			delete(account.Credential, member.Name)
-			if _, err := s.Kind.Open(account); (err != nil) != member.Required {
-				t.Errorf("without the credential's %s: %v", member.Name, err)
-			}
-			account.Credential[member.Name] = secret.New(canary + "\n")
-			_, err := s.Kind.Open(account)
-			if err == nil {
-				t.Errorf("a line end in %s is accepted", member.Name)
-			}
-			tells(t, member.Name, err)
-		}
-		for _, member := range s.Kind.Settings {
-			account := b.account
-			account.Settings = maps.Clone(account.Settings)
-			delete(account.Settings, member.Name)
-			if _, err := s.Kind.Open(account); (err != nil) != member.Required {
-				t.Errorf("without %s: %v", member.Name, err)
-			}
-		}
-	})
+	s.try(t, "WhatIsRequiredIsMissed", options{}, testMembers)
+	s.try(t, "ItIsWhatItSays", options{}, testCapabilities)
 	s.try(t, "MembersAreNamedAndExplainedOnce", options{}, func(t *testing.T, _ *bench) {
 		var names []string
 		for _, member := range append(slices.Clone(s.Kind.Settings), s.Kind.Credentials...) {
@@ -50,6 +31,47 @@ func (s Suite) accounts(t *testing.T) {
 			names = append(names, member.Name)
 		}
 	})
+}
+
+func testMembers(t *testing.T, b *bench) {
+	for _, member := range b.suite.Kind.Credentials {
+		account := b.account
+		account.Credential = maps.Clone(account.Credential)
+		delete(account.Credential, member.Name)
+		if _, err := b.suite.Kind.Open(account); (err != nil) != member.Required || err != nil && !strings.Contains(err.Error(), member.Name) {
+			t.Errorf("without the credential's %s: %v", member.Name, err)
+		}
+		account.Credential[member.Name] = secret.New(canary + "\n")
+		_, err := b.suite.Kind.Open(account)
+		if err == nil {
+			t.Errorf("a line end in %s is accepted", member.Name)
+		}
+		tells(t, member.Name, err)
+	}
+	for _, member := range b.suite.Kind.Settings {
+		account := b.account
+		account.Settings = maps.Clone(account.Settings)
+		delete(account.Settings, member.Name)
+		if _, err := b.suite.Kind.Open(account); (err != nil) != member.Required {
+			t.Errorf("without %s: %v", member.Name, err)
+		}
+	}
+}
+
+func testCapabilities(t *testing.T, b *bench) {
+	p := b.platform
+	if (p.Shape == nil) == (p.Minter == nil) || p.Registrar != nil && p.Issuer != nil || p.Shape != nil && p.Registrar == nil {
+		t.Errorf("%+v", p.Capabilities())
+	}
+	for _, name := range p.URLs {
+		field := func(f reflect.StructField) bool { return f.Tag.Get("json") == name+",omitempty" }
+		if !slices.ContainsFunc(reflect.VisibleFields(reflect.TypeFor[signer.URLs]()), field) {
+			t.Errorf("there is no URL %q", name)
+		}
+	}
+	if b.suite.Kind.Name == "" || len(p.URLs) == 0 {
+		t.Errorf("%q has URLs %v", b.suite.Kind.Name, p.URLs)
+	}
 }
 
 func (s Suite) check(t *testing.T) {
@@ -62,23 +84,7 @@ func (s Suite) check(t *testing.T) {
 			t.Error("nobody was asked")
 		}
 	})
-	s.try(t, "AStrangersCredential", options{}, func(t *testing.T, b *bench) {
-		account := b.account
-		account.Credential = map[string]secret.Value{}
-		for name := range b.account.Credential {
-			account.Credential[name] = secret.New("somebody-elses-credential")
-		}
-		account.Issued = func(context.Context) (platforms.IssuedKey, error) {
-			return platforms.IssuedKey{ID: "somebody", Value: secret.New("somebody-elses-key")}, nil
-		}
-		p, err := s.Kind.Open(account)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.Check(t.Context()); !errors.Is(err, keyrotation.ErrUnauthorized) {
-			t.Errorf("%v", err)
-		}
-	})
+	s.try(t, "AStrangersCredential", options{}, testStranger)
 	s.try(t, "TheTimeoutIsObeyed", options{}, func(t *testing.T, b *bench) {
 		account := b.account
 		account.Timeout = 2 * time.Second
@@ -100,6 +106,24 @@ func (s Suite) check(t *testing.T) {
 		}
 	})
 	s.limits(t, check)
+}
+
+func testStranger(t *testing.T, b *bench) {
+	account := b.account
+	account.Credential = map[string]secret.Value{}
+	for name := range b.account.Credential {
+		account.Credential[name] = secret.New("somebody-elses-credential")
+	}
+	account.Issued = func(context.Context) (platforms.IssuedKey, error) {
+		return platforms.IssuedKey{ID: "somebody", Value: secret.New("somebody-elses-key")}, nil
+	}
+	p, err := b.suite.Kind.Open(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Check(t.Context()); !errors.Is(err, keyrotation.ErrUnauthorized) {
+		t.Errorf("%v", err)
+	}
 }
 
 // act is something that asks the platform.
