@@ -92,10 +92,6 @@ func (h *heard) Write(p []byte) (int, error) { return h.body.Write(p) }
 type refusal struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
-	Errors []struct {
-		Field   string `json:"field"`
-		Problem string `json:"problem"`
-	} `json:"errors"`
 }
 
 func (h *heard) problem() error {
@@ -106,13 +102,7 @@ func (h *heard) problem() error {
 	return r
 }
 
-func (r refusal) Error() string {
-	lines := []string{r.Detail}
-	for _, e := range r.Errors {
-		lines = append(lines, "\n  "+e.Field+": "+e.Problem)
-	}
-	return strings.Join(lines, "")
-}
+func (r refusal) Error() string { return r.Detail }
 
 // jsonView prints an answer as it is; for people, a list as one row for each of
 // its items, and anything else as one line for each of its members.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"playtoken/handlers"
 	"playtoken/limits"
@@ -19,7 +20,8 @@ import (
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
 		Projects: p, View: p.view, Store: newsStore{p.projects, p.workshop.news}, Access: p.access, Viewers: p.viewers, Origins: p.projects,
-		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Record: p.audit, Log: p.log,
+		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
+		Record: p.audit, Log: p.log,
 	}
 }
 
@@ -55,6 +57,17 @@ func (p *parts) capabilities(_ context.Context, project projects.Project) (platf
 		return platforms.Capabilities{}, err
 	}
 	return opened.Capabilities(), nil
+}
+
+// verdict is what a project's platform says to a token that no key of the ring
+// signed.
+func (p *parts) verdict(ctx context.Context, projectID, token, video string, at time.Time) (verdict platforms.Verdict, known bool, err error) {
+	opened, err := p.workshop.of(ctx, projectID)
+	if err != nil || opened.platform.Inspect == nil {
+		return platforms.Verdict{}, false, err
+	}
+	verdict, err = opened.platform.Inspect(ctx, token, video, at)
+	return verdict, true, err
 }
 
 // source is where a request comes from, behind the proxies that are declared.
