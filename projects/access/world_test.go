@@ -78,8 +78,9 @@ func (m *memory) call(ctx context.Context, do func() error) error {
 	return do()
 }
 
-func (m *memory) Read(ctx context.Context, name string) (doc keyrotation.Document, err error) {
-	err = m.call(ctx, func() error {
+func (m *memory) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	var doc keyrotation.Document // a late reading lands here when nobody looks any more
+	err := m.call(ctx, func() error {
 		found, ok := m.docs[name]
 		if !ok {
 			return keyrotation.ErrNotFound
