@@ -23,6 +23,9 @@ type queried interface {
 // decodeQuery reads a query as strictly as a body is read: every parameter is
 // known, given once, and spelt the one way there is.
 func decodeQuery(raw string, into queried) error {
+	if raw == "" {
+		return nil
+	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return invalidf("the query is not spelt as addresses are: join name=value by &, and encode everything else")
