@@ -231,3 +231,16 @@ func TestARingOfIssuedKeysIsReadAsItWasWritten(t *testing.T) {
 		t.Error("an active key with neither public key nor issuer")
 	}
 }
+
+func FuzzIssuedDocument(f *testing.F) {
+	for _, text := range []string{`{}`, `{"key_id":"id3","value":"c2VjcmV0"}`, `{"key_id":"id4","value":"AA=="}`, `[]`, `{"value":1}`} {
+		f.Add([]byte(text))
+	}
+	k := keyrotation.Key{Generation: 3, StoreName: "kstore03", KeyID: "id3", Issued: true}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName(k.StoreName): string(data)}, k)
+		if (err == nil) != (got.ID == k.KeyID && len(got.Value) > 0) || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
