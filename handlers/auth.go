@@ -39,12 +39,42 @@ func checkPresented(name, text string) error {
 	return nil
 }
 
-func (s *server) exchange(ctx context.Context, c call, body exchangeBody) (Tokens, error) {
-	return s.disposable(ctx, c, "api_key.exchange", "apiKey", body.APIKey, s.Access.Exchange)
+// credential lets the gate see whose key it is.
+func (b exchangeBody) credential() (member string, value secret.Value) {
+	return "apiKey", secret.New(b.APIKey)
 }
 
+func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Tokens, error) {
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	tokens, err := s.Access.Exchange(ctx, secret.New(body.APIKey))
+	if err != nil {
+		return Tokens{}, refusedCredential(err, "apiKey")
+	}
+	return newTokens(tokens), nil
+}
+
+// refresh learns only from the answer who is asking, so it is then that it is
+// recorded: tokens that are not on record are not handed out.
 func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens, error) {
-	return s.disposable(ctx, c, "api_key.refresh", "refreshToken", body.RefreshToken, s.Access.Refresh)
+	ctx, cancel := whole(ctx)
+	defer cancel()
+	tokens, err := s.Access.Refresh(ctx, secret.New(body.RefreshToken))
+	if err != nil {
+		return Tokens{}, refusedCredential(err, "refreshToken")
+	}
+	entry := audit.Entry{Actor: s.from(c.request).String(), Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
+	if caller, err := s.Callers.Identify(ctx, tokens.Access); err == nil {
+		entry.Actor, entry.Project = caller.ID, caller.ProjectID
+	}
+	if err := s.put(ctx, entry); err != nil {
+		return Tokens{}, err
+	}
+	return newTokens(tokens), nil
+}
+
+func newTokens(t access.Tokens) Tokens {
+	return Tokens{"Bearer", int64(t.ExpiresIn / time.Second), t.Access.Reveal(), t.Refresh.Reveal()}
 }
 
 // badCredentials is what is wrong with what was presented in a member.
@@ -55,27 +85,11 @@ type badCredentials struct {
 
 func (b badCredentials) Unwrap() error { return b.error }
 
-// disposable exchanges something for tokens. The caller is known only
-// afterwards, so it is then that it is recorded: tokens that are not on record
-// are not handed out.
-func (s *server) disposable(ctx context.Context, c call, action, member, presented string,
-	exchange func(context.Context, secret.Value) (access.Tokens, error)) (Tokens, error) {
-	ctx, cancel := whole(ctx)
-	defer cancel()
-	tokens, err := exchange(ctx, secret.New(presented))
+func refusedCredential(err error, member string) error {
 	if errors.Is(err, access.ErrCredentials) {
-		return Tokens{}, badCredentials{err, member}
-	} else if err != nil {
-		return Tokens{}, err
+		return badCredentials{err, member}
 	}
-	entry := audit.Entry{Actor: s.from(c.request).String(), Action: action, RequestID: c.requestID, Result: "ok"}
-	if caller, err := s.Callers.Identify(ctx, tokens.Access); err == nil {
-		entry.Actor, entry.Project = caller.ID, caller.ProjectID
-	}
-	if err := s.put(ctx, entry); err != nil {
-		return Tokens{}, err
-	}
-	return Tokens{"Bearer", int64(tokens.ExpiresIn / time.Second), tokens.Access.Reveal(), tokens.Refresh.Reveal()}, nil
+	return err
 }
 
 // jwks shows the keys that access tokens are verified with. It may be kept for

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"playtoken/keyrotation"
 )
 
@@ -19,8 +21,11 @@ func TestAnAPIKeyIsExchangedForTokens(t *testing.T) {
 	}
 	// Clients send an Authorization of their own along; it says nothing.
 	equal(t, d.ask("POST", "/auth/api-key", "garbage", `{"apiKey":"`+d.keys["mint"]+`"}`), 200, tokens)
-	if got := fmt.Sprint(d.record.short()); !strings.Contains(got, "api_key_access api_key.exchange "+d.own.ID+" ok") || strings.Contains(got, d.keys["mint"]) {
-		t.Errorf("on record: %s", got)
+	lines := d.record.short()
+	key := strings.Fields(lines[0])[0]
+	want := []string{key + " api_key.exchange " + d.own.ID + " intent", key + " api_key.exchange " + d.own.ID + " ok", "api_key_access api_key.refresh " + d.own.ID + " ok"}
+	if diff := cmp.Diff(want, lines[:3]); diff != "" || !strings.HasPrefix(key, "api_key_") || strings.Contains(fmt.Sprint(lines), d.keys["mint"]) {
+		t.Errorf("on record, -want +got:\n%s", diff)
 	}
 }
 
@@ -44,8 +49,29 @@ func TestABadKeyIsAProblemOfBothKinds(t *testing.T) {
 		}
 	}
 	d.access.err = fmt.Errorf("read: %w", keyrotation.ErrUnavailable)
-	if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"x"}`)); got != "503 signer_unavailable" {
+	if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`)); got != "503 signer_unavailable" {
 		t.Errorf("without the store: %s", got)
+	}
+}
+
+func TestWhatIsNoAPIKeyIsNotExchanged(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for _, credential := range []string{adminKey, apiKey, accessToken, viewerToken, d.lost} {
+		if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+credential+`"}`)); got != "400 authentication-invalid-user-credentials" {
+			t.Errorf("%s: %s", credential, got)
+		}
+	}
+}
+
+func TestExchangesAreCountedByKey(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for n := range 61 {
+		got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`))
+		if want := map[bool]string{true: "200", false: "429 rate_limited"}[n < 60]; got != want {
+			t.Fatalf("call %d: %s", n, got)
+		}
 	}
 }
 

@@ -100,6 +100,9 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, 
 			return err
 		}
 	}
+	if err := s.presented(r.Context(), c, body, misspelt); err != nil {
+		return err
+	}
 	unknown := s.look(r.Context(), d, c)
 	if err := s.charge(w, d, *c, body); err != nil {
 		return err
@@ -139,6 +142,22 @@ func (s *server) whoIs(r *http.Request, d duty, c *call) (stranger secret.Value,
 	return secret.Value{}, err
 }
 
+// presented fills in the caller of a request whose body holds the credential.
+func (s *server) presented(ctx context.Context, c *call, body any, misspelt error) error {
+	holder, ok := body.(interface {
+		credential() (member string, value secret.Value)
+	})
+	if !ok || misspelt != nil {
+		return nil
+	}
+	member, value := holder.credential()
+	var err error
+	if c.caller, err = s.Callers.Identify(ctx, value); errors.Is(err, projects.ErrUnknownCaller) {
+		return badCredentials{err, member}
+	}
+	return err
+}
+
 // tokenForm is the compact form of a signed token, as providers of viewers
 // make it.
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
@@ -158,7 +177,7 @@ func (c call) projectOf(body any) string {
 // look gets the policies that a caller is held to: those of their own project.
 // Minting needs them; what is only counted goes on without.
 func (s *server) look(ctx context.Context, d duty, c *call) error {
-	if d.action == "" || c.caller.Admin || c.caller.Viewer != nil {
+	if c.caller.ProjectID == "" || c.caller.Viewer != nil {
 		return nil // held to none, or known already
 	}
 	var err error

@@ -1,14 +1,18 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 )
 
 // inspected is what inspect says, in short: reasons, and the key's state.
@@ -113,4 +117,24 @@ func TestTheWholeInspectAnswer(t *testing.T) {
 		equal(t, w.ask("POST", "/v1/playback-tokens/inspect", apiKey, `{"token":"x"}`), 200, `{"valid":false,"reasons":["token_malformed"],"detail":"…",
 			"header":null,"claims":null,"key":null}`)
 	})
+}
+
+func TestAPlatformSpeaksForItsOwnTokens(t *testing.T) {
+	known, trouble := true, error(nil)
+	d, done := deploy(t, func(c *handlers.Config) {
+		c.Verdict = func(_ context.Context, _, token, video string, _ time.Time) (platforms.Verdict, bool, error) {
+			return platforms.Verdict{Reasons: []platforms.Reason{{Code: "token_used", Detail: token + " " + video}}}, known, trouble
+		}
+	})
+	defer done()
+	ask := func() *httptest.ResponseRecorder {
+		return d.ask("POST", inspect, d.keys["mint"], `{"token":"opaque","video_id":"vid1"}`)
+	}
+	equal(t, ask(), 200, `{"valid":false,"reasons":["token_used"],"detail":"opaque vid1","header":null,"claims":null,"key":null}`)
+	known = false
+	equal(t, ask(), 200, `{"valid":false,"reasons":["token_malformed"],"detail":"…","header":null,"claims":null,"key":null}`)
+	trouble = keyrotation.ErrUnavailable
+	if got := ask(); got.Code != 503 {
+		t.Errorf("%s", got.Body)
+	}
 }

@@ -39,7 +39,7 @@ func (l *limited) RetryAfter() time.Duration { return l.state.Retry }
 // charge counts a call of a known caller. Whoever is over the limit is told so
 // before anything else about the request is. Errors: *limited.
 func (s *server) charge(w http.ResponseWriter, d duty, c call, body any) error {
-	if s.Limits == nil || d.action == "" {
+	if s.Limits == nil || c.caller.ID == "" {
 		return nil
 	}
 	limiter, limit, n := s.Limits, limits.Limit{}, 1

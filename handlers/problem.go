@@ -149,6 +149,14 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	return p
 }
 
+// fielded is an error about a member whose name only the route knows.
+type fielded struct {
+	error
+	field string
+}
+
+func (f fielded) Unwrap() error { return f.error }
+
 // fieldsOf names the members that have to be changed.
 func (f failure) fieldsOf(err error) (fields []fieldError) {
 	if malformed, ok := errors.AsType[*invalid](err); ok {
@@ -159,6 +167,9 @@ func (f failure) fieldsOf(err error) (fields []fieldError) {
 			fields = append(fields, fieldError{one.Field, one.Problem})
 		}
 		return fields
+	}
+	if one, ok := errors.AsType[fielded](err); ok {
+		return []fieldError{{one.field, one.Error()}}
 	}
 	if f.field == "" {
 		return nil

@@ -75,6 +75,9 @@ func resultOf(err error) string {
 // entry is what the caller does, to what.
 func (c call) entry(d duty, body any, result string) audit.Entry {
 	entry := audit.Entry{Actor: c.caller.ID, Action: d.record, Project: c.vars["project_id"], RequestID: c.requestID, Result: result}
+	if d.action == "" {
+		entry.Project = c.caller.ProjectID
+	}
 	for _, name := range []string{"generation", "key_id", "api_key_id"} {
 		if id := c.vars[name]; id != "" {
 			entry.Subject = shownName(id)

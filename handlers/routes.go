@@ -100,12 +100,12 @@ func (s *server) keyRoutes() []route {
 // The second pair is where clients look that put its paths behind an address
 // of their own choice.
 func (s *server) authRoutes() []route {
-	open := duty{status: http.StatusOK}
+	exchanged, refreshed := duty{status: http.StatusOK, record: "api_key.exchange"}, duty{status: http.StatusOK}
 	var routes []route
 	for _, version := range []string{"/v1", ""} {
 		routes = append(routes,
-			route{post, version + "/auth/api-key", gate(s, open, s.exchange)},
-			route{post, version + "/auth/refresh", gate(s, open, s.refresh)})
+			route{post, version + "/auth/api-key", gate(s, exchanged, s.exchange)},
+			route{post, version + "/auth/refresh", gate(s, refreshed, s.refresh)})
 	}
 	return append(routes, route{get, "/.well-known/jwks.json", http.HandlerFunc(s.jwks)})
 }

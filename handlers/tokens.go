@@ -104,10 +104,26 @@ func (s *server) mint(ctx context.Context, c call, req signer.Request) (signer.T
 		}
 	}
 	token, err := s.mintFor(ctx, c, req)
+	if errors.Is(err, signer.ErrNotEnforceable) {
+		err = fielded{err, restriction(req)}
+	}
 	if c.policy.TokenPolicy.AuditMints {
 		s.noteMint(c, req.VideoID, err)
 	}
 	return token, err
+}
+
+// restriction names what a platform may have been unable to enforce.
+func restriction(req signer.Request) string {
+	switch {
+	case req.DRMPolicy != "":
+		return "policy_id"
+	case req.Viewer.ID == "":
+		return "viewer.ip"
+	case req.Viewer.IP == "":
+		return "viewer.id"
+	}
+	return "viewer"
 }
 
 func (s *server) mintFor(ctx context.Context, c call, req signer.Request) (signer.Token, error) {

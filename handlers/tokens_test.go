@@ -92,6 +92,47 @@ func TestWhatCannotBeMinted(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeMintedNamesTheMember(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for members, field := range map[string]string{
+		`"video_id":"x"`:                             "video_id",
+		`"video_id":"vid1","expires_in":0`:           "expires_in",
+		`"video_id":"vid1","expires_in":9999`:        "expires_in",
+		`"video_id":"vid1","claims":{"exp":1}`:       "claims",
+		`"video_id":"vid1","viewer":{"ip":"::1"}`:    "viewer.ip",
+		`"video_id":"vidfree","viewer":{"id":"bob"}`: "viewer.id",
+	} {
+		got := d.mintAs(d.keys["mint"], "", members)
+		if p := problemOf(t, got); got.Code != 422 || len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("%s: %s", members, got.Body)
+		}
+	}
+	if p := problemOf(t, d.signAs(adminKey, "x/sign", "{}")); len(p.Errors) != 1 || p.Errors[0].Field != "media_id" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestEmptyTextsAreNotTakenForAbsentOnes(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	for body, field := range map[string]string{
+		`{"video_id":"vid1","viewer":{"id":""}}`: "viewer.id", `{"video_id":"vid1","viewer":{"ip":""}}`: "viewer.ip",
+		`{"video_id":"vid1","project_id":""}`: "project_id", `{"video_id":""}`: "video_id",
+	} {
+		if p := problemOf(t, w.ask("POST", mint, adminKey, body)); p.Status != 400 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+	for body, field := range map[string]string{
+		`{"token":"x","project_id":""}`: "project_id", `{"token":"x","video_id":""}`: "video_id",
+	} {
+		if p := problemOf(t, w.ask("POST", inspect, adminKey, body)); p.Status != 400 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+}
+
 func TestABatchAnswersInOrderEachForItself(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
