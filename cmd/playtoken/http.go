@@ -19,7 +19,7 @@ import (
 // network or from a command line. Who may call, and how often, is not in it.
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
-		Projects: p, View: p.view, Store: newsStore{p.projects, p.workshop.news}, Access: p.access, Viewers: p.viewers, Origins: p.projects,
+		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access}, Access: p.access, Viewers: p.viewers, Origins: p.projects,
 		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
 		Record: p.audit, Log: p.log,
 	}
@@ -35,7 +35,12 @@ type callers struct {
 }
 
 func (p *parts) callers() callers {
-	return callers{projects.Environment{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}, p.view, p.access}
+	return callers{p.environment(), p.view, p.access}
+}
+
+// environment is the callers that the environment names.
+func (p *parts) environment() projects.Environment {
+	return projects.Environment{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}
 }
 
 // Identify implements [handlers.Callers].
@@ -98,13 +103,16 @@ func (s *service) degraded(alone bool, why error) {
 	s.log.Info("Redis is back: replicas count their callers together")
 }
 
-// newsStore tells the scheduler of projects that are made here.
-type newsStore struct {
+// admin is the store of projects and API keys, and tells others of what
+// changes there.
+type admin struct {
 	*projects.Store
-	news chan<- struct{}
+	news   chan<- struct{}
+	access *access.Access
 }
 
-func (s newsStore) CreateProject(ctx context.Context, p projects.Project) (projects.Project, error) {
+// CreateProject tells the scheduler.
+func (s admin) CreateProject(ctx context.Context, p projects.Project) (projects.Project, error) {
 	made, err := s.Store.CreateProject(ctx, p)
 	if err == nil {
 		select {
@@ -113,4 +121,14 @@ func (s newsStore) CreateProject(ctx context.Context, p projects.Project) (proje
 		}
 	}
 	return made, err
+}
+
+// DeleteAPIKey takes what is left of its tokens along. They are good for
+// nothing without it, so nobody has to wait for that.
+func (s admin) DeleteAPIKey(ctx context.Context, projectID, id string) error {
+	if err := s.Store.DeleteAPIKey(ctx, projectID, id); err != nil {
+		return err
+	}
+	s.access.Forget(ctx, id) // if not, they end by themselves
+	return nil
 }

@@ -77,7 +77,7 @@ func (p *parts) openAccess() error {
 	p.closers = append(p.closers, ring.Close)
 	durations := p.config.rotation.Durations
 	exchange, err := access.New(access.Config{
-		Documents: p.store, Keys: p.view, Secrets: p.projects,
+		Documents: p.store, Keys: access.WithEnvironment(p.view, p.environment(), p.projects), Secrets: p.projects,
 		Signer:  &signer.JWTs{Ring: ring, Signatures: p.signatures},
 		ViewAge: durations.ViewAge, Staleness: durations.Staleness,
 	})
