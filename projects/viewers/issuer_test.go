@@ -189,7 +189,11 @@ func TestAWrongSignatureIsNobodysFaultButItsOwn(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
 		p.good(t, v, "k1", rsaKey())
 		p.set(func(p *provider) { p.answer = down })
+		time.Sleep(viewers.Pause)
 		p.bad(t, v, "k1", otherRSA(), projects.ErrUnknownCaller)
+		if p.calls() != 1 {
+			t.Errorf("asked %d times", p.calls())
+		}
 	})
 }
 
