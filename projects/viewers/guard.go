@@ -79,7 +79,8 @@ func (g guard) permits(addr netip.Addr) bool {
 	case addr.Is4():
 		return !slices.ContainsFunc(special, inside)
 	}
-	return addr.Zone() == "" && global.Contains(addr) && !slices.ContainsFunc(special, inside)
+	// An address with a zone is in no prefix at all.
+	return global.Contains(addr) && !slices.ContainsFunc(special, inside)
 }
 
 // loopbackOnly marks the context of a call that is not encrypted.
