@@ -2,17 +2,19 @@
 # make test    every check, on whatever this machine has; says what it skipped
 # make lint    formatting and vet alone
 # make image-check   what the Dockerfile builds, without Docker; part of make test
+# make chaos   10,000 simulated lives, every guard broken in turn, real processes
+#              stopped and killed for minutes; takes hours
 # make bench   what playtoken promises in numbers, measured; four minutes
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo test image-check lint bench deps vault
+.PHONY: demo test image-check lint bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
-TOOLS := chromium=chromium nginx=nginx-light gcc=gcc,libc6-dev
+TOOLS := chromium=chromium nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
@@ -30,7 +32,7 @@ test: deps lint vault
 	command -v gcc >/dev/null || race=
 	began=$$SECONDS
 	result=0
-	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 20m -v $(PKGS) > $(LOG) 2>&1 || result=$$?
+	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 40m -v $(PKGS) > $(LOG) 2>&1 || result=$$?
 	if [ -e $(OPENSSL) ] && [ -n "$$race" ]; then
 	  echo "== go test -tags openssl ./signer/..."
 	  CGO_ENABLED=1 go test -tags openssl -shuffle=on -v ./signer/... >> $(LOG) 2>&1 || result=$$?
@@ -67,6 +69,14 @@ lint:
 # less than a minute, once everything is built.
 bench: vault
 	go run ./bench $${QUICK:+-quick}
+
+chaos: deps vault
+	echo "== simulated lives"
+	PLAYTOKEN_TEST_SEEDS=$${SEEDS:-10000} go test -count=1 -timeout 12h -v -run 'WhateverHappens' ./keyrotation | grep -vE '^ *(=== |--- PASS)'
+	echo "== guards, broken in turn"
+	go run ./chaos
+	echo "== real replicas, stopped and killed"
+	PLAYTOKEN_TEST_CHAOS=1 go test -count=1 -timeout 2h -v -run 'ThreeReplicas|ColdStarts|KilledAtAnyMoment' ./cmd/playtoken
 
 image-check:
 	go test -count=1 -v -run Image ./cmd/playtoken
