@@ -78,7 +78,7 @@ func (s *Store) openWalk(aead cipher.AEAD, c collection, p Page, all *[shards]sh
 	if err != nil || len(p.Cursor) > maxCursor || json.Unmarshal(sealed, &w, json.RejectUnknownMembers(true)) != nil {
 		return walk{}, invalid("cursor", "does not belong to this list; begin again without it")
 	}
-	if s.now().Sub(time.Unix(w.Began, 0)) > walkFor {
+	if s.now().Unix()-w.Began > int64(walkFor/time.Second) {
 		return walk{}, invalid("cursor", "is too old; begin again without it")
 	}
 	return w, nil
