@@ -118,6 +118,9 @@ func (v *RingView) Active(ctx context.Context) (keyrotation.Key, error) {
 	if err != nil {
 		return keyrotation.Key{}, err
 	}
+	if seen.key.Issued { // there is no public half, and nothing is signed with it
+		return seen.key, nil
+	}
 	return seen.key, active(seen, now)
 }
 
@@ -225,6 +228,9 @@ func newView(document keyrotation.Document, started time.Time, before *view) (*v
 		return next, nil
 	}
 	next.key, next.limit = key, ring.Durations.ViewAge
+	if key.Issued {
+		return next, nil
+	}
 	if before != nil && before.public != nil && before.key.PublicKey == key.PublicKey && before.key.Fingerprint == key.Fingerprint {
 		next.public = before.public
 		return next, nil

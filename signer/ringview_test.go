@@ -222,3 +222,30 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		key := keyrotation.Key{Generation: 1, State: keyrotation.Active, StoreName: "kissued", Name: "ours", KeyID: "api_key_1",
+			Fingerprint: "by its name", Issued: true}
+		s.hold(t, key)
+		if got, err := m.Ring.Active(t.Context()); err != nil || got.StoreName != "kissued" {
+			t.Errorf("active: %+v, %v", got, err)
+		}
+		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "video"}); !errors.As(err, new(*signer.NoActiveKey)) {
+			t.Errorf("minted with it: %v", err)
+		}
+	})
+}
+
+func TestAViewTellsWhichKeyIsActive(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		if got, err := m.Ring.Active(t.Context()); err != nil || got.State != keyrotation.Active {
+			t.Errorf("active: %+v, %v", got, err)
+		}
+		s.hold(t)
+		time.Sleep(2 * viewAge)
+		if _, err := m.Ring.Active(t.Context()); !errors.As(err, new(*signer.NoActiveKey)) {
+			t.Errorf("with an empty ring: %v", err)
+		}
+	})
+}

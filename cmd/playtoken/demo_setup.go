@@ -73,6 +73,7 @@ func (d *demoRun) config() (config, error) {
 		"PLAYTOKEN_PLATFORM_LANDING_URL=" + site + "/{video_id}?jwt={token}",
 		"PLAYTOKEN_PLATFORM_EMBED_URL=" + site + "/embed/{video_id}?jwt={token}",
 		"PLAYTOKEN_PLATFORM_HLS_URL=" + site + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8,::1/128", // an issuer to try is on this machine, too
 	}
 	environ := slices.Concat(demoTimings, without(d.environ, needs), needs)
 	for _, name := range []string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"} {

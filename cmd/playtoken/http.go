@@ -19,7 +19,7 @@ import (
 // network or from a command line. Who may call, and how often, is not in it.
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
-		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access}, Access: p.access, Viewers: p.viewers, Origins: p.projects,
+		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access}, Access: p.access, Viewers: p.viewers, Origins: p.view,
 		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
 		Record: p.audit, Log: p.log,
 	}
