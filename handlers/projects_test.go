@@ -311,3 +311,23 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 		t.Errorf("count %v", n)
 	}
 }
+
+func TestSettingsThatNobodyLookedAtAreNotSaved(t *testing.T) {
+	var d *deployment
+	d, done := deploy(t, func(c *handlers.Config) {
+		c.MayMove = func(context.Context, projects.Project) error { // somebody else is faster
+			d.change(t, func(p *projects.Project) {
+				p.Settings = map[string]string{"hls_url": "https://theirs.example/{video_id}"}
+			})
+			return nil
+		}
+	})
+	defer done()
+	body := `{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`
+	if got := short(d.ask("PATCH", "/v1/projects/"+d.own.ID, adminKey, body)); got != "409 conflict" {
+		t.Errorf("%s", got)
+	}
+	if now, err := d.projects.Project(t.Context(), d.own.ID); err != nil || now.Settings["url"] != "" {
+		t.Errorf("%v, %v", now.Settings, err)
+	}
+}
