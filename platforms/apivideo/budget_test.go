@@ -3,6 +3,7 @@ package apivideo_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,6 +102,28 @@ func TestThePlatformsCountIsBelieved(t *testing.T) {
 			t.Errorf("%d tokens in a new window", n)
 		}
 	})
+	bubble(t, "but not what it said of the window before", func(t *testing.T) {
+		w := newWorld(t)
+		late := &delayed{next: w.account.Transport}
+		w.account.Transport = late
+		w.platform = w.open(t)
+		start := time.Now()
+		for time.Since(start) < 58*time.Second { // until hardly anything is left
+			w.mint(t.Context(), film)
+			time.Sleep(100 * time.Millisecond)
+		}
+		var overtaken sync.WaitGroup
+		late.by.Store(int64(4 * time.Second))
+		overtaken.Go(func() { w.mint(t.Context(), film) })
+		time.Sleep(time.Until(start.Add(61 * time.Second)))
+		late.by.Store(0)
+		w.must(t) // which is told of the next window
+		overtaken.Wait()
+		start = time.Now()
+		if n := crowd(t, w, film, 100); n != 100 || time.Since(start) > time.Second {
+			t.Errorf("%d tokens within %s", n, time.Since(start))
+		}
+	})
 	bubble(t, "429 without a word", func(t *testing.T) {
 		w := newWorld(t)
 		w.must(t)
@@ -146,4 +169,17 @@ func TestThoseWhoLeaveTheLineHoldUpNobody(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 	})
+}
+
+// delayed is a network on which answers take their time.
+type delayed struct {
+	next http.RoundTripper
+	by   atomic.Int64
+}
+
+func (d *delayed) RoundTrip(r *http.Request) (*http.Response, error) {
+	by := time.Duration(d.by.Load())
+	resp, err := d.next.RoundTrip(r)
+	time.Sleep(by)
+	return resp, err
 }

@@ -165,6 +165,13 @@ func TestTroubleOnTheWayIsNobodysFault(t *testing.T) {
 			})
 		}
 	}
+	bubble(t, "404 of a login is no word on the video", func(t *testing.T) {
+		w := newWorld(t)
+		w.Script(authenticate, platformtest.Refuse(404))
+		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || errors.Is(err, signer.ErrVideo) {
+			t.Errorf("%v", err)
+		}
+	})
 	bubble(t, "404 of a session is no word on the video", func(t *testing.T) {
 		w := newWorld(t)
 		w.Script(session, platformtest.Refuse(404))

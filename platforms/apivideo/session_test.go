@@ -61,6 +61,22 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "later when it is throttled", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(t)
+		w.Script(refresh, platformtest.Throttle("5"))
+		since := w.counts(authenticate, refresh)
+		time.Sleep(apivideotest.BearerLife * 9 / 10)
+		w.must(t)
+		if got := since(); !slices.Equal(got, []int{0, 1}) {
+			t.Errorf("%v", got)
+		}
+		time.Sleep(10 * time.Second)
+		w.must(t)
+		if got := since(); !slices.Equal(got, []int{0, 2}) {
+			t.Errorf("%v", got)
+		}
+	})
 	bubble(t, "by a login when the refresh token is dead", func(t *testing.T) {
 		w := newWorld(t)
 		w.must(t)
