@@ -311,7 +311,13 @@ func TestTheHeadFollowsLazyLinesSoon(t *testing.T) {
 		if r := verify(t, path); !r.Sound() || r.Lines != 5 || r.Unconfirmed != 0 {
 			t.Errorf("two seconds later: %+v", r)
 		}
+		if err := l.RecordLazily(entry(5)); err != nil {
+			t.Fatal(err)
+		}
 		shut(t, l)
+		if r := verify(t, path); !r.Sound() || r.Lines != 6 || r.Unconfirmed != 0 {
+			t.Errorf("closed: %+v", r)
+		}
 	})
 }
 

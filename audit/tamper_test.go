@@ -144,10 +144,10 @@ func TestALineThatWasBrokenOffIsRepairedAndKeptAsEvidence(t *testing.T) {
 			t.Fatalf("before the repair: %+v; want %d torn bytes", r, cutAt)
 		}
 		l := open(t, path)
-		record(t, l, 1)
+		record(t, l, 2)
 		shut(t, l)
 		r := verify(t, path)
-		sound(t, r, 5)
+		sound(t, r, 6)
 		if r.Repaired != 1 || r.Torn != 0 || !strings.Contains(string(read(t, path)), `the last `) {
 			t.Fatalf("after it: %+v", r)
 		}
@@ -183,6 +183,9 @@ func TestWritersDoNotCoverUp(t *testing.T) {
 			}
 			record(t, l, 2)
 			shut(t, l)
+			if strings.Contains(name, "last") && !bytes.Contains(read(t, path), []byte("audit.broken")) {
+				t.Errorf("%s, running %v: it is not on record", name, running)
+			}
 			r := verify(t, path)
 			headOnly := running && strings.Contains(name, "head") && !strings.Contains(name, "cut") // written anew, and nothing was lost
 			if r.Sound() != headOnly {
@@ -215,6 +218,53 @@ func TestARunningLogMissesLinesThatNothingConfirmed(t *testing.T) {
 	shut(t, l)
 	if r := verify(t, path); r.Bad != 3 {
 		t.Errorf("report: %+v", r)
+	}
+}
+
+// fork copies a log with its head, and lets both go on by one line each.
+func fork(t *testing.T, path string) (other string) {
+	t.Helper()
+	other = filepath.Join(t.TempDir(), "audit.log")
+	write(t, other, read(t, path))
+	write(t, other+".head", read(t, path+".head"))
+	for _, name := range []string{path, other} {
+		l := open(t, name)
+		record(t, l, 1)
+		shut(t, l)
+	}
+	return other
+}
+
+func TestAnotherHistoryWithTheSameBeginningIsNotTheOne(t *testing.T) {
+	path := newFile(t, 2)
+	other := fork(t, path)
+	l := open(t, path)
+	record(t, l, 1)
+	shut(t, l)
+	if r, _ := audit.Verify(bytes.NewReader(read(t, path)), read(t, other+".head"), theKey); r.Bad != 5 {
+		t.Errorf("longer, and not through the line that the head confirms: %+v", r)
+	}
+}
+
+func TestALineOfAnEarlierChainDoesNotComeLate(t *testing.T) {
+	path := newFile(t, 2)
+	before := read(t, path)
+	other := filepath.Join(t.TempDir(), "audit.log")
+	write(t, other, before)
+	write(t, other+".head", read(t, path+".head"))
+	l := open(t, other)
+	record(t, l, 1)
+	shut(t, l)
+	late := read(t, other)[len(before):]
+	write(t, path, nil)
+	l = open(t, path)
+	record(t, l, 1)
+	shut(t, l)
+	for at, parts := range map[int][][]byte{0: {before, late, read(t, path)}, 4: {before, read(t, path), late}} {
+		r, _ := audit.Verify(bytes.NewReader(bytes.Join(parts, nil)), read(t, path+".head"), theKey)
+		if r.Bad != at || at == 0 && r.Unconfirmed != 1 {
+			t.Errorf("%+v; want line %d to be wrong", r, at)
+		}
 	}
 }
 
