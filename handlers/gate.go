@@ -87,6 +87,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, 
 	if err != nil {
 		return err
 	}
+	// The credential is somebody's, or has the form of a viewer's token.
 	misspelt := decode(w, r, body)
 	c.project = c.projectOf(body)
 	if misspelt == nil && c.vars["project_id"] == "" {
@@ -103,6 +104,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, 
 	if err := s.presented(r.Context(), c, body, misspelt); err != nil {
 		return err
 	}
+	// Whoever it is, is known, and pays even for what cannot be read.
 	unknown := s.look(r.Context(), d, c)
 	if err := s.charge(w, d, *c, body); err != nil {
 		return err
