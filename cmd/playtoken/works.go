@@ -139,6 +139,10 @@ func (w *workshop) mintWith(opened *works) {
 // to do: thousands of them are one Vault's work.
 const restOfMany = 5 * time.Minute
 
+// boughtWith is for how long what was bought with an issued key may be in use.
+// No platform says whether that ends with the key.
+const boughtWith = 24 * time.Hour
+
 // rotateWith makes the rotator, where there is something to rotate.
 func (w *workshop) rotateWith(opened *works) {
 	platform := opened.platform
@@ -153,7 +157,7 @@ func (w *workshop) rotateWith(opened *works) {
 	if platform.Registrar != nil {
 		rotator.Platform = marked{w.metrics.Platform(name, platform.Registrar)}
 	} else {
-		rotator.Policy.KeySpec = keyrotation.KeySpec{Issued: true}
+		rotator.Policy.KeySpec, rotator.Policy.MaxTTL = keyrotation.KeySpec{Issued: true}, boughtWith
 		rotator.Issuer = markedIssuer{w.metrics.Issuer(name, platform.Issuer)}
 	}
 	opened.rotator = rotator
