@@ -3,6 +3,7 @@ package keyrotation
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Drift looks at the platform and the store and tells every difference from
@@ -16,13 +17,20 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	if err != nil {
 		return Drift{}, err
 	}
+	// Whatever the look shows that was registered meanwhile was announced in the
+	// ring before: what a newer ring does not know is not ours.
+	newer, err := r.load(ctx)
+	if err != nil {
+		return Drift{}, err
+	}
 	d := Drift{Orphans: []Finding{}, Missing: []Finding{}, Unmanaged: []Finding{}, Mismatched: []Finding{}}
 	for _, k := range ring.Keys {
 		r.compare(&d, look, k)
 	}
 	for _, id := range look.ids() {
-		r.classify(&d, ring, look.Platform[id])
+		r.classify(&d, newer, look.Platform[id])
 	}
+	r.attribute(ctx, &d, look)
 	return d, nil
 }
 
@@ -56,11 +64,53 @@ func (r *Rotator) classify(d *Drift, ring Ring, shown PlatformKey) {
 		f.Remedy = "none needed: the next rotations delete it; to hurry: playtoken rotate --project " + r.Project
 		d.Orphans = append(d.Orphans, f)
 	case ours:
+	case ring.named(shown):
+		f.Forgotten = true
+		f.Meaning = "named as this ring names its keys, and unknown to it: the store looks older than the platform, " +
+			"as when a backup was put back, or else a copy of the store is at work with the same account; " +
+			"rotations never touch this key, and its tokens play until they expire"
+		f.Remedy = fmt.Sprintf("if no copy of the store is at work, and %s after the backup was put back: %s", r.Policy.MaxTTL, r.removal(shown))
+		d.Unmanaged = append(d.Unmanaged, f)
 	default:
 		f.Meaning = "not made by this deployment: by hand, or by another one; rotations never touch it"
-		f.Remedy = fmt.Sprintf("if nothing signs with it any more: playtoken keys remove-unmanaged %s --project %s --reason TEXT",
-			shown.ID, r.Project)
+		f.Remedy = "if nothing signs with it any more: " + r.removal(shown)
 		d.Unmanaged = append(d.Unmanaged, f)
+	}
+}
+
+func (r *Rotator) removal(shown PlatformKey) string {
+	return fmt.Sprintf("playtoken keys remove-unmanaged %s --project %s --reason TEXT", shown.ID, r.Project)
+}
+
+// named: the key's name says that it was made with this ring. People are told;
+// anybody can give a key a name, so nothing is ever done because of it.
+func (r *Ring) named(shown PlatformKey) bool {
+	return r.StoreID != "" && strings.HasPrefix(shown.Name, "playtoken ") && strings.HasSuffix(shown.Name, " "+r.StoreID)
+}
+
+// attribute says which unmanaged keys are of other projects, whose viewers
+// would be locked out if they were removed.
+func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Look) {
+	if r.Elsewhere == nil || len(d.Unmanaged) == 0 {
+		return
+	}
+	var shown []PlatformKey
+	for _, f := range d.Unmanaged {
+		shown = append(shown, look.Platform[f.KeyID])
+	}
+	projects, err := r.Elsewhere(ctx, shown)
+	for i := range d.Unmanaged {
+		f := &d.Unmanaged[i]
+		project, known := projects[f.KeyID]
+		switch {
+		case err != nil:
+			f.Meaning = fmt.Sprintf("not of this project; whether of another one of this deployment nobody can say now: %v", err)
+			f.Remedy = "none until that can be said: playtoken doctor"
+		case known:
+			f.Meaning = fmt.Sprintf("key of project %s of this deployment, which has the same account", project)
+			f.Remedy = "none needed: that project rotates it"
+			f.Forgotten = false
+		}
 	}
 }
 
@@ -77,7 +127,8 @@ func (r *Ring) owner(shown PlatformKey) (generation int, ours bool) {
 
 // RemoveUnmanaged deletes a key at the platform that is not ours, such as the
 // hand-made one that this deployment replaces. Errors: ErrNotFound; *Guard if
-// it is ours, or if no key of ours could take its place.
+// it is ours, or of another project, or if that is not known, or if no key of
+// ours could take its place.
 func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order) error {
 	ring, err := r.load(ctx)
 	if err != nil {
@@ -91,13 +142,12 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	if !there {
 		return fmt.Errorf("key at the platform: %w", ErrNotFound)
 	}
-	if generation, ours := ring.owner(shown); ours {
-		return &Guard{Why: fmt.Sprintf("this key is generation %d of ours: use revoke", generation)}
+	// The look shows nothing that was not announced in a ring before it.
+	if ring, err = r.load(ctx); err != nil {
+		return err
 	}
-	active, ok := ring.Active()
-	if !ok || !look.shows(active) {
-		return &Guard{Why: "no active key of ours is at the platform yet: nothing could take this key's place",
-			EarliestAt: ring.EarliestActive()}
+	if err := r.mayRemove(ctx, ring, look, shown); err != nil {
+		return err
 	}
 	r.Log.Warn("removing a key that is not ours", "project", r.Project, "key_id", keyID, "name", shown.Name,
 		"fingerprint", shown.Fingerprint, "actor", order.Actor, "reason", order.Reason)
@@ -105,6 +155,27 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	defer cancel()
 	if err := r.source().Delete(ctx, keyID); err != nil {
 		return fmt.Errorf("delete at the platform: %w", err)
+	}
+	return nil
+}
+
+// mayRemove returns the *Guard that forbids to remove a key, if there is one.
+func (r *Rotator) mayRemove(ctx context.Context, ring Ring, look *Look, shown PlatformKey) error {
+	if generation, ours := ring.owner(shown); ours {
+		return &Guard{Why: fmt.Sprintf("this key is generation %d of ours: use revoke", generation)}
+	}
+	if r.Elsewhere != nil {
+		projects, err := r.Elsewhere(ctx, []PlatformKey{shown})
+		if err != nil {
+			return &Guard{Why: fmt.Sprintf("it cannot be said whether this key is another project's, whose viewers would be locked out: %v", err)}
+		}
+		if project, known := projects[shown.ID]; known {
+			return &Guard{Why: fmt.Sprintf("this key is of project %s of this deployment: its viewers would be locked out", project)}
+		}
+	}
+	if active, ok := ring.Active(); !ok || !look.shows(active) {
+		return &Guard{Why: "no active key of ours is at the platform yet: nothing could take this key's place",
+			EarliestAt: ring.EarliestActive()}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package keyrotation_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"playtoken/keyrotation"
@@ -107,4 +108,91 @@ func TestRemoveUnmanagedWaitsForAKeyThatTakesItsPlace(t *testing.T) {
 	k := s.lose(1)
 	delete(s.platform.keys, k.KeyID)
 	s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
+}
+
+// sharedWith says that keys are another project's, or that nobody knows.
+func (s *stage) sharedWith(owners map[string]string, err error) {
+	s.acts.rotator.Elsewhere = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
+		of := map[string]string{}
+		for _, k := range shown {
+			if project, ok := owners[k.ID]; ok && k.Fingerprint != "" {
+				of[k.ID] = project
+			}
+		}
+		return of, err
+	}
+}
+
+func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
+	s := rotated(t)
+	theirs, nobodys := s.platform.add("theirs", pooledKey(0).public), s.platform.add("nobody's", pooledKey(1).public)
+	s.sharedWith(map[string]string{theirs: "project_b"}, nil)
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	for _, f := range drift.Unmanaged {
+		if says := strings.Contains(f.Meaning, "project_b"); says != (f.KeyID == theirs) || says == strings.Contains(f.Remedy, "remove-unmanaged") {
+			t.Errorf("%+v", f)
+		}
+	}
+	s.mustGuard(s.removeUnmanaged(theirs), "project_b")
+	s.sharedWith(nil, errLost)
+	s.mustGuard(s.removeUnmanaged(nobodys), "cannot be said")
+	drift, err = ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	for _, f := range drift.Unmanaged {
+		if strings.Contains(f.Remedy, "remove-unmanaged") {
+			t.Errorf("nobody knows whose it is: %+v", f)
+		}
+	}
+	if len(s.platform.deleted) != 0 {
+		t.Fatalf("deleted: %v", s.platform.deleted)
+	}
+	s.sharedWith(map[string]string{theirs: "project_b"}, nil)
+	s.must(s.removeUnmanaged(nobodys))
+}
+
+func TestDriftSaysThatTheStoreIsOlderThanThePlatform(t *testing.T) {
+	s := rotated(t)
+	ring := s.store.ring()
+	forgotten := s.platform.add("playtoken default #9 "+ring.StoreID, pooledKey(0).public)
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	for _, f := range drift.Unmanaged {
+		is := f.KeyID == forgotten
+		if is != f.Forgotten || is != strings.Contains(f.Meaning, "backup") || !strings.Contains(f.Remedy, "remove-unmanaged "+f.KeyID) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if got := ids(drift.Unmanaged); !slices.Contains(got, forgotten) || len(got) != len(foreign)+1 {
+		t.Errorf("unmanaged: %v", got)
+	}
+}
+
+// behind is a store whose first answer is an old one.
+type behind struct {
+	keyrotation.Documents
+	old *keyrotation.Document
+}
+
+func (b *behind) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	if old := b.old; old != nil {
+		b.old = nil
+		return *old, nil
+	}
+	return b.Documents.Read(ctx, name)
+}
+
+func TestAKeyThatIsRegisteredMeanwhileIsNotUnmanaged(t *testing.T) {
+	s := bootstrapped(t)
+	before := s.store.docs[keyrotation.RingName("default")]
+	s.must(s.rotate())
+	fresh, documents := s.key(3), s.acts.rotator.Documents
+	s.acts.rotator.Documents = &behind{documents, &before}
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	if got := ids(drift.Unmanaged); !slices.Equal(got, foreign) {
+		t.Errorf("unmanaged: %v", got)
+	}
+	s.acts.rotator.Documents = &behind{documents, &before}
+	s.mustGuard(s.removeUnmanaged(fresh.KeyID), "of ours")
 }

@@ -40,6 +40,12 @@ type Rotator struct {
 	// Record is told of every transition before it is written to the ring. An
 	// error stops it, unless it is a revocation. Nil records nothing.
 	Record func(context.Context, Transition) error
+
+	// Elsewhere tells which of these keys, which our ring does not know, are of
+	// another project of this deployment: several may share an account. It
+	// returns those projects by key id. After an error nobody knows, and nothing
+	// is removed. Nil: there are no others.
+	Elsewhere func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
 }
 
 // Transition is one step of one key, as the record of what was done has it.
@@ -114,6 +120,9 @@ type Finding struct {
 	Generation  int    `json:"generation,omitempty"`
 	Meaning     string `json:"meaning"`
 	Remedy      string `json:"remedy"`
+
+	// Forgotten: by its name it is one of ours, and the ring does not know it.
+	Forgotten bool `json:"-"`
 }
 
 // Drift is every difference between ring, store and platform.
