@@ -168,6 +168,7 @@ func (w *workshop) rotateWith(opened *works) {
 func (p *parts) newRotator(id string, policy keyrotation.Policy) *keyrotation.Rotator {
 	return &keyrotation.Rotator{
 		Project: id, Documents: p.store, Keys: p.store, StoreTime: p.storeTime, Policy: policy, Log: p.log, Record: p.recordMove,
+		Elsewhere: p.elsewhere,
 	}
 }
 
