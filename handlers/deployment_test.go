@@ -260,7 +260,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		c(&config)
 	}
 	d.populate(t)
-	w.Handler = handlers.New(config)
+	w.Handler = validated(t, handlers.New(config))
 	return d, func() { view.Close(); done() }
 }
 

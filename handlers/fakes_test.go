@@ -241,10 +241,10 @@ func newWorld(t testing.TB) (*world, func()) {
 		Policy: signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour, AllowedClaims: []string{"plan"}},
 	}
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
-	w.Handler = handlers.New(handlers.Config{
+	w.Handler = validated(t, handlers.New(handlers.Config{
 		Callers:  callers{projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
 		Projects: w, Ready: w.minter.Ready, Log: w.logger,
-	})
+	}))
 	return w, func() { w.minter.Ring.Close(); signatures.Close() }
 }
 
