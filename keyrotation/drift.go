@@ -149,6 +149,13 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	if err := r.mayRemove(ctx, ring, look, shown); err != nil {
 		return err
 	}
+	if r.Record != nil {
+		err := r.Record(ctx, Transition{Project: r.Project, Actor: order.Actor, Reason: order.Reason,
+			KeyID: shown.ID, Fingerprint: shown.Fingerprint, To: Deleted})
+		if err != nil {
+			return fmt.Errorf("record the removal: %w", err)
+		}
+	}
 	r.Log.Warn("removing a key that is not ours", "project", r.Project, "key_id", keyID, "name", shown.Name,
 		"fingerprint", shown.Fingerprint, "actor", order.Actor, "reason", order.Reason)
 	ctx, cancel := call(ctx, ring)

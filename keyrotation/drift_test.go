@@ -90,6 +90,17 @@ func TestRemoveUnmanagedRemovesNothingElse(t *testing.T) {
 		t.Fatalf("deleted: %v", s.platform.deleted)
 	}
 	byHand := s.platform.add("by hand", pooledKey(0).public)
+	var told keyrotation.Transition
+	said := errLost
+	s.acts.rotator.Record = func(_ context.Context, t keyrotation.Transition) error {
+		told = t
+		return said
+	}
+	s.mustFail(s.removeUnmanaged(byHand), errLost)
+	if len(s.platform.deleted) != 0 || told.KeyID != byHand || told.Reason == "" {
+		t.Errorf("a removal that is not on record: %v, %+v", s.platform.deleted, told)
+	}
+	said = nil
 	s.must(s.removeUnmanaged(byHand))
 	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
 		t.Errorf("deleted: %v", s.platform.deleted)

@@ -37,8 +37,9 @@ type Rotator struct {
 
 	// Clock is time.Now, if nil.
 	Clock func() time.Time
-	// Record is told of every transition before it is written to the ring. An
-	// error stops it, unless it is a revocation. Nil records nothing.
+	// Record is told of every transition before it is written to the ring, and of
+	// the removal of a key that is not ours. An error stops it, unless it is a
+	// revocation. Nil records nothing.
 	Record func(context.Context, Transition) error
 
 	// Elsewhere tells which of these keys, which our ring does not know, are of
@@ -53,10 +54,10 @@ type Transition struct {
 	Project     string
 	Actor       string
 	Reason      string
-	Generation  int
+	Generation  int // 0: a key that is not ours
 	KeyID       string
 	Fingerprint string
-	From, To    State // From is empty for a new key
+	From, To    State // From is empty for a new key, and for one that is not ours
 }
 
 // Order is what somebody asked for, and who.

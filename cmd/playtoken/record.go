@@ -15,9 +15,13 @@ import (
 // recordMove puts a signing key's move on record, before it is made. A
 // revocation goes on without; see keyrotation.Rotator.Record.
 func (p *parts) recordMove(ctx context.Context, t keyrotation.Transition) error {
+	subject := fmt.Sprintf("generation %d", t.Generation)
+	if t.Generation == 0 {
+		subject = "key " + t.KeyID + ", not ours"
+	}
 	err := p.audit.Record(ctx, audit.Entry{
 		Actor: t.Actor, Action: "signing_key." + string(t.To), Project: t.Project,
-		Subject: fmt.Sprintf("generation %d", t.Generation), Key: t.Fingerprint, Result: "intent", Reason: t.Reason,
+		Subject: subject, Key: t.Fingerprint, Result: "intent", Reason: t.Reason,
 	})
 	if err != nil {
 		p.metrics.Unrecorded()
