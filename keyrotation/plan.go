@@ -90,6 +90,11 @@ func (p *planner) plan() {
 		p.block(LookAround, Key{}, behind(newest))
 		return
 	}
+	if !p.ring.EndedAt.IsZero() {
+		p.remove()
+		p.sweep()
+		return
+	}
 	p.widen()
 	p.respec()
 	if p.wrongAccount() {

@@ -146,6 +146,7 @@ type Ring struct {
 	Failures   int       `json:"failures,omitempty"` // registrations refused in a row
 	LastRun    Run       `json:"last_run,omitzero"`
 	NextAction time.Time `json:"next_action_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at,omitzero"` // since then no key is made any more; see Rotator.End
 
 	// Version is the document's version in the store; 0 if it was never
 	// written.

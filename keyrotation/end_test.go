@@ -1,0 +1,95 @@
+package keyrotation_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+func (s *stage) end() error {
+	return s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
+		return r.End(ctx, keyrotation.Order{Actor: "admin", Reason: "the project is deleted"})
+	})
+}
+
+// ends: it may take until what was sent has arrived or never will.
+func (s *stage) ends() {
+	s.t.Helper()
+	err := s.end()
+	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
+		s.wait(guard.EarliestAt.Sub(s.now))
+		err = s.end()
+	}
+	s.must(err)
+}
+
+// loseAll: what is refused from now on is refused on purpose.
+func (s *stage) loseAll() (all []keyrotation.Key) {
+	for _, k := range s.store.ring().Keys {
+		all = append(all, s.lose(k.Generation))
+	}
+	return all
+}
+
+func TestAnEndedRingHasNoKeyAnywhereAndMakesNoneAnyMore(t *testing.T) {
+	for name, set := range map[string]func(*testing.T) *stage{
+		"never begun": newStage, "bootstrapped": bootstrapped, "rotated": rotated, "issued": issued, "issued, rotated": issuedRotated,
+		"quarantined": quarantined, "planned": stoppedBy("create", fate{happens: 1, dies: true}),
+		"generated":  stoppedBy("register", fate{hears: keyrotation.ErrThrottled}),
+		"abandoning": stoppedBy("register", fate{hears: keyrotation.ErrRefused}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t)
+			keys := s.loseAll()
+			s.ends()
+			for _, k := range keys {
+				s.gone(k)
+			}
+			s.must(s.end())
+			made := len(s.store.ring().Keys)
+			s.must(s.live(2 * time.Hour))
+			s.must(s.passBy(s.fresh))
+			if now := s.store.ring().Keys; len(now) != made {
+				t.Errorf("%d keys, and %d after a while", made, len(now))
+			}
+		})
+	}
+}
+
+func TestAnEndWaitsForARegistrationThatWasNotAnswered(t *testing.T) {
+	s := stoppedBy("register", fate{dies: true})(t)
+	keys := s.loseAll()
+	guard, ok := errors.AsType[*keyrotation.Guard](s.end())
+	if !ok || !guard.EarliestAt.After(s.now) || s.store.ring().EndedAt.IsZero() {
+		t.Fatalf("%+v", guard)
+	}
+	if active := s.store.ring(); active.Keys[0].State == keyrotation.Active {
+		t.Error("a key still signs")
+	}
+	s.wait(guard.EarliestAt.Sub(s.now))
+	s.must(s.end())
+	for _, k := range keys {
+		s.gone(k)
+	}
+}
+
+func TestAnEndGoesOnAfterTrouble(t *testing.T) {
+	for name, f := range map[string]fate{"did not happen": {hears: keyrotation.ErrUnavailable}, "answer lost": {happens: 1, hears: keyrotation.ErrUnavailable}} {
+		for _, op := range []string{"delete", "destroy", "write"} {
+			t.Run(op+", "+name, func(t *testing.T) {
+				s := rotated(t)
+				keys := s.loseAll()
+				s.as(op, f)
+				s.mustFail(s.end(), keyrotation.ErrUnavailable)
+				s.as("")
+				s.must(s.end())
+				for _, k := range keys {
+					s.gone(k)
+				}
+			})
+		}
+	}
+}
