@@ -177,6 +177,7 @@ type deployment struct {
 	record    *record
 	counter   *counter
 	moved     error
+	asked     []projects.Project // what MayMove was asked about
 	rotations map[string]*rotation
 
 	own, other, gone projects.Project
@@ -188,7 +189,7 @@ const page, viewerToken = "https://www.example.com", "viewer.alice.sig"
 
 var kinds = projects.Kinds{"vidbeo": platforms.Kind{
 	Name:        "vidbeo",
-	Settings:    []platforms.Member{{Name: "url"}, {Name: "hls_url"}},
+	Settings:    []platforms.Member{{Name: "url", Receives: true}, {Name: "hls_url"}},
 	Credentials: []platforms.Member{{Name: "api_key", Required: true}},
 	Open: func(platforms.Account) (platforms.Platform, error) {
 		return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}, nil
@@ -253,7 +254,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		Capabilities: func(context.Context, projects.Project) (platforms.Capabilities, error) {
 			return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}.Capabilities(), nil
 		},
-		MayMove: func(context.Context, projects.Project) error { return d.moved },
+		MayMove: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
 		Limits:  d.counter, Record: d.record,
 	}
 	for _, c := range change {

@@ -72,6 +72,7 @@ type View interface {
 type Store interface {
 	CreateProject(ctx context.Context, p projects.Project) (projects.Project, error)
 	Project(ctx context.Context, id string) (projects.Project, error)
+	Revision(ctx context.Context, id string, change func(*projects.Project) error) (was, p projects.Project, err error)
 	UpdateProject(ctx context.Context, id string, change func(*projects.Project) error) (projects.Project, error)
 	DeleteProject(ctx context.Context, id string) error
 	Projects(ctx context.Context, page projects.Page) (projects.List[projects.Project], error)

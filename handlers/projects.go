@@ -102,16 +102,13 @@ func (s *server) createProject(ctx context.Context, _ call, body projectBody) (P
 }
 
 // updateProject changes what is named. New settings are asked about first: a
-// platform that does not show our active key is another account.
+// platform that does not show our active key is another account. Before that
+// they are checked: nobody is asked with a credential that is not for them.
 func (s *server) updateProject(ctx context.Context, c call, change mergePatch[projectBody]) (Project, error) {
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	wanted, err := s.Store.Project(ctx, c.project)
+	before, wanted, err := s.Store.Revision(ctx, c.project, func(p *projects.Project) error { return patchProject(p, change) })
 	if err != nil {
-		return Project{}, err
-	}
-	before := wanted
-	if err := patchProject(&wanted, change); err != nil {
 		return Project{}, err
 	}
 	if s.MayMove != nil && !maps.Equal(before.Settings, wanted.Settings) {

@@ -162,9 +162,14 @@ func TestAProjectDoesNotMoveToAnotherAccount(t *testing.T) {
 		{`{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`, "200", nil},
 		{`{"platform":"vidbeo","name":"same"}`, "200", nil},
 	} {
-		d.moved = c.moved
+		d.moved, d.asked = c.moved, nil
 		if got := short(d.ask("PATCH", path, adminKey, c.body)); got != c.want {
 			t.Errorf("%s, %v: %s, want %s", c.body, c.moved, got, c.want)
+		}
+		for _, p := range d.asked {
+			if p.Credential["api_key"].Reveal() != "x" {
+				t.Errorf("%s: somebody else was asked with the old credential", c.body)
+			}
 		}
 		now, _ := d.projects.Project(t.Context(), d.own.ID)
 		if c.want != "200" && now.Settings["url"] != "" {

@@ -39,6 +39,10 @@ type Member struct {
 	Name     string
 	Required bool
 	Meaning  string // one line, for people
+
+	// Receives marks a setting that says where the credential is sent. Whoever
+	// changes it has to know the credential.
+	Receives bool
 }
 
 // Account is one project's account at a platform.

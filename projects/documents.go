@@ -139,7 +139,9 @@ func (s *Store) UpdateProject(ctx context.Context, id string, change func(*Proje
 	return p, nil
 }
 
-func (s *Store) updateOnce(ctx context.Context, id string, change func(*Project) error) (was, p Project, err error) {
+// Revision returns a project as it is, and as UpdateProject would store it now,
+// credential included. It stores nothing.
+func (s *Store) Revision(ctx context.Context, id string, change func(*Project) error) (was, p Project, err error) {
 	if was, err = s.project(ctx, id, s.edit); err != nil {
 		return was, p, err
 	}
@@ -149,7 +151,11 @@ func (s *Store) updateOnce(ctx context.Context, id string, change func(*Project)
 		return was, p, err
 	}
 	p.ID, p.CreatedAt, p.UpdatedAt, p.Version = was.ID, was.CreatedAt, s.now(), was.Version
-	if err = s.checkUpdate(was, &p); err != nil {
+	return was, p, s.checkUpdate(was, &p)
+}
+
+func (s *Store) updateOnce(ctx context.Context, id string, change func(*Project) error) (was, p Project, err error) {
+	if was, p, err = s.Revision(ctx, id, change); err != nil {
 		return was, p, err
 	}
 	if p.Version == 0 { // the project default, if nobody has written to it yet

@@ -68,8 +68,10 @@ func (s *Store) checkUpdate(was Project, p *Project) error {
 	}
 	var f findings
 	f.refuse(p.Platform != was.Platform, "platform", "cannot change: make another project")
-	f.refuse(p.Settings["url"] != was.Settings["url"] && p.Credential == nil, "platform_credential",
-		"wanted along with a new platform_settings.url: it is where the credential is sent")
+	for _, m := range s.kinds[was.Platform].Settings {
+		f.refuse(m.Receives && p.Settings[m.Name] != was.Settings[m.Name] && p.Credential == nil, "platform_credential",
+			"wanted along with a new platform_settings.%s: it is where the credential is sent", m.Name)
+	}
 	if len(f) > 0 {
 		return f.err()
 	}

@@ -120,7 +120,7 @@ const canary = "credential-canary-0123456789"
 // kind is a platform that asks for a key, and takes a url and a template.
 var kind = platforms.Kind{
 	Name:        "fake",
-	Settings:    []platforms.Member{{Name: "url", Meaning: "where it is"}, {Name: "hls_url", Meaning: "a template"}},
+	Settings:    []platforms.Member{{Name: "url", Receives: true, Meaning: "where it is"}, {Name: "hls_url", Meaning: "a template"}},
 	Credentials: []platforms.Member{{Name: "api_key", Required: true, Meaning: "the key of the account"}},
 	Open: func(a platforms.Account) (platforms.Platform, error) {
 		if a.Settings["url"] == "ftp://no" {

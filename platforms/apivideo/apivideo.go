@@ -50,10 +50,10 @@ func Kind() platforms.Kind {
 		Name: "apivideo",
 		Settings: []platforms.Member{
 			{Name: "environment", Meaning: "production (the default) or sandbox"},
-			{Name: "url", Meaning: "of the API, instead of an environment's own"},
+			{Name: "url", Receives: true, Meaning: "of the API, instead of an environment's own"},
 			{Name: "authentication", Meaning: "bearer (the default: disposable tokens) or basic"},
 			{Name: "project_id", Meaning: "the project whose API keys are made with the admin key"},
-			{Name: "admin_url", Meaning: "of the Admin API; " + AdminURL + " by default"},
+			{Name: "admin_url", Receives: true, Meaning: "of the Admin API; " + AdminURL + " by default"},
 		},
 		Credentials: []platforms.Member{
 			{Name: "api_key", Meaning: "an API key of the environment; it is never rotated"},

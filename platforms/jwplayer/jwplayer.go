@@ -39,7 +39,7 @@ func Kind() platforms.Kind {
 			{Name: "site_id", Meaning: "of the property; without it, there is no check, and DRM uses an older route"},
 			{Name: "player_id", Meaning: "of the player for pages and iframes; without it, there are none"},
 			{Name: "cdn_url", Meaning: "where viewers go; " + DefaultCDNURL + " if it is not set"},
-			{Name: "url", Meaning: "where the management API is; " + DefaultURL + " if it is not set"},
+			{Name: "url", Receives: true, Meaning: "where the management API is; " + DefaultURL + " if it is not set"},
 		},
 		Credentials: []platforms.Member{
 			{Name: "signing_secret", Required: true, Meaning: "the property's secret key, which signs URLs"},

@@ -16,7 +16,7 @@ func Kind() platforms.Kind {
 	return platforms.Kind{
 		Name: "vidbeo",
 		Settings: []platforms.Member{
-			{Name: "url", Meaning: "where the API is; " + DefaultURL + " if it is not set"},
+			{Name: "url", Receives: true, Meaning: "where the API is; " + DefaultURL + " if it is not set"},
 			{Name: "landing_url", Meaning: "of a page with the video, with {video_id} and {token}"},
 			{Name: "embed_url", Meaning: "of the player for an iframe, with {video_id} and {token}"},
 			{Name: "hls_url", Meaning: "of the manifest, with {video_id} and {token}"},
