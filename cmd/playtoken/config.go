@@ -96,7 +96,7 @@ func (c *config) variables() []variable {
 		{name: "PLAYTOKEN_TOKEN_TTL", fallback: "10m", parse: seconds(&c.tokenTTL)},
 		{name: "PLAYTOKEN_SCHEDULER", fallback: "on", parse: onOff(&c.scheduler)},
 		{name: "PLAYTOKEN_AUDIT", fallback: "stderr", parse: auditAt(&c.auditFile)},
-		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: credential(&c.redisURL)},
+		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: redisAt(&c.redisURL)},
 		{name: "PLAYTOKEN_TRUSTED_PROXIES", parse: networks(&c.proxies)},
 		{name: "PLAYTOKEN_PRIVATE_TARGETS", parse: networks(&c.targets)},
 	}

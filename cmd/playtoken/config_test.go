@@ -38,6 +38,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 	}
 	want := config{
 		listen: "127.0.0.1:8080", vaultToken: secret.New("root"), vaultLogin: vaultkeys.Login{Method: "token"}, vaultTransit: "playtoken-transit", vaultKV: "playtoken-kv",
+		account:  account{platform: "vidbeo", settings: map[string]string{}, credential: map[string]secret.Value{}},
 		tokenTTL: 10 * time.Minute, scheduler: true,
 		rotation: keyrotation.Policy{
 			RotateEvery: 720 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: time.Hour,
@@ -60,9 +61,10 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_TOKEN_TTL":            {"600", "0s", "-1m", "1500ms", "2h", "ten minutes"},
 	"PLAYTOKEN_TOKEN_MAX_TTL":        {"25h", "1h1ms", "0s", "5m"},
 	"PLAYTOKEN_SCHEDULER":            {"yes", "ON", "true"},
-	"PLAYTOKEN_AUDIT":                {"stdout", "stderr", "file:audit"},
-	"PLAYTOKEN_REDIS_URL":            {"redis://localhost"},
-	"PLAYTOKEN_TRUSTED_PROXIES":      {"10.0.0.0/8"},
+	"PLAYTOKEN_AUDIT":                {"stdout", "file:", "/var/log/audit"},
+	"PLAYTOKEN_REDIS_URL":            {"localhost:6379", "http://localhost", "redis://host\n"},
+	"PLAYTOKEN_TRUSTED_PROXIES":      {"10.0.0.1/8", "proxy.example.com", "10.0.0.0/8,", "10.0.0.0/33"},
+	"PLAYTOKEN_PRIVATE_TARGETS":      {"*", "10.0.0.0-10.0.0.9"},
 	"PLAYTOKEN_STORE":                {"file:", "memory", "play.db", "Vault"},
 	"PLAYTOKEN_STORE_PASSWORD":       {"line\nline"},
 	"VAULT_TOKEN":                    {"hvs.x\n"},
@@ -75,7 +77,9 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_VAULT_KV":             {"kv/", "k%2fv"},
 	"PLAYTOKEN_SIGNING":              {"kms", "Memory", "memory,transit"},
 	"PLAYTOKEN_MAX_STALENESS":        {"-1s", "an hour", "3600"},
-	"PLAYTOKEN_PLATFORM":             {"jwplayer", "apivideo", "youtube"},
+	"PLAYTOKEN_PLATFORM":             {"youtube", "Vidbeo", "jwplayer\x00"},
+	"PLAYTOKEN_PLATFORM_SETTINGS":    {"url", "colour=red", "url=", "=x", "url=https://a.example,url=https://b.example"},
+	"PLAYTOKEN_PLATFORM_CREDENTIALS": {"api_secret", "api_secret=x", "admin_key="},
 	"PLAYTOKEN_PLATFORM_URL":         {"http://api.example.com/v2", "api.example.com", "https://u:p@example.com", "https://x/?k=v", "https://x/#f", "ftp://localhost"},
 	"PLAYTOKEN_PLATFORM_API_KEY":     {"a\tb"},
 	"PLAYTOKEN_PLATFORM_LANDING_URL": {"https://example.com/{video_id}", "https://example.com/?jwt={token}", "http://example.com/{video_id}?jwt={token}"},
@@ -156,7 +160,7 @@ func TestEverySecretIsReadFromItsFile(t *testing.T) {
 		return path
 	}
 	secrets := []string{"PLAYTOKEN_STORE_PASSWORD", "PLAYTOKEN_ADMIN_KEY", "PLAYTOKEN_PLATFORM_API_KEY", "PLAYTOKEN_API_KEY",
-		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN"}
+		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN", "PLAYTOKEN_PLATFORM_CREDENTIALS"}
 	value := strings.Repeat("v", 40)
 	good := file("good", value+"\n")
 	for _, row := range new(config).variables() {

@@ -81,7 +81,7 @@ func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
 			t.Errorf("%s: %d, %v", path, status, err)
 		}
 	}
-	if r := w.run("doctor"); r.code != exitFailed || !strings.Contains(r.stdout, "there is no project") {
+	if r := w.run("doctor"); r.code != exitFailed || !strings.Contains(r.stdout, "playtoken project create") {
 		t.Errorf("doctor: exit %d\n%s", r.code, r.stdout)
 	}
 	s.stop()

@@ -34,6 +34,16 @@ func (p *parts) openProjects() error {
 	p.closers = append(p.closers, p.view.Close)
 	p.workshop = &workshop{parts: p, news: make(chan struct{}, 1), open: map[string]*works{}}
 	p.closers = append(p.closers, p.workshop.close)
+	if p.projects.Environment == nil {
+		return nil
+	}
+	// The project default is opened before the store is asked about it: what
+	// is watched of it is to be seen while the store is away, too.
+	opened, err := p.workshop.openWorks(*p.projects.Environment, nil)
+	if err != nil {
+		return err
+	}
+	p.workshop.open[projects.Default] = opened
 	return nil
 }
 

@@ -153,6 +153,17 @@ func auditAt(path *string) func(string) error {
 	}
 }
 
+// redisAt is where Redis is; what else may be in the URL is checked by whoever
+// goes there.
+func redisAt(to *secret.Value) func(string) error {
+	return func(s string) error {
+		if !strings.HasPrefix(s, "redis://") && !strings.HasPrefix(s, "rediss://") {
+			return errors.New("want redis://[user:password@]host:port[/db], or rediss:// for TLS")
+		}
+		return credential(to)(s)
+	}
+}
+
 // signing is where signatures are made. For memory, keys have to be made so
 // that they may leave the store.
 func signing(exportable *bool) func(string) error {
