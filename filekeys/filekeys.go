@@ -137,10 +137,8 @@ func inspect(path string) error {
 	if err != nil {
 		return err
 	}
-	// The group is let in: volume mounts of containers insist on it, and the
-	// values are sealed.
-	if mode := info.Mode().Perm(); mode&0o007 != 0 {
-		return fmt.Errorf("everybody on this machine may open it (mode %04o); run: chmod 600 %s", mode, path)
+	if e := exposedFile(path, info); e != nil {
+		return e
 	}
 	return nil
 }

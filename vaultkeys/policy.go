@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -154,21 +153,9 @@ func (s *Store) MayRotate(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("ask what we may do: %w", err)
 	}
 	for _, rule := range rules {
-		if !covers(may[rule.path], rule.capabilities) {
+		if len(missing(may[rule.path], rule.capabilities)) > 0 {
 			return false, nil
 		}
 	}
 	return true, nil
-}
-
-func covers(has, wants []string) bool {
-	if slices.Contains(has, "root") {
-		return true
-	}
-	for _, want := range wants {
-		if !slices.Contains(has, want) {
-			return false
-		}
-	}
-	return true
 }
