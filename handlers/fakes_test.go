@@ -124,9 +124,8 @@ type rotation struct {
 	drift  keyrotation.Drift
 	err    error
 
-	asked   string // verb, generation or key id
-	order   keyrotation.Order
-	revoked func(generation int)
+	asked string // verb, generation or key id
+	order keyrotation.Order
 }
 
 func (r *rotation) Ring(context.Context) (keyrotation.Ring, error) {
@@ -156,10 +155,11 @@ func (r *rotation) Release(_ context.Context, n int, o keyrotation.Order) (keyro
 }
 func (r *rotation) Revoke(_ context.Context, n int, o keyrotation.Order) (keyrotation.Revocation, error) {
 	_, err := r.do(o, "revoke", n)
-	if r.revoked != nil {
-		r.revoked(n)
-	}
 	return r.revoke, err
+}
+func (r *rotation) End(_ context.Context, o keyrotation.Order) error {
+	_, err := r.do(o, "end")
+	return err
 }
 func (r *rotation) RemoveUnmanaged(_ context.Context, id string, o keyrotation.Order) error {
 	_, err := r.do(o, "remove", id)

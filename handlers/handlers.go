@@ -57,6 +57,7 @@ type Rotation interface {
 	Rollback(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	Release(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error)
+	End(ctx context.Context, order keyrotation.Order) error
 	Drift(ctx context.Context) (keyrotation.Drift, error)
 	RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error
 }

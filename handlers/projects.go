@@ -134,10 +134,6 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 
 var errElsewhere = fmt.Errorf("the settings of the project: %w", keyrotation.ErrConflict)
 
-// revocations bounds how often all keys of a project are revoked before it is
-// deleted: a rotation that is under way may bring one more.
-const revocations = 3
-
 // deleteProject deletes a project whose signing keys are gone. A key that is
 // still at the platform would be nobody's afterwards, and open videos for ever.
 func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (nothing, error) {
@@ -149,59 +145,37 @@ func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noth
 	}
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	for round := 0; ; round++ {
-		live, err := s.liveKeys(ctx, c.project)
-		switch {
-		case err != nil:
-			return nothing{}, err
-		case len(live) == 0:
-			return nothing{}, s.Store.DeleteProject(ctx, c.project)
-		case !q.revoke:
-			return nothing{}, &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or send ?revoke=true", len(live))}
-		case round == revocations:
-			return nothing{}, &keyrotation.Guard{Why: "its signing keys are being revoked, but are not yet gone everywhere: ask again"}
-		}
-		if err := s.revokeAll(ctx, c, live); err != nil {
-			return nothing{}, err
-		}
+	if err := s.endKeys(ctx, c, q.revoke); err != nil {
+		return nothing{}, err
 	}
+	return nothing{}, s.Store.DeleteProject(ctx, c.project)
 }
 
-// liveKeys are the generations that are not deleted, the active one last: a
-// standby that is revoked before it cannot take its place.
-func (s *server) liveKeys(ctx context.Context, projectID string) (live []int, err error) {
-	ring, err := s.ring(ctx, projectID)
-	if errors.Is(err, projects.ErrNotFound) {
-		return nil, nil // a project without signing keys
-	}
-	if err != nil {
-		return nil, err
-	}
-	active := 0
-	for _, key := range ring.Keys {
-		switch key.State {
-		case keyrotation.Deleted:
-		case keyrotation.Active:
-			active = key.Generation
-		default:
-			live = append(live, key.Generation)
-		}
-	}
-	if active != 0 {
-		live = append(live, active)
-	}
-	return live, nil
-}
-
-func (s *server) revokeAll(ctx context.Context, c call, generations []int) error {
+// endKeys makes sure that a project has no signing keys, and never will have
+// any: a rotation that is under way could bring one more.
+func (s *server) endKeys(ctx context.Context, c call, revoke bool) error {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if errors.Is(err, projects.ErrNotFound) {
+		return nil // its platform needs none
+	}
 	if err != nil {
 		return err
 	}
-	for _, generation := range generations {
-		if _, err := rotation.Revoke(ctx, generation, c.order("the project is deleted")); err != nil {
-			return platformTrouble{err}
+	ring, err := rotation.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	live := 0
+	for _, key := range ring.Keys {
+		if key.State != keyrotation.Deleted {
+			live++
 		}
+	}
+	if live > 0 && !revoke {
+		return &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or send ?revoke=true", live)}
+	}
+	if err := rotation.End(ctx, c.order("the project is deleted")); err != nil {
+		return platformTrouble{err}
 	}
 	return nil
 }

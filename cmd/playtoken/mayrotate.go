@@ -68,6 +68,13 @@ func (p permitted) Revoke(ctx context.Context, generation int, order keyrotation
 	return p.Rotator.Revoke(ctx, generation, order)
 }
 
+func (p permitted) End(ctx context.Context, order keyrotation.Order) error {
+	if err := p.check(ctx); err != nil {
+		return err
+	}
+	return p.Rotator.End(ctx, order)
+}
+
 func (p permitted) RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error {
 	if err := p.check(ctx); err != nil {
 		return err
