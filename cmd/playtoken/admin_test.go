@@ -1,0 +1,517 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+)
+
+const secondKey = "key-of-the-second-gate/+=-0123456789"
+
+// tenancy is a service with a second project, made through the Admin API, at
+// two replicas.
+type tenancy struct {
+	*world
+	gate    string // the second project's platform
+	admin   visitor
+	other   visitor // at the other replica, as nobody
+	project string  // the second project's id
+	issued  []string
+	logs    func() string
+}
+
+func newTenancy(t *testing.T, w *world) *tenancy {
+	t.Helper()
+	m := &tenancy{world: w, gate: startGate(t, secondKey).URL}
+	urls, logs := w.replicas()
+	m.logs = logs
+	m.admin = visitor{t: t, client: newClient(t), url: urls[0], key: adminKey, heard: &ledger{}}
+	m.other = m.admin.at(urls[1]).as("")
+	var made handlers.Project
+	m.admin.want(http.StatusCreated, &made, "POST /v1/projects", onGate("second", m.gate, secondKey))
+	m.project = made.ID
+	return m
+}
+
+func (m *tenancy) path(rest string) string { return "/v1/projects/" + m.project + rest }
+
+// newKey makes an API key of the second project.
+func (m *tenancy) newKey(name string, scopes ...string) (id, value string) {
+	m.t.Helper()
+	body, _ := json.Marshal(map[string]any{"name": name, "scopes": scopes})
+	var made handlers.APIKeyMade
+	m.admin.want(http.StatusCreated, &made, "POST "+m.path("/api-keys"), string(body))
+	m.issued = append(m.issued, made.Value)
+	return made.ID, made.Value
+}
+
+// awaitActive waits until the scheduler has made a key active, and a standby.
+func (m *tenancy) awaitActive() (keys handlers.KeyList) {
+	m.t.Helper()
+	m.admin.await("GET "+m.path("/signing-keys"), func(got reply) bool {
+		keys = handlers.KeyList{}
+		return got.status == http.StatusOK && json.Unmarshal(got.body, &keys) == nil && len(keys.Items) == 2 &&
+			keys.Items[1].State == keyrotation.Active && keys.Items[0].State == keyrotation.Registered
+	})
+	return keys
+}
+
+// viewAge is what quick says.
+const viewAge = 100 * time.Millisecond
+
+func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
+	onEachStore(t, func(t *testing.T, w *world, dump func() []byte) {
+		m := newTenancy(t, w)
+		m.keysBecomeActive()
+		m.callersMayWhatTheirScopesSay()
+		m.changesAreSeen()
+		m.listsLeadEverywhereOnce()
+		m.deletedKeysAreRefusedEverywhere()
+		m.nothingIssuedIsStored(dump())
+		m.deletesTheProject()
+		if where := m.admin.heard.tells(secondKey); len(where) > 0 {
+			t.Errorf("the platform's credential was answered by %q", where)
+		}
+		if logs := m.logs(); shows(logs, secondKey) || shows(logs, adminKey) {
+			t.Errorf("the logs show a key:\n%s", logs)
+		}
+	}, "PLAYTOKEN_PROPAGATION_DELAY=200ms")
+}
+
+func (m *tenancy) keysBecomeActive() {
+	m.t.Helper()
+	keys := m.awaitActive()
+	first := keys.Items[1]
+	if waited := first.ActivatedAt.Sub(*first.RegisteredAt); waited < 200*time.Millisecond {
+		m.t.Errorf("active %s after it was registered, sooner than it propagates", waited)
+	}
+	var plan handlers.RotationStatus
+	m.admin.want(http.StatusOK, &plan, "GET "+m.path("/rotation"), "")
+	if plan.Overdue || plan.LastRun.Error != nil {
+		m.t.Errorf("rotation: %+v", plan)
+	}
+}
+
+func (m *tenancy) callersMayWhatTheirScopesSay() {
+	m.t.Helper()
+	_, mints := m.newKey("mints", "mint")
+	_, rotates := m.newKey("rotates", "keys")
+	_, reads := m.newKey("reads", "read")
+	client := m.admin.client
+	var token tokenView
+	m.other.as(mints).want(http.StatusCreated, &token, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	if status, err := plays(m.t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil || !strings.HasPrefix(token.URLs.HLS, m.gate) {
+		m.t.Errorf("the second gate answers %d, %v", status, err)
+	}
+	elsewhere := strings.Replace(token.URLs.HLS, m.gate, m.world.gate.URL, 1)
+	if status, err := plays(m.t.Context(), client, elsewhere); status != http.StatusUnauthorized || err != nil {
+		m.t.Errorf("another project's gate answers %d, %v", status, err)
+	}
+	for _, c := range []struct {
+		key    string
+		status int
+		route  string
+	}{
+		{mints, 403, "GET " + m.path("")},
+		{mints, 403, "GET " + m.path("/signing-keys")},
+		{mints, 403, "POST " + m.path("/rotation")},
+		{mints, 403, "POST " + m.path("/api-keys")},
+		{rotates, 200, "GET " + m.path("/signing-keys")},
+		{rotates, 200, "POST " + m.path("/rotation")},
+		{rotates, 403, "POST /v1/playback-tokens"},
+		{rotates, 403, "POST /v1/rotation"},
+		{reads, 200, "GET " + m.path("")},
+		{reads, 403, "PATCH " + m.path("")},
+		{reads, 403, "DELETE " + m.path("")},
+		{reads, 403, "POST /v1/playback-tokens"},
+		{reads, 403, "GET /v1/projects"},
+		{mints, 404, "GET /v1/projects/default"},
+		{rotates, 404, "GET /v1/projects/default/signing-keys"},
+		{rotates, 404, "POST /v1/projects/default/rotation"},
+		{reads, 404, "GET /v1/projects/default"},
+		{reads, 404, "GET /v1/projects/default/api-keys"},
+		{reads, 404, "DELETE /v1/projects/default"},
+		{frontendKey, 404, "GET " + m.path("/signing-keys")},
+		{frontendKey, 404, "POST " + m.path("/signing-keys/1/revoke")},
+		{frontendKey, 404, "GET " + m.path("")},
+	} {
+		if got := m.other.as(c.key).ask(c.route, bodyOf(c.route)); got.status != c.status {
+			m.t.Errorf("%s: %d, want %d: %s", c.route, got.status, c.status, got.body)
+		}
+	}
+	m.other.as(mints).refused(404, "not_found", "POST /v1/playback-tokens", `{"video_id":"counter","project_id":"default"}`)
+	m.other.as(frontendKey).refused(404, "not_found", "POST /v1/playback-tokens", `{"video_id":"counter","project_id":"`+m.project+`"}`)
+	m.other.as(adminKey).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter","project_id":"`+m.project+`"}`)
+}
+
+// bodyOf is a body that the route could work with.
+func bodyOf(route string) string {
+	switch {
+	case strings.HasPrefix(route, "GET"), strings.HasPrefix(route, "DELETE"):
+		return ""
+	case strings.HasSuffix(route, "/playback-tokens"):
+		return `{"video_id":"counter"}`
+	case strings.HasSuffix(route, "/rotation"):
+		return `{"mode":"due","reason":"test"}`
+	case strings.HasSuffix(route, "/revoke"):
+		return `{"reason":"test"}`
+	}
+	return `{"name":"other"}`
+}
+
+func (m *tenancy) changesAreSeen() {
+	m.t.Helper()
+	id, value := m.newKey("to be changed", "mint")
+	m.other.as(value).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	var project handlers.Project
+	m.admin.want(http.StatusOK, &project, "PATCH "+m.path(""), `{"name":"renamed","token_policy":{"max_ttl":120,"default_ttl":60}}`)
+	if project.Name != "renamed" || project.TokenPolicy.MaxTTL != 120 || project.Settings["url"] == "" || project.Capabilities == nil {
+		m.t.Errorf("after PATCH: %+v", project)
+	}
+	time.Sleep(viewAge)
+	var token tokenView
+	m.other.as(value).want(http.StatusCreated, &token, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	if token.ExpiresIn != 60 {
+		m.t.Errorf("a replica that minted before goes on with %d s", token.ExpiresIn)
+	}
+	m.other.as(value).refused(http.StatusUnprocessableEntity, "ttl_out_of_range", "POST /v1/playback-tokens", `{"video_id":"counter","expires_in":121}`)
+	m.admin.want(http.StatusOK, nil, "PATCH "+m.path("/api-keys/"+id), `{"name":"changed","scopes":["read"]}`)
+	time.Sleep(viewAge)
+	m.other.as(value).refused(http.StatusForbidden, "forbidden", "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	m.other.as(value).want(http.StatusOK, nil, "GET "+m.path(""), "")
+	for _, body := range []string{
+		`{"platform":"jwplayer"}`, `{"project_id":"x"}`, `{"name":""}`, `{"name":"a","name":"b"}`, `{"Name":"a"}`, `{} x`,
+		`{"token_policy":{"max_ttl":-1}}`, `{"platform_settings":{"url":"` + m.world.gate.URL + `"}}`,
+	} {
+		m.admin.refused(http.StatusBadRequest, "invalid_request", "PATCH "+m.path(""), body)
+	}
+	// Another account would not show the active key: nobody may lock himself out.
+	m.admin.refused(http.StatusConflict, "conflict", "PATCH "+m.path(""), onGateOnly(m.world.gate.URL, gateKey))
+}
+
+// onGateOnly moves a project to another gate.
+func onGateOnly(gate, key string) string {
+	return fmt.Sprintf(`{"platform_settings":{"url":"%s/v2"},"platform_credential":{"api_key":"%s"}}`, gate, key)
+}
+
+func (m *tenancy) listsLeadEverywhereOnce() {
+	m.t.Helper()
+	var made []string
+	for i := range 12 {
+		id, _ := m.newKey(fmt.Sprintf("row %02d", i), "read")
+		made = append(made, id)
+	}
+	list := m.path("/api-keys")
+	if got := m.walk("GET " + list + "?page_size=5&name=ROW&sort_by=name&sort_order=desc"); !slices.Equal(got, reversed(made)) {
+		m.t.Errorf("by name, backwards: %q, want the reverse of %q", got, made)
+	}
+	if got := m.walk("GET " + list + "?page_size=5&name=row"); !slices.Equal(got, made) {
+		m.t.Errorf("in order: %q, want %q", got, made)
+	}
+	var count struct{ Count int }
+	m.admin.want(http.StatusOK, &count, "GET "+list+"/count?name=row", "")
+	if count.Count != len(made) {
+		m.t.Errorf("count: %d, want %d", count.Count, len(made))
+	}
+	m.admin.want(http.StatusOK, &count, "GET /v1/projects/count", "")
+	if count.Count != 2 {
+		m.t.Errorf("%d projects, want default and ours", count.Count)
+	}
+	if got := m.walk("GET /v1/projects?page_size=1&sort_by=name"); len(got) != 2 || !slices.Contains(got, "default") || !slices.Contains(got, m.project) {
+		m.t.Errorf("projects: %q", got)
+	}
+	for _, query := range []string{"page_size=0", "page_size=101", "page=0", "page=x", "sort_by=id", "sort_order=up", "page_size=5&page_size=5", "limit=5", "cursor=x"} {
+		m.admin.refused(http.StatusBadRequest, "invalid_request", "GET "+list+"?"+query, "")
+	}
+}
+
+func reversed(list []string) []string {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
+
+// listed is a page of projects or of API keys.
+type listed struct {
+	Items []struct {
+		ProjectID string `json:"project_id"`
+		APIKeyID  string `json:"api_key_id"`
+	}
+	Pagination struct {
+		Number int `json:"current_page"`
+		Size   int `json:"page_size"`
+		Items  int `json:"items_on_page"`
+	}
+	Links []struct{ Rel, Href string }
+}
+
+func (l listed) link(rel string) string {
+	for _, link := range l.Links {
+		if link.Rel == rel {
+			return link.Href
+		}
+	}
+	return ""
+}
+
+// walk follows the links to the end, and returns the ids.
+func (m *tenancy) walk(route string) (ids []string) {
+	m.t.Helper()
+	for number := 1; ; number++ {
+		var page listed
+		m.admin.want(http.StatusOK, &page, route, "")
+		for _, item := range page.Items {
+			ids = append(ids, or2(item.APIKeyID, item.ProjectID))
+		}
+		if p := page.Pagination; p.Number != number || p.Items != len(page.Items) || (page.link("previous") != "") != (number > 1) || page.link("self") == "" {
+			m.t.Errorf("page %d: %+v", number, page)
+		}
+		next := page.link("next")
+		if next == "" {
+			return ids
+		}
+		if !strings.HasPrefix(next, "/v1/projects") {
+			m.t.Fatalf("not a relative reference: %q", next)
+		}
+		route = "GET " + next
+	}
+}
+
+func or2(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (m *tenancy) deletedKeysAreRefusedEverywhere() {
+	m.t.Helper()
+	id, value := m.newKey("to be deleted", "mint", "read")
+	var tokens handlers.Tokens
+	m.other.want(http.StatusOK, &tokens, "POST /v1/auth/api-key", `{"apiKey":"`+value+`"}`)
+	m.issued = append(m.issued, tokens.Access, tokens.Refresh)
+	for _, key := range []string{value, tokens.Access} {
+		m.other.as(key).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	}
+	var shown handlers.APIKeyMade
+	got := m.admin.await("GET "+m.path("/api-keys/"+id), func(got reply) bool {
+		return json.Unmarshal(got.body, &shown) == nil && shown.LastUsedAt != nil
+	})
+	if bytes.Contains(got.body, []byte("value")) {
+		m.t.Errorf("an API key is shown with its value: %s", got.body)
+	}
+	m.admin.want(http.StatusNoContent, nil, "DELETE "+m.path("/api-keys/"+id), "")
+	time.Sleep(viewAge)
+	for _, key := range []string{value, tokens.Access} {
+		m.other.as(key).refused(http.StatusUnauthorized, "unauthenticated", "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	}
+	m.other.refused(http.StatusBadRequest, "authentication-invalid-user-credentials", "POST /v1/auth/refresh", `{"refreshToken":"`+tokens.Refresh+`"}`)
+	m.other.refused(http.StatusBadRequest, "authentication-invalid-user-credentials", "POST /v1/auth/api-key", `{"apiKey":"`+value+`"}`)
+	m.admin.refused(http.StatusNotFound, "not_found", "GET "+m.path("/api-keys/"+id), "")
+	m.admin.refused(http.StatusNotFound, "not_found", "DELETE "+m.path("/api-keys/"+id), "")
+}
+
+func (m *tenancy) nothingIssuedIsStored(stored []byte) {
+	m.t.Helper()
+	if len(m.issued) < 10 || len(stored) < 1000 {
+		m.t.Fatalf("%d values, %d bytes: nothing to look for, or nowhere", len(m.issued), len(stored))
+	}
+	for i, value := range m.issued {
+		if shows(string(stored), value) {
+			m.t.Errorf("value %d of %d is in the store", i, len(m.issued))
+		}
+	}
+}
+
+func (m *tenancy) deletesTheProject() {
+	m.t.Helper()
+	_, value := m.newKey("lives as long as its project", "mint")
+	m.other.as(value).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	m.admin.refused(http.StatusConflict, "conflict", "DELETE "+m.path(""), "")
+	m.admin.refused(http.StatusConflict, "conflict", "DELETE "+m.path("")+"?revoke=false", "")
+	m.admin.refused(http.StatusBadRequest, "invalid_request", "DELETE "+m.path("")+"?revoke=yes", "")
+	m.admin.refused(http.StatusConflict, "conflict", "DELETE /v1/projects/default?revoke=true", "")
+	for began := time.Now(); ; { // a rotation may be in the middle of a key
+		got := m.admin.ask("DELETE "+m.path("")+"?revoke=true", "")
+		if got.status == http.StatusNoContent {
+			break
+		}
+		if got.status != http.StatusConflict || time.Since(began) > time.Minute {
+			m.t.Fatalf("DELETE with revoke: %d %s", got.status, got.body)
+		}
+	}
+	time.Sleep(viewAge)
+	m.other.as(value).refused(http.StatusUnauthorized, "unauthenticated", "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	for _, rest := range []string{"", "/signing-keys", "/api-keys", "/rotation"} {
+		m.other.as(adminKey).refused(http.StatusNotFound, "not_found", "GET "+m.path(rest), "")
+	}
+	var left struct{ Data []any }
+	visitor{t: m.t, client: m.admin.client, url: m.gate}.bearer(secondKey, &left, "/v2/jwt_keys?limit=100")
+	if len(left.Data) > 0 {
+		m.t.Errorf("keys of nobody are left at the platform: %v", left.Data)
+	}
+}
+
+// bearer gets something of a gate.
+func (v visitor) bearer(key string, into any, path string) {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.url+path, nil)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := v.client.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
+		v.t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
+	}
+}
+
+func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
+	onEachStore(t, func(t *testing.T, w *world, _ func() []byte) {
+		m := newTenancy(t, w)
+		m.awaitActive()
+		credential := filepath.Join(t.TempDir(), "credential")
+		if err := os.WriteFile(credential, []byte(secondKey+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var made handlers.Project
+		w.must(&made, "project", "create", "--name", "third", "--platform", "vidbeo", "--setting", "url="+m.gate+"/v2", "--credential", "api_key="+credential)
+		var key handlers.APIKeyMade
+		w.must(&key, "api-key", "create", "--project", m.project, "--name", "by hand", "--scope", "mint,read")
+		m.sameAnswers(made.ID, key.ID)
+		m.other.as(key.Value).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+		m.exitCodes(credential)
+		w.mustBeSilent("api-key", "delete", key.ID, "--project", m.project)
+		time.Sleep(viewAge)
+		m.other.as(key.Value).refused(http.StatusUnauthorized, "unauthenticated", "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+		m.deletesByHand(made.ID)
+	})
+}
+
+// sameAnswers holds the verbs against the routes.
+func (m *tenancy) sameAnswers(third, key string) {
+	m.t.Helper()
+	for _, c := range []struct{ args, route string }{
+		{"project show " + third, "/v1/projects/" + third},
+		{"project show " + m.project, m.path("")},
+		{"project list --page-size 2 --sort-by name --sort-order desc", "/v1/projects?page_size=2&sort_by=name&sort_order=desc"},
+		{"project count --help", ""},
+		{"project count", "/v1/projects/count"},
+		{"api-key list --project " + m.project, m.path("/api-keys")},
+		{"api-key count --project " + m.project, m.path("/api-keys/count")},
+		{"api-key show --project " + m.project + " " + key, m.path("/api-keys/" + key)},
+	} {
+		if c.route == "" {
+			continue
+		}
+		var verb, api any
+		m.must(&verb, strings.Fields(c.args)...)
+		m.admin.want(http.StatusOK, &api, "GET "+c.route, "")
+		if !reflect.DeepEqual(withoutCursors(verb), withoutCursors(api)) {
+			m.t.Errorf("%s: %v\nover HTTP: %v", c.args, verb, api)
+		}
+	}
+	for _, c := range []struct{ args, route, body string }{
+		{"project update " + third + " --name fourth", "/v1/projects/" + third, `{"name":"fourth"}`},
+		{"api-key update --project " + m.project + " --scope mint --name again " + key, m.path("/api-keys/" + key), `{"name":"again","scopes":["mint"]}`},
+	} {
+		var verb, api map[string]any
+		m.must(&verb, strings.Fields(c.args)...)
+		m.admin.want(http.StatusOK, &api, "PATCH "+c.route, c.body)
+		delete(verb, "updated_at")
+		delete(api, "updated_at")
+		if !reflect.DeepEqual(verb, api) {
+			m.t.Errorf("%s: %v\nover HTTP: %v", c.args, verb, api)
+		}
+	}
+}
+
+// withoutCursors is an answer without what is sealed anew each time.
+func withoutCursors(answer any) any {
+	list, ok := answer.(map[string]any)
+	if !ok || list["links"] == nil {
+		return answer
+	}
+	for _, link := range list["links"].([]any) {
+		to := link.(map[string]any)
+		to["href"], _, _ = strings.Cut(to["href"].(string), "&cursor=")
+	}
+	return list
+}
+
+func (m *tenancy) exitCodes(credential string) {
+	m.t.Helper()
+	const nobody = "project_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	for _, c := range []struct {
+		args string
+		code int
+	}{
+		{"project show " + nobody, exitFailed},
+		{"project delete " + nobody, exitFailed},
+		{"project update " + nobody + " --name x", exitFailed},
+		{"api-key show --project " + m.project + " api_key_aaaaaaaaaaaaaaaaaaaaaaaaaa", exitFailed},
+		{"api-key create --name x --project " + nobody, exitFailed},
+		{"api-key list --project " + nobody, exitFailed},
+		{"project create --platform vidbeo", exitUsage},
+		{"project create --name x --platform vidbeo", exitUsage},
+		{"project create --name x --platform none --credential api_key=" + credential, exitUsage},
+		{"project create --name x --platform vidbeo --credential api_key=/nowhere", exitUsage},
+		{"project create --name x --platform vidbeo --setting colour=red --credential api_key=" + credential, exitUsage},
+		{"project update " + m.project + " --setting url=ftp://x", exitUsage},
+		{"project list --page-size 101", exitUsage},
+		{"project list --sort-by id", exitUsage},
+		{"project list --cursor x", exitUsage},
+		{"api-key create --project " + m.project + " --name x --scope all", exitUsage},
+		{"api-key create --project " + m.project, exitUsage},
+		{"project delete " + m.project, exitRefused},
+		{"project delete default --revoke", exitRefused},
+		{"project update " + m.project + " --setting url=" + m.world.gate.URL + "/v2 --credential api_key=" + credential, exitRefused},
+	} {
+		r := m.run(strings.Fields(c.args)...)
+		if r.code != c.code || r.stderr == "" {
+			m.t.Errorf("%s: exit %d, want %d: %s%s", c.args, r.code, c.code, r.stdout, r.stderr)
+		}
+		if shows(r.stdout+r.stderr, secondKey) {
+			m.t.Errorf("%s: shows the credential", c.args)
+		}
+	}
+}
+
+// mustBeSilent carries out a command line whose success says nothing.
+func (w *world) mustBeSilent(args ...string) {
+	w.t.Helper()
+	if r := w.run(args...); r.code != exitDone || r.stdout != "" {
+		w.t.Errorf("%q: exit %d, %s%s", args, r.code, r.stdout, r.stderr)
+	}
+}
+
+func (m *tenancy) deletesByHand(third string) {
+	m.t.Helper()
+	for _, id := range []string{m.project, third} {
+		for began := time.Now(); ; { // a rotation may be in the middle of a key
+			r := m.run("project", "delete", id, "--revoke")
+			if r.code == exitDone {
+				break
+			}
+			if r.code != exitRefused || time.Since(began) > time.Minute {
+				m.t.Fatalf("delete %s: exit %d, %s", id, r.code, r.stderr)
+			}
+		}
+		m.admin.refused(http.StatusNotFound, "not_found", "GET /v1/projects/"+id, "")
+	}
+}
