@@ -147,11 +147,8 @@ func (d examination) each(ctx context.Context, project string) []finding {
 	ids := []string{project}
 	if project == "" {
 		var err error
-		if ids, err = d.projects.ProjectIDs(ctx); err != nil {
+		if ids, err = d.projectIDs(ctx); err != nil {
 			return nil // the store's finding says it
-		}
-		if d.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
-			ids = append([]string{projects.Default}, ids...)
 		}
 	}
 	if len(ids) == 0 {

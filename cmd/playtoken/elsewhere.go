@@ -27,7 +27,7 @@ type holders struct{ byID, byFingerprint map[string]string }
 // holders reads every ring there is, our own included. If one cannot be read,
 // nothing is known of any key.
 func (p *parts) holders(ctx context.Context) (holders, error) {
-	ids, err := p.projects.ProjectIDs(ctx)
+	ids, err := p.projectIDs(ctx)
 	if err != nil {
 		return holders{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
@@ -43,10 +44,20 @@ func (p *parts) Platform(ctx context.Context, projectID string) (platforms.Platf
 	return opened.platform, nil
 }
 
+// projectIDs are all projects: the environment's among them, even if it could
+// not be written down yet.
+func (p *parts) projectIDs(ctx context.Context) ([]string, error) {
+	ids, err := p.projects.ProjectIDs(ctx)
+	if err == nil && p.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
+		ids = append([]string{projects.Default}, ids...)
+	}
+	return ids, err
+}
+
 // Rotating implements [handlers.Projects]. A project that cannot be opened is
 // among them, so that somebody hears of it.
 func (p *parts) Rotating(ctx context.Context) ([]string, error) {
-	ids, err := p.projects.ProjectIDs(ctx)
+	ids, err := p.projectIDs(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
-	"playtoken/projects"
 )
 
 // rotateFlags is the command line of rotate.
@@ -56,9 +55,6 @@ func (a *app) rotateMeant(ctx context.Context, p *parts, f rotateFlags) error {
 		var err error
 		if ids, err = p.Rotating(ctx); err != nil {
 			return err
-		}
-		if p.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
-			ids = append([]string{projects.Default}, ids...) // before it was ever stored
 		}
 		if len(ids) == 0 {
 			return configError{errors.New("there is no project: PLAYTOKEN_PLATFORM_API_KEY makes the project default, playtoken project create another one")}
