@@ -370,3 +370,18 @@ func TestNoTokenMakesUsCallAnybody(t *testing.T) {
 	}
 	_, _ = v.Identify(t.Context(), project(p), secret.New("x"))
 }
+
+func TestReachSaysWhyNoViewerOfAnIssuerCouldBeKnown(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
+		if err := v.Reach(t.Context(), "https://login.example.com"); err != nil {
+			t.Error(err)
+		}
+		p.set(func(p *provider) { p.keys = []jose.JSONWebKey{} })
+		if err := v.Reach(t.Context(), "https://login.example.com"); err == nil || !strings.Contains(err.Error(), "no key") {
+			t.Errorf("no keys: %v", err)
+		}
+		if err := v.Reach(t.Context(), "https://elsewhere.example.com"); err == nil {
+			t.Error("another issuer was reached")
+		}
+	})
+}

@@ -54,6 +54,21 @@ func makes(key any, alg string) bool {
 	return false // a secret, or a private key that should not be there
 }
 
+// Reach asks an issuer for its keys as if a viewer's token needed them, and
+// remembers nothing. An error says why no viewer of it could be known.
+func (v *Viewers) Reach(ctx context.Context, issuer string) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	set, err := v.fetch(ctx, issuer)
+	if err == nil && len(set) == 0 {
+		err = errors.New("it publishes no key that tokens could be verified with")
+	}
+	if err != nil {
+		return errors.New(brief(err.Error()))
+	}
+	return nil
+}
+
 // fetch asks an issuer where its keys are, and for them.
 func (v *Viewers) fetch(ctx context.Context, issuer string) (keySet, error) {
 	calls := outbound{v.guard, v.next, maxDocument}
