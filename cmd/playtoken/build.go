@@ -40,6 +40,7 @@ type parts struct {
 	exporter  signer.Exporter                          // the store again
 	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
 	mayRotate func(context.Context) (bool, error)      // nil where whoever reads the store may change keys
+	vault     *vaultkeys.Store                         // nil: the store is a file
 
 	kinds    projects.Kinds
 	projects *projects.Store
@@ -103,6 +104,7 @@ func (p *parts) openVault(ctx context.Context, _ bool) error {
 	}
 	measured := p.metrics.Store(vault)
 	p.store, p.exporter, p.storeTime, p.mayRotate = measured, measured, vault.Now, vault.MayRotate
+	p.vault = vault
 	p.watchLogin(vault)
 	p.closers = append(p.closers, vault.Close)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,8 +33,11 @@ type findingsView struct {
 func (v findingsView) table(w io.Writer) {
 	for _, f := range v.Findings {
 		mark := "ok"
-		if !f.OK {
+		switch {
+		case !f.OK:
 			mark = "PROBLEM"
+		case f.Remedy != "":
+			mark = "note"
 		}
 		check := f.Check
 		if f.ProjectID != "" && f.ProjectID != projects.Default {
@@ -49,8 +53,20 @@ func (v findingsView) table(w io.Writer) {
 // unhealthy is what doctor returns when something is not OK.
 type unhealthy []error
 
-func (u unhealthy) Error() string   { return fmt.Sprintf("%d problems found", len(u)) }
-func (u unhealthy) Unwrap() []error { return u }
+func (u unhealthy) Error() string { return fmt.Sprintf("%d problems found", len(u)) }
+
+// Unwrap is the problem that decides the exit code: what is set wrongly comes
+// first, then what is down.
+func (u unhealthy) Unwrap() error {
+	for _, code := range []int{exitUsage, exitDown} {
+		for _, err := range u {
+			if exitCode(err) == code {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 func (a *app) doctor() *cobra.Command {
 	var project string
@@ -89,12 +105,12 @@ func (a *app) examine(ctx context.Context, project string) []finding {
 	}
 	p, err := a.build(ctx, c, false)
 	if err != nil {
-		return []finding{wrongWith("store", err, err.Error(), "check PLAYTOKEN_STORE, its password and its file")}
+		return []finding{unopened(c, err)}
 	}
 	defer p.close()
-	d := examination{p}
+	d := examination{p, sync.OnceValues(func() (holders, error) { return p.holders(ctx) })}
 	findings := []finding{fine("configuration", "complete")}
-	for _, check := range []func(context.Context) []finding{d.store, d.rights, d.clock, d.ownKeys} {
+	for _, check := range []func(context.Context) []finding{d.storeWorks, d.rights, d.clock, d.secrets, d.record, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
 	return append(findings, d.each(ctx, project)...)
@@ -102,14 +118,23 @@ func (a *app) examine(ctx context.Context, project string) []finding {
 
 func fine(check, detail string) finding { return finding{Check: check, OK: true, Detail: detail} }
 
+// remark is what is as it should be, and worth saying; remedy is for whom it is
+// not.
+func remark(check, detail, remedy string) finding {
+	return finding{Check: check, OK: true, Detail: detail, Remedy: remedy}
+}
+
 func wrongWith(check string, cause error, detail, remedy string) finding {
 	return finding{Check: check, Detail: detail, Remedy: remedy, cause: cause}
 }
 
 // examination is the checks that need the parts.
-type examination struct{ *parts }
+type examination struct {
+	*parts
+	whose func() (holders, error) // once for all projects: each would read every ring
+}
 
-func (d examination) store(ctx context.Context) []finding {
+func (d examination) storeWorks(ctx context.Context) []finding {
 	if err := d.storeAnswers(ctx); err != nil {
 		return []finding{wrongWith("store", err, err.Error(), "make the store reachable, unsealed, and readable with our credential")}
 	}
@@ -175,9 +200,9 @@ func (d examination) one(ctx context.Context, id string) []finding {
 		return []finding{{ProjectID: id, Check: "project", Detail: err.Error(), Remedy: "check its platform's settings and credential", cause: err}}
 	}
 	e := patient{d, opened}
-	findings := e.platform(ctx)
+	findings := slices.Concat(e.account(ctx), e.issuers(ctx))
 	if opened.rotator != nil {
-		findings = slices.Concat(findings, e.budget(), e.rotation(ctx), e.drift(ctx))
+		findings = append(findings, e.keys(ctx)...)
 	}
 	for i := range findings {
 		findings[i].ProjectID = id

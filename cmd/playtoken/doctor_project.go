@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"playtoken/keyrotation"
@@ -17,27 +18,21 @@ type patient struct {
 	*works
 }
 
-func (e patient) budget() []finding {
-	policy := e.rotationPolicy(e.project)
-	return []finding{fine("budget", fmt.Sprintf("a steady rotation needs %d keys at the platform, %d are allowed",
-		policy.KeysNeeded(), policy.KeyBudget))}
-}
-
-// platform asks whether the credential is alive.
-func (e patient) platform(ctx context.Context) []finding {
+// account asks the platform whether the credential is alive.
+func (e patient) account(ctx context.Context) []finding {
 	if e.works.platform.Check == nil {
 		return []finding{fine("platform", "cannot be asked about its credential")}
 	}
 	health, err := e.works.platform.Check(ctx)
 	switch {
 	case errors.Is(err, keyrotation.ErrUnauthorized):
-		return []finding{wrongWith("platform", platformError{err}, err.Error(), "give the project a credential that the platform accepts and that may manage keys (PLAYTOKEN_PLATFORM_API_KEY, for the project default)")}
+		return []finding{wrongWith("platform", platformError{err}, err.Error(), e.credential()+", to one that the platform accepts and that may manage keys")}
 	case errors.Is(err, keyrotation.ErrThrottled):
 		return []finding{wrongWith("platform", platformError{err}, err.Error(), "its calls are used up for now: wait, or find out who else uses the credential")}
 	case err != nil:
-		return []finding{wrongWith("platform", platformError{err}, err.Error(), "check its address (PLAYTOKEN_PLATFORM_URL, for the project default) and the way there; minting may go on meanwhile")}
+		return []finding{wrongWith("platform", platformError{err}, err.Error(), "look whether it is there and the way to it is open, or "+e.address()+"; minting may go on meanwhile")}
 	}
-	return append([]finding{fine("platform", cmp.Or(health.Detail, "answers")+e.shown(ctx))}, budgetLeft(health)...)
+	return append([]finding{fine("platform", cmp.Or(health.Detail, "answers")+e.shown(ctx))}, e.credentialLasts(health)...)
 }
 
 // shown is how many keys the platform shows, ours or not.
@@ -59,13 +54,13 @@ func (e patient) shown(ctx context.Context) string {
 }
 
 // fewLeft is the share of a rate budget below which doctor says something, and
-// soonExpired the same of a credential's life.
+// soonExpired what is left of a credential's life.
 const (
 	fewLeft     = 10 // percent
 	soonExpired = 7 * 24 * time.Hour
 )
 
-func budgetLeft(h platforms.Health) (findings []finding) {
+func (e patient) credentialLasts(h platforms.Health) (findings []finding) {
 	if h.Limit > 0 {
 		detail := fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window)
 		if h.Remaining*100 < h.Limit*fewLeft {
@@ -75,65 +70,61 @@ func budgetLeft(h platforms.Health) (findings []finding) {
 		}
 	}
 	if !h.ExpiresAt.IsZero() && time.Until(h.ExpiresAt) < soonExpired {
-		findings = append(findings, wrongWith("credential", errors.New("credential"), "expires at "+moment(h.ExpiresAt), "renew it at the platform and give the project the new one"))
+		findings = append(findings, wrongWith("credential", errors.New("credential"), "expires at "+moment(h.ExpiresAt), "renew it at the platform, then "+e.credential()))
 	}
 	return findings
 }
 
-func (e patient) rotation(ctx context.Context) []finding {
+// keys is all about the project's signing keys.
+func (e patient) keys(ctx context.Context) []finding {
 	ring, err := e.rotator.Ring(ctx)
 	if err != nil {
-		return nil // the store's finding says it
+		return []finding{wrongWith("ring", err, err.Error(), "run the newest version of playtoken that ever worked with this store; else make the store readable")}
 	}
+	policy, wider := e.inForce(ring)
+	findings := slices.Concat(e.budget(policy), e.durations(wider), e.lifetimes(ring, policy), e.active(ring))
 	status, err := e.rotator.Status(ctx)
 	if err != nil {
-		return nil
-	}
-	var findings []finding
-	if active, ok := ring.Active(); ok {
-		findings = append(findings, fine("active key", fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt))))
-	} else {
-		findings = append(findings, wrongWith("active key", errors.New("active key"), "no key signs",
-			"run playtoken rotate, or let serve do it; earliest "+moment(ring.EarliestActive())))
+		return append(findings, wrongWith("rotation", err, err.Error(), "make the store reachable"))
 	}
 	for _, m := range status.Plan {
 		if m.Blocked {
-			findings = append(findings, wrongWith("rotation", errors.New("rotation"), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), "remove what blocks it"))
+			findings = append(findings, wrongWith("rotation", errors.New("rotation"), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), e.unblock(m)))
 		}
 	}
-	if status.Overdue {
-		findings = append(findings, wrongWith("rotation", errors.New("rotation"), "overdue since "+moment(status.NextActionAt),
-			"start serve with its scheduler, or run playtoken rotate from cron"))
-	}
-	return append(findings, lastRun(status.LastRun))
+	return slices.Concat(findings, e.unattended(ring, status), []finding{e.lastRun(status.LastRun)}, e.drift(ctx, ring))
 }
 
-func lastRun(run keyrotation.Run) finding {
+func (e patient) active(ring keyrotation.Ring) []finding {
+	active, ok := ring.Active()
+	switch {
+	case ok:
+		return []finding{fine("active key", fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt)))}
+	case !ring.EndedAt.IsZero():
+		return []finding{wrongWith("active key", errors.New("active key"), "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted",
+			"playtoken project delete "+e.project.ID+" --revoke")}
+	}
+	return []finding{wrongWith("active key", errors.New("active key"), "no key signs",
+		"playtoken rotate --project "+e.project.ID+", or let serve do it; earliest "+moment(ring.EarliestActive()))}
+}
+
+// unblock is what a move waits for.
+func (e patient) unblock(m keyrotation.Move) string {
+	switch m.Action {
+	case keyrotation.PlanKey:
+		return "let it hold more: " + e.set("PLAYTOKEN_KEY_BUDGET=NUMBER", `{"rotation_policy":{"key_budget":NUMBER}}`)
+	case keyrotation.LookAround:
+		return "see the findings about clock and drift"
+	}
+	return "see the findings about clock and drift, and playtoken rotate --dry-run --project " + e.project.ID
+}
+
+func (e patient) lastRun(run keyrotation.Run) finding {
 	switch {
 	case run.Outcome == "failed":
-		return wrongWith("last run", errors.New("last run"), moment(run.At)+": "+run.Error, "run playtoken rotate, which tries again and says more")
+		return wrongWith("last run", errors.New("last run"), moment(run.At)+": "+run.Error, "playtoken rotate --project "+e.project.ID+", which tries again and says more")
 	case run.At.IsZero():
 		return fine("last run", "none yet")
 	}
 	return fine("last run", run.Outcome+" at "+moment(run.At))
-}
-
-func (e patient) drift(ctx context.Context) []finding {
-	drift, err := e.rotator.Drift(ctx)
-	if err != nil {
-		return nil // the platform's or the store's finding says it
-	}
-	var findings []finding
-	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
-		for _, f := range list {
-			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), f.Remedy))
-		}
-	}
-	for _, f := range drift.Unmanaged {
-		findings = append(findings, finding{Check: "drift", OK: true, Detail: fmt.Sprintf("key %s: %s", f.KeyID, f.Meaning), Remedy: f.Remedy})
-	}
-	if len(findings) == 0 {
-		findings = append(findings, fine("drift", "none: ring, store and platform agree"))
-	}
-	return findings
 }

@@ -90,17 +90,6 @@ func (p permitted) Drift(ctx context.Context) (keyrotation.Drift, error) {
 	return p.Rotator.Drift(ctx)
 }
 
-// rights is doctor's word on them.
-func (d examination) rights(ctx context.Context) []finding {
-	switch err := d.permitted(nil).check(ctx); {
-	case errors.Is(err, projects.ErrForbidden):
-		return []finding{fine("rights", "may sign, and may not rotate: that is left to others")}
-	case err != nil:
-		return nil // the store's finding says it
-	}
-	return []finding{fine("rights", "may sign and rotate")}
-}
-
 // Between questions of a scheduler that may not, or does not know whether it
 // may.
 const (
