@@ -100,7 +100,7 @@ func (e patient) afterRestore(activeLost, standbyLost, allLost bool, active, sta
 	project := " --project " + e.project.ID
 	switch {
 	case allLost && standby > 0:
-		return fmt.Sprintf("none of the ring's keys is left there; before serve is started: playtoken keys revoke %d%s%s, then the same with %d, then playtoken rotate%s",
+		return fmt.Sprintf("none of the ring's keys is left there; before serve is started: playtoken keys revoke %d%s%s, then the same with %d (only after that can the first be finished), then playtoken rotate%s",
 			standby, project, reason, active, project)
 	case allLost:
 		return fmt.Sprintf("the ring's key is gone there; before serve is started: playtoken keys revoke %d%s%s, then playtoken rotate%s", active, project, reason, project)

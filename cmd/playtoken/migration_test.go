@@ -47,9 +47,9 @@ func (w *world) registerByHand(name string) byHand {
 }
 
 // atGate uses the gate's key API as anybody with its key may.
-func (w *world) atGate(method, keyID, body string, into any) {
+func (w *world) atGate(method, below, body string, into any) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, strings.TrimSuffix(w.gate.URL+"/v2/jwt_keys/"+keyID, "/"), strings.NewReader(body))
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.gate.URL+"/v2/jwt_keys"+below, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
