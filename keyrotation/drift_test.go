@@ -71,6 +71,7 @@ func TestDriftOfAPrivateKeyIsAMismatch(t *testing.T) {
 }
 
 func (s *stage) removeUnmanaged(id string) error {
+	s.oracle.ordered[id] = true
 	return s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
 		return r.RemoveUnmanaged(ctx, id, keyrotation.Order{Actor: "cli", Reason: "test"})
 	})

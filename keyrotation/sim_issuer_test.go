@@ -40,31 +40,21 @@ func (p *simPlatform) issue(name string) keyrotation.IssuedKey {
 	return keyrotation.IssuedKey{ID: id, Value: []byte(p.values[id])}
 }
 
-// honours reports whether the platform accepts what was made with a key just
-// now. Proof is the fingerprint of its public key, or its value.
-func (p *simPlatform) honours(id, proof string) bool {
-	k, there := p.keys[id]
-	if value, issued := p.values[id]; issued {
-		return there && value == proof
-	}
-	return there && k.Fingerprint == proof
-}
-
 // issuerView is such a platform as one replica reaches it.
 type issuerView struct{ platformView }
 
 func (v issuerView) Issue(_ context.Context, name string) (keyrotation.IssuedKey, error) {
+	v.intends(name)
 	me := new(int)
 	return call(v.r, "issue", func() (keyrotation.IssuedKey, error) {
-		if err := v.refuse(); err != nil {
-			return keyrotation.IssuedKey{}, err
-		}
 		p := v.r.w.platform
 		if before, used := p.issued[name]; used && before != me {
 			v.r.w.failf("%q was used before", name)
 		}
-		p.calls, p.issued[name] = p.calls+1, me
-		return v.r.w.platform.issue(name), nil
+		p.issued[name] = me
+		made := p.issue(name)
+		v.made(made.ID)
+		return made, nil
 	})
 }
 

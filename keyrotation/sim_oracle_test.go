@@ -11,60 +11,13 @@ import (
 	"playtoken/keyrotation"
 )
 
-// simSigner signs as the ring rules: with a view no older than the ring's own
-// view age, never longer than the key's largest lifetime. One that signs in
-// memory does without the store now and then.
-type simSigner struct {
-	replica *replica
-	view    keyrotation.Ring
-	readAt  time.Time
-	memory  map[string]simKey // by store name, as of readAt
-	value   string            // of the active key if it was issued, as of readAt
-	outage  time.Duration     // the view's age at which the store is back
-}
-
-func (s *simSigner) mint() {
-	w := s.replica.w
-	if s.view.Version == 0 || w.now.Sub(s.readAt) > s.view.Durations.ViewAge && !s.withoutStore() {
-		s.view, s.readAt = w.store.ring(), w.now
-		s.load()
-		s.learn()
-	}
-	key, ok := s.view.Active()
-	if !ok {
-		return
-	}
-	if w.issues {
-		w.oracle.minted(s.replica, key, s.value, nil, s.expiry(key))
-		return
-	}
-	private, ok := s.memory[key.StoreName]
-	if !ok {
-		private, ok = w.store.keys[key.StoreName]
-	}
-	if !ok {
-		return // the store has no such key any more: an error to the caller, no token
-	}
-	w.oracle.minted(s.replica, key, key.Fingerprint, private.private, s.expiry(key))
-}
-
-// expiry is when a token ends that is made now: often as late as can be.
-func (s *simSigner) expiry(key keyrotation.Key) time.Time {
-	rng, longest := s.replica.w.rng, min(s.replica.rotator.Policy.MaxTTL, key.MaxTTL)
-	ttl := longest
-	if longest > 0 && rng.IntN(2) == 0 {
-		ttl = time.Duration(1+rng.Int64N(int64(longest/time.Second))) * time.Second
-	}
-	return s.replica.clock().Truncate(time.Second).Add(ttl)
-}
-
 // minted is one playback token that left a replica, or what was bought with
 // an issued key.
 type minted struct {
 	kid, proof  string // see honours
 	at, expires time.Time
 	text        string // of some, for the gate's verifier
-	verified    int    // at birth, in mid-life, after the end
+	verified    int    // at birth, in mid-life, just before the end; and once after it
 }
 
 // oracle knows every token that is alive and every promise made about keys.
@@ -75,10 +28,19 @@ type oracle struct {
 	total   int
 	every   int // n-th token is really signed, and verified
 	checked int // verifications by the gate's verifier
+	looked  int // at a live token: is its key known at every edge?
 	last    keyrotation.Ring
-	deleted int // how many of the platform's deletions were looked at
 
 	forgiven map[string]bool // key ids whose tokens are lost on purpose
+	ordered  map[string]bool // key ids that an operator wants deleted, though they are not ours
+	revoked  map[int]bool    // generations that an operator wants revoked
+	damaged  map[int]bool    // generations whose private key somebody spoilt
+	restored bool            // an old ring came back; see sim_restore_test.go
+}
+
+func newOracle(w *world) *oracle {
+	return &oracle{w: w, every: 8, used: map[string]time.Time{}, forgiven: map[string]bool{},
+		ordered: map[string]bool{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
 }
 
 // forgive lets a key be lost, and its tokens with it: somebody wanted that.
@@ -112,12 +74,12 @@ func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private *
 	}
 }
 
-// check holds every promise against the world as it is now.
+// check holds every promise against the world as it is now. What holds for
+// every deletion is held against it when it happens.
 func (o *oracle) check() {
+	o.ring()
 	o.tokens()
 	o.values()
-	o.ring()
-	o.deletions()
 }
 
 // tokens: a token is accepted at every instant of its life, and not after it.
@@ -133,10 +95,11 @@ func (o *oracle) tokens() {
 		}
 		return expired
 	})
+	o.looked += len(o.live)
 	for i := range o.live {
 		m := &o.live[i]
 		age, life := o.w.now.Sub(m.at), m.expires.Sub(m.at)
-		if m.verified == 0 || m.verified == 1 && age > life/2 {
+		if m.verified == 0 || m.verified == 1 && age > life/2 || m.verified == 2 && life-age < 5*time.Second {
 			m.verified++
 			o.verify(*m, false)
 		}
@@ -148,8 +111,9 @@ func (o *oracle) verify(m minted, expired bool) {
 		return
 	}
 	_, err := verify.Verify(m.text, "v", o.w.now, func(kid string) (*rsa.PublicKey, bool) {
-		key, err := keyrotation.ParsePublicKey(o.w.platform.keys[kid].PublicKey)
-		return key, err == nil
+		shown, there := o.w.platform.at(o.checked, kid)
+		key, err := keyrotation.ParsePublicKey(shown.PublicKey)
+		return key, there && err == nil
 	})
 	o.checked++
 	if (err == nil) == expired {
@@ -158,7 +122,8 @@ func (o *oracle) verify(m minted, expired bool) {
 }
 
 // ring: states only move along the table; key ids and fingerprints are written
-// once; there is always an active key once there was one.
+// once; there is always an active key once there was one; nothing is revoked
+// but by somebody's wish, and the platform is not filled up.
 func (o *oracle) ring() {
 	ring := o.w.store.ring()
 	if ring.Version == o.last.Version {
@@ -172,8 +137,12 @@ func (o *oracle) ring() {
 		if ok && (was.KeyID != "" && k.KeyID != was.KeyID || was.Fingerprint != "" && k.Fingerprint != was.Fingerprint) {
 			o.w.failf("generation %d changed its identity", was.Generation)
 		}
+		if ok && (onTheWayOut[was.State] && !onTheWayOut[k.State] || was.State == keyrotation.Deleted && k.State != was.State) {
+			o.w.failf("generation %d came back: %s, and now %s", k.Generation, was.State, k.State)
+		}
 	}
-	if was, had := o.last.Active(); had && !o.forgiven[was.KeyID] {
+	o.wishes(ring)
+	if was, had := o.last.Active(); had && !o.forgiven[was.KeyID] && !o.damaged[was.Generation] {
 		if _, has := ring.Active(); !has {
 			o.w.failf("there is no active key any more")
 		}
@@ -181,18 +150,63 @@ func (o *oracle) ring() {
 	o.last = ring
 }
 
-// deletions: nothing is deleted at the platform that is not ours, or whose
-// tokens may be alive.
-func (o *oracle) deletions() {
-	for _, id := range o.w.platform.deleted[o.deleted:] {
-		if o.w.now.Before(o.used[id]) {
-			o.w.failf("key %s was deleted, its last token lives until %s", id, o.used[id].Format("15:04:05"))
+// onTheWayOut are the states on the way out.
+var onTheWayOut = map[keyrotation.State]bool{keyrotation.Deleting: true, keyrotation.Abandoning: true,
+	keyrotation.Revoking: true, keyrotation.Deleted: true}
+
+// wishes: a revocation ends what was promised about a key, and only somebody's
+// wish begins one; there are never more keys than somebody allows.
+func (o *oracle) wishes(ring keyrotation.Ring) {
+	held, budget := 0, 0
+	for _, k := range ring.Keys {
+		if k.State == keyrotation.Revoking && k.KeyID != "" && !o.forgiven[k.KeyID] {
+			if !o.revoked[k.Generation] {
+				o.w.failf("generation %d is revoked, and nobody wanted that", k.Generation)
+			}
+			o.forgive(k.KeyID)
+		}
+		if k.State != keyrotation.Deleted {
+			held++
 		}
 	}
-	o.deleted = len(o.w.platform.deleted)
-	for _, id := range foreign {
-		if _, there := o.w.platform.keys[id]; !there {
-			o.w.failf("key %s of somebody else was deleted", id)
-		}
+	for _, r := range o.w.replicas {
+		budget = max(budget, r.rotator.Policy.KeyBudget)
 	}
+	if held > budget {
+		o.w.failf("%d keys, and the platform may hold %d", held, budget)
+	}
+}
+
+// deletes: nothing is deleted at the platform whose tokens may be alive, that
+// is not ours, or that the ring does not say is to be deleted.
+func (o *oracle) deletes(id string) {
+	maker := o.w.platform.makers[id]
+	switch {
+	case maker != nil && maker != o.w:
+		o.w.failf("key %s of another deployment was deleted", id)
+	case o.w.now.Before(o.used[id]):
+		o.w.failf("key %s was deleted, its last token lives until %s", id, o.used[id].Format("15:04:05"))
+	case !o.ordered[id] && !o.recorded(id):
+		o.w.failf("key %s was deleted, and the ring does not say so", id)
+	}
+}
+
+// recorded: the ring takes the key for one that is on its way out, or for a
+// second registration of one of ours.
+func (o *oracle) recorded(id string) bool {
+	ring, shown := o.w.store.ring(), o.w.platform.keys[id]
+	return shown.ID == "" || slices.ContainsFunc(ring.Keys, func(k keyrotation.Key) bool {
+		if k.KeyID == id {
+			return onTheWayOut[k.State]
+		}
+		return is(k, shown)
+	})
+}
+
+// is: the platform shows this key, under whatever id.
+func is(k keyrotation.Key, shown keyrotation.PlatformKey) bool {
+	if k.Issued {
+		return k.Name == shown.Name
+	}
+	return k.Fingerprint != "" && k.Fingerprint == shown.Fingerprint
 }

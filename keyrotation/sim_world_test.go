@@ -2,13 +2,15 @@ package keyrotation_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"io"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,13 +24,15 @@ import (
 // and how much time has passed. After each step every promise is checked. A
 // failure names the seed that leads to it.
 
-// odds are per outside call, in per mille.
+// odds are per mille: of outside calls (see mischief), or of turns.
 type odds struct {
 	lost     int // never happens, the caller hears an error
 	unheard  int // happens, the caller hears an error
 	late     int // happens some time after the caller heard an error
-	refused  int // the platform throttles or does not accept the credential
+	twice    int // happens once more than it was asked for
+	refused  int // the platform says no
 	crash    int // the process dies at the call, before or after it happens
+	strikes  int // something happens that no call of ours has to do with
 	timeStep time.Duration
 }
 
@@ -40,28 +44,30 @@ type world struct {
 	rng   *rand.Rand
 	now   time.Time
 	odds  odds
-	late  []event
+	late  []arrival
 	steps int
 
 	issues bool // the platform makes the keys; see sim_issuer_test.go
+	mixed  bool // environments disagree about the kind of key, or will
 
 	script func(r *replica, op string) fate // decides in place of the odds
 
-	store    *simStore
-	platform *simPlatform
-	replicas []*replica
-	oracle   *oracle
+	store     *simStore
+	platform  *simPlatform
+	replicas  []*replica
+	oracle    *oracle
+	neighbour *world // another deployment on the same account, with a store of its own
+
+	strikes []strike       // those that this world knows
+	faults  map[string]int // how often each came
+	trace   hash.Hash64    // of what happened
 }
 
-type event struct {
+// arrival is a call that happens late.
+type arrival struct {
 	at time.Time
 	do func()
 }
-
-var (
-	errLost    = errors.New("sim: connection lost")
-	errCrashed = errors.New("sim: process died")
-)
 
 func newWorld(t *testing.T, seed uint64, replicas int) *world {
 	return worldOf(t, seed, replicas, false)
@@ -69,22 +75,44 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 
 func worldOf(t *testing.T, seed uint64, replicas int, issues bool) *world {
 	w := &world{t: t, seed: seed, issues: issues, rng: rand.New(rand.NewPCG(seed, 1)), odds: calm,
-		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	w.store = &simStore{w: w, docs: map[string]keyrotation.Document{}, keys: map[string]simKey{}}
-	w.platform = &simPlatform{w: w, keys: map[string]keyrotation.PlatformKey{}, values: map[string]string{}, issued: map[string]*int{}}
-	w.oracle = &oracle{w: w, every: 8, used: map[string]time.Time{}, forgiven: map[string]bool{}}
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), faults: map[string]int{}, trace: fnv.New64a()}
+	w.store, w.platform, w.oracle = newStore(w), newPlatform(w), newOracle(w)
 	w.platform.inhabit()
-	w.store.made = 2
+	w.populate(replicas)
+	t.Cleanup(w.stop)
+	return w
+}
+
+// stop ends every task.
+func (w *world) stop() {
+	for _, r := range w.replicas {
+		r.crash()
+	}
+	if w.neighbour != nil {
+		w.neighbour.stop()
+	}
+}
+
+func (w *world) populate(replicas int) {
 	for i := range replicas {
 		w.replicas = append(w.replicas, w.newReplica(i))
 	}
-	return w
+}
+
+// settleNeighbour lets another deployment move in: the same platform and clock, and
+// names that look the same, but nothing else in common.
+func (w *world) settleNeighbour(replicas int) {
+	n := *w
+	n.store, n.oracle, n.replicas, n.late = newStore(&n), newOracle(&n), nil, nil
+	n.populate(replicas)
+	w.neighbour = &n
 }
 
 // failf reports a broken promise, with the way back to it.
 func (w *world) failf(format string, args ...any) {
 	w.t.Helper()
-	w.t.Fatalf("seed %d, step %d, %s: %s", w.seed, w.steps, w.now.Format("15:04:05"), fmt.Sprintf(format, args...))
+	w.t.Fatalf("seed %d, step %d, %s: %s\nagain: PLAYTOKEN_TEST_SEEDS=%d go test ./keyrotation -run '^%s$'", w.seed, w.steps,
+		w.now.Format("15:04:05"), fmt.Sprintf(format, args...), w.seed+1, strings.ReplaceAll(w.t.Name(), "/", "$/^"))
 }
 
 // simPolicy is what the first replica's environment says; the others differ.
@@ -106,6 +134,7 @@ type replica struct {
 	id      int
 	rotator *keyrotation.Rotator
 	signer  simSigner
+	offset  time.Duration // of its clock
 
 	resume func() (struct{}, bool)
 	kill   func()
@@ -115,7 +144,7 @@ type replica struct {
 }
 
 func (w *world) newReplica(id int) *replica {
-	r := &replica{w: w, id: id}
+	r := &replica{w: w, id: id, offset: time.Duration(id%3-1) * time.Second}
 	policy := simPolicy()
 	if w.seed%2 == 1 { // environments differ
 		policy.MaxTTL += time.Duration(id%3) * 15 * time.Second
@@ -130,8 +159,17 @@ func (w *world) newReplica(id int) *replica {
 	return r
 }
 
-// clock is the replica's own, up to half the allowed skew off.
-func (r *replica) clock() time.Time { return r.w.now.Add(time.Duration(r.id%3-1) * time.Second) }
+// ringName is the ring's document.
+var ringName = keyrotation.RingName("default")
+
+// clock is the replica's own, up to half the allowed skew off; but see setClock.
+func (r *replica) clock() time.Time { return r.w.now.Add(r.offset) }
+
+// setClock sets it, for rotations only, that much more off: a minter so far
+// off is of no interest here.
+func (r *replica) setClock(off time.Duration) {
+	r.rotator.Clock = func() time.Time { return r.clock().Add(off) }
+}
 
 func (r *replica) busy() bool { return r.resume != nil }
 
@@ -169,17 +207,6 @@ func (r *replica) finish() error {
 	return r.result
 }
 
-// fate is what becomes of one outside call.
-type fate struct {
-	first   func()        // what somebody else does just before
-	happens int           // how often it happens now
-	late    time.Duration // it happens (once more) that much later
-	hears   error         // what the caller hears, if not the call's own answer
-	dies    bool          // the process, before it hears anything
-}
-
-var asAsked = fate{happens: 1}
-
 // call is an outside call: effect happens, or does not, or does later, and the
 // caller hears of it, or does not.
 func call[T any](r *replica, op string, effect func() (T, error)) (T, error) {
@@ -205,7 +232,7 @@ func callNow[T any](r *replica, op string, effect func() (T, error)) (answer T, 
 		answer, err = effect()
 	}
 	if f.late > 0 {
-		r.w.late = append(r.w.late, event{r.w.now.Add(f.late), func() { effect() }})
+		r.w.late = append(r.w.late, arrival{r.w.now.Add(f.late), func() { effect() }})
 	}
 	if f.dies {
 		r.dead = true
@@ -217,46 +244,44 @@ func callNow[T any](r *replica, op string, effect func() (T, error)) (answer T, 
 	return answer, err
 }
 
-// fate follows the script, if there is one, and otherwise throws dice.
-func (w *world) fate(r *replica, op string) fate {
-	if w.script != nil {
-		return w.script(r, op)
-	}
-	dice := w.rng.IntN(1000)
-	pick := func(n int) bool { dice -= n; return dice < 0 }
-	switch {
-	case pick(w.odds.lost):
-		return fate{hears: errLost}
-	case pick(w.odds.unheard):
-		return fate{happens: 1, hears: errLost}
-	case mutating[op] && pick(w.odds.late):
-		return fate{late: time.Duration(1 + w.rng.Int64N(int64(30*time.Second))), hears: errLost}
-	case pick(w.odds.crash):
-		return fate{happens: w.rng.IntN(2), dies: true}
-	}
-	return asAsked
-}
-
-// advance moves the clock and lets late calls arrive.
+// advance moves the clock, for the neighbour too, and lets late calls arrive.
 func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
-	w.late = slices.DeleteFunc(w.late, func(e event) bool {
-		if e.at.After(w.now) {
-			return false
+	due := slices.Clone(w.late)
+	w.late = slices.DeleteFunc(w.late, func(a arrival) bool { return !a.at.After(w.now) })
+	for _, a := range due {
+		if !a.at.After(w.now) {
+			a.do()
 		}
-		e.do()
-		return true
-	})
+	}
+	if w.neighbour != nil {
+		w.neighbour.advance(d)
+	}
 }
 
 // turn is one step of the simulation.
 func (w *world) turn() {
 	w.steps++
-	r := w.replicas[w.rng.IntN(len(w.replicas))]
 	switch dice := w.rng.IntN(10); {
 	case dice < 2:
 		w.advance(w.pause())
-	case dice < 4:
+	case w.rng.IntN(1000) < w.odds.strikes:
+		w.strike()
+	case w.neighbour != nil && dice == 9:
+		w.neighbour.steps = w.steps
+		w.neighbour.act(w.rng.IntN(10))
+	default:
+		w.act(dice)
+	}
+	fmt.Fprintln(w.trace, w.steps, w.now.UnixNano(), w.store.docs[ringName].Version, len(w.platform.keys), len(w.oracle.live))
+	w.check()
+}
+
+// act lets one replica do something: mint, begin a task, or go on with it.
+func (w *world) act(dice int) {
+	r := w.replicas[w.rng.IntN(len(w.replicas))]
+	switch {
+	case dice < 4, !r.busy() && w.rng.IntN(2) == 0:
 		r.signer.mint()
 	case r.busy():
 		r.step()
@@ -266,18 +291,23 @@ func (w *world) turn() {
 	case dice < 9 || w.odds == calm:
 		r.start(func(ctx context.Context) error { _, err := r.rotator.Reconcile(ctx, keyrotation.Order{}); return err })
 	default:
-		r.start(func(ctx context.Context) error {
-			_, err := r.rotator.Reconcile(ctx, keyrotation.Order{Now: true})
-			return err
-		})
+		r.start(w.verb(r))
 	}
-	w.oracle.check()
 }
 
-// pause is how long until something happens again: mostly hardly anything, so
-// that passes run through quickly, sometimes long.
+func (w *world) check() {
+	w.oracle.check()
+	if w.neighbour != nil {
+		w.neighbour.oracle.check()
+	}
+}
+
+// pause is how long until something happens again: hardly anything while
+// somebody works, so that passes run through quickly; sometimes long, and
+// mostly so if nobody works.
 func (w *world) pause() time.Duration {
-	if w.rng.IntN(16) == 0 {
+	idle := !slices.ContainsFunc(w.replicas, (*replica).busy)
+	if w.rng.IntN(16) == 0 || idle && w.rng.IntN(2) == 0 {
 		return time.Duration(w.rng.Int64N(int64(8 * w.odds.timeStep)))
 	}
 	return time.Duration(w.rng.Int64N(int64(w.odds.timeStep / 32)))
@@ -286,27 +316,47 @@ func (w *world) pause() time.Duration {
 // run takes n turns with the given odds.
 func (w *world) run(n int, o odds) {
 	w.odds = o
+	if w.neighbour != nil {
+		w.neighbour.odds = o
+	}
 	for range n {
 		w.turn()
 	}
 }
 
-// quiet ends all faults and tasks, and lets the first replica reconcile until
-// nothing is left to do.
+// quiet ends all faults and tasks, and lets the first replica reconcile, and
+// an operator do what only an operator may, until nothing is left to do.
 func (w *world) quiet() {
-	w.odds = calm
-	for _, r := range w.replicas {
-		r.crash()
-	}
+	w.calmDown()
 	w.advance(time.Minute) // what is late has arrived
 	for range 40 {
-		w.reconcile(w.replicas[0])
-		w.advance(10 * time.Second)
-		w.oracle.check()
+		wait := 10 * time.Second
+		for n := w; n != nil; n = n.neighbour {
+			n.tidy(n.replicas[0])
+			n.reconcile(n.replicas[0])
+			wait = max(wait, n.store.ring().RetryAt.Sub(w.now)) // many refusals, long waits
+		}
+		w.advance(wait)
+		w.check()
+	}
+}
+
+func (w *world) calmDown() {
+	w.odds, w.store.sealed, w.platform.away, w.platform.full = calm, time.Time{}, time.Time{}, time.Time{}
+	for _, r := range w.replicas {
+		r.crash()
+		r.setClock(0)
+	}
+	if w.neighbour != nil {
+		w.neighbour.calmDown()
 	}
 }
 
 func (w *world) reconcile(r *replica) error {
-	r.start(func(ctx context.Context) error { _, err := r.rotator.Reconcile(ctx, keyrotation.Order{}); return err })
+	return r.do(func(ctx context.Context) error { _, err := r.rotator.Reconcile(ctx, keyrotation.Order{}); return err })
+}
+
+func (r *replica) do(task func(context.Context) error) error {
+	r.start(task)
 	return r.finish()
 }

@@ -1,0 +1,75 @@
+package keyrotation_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A life is a world with everything that its seed gives it: how many replicas,
+// how their environments differ, who else is there, and what goes wrong.
+
+// temperament is how much goes wrong in a life; each seed has one.
+var temperaments = []odds{
+	{lost: 40, unheard: 40, late: 120, twice: 80, refused: 80, crash: 10, strikes: 8, timeStep: 12 * time.Second},
+	{lost: 5, unheard: 5, late: 20, twice: 20, refused: 20, crash: 2, strikes: 20, timeStep: 16 * time.Second},
+	{lost: 10, unheard: 150, late: 150, twice: 200, refused: 20, crash: 5, strikes: 5, timeStep: 10 * time.Second},
+	{lost: 20, unheard: 20, late: 40, twice: 40, refused: 300, crash: 60, strikes: 5, timeStep: 12 * time.Second},
+	{strikes: 30, timeStep: 16 * time.Second},
+}
+
+func lifeOf(t *testing.T, seed uint64) *world {
+	is := rand.New(rand.NewPCG(seed, 2)) // not what happens in it
+	w := worldOf(t, seed, 0, is.IntN(5) < 2)
+	w.mixed = is.IntN(3) == 0
+	differ, timed := is.IntN(2) == 0, is.IntN(2) == 0
+	w.populate(1 + is.IntN(5))
+	for i, r := range w.replicas {
+		if differ {
+			r.settingsOf(i)
+		}
+		if timed {
+			r.rotator.StoreTime = storeView{r}.time
+		}
+	}
+	for _, s := range strikes {
+		if is.IntN(s.seldom) == 0 {
+			w.strikes = append(w.strikes, s)
+		}
+	}
+	if is.IntN(3) == 0 {
+		w.settleNeighbour(1 + is.IntN(2))
+	}
+	w.platform.clock = time.Duration(is.IntN(3)-1) * time.Hour
+	if is.IntN(4) > 0 { // the others begin in trouble
+		w.begin()
+	}
+	w.run(600, temperaments[is.IntN(len(temperaments))])
+	return w
+}
+
+// begin makes the first key active.
+func (w *world) begin() {
+	for range 4 {
+		for n := w; n != nil; n = n.neighbour {
+			n.reconcile(n.replicas[0])
+		}
+		w.advance(12 * time.Second)
+	}
+}
+
+// settingsOf gives a replica one of five environments.
+func (r *replica) settingsOf(n int) {
+	p, d := &r.rotator.Policy, simPolicy().Durations
+	p.MaxTTL = time.Duration(90+15*(n%3)) * time.Second
+	d.ViewAge -= time.Duration(n%3) * time.Second
+	d.Propagation += time.Duration(n%2) * 5 * time.Second
+	d.Settle += time.Duration(n%4) * time.Second
+	p.Durations = d
+	p.RotateEvery, p.KeyBudget = interval+time.Duration(n)*20*time.Second, 10+n%3
+	if r.w.issues {
+		r.issuedTo()
+	} else if r.w.mixed {
+		r.setMode(n%2 == 1)
+	}
+}

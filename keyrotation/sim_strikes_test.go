@@ -1,0 +1,189 @@
+package keyrotation_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"playtoken/keyrotation"
+)
+
+// What happens between calls, as data: outages, other people's hands, clocks,
+// backups, and what operators order.
+
+// strike is something that no call of ours has to do with. It reports whether
+// it was possible just now.
+type strike struct {
+	name   string
+	seldom int // of so many lives, one knows it
+	happen func(*world) bool
+}
+
+var strikes = []strike{
+	{"store sealed", 2, func(w *world) bool { w.store.sealed = w.now.Add(2 * w.shortly()); return true }},
+	{"platform away", 2, func(w *world) bool { w.platform.away = w.now.Add(2 * w.shortly()); return true }},
+	{"account full", 3, func(w *world) bool { w.platform.full = w.now.Add(3 * w.shortly()); return true }},
+	{"deleted by hand", 4, (*world).handDeletes},
+	{"made by hand", 3, (*world).handMakes},
+	{"private key spoilt", 4, (*world).handSpoils},
+	{"clock jumped", 3, (*world).clockJumps},
+	{"environment changed", 4, func(w *world) bool { w.pick().settingsOf(w.rng.IntN(5)); return true }},
+	{"backup taken", 1, func(w *world) bool { w.store.backup = maps.Clone(w.store.docs); return true }},
+	{"backup restored", 3, (*world).handRestores},
+}
+
+// strike lets one of those happen that this world knows.
+func (w *world) strike() {
+	if len(w.strikes) == 0 {
+		return
+	}
+	s := w.strikes[w.rng.IntN(len(w.strikes))]
+	if s.happen(w) {
+		w.faults[s.name]++
+		fmt.Fprintln(w.trace, s.name)
+	}
+}
+
+// pick is any replica.
+func (w *world) pick() *replica { return w.replicas[w.rng.IntN(len(w.replicas))] }
+
+// someKey is any key of the ring for which fit holds.
+func (w *world) someKey(fit func(keyrotation.Key) bool) (keyrotation.Key, bool) {
+	ring := w.store.ring()
+	keys := slices.DeleteFunc(slices.Clone(ring.Keys), func(k keyrotation.Key) bool { return !fit(k) })
+	if len(keys) == 0 {
+		return keyrotation.Key{}, false
+	}
+	return keys[w.rng.IntN(len(keys))], true
+}
+
+// handDeletes: whoever does that loses its tokens.
+func (w *world) handDeletes() bool {
+	k, ok := w.someKey(func(k keyrotation.Key) bool { return k.KeyID != "" && !onTheWayOut[k.State] })
+	if ok {
+		w.oracle.forgive(k.KeyID)
+		w.platform.remove(k.KeyID)
+	}
+	return ok
+}
+
+func (w *world) handMakes() bool {
+	name := fmt.Sprintf("playtoken default #%d abcdef", w.rng.IntN(9))
+	if w.issues {
+		w.platform.issue(name)
+	} else {
+		w.platform.add(name, pooledKey(w.rng.IntN(2)).public)
+	}
+	return true
+}
+
+// handSpoils: the tokens that are out are not harmed by it.
+func (w *world) handSpoils() bool {
+	k, ok := w.someKey(func(k keyrotation.Key) bool {
+		_, held := w.store.keys[k.StoreName]
+		return held && k.KeyID != "" && !onTheWayOut[k.State]
+	})
+	if !ok {
+		return false
+	}
+	w.oracle.damaged[k.Generation] = true
+	private := w.store.keys[k.StoreName]
+	private.versions++
+	if w.store.keys[k.StoreName] = private; w.rng.IntN(2) == 0 {
+		delete(w.store.keys, k.StoreName)
+	}
+	return true
+}
+
+// clockJumps: far, if rotations can ask somebody for the time.
+func (w *world) clockJumps() bool {
+	r := w.pick()
+	if r.busy() {
+		return false
+	}
+	off := time.Duration(w.rng.IntN(3)-1) * time.Second
+	if r.offset = off; r.rotator.StoreTime != nil {
+		r.setClock(time.Duration(w.rng.IntN(5)-2) * 45 * time.Second)
+	}
+	return true
+}
+
+// verbs are what operators order, the frequent ones more than once. Most of it
+// is refused, most of the time.
+var verbs = []func(w *world, r *keyrotation.Rotator, generation int) func(context.Context) error{
+	now, now, now, now,
+	func(_ *world, r *keyrotation.Rotator, generation int) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := r.Activate(ctx, generation, byOperator); return err }
+	},
+	func(_ *world, r *keyrotation.Rotator, generation int) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := r.Rollback(ctx, generation, byOperator); return err }
+	},
+	func(_ *world, r *keyrotation.Rotator, generation int) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := r.Release(ctx, generation, byOperator); return err }
+	},
+	func(_ *world, r *keyrotation.Rotator, _ int) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := r.Drift(ctx); return err }
+	},
+	func(_ *world, r *keyrotation.Rotator, _ int) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := r.Status(ctx); return err }
+	},
+	revoke, removeUnmanaged,
+}
+
+var byOperator = keyrotation.Order{Actor: "cli", Reason: "test"}
+
+func now(_ *world, r *keyrotation.Rotator, _ int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := r.Reconcile(ctx, keyrotation.Order{Now: true, Actor: "cli"})
+		return err
+	}
+}
+
+func revoke(w *world, r *keyrotation.Rotator, generation int) func(context.Context) error {
+	w.oracle.revoked[generation] = true
+	return func(ctx context.Context) error { _, err := r.Revoke(ctx, generation, byOperator); return err }
+}
+
+// removeUnmanaged names any key but one of another deployment.
+func removeUnmanaged(w *world, r *keyrotation.Rotator, _ int) func(context.Context) error {
+	ids := slices.DeleteFunc(w.platform.ids(), func(id string) bool {
+		maker := w.platform.makers[id]
+		return id == foreign[1] || maker != nil && maker != w || w.strays(id)
+	})
+	if len(ids) == 0 {
+		return now(w, r, 0)
+	}
+	id := ids[w.rng.IntN(len(ids))]
+	if w.platform.makers[id] == nil {
+		w.oracle.ordered[id] = true
+	}
+	return func(ctx context.Context) error { return r.RemoveUnmanaged(ctx, id, byOperator) }
+}
+
+// verb is one of them, about a generation that there is, mostly.
+func (w *world) verb(r *replica) func(context.Context) error {
+	generation := 1 + w.rng.IntN(3)
+	if k, ok := w.someKey(func(k keyrotation.Key) bool { return k.State != keyrotation.Deleted }); ok {
+		generation = k.Generation
+	}
+	i := w.rng.IntN(len(verbs))
+	return verbs[i](w, r.rotator, generation)
+}
+
+// tidy is what an operator does whom a status or a drift report has told to:
+// keys in quarantine are revoked, and all of them where none is to be seen.
+func (w *world) tidy(r *replica) {
+	ring := w.store.ring()
+	lost := strings.Contains(ring.LastRun.Error, "wrong account")
+	for _, k := range ring.Keys {
+		shown := k.State == keyrotation.Active || k.State == keyrotation.Registered || k.State == keyrotation.Retiring
+		if k.State == keyrotation.Quarantined || lost && shown {
+			w.oracle.forgive(k.KeyID)
+			r.do(revoke(w, r.rotator, k.Generation))
+			w.oracle.check()
+		}
+	}
+}
