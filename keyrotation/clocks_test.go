@@ -87,3 +87,44 @@ func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
 		t.Error("the platform still has the revoked key")
 	}
 }
+
+// The store was silent when it was asked what time it is, and answered later:
+// by a clock that is far behind, a key would seem to have propagated at once.
+func TestARegistrationIsDatedByTheStoresClockAsSoonAsThatIsKnown(t *testing.T) {
+	for name, set := range map[string]func(*testing.T) *stage{"the first key": newStage, "a standby": standbyDue} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t)
+			s.timed()
+			s.acts.off(-45 * time.Second)
+			asked := 0
+			s.acts.rotator.StoreTime = func(context.Context) (time.Time, error) {
+				if asked++; asked == 1 {
+					return time.Time{}, errLost
+				}
+				return s.now, nil
+			}
+			s.must(s.pass())
+			ring := s.store.ring()
+			if k := ring.Keys[len(ring.Keys)-1]; k.State != keyrotation.Registered || k.RegisteredAt.Before(s.now.Add(-2*time.Second)) {
+				t.Errorf("generation %d is %s since %s, and it is %s", k.Generation, k.State, k.RegisteredAt, s.now)
+			}
+			s.must(s.passBy(s.fresh)) // activates nothing too soon
+			s.wait(propagation)
+		})
+	}
+}
+
+// standbyDue is a stage whose standby was given up, long enough after the last
+// look for a clock behind it to go unnoticed.
+func standbyDue(t *testing.T) *stage {
+	s := bootstrapped(t)
+	s.lose(2)
+	s.as("register", fate{hears: errLost})
+	_ = s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
+		_, err := r.Revoke(ctx, 2, keyrotation.Order{Reason: "leak"})
+		return err
+	})
+	s.as("")
+	s.wait(55 * time.Second)
+	return s
+}

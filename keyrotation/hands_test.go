@@ -185,3 +185,23 @@ func (s *stage) restore(backup keyrotation.Document) {
 		r.signer = simSigner{replica: r}
 	}
 }
+
+// A backup from the very beginning: the key that it has only planned has been
+// in use since.
+func TestARestoredPlanFindsWhatBecameOfIt(t *testing.T) {
+	s := newStage(t)
+	s.as("create", fate{dies: true})
+	s.pass()
+	s.want("1 planned")
+	s.acts.crash()
+	backup := s.store.docs[ringName]
+	s.as("")
+	s.bootstrap()
+	id := s.key(1).KeyID
+	s.store.docs[ringName] = keyrotation.Document{Data: backup.Data, Version: s.store.docs[ringName].Version + 1}
+	s.oracle.last = s.store.ring() // its tokens are owed still
+	s.must(s.live(2 * time.Minute))
+	if got := s.key(1).KeyID; got != id {
+		t.Errorf("generation 1 has id %s, its tokens %s", got, id)
+	}
+}

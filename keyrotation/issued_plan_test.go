@@ -25,8 +25,8 @@ func TestWhatIsDueAmongIssuedKeys(t *testing.T) {
 	}{
 		{"nothing exists: a key is planned", issuedScene().lookedAt(noon), "plan"},
 		{"room is made for its value before it is asked for", issuedScene(active, genKey(2, planned)).lookedAt(noon), "generate 2"},
-		{"the first request needs no look", issuedScene(genKey(1, generated)).lookedAt(noon), "register 1, plan"},
-		{"the others do", issuedScene(active, genKey(2, generated)).lookedAt(noon), "look"},
+		{"the first request needs a look", issuedScene(genKey(1, generated)).lookedAt(noon), "look, plan"},
+		{"as do the others", issuedScene(active, genKey(2, generated)).lookedAt(noon), "look"},
 		{"and go on after it", issuedScene(active, genKey(2, generated)).sees(nil), "register 2"},
 		{"a name that the platform knows already is not asked for", issuedScene(active, genKey(2, generated)).
 			sees(shows("idX", genKey(2, generated).Fingerprint, noon)), "discard 2"},

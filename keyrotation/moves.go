@@ -72,6 +72,7 @@ func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
 	if err != nil {
 		return err
 	}
+	p.ahead = look.ClockAhead // what is done next is dated by it, even if the store did not say so before
 	look.At = look.At.Add(-p.ahead)
 	next := ring.clone()
 	next.LookedAt = later(ring.LookedAt, look.At)

@@ -214,24 +214,16 @@ func (p *planner) finish() {
 		case k.State == Planned:
 			p.add(Generate, k, p.now, "it is planned")
 		case k.State == Generated:
+			// A look first: the account may have become another one, or know
+			// the key already, when the ring is an old one that was restored.
 			if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
-				p.registrable(k) && !p.adopt(k) {
+				p.seen(fmt.Sprintf("before generation %d is registered", k.Generation)) && !p.adopt(k) {
 				p.add(Register, k, p.now, "its private key is made")
 			}
 		case k.State == Registering:
 			p.heal(k)
 		}
 	}
-}
-
-// registrable: unless the account is new to us, make sure it is still ours.
-func (p *planner) registrable(k Key) bool {
-	for _, other := range p.ring.Keys {
-		if states[other.State].shown {
-			return p.seen(fmt.Sprintf("before generation %d is registered", k.Generation))
-		}
-	}
-	return true
 }
 
 // heal finds out what became of a registration whose answer was lost.

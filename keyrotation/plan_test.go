@@ -78,8 +78,8 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 	}{
 		{"nothing exists: a key is planned", sceneOf().lookedAt(noon), "plan"},
 		{"what was begun is finished before anything new begins", sceneOf(genKey(1, planned)).lookedAt(noon), "generate 1, plan"},
-		{"the first registration needs no look", sceneOf(genKey(1, generated)).lookedAt(noon), "register 1, plan"},
-		{"the others do", sceneOf(active, genKey(2, generated)).lookedAt(noon), "look"},
+		{"the first registration needs a look", sceneOf(genKey(1, generated)).lookedAt(noon), "look, plan"},
+		{"as do the others", sceneOf(active, genKey(2, generated)).lookedAt(noon), "look"},
 		{"and go on after it", sceneOf(active, genKey(2, generated)).sees(nil), "register 2"},
 		{"bootstrap makes two keys, not three", sceneOf(but(genKey(1, registered), young), genKey(2, planned)).lookedAt(noon), "generate 2"},
 		{"a standby is made at once", sceneOf(active).lookedAt(noon), "plan"},
