@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "break only the guards whose name contains this")
+	only := flag.String("only", "", "break only the guards whose name or file contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -53,7 +53,7 @@ func run(ctx context.Context, only string) error {
 		tried    int
 	)
 	for i, m := range mutants {
-		if !strings.Contains(m.name, only) {
+		if !strings.Contains(m.name, only) && !strings.Contains(m.file, only) {
 			continue
 		}
 		tried++

@@ -19,17 +19,15 @@ var mutants = []mutant{
 	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",
 		guard: `case p.look.clockOff(p.ring.Durations):`, broken: `case false:`},
 	{name: "a registration is sent again before it settled", file: "keyrotation/plan.go",
-		guard: `settled := k.AttemptAt.Add(p.ring.Durations.Settle)
-	if p.now.Before(settled) {`, broken: `settled := k.AttemptAt
-	if p.now.Before(settled) {`},
+		guard: `	if p.now.Before(settled) {`, broken: `	if settled = k.AttemptAt; p.now.Before(settled) {`},
 	{name: "a lost answer is not looked for, the key is just sent again", file: "keyrotation/plan.go",
-		guard: `	return ok
-}
-
-// byFingerprint`, broken: `	return false && ok
-}
-
-// byFingerprint`},
+		guard: `case !ok:
+		return false
+	case k.Issued`, broken: `case !ok || !k.Issued:
+		return false
+	case k.Issued`},
+	{name: "a registration does not look first whether the platform has the key already", file: "keyrotation/plan.go",
+		guard: `p.seen(fmt.Sprintf("before generation %d is registered", k.Generation)) && `, broken: ``},
 	{name: "the intent to register is not written first", file: "keyrotation/moves.go",
 		guard: `k.State, k.AttemptAt = Registering, p.now() })`, broken: `k.State = Registering })`},
 	{name: "an orphan is deleted after one look", file: "keyrotation/plan_remove.go",
@@ -55,7 +53,51 @@ var mutants = []mutant{
 	{name: "an emergency promotes a standby that has not propagated", file: "keyrotation/moves_remove.go",
 		guard: `ok && !now.Before(r.readyAt(standby)) && fit(standby)`, broken: `ok && fit(standby)`},
 	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan.go",
-		guard: `case k.DestroyedAt.IsZero():`, broken: `case k.DestroyedAt.IsZero() && k.WithdrawnAt.IsZero() && k.KeyID == "":`},
+		guard: `if theirs && (k.Issued || !ours) {`, broken: `if theirs {`},
+	{name: "the value of a revoked issued key goes before the platform knows", file: "keyrotation/plan.go",
+		guard: `if theirs && (k.Issued || !ours) {`, broken: `if theirs && !ours {`},
+	{name: "the value of a revoked issued key waits for the platform", file: "keyrotation/plan.go",
+		guard: `if ours {`, broken: `if ours && !(theirs && k.Issued) {`},
+	{name: "an issued key is registered before its value is kept", file: "keyrotation/moves.go",
+		guard: `err = p.source().keep(sent, k, made)
+	cancel()
+	if err != nil {
+		return err
+	}
+	return p.answered(ctx, ring, k, made.ID)`, broken: `if err = p.answered(ctx, ring, k, made.ID); err == nil {
+		err = p.source().keep(sent, k, made)
+	}
+	cancel()
+	return err`},
+	{name: "a value that was shown is lost when its caller goes away", file: "keyrotation/moves.go",
+		guard: `ctx = context.WithoutCancel(ctx)
+	sent, cancel = call(ctx, ring)`, broken: `sent, cancel = call(ctx, ring)`},
+	{name: "an issued key whose value is lost is adopted", file: "keyrotation/plan.go",
+		guard: `case k.Issued && !states[k.State].leaving:`, broken: `case false:`},
+	{name: "an issued key is asked for twice under one name", file: "keyrotation/plan.go",
+		guard: `		p.forsake(k, settled)
+		return
+`, broken: ``},
+	{name: "a lost answer of an issued key is given up before whoever asked has heard", file: "keyrotation/issued.go",
+		guard: `if p.after(settled, Discard, k, valueLost) {`, broken: `if true {`},
+	{name: "the name of an issued key comes again", file: "keyrotation/moves.go",
+		guard: `fmt.Sprintf("playtoken #%d %s", m.Generation, k.StoreName)`, broken: `fmt.Sprintf("playtoken #%d %s", m.Generation, next.StoreID)`},
+	{name: "a value is taken for that of another key id", file: "keyrotation/issued.go",
+		guard: `d.ID == "" || d.ID != k.KeyID`, broken: `d.ID == ""`},
+	{name: "a value that is late finds a new place", file: "keyrotation/source.go",
+		guard: `return errors.New("keep its value: the store has no place for it any more")`,
+		broken: `_, err = s.documents.Write(ctx, IssuedName(k.StoreName), made.encode(), 0)
+		return err`},
+	{name: "a registration is dated by a clock that nobody checked", file: "keyrotation/moves.go",
+		guard: `p.ahead = look.ClockAhead`, broken: ``},
+	{name: "a clock that is behind the ring moves keys", file: "keyrotation/plan.go",
+		guard: `if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {`, broken: `if newest := p.ring.newest(); false {`},
+	{name: "a standby of another kind goes before there is a better one", file: "keyrotation/spec.go",
+		guard: `p.ring.wants(k) || !ok && !full {`, broken: `p.ring.wants(k) {`},
+	{name: "a key of ours may be removed as somebody else's", file: "keyrotation/drift.go",
+		guard: `ours := ring.owner(shown); ours {`, broken: `ours := ring.owner(shown); false && ours {`},
+	{name: "an urgent key is not let through first", file: "keyrotation/pass.go",
+		guard: `if p.urgent > 0 && m.Generation == p.urgent && m.due(now) {`, broken: `if false {`},
 	{name: "a key is buried though the platform still shows it", file: "keyrotation/plan_remove.go",
 		guard: `if shown, there := p.look.Platform[k.KeyID]; there && shown.Fingerprint == k.Fingerprint {
 		if p.after(`, broken: `if shown, there := p.look.Platform[k.KeyID]; false && there && shown.Fingerprint == k.Fingerprint {
