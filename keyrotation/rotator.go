@@ -236,7 +236,7 @@ func (r *Rotator) Turn(ctx context.Context, failures int) (wait time.Duration, e
 
 // untilNext is how long nothing will be due, looks included.
 func (p *pass) untilNext() time.Duration {
-	wait := cmp.Or(p.Rest, longestWait)
+	wait := min(cmp.Or(p.Rest, longestWait), p.Policy.ObserveEvery) // the plan of a pass that has looked does not name the next look
 	for _, m := range p.moves {
 		if !m.Blocked {
 			wait = min(wait, m.NotBefore.Sub(p.now()))

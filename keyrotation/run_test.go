@@ -130,3 +130,15 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		})
 	}
 }
+
+func TestAfterALookTheNextOneIsNotForgotten(t *testing.T) {
+	s := bootstrapped(t)
+	s.wait(simPolicy().ObserveEvery)
+	wait, err := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (time.Duration, error) {
+		r.Rest = 100 * simPolicy().ObserveEvery
+		return r.Turn(ctx, 0)
+	})
+	if s.must(err); wait > simPolicy().ObserveEvery {
+		t.Errorf("the next turn is in %s, the next look is due in %s", wait, simPolicy().ObserveEvery)
+	}
+}
