@@ -29,6 +29,15 @@ type platformTrouble struct{ error }
 
 func (p platformTrouble) Unwrap() error { return p.error }
 
+// ofPlatform reports whether an error is known to have come from the platform's
+// side; whoever calls it marks them so.
+func ofPlatform(err error) bool {
+	return as[interface {
+		error
+		OfPlatform()
+	}](err)
+}
+
 // notReady is any reason for not being ready.
 type notReady struct{ error }
 
@@ -82,6 +91,7 @@ var failures = []failure{
 	{is: is(keyrotation.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key"},
 	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
+	{is: ofPlatform, status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: as[platformTrouble], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second},

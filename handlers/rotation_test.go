@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"playtoken/handlers"
@@ -22,6 +23,27 @@ func (s *stubborn) Revoke(ctx context.Context, _ int, _ keyrotation.Order) (keyr
 func (s *stubborn) Activate(ctx context.Context, _ int, _ keyrotation.Order) (keyrotation.Result, error) {
 	s.err = ctx.Err()
 	return keyrotation.Result{}, nil
+}
+
+// hung is a call of a platform that was not answered in time.
+type hung struct{ error }
+
+func (hung) OfPlatform()     {}
+func (h hung) Unwrap() error { return h.error }
+
+func TestAPlatformThatHangsIsNotTakenForTheStore(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	for want, err := range map[string]error{
+		"503 platform_unavailable": fmt.Errorf("look: %w", hung{context.DeadlineExceeded}),
+		"503 signer_unavailable":   fmt.Errorf("read: %w", context.DeadlineExceeded),
+		"404 not_found":            hung{keyrotation.ErrNotFound},
+	} {
+		w.rotation.err = err
+		if got := short(w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`)); got != want {
+			t.Errorf("%v: %s", err, got)
+		}
+	}
 }
 
 const rotationPath = "/v1/projects/default/rotation"

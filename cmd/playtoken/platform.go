@@ -13,6 +13,7 @@ type platformError struct{ cause error }
 
 func (e platformError) Error() string { return e.cause.Error() }
 func (e platformError) Unwrap() error { return e.cause }
+func (e platformError) OfPlatform()   {} // tells [handlers] whose trouble it is
 
 func mark(err error) error {
 	if err == nil {
