@@ -21,6 +21,7 @@ import (
 
 	"playtoken/gate"
 	"playtoken/gate/sample"
+	"playtoken/handlers"
 	"playtoken/secret"
 )
 
@@ -103,6 +104,10 @@ func (w *world) states() string {
 	w.t.Helper()
 	var list keyListView
 	w.must(&list, "keys", "list")
+	return statesOf(handlers.KeyList(list))
+}
+
+func statesOf(list handlers.KeyList) string {
 	var states []string
 	for _, k := range list.Items {
 		states = append(states, fmt.Sprintf("%d:%s", k.Generation, k.State))
