@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"playtoken/gate/verify"
 	"playtoken/projects"
@@ -48,29 +52,47 @@ func (a *Access) Identify(ctx context.Context, credential secret.Value) (project
 // verify reads a token, remembering those that are good. The published keys
 // are asked each time: a key that is withdrawn takes its tokens along.
 func (a *Access) verify(ctx context.Context, token string) (verified, error) {
+	hash := sha256.Sum256([]byte(token))
+	said, known := a.verified.Get(hash)
+	if !known && !claimed(token) {
+		return verified{}, ErrCredentials
+	}
 	published, err := a.published.current(ctx)
 	if err != nil {
 		return verified{}, fmt.Errorf("access token: %w", err)
 	}
-	hash := sha256.Sum256([]byte(token))
-	if said, ok := a.verified.Get(hash); ok {
-		if _, ok := published.find(said.keyID); ok {
-			return said, nil
-		}
+	if _, shown := published.find(said.keyID); known && shown {
+		return said, nil
 	}
-	said, err := read(token, published.find)
+	said, err = read(token, published.find)
 	var refused *verify.Error
 	if errors.As(err, &refused) && refused.Reason == verify.KeyUnknown {
-		// Perhaps a key so new that we have not seen it yet.
-		if newer, e := a.published.newest(ctx); e == nil {
-			said, err = read(token, newer.find)
+		// Perhaps a key so new that we have not seen it yet. While the store is
+		// away nobody can say that it is not.
+		newer, unread := a.published.newest(ctx)
+		if unread != nil {
+			return verified{}, fmt.Errorf("access token: %w", unread)
 		}
+		said, err = read(token, newer.find)
 	}
 	if err != nil {
 		return verified{}, ErrCredentials
 	}
 	a.verified.Add(hash, said)
 	return said, nil
+}
+
+// claimed reports whether a token says of itself that it is one of ours. Those
+// of viewers' providers do not, and no store is asked, or waited for, because
+// of them.
+func claimed(token string) bool {
+	_, rest, _ := strings.Cut(token, ".")
+	claims, _, _ := strings.Cut(rest, ".")
+	data, err := base64.RawURLEncoding.DecodeString(claims)
+	var says struct {
+		Issuer string `json:"iss"`
+	}
+	return err == nil && json.Unmarshal(data, &says) == nil && says.Issuer == party
 }
 
 // read is the whole of what makes a token ours, but for its time.

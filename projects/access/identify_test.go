@@ -215,6 +215,9 @@ func TestThePublishedKeysDecide(t *testing.T) {
 		if _, err := a.Identify(t.Context(), old); err != nil {
 			t.Errorf("while the store is away: %v", err)
 		}
+		if _, err := a.Identify(t.Context(), fresh); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+			t.Errorf("a key that may be new, for all we know: %v", err)
+		}
 		time.Sleep(time.Minute + time.Second)
 		if _, err := a.Identify(t.Context(), old); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
 			t.Errorf("when that is too long ago: %v", err)
@@ -232,10 +235,11 @@ func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 		store := newMemory()
 		kid := publish(t, store, ours())
 		a := replica(t, store, newCallers(), unsigned{})
+		unknown := sign(ours(), header("unknown"), claims(-60, 600))
 		before := store.calls
 		for n := range 60 { // seconds
 			for range 20 {
-				a.Identify(t.Context(), sign(ours(), header("unknown"), `{"exp":1}`))
+				a.Identify(t.Context(), unknown)
 			}
 			if _, err := a.Identify(t.Context(), sign(ours(), header(kid), claims(-60, 600+n))); err != nil {
 				t.Error(err)
@@ -246,6 +250,25 @@ func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 			t.Errorf("%d calls of the store in a minute", n)
 		}
 	})
+}
+
+// Viewers come with tokens of their own providers, which have to be known for
+// such whether the store answers or not.
+func TestTheStoreIsNotAskedAboutTokensOfOthers(t *testing.T) {
+	store := newMemory()
+	a := replica(t, store, newCallers(), unsigned{})
+	store.faulty(100, 0, 0)
+	for _, text := range []string{`{"iss":"https://login.example","exp":1}`, `{"exp":1}`, `["playtoken"]`} {
+		_, err := a.Identify(t.Context(), sign(stranger(), header("theirs"), text))
+		refused(t, text, err)
+	}
+	if store.calls > 0 {
+		t.Errorf("%d calls of the store", store.calls)
+	}
+	_, err := a.Identify(t.Context(), sign(stranger(), header("theirs"), claims(-60, 600)))
+	if !errors.Is(err, keyrotation.ErrUnavailable) || store.calls == 0 {
+		t.Errorf("one that says it is ours: %v, %d calls", err, store.calls)
+	}
 }
 
 func FuzzIdentify(f *testing.F) {
