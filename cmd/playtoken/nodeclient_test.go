@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const nodeClient = "@api.video/nodejs-client@2.6.8"
+
+// nodeModules is a folder with the client in it, fetched once per machine.
+func nodeModules(t *testing.T) string {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	cache, nowhere := os.UserCacheDir()
+	if _, node := exec.LookPath("node"); err != nil || node != nil || nowhere != nil {
+		t.Skipf("NOT TESTED with %s: there is no node with npm and a cache on this machine", nodeClient)
+	}
+	dir := filepath.Join(cache, "playtoken-tests", "@api.video-nodejs-client@2.6.8")
+	modules := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(filepath.Join(modules, "@api.video", "nodejs-client", "package.json")); err == nil {
+		return modules
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", nodeClient).CombinedOutput()
+	if err != nil {
+		t.Skipf("NOT TESTED with %s: it cannot be fetched: %v\n%s", nodeClient, err, out)
+	}
+	return modules
+}
+
+// visit is what a user of the client does, and prints what the client made of
+// our answers.
+const visit = `
+const Client = require('@api.video/nodejs-client');
+const { BASE, KEY, PROJECT } = process.env;
+const failure = async (call) => {
+  try { await call(); return null; } catch (e) {
+    const p = e.problemDetails ?? {};
+    return { code: e.code, message: e.message, problem: p.code ?? '', type: p.type ?? '' };
+  }
+};
+const bearer = async (token, method, path, body) => {
+  const answer = await fetch(new URL(path, BASE), { method, headers: { Authorization: 'Bearer ' + token, 'Content-Type': 'application/json' }, body });
+  return { status: answer.status, body: await answer.json() };
+};
+(async () => {
+  const good = new Client({ apiKey: KEY, baseUri: BASE });
+  const bad = new Client({ apiKey: 'somebody-elses-key', baseUri: BASE });
+  const token = await good.getAccessToken();
+  const own = await bearer(token.accessToken, 'GET', '/v1/projects/' + PROJECT);
+  const mint = await bearer(token.accessToken, 'POST', '/v1/playback-tokens', '{"video_id":"counter"}');
+  console.log(JSON.stringify({
+    type: token.tokenType, expires: token.expiresIn, refresh: Boolean(token.refreshToken),
+    own: own.status, name: own.body.name, mint: mint.status, token: Boolean(mint.body.token),
+    other: (await bearer(token.accessToken, 'GET', '/v1/projects/default')).status,
+    forged: await bearer(token.accessToken.slice(0, -8) + 'AAAAAAAA', 'GET', '/v1/projects/' + PROJECT),
+    badLogin: await failure(() => bad.getAccessToken()),
+    nothing: await failure(() => good.videos.get('viNobodyHasThis')),
+  }));
+})();`
+
+// visited is what it prints.
+type visited struct {
+	Type              string
+	Expires           int
+	Refresh, Token    bool
+	Own, Mint, Other  int
+	Name              string
+	Forged            struct{ Status int }
+	BadLogin, Nothing *clientError
+}
+
+type clientError struct {
+	Code                   any
+	Message, Problem, Type string
+}
+
+func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
+	modules := nodeModules(t)
+	m := newTenancy(t, newWorld(t))
+	m.awaitActive()
+	_, value := m.newKey("for node", "mint", "read")
+	for _, base := range []string{m.admin.url, m.other.url + "/v1"} { // as it is configured, or as one would think
+		node := exec.CommandContext(t.Context(), "node", "-e", visit)
+		node.Env = []string{"PATH=" + os.Getenv("PATH"), "NODE_PATH=" + modules, "BASE=" + base, "KEY=" + value, "PROJECT=" + m.project}
+		out, err := node.CombinedOutput()
+		var got visited
+		if err != nil || json.Unmarshal(out, &got) != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if got.Type != "Bearer" || got.Expires != 3600 || !got.Refresh {
+			t.Errorf("%s: it logs in: %+v", base, got)
+		}
+		if got.Own != 200 || got.Name != "second" || got.Mint != 201 || !got.Token || got.Other != 404 || got.Forged.Status != 401 {
+			t.Errorf("%s: with its token: %+v", base, got)
+		}
+		if bad := got.BadLogin; bad == nil || bad.Message != "The user credentials were incorrect." && bad.Message != "Request failed with status code 400" {
+			t.Errorf("%s: a bad key: %+v", base, bad)
+		}
+		if none := got.Nothing; none == nil || none.Code != 404.0 || none.Problem != "not_found" {
+			t.Errorf("%s: what is not here: %+v", base, none)
+		}
+	}
+}
