@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"playtoken/audit"
 	"playtoken/keyrotation"
-	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/viewers"
@@ -102,35 +100,6 @@ func (p *parts) openAccess() error {
 	policy.KeyBudget = max(policy.KeyBudget, policy.KeysNeeded())
 	p.own = p.newRotator(ownKeys, policy)
 	p.own.Platform = access.NewPublished(p.store)
-	return nil
-}
-
-// mayMove refuses to work with other settings of a project unless the platform
-// shows the project's active key there.
-func (p *parts) mayMove(ctx context.Context, project projects.Project) error {
-	held, err := p.projects.Project(ctx, project.ID)
-	if err != nil || maps.Equal(held.Settings, project.Settings) {
-		return err
-	}
-	platform, err := p.kinds[project.Platform].Open(platforms.Account{
-		Settings: project.Settings, Credential: project.Credential, Timeout: p.config.rotation.Durations.CallTimeout(),
-	})
-	if err != nil || platform.Registrar == nil {
-		return err
-	}
-	ring, err := p.newRotator(project.ID, p.rotationPolicy(project)).Ring(ctx)
-	if err != nil {
-		return err
-	}
-	active, ok := ring.Active()
-	if !ok {
-		return nil
-	}
-	shown, err := platform.Registrar.Get(ctx, active.KeyID)
-	if err != nil || shown.Fingerprint != active.Fingerprint {
-		return &keyrotation.Guard{Why: fmt.Sprintf(
-			"the platform at the new address does not show the active key, %s: viewers would be locked out; move the account first", active.KeyID)}
-	}
 	return nil
 }
 

@@ -232,15 +232,23 @@ func (w *workshop) issued(ring *signer.RingView) func(context.Context) (platform
 		if kept := held.Load(); kept != nil && kept.name == active.StoreName {
 			return kept.key, nil
 		}
-		read, err := keyrotation.ReadIssued(ctx, w.store, active)
+		key, err := w.readIssued(ctx, active)
 		if err != nil {
-			return platforms.IssuedKey{}, fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
+			return platforms.IssuedKey{}, err
 		}
-		key := platforms.IssuedKey{ID: read.ID, Value: secret.New(string(read.Value))}
 		held.Store(&struct {
 			name string
 			key  platforms.IssuedKey
 		}{active.StoreName, key})
 		return key, nil
 	}
+}
+
+// readIssued reads the value of a key that a platform made for us.
+func (p *parts) readIssued(ctx context.Context, key keyrotation.Key) (platforms.IssuedKey, error) {
+	read, err := keyrotation.ReadIssued(ctx, p.store, key)
+	if err != nil {
+		return platforms.IssuedKey{}, fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
+	}
+	return platforms.IssuedKey{ID: read.ID, Value: secret.New(string(read.Value))}, nil
 }
