@@ -207,3 +207,19 @@ func TestRevokeThatCannotBeFinishedSaysSo(t *testing.T) {
 		})
 	}
 }
+
+func TestARevocationIsNotHeldUpByAnEarlierOne(t *testing.T) {
+	s := rotated(t)
+	s.always("delete", fate{hears: keyrotation.ErrThrottled})
+	first, second := s.lose(1), s.lose(2)
+	_, err := s.revoke(1)
+	s.mustFail(err, keyrotation.ErrThrottled)
+	_, err = s.revoke(2)
+	s.mustFail(err, keyrotation.ErrThrottled)
+	if _, held := s.store.keys[second.StoreName]; held {
+		t.Error("the store still has the private key")
+	}
+	s.recovers()
+	s.gone(first)
+	s.gone(second)
+}

@@ -9,7 +9,7 @@ import (
 // A life is a world with everything that its seed gives it: how many replicas,
 // how their environments differ, who else is there, and what goes wrong.
 
-// temperament is how much goes wrong in a life; each seed has one.
+// temperaments are how much goes wrong in a life; each seed has one.
 var temperaments = []odds{
 	{lost: 40, unheard: 40, late: 120, twice: 150, refused: 80, crash: 10, strikes: 8, timeStep: 12 * time.Second},
 	{lost: 5, unheard: 5, late: 60, twice: 50, refused: 20, crash: 2, strikes: 20, timeStep: 16 * time.Second},

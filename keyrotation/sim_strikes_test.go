@@ -30,7 +30,7 @@ var strikes = []strike{
 	{"made by hand", 3, (*world).handMakes},
 	{"private key spoilt", 4, (*world).handSpoils},
 	{"clock jumped", 3, (*world).clockJumps},
-	{"environment changed", 4, func(w *world) bool { w.pick().settingsOf(w.rng.IntN(5)); return true }},
+	{"environment changed", 4, (*world).redeploy},
 	{"backup taken", 1, func(w *world) bool { w.store.backup = maps.Clone(w.store.docs); return true }},
 	{"backup restored", 3, (*world).handRestores},
 }
@@ -95,6 +95,14 @@ func (w *world) handSpoils() bool {
 	if w.store.keys[k.StoreName] = private; w.rng.IntN(2) == 0 {
 		delete(w.store.keys, k.StoreName)
 	}
+	return true
+}
+
+// redeploy restarts a replica with another environment.
+func (w *world) redeploy() bool {
+	r := w.pick()
+	r.crash()
+	r.settingsOf(w.rng.IntN(5))
 	return true
 }
 
