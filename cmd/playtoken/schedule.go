@@ -74,6 +74,7 @@ func (s *scheduler) follow(ctx context.Context) {
 		if !there[id] {
 			end()
 			delete(s.tending, id)
+			s.forget(id)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,9 @@ func (w *workshop) idle() time.Duration {
 // keyrotation.ErrUnavailable.
 func (w *workshop) of(ctx context.Context, projectID string) (*works, error) {
 	p, err := w.view.Project(ctx, projectID)
+	if errors.Is(err, projects.ErrNotFound) {
+		w.forget(projectID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +75,27 @@ func (w *workshop) of(ctx context.Context, projectID string) (*works, error) {
 func (w *workshop) closeIdle(now int64) {
 	for id, kept := range w.open {
 		if id != projects.Default && now-kept.used.Load() > int64(w.idle()/time.Second) {
-			kept.close()
-			delete(w.open, id)
-			w.metrics.Unwatch(id)
+			w.letGo(id, kept)
 		}
 	}
+}
+
+// forget lets go of a project that is deleted. Who uses its works still is told
+// to come back, and then that there is no such project.
+func (w *workshop) forget(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if kept, ok := w.open[id]; ok {
+		w.letGo(id, kept)
+	}
+}
+
+// letGo ends works, and that the project's rotation is watched. The lock is
+// held.
+func (w *workshop) letGo(id string, kept *works) {
+	kept.close()
+	delete(w.open, id)
+	w.metrics.Unwatch(id)
 }
 
 // close ends everything; nobody may be using it any more.
@@ -113,6 +133,9 @@ func (w *workshop) openWorks(p projects.Project, before *works) (*works, error) 
 		Issued: w.issued(opened.ring),
 	})
 	if err != nil {
+		if before == nil {
+			opened.close()
+		}
 		return nil, configError{err}
 	}
 	opened.platform = platform

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// newParts are parts that hold keys in memory, with a project beside default.
+func newParts(t *testing.T) (*parts, projects.Project) {
+	t.Helper()
+	w := newWorld(t, "PLAYTOKEN_SIGNING=memory")
+	c, err := serviceConfig(w.environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.holdsKeys = true
+	p, err := build(t.Context(), c, true, slog.New(slog.DiscardHandler), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.close)
+	made, err := p.projects.CreateProject(t.Context(), projects.Project{
+		Name: "second", Platform: "vidbeo", Settings: map[string]string{"url": w.gate.URL + "/v2"},
+		Credential: map[string]secret.Value{"api_key": secret.New(gateKey)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, made
+}
+
+// A project that this version cannot open is asked for again and again.
+func TestAProjectThatCannotBeOpenedLeavesNothingBehind(t *testing.T) {
+	p, project := newParts(t)
+	if _, err := p.view.Project(t.Context(), project.ID); err != nil {
+		t.Fatal(err)
+	}
+	opens := p.kinds["vidbeo"]
+	p.kinds["vidbeo"] = platforms.Kind{Name: "vidbeo", Open: func(platforms.Account) (platforms.Platform, error) {
+		return platforms.Platform{}, errors.New("not any more")
+	}}
+	before := goleak.IgnoreCurrent()
+	for range 10 {
+		if _, err := p.workshop.of(t.Context(), project.ID); err == nil {
+			t.Fatal("it was opened")
+		}
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+	p.kinds["vidbeo"] = opens
+	if _, err := p.workshop.of(t.Context(), project.ID); err != nil {
+		t.Errorf("when it can: %v", err)
+	}
+}
+
+func TestADeletedProjectIsLetGoOf(t *testing.T) {
+	p, project := newParts(t)
+	opened, err := p.workshop.of(t.Context(), project.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scheduler{workshop: p.workshop, tending: map[string]func(){project.ID: func() {}, projects.Default: func() {}, ownKeys: func() {}}}
+	s.follow(t.Context())
+	if again, err := p.workshop.of(t.Context(), project.ID); err != nil || again != opened {
+		t.Errorf("while it is there: other works, %v", err)
+	}
+	if err := p.projects.DeleteProject(t.Context(), project.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.follow(t.Context())
+	if len(p.workshop.open) != 1 || len(s.tending) != 2 {
+		t.Errorf("%d works are open, %d projects tended; want those of default, and its and our own", len(p.workshop.open), len(s.tending))
+	}
+}
