@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"playtoken/handlers"
+	"playtoken/keyrotation"
+	"playtoken/metrics"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// counting is a store that counts what is read of it.
+type counting struct {
+	store
+	reads atomic.Int64
+}
+
+func (c *counting) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	c.reads.Add(1)
+	return c.store.Read(ctx, name)
+}
+
+// during is how many reads do takes.
+func (c *counting) during(do func()) int64 {
+	before := c.reads.Load()
+	do()
+	return c.reads.Load() - before
+}
+
+// counted is parts on a counting store, as build makes them.
+func counted(t *testing.T, environ []string) (*parts, *counting) {
+	t.Helper()
+	c, err := serviceConfig(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured, err := metrics.NewService(buildVersion().build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &parts{config: c, metrics: measured, log: slog.New(slog.DiscardHandler), stderr: io.Discard, kinds: kinds()}
+	if err := p.openFile(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	counter := &counting{store: p.store}
+	p.store = counter
+	t.Cleanup(p.close)
+	for _, open := range []func() error{p.openSigning, p.openProjects, p.openAudit, p.openAccess} {
+		if err := open(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, counter
+}
+
+// crowd is a deployment with many projects, of which one has many API keys.
+type crowd struct {
+	*world
+	*parts
+	counter *counting
+	main    string // id of the project with the keys
+	key     projects.NewAPIKey
+}
+
+// newCrowd makes them one by one, as callers would: each is two transactions
+// that are safe on disk before the next begins, which is what takes the time.
+func newCrowd(t *testing.T, many int) *crowd {
+	t.Helper()
+	w := newWorld(t, "PLAYTOKEN_VIEW_AGE=1m", "PLAYTOKEN_PROPAGATION_DELAY=0s") // so that nothing is read again meanwhile
+	c := &crowd{world: w}
+	c.parts, c.counter = counted(t, w.environ)
+	project := func(i int) projects.Project {
+		return projects.Project{
+			Name: fmt.Sprintf("customer %05d", (i*7919)%many), Platform: "vidbeo",
+			Credential: map[string]secret.Value{"api_key": secret.New(gateKey)},
+			Settings:   map[string]string{"url": w.gate.URL + "/v2", "hls_url": w.gate.URL + "/{video_id}/hls.m3u8?jwt={token}"},
+		}
+	}
+	began := time.Now()
+	first, err := c.parts.projects.CreateProject(t.Context(), project(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.main = first.ID
+	var all errgroup.Group
+	all.SetLimit(16)
+	for i := range many - 1 {
+		all.Go(func() error {
+			_, err := c.parts.projects.CreateProject(t.Context(), project(i+1))
+			return err
+		})
+	}
+	for i := range many - 1 {
+		all.Go(func() error {
+			_, err := c.parts.projects.CreateAPIKey(t.Context(), c.main, fmt.Sprintf("key %05d", i), []projects.Scope{projects.ScopeMint})
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if c.key, err = c.parts.projects.CreateAPIKey(t.Context(), c.main, "the one", []projects.Scope{projects.ScopeMint}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d projects and as many API keys made in %s", many, time.Since(began).Round(time.Millisecond))
+	return c
+}
+
+// handler is the whole API without limits.
+func (c *crowd) handler() http.Handler {
+	config := c.parts.handlers()
+	config.Callers = c.parts.callers()
+	return handlers.New(config)
+}
+
+// ask asks as the holder of a key, and decodes what comes with this status.
+func (c *crowd) ask(api http.Handler, key, route, body string, status int, into any) {
+	c.t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+key)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	answer := httptest.NewRecorder()
+	api.ServeHTTP(answer, req)
+	if err := json.Unmarshal(answer.Body.Bytes(), into); err != nil || answer.Code != status {
+		c.t.Fatalf("%s: %d, %v: %s", route, answer.Code, err, answer.Body)
+	}
+}
+
+// cost is what things cost one deployment.
+type cost struct {
+	cold   int64   // reads of the first mint
+	warm   int64   // reads of a hundred others
+	allocs float64 // of a mint
+}
+
+func (c *crowd) mints(api http.Handler) (of cost) {
+	c.t.Helper()
+	mint := func() {
+		var token tokenView
+		c.ask(api, c.key.Value.Reveal(), "POST /v1/playback-tokens", `{"video_id":"counter"}`, http.StatusCreated, &token)
+	}
+	of.cold = c.counter.during(mint)
+	for range 10 {
+		mint()
+	}
+	of.warm = c.counter.during(func() { of.allocs = testing.AllocsPerRun(100, mint) })
+	return of
+}
+
+// indexed is how many documents an index is spread over.
+const indexed = 32
+
+// pages walks a list by its links, and returns how often each id was shown.
+func (c *crowd) pages(api http.Handler, path string, size, readsOfOne int) (shown map[string]int) {
+	c.t.Helper()
+	shown = map[string]int{}
+	most := int64(indexed + readsOfOne*size + 2) // and the project, where the rows are its keys
+	for next := fmt.Sprintf("%s&page_size=%d", path, size); next != ""; {
+		var page listed
+		reads := c.counter.during(func() { c.ask(api, adminKey, "GET "+next, "", http.StatusOK, &page) })
+		if reads > most {
+			c.t.Fatalf("%s: %d reads for a page of %d, want at most %d", next, reads, size, most)
+		}
+		for _, item := range page.Items {
+			shown[or2(item.APIKeyID, item.ProjectID)]++
+		}
+		next = page.link("next")
+	}
+	return shown
+}
+
+func TestManyProjectsAndKeysCostNoMoreThanOne(t *testing.T) {
+	many := 1000
+	if testing.Short() {
+		many = 50
+	}
+	if chaos() {
+		many = 10_000
+	}
+	one, all := newCrowd(t, 1), newCrowd(t, many)
+	var costs [2]cost
+	for i, c := range []*crowd{one, all} {
+		c.must(&struct{}{}, "rotate", "--project", c.main)
+		costs[i] = c.mints(c.handler())
+	}
+	alone, crowded := costs[0], costs[1]
+	if alone.cold == 0 || crowded.cold != alone.cold || alone.warm != 0 || crowded.warm != 0 {
+		t.Errorf("reads of a mint: %+v with one project and key, %+v with %d", alone, crowded, many)
+	}
+	if crowded.allocs > 1.1*alone.allocs {
+		t.Errorf("a mint allocates %.0f times with one project and key, %.0f times with %d", alone.allocs, crowded.allocs, many)
+	}
+	t.Logf("with one: %+v; with %d: %+v", alone, many, crowded)
+	api := all.handler()
+	for _, c := range []struct {
+		path             string
+		rows, readsOfOne int
+	}{
+		{"/v1/projects?sort_by=created_at", many, 1},
+		{"/v1/projects?sort_by=name&sort_order=desc", many, 1},
+		{"/v1/projects/" + all.main + "/api-keys?sort_by=created_at", many, 2}, // the key, and when it was used
+		{"/v1/projects/" + all.main + "/api-keys?sort_by=name", many, 2},
+	} {
+		shown := all.pages(api, c.path, 100, c.readsOfOne)
+		for id, times := range shown {
+			if times != 1 {
+				t.Errorf("%s: %s is shown %d times", c.path, id, times)
+			}
+		}
+		if len(shown) != c.rows {
+			t.Errorf("%s: %d rows, want %d", c.path, len(shown), c.rows)
+		}
+	}
+}
