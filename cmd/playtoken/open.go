@@ -7,6 +7,7 @@ import (
 
 	"playtoken/audit"
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/viewers"
@@ -22,7 +23,7 @@ func (p *parts) openProjects() error {
 	p.viewers = asked
 	p.closers = append(p.closers, asked.Close)
 	p.projects = projects.NewStore(p.store, p.kinds)
-	p.projects.InForce, p.projects.CheckViewers = p.inForce, asked.Check
+	p.projects.InForce, p.projects.CheckViewers = p.inForceAt, asked.Check
 	if p.config.account.exists() {
 		environment := p.config.account.project()
 		p.projects.Environment = &environment
@@ -48,6 +49,17 @@ func (p *parts) openProjects() error {
 // inForce fills in what a project leaves to the deployment.
 func (p *parts) inForce(project projects.Project) (signer.Policy, keyrotation.Policy) {
 	return p.tokenPolicy(project.TokenPolicy), p.rotationPolicy(project)
+}
+
+// inForceAt is inForce for a project that is about to be stored: by the keys
+// that its account has.
+func (p *parts) inForceAt(project projects.Project) (signer.Policy, keyrotation.Policy) {
+	tokens, keys := p.inForce(project)
+	opened, err := p.kinds[project.Platform].Open(platforms.Account{Settings: project.Settings, Credential: project.Credential})
+	if err == nil && opened.Issuer != nil {
+		keys = forIssued(keys)
+	}
+	return tokens, keys
 }
 
 // openAudit opens the record of what is done. Its key is the deployment's, and

@@ -166,6 +166,12 @@ const restOfMany = 5 * time.Minute
 // No platform says whether that ends with the key.
 const boughtWith = 24 * time.Hour
 
+// forIssued is a policy for keys that the platform makes.
+func forIssued(policy keyrotation.Policy) keyrotation.Policy {
+	policy.KeySpec, policy.MaxTTL = keyrotation.KeySpec{Issued: true}, boughtWith
+	return policy
+}
+
 // rotateWith makes the rotator, where there is something to rotate.
 func (w *workshop) rotateWith(opened *works) {
 	platform := opened.platform
@@ -180,7 +186,7 @@ func (w *workshop) rotateWith(opened *works) {
 	if platform.Registrar != nil {
 		rotator.Platform = marked{w.metrics.Platform(name, platform.Registrar)}
 	} else {
-		rotator.Policy.KeySpec, rotator.Policy.MaxTTL = keyrotation.KeySpec{Issued: true}, boughtWith
+		rotator.Policy = forIssued(rotator.Policy)
 		rotator.Issuer = markedIssuer{w.metrics.Issuer(name, platform.Issuer)}
 	}
 	opened.rotator = rotator

@@ -81,3 +81,21 @@ func TestADeletedProjectIsLetGoOf(t *testing.T) {
 		t.Errorf("%d works are open, %d projects tended; want those of default, and its and our own", len(p.workshop.open), len(s.tending))
 	}
 }
+
+// An issued key outlives its retirement by a day, so more of them are there at
+// a time than of ours.
+func TestARotationThatIssuedKeysHaveNoRoomForIsRefused(t *testing.T) {
+	p, _ := newParts(t)
+	project := projects.Project{
+		Name: "issued", Platform: "apivideo", Settings: map[string]string{"project_id": "project_theirs"},
+		Credential: map[string]secret.Value{"admin_key": secret.New(gateKey)}, RotationPolicy: projects.RotationPolicy{RotateEvery: 3600, KeyBudget: 10},
+	}
+	_, err := p.projects.CreateProject(t.Context(), project)
+	if wrong, ok := errors.AsType[*projects.Invalid](err); !ok || len(wrong.Fields) != 1 || wrong.Fields[0].Field != "rotation_policy" {
+		t.Errorf("every hour, with room for 10 keys: %v", err)
+	}
+	project.RotationPolicy.RotateEvery = 24 * 3600
+	if _, err := p.projects.CreateProject(t.Context(), project); err != nil {
+		t.Errorf("every day: %v", err)
+	}
+}
