@@ -117,7 +117,7 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(kinds())), ", "))
 	}
 	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
-	credentials := flags.StringToString("credential", nil, "name=FILE of the platform's credential")
+	credentials := flags.StringArray("credential", nil, "name=FILE of the platform's credential")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := a.bodyFrom(*from)
 		if err != nil {
@@ -161,13 +161,18 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 }
 
 // addCredentials reads each part of a credential from its file, since what is
-// on a command line can be read by everybody on the machine.
-func addCredentials(body map[string]any, files map[string]string) error {
+// on a command line can be read by everybody on the machine. Where somebody
+// wrote the credential itself, it is not repeated.
+func addCredentials(body map[string]any, files []string) error {
 	if len(files) == 0 {
 		return nil
 	}
 	parts := map[string]string{}
-	for name, file := range files {
+	for _, entry := range files {
+		name, file, found := strings.Cut(entry, "=")
+		if !found {
+			return usageError{"--credential: want name=FILE"}
+		}
 		text, err := readSecret(file)
 		if err != nil {
 			return usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
