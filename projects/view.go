@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
+	"playtoken/keyrotation"
 	"playtoken/secret"
 )
 
@@ -17,6 +20,11 @@ const (
 	heldOrigins  = 4_096
 )
 
+// newOrigins is how many origins that are not held yet a view looks up in a
+// second, newOriginsAtOnce how many at once. Anybody may send any origin, and
+// unlike an id none shows whether it could be somebody's.
+const newOrigins, newOriginsAtOnce = 100, 1_000
+
 // View is projects and API keys as this process last read them: what minting
 // works with. It is never older than its age while the store answers, and its
 // memory is bounded. It is safe for concurrent use. Close must be called.
@@ -25,6 +33,7 @@ type View struct {
 	projects *cache[Project]
 	keys     *cache[apiKeyDocument]
 	origins  *cache[bool]
+	unheard  *rate.Limiter // of origins
 	uses     *uses
 }
 
@@ -40,6 +49,7 @@ func NewView(store *Store, age, staleness time.Duration) *View {
 			return held, err
 		}),
 		origins: newCache(heldOrigins, age, staleness, store.OriginKnown),
+		unheard: rate.NewLimiter(newOrigins, newOriginsAtOnce),
 		uses:    newUses(store),
 	}
 }
@@ -93,10 +103,15 @@ func notGenuine(err error) error {
 	return err
 }
 
-// OriginKnown reports whether some project names this origin.
+// OriginKnown reports whether some project names this origin. It is
+// keyrotation.ErrUnavailable, too, while too many ask about pages that nobody
+// has asked about before.
 func (v *View) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	if !isOrigin(origin) {
 		return false, nil // no project could
+	}
+	if !v.origins.holds(origin) && !v.unheard.Allow() {
+		return false, fmt.Errorf("%w: too many origins are asked about", keyrotation.ErrUnavailable)
 	}
 	return v.origins.get(ctx, origin)
 }

@@ -353,3 +353,40 @@ func TestOriginsAreKnown(t *testing.T) {
 		t.Error("none is named")
 	}
 }
+
+// Whoever makes up pages costs the store little, and the known ones nothing.
+func TestMadeUpOriginsCostTheStoreLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := newDocuments()
+		v := projects.NewView(newStore(docs), time.Minute, 0)
+		defer v.Close()
+		ask := func(origin string) error {
+			_, err := v.OriginKnown(t.Context(), origin)
+			return err
+		}
+		if err := ask("https://a.example"); err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		for n := range 10 * 1_000 {
+			if err := ask(fmt.Sprintf("https://made-up-%d.example", n)); errors.Is(err, keyrotation.ErrUnavailable) {
+				refused++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if n%1_000 == 0 {
+				time.Sleep(time.Second)
+				if err := ask("https://a.example"); err != nil {
+					t.Errorf("one that was asked about before: %v", err)
+				}
+			}
+		}
+		if n := docs.count(); n > 2_100 || refused < 7_900 {
+			t.Errorf("%d reads, %d refused", n, refused)
+		}
+		time.Sleep(time.Second)
+		if err := ask("https://b.example"); err != nil {
+			t.Errorf("when they have gone: %v", err)
+		}
+	})
+}
