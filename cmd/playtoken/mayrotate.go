@@ -24,6 +24,9 @@ func (readOnly) Unwrap() error { return projects.ErrForbidden }
 type permitted struct {
 	*keyrotation.Rotator
 	may func(context.Context) (bool, error) // nil: always
+	// changed is told after each change: the ring may have something due
+	// sooner than the scheduler thinks.
+	changed func()
 }
 
 func (p permitted) check(ctx context.Context) error {
@@ -42,6 +45,7 @@ func (p permitted) result(ctx context.Context, change func() (keyrotation.Result
 	if err := p.check(ctx); err != nil {
 		return keyrotation.Result{}, err
 	}
+	defer p.changed()
 	return change()
 }
 
@@ -65,6 +69,7 @@ func (p permitted) Revoke(ctx context.Context, generation int, order keyrotation
 	if err := p.check(ctx); err != nil {
 		return keyrotation.Revocation{}, err
 	}
+	defer p.changed()
 	return p.Rotator.Revoke(ctx, generation, order)
 }
 

@@ -21,7 +21,8 @@ func (p *parts) Minter(ctx context.Context, projectID string) (signer.Minter, er
 	if err != nil {
 		return nil, err
 	}
-	return p.metrics.Minter(projectID, opened.minter), nil
+	minter := missing{opened.minter, func() { p.workshop.bells.ring(projectID) }}
+	return p.metrics.Minter(projectID, minter), nil
 }
 
 // Rotation implements [handlers.Projects].
@@ -33,7 +34,9 @@ func (p *parts) Rotation(ctx context.Context, projectID string) (handlers.Rotati
 	return p.permitted(rotator), nil
 }
 
-func (p *parts) permitted(r *keyrotation.Rotator) permitted { return permitted{r, p.mayRotate} }
+func (p *parts) permitted(r *keyrotation.Rotator) permitted {
+	return permitted{r, p.mayRotate, func() { p.workshop.bells.ring(r.Project) }}
+}
 
 // Platform implements [handlers.Projects].
 func (p *parts) Platform(ctx context.Context, projectID string) (platforms.Platform, error) {

@@ -74,6 +74,7 @@ func (s *scheduler) follow(ctx context.Context) {
 		if !there[id] {
 			end()
 			delete(s.tending, id)
+			s.bells.leave(id)
 			s.forget(id)
 		}
 	}
@@ -87,14 +88,15 @@ func (s *scheduler) tend(ctx context.Context, id string, wait time.Duration) {
 	}
 	ctx, end := context.WithCancel(ctx)
 	s.tending[id] = end
+	bell := s.bells.listen(id)
 	s.running.Go(func() {
 		defer end()
-		for failures := 0; pause(ctx, wait); {
-			var err error
-			if wait, err = s.turn(ctx, id, failures); err != nil {
-				failures++
-			} else {
-				failures = 0
+		for failures, awake := 0, pause(ctx, wait); awake; {
+			wait, err := s.turn(ctx, id, failures)
+			if err == nil {
+				failures, awake = 0, sleep(ctx, wait, bell)
+			} else { // what failed is not due sooner for being asked for
+				failures, awake = failures+1, pause(ctx, wait)
 			}
 		}
 	})

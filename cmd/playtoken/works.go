@@ -32,9 +32,10 @@ type works struct {
 // go of those that nobody has asked for in a while.
 type workshop struct {
 	*parts
-	news chan struct{} // there is a project that was not there before
-	mu   sync.Mutex
-	open map[string]*works
+	news  chan struct{} // there is a project that was not there before
+	bells bells
+	mu    sync.Mutex
+	open  map[string]*works
 }
 
 // idle is for how long works are kept that nobody uses: longer than any

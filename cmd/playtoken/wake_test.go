@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/signer"
+)
+
+func TestASleepIsCutShortByItsBellButNotToNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		rung  []time.Duration
+		sleep time.Duration
+		want  time.Duration
+	}{
+		"nobody rings":          {nil, time.Minute, time.Minute},
+		"somebody does":         {[]time.Duration{20 * time.Second}, time.Minute, 20 * time.Second},
+		"at once, and often":    {[]time.Duration{0, 0, time.Millisecond}, time.Minute, shortestSleep},
+		"for less than that":    {[]time.Duration{0}, shortestSleep / 4, shortestSleep / 4},
+		"at another one's door": {[]time.Duration{-1}, time.Minute, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b bells
+				bell := b.listen("mine")
+				for _, at := range test.rung {
+					project := "mine"
+					if at < 0 {
+						project = "another"
+					}
+					time.AfterFunc(max(at, 0), func() { b.ring(project) })
+				}
+				begun := time.Now()
+				if !sleep(t.Context(), test.sleep, bell) || time.Since(begun) != test.want {
+					t.Errorf("slept for %v, want %v", time.Since(begun), test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestASleepEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if sleep(ctx, time.Minute, nil) {
+			t.Error("somebody is said to be awake")
+		}
+	})
+}
+
+// answering is a minter that has one answer.
+type answering struct{ err error }
+
+func (a answering) Mint(context.Context, signer.Request) (signer.Token, error) {
+	return signer.Token{}, a.err
+}
+
+func TestOnlyAKeyThatShouldBeThereIsRungFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"a token":              {nil, false},
+		"another trouble":      {signer.ErrUnavailable, false},
+		"not yet":              {&signer.NoActiveKey{EarliestAt: time.Now().Add(time.Minute)}, false},
+		"by now":               {&signer.NoActiveKey{EarliestAt: time.Now()}, true},
+		"nobody knows when":    {&signer.NoActiveKey{}, true},
+		"told by the platform": {fmt.Errorf("%w: %w", signer.ErrUnavailable, &signer.NoActiveKey{}), true},
+	} {
+		rung := false
+		if _, err := (missing{answering{test.err}, func() { rung = true }}).Mint(t.Context(), signer.Request{}); !errors.Is(err, test.err) || rung != test.want {
+			t.Errorf("%s: rung %v, error %v", name, rung, err)
+		}
+	}
+}
+
+// A key that may sign from some moment on does so from then on, also where the
+// scheduler, when it went to sleep, had nothing to do for minutes.
+func TestARevocationThatLeavesNoKeyIsMadeGoodAtTheTimeThatItTells(t *testing.T) {
+	p, project := newParts(t)
+	p.config.rotation.ObserveEvery, p.config.rotation.Durations.Propagation = time.Hour, 2*time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &scheduler{workshop: p.workshop, tending: map[string]func(){}}
+	defer s.running.Wait()
+	defer cancel()
+	s.tend(ctx, project.ID, 0)
+	mints := func() error {
+		minter, err := p.Minter(ctx, project.ID)
+		if err == nil {
+			_, err = minter.Mint(ctx, signer.Request{VideoID: "counter"})
+		}
+		return err
+	}
+	eventually(t, mints)
+	rotation, err := p.Rotation(ctx, project.ID)
+	revoked := keyrotation.Revocation{ActiveGeneration: 1}
+	for err == nil && revoked.ActiveGeneration != 0 { // faster than keys propagate
+		revoked, err = rotation.Revoke(ctx, revoked.ActiveGeneration, keyrotation.Order{Actor: "test", Reason: "all of them"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, mints)
+}
+
+// eventually asks until it is well, for as long as a slow machine may take,
+// and less than a scheduler sleeps.
+func eventually(t *testing.T, ask func() error) {
+	t.Helper()
+	err := ask()
+	for deadline := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(deadline); err = ask() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
