@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"playtoken/keyrotation"
 	"playtoken/projects"
 )
@@ -104,25 +106,37 @@ func (a allAnswer) status() int {
 	return http.StatusOK
 }
 
-// rotateAll takes one project after the other: it is for cron, which has time,
-// and platforms pace us.
+// rotateAtOnce is how many projects are rotated at a time.
+const rotateAtOnce = 16
+
+// rotateAll takes some projects at a time: each that hangs takes as long as its
+// platform is waited for, and the answer must come before cron gives up.
 func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAnswer, error) {
 	ids, err := s.Projects.Rotating(ctx)
 	if err != nil {
 		return allAnswer{}, err
 	}
-	var all allAnswer
-	for _, id := range ids {
-		one := oneOfAll{ProjectID: id}
-		c.project = id
-		one.Rotated, err = s.rotate(ctx, c, body)
-		if err != nil {
-			trouble := s.explain(ctx, c.requestID, err)
-			one.Error = &trouble
-		}
-		all.Results = append(all.Results, one)
+	all := allAnswer{Results: make([]oneOfAll, len(ids))}
+	var rotations errgroup.Group
+	rotations.SetLimit(rotateAtOnce)
+	for i, id := range ids {
+		rotations.Go(func() error {
+			all.Results[i] = s.rotateOneOf(ctx, c, id, body)
+			return nil
+		})
 	}
-	return all, nil
+	return all, rotations.Wait()
+}
+
+func (s *server) rotateOneOf(ctx context.Context, c call, id string, body rotateBody) oneOfAll {
+	c.project = id
+	rotated, err := s.rotate(ctx, c, body)
+	one := oneOfAll{ProjectID: id, Rotated: rotated}
+	if err != nil {
+		trouble := s.explain(ctx, c.requestID, err)
+		one.Error = &trouble
+	}
+	return one
 }
 
 func (s *server) drift(ctx context.Context, c call, _ none) (Drift, error) {
