@@ -262,5 +262,10 @@ func TestAnIdleViewLeavesTheStoreAlone(t *testing.T) {
 		if _, err := mints(t, m); err != nil {
 			t.Errorf("after the pause: %v", err)
 		}
+		before = v.reads.Load()
+		time.Sleep(5 * viewAge)
+		if n := v.reads.Load() - before; n < 5 {
+			t.Errorf("%d reads ahead once it is used again", n)
+		}
 	})
 }

@@ -37,11 +37,13 @@ type keeper struct {
 	cancel  context.CancelFunc // nil: it keeps nothing
 	running sync.WaitGroup
 	last    atomic.Int64 // when somebody asked, in Unix nanoseconds
+	resting atomic.Bool  // until somebody asks
+	wake    chan struct{}
 }
 
 func (k *keeper) start(v *RingView) {
 	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
+	k.cancel, k.wake = cancel, make(chan struct{}, 1)
 	k.asked(time.Now())
 	k.running.Go(func() { v.keep(ctx) })
 }
@@ -53,7 +55,29 @@ func (k *keeper) stop() {
 	}
 }
 
-func (k *keeper) asked(now time.Time) { k.last.Store(now.UnixNano()) }
+func (k *keeper) asked(now time.Time) {
+	k.last.Store(now.UnixNano())
+	if k.resting.Load() {
+		select {
+		case k.wake <- struct{}{}:
+		default: // somebody else did
+		}
+	}
+}
+
+// rest returns when somebody asks: of thousands of views, those that nobody
+// uses cost no time.
+func (k *keeper) rest(ctx context.Context, unused func() bool) {
+	k.resting.Store(true)
+	defer k.resting.Store(false)
+	if !unused() { // somebody asked before he could see that
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-k.wake:
+	}
+}
 
 // idle is how long nobody has asked.
 func (k *keeper) idle() time.Duration { return time.Since(time.Unix(0, k.last.Load())) }
@@ -62,14 +86,16 @@ func (k *keeper) idle() time.Duration { return time.Since(time.Unix(0, k.last.Lo
 // it could be of use, and again when somebody does.
 func (v *RingView) keep(ctx context.Context) {
 	for ctx.Err() == nil {
+		if v.unused() {
+			v.fresh.rest(ctx, v.unused)
+			continue
+		}
 		pause := firstPause
 		if held := v.held.Load(); held != nil {
 			pause = max(pause, held.limit/2)
 		}
-		if !v.unused() {
-			if read := v.renew(); read != nil {
-				read.wait(ctx)
-			}
+		if read := v.renew(); read != nil {
+			read.wait(ctx)
 		}
 		select {
 		case <-ctx.Done():
