@@ -61,7 +61,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	// There are programs, a platform, and a store whose first key is active.
-	for _, enter := range []func(context.Context) error{b.enterStandard, b.enterFast, b.enterEcho, b.enterNode} {
+	for _, enter := range []func(context.Context) error{b.enterStandard, b.enterFast, b.enterEcho, b.enterNode, b.enterPlatforms, b.enterCrowds} {
 		if err := enter(ctx); err != nil {
 			return err
 		}
@@ -89,8 +89,6 @@ func (b *bench) build(ctx context.Context) (err error) {
 // Who takes part. Those of a build have its library's name after theirs.
 const (
 	bareSignature = "bare RSA-2048 signature"
-	inProcess     = "mint in process, distinct"
-	inProcessSame = "mint in process, equal"
 	overHTTP      = "mint over HTTP, distinct"
 	overHTTPSame  = "mint over HTTP, equal"
 	overHTTPBatch = "mint over HTTP, batches of 100"
@@ -131,8 +129,8 @@ func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	j := job{KeyFile: b.keyFile()}
 	b.contestants = append(b.contestants,
 		made.calculates(by(made.library, bareSignature), "sign", j),
-		made.calculates(by(made.library, inProcess), "mint", j),
-		made.calculates(by(made.library, inProcessSame), "mint equal", j),
+		made.calculates(by(made.library, onVidbeo), "mint", j),
+		made.calculates(by(made.library, onVidbeoSame), "mint equal", j),
 	)
 	service, err := b.start(b.world.command(ctx, made, "serve"))
 	if err != nil {

@@ -15,12 +15,12 @@ func TestEverythingIsMeasured(t *testing.T) {
 		t.Skip("builds the program twice")
 	}
 	var out, progress bytes.Buffer
-	hardly := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}}
+	hardly := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, crowd: 5}
 	if err := measure(t.Context(), hardly, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	t.Log(out.String())
-	for _, name := range []string{by(standard, bareSignature), by(standard, overHTTPBatch), echoing, manifest, firstToken} {
+	for _, name := range []string{by(standard, bareSignature), by(standard, overHTTPBatch), echoing, manifest, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5)} {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("%q is missing", name)
 		}

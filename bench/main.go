@@ -32,11 +32,12 @@ type effort struct {
 	rounds  int
 	turn    time.Duration // of one contestant in one round
 	callers []int         // of the transit engine, at once
+	crowd   int           // of projects in one store
 }
 
 var (
-	full  = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}}
-	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}}
+	full  = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}, crowd: 10_000}
+	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}, crowd: 1000}
 )
 
 func run(args []string, stdout, stderr io.Writer) error {

@@ -2,32 +2,39 @@ package main
 
 import (
 	"context"
+	"crypto/rsa"
+	"errors"
+	"log/slog"
 	"time"
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/vidbeo"
 	"playtoken/secret"
 	"playtoken/signer"
-	"playtoken/signer/rsakey"
 )
 
-// memory is a store without any cost: a key that is held, and a ring that
-// names it.
-type memory struct {
-	key  *rsakey.Key
+// still is a store without any cost: a ring that names one key, which is only
+// ever taken out.
+type still struct {
+	job  job
 	ring []byte
 }
 
-func (m memory) SignSHA256(_ context.Context, _ string, digest [32]byte) ([]byte, error) {
-	return m.key.SignSHA256(digest)
+func (s still) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
+	return nil, signer.ErrUnavailable // the key is still on its way
 }
 
-func (m memory) Read(context.Context, string) (keyrotation.Document, error) {
-	return keyrotation.Document{Data: m.ring, Version: 1}, nil
+func (s still) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }
+
+func (s still) Read(context.Context, string) (keyrotation.Document, error) {
+	return keyrotation.Document{Data: s.ring, Version: 1}, nil
 }
 
-// newMinter is the signer as the program puts it together, on such a store.
-func newMinter(j job, key *rsakey.Key) (*signer.RS256, func(), error) {
+var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour}
+
+// newMinter is the signer as the program puts it together, in memory mode, on
+// such a store. It returns once it mints.
+func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	ring, err := j.ring()
 	if err != nil {
 		return nil, nil, err
@@ -36,17 +43,24 @@ func newMinter(j job, key *rsakey.Key) (*signer.RS256, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	store := memory{key, ring}
-	signatures, err := signer.NewSignatures(store, 20_000)
+	store := still{j, ring}
+	memory := signer.NewMemory(store, slog.New(slog.DiscardHandler))
+	signatures, err := signer.NewSignatures(memory, 20_000)
 	if err != nil {
 		return nil, nil, err
 	}
-	view := signer.NewRingView(store, "default")
-	minter := &signer.RS256{
-		Ring: view, Signatures: signatures, Shape: platform,
-		Policy: signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour},
+	minter := &signer.RS256{Ring: memory.RingView(store, "default"), Signatures: signatures, Shape: platform, Policy: policy}
+	end := func() { minter.Ring.Close(); signatures.Close(); memory.Close() }
+	err = signer.ErrUnavailable
+	for errors.Is(err, signer.ErrUnavailable) && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+		_, err = minter.Mint(ctx, signer.Request{VideoID: "warm"})
 	}
-	return minter, func() { view.Close(); signatures.Close() }, nil
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return minter, end, nil
 }
 
 // ring is a ring whose only key is the job's.
@@ -63,7 +77,7 @@ func (j job) ring() ([]byte, error) {
 		Project: "default",
 		Keys: []keyrotation.Key{{
 			Generation: 1, State: keyrotation.Active, StoreName: "in_memory", KeyID: "5f2c0e8e-5d3c-4b7e-9a5e-000000000001",
-			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Bits: 2048, MaxTTL: time.Hour,
+			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Bits: 2048, Exportable: true, MaxTTL: time.Hour,
 		}},
 		Durations: keyrotation.Durations{ViewAge: 15 * time.Second},
 	}

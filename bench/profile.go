@@ -60,12 +60,7 @@ func writeProfile(ctx context.Context, file string, equal bool, d time.Duration,
 
 // serveProfiled serves tokens, and profiles itself, until ctx ends.
 func serveProfiled(ctx context.Context, j job) error {
-	key, err := j.key()
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	minter, end, err := newMinter(j, key)
+	minter, end, err := newMinter(ctx, j)
 	if err != nil {
 		return err
 	}

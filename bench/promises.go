@@ -27,6 +27,7 @@ func (b *bench) promises() []promise {
 		b.faster("equal claims: at least 0.5 of an echo of JSON", by(standard, overHTTPSame), echoing, 0.5),
 		b.dearer("a token of a batch of 100: at most 1 of a token alone ("+standard+")", by(standard, overHTTPBatch), by(standard, overHTTP), 1),
 		b.dearer("the same with OpenSSL", by(openSSL, overHTTPBatch), by(openSSL, overHTTP), 1),
+		b.dearer(fmt.Sprintf("a mint among %d projects and API keys: at most 1.1 of one without others", b.crowd), fromOneOf(b.crowd), fromOneOf(1), 1.1),
 	}
 	for _, n := range b.callers {
 		value, known := b.results.ratio(shared(n), directly(n), score.rate)

@@ -27,6 +27,7 @@ type job struct {
 	Size    int64         `json:"size"` // of an answer's body, in bytes
 	APIKey  string        `json:"api_key"`
 	File    string        `json:"file"` // for a profile
+	URL     string        `json:"url"`  // of a platform
 }
 
 // outcome is what a worker that calculates says at its end.
@@ -48,13 +49,10 @@ func work(ctx context.Context, task, text string, stdout io.Writer) error {
 		return echo(ctx, j)
 	case "serve":
 		return serveProfiled(ctx, j)
+	case "api.video":
+		return serveAPIVideo(ctx)
 	}
-	key, err := j.key()
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	once, end, err := j.calculation(ctx, task, key)
+	once, end, err := j.calculation(ctx, task)
 	if err != nil {
 		return err
 	}
@@ -67,24 +65,32 @@ func work(ctx context.Context, task, text string, stdout io.Writer) error {
 }
 
 // calculation is what a worker does again and again, the n-th time.
-func (j job) calculation(ctx context.Context, task string, key *rsakey.Key) (once func(n uint64) error, end func(), err error) {
-	if task == "sign" {
+func (j job) calculation(ctx context.Context, task string) (once func(n uint64) error, end func(), err error) {
+	switch task {
+	case "sign":
+		key, err := j.key()
+		if err != nil {
+			return nil, nil, err
+		}
 		return func(n uint64) error {
 			_, err := key.SignSHA256([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
 			return err
-		}, func() {}, nil
-	}
-	minter, end, err := newMinter(j, key)
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(n uint64) error {
-		if task == "mint equal" {
-			n = 0
+		}, key.Close, nil
+	case "mint", "mint equal":
+		minter, end, err := newMinter(ctx, j)
+		if err != nil {
+			return nil, nil, err
 		}
-		_, err := minter.Mint(ctx, signer.Request{VideoID: videoID(n), TTL: lifetime(n)})
-		return err
-	}, end, nil
+		return func(n uint64) error {
+			if task == "mint equal" {
+				n = 0
+			}
+			_, err := minter.Mint(ctx, signer.Request{VideoID: videoID(n), TTL: lifetime(n)})
+			return err
+		}, end, nil
+	}
+	once, err = j.platformMint(ctx, task)
+	return once, func() {}, err
 }
 
 // videoID is as long as real ones are, and another one for each n.

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"playtoken/platforms"
+	"playtoken/platforms/apivideo"
+	"playtoken/platforms/apivideo/apivideotest"
+	"playtoken/platforms/jwplayer"
+	"playtoken/platforms/platformtest"
+	"playtoken/secret"
+	"playtoken/signer"
+)
+
+// What a mint costs in process, by platform: HTTP, and who is calling, are the
+// same for all of them. vidbeo's are signed in memory, by either library.
+const (
+	onVidbeo       = "vidbeo, distinct"
+	onVidbeoSame   = "vidbeo, equal"
+	onJWPlayer     = "jwplayer, distinct"
+	onJWPlayerSame = "jwplayer, equal"
+	onAPIVideo     = "apivideo"
+)
+
+// enterPlatforms has those take part that sign nothing with RSA. From api.video
+// each mint fetches two private tokens and a session, over HTTP on loopback.
+// The stand-in that gives them is another process, whose CPU time is not ours.
+func (b *bench) enterPlatforms(ctx context.Context) error {
+	cmd, err := b.standard.worker(ctx, "api.video", job{})
+	if err != nil {
+		return err
+	}
+	standin, err := b.start(cmd)
+	if err != nil {
+		return err
+	}
+	b.contestants = append(b.contestants,
+		b.standard.calculates(onJWPlayer, "jwplayer", job{}),
+		b.standard.calculates(onJWPlayerSame, "jwplayer equal", job{}),
+		b.standard.calculates(onAPIVideo, "apivideo", job{URL: "http://" + standin.line.Address}))
+	return nil
+}
+
+// credential opens every account here.
+var credential = map[string]secret.Value{"api_key": secret.New("api-key-of-nobody"), "signing_secret": secret.New("secret-of-nobody")}
+
+// serveAPIVideo is api.video without its rate limit.
+func serveAPIVideo(ctx context.Context) error {
+	const plenty = 1 << 20 // calls in a minute
+	standin := apivideotest.New(platformtest.World{Credential: credential, Keys: platformtest.New(platformtest.Options{}), PageSize: 100})
+	standin.Limit("read", plenty)
+	standin.Limit("write", plenty)
+	return serveUntil(ctx, standin)
+}
+
+// platformMint is a task of a worker: to mint, the n-th time. Lifetimes are
+// the default, because api.video knows no other.
+func (j job) platformMint(ctx context.Context, task string) (func(n uint64) error, error) {
+	kind, settings, video := jwplayer.Kind(), map[string]string{"player_id": "PLAYER01"}, mediaID
+	switch task {
+	case "jwplayer":
+	case "jwplayer equal":
+		video = func(uint64) string { return mediaID(0) }
+	case "apivideo":
+		kind, settings = apivideo.Kind(), map[string]string{"url": j.URL}
+		video = func(n uint64) string { return apivideotest.PrivateVideos[n%2] }
+	default:
+		return nil, fmt.Errorf("no worker does %q", task)
+	}
+	opened, err := kind.Open(platforms.Account{Settings: settings, Credential: credential})
+	if err != nil {
+		return nil, err
+	}
+	minter := opened.Minter(policy)
+	return func(n uint64) error {
+		_, err := minter.Mint(ctx, signer.Request{VideoID: video(n)})
+		return err
+	}, nil
+}
+
+// mediaID is a video of JW Player, another one for each n.
+func mediaID(n uint64) string { return fmt.Sprintf("%08d", n%100_000_000) }
