@@ -93,6 +93,8 @@ func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]a
 	switch {
 	case req.Viewer.IP != "":
 		return nil, fmt.Errorf("%w: viewer.ip", signer.ErrNotEnforceable)
+	case strings.HasPrefix(req.VideoID, "videver"):
+		return nil, fmt.Errorf("%w: tokens of this one are all alike", signer.ErrNotEnforceable)
 	case !strings.HasPrefix(req.VideoID, "vid"):
 		return nil, fmt.Errorf("%w: %q", signer.ErrVideo, req.VideoID)
 	}

@@ -118,6 +118,10 @@ func restriction(req signer.Request) string {
 	switch {
 	case req.DRMPolicy != "":
 		return "policy_id"
+	case req.Viewer == (signer.Viewer{}) && req.TTL == 0:
+		return "claims"
+	case req.Viewer == (signer.Viewer{}):
+		return "expires_in"
 	case req.Viewer.ID == "":
 		return "viewer.ip"
 	case req.Viewer.IP == "":

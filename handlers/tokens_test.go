@@ -102,6 +102,8 @@ func TestWhatCannotBeMintedNamesTheMember(t *testing.T) {
 		`"video_id":"vid1","claims":{"exp":1}`:       "claims",
 		`"video_id":"vid1","viewer":{"ip":"::1"}`:    "viewer.ip",
 		`"video_id":"vidfree","viewer":{"id":"bob"}`: "viewer.id",
+		`"video_id":"videver","expires_in":60`:       "expires_in",
+		`"video_id":"videver","claims":{"plan":"a"}`: "claims",
 	} {
 		got := d.mintAs(d.keys["mint"], "", members)
 		if p := problemOf(t, got); got.Code != 422 || len(p.Errors) != 1 || p.Errors[0].Field != field {
