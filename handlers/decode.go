@@ -114,7 +114,7 @@ func decodeObject(data []byte, into any) error {
 	semantic, syntactic := new(json.SemanticError), new(jsontext.SyntacticError)
 	switch {
 	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
-		return invalidFields(fieldError{field(semantic.JSONPointer), "not known here: remove it, or mind its spelling (names are lower case)"})
+		return invalidFields(fieldError{field(semantic.JSONPointer), "not known here: remove it, or mind its spelling, capitals included"})
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
 		return invalidFields(fieldError{field(syntactic.JSONPointer), "appears twice: send it once"})
 	case errors.As(err, &semantic) && semantic.JSONPointer != "":
