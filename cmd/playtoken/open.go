@@ -112,6 +112,7 @@ func (p *parts) openAccess() error {
 	policy.KeyBudget = max(policy.KeyBudget, policy.KeysNeeded())
 	p.own = p.newRotator(ownKeys, policy)
 	p.own.Platform = access.NewPublished(p.store)
+	p.metrics.Watch(ownKeys, p.own)
 	return nil
 }
 

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/secret"
@@ -97,5 +101,19 @@ func TestARotationThatIssuedKeysHaveNoRoomForIsRefused(t *testing.T) {
 	project.RotationPolicy.RotateEvery = 24 * 3600
 	if _, err := p.projects.CreateProject(t.Context(), project); err != nil {
 		t.Errorf("every day: %v", err)
+	}
+}
+
+// Nobody can exchange an API key any more once the rotation of our own keys
+// has stopped for long enough.
+func TestTheRotationOfOurOwnKeysIsWatched(t *testing.T) {
+	p, _ := newParts(t)
+	if _, err := p.own.Reconcile(t.Context(), keyrotation.Order{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	scraped := httptest.NewRecorder()
+	p.metrics.Handler(p.log).ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if want := `playtoken_rotation_overdue{project="` + ownKeys + `"} 0`; !strings.Contains(scraped.Body.String(), want) {
+		t.Errorf("no %s in %s", want, scraped.Body)
 	}
 }
