@@ -93,7 +93,8 @@ func refusedCredential(err error, member string) error {
 }
 
 // jwks shows the keys that access tokens are verified with. It may be kept for
-// as long as a key is shown before it signs.
+// a minute: all but the very first key are shown for a whole rotation before
+// they sign.
 func (s *server) jwks(w http.ResponseWriter, r *http.Request) {
 	set, err := s.Access.JWKS(r.Context())
 	if err != nil {
