@@ -5,14 +5,9 @@ import (
 	"strings"
 )
 
-// Source names who is behind a request, for counting: an IPv4 address, or the
-// first 64 bits of an IPv6 address, since whoever has one of those has them
-// all. It is "unknown" if the peer has no address. See Address.
-func Source(peer string, forwarded []string, trusted []netip.Prefix) string {
-	return Network(Address(peer, forwarded, trusted))
-}
-
-// Network is what an address counts as; see Source.
+// Network is what an address counts as: itself, or the first 64 bits of an IPv6
+// address, since whoever has one of those has them all; "unknown" for the zero
+// Addr.
 func Network(address netip.Addr) string {
 	address = plain(address)
 	switch {

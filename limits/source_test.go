@@ -42,7 +42,7 @@ func TestSourceIsTheLastAddressThatIsNoProxyOfOurs(t *testing.T) {
 		"a socket":                        {"@", "unknown", []string{"198.51.100.1"}},
 		"nothing":                         {"", "unknown", nil},
 	} {
-		if got := limits.Source(c.peer, c.forwarded, proxies); got != c.want {
+		if got := source(c.peer, c.forwarded, proxies); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -53,18 +53,23 @@ func FuzzSource(f *testing.F) {
 	f.Add("[::ffff:10.1.2.3]:80", "[2001:db8::1]:1,", ",,\x00")
 	f.Add("", "", "")
 	f.Fuzz(func(t *testing.T, peer, first, second string) {
-		got := limits.Source(peer, []string{first, second}, proxies)
+		got := source(peer, []string{first, second}, proxies)
 		if address, err := netip.ParseAddr(got); got != "unknown" && !(err == nil && address.Is4()) && !strings.HasSuffix(got, "::/64") {
 			if prefix, err := netip.ParsePrefix(got); err != nil || prefix.Bits() != 64 {
 				t.Errorf("Source(%q, %q, %q) = %q", peer, first, second, got)
 			}
 		}
-		if joined := limits.Source(peer, []string{first + "," + second}, proxies); joined != got {
+		if joined := source(peer, []string{first + "," + second}, proxies); joined != got {
 			t.Errorf("two lines are %q, one is %q", got, joined)
 		}
 		// Whoever is no proxy of ours can put in front whatever he likes.
-		if spoofed := limits.Source(peer, []string{first + ",198.51.100.1", "10.2.2.2"}, proxies); strings.HasPrefix(peer, "10.1.2.3:80") && spoofed != "198.51.100.1" && got != "unknown" {
+		if spoofed := source(peer, []string{first + ",198.51.100.1", "10.2.2.2"}, proxies); strings.HasPrefix(peer, "10.1.2.3:80") && spoofed != "198.51.100.1" && got != "unknown" {
 			t.Errorf("spoofed with %q: %q", first, spoofed)
 		}
 	})
+}
+
+// source is what a request is counted as.
+func source(peer string, forwarded []string, trusted []netip.Prefix) string {
+	return limits.Network(limits.Address(peer, forwarded, trusted))
 }
