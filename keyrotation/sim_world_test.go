@@ -79,7 +79,6 @@ func worldOf(t *testing.T, seed uint64, replicas int, issues bool) *world {
 	w.store, w.platform, w.oracle = newStore(w), newPlatform(w), newOracle(w)
 	w.platform.inhabit()
 	w.populate(replicas)
-	t.Cleanup(w.stop)
 	return w
 }
 
