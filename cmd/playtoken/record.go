@@ -57,7 +57,19 @@ func (a *app) verifyAudit(ctx context.Context, file string) error {
 	})
 }
 
-type auditView audit.Report
+// auditView is an [audit.Report], spelt as all our answers are.
+type auditView struct {
+	Lines       int    `json:"lines"`
+	Chains      int    `json:"chains"`
+	Bad         int    `json:"bad"`
+	Problem     string `json:"problem"`
+	Follows     string `json:"follows"`
+	Unconfirmed int    `json:"unconfirmed"`
+	Torn        int    `json:"torn"`
+	Repaired    int    `json:"repaired"`
+	Lost        int    `json:"lost"`
+	Other       int    `json:"other"`
+}
 
 func (v auditView) table(w io.Writer) {
 	if v.Bad > 0 {

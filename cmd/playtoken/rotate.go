@@ -88,7 +88,7 @@ func (a *app) rotateEach(ctx context.Context, p *parts, ids []string, f rotateFl
 	}
 	all.Wait()
 	failures := slices.DeleteFunc(failed, func(err error) bool { return err == nil })
-	err := a.print(answer(views, f.project))
+	err := a.print(answer(views, ids, f.project))
 	switch len(failures) {
 	case 0:
 		return err
@@ -114,20 +114,24 @@ func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFla
 // resultsView is the answer about every project.
 type resultsView struct {
 	Results []tabled `json:"results"`
+	ids     []string // whose they are
 }
 
 func (v resultsView) table(w io.Writer) {
-	for _, result := range v.Results {
+	for i, result := range v.Results {
+		if len(v.Results) > 1 {
+			fmt.Fprintf(w, "project %s:\n", v.ids[i])
+		}
 		result.table(w)
 	}
 }
 
 // answer is one project's view where one was asked for, else the list.
-func answer(views []tabled, only string) tabled {
+func answer(views []tabled, ids []string, only string) tabled {
 	if only != "" {
 		return views[0]
 	}
-	return resultsView{views}
+	return resultsView{views, ids}
 }
 
 // failedView stands for a project that could not be rotated.
@@ -136,7 +140,7 @@ type failedView struct {
 	Error     string `json:"error"`
 }
 
-func (failedView) table(io.Writer) {} // people read the error itself
+func (v failedView) table(w io.Writer) { fmt.Fprintf(w, "failed: %s\n", v.Error) }
 
 // Bounds of the wait for a project's first active key, beyond the delays that
 // its policy asks for anyway.
