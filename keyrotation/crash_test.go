@@ -123,4 +123,5 @@ func (d drama) playWith(t *testing.T, what string, i int, mishap func(*stage) fa
 	s.as("any", fates...)
 	d.plays(s)
 	s.recovers()
+	s.letGo()
 }

@@ -21,7 +21,6 @@ var temperaments = []odds{
 func lifeOf(t *testing.T, seed uint64) *world {
 	is := rand.New(rand.NewPCG(seed, 2)) // not what happens in it
 	w := worldOf(t, seed, 0, is.IntN(5) < 2)
-	t.Cleanup(w.stop)
 	w.mixed = is.IntN(3) == 0
 	differ, timed := is.IntN(2) == 0, is.IntN(2) == 0
 	w.populate(1 + is.IntN(5))

@@ -55,6 +55,7 @@ type world struct {
 	store     *simStore
 	platform  *simPlatform
 	replicas  []*replica
+	everybody []*replica // those that were replaced, too
 	oracle    *oracle
 	neighbour *world // another deployment on the same account, with a store of its own
 
@@ -79,17 +80,20 @@ func worldOf(t *testing.T, seed uint64, replicas int, issues bool) *world {
 	w.store, w.platform, w.oracle = newStore(w), newPlatform(w), newOracle(w)
 	w.platform.inhabit()
 	w.populate(replicas)
+	t.Cleanup(w.letGo)
 	return w
 }
 
-// stop ends every task.
-func (w *world) stop() {
-	for _, r := range w.replicas {
+// letGo ends every task, and lets go of everything.
+func (w *world) letGo() {
+	for _, r := range w.everybody {
 		r.crash()
+		r.stop()
 	}
 	if w.neighbour != nil {
-		w.neighbour.stop()
+		w.neighbour.letGo()
 	}
+	*w = world{}
 }
 
 func (w *world) populate(replicas int) {
@@ -102,7 +106,7 @@ func (w *world) populate(replicas int) {
 // names that look the same, but nothing else in common.
 func (w *world) settleNeighbour(replicas int) {
 	n := *w
-	n.store, n.oracle, n.replicas, n.late = newStore(&n), newOracle(&n), nil, nil
+	n.store, n.oracle, n.replicas, n.everybody, n.late = newStore(&n), newOracle(&n), nil, nil, nil
 	n.populate(replicas)
 	w.neighbour = &n
 }
@@ -135,6 +139,7 @@ type replica struct {
 	signer  simSigner
 	offset  time.Duration // of its clock
 
+	task   func(context.Context) error // nil: none
 	resume func() (struct{}, bool)
 	kill   func()
 	yield  func(struct{}) bool
@@ -155,6 +160,7 @@ func (w *world) newReplica(id int) *replica {
 		r.issuedTo()
 	}
 	r.signer = simSigner{replica: r}
+	w.everybody = append(w.everybody, r)
 	return r
 }
 
@@ -170,15 +176,26 @@ func (r *replica) setClock(off time.Duration) {
 	r.rotator.Clock = func() time.Time { return r.clock().Add(off) }
 }
 
-func (r *replica) busy() bool { return r.resume != nil }
+func (r *replica) busy() bool { return r.task != nil }
 
-// start begins a task; it runs up to its first outside call when resumed.
+// start begins a task; it runs up to its first outside call when resumed. All
+// tasks of a replica run in one coroutine: to the race detector, each that
+// there ever was costs memory to the end.
 func (r *replica) start(task func(ctx context.Context) error) {
-	r.dead = false
-	r.resume, r.kill = iter.Pull(func(yield func(struct{}) bool) {
+	r.dead, r.task = false, task
+	if r.resume == nil {
+		r.resume, r.kill = iter.Pull(r.work)
+	}
+}
+
+func (r *replica) work(yield func(struct{}) bool) {
+	for !r.dead {
 		r.yield = yield
-		r.result = task(r.w.t.Context())
-	})
+		r.result = r.task(r.w.t.Context())
+		if r.task = nil; r.dead || !yield(struct{}{}) {
+			return
+		}
+	}
 }
 
 // step lets the task go on to its next outside call.
@@ -192,10 +209,17 @@ func (r *replica) step() {
 func (r *replica) crash() {
 	if r.busy() {
 		r.dead = true
-		r.kill()
-		r.resume = nil
+		r.stop()
 	}
 	r.signer = simSigner{replica: r}
+}
+
+// stop ends the coroutine.
+func (r *replica) stop() {
+	if r.resume != nil {
+		r.kill()
+		r.resume, r.task = nil, nil
+	}
 }
 
 // finish runs the task to its end.
