@@ -87,6 +87,9 @@ func NewRingView(documents Documents, project string) *RingView {
 func (v *RingView) Close() {
 	v.fresh.stop()
 	v.reads.close()
+	if v.memory != nil {
+		v.memory.follow(v.project, keyrotation.Ring{}) // nobody tells any more when a key has to go
+	}
 }
 
 // at returns a view that may be used at now.

@@ -8,8 +8,9 @@ import (
 )
 
 // RingView returns a view of a project's ring whose keys m holds. It reads at
-// once, and goes on reading ahead of time while it is in use, so that an outage
-// finds it young and its keys loaded. Close must be called, before m's.
+// once, and goes on reading ahead of time while it is in use, so that an
+// outage finds it young and its keys loaded. Close must be called, before m's;
+// with the view, m forgets the project's keys.
 func (m *Memory) RingView(documents Documents, project string) *RingView {
 	v := NewRingView(documents, project)
 	v.memory = m
