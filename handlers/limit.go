@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
@@ -56,6 +57,9 @@ func (s *server) charge(w http.ResponseWriter, d duty, c call, body any) error {
 		if own := c.policy.TokenPolicy.ManagementPerMinute; own > 0 {
 			limit.Count = own
 		}
+	}
+	if n > limit.Count {
+		return invalidFields(fieldError{"requests", fmt.Sprintf("are more than the %d a minute that this project allows: split the batch", limit.Count)})
 	}
 	state := limiter.Take(c.request.Context(), limit.Name+" "+c.caller.ProjectID+" "+c.caller.ID, limit, n)
 	state.SetHeaders(w.Header())
