@@ -107,9 +107,10 @@ func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Look) {
 			f.Meaning = fmt.Sprintf("not of this project; whether of another one of this deployment nobody can say now: %v", err)
 			f.Remedy = "none until that can be said: playtoken doctor"
 		case known:
-			f.Meaning = fmt.Sprintf("key of project %s of this deployment, which has the same account", project)
+			// Which one is not this project's business; see Finding.Project.
+			f.Meaning = "key of another project of this deployment, which has the same account"
 			f.Remedy = "none needed: that project rotates it"
-			f.Forgotten = false
+			f.Project, f.Forgotten = project, false
 		}
 	}
 }
@@ -176,8 +177,8 @@ func (r *Rotator) mayRemove(ctx context.Context, ring Ring, look *Look, shown Pl
 		if err != nil {
 			return &Guard{Why: fmt.Sprintf("it cannot be said whether this key is another project's, whose viewers would be locked out: %v", err)}
 		}
-		if project, known := projects[shown.ID]; known {
-			return &Guard{Why: fmt.Sprintf("this key is of project %s of this deployment: its viewers would be locked out", project)}
+		if _, known := projects[shown.ID]; known {
+			return &Guard{Why: "this key is of another project of this deployment: its viewers would be locked out"}
 		}
 	}
 	if active, ok := ring.Active(); !ok || !look.shows(active) {

@@ -142,11 +142,15 @@ func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
 	for _, f := range drift.Unmanaged {
-		if says := strings.Contains(f.Meaning, "project_b"); says != (f.KeyID == theirs) || says == strings.Contains(f.Remedy, "remove-unmanaged") {
+		says := strings.Contains(f.Meaning, "another project")
+		if says != (f.KeyID == theirs) || says != (f.Project == "project_b") || says == strings.Contains(f.Remedy, "remove-unmanaged") {
 			t.Errorf("%+v", f)
 		}
+		if strings.Contains(f.Meaning+f.Remedy, "project_b") {
+			t.Errorf("whose it is, is told to a project that it does not concern: %+v", f)
+		}
 	}
-	s.mustGuard(s.removeUnmanaged(theirs), "project_b")
+	s.mustGuard(s.removeUnmanaged(theirs), "another project")
 	s.sharedWith(nil, errLost)
 	s.mustGuard(s.removeUnmanaged(nobodys), "cannot be said")
 	drift, err = ask(s, (*keyrotation.Rotator).Drift)

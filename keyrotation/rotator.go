@@ -124,6 +124,9 @@ type Finding struct {
 
 	// Forgotten: by its name it is one of ours, and the ring does not know it.
 	Forgotten bool `json:"-"`
+	// Project is whose key it is, if that is another project of this
+	// deployment: for operators, and nobody else.
+	Project string `json:"-"`
 }
 
 // Drift is every difference between ring, store and platform.

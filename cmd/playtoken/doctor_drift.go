@@ -36,7 +36,11 @@ func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 		findings = append(findings, fine("drift", "ring, store and platform agree: "+census(ring)))
 	}
 	for _, f := range drift.Unmanaged {
-		findings = append(findings, remark("drift", fmt.Sprintf("key %s: %s", f.KeyID, f.Meaning), f.Remedy))
+		whose := ""
+		if f.Project != "" {
+			whose = ", " + f.Project
+		}
+		findings = append(findings, remark("drift", fmt.Sprintf("key %s: %s%s", f.KeyID, f.Meaning, whose), f.Remedy))
 	}
 	return findings
 }
