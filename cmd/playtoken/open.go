@@ -42,6 +42,7 @@ func (p *parts) openProjects() error {
 	if err != nil {
 		return err
 	}
+	opened.ring.view()
 	p.workshop.open[projects.Default] = opened
 	return nil
 }

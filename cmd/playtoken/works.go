@@ -21,7 +21,7 @@ import (
 type works struct {
 	project  projects.Project
 	platform platforms.Platform
-	ring     *signer.RingView // nil: the platform needs no keys of ours
+	ring     *ringOf
 	minter   signer.Minter
 	ready    func(context.Context) error
 	rotator  *keyrotation.Rotator // nil: there is nothing to rotate
@@ -109,11 +109,7 @@ func (w *workshop) close() {
 	clear(w.open)
 }
 
-func (w *works) close() {
-	if w.ring != nil {
-		w.ring.Close()
-	}
-}
+func (w *works) close() { w.ring.close() }
 
 // openWorks opens a project; before, if not nil, is what it was opened as
 // before it changed. A ring belongs to the project, whatever else changes, and
@@ -127,16 +123,13 @@ func (w *workshop) openWorks(p projects.Project, before *works) (*works, error) 
 	if before != nil {
 		opened.ring = before.ring
 	} else {
-		opened.ring = w.ringView(p.ID)
+		opened.ring = &ringOf{open: func() *signer.RingView { return w.ringView(p.ID) }}
 	}
 	platform, err := kind.Open(platforms.Account{
 		Settings: p.Settings, Credential: p.Credential, Timeout: w.config.rotation.Durations.CallTimeout(),
 		Issued: w.issued(opened.ring),
 	})
 	if err != nil {
-		if before == nil {
-			opened.close()
-		}
 		return nil, configError{err}
 	}
 	opened.platform = platform
@@ -151,12 +144,12 @@ func (w *workshop) mintWith(opened *works) {
 	if opened.platform.Shape == nil {
 		opened.minter = opened.platform.Minter(policy)
 		if opened.platform.Issuer != nil {
-			opened.ready = func(ctx context.Context) error { _, err := opened.ring.Active(ctx); return err }
+			opened.ready = func(ctx context.Context) error { _, err := opened.ring.view().Active(ctx); return err }
 		}
 		return
 	}
-	rs256 := &signer.RS256{Ring: opened.ring, Signatures: w.signatures, Shape: opened.platform.Shape, Policy: policy}
-	opened.minter, opened.ready = rs256, rs256.Ready
+	signed := ringMinter{opened.ring, signer.RS256{Signatures: w.signatures, Shape: opened.platform.Shape, Policy: policy}}
+	opened.minter, opened.ready = signed, signed.Ready
 }
 
 // restOfMany is how long the scheduler leaves a project alone that has nothing
@@ -249,13 +242,13 @@ func (w *works) inspect(ctx context.Context, token, video string) (handlers.Insp
 
 // issued returns what reads the value of the active key that a platform made
 // for us. The value of a key never changes, so each is read once.
-func (w *workshop) issued(ring *signer.RingView) func(context.Context) (platforms.IssuedKey, error) {
+func (w *workshop) issued(ring *ringOf) func(context.Context) (platforms.IssuedKey, error) {
 	var held atomic.Pointer[struct {
 		name string
 		key  platforms.IssuedKey
 	}]
 	return func(ctx context.Context) (platforms.IssuedKey, error) {
-		active, err := ring.Active(ctx)
+		active, err := ring.view().Active(ctx)
 		if err != nil {
 			return platforms.IssuedKey{}, err
 		}
