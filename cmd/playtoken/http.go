@@ -19,7 +19,7 @@ import (
 // network or from a command line. Who may call, and how often, is not in it.
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
-		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access}, Access: p.access, Viewers: p.viewers, Origins: p.view,
+		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access, p.accepted}, Access: p.access, Viewers: p.viewers, Origins: p.view,
 		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
 		Record: p.audit, Log: p.log,
 	}
@@ -107,12 +107,16 @@ func (s *service) degraded(alone bool, why error) {
 // changes there.
 type admin struct {
 	*projects.Store
-	news   chan<- struct{}
-	access *access.Access
+	news     chan<- struct{}
+	access   *access.Access
+	accepted func(context.Context, projects.Project) error
 }
 
-// CreateProject tells the scheduler.
+// CreateProject asks the platform first, and tells the scheduler.
 func (s admin) CreateProject(ctx context.Context, p projects.Project) (projects.Project, error) {
+	if err := s.accepted(ctx, p); err != nil {
+		return projects.Project{}, err
+	}
 	made, err := s.Store.CreateProject(ctx, p)
 	if err == nil {
 		select {
@@ -121,6 +125,16 @@ func (s admin) CreateProject(ctx context.Context, p projects.Project) (projects.
 		}
 	}
 	return made, err
+}
+
+// UpdateProject asks the platform first, if there is a new credential.
+func (s admin) UpdateProject(ctx context.Context, id string, change func(*projects.Project) error) (projects.Project, error) {
+	return s.Store.UpdateProject(ctx, id, func(p *projects.Project) error {
+		if err := change(p); err != nil || p.Credential == nil {
+			return err
+		}
+		return s.accepted(ctx, *p)
+	})
 }
 
 // DeleteAPIKey takes what is left of its tokens along. They are good for

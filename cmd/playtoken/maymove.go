@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
@@ -77,4 +79,29 @@ func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.
 		return err == nil && shown.Name == key.Name
 	}
 	return false
+}
+
+// acceptTimeout bounds the question whether a credential is good.
+const acceptTimeout = 3 * time.Second
+
+// accepted refuses a credential that the platform says is none. Where keys are
+// rotated nobody asks: the first rotation, which begins at once, finds out. A
+// platform that does not answer is believed later.
+func (p *parts) accepted(ctx context.Context, project projects.Project) error {
+	kind, known := p.kinds[project.Platform]
+	if !known {
+		return nil
+	}
+	platform, err := kind.Open(platforms.Account{Settings: project.Settings, Credential: project.Credential, Timeout: acceptTimeout})
+	if err != nil || platform.Check == nil || platform.Registrar != nil || platform.Issuer != nil {
+		return nil // what is wrong with it, the store says
+	}
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	if _, err := platform.Check(ctx); errors.Is(err, keyrotation.ErrUnauthorized) {
+		return &projects.Invalid{Fields: []projects.FieldError{{
+			Field: "platform_credential", Problem: "the platform does not accept it for this account: check it, and the settings",
+		}}}
+	}
+	return nil
 }
