@@ -4,7 +4,7 @@
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes hours
-# make bench   what playtoken promises in numbers, measured; four minutes
+# make bench   what playtoken promises in numbers, measured; takes minutes
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -66,7 +66,7 @@ lint:
 	go vet ./...
 
 # A number that is not as promised is said, and fails nothing. QUICK=1 takes
-# less than a minute, once everything is built.
+# about two minutes, once everything is built.
 bench: vault
 	go run ./bench $${QUICK:+-quick}
 
