@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -21,11 +22,24 @@ type process struct {
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, p process) int {
+	p.stderr = &wholeLines{to: p.stderr}
 	err := p.command().ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "playtoken:", err)
 	}
 	return exitCode(err)
+}
+
+// wholeLines lets several logs write to one place, one write at a time.
+type wholeLines struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *wholeLines) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }
 
 // app is what the verbs of one run share.
