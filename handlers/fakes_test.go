@@ -126,7 +126,8 @@ type rotation struct {
 	drift  keyrotation.Drift
 	err    error
 
-	asked string // verb, generation or key id
+	mu    sync.Mutex // held to write the next two: rotations of all projects come at once
+	asked string     // verb, generation or key id
 	order keyrotation.Order
 }
 
@@ -137,6 +138,8 @@ func (r *rotation) Ring(context.Context) (keyrotation.Ring, error) {
 }
 
 func (r *rotation) do(order keyrotation.Order, asked string, about ...any) (keyrotation.Result, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.asked, r.order = strings.TrimSpace(asked+" "+fmt.Sprint(about...)), order
 	return r.result, r.err
 }
