@@ -216,7 +216,7 @@ func TestThreeReplicasOnOneVaultRefuseNobody(t *testing.T) {
 	}
 	span, callers, pace, want := 30*time.Second, 2, 100*time.Millisecond, int64(1000)
 	if chaos() {
-		span, callers, pace, want = 6*time.Minute, 4, 40*time.Millisecond, 100_000
+		span, callers, pace, want = 9*time.Minute, 4, 40*time.Millisecond, 100_000
 	}
 	f := newFleet(t)
 	ctx, cancel := context.WithTimeout(t.Context(), span)
