@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
@@ -38,7 +37,8 @@ func (l *limited) Error() string { return l.why }
 func (l *limited) RetryAfter() time.Duration { return l.state.Retry }
 
 // charge counts a call of a known caller. Whoever is over the limit is told so
-// before anything else about the request is. Errors: *limited.
+// before anything else about the request is. Errors: *limited, and *invalid for
+// what no waiting would make possible.
 func (s *server) charge(w http.ResponseWriter, d duty, c call, body any) error {
 	if s.Limits == nil || c.caller.ID == "" {
 		return nil
@@ -58,12 +58,12 @@ func (s *server) charge(w http.ResponseWriter, d duty, c call, body any) error {
 			limit.Count = own
 		}
 	}
-	if n > limit.Count {
-		return invalidFields(fieldError{"requests", fmt.Sprintf("are more than the %d a minute that this project allows: split the batch", limit.Count)})
-	}
 	state := limiter.Take(c.request.Context(), limit.Name+" "+c.caller.ProjectID+" "+c.caller.ID, limit, n)
 	state.SetHeaders(w.Header())
-	if !state.Allowed {
+	switch {
+	case n > limit.Count: // it would be told to come back for ever
+		return invalidf("the body asks for %d tokens at once, and this project allows %d a minute: split it", n, limit.Count)
+	case !state.Allowed:
 		return &limited{state, "that is more than this key may do for now: wait, and see the RateLimit headers"}
 	}
 	return nil

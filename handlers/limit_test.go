@@ -84,6 +84,11 @@ func TestAProjectLimitsItsMintsByKeyAndByViewer(t *testing.T) {
 	defer done()
 	d.change(t, func(p *projects.Project) { p.TokenPolicy.MintsPerMinute, p.TokenPolicy.ManagementPerMinute = 3, 1 })
 	two := `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"}]}`
+	four := `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"},{"video_id":"vid3"},{"video_id":"vid4"}]}`
+	got := d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], four) // never possible, and not charged
+	if short(got) != "400 invalid_request" || !strings.Contains(got.Body.String(), "split it") || got.Header().Get("X-RateLimit-Remaining") != "3" {
+		t.Errorf("a batch beyond the limit: %v %s", got.Header(), got.Body)
+	}
 	for _, want := range []string{"200", "429 rate_limited"} {
 		if got := short(d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], two)); got != want {
 			t.Errorf("a batch: %s, want %s", got, want)
