@@ -27,21 +27,28 @@ func (p *platform) read(ctx context.Context, call client.Call) error {
 	if !is401(err) || p.account.basic {
 		return err
 	}
-	next, err := p.sessions.get(ctx, session)
-	if err != nil {
-		return unavailable{err}
+	// Another read may have found out before this one began, and what this one
+	// was refused with is then the replacement already.
+	if !session.doubted.Load() {
+		if session, err = p.sessions.get(ctx, session); err != nil {
+			return unavailable{err}
+		}
+		p.budget.spendNow()
+		err = p.send(ctx, call, session)
 	}
-	p.budget.spendNow()
-	err = p.send(ctx, call, next)
 	if is401(err) {
-		p.sessions.distrust(ctx, next, err)
+		p.sessions.distrust(ctx, session, err)
 	}
 	return err
 }
 
 func (p *platform) send(ctx context.Context, call client.Call, with *session) error {
 	call.Method, call.Credential = http.MethodGet, with.access
-	return p.api.Do(ctx, call)
+	err := p.api.Do(ctx, call)
+	if err == nil && with.doubted.Load() {
+		with.doubted.Store(false)
+	}
+	return err
 }
 
 func is401(err error) bool { return hasStatus(err, http.StatusUnauthorized) }

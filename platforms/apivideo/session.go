@@ -37,6 +37,7 @@ type session struct {
 	key             string // the API key's id
 	access, refresh secret.Value
 	renew, end      time.Time
+	doubted         atomic.Bool // it replaced a refused one, and nothing was read with it yet
 }
 
 // of reports whether the session was made with this key and need not be
@@ -202,6 +203,7 @@ func (s *sessions) make(ctx context.Context, key platforms.IssuedKey, have, refu
 	if err != nil {
 		return nil, err
 	}
+	made.doubted.Store(refused != nil)
 	s.now.Store(made)
 	return made, nil
 }
