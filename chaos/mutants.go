@@ -131,7 +131,7 @@ var mutants = []mutant{
 		guard: `resp, err := c.transport.RoundTrip(req)
 `, broken: `resp, err := (&http.Client{Transport: c.transport}).Do(req)
 `},
-	{name: "a list that lost a page is trusted", file: "platforms/vidbeo/keys.go",
+	{name: "a list that lost a page is trusted", file: "platforms/client/pages.go", noticed: "platforms/vidbeo",
 		guard: `if next == nil {`, broken: `if true {`},
 	{name: "an expired token still opens a video", file: "gate/verify/verify.go",
 		guard: `case !now.Before(t.Expires):`, broken: `case false:`},

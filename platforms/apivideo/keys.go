@@ -23,8 +23,6 @@ import (
 const (
 	maxName      = 50 // characters; the platform documents no bound of its own
 	pageSize     = 100
-	maxPages     = 100
-	maxLink      = 2 << 10     // bytes
 	listTimeout  = time.Minute // all pages of one list
 	adminTimeout = 10 * time.Second
 	adminRate    = 10 // calls in a second
@@ -190,42 +188,23 @@ func (k *keys) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
 }
 
 func (k *keys) list(ctx context.Context) ([]keyrotation.PlatformKey, error) {
-	keys := []keyrotation.PlatformKey{}
-	seen := map[string]bool{}
 	// By age: a key that is made meanwhile is on the last page, and moves none.
-	query := url.Values{"page_size": {strconv.Itoa(pageSize)}, "page": {"1"}, "sort_by": {"created_at"}, "sort_order": {"asc"}}
-	queries := map[string]bool{query.Encode(): true}
-	for n := range maxPages {
-		rows, next, err := k.page(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range rows {
-			if seen[key.ID] {
-				return nil, errors.New("a key id is listed twice")
-			}
-			seen[key.ID] = true
-			keys = append(keys, key)
-		}
-		if next == nil {
-			return keys, k.complete(ctx, n, len(keys))
-		}
-		if queries[next.Encode()] {
-			return nil, errors.New("the next page is one that was read before")
-		}
-		queries[next.Encode()] = true
-		query = next
+	first := url.Values{"page_size": {strconv.Itoa(pageSize)}, "page": {"1"}, "sort_by": {"created_at"}, "sort_order": {"asc"}}
+	pages := 0
+	keys, err := client.Pages(first, func(query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
+		pages++
+		return k.page(ctx, query)
+	})
+	if err == nil && pages > 1 {
+		err = k.complete(ctx, len(keys))
 	}
-	return nil, fmt.Errorf("more than %d pages", maxPages)
+	return keys, err
 }
 
 // complete compares a list of several pages with the platform's own count: a
 // key that was deleted meanwhile moves those behind it, and one of them into
 // the gap between two pages.
-func (k *keys) complete(ctx context.Context, last, listed int) error {
-	if last == 0 {
-		return nil
-	}
+func (k *keys) complete(ctx context.Context, listed int) error {
 	var answer struct {
 		Count *int `json:"count"`
 	}
@@ -275,9 +254,9 @@ func (r row) key(project string) (keyrotation.PlatformKey, error) {
 	return keyrotation.PlatformKey{ID: r.ID, Name: r.Name, CreatedAt: created.UTC()}, nil
 }
 
-// next returns the query of the next page. Only the query is ever taken from a
-// link, and only if it leads to the same list: from the root of the Admin API,
-// as its links do, or from where the Admin API was said to be.
+// next returns the query of the next page, nil if it is the last. Its link may
+// be from the root of the Admin API, as its links are, or from where the Admin
+// API was said to be.
 func (p page) next(at *url.URL, path string) (url.Values, error) {
 	var href string
 	for _, l := range p.Links {
@@ -289,23 +268,7 @@ func (p page) next(at *url.URL, path string) (url.Values, error) {
 		}
 		href = l.Href
 	}
-	if href == "" {
-		return nil, nil
-	}
-	ref, err := url.Parse(href)
-	if err != nil || len(href) > maxLink {
-		return nil, errors.New("the link to the next page cannot be read")
-	}
-	to := at.ResolveReference(ref)
-	same := to.EscapedPath() == at.EscapedPath() || to.EscapedPath() == path
-	if to.Scheme != at.Scheme || !strings.EqualFold(to.Host, at.Host) || to.User != nil || !same {
-		return nil, errors.New("the link to the next page leads elsewhere")
-	}
-	query, err := url.ParseQuery(to.RawQuery)
-	if err != nil || len(query) == 0 {
-		return nil, errors.New("the link to the next page has no usable query")
-	}
-	return query, nil
+	return client.NextPage(at, href, path)
 }
 
 // check makes the smallest call that the admin key is needed for.

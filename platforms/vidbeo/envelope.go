@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"playtoken/keyrotation"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-const maxNext = 2 << 10 // bytes of a link
 
 // envelope is around every answer. What is in it depends on the call.
 type envelope struct {
@@ -100,9 +97,7 @@ func (r row) key() (keyrotation.PlatformKey, error) {
 	}, nil
 }
 
-// next returns the query of the next page, nil if there is none. Only the
-// query is ever taken from a link: the credential goes nowhere but to the URL
-// that was configured.
+// next returns the query of the next page, nil if there is none.
 func (e *envelope) next(page *url.URL) (url.Values, error) {
 	var links struct {
 		Next string `json:"next"`
@@ -110,32 +105,7 @@ func (e *envelope) next(page *url.URL) (url.Values, error) {
 	if len(e.Links) > 0 && client.Decode(e.Links, &links) != nil {
 		return nil, errors.New("the answer's links cannot be read")
 	}
-	if links.Next == "" {
-		return nil, nil
-	}
-	ref, err := url.Parse(links.Next)
-	if err != nil || len(links.Next) > maxNext {
-		return nil, errors.New("the link to the next page cannot be read")
-	}
-	to := page.ResolveReference(ref)
-	if origin(to) != origin(page) || to.User != nil || to.EscapedPath() != page.EscapedPath() {
-		return nil, errors.New("the link to the next page leads elsewhere")
-	}
-	query, err := url.ParseQuery(to.RawQuery)
-	if err != nil || len(query) == 0 {
-		return nil, errors.New("the link to the next page has no usable query")
-	}
-	return query, nil
-}
-
-func origin(u *url.URL) string {
-	port := u.Port()
-	if port == "" && u.Scheme == "https" {
-		port = "443"
-	} else if port == "" {
-		port = "80"
-	}
-	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+	return client.NextPage(page, links.Next)
 }
 
 // explain reads what a refusal says. The form of an error is not documented;

@@ -17,8 +17,7 @@ import (
 
 const (
 	keysPath    = "/jwt_keys"
-	maxName     = 50 // characters
-	maxPages    = 100
+	maxName     = 50          // characters
 	listTimeout = time.Minute // all pages of one list
 )
 
@@ -98,45 +97,19 @@ func (p *Platform) Delete(ctx context.Context, keyID string) error {
 	return nil
 }
 
-// List reads all pages, at most a hundred. It names no page size: the largest that is allowed is
-// not documented, and one that the platform cuts down or refuses would gain
-// less than it risks.
+// List reads all pages, at most a hundred. It names no page size: the largest
+// that is allowed is not documented, and one that the platform cuts down or
+// refuses would gain less than it risks.
 func (p *Platform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	keys, err := p.list(ctx)
+	keys, err := client.Pages(nil, func(query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
+		return p.page(ctx, query)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
 	return keys, nil
-}
-
-func (p *Platform) list(ctx context.Context) ([]keyrotation.PlatformKey, error) {
-	keys := []keyrotation.PlatformKey{}
-	var query url.Values
-	seen, cursors := map[string]bool{}, map[string]bool{"": true}
-	for range maxPages {
-		rows, next, err := p.page(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range rows {
-			if seen[key.ID] {
-				return nil, errors.New("a key id is listed twice")
-			}
-			seen[key.ID] = true
-			keys = append(keys, key)
-		}
-		if next == nil {
-			return keys, nil
-		}
-		if cursors[next.Encode()] {
-			return nil, errors.New("the next page is one that was read before")
-		}
-		cursors[next.Encode()] = true
-		query = next
-	}
-	return nil, fmt.Errorf("more than %d pages", maxPages)
 }
 
 // page reads one page and returns the query of the next, nil if it is the
