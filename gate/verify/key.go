@@ -3,9 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -67,15 +65,4 @@ func sound(key *rsa.PublicKey) error {
 		return fmt.Errorf("the exponent is %d, want an odd number from %d", key.E, minE)
 	}
 	return nil
-}
-
-// Fingerprint is the identity of a key wherever it is registered: the SHA-256
-// of its DER SubjectPublicKeyInfo, in lower-case hexadecimal.
-func Fingerprint(key *rsa.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return "", fmt.Errorf("fingerprint public key: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:]), nil
 }

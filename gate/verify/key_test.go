@@ -6,9 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"strings"
@@ -96,15 +94,10 @@ func TestPublicKeys(t *testing.T) {
 	}
 }
 
-func TestTheFingerprintIsTheHashOfTheKeyItself(t *testing.T) {
+func TestTheKeyThatIsReadIsTheOneThatWasSent(t *testing.T) {
 	key, err := verify.ParsePublicKey(strings.ReplaceAll(public(t, &ours().PublicKey), "\n", "\r\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, _ := x509.MarshalPKIXPublicKey(&ours().PublicKey)
-	sum := sha256.Sum256(der)
-	if got, err := verify.Fingerprint(key); err != nil || got != hex.EncodeToString(sum[:]) {
-		t.Errorf("got %s, %v, want %x", got, err, sum)
+	if err != nil || !key.Equal(&ours().PublicKey) {
+		t.Errorf("%v, %v", key, err)
 	}
 }
 

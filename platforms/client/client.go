@@ -3,9 +3,10 @@
 //
 // The decision a newcomer would get wrong: nothing is retried here, not even
 // a read. Most calls to a platform change something there, and an answer that
-// does not come tells nothing about whether they did. So every error says
-// which of two things it is (see [DidNothing]), and whoever called knows what
-// to do about it.
+// does not come tells nothing about whether they did. So errors.Is finds
+// keyrotation.ErrRefused, ErrUnauthorized or ErrThrottled in an error only
+// if the platform said no and did nothing, or was not asked, and whoever called
+// knows what to do about it.
 package client
 
 import (

@@ -12,15 +12,13 @@ import (
 
 // refusals are the statuses by which a platform says no before it does
 // anything, and what a Registrar calls them. Missing on purpose: 3xx (an
-// answer to a POST that worked may look so), 408 and 5xx (the part that
-// answers is not the part that works), 409 (what we conflict with may be our
-// own earlier call).
+// answer to a POST that worked may look so), 404 (means something else to each
+// call), 408 and 5xx (the part that answers is not the part that works), 409
+// (what we conflict with may be our own earlier call).
 var refusals = map[int]error{
 	http.StatusBadRequest:            keyrotation.ErrRefused,
 	http.StatusUnauthorized:          keyrotation.ErrUnauthorized,
 	http.StatusForbidden:             keyrotation.ErrUnauthorized,
-	http.StatusNotFound:              nil, // means something else to each call
-	http.StatusMethodNotAllowed:      nil,
 	http.StatusRequestEntityTooLarge: keyrotation.ErrRefused,
 	http.StatusUnsupportedMediaType:  keyrotation.ErrRefused,
 	http.StatusUnprocessableEntity:   keyrotation.ErrRefused,
@@ -55,12 +53,6 @@ func (e *StatusError) Is(target error) bool {
 // RetryAfter is when to come back; 0 if the platform was not asked to say.
 func (e *StatusError) RetryAfter() time.Duration { return e.After }
 
-// DidNothing reports whether the platform refused before it did anything.
-func (e *StatusError) DidNothing() bool {
-	_, refused := refusals[e.Status]
-	return refused
-}
-
 // HeldError is a call that was not sent because its turn would come too late,
 // or because the caller gave up before. errors.Is finds
 // keyrotation.ErrThrottled in it.
@@ -80,17 +72,6 @@ func (e *HeldError) Unwrap() error { return e.cause }
 
 // RetryAfter is when the call's turn would have come.
 func (e *HeldError) RetryAfter() time.Duration { return e.After }
-
-// DidNothing is true: nothing was sent.
-func (e *HeldError) DidNothing() bool { return true }
-
-// DidNothing tells the two kinds of errors apart. True: the platform said no
-// and did nothing, or was not asked. False: nobody knows what it did, or will
-// still do.
-func DidNothing(err error) bool {
-	var known interface{ DidNothing() bool }
-	return errors.As(err, &known) && known.DidNothing()
-}
 
 // unclear is an error after which nobody knows what the platform did.
 type unclear struct {
