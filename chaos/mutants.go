@@ -88,6 +88,13 @@ var mutants = []mutant{
 		guard: `return errors.New("keep its value: the store has no place for it any more")`,
 		broken: `_, err = s.documents.Write(ctx, IssuedName(k.StoreName), made.encode(), 0)
 		return err`},
+	{name: "a private key is taken that somebody else rotated", file: "keyrotation/source.go",
+		guard: ` || stored.Versions != 1 {`, broken: ` {`},
+	{name: "a key that can never be made is asked for again and again", file: "keyrotation/moves.go",
+		guard: `if errors.Is(err, errUnfit) {`, broken: `if false {`},
+	{name: "a store that makes other keys is filled with them", file: "keyrotation/moves.go",
+		guard: `k.State, k.Note = Abandoning, why.Error()
+	next.failed(nil, p.now())`, broken: `k.State, k.Note = Abandoning, why.Error()`},
 	{name: "a registration is dated by a clock that nobody checked", file: "keyrotation/moves.go",
 		guard: `p.ahead = look.ClockAhead`, broken: ``},
 	{name: "a clock that is behind the ring moves keys", file: "keyrotation/plan.go",

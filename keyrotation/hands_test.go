@@ -3,6 +3,7 @@ package keyrotation_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,60 @@ func TestSomebodyTouchesAKey(t *testing.T) {
 				s.want(want)
 			}
 		})
+	}
+}
+
+// The answer to its making was lost, and somebody rotated it before it was
+// asked for again: it would be refused for ever, so another one is planned.
+func TestAPlannedKeyThatSomebodyTouchedIsGivenUp(t *testing.T) {
+	for name, hand := range map[string]func(*simKey){
+		"rotates its private key":          func(k *simKey) { k.versions++ },
+		"makes its private key exportable": func(k *simKey) { k.leaky = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.as("create", fate{happens: 1, hears: errLost})
+			s.mustFail(s.pass(), errLost)
+			s.want("1 planned, 2 registered")
+			planned := s.key(1).StoreName
+			k := s.store.keys[planned]
+			hand(&k)
+			s.store.keys[planned] = k
+			if err := s.pass(); err == nil || !strings.Contains(err.Error(), "another key than was asked for") {
+				t.Errorf("whoever reconciles hears %v", err)
+			}
+			s.want("1 deleted, 2 registered")
+			s.must(s.live(settle + propagation))
+			s.want("1 deleted, 2 active, 3 registered")
+			if _, there := s.store.keys[planned]; there || s.key(1).KeyID != "" {
+				t.Error("what somebody touched was shown to the platform, or is in the store still")
+			}
+		})
+	}
+}
+
+// A store that always makes something else is not filled with it.
+func TestAStoreThatMakesOtherKeysIsAskedLessAndLess(t *testing.T) {
+	s := newStage(t)
+	script, made := s.script, 0
+	s.script = func(r *replica, called string) fate {
+		if called == "create" {
+			made++
+			other := pooledKey(0)
+			other.versions++
+			s.store.keys[s.key(made).StoreName] = other
+		}
+		return script(r, called)
+	}
+	s.live(2 * time.Hour)
+	if made < 4 || made > 16 || len(s.store.keys) > 1 || s.count("register") != 0 {
+		t.Errorf("%d keys made in two hours, %d still there, %d registered", made, len(s.store.keys), s.count("register"))
+	}
+	s.as("")
+	s.must(s.live(time.Hour + propagation))
+	ring := s.store.ring()
+	if active, ok := ring.Active(); !ok || active.Generation <= made {
+		t.Errorf("when the store makes what is asked for: %s", s.states())
 	}
 }
 

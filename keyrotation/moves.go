@@ -197,12 +197,25 @@ func (p *pass) planKey(ctx context.Context, ring Ring, m Move) error {
 
 func (p *pass) generate(ctx context.Context, ring Ring, m Move) error {
 	fingerprint, public, err := p.source().prepare(ctx, *ring.key(m.Generation))
+	if errors.Is(err, errUnfit) {
+		return errors.Join(err, p.unfit(ctx, ring, m.Generation, err))
+	}
 	if err != nil {
 		return err
 	}
 	return p.update(ctx, &ring, m.Generation, func(k *Key) {
 		k.State, k.PublicKey, k.Fingerprint = Generated, public, fingerprint
 	})
+}
+
+// unfit gives a key up that cannot be made, and puts off the next one: a store
+// that always makes something else must not be filled with it.
+func (p *pass) unfit(ctx context.Context, ring Ring, generation int, why error) error {
+	next := ring.clone()
+	k := next.key(generation)
+	k.State, k.Note = Abandoning, why.Error()
+	next.failed(nil, p.now())
+	return p.save(ctx, ring, &next)
 }
 
 // register: after the first save everybody knows that a request may be under

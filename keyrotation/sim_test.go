@@ -110,6 +110,19 @@ func TestNoViewerIsRefusedWhateverHappens(t *testing.T) {
 	}
 }
 
+// Lives that ended badly once, and what they taught.
+func TestNoViewerIsRefusedInALifeThatEndedBadlyOnce(t *testing.T) {
+	for lesson, seed := range map[string]uint64{
+		"a planned key whose private key somebody rotated is given up": 2592,
+	} {
+		t.Run(lesson, func(t *testing.T) {
+			w := lifeOf(t, seed)
+			w.quiet()
+			w.settled()
+		})
+	}
+}
+
 func TestASeedIsAlwaysTheSameLife(t *testing.T) {
 	for seed := range uint64(6) {
 		if a, b := lifeOf(t, seed).trace.Sum64(), lifeOf(t, seed).trace.Sum64(); a != b {

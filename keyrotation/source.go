@@ -15,7 +15,7 @@ import (
 type source interface {
 	// prepare makes ready what a request needs, and returns the identity that
 	// the platform's list will show (and the PEM, if there is one). Calling it
-	// again after a lost answer is right.
+	// again after a lost answer is right; after errUnfit it is of no use.
 	prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error)
 
 	// request asks the platform for the key, by exactly one request. The
@@ -45,6 +45,11 @@ func (r *Rotator) source() source {
 	return fromStore{r.Platform, r.Keys}
 }
 
+// errUnfit: what stands under the key's name will never be the key that was
+// asked for. Somebody rotated it by hand, say, and more than one private key
+// may now sign in its name.
+var errUnfit = errors.New("the store has another key than was asked for")
+
 // fromStore: the store makes a pair, and the platform takes its public half.
 type fromStore struct {
 	Registrar
@@ -60,8 +65,7 @@ func (s fromStore) prepare(ctx context.Context, k Key) (fingerprint, publicKey s
 	}
 	fingerprint = Fingerprint(stored.PublicKey)
 	if fingerprint == "" || stored.Bits != k.Bits || stored.Exportable != k.Exportable || stored.Versions != 1 {
-		return "", "", fmt.Errorf("the store made another key than was asked for (bits %d, exportable %t, versions %d)",
-			stored.Bits, stored.Exportable, stored.Versions)
+		return "", "", fmt.Errorf("%w (bits %d, exportable %t, versions %d)", errUnfit, stored.Bits, stored.Exportable, stored.Versions)
 	}
 	return fingerprint, stored.PublicKey, nil
 }
