@@ -73,20 +73,20 @@ func (a *account) exists() bool { return !a.apiKey.IsZero() || len(a.credential)
 
 // credentials are all parts of the credential. The one that has a variable of
 // its own is the first of those that the platform knows.
-func (a *account) credentials() map[string]secret.Value {
+func (a *account) credentials(kind platforms.Kind) map[string]secret.Value {
 	all := maps.Clone(a.credential)
-	if main := kinds()[a.platform].Credentials; !a.apiKey.IsZero() && len(main) > 0 {
+	if main := kind.Credentials; !a.apiKey.IsZero() && len(main) > 0 {
 		all[main[0].Name] = a.apiKey
 	}
 	return all
 }
 
 // check asks the platform's folder whether it can work with the account.
-func (a *account) check() error {
+func (a *account) check(kinds projects.Kinds) error {
 	if !a.exists() {
 		return nil
 	}
-	kind, problems := kinds()[a.platform], []error{}
+	kind, problems := kinds[a.platform], []error{}
 	for name := range a.settings {
 		problems = append(problems, known("PLAYTOKEN_PLATFORM_SETTINGS", a.platform, kind.Settings, name))
 	}
@@ -96,7 +96,7 @@ func (a *account) check() error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	_, err := kind.Open(platforms.Account{Settings: a.settings, Credential: a.credentials()})
+	_, err := kind.Open(platforms.Account{Settings: a.settings, Credential: a.credentials(kind)})
 	return err
 }
 
@@ -109,8 +109,9 @@ func known(variable, platform string, members []platforms.Member, name string) e
 
 // project is what the environment says about the project default. Its policies
 // are the deployment's own.
-func (a *account) project() projects.Project {
+func (a *account) project(kinds projects.Kinds) projects.Project {
 	return projects.Project{
-		ID: projects.Default, Name: projects.Default, Platform: a.platform, Settings: a.settings, Credential: a.credentials(),
+		ID: projects.Default, Name: projects.Default, Platform: a.platform,
+		Settings: a.settings, Credential: a.credentials(kinds[a.platform]),
 	}
 }

@@ -48,6 +48,7 @@ type parts struct {
 	viewers  *viewers.Viewers
 	audit    *audit.Log
 	workshop *workshop
+	held     *readings // of all rings
 
 	memory     *signer.Memory // nil: keys stay in the store
 	signatures *signer.Signatures

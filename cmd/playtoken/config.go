@@ -166,7 +166,7 @@ func (c *config) rules() []rule {
 			return unless(c.apiKey.IsZero() || c.account.exists(),
 				"PLAYTOKEN_API_KEY: belongs to the project default, which PLAYTOKEN_PLATFORM_API_KEY would make")
 		}},
-		{c.account.names(), func() error { return c.account.check() }},
+		{c.account.names(), func() error { return c.account.check(kinds()) }},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error { return c.callers().Validate() }},
 	}
 }

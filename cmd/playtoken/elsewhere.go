@@ -91,11 +91,69 @@ func (h holders) among(shown []keyrotation.PlatformKey) map[string]string {
 	return of
 }
 
-// elsewhere implements [keyrotation.Rotator.Elsewhere].
+// elsewhere implements [keyrotation.Rotator.Elsewhere]. Any project may ask,
+// and each reading is of all rings: those who wait share one.
 func (p *parts) elsewhere(ctx context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
-	held, err := p.holders(ctx)
+	held, err := p.held.get(ctx, p.holders)
 	if err != nil {
 		return nil, err
 	}
 	return held.among(shown), nil
+}
+
+// readings make sure that all rings are read once at a time, whoever asks how
+// often. Whoever asks gets a reading that began after they did: what they have
+// seen at the platform was written down in a ring before it was there.
+type readings struct {
+	turn chan struct{} // held by whoever reads; of size one
+	mu   sync.Mutex
+	next *reading // has not begun; nil: nobody waits
+}
+
+type reading struct {
+	held holders
+	done bool
+}
+
+func newReadings() *readings { return &readings{turn: make(chan struct{}, 1)} }
+
+// get returns what read says. An error is only theirs who made that call: the
+// others try themselves.
+func (r *readings) get(ctx context.Context, read func(context.Context) (holders, error)) (holders, error) {
+	mine := r.join()
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return holders{}, ctx.Err()
+	}
+	defer func() { <-r.turn }()
+	if mine.done {
+		return mine.held, nil
+	}
+	r.begin(mine)
+	held, err := read(ctx)
+	if err != nil {
+		return holders{}, err
+	}
+	mine.held, mine.done = held, true
+	return held, nil
+}
+
+// join returns the reading that is next.
+func (r *readings) join() *reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		r.next = &reading{}
+	}
+	return r.next
+}
+
+// begin lets nobody else join.
+func (r *readings) begin(mine *reading) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == mine {
+		r.next = nil
+	}
 }

@@ -25,12 +25,13 @@ func (p *parts) openProjects() error {
 	p.projects = projects.NewStore(p.store, p.kinds)
 	p.projects.InForce, p.projects.CheckViewers = p.inForceAt, asked.Check
 	if p.config.account.exists() {
-		environment := p.config.account.project()
+		environment := p.config.account.project(p.kinds)
 		p.projects.Environment = &environment
 	}
 	durations := p.config.rotation.Durations
 	p.view = projects.NewView(p.projects, durations.ViewAge, durations.Staleness)
 	p.closers = append(p.closers, p.view.Close)
+	p.held = newReadings()
 	p.workshop = &workshop{parts: p, news: make(chan struct{}, 1), open: map[string]*works{}}
 	p.closers = append(p.closers, p.workshop.close)
 	if p.projects.Environment == nil {

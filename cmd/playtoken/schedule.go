@@ -35,7 +35,7 @@ func (s *scheduler) run(ctx context.Context) {
 		return
 	}
 	s.running.Go(func() { s.ensureDefault(ctx) })
-	s.tend(ctx, ownKeys, 0) // even where cron sees to the projects': it knows nothing of these
+	s.tend(ctx, ownKeys, 0) // even where cron sees to the projects': one that asks over HTTP does not rotate these
 	if !s.config.scheduler {
 		return
 	}

@@ -36,6 +36,7 @@ type workshop struct {
 	bells bells
 	mu    sync.Mutex
 	open  map[string]*works
+	swept int64 // Unix seconds, when idle works were last looked for
 }
 
 // idle is for how long works are kept that nobody uses: longer than any
@@ -72,8 +73,16 @@ func (w *workshop) of(ctx context.Context, projectID string) (*works, error) {
 	return opened, nil
 }
 
+// sweepEvery keeps the opening of thousands of works, one after the other, from
+// looking through all of them each time.
+const sweepEvery = time.Minute
+
 // closeIdle lets go of what was not used for long. The lock is held.
 func (w *workshop) closeIdle(now int64) {
+	if now-w.swept < int64(sweepEvery/time.Second) {
+		return
+	}
+	w.swept = now
 	for id, kept := range w.open {
 		if id != projects.Default && now-kept.used.Load() > int64(w.idle()/time.Second) {
 			w.letGo(id, kept)
