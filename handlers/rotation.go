@@ -106,8 +106,9 @@ func (a allAnswer) status() int {
 	return http.StatusOK
 }
 
-// rotateAtOnce is how many projects are rotated at a time.
-const rotateAtOnce = 16
+// ProjectsAtOnce is how many projects are rotated, or examined, at a time: here and on
+// the command line.
+const ProjectsAtOnce = 16
 
 // rotateAll takes some projects at a time: each that hangs takes as long as its
 // platform is waited for, and the answer must come before cron gives up.
@@ -118,7 +119,7 @@ func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAns
 	}
 	all := allAnswer{Results: make([]oneOfAll, len(ids))}
 	var rotations errgroup.Group
-	rotations.SetLimit(rotateAtOnce)
+	rotations.SetLimit(ProjectsAtOnce)
 	for i, id := range ids {
 		rotations.Go(func() error {
 			all.Results[i] = s.rotateOneOf(ctx, c, id, body)

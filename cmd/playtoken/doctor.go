@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"playtoken/handlers"
 	"playtoken/projects"
 )
 
@@ -182,7 +183,7 @@ func (d examination) each(ctx context.Context, project string) []finding {
 	}
 	found := make([][]finding, len(ids))
 	var all errgroup.Group
-	all.SetLimit(rotateAtOnce)
+	all.SetLimit(handlers.ProjectsAtOnce)
 	for i, id := range ids {
 		all.Go(func() error {
 			found[i] = d.one(ctx, id)

@@ -73,7 +73,7 @@ func (a *app) rotateMeant(ctx context.Context, p *parts, f rotateFlags) error {
 func (a *app) rotateEach(ctx context.Context, p *parts, ids []string, f rotateFlags) error {
 	views, failed := make([]tabled, len(ids)), make([]error, len(ids))
 	var all errgroup.Group
-	all.SetLimit(rotateAtOnce)
+	all.SetLimit(handlers.ProjectsAtOnce)
 	for i, id := range ids {
 		all.Go(func() error {
 			r, err := p.workshop.rotatorOf(ctx, id)
@@ -97,9 +97,6 @@ func (a *app) rotateEach(ctx context.Context, p *parts, ids []string, f rotateFl
 	}
 	return someFailed{len(failures), len(ids)}
 }
-
-// rotateAtOnce is how many projects are rotated at a time.
-const rotateAtOnce = 16
 
 func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) (tabled, error) {
 	if f.dryRun {
