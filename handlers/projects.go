@@ -172,7 +172,7 @@ func (s *server) endKeys(ctx context.Context, c call, revoke bool) error {
 		}
 	}
 	if live > 0 && !revoke {
-		return &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or send ?revoke=true", live)}
+		return &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or let this do it: ?revoke=true, on the command line --revoke", live)}
 	}
 	if err := rotation.End(ctx, c.order("the project is deleted")); err != nil {
 		return platformTrouble{err}
