@@ -53,11 +53,14 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	if err != nil {
 		return fmt.Errorf("API keys of deleted project %s: %w", id, err)
 	}
-	ids := keys.ids(all)
+	ids, remove := keys.ids(all), s.removeAPIKey
+	if len(ids) > most { // the next one goes on with what is left
+		remove = func(ctx context.Context, key string) error { return s.dropAPIKey(ctx, id, key) }
+	}
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, key := range ids[:min(most, len(ids))] {
-		group.Go(func() error { return s.removeAPIKey(within, key) })
+		group.Go(func() error { return remove(within, key) })
 	}
 	if err := group.Wait(); err != nil || len(ids) > most {
 		return err
@@ -73,13 +76,20 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	return s.dropRow(ctx, allProjects, id)
 }
 
-// removeAPIKey removes the documents of an API key, the one that counts first.
+// removeAPIKey removes the documents of an API key, the one that counts first,
+// and what others keep about it.
 func (s *Store) removeAPIKey(ctx context.Context, id string) error {
 	if err := s.remove(ctx, apiKeyName(id)); err != nil {
 		return fmt.Errorf("delete API key %s: %w", id, err)
 	}
 	if err := s.remove(ctx, useName(id)); err != nil {
 		return fmt.Errorf("delete API key %s: its last use: %w", id, err)
+	}
+	if s.Forget == nil {
+		return nil
+	}
+	if err := s.Forget(ctx, id); err != nil {
+		return fmt.Errorf("delete API key %s: %w", id, err)
 	}
 	return nil
 }

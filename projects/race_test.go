@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
@@ -142,5 +144,49 @@ func TestNewerVersionsDocumentIsReadAndNotWritten(t *testing.T) {
 	_, err := s.UpdateProject(t.Context(), p.ID, func(*projects.Project) error { return nil })
 	if err == nil || strings.Contains(err.Error(), canary) {
 		t.Error(err)
+	}
+}
+
+// TestALargeProjectIsTidiedAwayByLists: each goes on where the one before it
+// stopped, however many API keys are left.
+func TestALargeProjectIsTidiedAwayByLists(t *testing.T) {
+	docs, now := newDocuments(), time.Now()
+	s := newStore(docs)
+	s.Now = func() time.Time { return now }
+	forgotten := map[string]bool{}
+	var mu sync.Mutex
+	s.Forget = func(_ context.Context, id string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		forgotten[id] = true
+		return nil
+	}
+	p := create(t, s, "large")
+	for range 450 {
+		createKey(t, s, p.ID)
+	}
+	docs.failing(func(verb, name string) string {
+		if verb == "delete" && strings.HasPrefix(name, "apikey/") {
+			return "not"
+		}
+		return ""
+	})
+	if err := s.DeleteProject(t.Context(), p.ID); !errors.Is(err, keyrotation.ErrUnavailable) {
+		t.Fatalf("DeleteProject: %v", err)
+	}
+	docs.failing(nil)
+	now = now.Add(2 * time.Hour)
+	for _, left := range []int{250, 50, 0} {
+		if _, err := s.Projects(t.Context(), projects.Page{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(docs.names("apikey")); n != left || len(forgotten) != 450-left {
+			t.Errorf("%d API keys are left, %d are forgotten, want %d", n, len(forgotten), left)
+		}
+	}
+	for name, doc := range docs.docs {
+		if own := strings.TrimPrefix(p.ID, "project_"); strings.Contains(name+string(doc.Data), own) {
+			t.Errorf("%s is left", name)
+		}
 	}
 }

@@ -57,6 +57,10 @@ type Store struct {
 	// CheckViewers says what is wrong with a viewer policy whose form is right;
 	// nil: nothing.
 	CheckViewers func(ViewerPolicy) []FieldError
+	// Forget removes what others keep about an API key that was deleted; nil:
+	// nobody keeps anything. It is a success if nothing is left, and called
+	// again if a deletion was interrupted.
+	Forget func(ctx context.Context, apiKeyID string) error
 
 	Now func() time.Time // nil: time.Now
 

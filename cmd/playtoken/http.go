@@ -19,7 +19,7 @@ import (
 // network or from a command line. Who may call, and how often, is not in it.
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
-		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.access, p.accepted}, Access: p.access, Viewers: p.viewers, Origins: p.view,
+		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.accepted}, Access: p.access, Viewers: p.viewers, Origins: p.view,
 		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
 		Record: p.audit, Log: p.log,
 	}
@@ -111,7 +111,6 @@ func (s *service) degraded(alone bool, why error) {
 type admin struct {
 	*projects.Store
 	news     chan<- struct{}
-	access   *access.Access
 	accepted func(context.Context, projects.Project) error
 }
 
@@ -138,14 +137,4 @@ func (s admin) UpdateProject(ctx context.Context, id string, change func(*projec
 		}
 		return s.accepted(ctx, *p)
 	})
-}
-
-// DeleteAPIKey takes what is left of its tokens along. They are good for
-// nothing without it, so nobody has to wait for that.
-func (s admin) DeleteAPIKey(ctx context.Context, projectID, id string) error {
-	if err := s.Store.DeleteAPIKey(ctx, projectID, id); err != nil {
-		return err
-	}
-	s.access.Forget(ctx, id) // if not, they end by themselves
-	return nil
 }

@@ -24,6 +24,7 @@ func (p *parts) openProjects() error {
 	p.closers = append(p.closers, asked.Close)
 	p.projects = projects.NewStore(p.store, p.kinds)
 	p.projects.InForce, p.projects.CheckViewers = p.inForceAt, asked.Check
+	p.projects.Forget = func(ctx context.Context, apiKeyID string) error { return access.Forget(ctx, p.store, apiKeyID) }
 	if p.config.account.exists() {
 		environment := p.config.account.project(p.kinds)
 		p.projects.Environment = &environment

@@ -177,7 +177,7 @@ func TestADeletedAPIKeyRefreshesNothing(t *testing.T) {
 	_, err = a.Exchange(t.Context(), apiKey)
 	refused(t, "Exchange", err)
 	for range 2 {
-		if err := a.Forget(t.Context(), keyID); err != nil || len(store.docs) != 0 {
+		if err := access.Forget(t.Context(), store, keyID); err != nil || len(store.docs) != 0 {
 			t.Errorf("Forget: %v, %d documents are left", err, len(store.docs))
 		}
 	}

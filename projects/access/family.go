@@ -54,7 +54,7 @@ func (f family) over(now time.Time) bool { return !f.RevokedAt.IsZero() || !now.
 // readFamily returns ErrCredentials for a family that is gone.
 func (a *Access) readFamily(ctx context.Context, id string) (family, error) {
 	var f family
-	version, err := a.read(ctx, familyName(id), &f)
+	version, err := load(ctx, a.documents, familyName(id), &f)
 	if errors.Is(err, keyrotation.ErrNotFound) {
 		return family{}, ErrCredentials
 	}
@@ -69,10 +69,10 @@ func (a *Access) writeFamily(ctx context.Context, f family) (int64, error) {
 	return a.write(ctx, familyName(f.ID), f, f.version)
 }
 
-// read decodes a document in order to write it again: members that it does not
+// load decodes a document in order to write it again: members that it does not
 // know are of a newer version, which would miss them.
-func (a *Access) read(ctx context.Context, name string, into any) (version int64, err error) {
-	doc, err := a.documents.Read(ctx, name)
+func load(ctx context.Context, documents Documents, name string, into any) (version int64, err error) {
+	doc, err := documents.Read(ctx, name)
 	if err != nil {
 		return 0, err
 	}
@@ -130,12 +130,12 @@ func (a *Access) enlist(ctx context.Context, keyID string, begun family) error {
 	ctx, cancel := context.WithTimeout(ctx, enlistPatience)
 	defer cancel()
 	for again := (pause{}); again.wait(ctx); {
-		list, version, err := a.list(ctx, keyID)
+		list, version, err := loadList(ctx, a.documents, keyID)
 		if err != nil {
 			return err
 		}
 		keep, drop := list.split(maxFamilies-1, time.Now())
-		if err := a.deleteFamilies(ctx, drop); err != nil {
+		if err := deleteFamilies(ctx, a.documents, drop); err != nil {
 			return err
 		}
 		next := listed{append(keep, member{begun.ID, begun.ExpiresAt})}
@@ -147,10 +147,10 @@ func (a *Access) enlist(ctx context.Context, keyID string, begun family) error {
 	return fmt.Errorf("%w: list of families: %w", keyrotation.ErrUnavailable, ctx.Err())
 }
 
-// list returns the families of an API key; none, and version 0, if it never
+// loadList returns the families of an API key; none, and version 0, if it never
 // had any.
-func (a *Access) list(ctx context.Context, keyID string) (list listed, version int64, err error) {
-	version, err = a.read(ctx, listName(keyID), &list)
+func loadList(ctx context.Context, documents Documents, keyID string) (list listed, version int64, err error) {
+	version, err = load(ctx, documents, listName(keyID), &list)
 	if errors.Is(err, keyrotation.ErrNotFound) {
 		return listed{}, 0, nil
 	}
@@ -172,9 +172,9 @@ func (l listed) split(n int, now time.Time) (keep, drop []member) {
 	return keep, drop
 }
 
-func (a *Access) deleteFamilies(ctx context.Context, gone []member) error {
+func deleteFamilies(ctx context.Context, documents Documents, gone []member) error {
 	for _, m := range gone {
-		if err := a.documents.Delete(ctx, familyName(m.ID)); err != nil {
+		if err := documents.Delete(ctx, familyName(m.ID)); err != nil {
 			return err
 		}
 	}
@@ -182,15 +182,16 @@ func (a *Access) deleteFamilies(ctx context.Context, gone []member) error {
 }
 
 // Forget removes what the store still knows about the tokens of an API key
-// that was deleted. They are good for nothing by then, so this is about order:
-// it may be left out, and called again. Errors: keyrotation.ErrUnavailable.
-func (a *Access) Forget(ctx context.Context, keyID string) error {
-	list, _, err := a.list(ctx, keyID)
-	if err == nil {
-		err = a.deleteFamilies(ctx, list.Families)
-	}
-	if err == nil {
-		err = a.documents.Delete(ctx, listName(keyID))
+// that was deleted, and last the list that leads there. They are good for
+// nothing by then, so this is about order: it may be interrupted, and called
+// again. Errors: keyrotation.ErrUnavailable.
+func Forget(ctx context.Context, documents Documents, keyID string) error {
+	list, version, err := loadList(ctx, documents, keyID)
+	if err == nil && version > 0 {
+		err = deleteFamilies(ctx, documents, list.Families)
+		if err == nil {
+			err = documents.Delete(ctx, listName(keyID))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("forget tokens of API key %s: %w", keyID, err)

@@ -3,6 +3,7 @@ package access_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,32 +19,49 @@ var (
 	_ access.Secrets = (*projects.Store)(nil)
 )
 
+// site is a store of projects that forgets tokens with their API keys.
+func site(documents access.Documents) *projects.Store {
+	store := projects.NewStore(documents, projects.Kinds{"vidbeo": platforms.Kind{
+		Name: "vidbeo", Open: func(platforms.Account) (platforms.Platform, error) { return platforms.Platform{}, nil },
+	}})
+	store.Forget = func(ctx context.Context, id string) error { return access.Forget(ctx, documents, id) }
+	return store
+}
+
+// frontend makes a project and its API key.
+func frontend(t *testing.T, store *projects.Store) (projects.Project, projects.NewAPIKey) {
+	t.Helper()
+	project, err := store.CreateProject(t.Context(), projects.Project{Name: "a site", Platform: "vidbeo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := store.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project, key
+}
+
+// removals are the ways in which an API key goes.
+var removals = map[string]func(context.Context, *projects.Store, projects.APIKey) error{
+	"API key": func(ctx context.Context, s *projects.Store, k projects.APIKey) error {
+		return s.DeleteAPIKey(ctx, k.ProjectID, k.ID)
+	},
+	"project": func(ctx context.Context, s *projects.Store, k projects.APIKey) error {
+		return s.DeleteProject(ctx, k.ProjectID)
+	},
+}
+
 // TestTokensFollowTheirAPIKey is about the real projects: an API key that is
 // deleted ends its tokens, and so does its project, within the view age.
 func TestTokensFollowTheirAPIKey(t *testing.T) {
-	for what, remove := range map[string]func(context.Context, *projects.Store, projects.APIKey) error{
-		"API key": func(ctx context.Context, s *projects.Store, k projects.APIKey) error {
-			return s.DeleteAPIKey(ctx, k.ProjectID, k.ID)
-		},
-		"project": func(ctx context.Context, s *projects.Store, k projects.APIKey) error {
-			return s.DeleteProject(ctx, k.ProjectID)
-		},
-	} {
+	for what, remove := range removals {
 		synctest.Test(t, func(t *testing.T) {
 			documents := newMemory()
-			store := projects.NewStore(documents, projects.Kinds{"vidbeo": platforms.Kind{
-				Name: "vidbeo", Open: func(platforms.Account) (platforms.Platform, error) { return platforms.Platform{}, nil },
-			}})
+			store := site(documents)
 			view := projects.NewView(store, viewAge, 0)
 			defer view.Close()
-			project, err := store.CreateProject(t.Context(), projects.Project{Name: "a site", Platform: "vidbeo"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			key, err := store.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			project, key := frontend(t, store)
 			keys := access.WithEnvironment(view, environment, store)
 			a, err := access.New(access.Config{Documents: documents, Keys: keys, Secrets: store, Signer: unsigned{}, ViewAge: viewAge})
 			if err != nil {
@@ -73,6 +91,67 @@ func TestTokensFollowTheirAPIKey(t *testing.T) {
 			refused(t, "Exchange without its "+what, err)
 		})
 	}
+}
+
+// deaf is a store that does not hear the nth deletion, once.
+type deaf struct {
+	*memory
+	nth int
+}
+
+func (d *deaf) Delete(ctx context.Context, name string) error {
+	if d.nth--; d.nth == 0 {
+		return errLost
+	}
+	return d.memory.Delete(ctx, name)
+}
+
+// TestNothingIsLeftOfTokensWithoutTheirAPIKey, whichever step of its deletion
+// was in vain at first: a list goes on with it, and for a project its deletion
+// again.
+func TestNothingIsLeftOfTokensWithoutTheirAPIKey(t *testing.T) {
+	for what, remove := range removals {
+		for _, goOn := range []string{"list", "again"} {
+			for nth, reached := 1, what == "project" || goOn == "list"; reached; nth++ {
+				synctest.Test(t, func(t *testing.T) { reached = forgotten(t, remove, nth, goOn) })
+			}
+		}
+	}
+}
+
+// forgotten reports whether the removal made so many deletions.
+func forgotten(t *testing.T, remove func(context.Context, *projects.Store, projects.APIKey) error, nth int, goOn string) bool {
+	documents := &deaf{memory: newMemory()}
+	store := site(documents)
+	view := projects.NewView(store, viewAge, 0)
+	defer view.Close()
+	project, key := frontend(t, store)
+	_, other := frontend(t, store)
+	a := replica(t, documents, view, unsigned{})
+	for _, value := range []secret.Value{key.Value, key.Value, other.Value} {
+		if _, err := a.Exchange(t.Context(), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	documents.nth = nth
+	err := remove(t.Context(), store, key.APIKey)
+	reached := documents.nth <= 0
+	if err != nil && !reached {
+		t.Error(err)
+	}
+	if nth == 1 || err != nil && goOn == "again" {
+		remove(t.Context(), store, key.APIKey)
+	}
+	if goOn == "list" {
+		time.Sleep(2 * time.Hour) // nobody is at work on it any more
+		store.Projects(t.Context(), projects.Page{})
+		store.APIKeys(t.Context(), project.ID, projects.Page{})
+	}
+	families, lists := documents.named("family"), documents.named("families")
+	if len(families) != 1 || len(lists) != 1 || !strings.Contains(families[0], other.ID) {
+		t.Errorf("deletion %d was not heard, %s: %d families of %d API keys are left", nth, goOn, len(families), len(lists))
+	}
+	return reached
 }
 
 // tokenOf makes an access token of an API key, with a key that is published.
