@@ -86,6 +86,24 @@ func TestADeletedProjectIsLetGoOf(t *testing.T) {
 	}
 }
 
+func TestADeletedProjectTakesItsTokensAlong(t *testing.T) {
+	p, project := newParts(t)
+	key, err := p.projects.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := "families/" + key.ID
+	if _, err := p.store.Write(t.Context(), tokens, []byte(`{"families":[]}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.projects.DeleteProject(t.Context(), project.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.store.Read(t.Context(), tokens); !errors.Is(err, keyrotation.ErrNotFound) {
+		t.Errorf("what is kept of its tokens: %v", err)
+	}
+}
+
 // An issued key outlives its retirement by a day, so more of them are there at
 // a time than of ours.
 func TestARotationThatIssuedKeysHaveNoRoomForIsRefused(t *testing.T) {
