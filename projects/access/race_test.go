@@ -3,6 +3,7 @@ package access_test
 import (
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -104,15 +105,19 @@ func trio(t testing.TB, handles ...access.Documents) []*access.Access {
 	return replicas
 }
 
-// raceOnReal goes on for some seconds, and says how far it came.
+// raceOnReal goes on for some seconds, and says how far it came; for a thousand
+// rounds if that is what was asked for.
 func raceOnReal(t *testing.T, handles ...access.Documents) {
 	replicas := trio(t, handles...)
-	budget := 5 * time.Second
-	if testing.Short() {
+	budget, least := 5*time.Second, 1
+	switch {
+	case os.Getenv("PLAYTOKEN_TEST_CHAOS") != "":
+		least = 1000
+	case testing.Short():
 		budget = time.Second
 	}
 	rounds, winners := 0, 0
-	for end := time.Now().Add(budget); rounds == 0 || time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(budget); rounds < least || time.Now().Before(end); rounds++ {
 		token := exchange(t, replicas[rounds%3]).Refresh
 		won := race(t, replicas, 100, token)
 		revoked(t, replicas[rounds%3], token, won)
