@@ -68,7 +68,7 @@ func (p *Pace) Allowed() int {
 }
 
 // wait returns when the call may be sent; a *HeldError, at once, if that
-// would be after the context's deadline.
+// would not be before the context's deadline.
 func (p *Pace) wait(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -165,12 +165,13 @@ func (p *Pace) reset(header http.Header) time.Duration {
 	return time.Minute
 }
 
-// sleep waits, or refuses to if the context would end first.
+// sleep waits, or refuses to if that would leave no time for the call: one that
+// is sent as its context ends may well be carried out, and nobody hears of it.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return &HeldError{After: d}
 	}
 	timer := time.NewTimer(d)

@@ -65,6 +65,26 @@ func TestATurnThatComesTooLateIsAnErrorAtOnce(t *testing.T) {
 	})
 }
 
+// A call whose turn comes with the end of its time could be sent still, and its
+// answer never be heard.
+func TestATurnThatLeavesNoTimeIsAnErrorAtOnce(t *testing.T) {
+	for range 20 { // two timers that are due at once fire in either order
+		synctest.Test(t, func(t *testing.T) {
+			sent := 0
+			c := newClient(t, client.Config{
+				Pace: &client.Pace{Limiter: rate.NewLimiter(1, 1)}, Timeout: time.Second,
+				Transport: answers(func(*http.Request) (*http.Response, error) { sent++; return answer(200, ""), nil }),
+			})
+			c.Do(t.Context(), client.Call{Method: "POST", Path: "/"})
+			start := time.Now()
+			err := c.Do(t.Context(), client.Call{Method: "POST", Path: "/"})
+			if !errors.Is(err, keyrotation.ErrThrottled) || time.Since(start) != 0 || sent != 1 {
+				t.Fatalf("%v after %s, %d requests", err, time.Since(start), sent)
+			}
+		})
+	}
+}
+
 func TestCancellingEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, client.Config{
