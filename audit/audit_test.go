@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,26 +318,6 @@ func TestTheHeadFollowsLazyLinesSoon(t *testing.T) {
 			t.Errorf("closed: %+v", r)
 		}
 	})
-}
-
-func TestManyAtOnceShareOneChain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "audit.log")
-	logs := []*audit.Log{open(t, path), open(t, path)}
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for j := range 20 {
-				if err := logs[i%2].Record(t.Context(), entry(j)); err != nil {
-					t.Errorf("Record: %v", err)
-				}
-				_ = logs[i%2].RecordLazily(entry(j))
-			}
-		})
-	}
-	all.Wait()
-	shut(t, logs[0])
-	shut(t, logs[1])
-	sound(t, verify(t, path), 8*40)
 }
 
 func TestChainsOfAStreamMayInterleaveWithLinesOfOthers(t *testing.T) {

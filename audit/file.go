@@ -23,6 +23,7 @@ type file struct {
 	path  string
 	f     *os.File  // nil: to be opened
 	at    tail      // where the chain ended when it was last written here
+	freed time.Time // when the lock was last given up here
 	notes []stamped // what is remarkable about the file, and is not yet on record
 }
 
@@ -88,12 +89,18 @@ func (f *file) confirm(key []byte) error {
 	return writeHead(key, f.head(), f.at)
 }
 
-// lockTimeout is how long others may take for their lines.
-const lockTimeout = 5 * time.Second
+const (
+	lockTimeout = 5 * time.Second  // how long others may take for their lines
+	lockStep    = time.Millisecond // between two tries
+)
 
 // lock locks the file that is at path now. If that is another one than before,
-// the log was rotated.
+// the log was rotated. Whoever has just had the lock lets everybody try who
+// waits for it: without a pause, a busy process would keep all others out.
 func (f *file) lock(key []byte) error {
+	if time.Since(f.freed) < lockStep {
+		time.Sleep(2 * lockStep)
+	}
 	for deadline := time.Now().Add(lockTimeout); ; {
 		if f.f == nil {
 			if err := f.open(); err != nil {
@@ -114,13 +121,14 @@ func (f *file) lock(key []byte) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("another process has kept it locked for %v", lockTimeout)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(lockStep)
 	}
 }
 
 func (f *file) unlock() {
 	if f.f != nil {
 		_ = syscall.Flock(int(f.f.Fd()), syscall.LOCK_UN) // a file that is open can be unlocked
+		f.freed = time.Now()
 	}
 }
 
