@@ -51,7 +51,7 @@ func (q asking) request(ctx context.Context) (*http.Request, error) {
 	if q.body != nil {
 		data, err := json.Marshal(q.body)
 		if err != nil {
-			return nil, fmt.Errorf("encode request: %w", err)
+			return nil, usageError{"a flag or an argument is not UTF-8"} // the only text that has no JSON
 		}
 		body = bytes.NewReader(data)
 	}

@@ -144,7 +144,10 @@ func (s *service) keyRows(ctx context.Context) ([]web.KeyRow, error) {
 // only for this run.
 func (d *demoRun) folder() (remove func(), err error) {
 	if d.data != "" {
-		return func() {}, os.MkdirAll(d.data, 0o700)
+		if err := os.MkdirAll(d.data, 0o700); err != nil {
+			return nil, usageError{"--data: want a folder: " + withoutPath(err).Error()}
+		}
+		return func() {}, nil
 	}
 	d.data, err = os.MkdirTemp("", "playtoken-demo-")
 	return func() { os.RemoveAll(d.data) }, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,7 +199,8 @@ func (d examination) each(ctx context.Context, project string) []finding {
 func (d examination) one(ctx context.Context, id string) []finding {
 	opened, err := d.workshop.of(ctx, id)
 	if err != nil {
-		return []finding{{ProjectID: id, Check: "project", Detail: err.Error(), Remedy: "check its platform's settings and credential", cause: err}}
+		do := cmp.Or(remedy(err), "check its platform's settings and credential")
+		return []finding{{ProjectID: id, Check: "project", Detail: err.Error(), Remedy: do, cause: err}}
 	}
 	e := patient{d, opened}
 	findings := slices.Concat(e.account(ctx), e.issuers(ctx))

@@ -104,8 +104,11 @@ func (e patient) active(ring keyrotation.Ring) []finding {
 		return []finding{wrongWith("active key", errors.New("active key"), "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted",
 			"playtoken project delete "+e.project.ID+" --revoke")}
 	}
-	return []finding{wrongWith("active key", errors.New("active key"), "no key signs",
-		"playtoken rotate --project "+e.project.ID+", or let serve do it; earliest "+moment(ring.EarliestActive()))}
+	do := "playtoken rotate --project " + e.project.ID + ", or let serve do it"
+	if earliest := ring.EarliestActive(); !earliest.IsZero() {
+		do += "; earliest " + moment(earliest)
+	}
+	return []finding{wrongWith("active key", errors.New("active key"), "no key signs", do)}
 }
 
 // unblock is what a move waits for.

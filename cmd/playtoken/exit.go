@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"syscall"
 
 	"playtoken/keyrotation"
+	"playtoken/projects"
 	"playtoken/signer"
 )
 
@@ -50,6 +52,29 @@ var exits = []struct {
 	{is(keyrotation.ErrRefused), exitFailed},
 	{is(keyrotation.ErrNotFound), exitFailed},
 	{isA[platformError], exitDown}, // whatever else a platform does to us
+}
+
+// remedies are what people can do about errors that only say what is wrong; the
+// first row that fits counts.
+var remedies = []struct {
+	is func(error) bool
+	do string
+}{
+	{refusedWith(http.StatusNotFound), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
+	{is(projects.ErrNotFound), "playtoken project list shows which there are"},
+	{is(keyrotation.ErrNotFound), "playtoken keys list shows our keys, playtoken doctor those at the platform that are not ours"},
+	{isEarly, "try again then, or let playtoken rotate wait for it"},
+	{isA[*signer.NoActiveKey], "playtoken rotate makes one, or else says why not"},
+	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},
+}
+
+func remedy(err error) string {
+	for _, row := range remedies {
+		if row.is(err) {
+			return row.do
+		}
+	}
+	return ""
 }
 
 func exitCode(err error) int {

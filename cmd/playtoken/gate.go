@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 
@@ -56,7 +57,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 func openGate(c config, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
 	root, err := os.OpenRoot(c.gate.media)
 	if err != nil {
-		return nil, nil, configError{err}
+		return nil, nil, configError{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
 	}
 	settings := gate.Config{
 		Media: root.FS(), Data: c.gate.data, APIKey: c.gate.apiKey, PublicURL: c.gate.url,

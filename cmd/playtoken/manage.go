@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 )
 
@@ -198,8 +201,27 @@ func (a *app) bodyFrom(file string) (map[string]any, error) {
 		defer opened.Close()
 		in = opened
 	}
-	if err := json.UnmarshalRead(in, &body); err != nil {
-		return nil, usageError{"--from: not one JSON object"}
+	data, err := io.ReadAll(io.LimitReader(in, maxFrom+1))
+	switch {
+	case err != nil:
+		return nil, usageError{"--from: " + withoutPath(err).Error()}
+	case len(data) > maxFrom:
+		return nil, usageError{fmt.Sprintf("--from: longer than %d bytes", maxFrom)}
+	}
+	if err := json.Unmarshal(data, &body); err != nil || body == nil {
+		return nil, usageError{"--from: want one JSON object" + place(err)}
 	}
 	return body, nil
+}
+
+// maxFrom is the longest body that the Admin API takes.
+const maxFrom = 64 << 10
+
+// place says where JSON went wrong, and nothing of it: there may be a
+// credential in it.
+func place(err error) string {
+	if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Sprintf("; it is none from byte %d on", wrong.ByteOffset)
+	}
+	return ""
 }

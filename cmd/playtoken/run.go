@@ -26,6 +26,9 @@ func run(ctx context.Context, p process) int {
 	err := p.command().ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "playtoken:", err)
+		if do := remedy(err); do != "" {
+			fmt.Fprintln(p.stderr, "  ->", do)
+		}
 	}
 	return exitCode(err)
 }
