@@ -19,7 +19,7 @@ import (
 // Errors of this package, beside *invalid and *unauthorized.
 var (
 	errTooLarge = errors.New("the body is longer than 65536 bytes: send less, or split a batch")
-	errNoRoute  = errors.New("there is nothing at this address")
+	errNoRoute  = errors.New("there is nothing at this address: GET /openapi.json lists what there is")
 	errMethod   = errors.New("this address does not take this method; Allow lists those it takes")
 )
 
@@ -73,10 +73,10 @@ var failures = []failure{
 	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is not, or no longer, good for anything here"},
 	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because it could not be written down; nothing is wrong with the request, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
-	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours"},
+	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours, or not any more: send one that is"},
 	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
 	{is: as[*viewers.NotEntitled], status: 403, code: "not_entitled"},
-	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project, or no such thing in it"},
+	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project, or no such thing in it: mind the id, and whose key asks"},
 	{is: is(signer.ErrTTL), status: 422, field: "expires_in", code: "ttl_out_of_range"},
 	{is: is(signer.ErrVideo), status: 422, field: "video_id", code: "video_invalid"},
 	{is: is(signer.ErrClaim), status: 422, field: "claims", code: "claim_not_allowed"},
@@ -89,7 +89,7 @@ var failures = []failure{
 	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: "tokens cannot be made just now; nothing is wrong with the request, try again", retry: time.Second},
 	{is: as[*keyrotation.Guard], status: 409, code: "conflict"},
 	{is: is(keyrotation.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
-	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key"},
+	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key: the lists at signing-keys and drift show which there are"},
 	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
 	{is: ofPlatform, status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
