@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,7 +37,7 @@ return {after, 1}
 `)
 
 const (
-	redisTimeout = 50 * time.Millisecond // for one Take: no caller waits longer for being counted
+	redisTimeout = 50 * time.Millisecond // for one Take
 	redisPause   = time.Second           // between two looks whether it is back
 	redisPool    = 64                    // connections at most
 	keyPrefix    = "playtoken:limit:"
@@ -50,11 +51,12 @@ type RedisConfig struct {
 	// calls do not overlap, and it must not call the limiter.
 	Degraded func(away bool, why error)
 	Pause    time.Duration // 0 is one second
+	Timeout  time.Duration // no caller waits longer for being counted; 0 is 50 ms
 }
 
 // Redis counts in a Redis server that replicas share: together they allow what
 // one would. While it does not answer, each counts alone; a request waits for
-// it at most 50 ms, and the next ones not at all until it is back.
+// it for the timeout at most, and the next ones not at all until it is back.
 type Redis struct {
 	config RedisConfig
 	client *redis.Client
@@ -74,9 +76,8 @@ func NewRedis(config RedisConfig) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.Pause == 0 {
-		config.Pause = redisPause
-	}
+	config.Pause, config.Timeout = cmp.Or(config.Pause, redisPause), cmp.Or(config.Timeout, redisTimeout)
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = config.Timeout, config.Timeout, config.Timeout
 	logging.Disable() // what the client would print, in words of its own, Degraded is told
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Redis{
@@ -99,7 +100,6 @@ func parseURL(address secret.Value) (*redis.Options, error) {
 	if err != nil {
 		return nil, errURL
 	}
-	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisTimeout, redisTimeout, redisTimeout
 	options.ContextTimeoutEnabled = true
 	options.PoolSize = redisPool
 	options.MaxRetries, options.DialerRetries = -1, 1
@@ -133,7 +133,7 @@ func (r *Redis) Take(ctx context.Context, caller string, limit Limit, n int) Sta
 
 // take asks Redis. A caller that hangs up is no sign of Redis being away.
 func (r *Redis) take(ctx context.Context, caller string, limit Limit, n int) (State, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.Timeout)
 	defer cancel()
 	each := limit.each() / resolution
 	answer, err := takeScript.Run(ctx, r.client, []string{redisKey(caller, limit)}, int64(each), max(limit.Count, 0), max(n, 0)).Int64Slice()

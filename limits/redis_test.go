@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -72,9 +73,14 @@ func (s *server) url() secret.Value {
 	return secret.New("redis://:" + password + "@127.0.0.1:" + s.port + "/3")
 }
 
+// patience is longer than any machine takes. Whoever waits as long as a
+// deployment would might be told that Redis is away because everybody is slow.
+const patience = time.Minute
+
 func newRedis(t *testing.T, config limits.RedisConfig) *limits.Redis {
 	t.Helper()
 	config.Local = limits.NewLocal()
+	config.Timeout = cmp.Or(config.Timeout, patience)
 	config.Pause = 20 * time.Millisecond
 	r, err := limits.NewRedis(config)
 	if err != nil {
@@ -139,7 +145,7 @@ func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if len(heard) == 0 && allowed.Load() != 100 || len(heard) > 0 && allowed.Load() > 300 {
+	if len(heard) > 0 || allowed.Load() != 100 {
 		t.Errorf("%d were allowed; %d times somebody counted alone", allowed.Load(), len(heard))
 	}
 }
@@ -161,8 +167,8 @@ func TestRedisCountsAsLocalDoes(t *testing.T) {
 	r.Take(t.Context(), "a", quick, 1)
 	state := r.Take(t.Context(), "a", quick, 1)
 	time.Sleep(state.Retry) // Redis' clock is its own
-	if state = r.Take(t.Context(), "a", quick, 1); !state.Allowed && len(heard) == 0 {
-		t.Errorf("after the wait: %+v", state)
+	if state = r.Take(t.Context(), "a", quick, 1); !state.Allowed || len(heard) > 0 {
+		t.Errorf("after the wait: %+v; %d times it counted alone", state, len(heard))
 	}
 }
 
@@ -236,9 +242,13 @@ func TestARedisThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	config := limits.RedisConfig{URL: secret.New("redis://" + l.Addr().String())}
+	config := limits.RedisConfig{URL: secret.New("redis://" + l.Addr().String()), Local: limits.NewLocal()}
 	heard := listen(&config)
-	r := newRedis(t, config)
+	r, err := limits.NewRedis(config) // and its own timeout
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if state := r.Take(ctx, "a", daily, 1); !state.Allowed || ctx.Err() != nil {
