@@ -15,6 +15,7 @@ const (
 	useEvery = time.Minute // for each key and process
 	maxUses  = 4_096       // that wait to be written; more are forgotten
 	useGrace = 2 * time.Second
+	useWrite = 2 * time.Second // one of them
 )
 
 // uses writes down when API keys were used, in the background and only so
@@ -74,7 +75,7 @@ func (u *uses) work() {
 		if !ok {
 			return
 		}
-		ctx, cancel := context.WithTimeout(u.ctx, readTimeout)
+		ctx, cancel := context.WithTimeout(u.ctx, useWrite)
 		u.store.used(ctx, id, at)
 		cancel()
 	}

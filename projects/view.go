@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"playtoken/keyrotation"
+	"playtoken/projects/internal/cache"
 	"playtoken/secret"
 )
 
@@ -30,9 +31,9 @@ const newOrigins, newOriginsAtOnce = 100, 1_000
 // memory is bounded. It is safe for concurrent use. Close must be called.
 type View struct {
 	store    *Store
-	projects *cache[Project]
-	keys     *cache[apiKeyDocument]
-	origins  *cache[bool]
+	projects *cache.Cache[Project]
+	keys     *cache.Cache[apiKeyDocument]
+	origins  *cache.Cache[bool]
 	unheard  *rate.Limiter // of origins
 	uses     *uses
 }
@@ -54,24 +55,31 @@ func NewView(store *Store, age, staleness time.Duration) *View {
 	}
 }
 
+// firstPause is between the first two reads of a store that is away.
+const firstPause = 50 * time.Millisecond
+
+func newCache[V any](size int, age, staleness time.Duration, read func(context.Context, string) (V, error)) *cache.Cache[V] {
+	return cache.New(cache.Config[V]{Size: size, Age: age, Staleness: staleness, Pause: firstPause, Read: read, Absent: ErrNotFound})
+}
+
 // Close ends reads that are under way, and waits a little for the writing down
 // of when keys were used.
 func (v *View) Close() {
-	v.projects.close()
-	v.keys.close()
-	v.origins.close()
+	v.projects.Close()
+	v.keys.Close()
+	v.origins.Close()
 	v.uses.close()
 }
 
 // Project returns a project. It must not be changed. ErrNotFound for an id
 // that was never ours costs the store nothing.
 func (v *View) Project(ctx context.Context, id string) (Project, error) {
-	if id != Default && !v.projects.holds(id) {
+	if id != Default && !v.projects.Holds(id) {
 		if genuine, err := v.store.genuine(ctx, projectPrefix, id); err != nil || !genuine {
 			return Project{}, notGenuine(err)
 		}
 	}
-	return v.projects.get(ctx, id)
+	return v.projects.Get(ctx, id)
 }
 
 // Key returns an API key of a project that is there; its LastUsedAt is not
@@ -88,12 +96,12 @@ func (v *View) Key(ctx context.Context, id string) (APIKey, error) {
 }
 
 func (v *View) key(ctx context.Context, id string) (apiKeyDocument, error) {
-	if !v.keys.holds(id) {
+	if !v.keys.Holds(id) {
 		if genuine, err := v.store.genuine(ctx, apiKeyPrefix, id); err != nil || !genuine {
 			return apiKeyDocument{}, notGenuine(err)
 		}
 	}
-	return v.keys.get(ctx, id)
+	return v.keys.Get(ctx, id)
 }
 
 func notGenuine(err error) error {
@@ -110,10 +118,10 @@ func (v *View) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	if !isOrigin(origin) {
 		return false, nil // no project could
 	}
-	if !v.origins.holds(origin) && !v.unheard.Allow() {
+	if !v.origins.Holds(origin) && !v.unheard.Allow() {
 		return false, fmt.Errorf("%w: too many origins are asked about", keyrotation.ErrUnavailable)
 	}
-	return v.origins.get(ctx, origin)
+	return v.origins.Get(ctx, origin)
 }
 
 // Identify returns whose API key this is the value of. Errors:

@@ -29,9 +29,12 @@ var mayImport = map[string][]string{
 	"platforms/vidbeo":   platform,
 	"platforms/jwplayer": append(platform, "gate/verify"),
 	"platforms/apivideo": platform,
-	"projects":           {"signer", "keyrotation", "secret", "platforms"},
-	"projects/access":    {"projects", "signer", "keyrotation", "secret", "gate/verify"},
+	"projects":           {"projects/internal/cache", "signer", "keyrotation", "secret", "platforms"},
+	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "secret", "gate/verify"},
 	"projects/viewers":   {"projects", "keyrotation", "secret"},
+
+	"projects/internal/cache": {"keyrotation"},
+
 	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "secret",
 		"gate/verify", "audit", "limits"},
 	"vaultkeys":   {"keyrotation", "signer", "secret"},

@@ -108,6 +108,7 @@ func (p *parts) openAccess() error {
 		return err
 	}
 	p.access = exchange
+	p.closers = append(p.closers, exchange.Close)
 	policy := p.config.rotation
 	policy.MaxTTL = access.Lifetime
 	policy.Durations.Propagation = durations.ViewAge           // a replica's view of the set is no older

@@ -96,8 +96,8 @@ type Config struct {
 	ViewAge, Staleness time.Duration
 }
 
-// Access makes and reads tokens. It is safe for concurrent use, holds nothing
-// that has to be closed, and any number of replicas may work on one store.
+// Access makes and reads tokens. It is safe for concurrent use, and any number
+// of replicas may work on one store. Close must be called.
 type Access struct {
 	documents Documents
 	keys      Keys
@@ -118,6 +118,9 @@ func New(c Config) (*Access, error) {
 		published: newSets(c.Documents, c.ViewAge, c.Staleness), verified: known,
 	}, nil
 }
+
+// Close ends a read of the published keys that is under way, and waits for it.
+func (a *Access) Close() { a.published.held.Close() }
 
 // Tokens is the answer to an exchange or a refresh.
 type Tokens struct {

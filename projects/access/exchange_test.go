@@ -243,6 +243,7 @@ func TestTroubleIsNotTheCallersFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(a.Close)
 		_, exchanged := a.Exchange(t.Context(), apiKey)
 		_, refreshed := a.Refresh(t.Context(), token)
 		for _, err := range []error{exchanged, refreshed} {

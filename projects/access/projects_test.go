@@ -67,6 +67,7 @@ func TestTokensFollowTheirAPIKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer a.Close()
 			got, err := a.Exchange(t.Context(), key.Value)
 			if err != nil {
 				t.Fatal(err)

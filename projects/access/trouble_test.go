@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,5 +172,64 @@ func TestAStoreThatIsAwayIsAskedSeldom(t *testing.T) {
 		if _, err := a.JWKS(t.Context()); err != nil {
 			t.Errorf("the next one: %v", err)
 		}
+	})
+}
+
+// mute is a store that may stop answering.
+type mute struct {
+	*memory
+	silent atomic.Bool
+}
+
+func (m *mute) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+	if m.silent.Load() {
+		<-ctx.Done()
+		return keyrotation.Document{}, ctx.Err()
+	}
+	return m.memory.Read(ctx, name)
+}
+
+// TestNobodyWaitsForAStoreThatHangs: the keys that were read last do, and those
+// who ask all the time notice nothing.
+func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &mute{memory: newMemory()}
+		a := replica(t, store, newCallers(), unsigned{})
+		kid := publish(t, store, ours())
+		token := sign(ours(), header(kid), claims(-60, 36000))
+		took := func() time.Duration {
+			start := time.Now()
+			if _, err := a.Identify(t.Context(), token); err != nil {
+				t.Error(err)
+			}
+			if _, err := a.JWKS(t.Context()); err != nil {
+				t.Error(err)
+			}
+			return time.Since(start)
+		}
+		took()
+		store.silent.Store(true)
+		for range 100 {
+			if d := took(); d != 0 {
+				t.Errorf("a caller waited %s", d)
+			}
+			time.Sleep(time.Second)
+		}
+		// After a pause nobody knows that it hangs: one read is waited for.
+		time.Sleep(time.Minute)
+		if d := took(); d != 2*time.Second {
+			t.Errorf("the first caller after a pause waited %s", d)
+		}
+		if d := took(); d != 0 {
+			t.Errorf("the next one waited %s", d)
+		}
+		store.silent.Store(false)
+		time.Sleep(2 * time.Second)
+		if err := access.NewPublished(store).Delete(t.Context(), kid); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(viewAge + time.Second)
+		_, err := a.Identify(t.Context(), token)
+		refused(t, "a key that was withdrawn once the store answers again", err)
 	})
 }

@@ -201,6 +201,7 @@ func replica(t testing.TB, documents access.Documents, keys access.Keys, sign ac
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(a.Close)
 	return a
 }
 
