@@ -93,12 +93,17 @@ func (p *planted) viewers() {
 	p.want(http.StatusOK, &project, "GET /v1/projects/"+p.id, "")
 	hook := project.ViewerPolicy.Webhook.URL
 	p.want(http.StatusOK, nil, "PATCH /v1/projects/"+p.id, fmt.Sprintf(`{"viewer_policy":{"webhook":{"url":%q}}}`, strings.Replace(hook, "/ask", "/echo", 1)))
-	time.Sleep(viewAge)
-	if status := bearer(token); status != http.StatusForbidden {
-		p.visitor.t.Errorf("a viewer of whom the webhook does not say yes: %d", status)
+	becomes := func(want int) {
+		eventually(p.visitor.t, viewAge, func() error {
+			if status := bearer(token); status != want {
+				return fmt.Errorf("a viewer after the webhook was changed: %d, want %d", status, want)
+			}
+			return nil
+		})
 	}
+	becomes(http.StatusForbidden)
 	p.want(http.StatusOK, nil, "PATCH /v1/projects/"+p.id, fmt.Sprintf(`{"viewer_policy":{"webhook":{"url":%q}}}`, hook))
-	time.Sleep(viewAge)
+	becomes(http.StatusCreated)
 }
 
 // brokenPlatform throws the credential back in its errors.

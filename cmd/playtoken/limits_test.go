@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"net/http"
 	"os/exec"
@@ -43,48 +44,73 @@ func startRedis(t *testing.T) string {
 	return ""
 }
 
+// perMinute is how many mints the second project lets a caller have.
+const perMinute = 6
+
 func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
-	const perMinute = 6
 	for name, c := range map[string]struct {
-		more  []string
-		total int // of both replicas
+		more     []string
+		counters int // that a caller has at both replicas
 	}{
-		"alone":    {nil, 2 * perMinute},
-		"together": {[]string{"PLAYTOKEN_REDIS_URL=" + startRedis(t)}, perMinute},
+		"alone":    {nil, 2},
+		"together": {[]string{"PLAYTOKEN_REDIS_URL=" + startRedis(t)}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newTenancy(t, newWorld(t, c.more...))
-			m.awaitActive()
-			m.admin.want(http.StatusOK, nil, "PATCH "+m.path(""), `{"token_policy":{"mints_per_minute":6}}`)
-			time.Sleep(viewAge)
-			_, value := m.newKey("limited", "mint")
-			minted, refused := 0, 0
-			for range 2 * perMinute {
-				for _, at := range []string{m.admin.url, m.other.url} {
-					got := m.other.at(at).as(value).once("POST /v1/playback-tokens", `{"video_id":"counter"}`)
-					switch {
-					case got.status == http.StatusCreated:
-						minted++
-					case got.status == http.StatusTooManyRequests && got.header.Get("Retry-After") != "" && got.header.Get("X-RateLimit-Remaining") == "0":
-						refused++
-					default:
-						t.Errorf("%d %v %s", got.status, got.header, got.body)
-					}
-					if got.header.Get("X-RateLimit-Limit") != "6" {
-						t.Errorf("the limit is said to be %q", got.header.Get("X-RateLimit-Limit"))
+			// A replica whose Redis does not answer within 50 ms counts alone:
+			// on a busy machine, it takes more than one run to see anything else.
+			for range 10 {
+				m := newTenancy(t, newWorld(t, c.more...))
+				minted, took := m.mintsTooMany()
+				logs := m.logs()
+				for _, secret := range append(m.issued, redisPassword) {
+					if shows(logs, secret) {
+						t.Errorf("the logs show a secret:\n%s", logs)
 					}
 				}
+				if strings.Contains(logs, "Redis is away") {
+					continue
+				}
+				least := c.counters * perMinute
+				if most := least + c.counters*int(took/(time.Minute/perMinute)); minted < least || minted > most {
+					t.Errorf("%d minted in %s, want %d to %d", minted, took, least, most)
+				}
+				return
 			}
-			// While this runs, a little of the minute passes: one more for each
-			// ten seconds.
-			if minted < c.total || minted > c.total+2 || minted+refused != 4*perMinute {
-				t.Errorf("%d minted, %d refused; want %d minted", minted, refused, c.total)
-			}
-			_, other := m.newKey("another caller", "mint")
-			m.other.as(other).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
-			if logs := m.logs(); shows(logs, redisPassword) || shows(logs, value) {
-				t.Errorf("the logs show a secret:\n%s", logs)
-			}
+			t.Error("Redis was away each time")
 		})
 	}
 }
+
+// mintsTooMany has one caller ask for twice what it may have, at each replica.
+func (m *tenancy) mintsTooMany() (minted int, took time.Duration) {
+	m.t.Helper()
+	m.awaitActive()
+	m.admin.want(http.StatusOK, nil, "PATCH "+m.path(""), fmt.Sprintf(`{"token_policy":{"mints_per_minute":%d}}`, perMinute))
+	replicas := []string{m.admin.url, m.other.url}
+	_, first := m.newKey("sees the limit", "mint")
+	for _, at := range replicas {
+		m.other.at(at).as(first).sees("POST /v1/playback-tokens", `{"video_id":"counter"}`, limited)
+	}
+	_, value := m.newKey("limited", "mint")
+	began := time.Now()
+	for range 2 * perMinute {
+		for _, at := range replicas {
+			got := m.other.at(at).as(value).once("POST /v1/playback-tokens", `{"video_id":"counter"}`)
+			refused := got.status == http.StatusTooManyRequests && got.header.Get("Retry-After") != "" && got.header.Get("X-RateLimit-Remaining") == "0"
+			if got.status == http.StatusCreated {
+				minted++
+			} else if !refused {
+				m.t.Errorf("%d %v %s", got.status, got.header, got.body)
+			}
+			if !limited(got) {
+				m.t.Errorf("the limit is said to be %q", got.header.Get("X-RateLimit-Limit"))
+			}
+		}
+	}
+	took = time.Since(began)
+	_, other := m.newKey("another caller", "mint")
+	m.other.as(other).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
+	return minted, took
+}
+
+func limited(got reply) bool { return got.header.Get("X-RateLimit-Limit") == fmt.Sprint(perMinute) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -55,9 +56,14 @@ func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
 	}
 	keys := "GET /v1/projects/" + ids["fine"] + "/signing-keys"
 	admin.awaitStates(keys, "2:registered 1:active")
-	for rotated := (handlers.Rotated{}); !rotated.Changed; { // at first, the standby is still propagating
+	eventually(t, patience, func() error { // at first, the standby is still propagating
+		var rotated handlers.Rotated
 		admin.want(http.StatusOK, &rotated, "POST /v1/projects/"+ids["fine"]+"/rotation", `{"mode":"now","reason":"test"}`)
-	}
+		if !rotated.Changed {
+			return fmt.Errorf("%+v", rotated)
+		}
+		return nil
+	})
 	// The old key goes by itself, when its tokens are over.
 	admin.awaitStates(keys, "3:registered 2:active 1:deleted")
 	var shown handlers.RotationStatus

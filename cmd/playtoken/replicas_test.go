@@ -21,7 +21,6 @@ import (
 
 	"playtoken/gate"
 	"playtoken/handlers"
-	"playtoken/keyrotation"
 	"playtoken/secret"
 	"playtoken/vaultkeys"
 )
@@ -264,9 +263,7 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 			replicas = append(replicas, own.startServer("serve"))
 		}
 		own.must(&struct{}{}, "rotate") // waits until a key is active
-		if states := own.settledStates(); states != "2:registered 1:active" {
-			t.Errorf("after a cold start: %s", states)
-		}
+		own.awaitStates("2:registered 1:active")
 		var drift struct{ Findings []finding }
 		own.must(&drift, "doctor")
 		for _, replica := range replicas {
@@ -276,18 +273,15 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 	}
 }
 
-// settledStates waits, within bounds, for the standby.
-func (w *world) settledStates() (states string) {
-	for range 100 {
-		if states = w.states(); strings.HasPrefix(states, "2:"+string(keyrotation.Registered)) {
-			return states
+// awaitStates waits for "2:registered 1:active".
+func (w *world) awaitStates(want string) {
+	w.t.Helper()
+	eventually(w.t, patience, func() error {
+		if states := w.states(); states != want {
+			return fmt.Errorf("keys: %s, want %s", states, want)
 		}
-		select {
-		case <-w.t.Context().Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return states
+		return nil
+	})
 }
 
 // TestKilledAtAnyMomentNothingIsLost kills whoever rotates, as often as it
@@ -323,7 +317,7 @@ func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
 	f.must(&struct{}{}, "rotate")
 	var found findingsView
 	f.must(&found, "doctor")
-	t.Logf("%d killed, %d tokens minted, %d times played, %d refused; %s", killed, f.minted.Load(), f.played.Load(), f.refused.Load(), f.settledStates())
+	t.Logf("%d killed, %d tokens minted, %d times played, %d refused; %s", killed, f.minted.Load(), f.played.Load(), f.refused.Load(), f.states())
 	if f.minted.Load() == 0 {
 		t.Error("nobody watched")
 	}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // backup copies the store, and returns what puts the copy back.
@@ -145,11 +145,10 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	newer := w.minted("default")
 
 	restore()
-	for began := time.Now(); !strings.Contains(w.run("rotate").stdout, "wrong account"); {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("keys: %s", w.states())
-		}
-	}
+	eventually(t, patience, func() error {
+		r := w.run("rotate")
+		return r.unless(strings.Contains(r.stdout, "wrong account"))
+	})
 	if r := w.run("rotate", "--now", "--reason", "test"); r.code != exitRefused {
 		t.Errorf("rotate --now: exit %d, %s", r.code, r.stdout)
 	}
@@ -177,11 +176,12 @@ func TestARestoredRingHealsByItself(t *testing.T) {
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
 	w.must(&struct{}{}, "keys", "revoke", "1", "--reason", "test")
 	restore()
-	for began := time.Now(); !strings.Contains(w.states(), "1:quarantined"); {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("keys: %s", w.states())
-		}
+	eventually(t, patience, func() error {
 		w.must(&struct{}{}, "rotate")
-	}
+		if states := w.states(); !strings.Contains(states, "1:quarantined") {
+			return fmt.Errorf("keys: %s", states)
+		}
+		return nil
+	})
 	w.opens(client, http.StatusOK, w.minted("default"))
 }

@@ -1,26 +1,24 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
-	"time"
 )
 
 // awaitReady polls until the server could mint.
 func (s *server) awaitReady(client *http.Client) {
 	s.t.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for {
+	eventually(s.t, patience, func() error {
 		status, err := plays(s.t.Context(), client, s.url+"/readyz")
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if status == http.StatusOK {
-			return
+		if status != http.StatusOK {
+			return fmt.Errorf("not ready: %d", status)
 		}
-		<-poll.C
-	}
+		return nil
+	})
 }
 
 func TestServeMakesItsFirstKeyByItself(t *testing.T) {
@@ -36,6 +34,7 @@ func TestServeMakesItsFirstKeyByItself(t *testing.T) {
 		t.Errorf("the gate answers %d, %v", status, err)
 	}
 	// The verbs see what serve does, while it runs.
+	w.awaitStates("2:registered 1:active")
 	var list keyListView
 	w.must(&list, "keys", "list")
 	if len(list.Items) != 2 || *list.Items[1].KeyID != *token.KeyID {

@@ -149,13 +149,16 @@ func (k *kickoff) mint(video string) error {
 // until waits for n more of something.
 func (k *kickoff) until(what string, n int64, counter *atomic.Int64) {
 	k.t.Helper()
-	began, target := time.Now(), counter.Load()+n
-	for counter.Load() < target {
-		if k.t.Failed() || time.Since(began) > 30*time.Second {
-			k.t.Fatalf("no %s", what)
+	target := counter.Load() + n
+	eventually(k.t, patience, func() error {
+		if k.t.Failed() {
+			k.t.FailNow()
 		}
-		time.Sleep(time.Millisecond)
-	}
+		if missing := target - counter.Load(); missing > 0 {
+			return fmt.Errorf("%d of %d: no %s", missing, n, what)
+		}
+		return nil
+	})
 }
 
 // recover waits until tokens come again, and logs how long that took.
@@ -309,16 +312,12 @@ func measureProcess() footprint {
 // are remembered account for some of the heap.
 func (before footprint) compare(t *testing.T) {
 	t.Helper()
-	var now footprint
-	for range 100 {
-		now = measureProcess()
-		if now.goroutines <= before.goroutines+20 && now.heap < before.heap+16<<20 {
-			break
+	eventually(t, patience, func() error {
+		now := measureProcess()
+		if now.goroutines > before.goroutines+20 || now.heap > before.heap+16<<20 {
+			return fmt.Errorf("before %+v, afterwards %+v", before, now)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Logf("goroutines %d, then %d; heap %d KiB, then %d", before.goroutines, now.goroutines, before.heap>>10, now.heap>>10)
-	if now.goroutines > before.goroutines+20 || now.heap > before.heap+16<<20 {
-		t.Errorf("before %+v, afterwards %+v", before, now)
-	}
+		t.Logf("goroutines %d, then %d; heap %d KiB, then %d", before.goroutines, now.goroutines, before.heap>>10, now.heap>>10)
+		return nil
+	})
 }

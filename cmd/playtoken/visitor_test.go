@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -46,7 +47,8 @@ type reply struct {
 	body   []byte
 }
 
-// ask makes one request, "METHOD /path", and again if it came too soon.
+// ask makes one request, "METHOD /path", and again if it came too soon: as
+// late as it is told to, because what comes sooner counts, too.
 func (v visitor) ask(route, body string) reply {
 	v.t.Helper()
 	for {
@@ -55,7 +57,11 @@ func (v visitor) ask(route, body string) reply {
 		if got.status != http.StatusTooManyRequests {
 			return got
 		}
-		time.Sleep(time.Duration(wait) * time.Second)
+		select {
+		case <-v.t.Context().Done():
+			v.t.Fatalf("%s: %d until the end", route, got.status)
+		case <-time.After(time.Duration(wait) * time.Second):
+		}
 	}
 }
 
@@ -103,25 +109,49 @@ func (v visitor) want(status int, into any, route, body string) {
 // refused is want of a problem with this code.
 func (v visitor) refused(status int, code, route, body string) {
 	v.t.Helper()
-	var problem struct{ Code string }
-	v.want(status, &problem, route, body)
-	if problem.Code != code {
-		v.t.Errorf("%s: %q, want %q", route, problem.Code, code)
+	if got := v.ask(route, body); !got.refuses(status, code) {
+		v.t.Fatalf("%s: %d, want %d and %q: %s", route, got.status, status, code, got.body)
 	}
 }
 
-// await asks until the answer will do.
-func (v visitor) await(route string, good func(reply) bool) reply {
-	v.t.Helper()
-	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		got := v.ask(route, "")
-		if good(got) {
-			return got
-		}
-		if time.Since(began) > time.Minute {
-			v.t.Fatalf("%s: at last %d %s", route, got.status, got.body)
-		}
+// refuses reports whether this is a problem with this code.
+func (r reply) refuses(status int, code string) bool {
+	var problem struct{ Code string }
+	return r.status == status && json.Unmarshal(r.body, &problem) == nil && problem.Code == code
+}
+
+// unless makes an error of an answer that will not do.
+func (r reply) unless(good bool) error {
+	if good {
+		return nil
 	}
+	return fmt.Errorf("%d %s", r.status, r.body)
+}
+
+// await asks until the answer will do.
+func (v visitor) await(route string, good func(reply) bool) (got reply) {
+	v.t.Helper()
+	eventually(v.t, patience, func() error {
+		got = v.ask(route, "")
+		return got.unless(good(got))
+	})
+	return got
+}
+
+// sees asks until the answer shows what was just changed at any replica. No
+// question that comes when views of it are too old may be answered from one.
+func (v visitor) sees(route, body string, good func(reply) bool) {
+	v.t.Helper()
+	eventually(v.t, viewAge, func() error {
+		got := v.ask(route, body)
+		return got.unless(good(got))
+	})
+}
+
+// seesRefused is refused of what was allowed until something was changed.
+func (v visitor) seesRefused(status int, code, route, body string) {
+	v.t.Helper()
+	v.sees(route, body, func(got reply) bool { return got.refuses(status, code) })
 }
 
 // ledger keeps what was said, and where.

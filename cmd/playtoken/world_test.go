@@ -39,7 +39,7 @@ type world struct {
 
 // quick makes rotations quick enough to be waited for.
 var quick = []string{
-	"PLAYTOKEN_PROPAGATION_DELAY=200ms", "PLAYTOKEN_VIEW_AGE=100ms", "PLAYTOKEN_CLOCK_SKEW=1s", "PLAYTOKEN_SETTLE=20s",
+	"PLAYTOKEN_PROPAGATION_DELAY=200ms", "PLAYTOKEN_VIEW_AGE=" + viewAge.String(), "PLAYTOKEN_CLOCK_SKEW=1s", "PLAYTOKEN_SETTLE=20s",
 	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=5m", "PLAYTOKEN_TOKEN_MAX_TTL=10m", "PLAYTOKEN_KEY_BUDGET=40",
 }
 
@@ -76,6 +76,14 @@ func openSample(t *testing.T, dir string) *gate.Gate {
 type result struct {
 	code           int
 	stdout, stderr string
+}
+
+// unless makes an error of a run that will not do.
+func (r result) unless(good bool) error {
+	if good {
+		return nil
+	}
+	return fmt.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
 }
 
 // run carries out a command line in this process.
