@@ -17,6 +17,31 @@ func ids(findings []keyrotation.Finding) (all []string) {
 	return all
 }
 
+// wantFindings checks what a drift report shows: all of it, with an explanation
+// of each.
+func wantFindings(t *testing.T, drift keyrotation.Drift, missing, mismatched, orphans, unmanaged []string) {
+	t.Helper()
+	for _, tt := range []struct {
+		name string
+		got  []keyrotation.Finding
+		want []string
+	}{
+		{"missing", drift.Missing, missing},
+		{"mismatched", drift.Mismatched, mismatched},
+		{"orphans", drift.Orphans, orphans},
+		{"unmanaged", drift.Unmanaged, unmanaged},
+	} {
+		if got := ids(tt.got); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+		for _, f := range tt.got {
+			if f.Meaning == "" || f.Remedy == "" {
+				t.Errorf("%s: %+v explains nothing", tt.name, f)
+			}
+		}
+	}
+}
+
 func TestDriftFilesEveryDifferenceUnderWhatItIs(t *testing.T) {
 	s := rotated(t)
 	missing, other, twice := s.lose(1), s.lose(2), s.key(3)
@@ -29,25 +54,7 @@ func TestDriftFilesEveryDifferenceUnderWhatItIs(t *testing.T) {
 	s.as("")
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
-	for _, tt := range []struct {
-		name string
-		got  []keyrotation.Finding
-		want []string
-	}{
-		{"missing", drift.Missing, []string{missing.KeyID}},
-		{"mismatched", drift.Mismatched, []string{other.KeyID}},
-		{"orphans", drift.Orphans, []string{orphan}},
-		{"unmanaged", drift.Unmanaged, foreign},
-	} {
-		if got := ids(tt.got); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-		}
-		for _, f := range tt.got {
-			if f.Meaning == "" || f.Remedy == "" {
-				t.Errorf("%s: %+v explains nothing", tt.name, f)
-			}
-		}
-	}
+	wantFindings(t, drift, []string{missing.KeyID}, []string{other.KeyID}, []string{orphan}, foreign)
 	if after := s.store.docs[keyrotation.RingName("default")].Version; after != before || s.count("mutating")+s.count("write") != 0 {
 		t.Error("a question changed something")
 	}

@@ -223,59 +223,14 @@ func TestTheSecondKeyOfANameIsTheOrphan(t *testing.T) {
 	s.recovers()
 }
 
-func TestARefusedRequestIsNotRepeatedBeforeItsTime(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		why  error
-		wait time.Duration
-		then string // the keys right after the refusal
-	}{
-		{"throttled, with a wish", wish{keyrotation.ErrThrottled, 90 * time.Second}, 90 * time.Second, "1 retiring, 2 active, 3 generated"},
-		{"throttled, without one", keyrotation.ErrThrottled, 2 * settle, "1 retiring, 2 active, 3 generated"},
-		{"credential not accepted", keyrotation.ErrUnauthorized, 2 * settle, "1 retiring, 2 active, 3 generated"},
-		{"refused", keyrotation.ErrRefused, 2 * settle, "1 retiring, 2 active, 3 deleted"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := unissued(t, "issue", fate{hears: tt.why})
-			s.mustFail(s.pass(), tt.why)
-			s.want(tt.then)
-			s.wait(tt.wait - time.Second)
-			s.must(s.pass())
-			if n := s.count("issue"); n != 1 {
-				t.Errorf("%d requests before it was time", n)
-			}
-			s.wait(time.Second)
-			s.must(s.pass())
-			if n := s.count("issue"); n != 2 {
-				t.Errorf("%d requests, want a second one", n)
-			}
-			s.recovers()
-		})
-	}
-}
-
 func TestAPlatformThatLosesEveryAnswerIsAskedLessAndLess(t *testing.T) {
 	s := issued(t)
 	s.wait(interval - propagation)
-	s.always("issue", fate{happens: 1, hears: errLost})
-	for range 2 * 60 {
-		s.wait(time.Minute)
-		s.pass()
-	}
-	if n := s.count("issue"); n < 6 || n > 12 {
-		t.Errorf("%d requests in two hours", n)
-	}
+	s.askedLessAndLess("issue", fate{happens: 1, hears: errLost}, 6)
 	if n := len(s.platform.keys) - len(foreign); n > 3 {
 		t.Errorf("%d keys of ours at the platform", n)
 	}
-	ring := s.store.ring()
-	if active, ok := ring.Active(); !ok || active.Generation != 2 {
-		t.Errorf("the active key did not go on: %s", s.states())
-	}
-	s.as("")
-	s.wait(time.Hour)
-	s.must(s.pass())
-	s.recovers()
+	s.recoversInAnHour()
 }
 
 func TestAnAnswerWithoutAValueIsNoKey(t *testing.T) {

@@ -31,24 +31,10 @@ func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for generation, want := range map[int]string{
-				1: "1 quarantined, 2 active, 3 registered",
-				2: "1 active, 2 quarantined, 3 registered",
-			} {
-				s := issued(t)
-				k := s.lose(generation)
-				hand(s, k)
-				s.must(s.observe())
-				s.want("1 active, 2 registered") // one look may be wrong
-				s.wait(settle)
-				s.must(s.pass())
-				s.want(want)
-				if s.count("delete")+s.count("forget") != 0 {
-					t.Error("a quarantine deletes nothing")
-				}
+			touchedIsQuarantined(t, issued, func(s *stage, generation int) { hand(s, s.key(generation)) }, func(s *stage, generation int, _ string) {
 				_, err := s.order((*keyrotation.Rotator).Release, generation)
 				s.mustGuard(err, "")
-			}
+			})
 		})
 	}
 }
@@ -101,20 +87,7 @@ func TestDriftOfIssuedKeys(t *testing.T) {
 	s.as("")
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
-	for _, tt := range []struct {
-		name string
-		got  []keyrotation.Finding
-		want []string
-	}{
-		{"missing", drift.Missing, []string{missing.KeyID}},
-		{"mismatched", drift.Mismatched, []string{other.KeyID}},
-		{"orphans", drift.Orphans, []string{orphan}},
-		{"unmanaged", drift.Unmanaged, slices.Concat(foreign, similar)},
-	} {
-		if got := ids(tt.got); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-		}
-	}
+	wantFindings(t, drift, []string{missing.KeyID}, []string{other.KeyID}, []string{orphan}, slices.Concat(foreign, similar))
 	if s.count("mutating")+s.count("write") != 0 {
 		t.Errorf("a question changed something: %v", s.calls)
 	}
@@ -138,39 +111,6 @@ func TestRemoveUnmanagedLeavesIssuedKeysOfOurs(t *testing.T) {
 	s.must(s.removeUnmanaged(byHand))
 	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
 		t.Errorf("deleted: %v", s.platform.deleted)
-	}
-}
-
-func TestStatusOfIssuedKeysChangesNothing(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		set  func(*testing.T) *stage
-		wait time.Duration
-		due  string // the first move; empty if none is due
-	}{
-		{"an empty project", newIssuingStage, 0, "plan"},
-		{"a settled one", issued, 0, ""},
-		{"at a rotation", issued, interval - propagation, "activate 2"},
-		{"at a deletion", issuedRotated, 0, "delete 1"},
-		{"after a lost answer", func(t *testing.T) *stage {
-			s := unissued(t, "issue", fate{happens: 1, dies: true})
-			s.pass()
-			return s
-		}, settle, "discard 3"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := tt.set(t)
-			s.wait(tt.wait)
-			s.as("")
-			st, err := ask(s, (*keyrotation.Rotator).Status)
-			s.must(err)
-			if n := s.count("mutating") + s.count("write"); n != 0 {
-				t.Errorf("the dry run made %d calls that change something: %v", n, s.calls)
-			}
-			if st.Due != (tt.due != "") || st.Overdue || st.Due && !strings.HasPrefix(moveName(st.Plan[0]), tt.due) {
-				t.Errorf("due: %t, overdue: %t, plan %+v", st.Due, st.Overdue, st.Plan)
-			}
-		})
 	}
 }
 

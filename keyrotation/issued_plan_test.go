@@ -1,7 +1,6 @@
 package keyrotation_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -18,11 +17,7 @@ func TestWhatIsDueAmongIssuedKeys(t *testing.T) {
 	noAnswer := but(asked, abandon)
 	revoked := but(genKey(1, keyrotation.Revoking), func(k *keyrotation.Key) { k.RegisteredAt = longAgo })
 	arrived := shows("idX", asked.Fingerprint, noon)
-	for _, tt := range []struct {
-		name  string
-		scene scene
-		want  string
-	}{
+	for _, tt := range []dueCase{
 		{"nothing exists: a key is planned", issuedScene().lookedAt(noon), "plan"},
 		{"room is made for its value before it is asked for", issuedScene(active, genKey(2, planned)).lookedAt(noon), "generate 2"},
 		{"the first request needs a look", issuedScene(genKey(1, generated)).lookedAt(noon), "look, plan"},
@@ -61,11 +56,7 @@ func TestWhatIsDueAmongIssuedKeys(t *testing.T) {
 		{"a name that we never asked for is nothing to us", issuedScene(active, standby).sees(shows("idX", "other", noon)), ""},
 		{"a policy without bits is no other kind", issuedScene(active, standby).lookedAt(noon), ""},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.scene.due(); got != tt.want {
-				t.Errorf("due: %q, want %q", got, tt.want)
-			}
-		})
+		t.Run(tt.name, tt.check)
 	}
 }
 
@@ -73,12 +64,7 @@ func TestIssuedKeysMoveFromTheirInstantOn(t *testing.T) {
 	agreeing := func(*keyrotation.Look) {}
 	active, standby := genKey(1, keyrotation.Active), genKey(2, keyrotation.Registered)
 	retired := but(genKey(1, keyrotation.Retiring), func(k *keyrotation.Key) { k.DeleteNotBefore = noon.Add(issuedOverlap) })
-	for _, tt := range []struct {
-		name, move string
-		when       time.Time
-		scene      scene
-		look       func(*keyrotation.Look)
-	}{
+	for _, tt := range []instantCase{
 		{"a key is given up when its answer cannot come any more", "discard 2", noon.Add(settle),
 			issuedScene(active, genKey(2, keyrotation.Registering)), nil},
 		{"the next one is asked for when the platform has had its rest", "plan", noon.Add(time.Minute),
@@ -88,27 +74,14 @@ func TestIssuedKeysMoveFromTheirInstantOn(t *testing.T) {
 		{"a retired key goes when no replica uses it any more", "delete 1", noon.Add(issuedOverlap),
 			issuedScene(retired, genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered)), agreeing},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			becomesDue(t, tt.move, tt.when, func(now time.Time) scene {
-				s := tt.scene
-				if s.now = now; tt.look != nil {
-					s = s.sees(tt.look)
-				}
-				return s
-			})
-		})
+		t.Run(tt.name, tt.check)
 	}
 }
 
 func TestWhatBlocksAMoveOfAnIssuedKey(t *testing.T) {
 	retired, active, standby := genKey(1, keyrotation.Retiring), genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered)
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
-	for _, tt := range []struct {
-		name  string
-		scene scene
-		move  string
-		why   string // empty: it is due
-	}{
+	for _, tt := range []blockedCase{
 		{"an activation, nothing wrong", issuedScene(overdue, standby).sees(nil), "activate 3", ""},
 		{"an activation, no value", issuedScene(overdue, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore03") }),
 			"activate 3", "its value is not in the store"},
@@ -120,13 +93,6 @@ func TestWhatBlocksAMoveOfAnIssuedKey(t *testing.T) {
 			budget(3).lookedAt(noon), "plan", "whole budget"},
 		{"everything, the wrong account", issuedScene(retired, overdue, standby).sees(lacks("id1", "id2", "id3")), "look", "none of our keys"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if why := tt.scene.blocked(tt.move); !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {
-				t.Errorf("%s is blocked by %q, want %q", tt.move, why, tt.why)
-			}
-			if strings.Contains(tt.scene.due(), tt.move) != (tt.why == "") {
-				t.Errorf("due: %q", tt.scene.due())
-			}
-		})
+		t.Run(tt.name, tt.check)
 	}
 }

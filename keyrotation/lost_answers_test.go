@@ -150,46 +150,63 @@ func TestARefusalIsNotRepeatedBeforeItsTime(t *testing.T) {
 		{"credential not accepted", keyrotation.ErrUnauthorized, 2 * settle, "1 retiring, 2 active, 3 generated"},
 		{"refused", keyrotation.ErrRefused, 2 * settle, "1 retiring, 2 active, 3 deleted"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := unanswered(t, fate{hears: tt.why})
-			s.mustFail(s.pass(), tt.why)
-			s.want(tt.then)
-			s.wait(tt.wait - time.Second)
-			s.must(s.pass())
-			if n := s.count("register"); n != 1 {
-				t.Errorf("%d registrations before it was time", n)
-			}
-			s.wait(time.Second)
-			s.must(s.pass())
-			if n := s.count("register"); n != 2 {
-				t.Errorf("%d registrations, want a second one", n)
-			}
-			s.recovers()
-		})
+		for op, set := range map[string]func(*testing.T, fate) *stage{
+			"register": unanswered,
+			"issue":    func(t *testing.T, f fate) *stage { return unissued(t, "issue", f) },
+		} {
+			t.Run(op+", "+tt.name, func(t *testing.T) {
+				s := set(t, fate{hears: tt.why})
+				s.mustFail(s.pass(), tt.why)
+				s.want(tt.then)
+				s.wait(tt.wait - time.Second)
+				s.must(s.pass())
+				if n := s.count(op); n != 1 {
+					t.Errorf("%d requests before it was time", n)
+				}
+				s.wait(time.Second)
+				s.must(s.pass())
+				if n := s.count(op); n != 2 {
+					t.Errorf("%d requests, want a second one", n)
+				}
+				s.recovers()
+			})
+		}
 	}
 }
 
-func TestAPlatformThatRefusesEverythingIsAskedLessAndLess(t *testing.T) {
-	s := unanswered(t, asAsked)
-	s.always("register", fate{hears: keyrotation.ErrRefused})
+// askedLessAndLess is two hours of the same answer to one operation, for which
+// the platform is asked at least so often, and twelve times at most.
+func (s *stage) askedLessAndLess(op string, f fate, least int) {
+	s.t.Helper()
+	s.always(op, f)
 	for range 2 * 60 {
 		s.wait(time.Minute)
 		s.pass()
 	}
-	if n := s.count("register"); n < 7 || n > 12 {
-		t.Errorf("%d registrations in two hours", n)
-	}
-	if n := s.count("create"); n != s.count("register") || len(s.store.keys) > 4 {
-		t.Errorf("%d private keys made for %d registrations, %d left", n, s.count("register"), len(s.store.keys))
+	if n := s.count(op); n < least || n > 12 {
+		s.t.Errorf("%d requests in two hours", n)
 	}
 	ring := s.store.ring()
 	if active, ok := ring.Active(); !ok || active.Generation != 2 {
-		t.Errorf("the active key did not go on: %s", s.states())
+		s.t.Errorf("the active key did not go on: %s", s.states())
 	}
+}
+
+func (s *stage) recoversInAnHour() {
+	s.t.Helper()
 	s.as("")
 	s.wait(time.Hour)
 	s.must(s.pass())
 	s.recovers()
+}
+
+func TestAPlatformThatRefusesEverythingIsAskedLessAndLess(t *testing.T) {
+	s := unanswered(t, asAsked)
+	s.askedLessAndLess("register", fate{hears: keyrotation.ErrRefused}, 7)
+	if n := s.count("create"); n != s.count("register") || len(s.store.keys) > 4 {
+		t.Errorf("%d private keys made for %d registrations, %d left", n, s.count("register"), len(s.store.keys))
+	}
+	s.recoversInAnHour()
 }
 
 func TestThePlatformMayBeDownForHours(t *testing.T) {

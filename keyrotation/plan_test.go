@@ -13,12 +13,7 @@ func TestMovesAreDueFromTheirInstantOnAndNotBefore(t *testing.T) {
 	active, standby := genKey(1, keyrotation.Active), genKey(2, keyrotation.Registered)
 	active2, standby3 := genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered)
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
-	for _, tt := range []struct {
-		name, move string
-		when       time.Time
-		scene      scene
-		look       func(*keyrotation.Look)
-	}{
+	for _, tt := range []instantCase{
 		{"a standby takes over when the active key has served its time", "activate 2", noon.Add(interval),
 			sceneOf(active, standby), agreeing},
 		{"a standby never takes over before it has propagated", "activate 2", noon.Add(propagation),
@@ -50,15 +45,7 @@ func TestMovesAreDueFromTheirInstantOnAndNotBefore(t *testing.T) {
 			shows("idX", active.Fingerprint, longAgo)},
 		{"the platform is looked at from time to time", "look", noon.Add(time.Minute), sceneOf(active, standby).lookedAt(noon), nil},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			becomesDue(t, tt.move, tt.when, func(now time.Time) scene {
-				s := tt.scene
-				if s.now = now; tt.look != nil {
-					s = s.sees(tt.look)
-				}
-				return s
-			})
-		})
+		t.Run(tt.name, tt.check)
 	}
 }
 
@@ -71,11 +58,7 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 	settled := but(lost, func(k *keyrotation.Key) { k.AttemptAt = longAgo })
 	doubted := but(active, func(k *keyrotation.Key) { k.DoubtedAt = longAgo })
 	young := func(k *keyrotation.Key) { k.RegisteredAt = noon }
-	for _, tt := range []struct {
-		name  string
-		scene scene
-		want  string
-	}{
+	for _, tt := range []dueCase{
 		{"nothing exists: a key is planned", sceneOf().lookedAt(noon), "plan"},
 		{"what was begun is finished before anything new begins", sceneOf(genKey(1, planned)).lookedAt(noon), "generate 1, plan"},
 		{"the first registration needs a look", sceneOf(genKey(1, generated)).lookedAt(noon), "look, plan"},
@@ -143,11 +126,7 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 		{"what is not ours is nothing to us", sceneOf(active, standby).sees(shows("idX", "other", noon)), ""},
 		{"longer tokens come into force first", sceneOf(overdue, standby).longerTokens(), "widen, look"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.scene.due(); got != tt.want {
-				t.Errorf("due: %q, want %q", got, tt.want)
-			}
-		})
+		t.Run(tt.name, tt.check)
 	}
 }
 
@@ -159,12 +138,7 @@ func TestWhatBlocksAMove(t *testing.T) {
 	}
 	tooMany := sceneOf(active)
 	tooMany.policy.KeyBudget = 1
-	for _, tt := range []struct {
-		name  string
-		scene scene
-		move  string
-		why   string // empty: it is due
-	}{
+	for _, tt := range []blockedCase{
 		{"a deletion, a clock ahead", sceneOf(retired, active, standby).sees(clockOff(2*time.Second + 1)), "delete 1", "set the clock"},
 		{"a deletion, a clock behind", sceneOf(retired, active, standby).sees(clockOff(-2*time.Second - 1)), "delete 1", "set the clock"},
 		{"a deletion, a clock within the skew", sceneOf(retired, active, standby).sees(clockOff(2 * time.Second)), "delete 1", ""},
@@ -193,14 +167,7 @@ func TestWhatBlocksAMove(t *testing.T) {
 		{"everything, the wrong account", sceneOf(retired, overdue, standby).sees(lacks("id1", "id2", "id3")), "look", "none of our keys"},
 		{"everything, a clock behind the ring", sceneOf(overdue, standby).lookedAt(noon.Add(2*time.Second + 1)), "look", "our clock is behind"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if why := tt.scene.blocked(tt.move); !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {
-				t.Errorf("%s is blocked by %q, want %q", tt.move, why, tt.why)
-			}
-			if strings.Contains(tt.scene.due(), tt.move) != (tt.why == "") {
-				t.Errorf("due: %q", tt.scene.due())
-			}
-		})
+		t.Run(tt.name, tt.check)
 	}
 }
 

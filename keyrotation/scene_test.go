@@ -192,6 +192,55 @@ func becomesDue(t *testing.T, name string, when time.Time, sceneAt func(now time
 	}
 }
 
+// instantCase is a move that becomes due at an instant, in a scene of which the
+// planner has a look if one is given.
+type instantCase struct {
+	name, move string
+	when       time.Time
+	scene      scene
+	look       func(*keyrotation.Look)
+}
+
+func (c instantCase) check(t *testing.T) {
+	becomesDue(t, c.move, c.when, func(now time.Time) scene {
+		s := c.scene
+		if s.now = now; c.look != nil {
+			s = s.sees(c.look)
+		}
+		return s
+	})
+}
+
+// dueCase is a scene and all that is due in it.
+type dueCase struct {
+	name  string
+	scene scene
+	want  string
+}
+
+func (c dueCase) check(t *testing.T) {
+	if got := c.scene.due(); got != c.want {
+		t.Errorf("due: %q, want %q", got, c.want)
+	}
+}
+
+// blockedCase is a scene and why a move is blocked in it.
+type blockedCase struct {
+	name  string
+	scene scene
+	move  string
+	why   string // empty: it is due
+}
+
+func (c blockedCase) check(t *testing.T) {
+	if why := c.scene.blocked(c.move); !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
+		t.Errorf("%s is blocked by %q, want %q", c.move, why, c.why)
+	}
+	if strings.Contains(c.scene.due(), c.move) != (c.why == "") {
+		t.Errorf("due: %q", c.scene.due())
+	}
+}
+
 // Changes to keys and scenes.
 
 func undated(k *keyrotation.Key) { k.DeleteNotBefore = time.Time{} }

@@ -23,6 +23,15 @@ func TestStatusChangesNothingAndTellsWhatIsDue(t *testing.T) {
 		{"at a rotation", bootstrapped, interval - propagation, "activate 2"},
 		{"at a deletion", rotated, overlap - propagation, "delete 1"},
 		{"after a lost answer", stoppedBy("register", fate{happens: 1, dies: true}), 0, "adopt 3"},
+		{"an empty project, issued keys", newIssuingStage, 0, "plan"},
+		{"a settled one, issued keys", issued, 0, ""},
+		{"at a rotation, issued keys", issued, interval - propagation, "activate 2"},
+		{"at a deletion, issued keys", issuedRotated, 0, "delete 1"},
+		{"after a lost answer, issued keys", func(t *testing.T) *stage {
+			s := unissued(t, "issue", fate{happens: 1, dies: true})
+			s.pass()
+			return s
+		}, settle, "discard 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.set(t)
