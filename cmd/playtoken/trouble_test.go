@@ -204,7 +204,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	keys := w.publicKeys()
 	between, address := newMeddler(t, w.vault.Addr)
 	t.Setenv("VAULT_ADDR", address)
-	t.Setenv("VAULT_CLIENT_TIMEOUT", "1s")
+	t.Setenv("VAULT_CLIENT_TIMEOUT", "3s") // longer than a busy machine takes for a login
 	url, logs, stop := w.serveHere(environ)
 	k := &kickoff{t: t, client: newClient(t), url: url, keys: keys}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -282,7 +282,7 @@ func (w *onVault) meddle(between *meddler, k *kickoff) {
 		{"slow answers", func(rw http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
-			case <-time.After(1500 * time.Millisecond):
+			case <-time.After(4 * time.Second):
 				between.Handler.ServeHTTP(rw, r)
 			}
 		}},
