@@ -200,3 +200,18 @@ func TestEveryStepIsRecordedBeforeItIsTaken(t *testing.T) {
 		t.Errorf("recorded: %+v", recorded)
 	}
 }
+
+// What a verb did names the keys, also those that had no id when it began.
+func TestWhatWasDoneNamesItsKeys(t *testing.T) {
+	s := bootstrapped(t)
+	s.wait(interval)
+	res, err := s.rotateNow()
+	s.must(err)
+	ids := map[string]string{}
+	for _, d := range res.Actions {
+		ids[d.Action] = d.KeyID
+	}
+	if ids["activate"] != s.key(2).KeyID || ids["register"] != s.key(3).KeyID || s.key(3).KeyID == "" {
+		t.Errorf("%+v", res.Actions)
+	}
+}

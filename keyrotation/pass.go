@@ -158,6 +158,7 @@ func (p *pass) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		p.identify(ring)
 		p.moves = Plan(p.now(), ring, p.look, p.Policy)
 		move, any := p.next()
 		if !p.timed && (any || blocked(p.moves) != "") {
@@ -235,6 +236,16 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 		p.done = append(p.done, Done{Action: string(m.Action), Generation: m.Generation, KeyID: m.KeyID})
 	}
 	return nil
+}
+
+// identify fills in the key ids that were not known when a move began: a
+// registration's own, say.
+func (p *pass) identify(ring Ring) {
+	for i, d := range p.done {
+		if k, ok := ring.Key(d.Generation); ok && d.KeyID == "" {
+			p.done[i].KeyID = k.KeyID
+		}
+	}
 }
 
 // bookkeeping moves change nothing that anybody would call a change.
