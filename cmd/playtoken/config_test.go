@@ -138,12 +138,12 @@ func TestRightValuesAreAccepted(t *testing.T) {
 
 func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	_, err := serviceConfig([]string{"PLAYTOKEN_LISTEN=x", "PLAYTOKEN_TOKEN_TTL=x", "PLAYTOKEN_VIEW_AGE=x", "PLAYTOKEN_ROTATE_EVERY=1s",
-		"PLAYTOKEN_KEY_BITS=1", "PLAYTOKEN_SIGNNG=memory", "PLAYTOKEN_STORE_PASWORD_FILE=x", "PLAYTOKEN_COLOUR_OF_THE_LOGO=red"})
+		"PLAYTOKEN_KEY_BITS=1", "PLAYTOKEN_SIGNNG=memory", "PLAYTOKEN_STORE_PASWORD_FILE=x", "PLAYTOKEN_COLOUR_OF_THE_LOGO=red", "PLAYTOKEN_HLS_URL=x"})
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{"PLAYTOKEN_LISTEN: want host:port", "PLAYTOKEN_TOKEN_TTL: want a duration", "PLAYTOKEN_VIEW_AGE: want a duration", "rotation interval 1s", "key bits 1",
-		"did you mean PLAYTOKEN_SIGNING?", "did you mean PLAYTOKEN_STORE_PASSWORD_FILE?", "PLAYTOKEN_COLOUR_OF_THE_LOGO: no such setting\n", "VAULT_TOKEN: required"} {
+		"did you mean PLAYTOKEN_SIGNING?", "did you mean PLAYTOKEN_PLATFORM_HLS_URL?", "did you mean PLAYTOKEN_STORE_PASSWORD_FILE?", "PLAYTOKEN_COLOUR_OF_THE_LOGO: no such setting\n", "VAULT_TOKEN: required"} {
 		if !strings.Contains(err.Error()+"\n", want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}

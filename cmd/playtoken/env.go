@@ -163,9 +163,13 @@ func tolerated(name string) bool {
 		strings.HasPrefix(name, "PLAYTOKEN_TEST_")
 }
 
-// nearest returns the candidate that is the fewest edits away, or "" if none is
-// close enough to be what was meant.
+// nearest returns the candidate that ends like the name, or else the one that is
+// the fewest edits away, or "" if none is close enough to be what was meant.
 func nearest(name string, candidates []string) string {
+	ending := strings.TrimPrefix(name, "PLAYTOKEN")
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.HasSuffix(c, ending) }); i >= 0 {
+		return candidates[i]
+	}
 	best, fewest := "", 1+len(name)/4
 	if len(name) > 80 {
 		return "" // nobody's typing mistake
