@@ -276,9 +276,15 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 	})
 }
 
+// writeFile puts a file there as Kubernetes does: whoever reads it meanwhile
+// sees all of it, or nothing.
 func writeFile(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	err := os.WriteFile(path+".new", []byte(text), 0o600)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
