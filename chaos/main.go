@@ -97,10 +97,10 @@ func (m mutant) try(ctx context.Context, folder string) error {
 	if out, err := exec.CommandContext(ctx, "go", "vet", "-overlay", overlay, pkg).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: does not build, so it proves nothing: %s", m.name, out)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	began := time.Now()
-	out, err := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-failfast", "-count=1", "-run", cmp.Or(m.by, "."), pkg).CombinedOutput()
+	out, err := exec.CommandContext(limited, "go", "test", "-overlay", overlay, "-failfast", "-count=1", "-run", cmp.Or(m.by, "."), pkg).CombinedOutput()
 	if err == nil {
 		fmt.Printf("SURVIVED  %s\n", m.name)
 		return fmt.Errorf("%s: no test of %s noticed", m.name, pkg)
