@@ -3,7 +3,7 @@
 # make lint    formatting and vet alone
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
-#              stopped and killed for minutes; takes an hour or more
+#              stopped and killed for minutes; takes half an hour or more
 # make bench   what playtoken promises in numbers, measured; takes minutes
 
 SHELL := /bin/bash
