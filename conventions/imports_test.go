@@ -1,14 +1,7 @@
-package main
+package conventions
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,7 +66,7 @@ var onlyUnder = map[string][]string{
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list"}, args...)...)
-	cmd.Dir = "../.."
+	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list %s: %v", strings.Join(args, " "), err)
@@ -81,10 +74,10 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-func TestKeyrotationStandsOnTheStandardLibraryAlone(t *testing.T) {
+func TestKeyrotationUsesNoThirdPartyModule(t *testing.T) {
 	got := goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./keyrotation")
 	if got = slices.DeleteFunc(got, func(s string) bool { return s == "" }); !slices.Equal(got, []string{"playtoken/keyrotation"}) {
-		t.Errorf("keyrotation depends on %v", got)
+		t.Errorf("dependencies of keyrotation = %v, want its own package alone", got)
 	}
 }
 
@@ -103,7 +96,7 @@ func TestImportsFollowTheMap(t *testing.T) {
 	}
 	for folder := range mayImport {
 		if !seen[folder] {
-			t.Errorf("there is no package %s any more", folder)
+			t.Errorf("got no package %s, want the import map to list only what exists", folder)
 		}
 	}
 }
@@ -120,88 +113,5 @@ func checkImport(t *testing.T, folder, imported string) {
 		if strings.HasPrefix(imported, module) && !under {
 			t.Errorf("%s must not import %s", folder, imported)
 		}
-	}
-}
-
-const (
-	longestFile     = 400 // lines
-	longestFunction = 40  // lines between its braces
-	longestRun      = 70
-)
-
-func TestFunctionsAndFilesAreShort(t *testing.T) {
-	files := 0
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && (entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".g")) {
-			return fs.SkipDir
-		}
-		if strings.HasSuffix(path, ".go") {
-			files++
-			measure(t, path)
-		}
-		return nil
-	})
-	if err != nil || files < 50 {
-		t.Errorf("%d files seen, %v", files, err)
-	}
-}
-
-func measure(t *testing.T, path string) {
-	t.Helper()
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, path, nil, 0)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	if lines := set.File(file.Pos()).LineCount(); lines > longestFile+1 {
-		t.Errorf("%s has %d lines, more than %d", path, lines, longestFile)
-	}
-	if strings.HasSuffix(path, "_test.go") {
-		return // a table of cases is data, and as long as it has to be
-	}
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil {
-			limit := longestFunction
-			if f.Name.Name == "run" {
-				limit = longestRun
-			}
-			if lines := set.Position(f.Body.Rbrace).Line - set.Position(f.Body.Lbrace).Line - 1; lines > limit {
-				t.Errorf("%s: %s has %d lines, more than %d", path, f.Name.Name, lines, limit)
-			}
-		}
-	}
-}
-
-// TestNobodyAsksForAPlatformsName: what a platform does is in its
-// platforms.Platform; outside its folder, only the table of kinds knows that it
-// exists.
-func TestNobodyAsksForAPlatformsName(t *testing.T) {
-	names := regexp.MustCompile(`"(vidbeo|jwplayer|apivideo)"`)
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel("../..", path)
-		if entry.IsDir() && (rel == "platforms" || rel == "bench" || entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".g")) {
-			return fs.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		for i, line := range strings.Split(string(text), "\n") {
-			code, _, _ := strings.Cut(line, "//")
-			if names.MatchString(code) && !strings.Contains(code, "PLAYTOKEN_PLATFORM") {
-				t.Errorf("%s:%d knows a platform by its name: %s", rel, i+1, strings.TrimSpace(line))
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }
