@@ -11,6 +11,7 @@ import (
 	"playtoken/platforms/vidbeo"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // still is a store without any cost: a ring that names one key, which is only
@@ -26,8 +27,8 @@ func (s still) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
 
 func (s still) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }
 
-func (s still) Read(context.Context, string) (keyrotation.Document, error) {
-	return keyrotation.Document{Data: s.ring, Version: 1}, nil
+func (s still) Read(context.Context, string) (store.Document, error) {
+	return store.Document{Data: s.ring, Version: 1}, nil
 }
 
 var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour}
@@ -43,13 +44,13 @@ func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	store := still{j, ring}
-	memory := signer.NewMemory(store, slog.New(slog.DiscardHandler))
+	keys := still{j, ring}
+	memory := signer.NewMemory(keys, slog.New(slog.DiscardHandler))
 	signatures, err := signer.NewSignatures(memory, 20_000)
 	if err != nil {
 		return nil, nil, err
 	}
-	minter := &signer.RS256{Ring: memory.RingView(store, "default"), Signatures: signatures, Shape: platform, Policy: policy}
+	minter := &signer.RS256{Ring: memory.RingView(keys, "default"), Signatures: signatures, Shape: platform, Policy: policy}
 	end := func() { minter.Ring.Close(); signatures.Close(); memory.Close() }
 	err = signer.ErrUnavailable
 	for errors.Is(err, signer.ErrUnavailable) && ctx.Err() == nil {

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -56,19 +56,19 @@ func (b *bench) enterTransit(t testing.TB) ([]contestant, error) {
 	const key = "bench_key_1"
 	server := vaulttest.Start(t)
 	transit, kv := server.Mount(t)
-	store, err := vaultkeys.Open(t.Context(), vaultkeys.Config{
+	keys, err := vaultkeys.Open(t.Context(), vaultkeys.Config{
 		Address: server.Addr, Token: secret.New(server.RootToken), Transit: transit, KV: kv,
 	})
 	if err != nil {
 		return nil, err
 	}
-	t.Cleanup(store.Close)
-	if _, err := store.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	t.Cleanup(keys.Close)
+	if _, err := keys.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		return nil, err
 	}
 	direct := newDirect(t, server, transit+"/sign/"+key+"/sha2-256")
 	through := func(ctx context.Context, digest [32]byte) error {
-		_, err := store.SignSHA256(ctx, key, digest)
+		_, err := keys.SignSHA256(ctx, key, digest)
 		return err
 	}
 	var all []contestant

@@ -14,25 +14,26 @@ var mayImport = map[string][]string{
 	"secret":             {},
 	"audit":              {},
 	"limits":             {"secret"},
-	"keyrotation":        {},
-	"signer":             {"keyrotation", "signer/rsakey"},
+	"store":              {},
+	"keyrotation":        {"store"},
+	"signer":             {"keyrotation", "signer/rsakey", "store"},
 	"signer/rsakey":      {},
 	"platforms":          {"signer", "keyrotation", "secret"},
 	"platforms/client":   {"keyrotation", "secret"},
 	"platforms/vidbeo":   platform,
 	"platforms/jwplayer": append(platform, "gate/verify"),
 	"platforms/apivideo": platform,
-	"projects":           {"projects/internal/cache", "signer", "keyrotation", "secret", "platforms"},
-	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "secret", "gate/verify"},
-	"projects/viewers":   {"projects", "keyrotation", "secret"},
+	"projects":           {"projects/internal/cache", "signer", "keyrotation", "store", "secret", "platforms"},
+	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "store", "secret", "gate/verify"},
+	"projects/viewers":   {"projects", "store", "secret"},
 
-	"projects/internal/cache": {"keyrotation"},
+	"projects/internal/cache": {"store"},
 
-	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "secret",
+	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits"},
-	"vaultkeys":   {"keyrotation", "signer", "secret"},
-	"filekeys":    {"keyrotation", "signer", "secret"},
-	"metrics":     {"signer", "keyrotation"},
+	"vaultkeys":   {"keyrotation", "signer", "store", "secret"},
+	"filekeys":    {"keyrotation", "signer", "store", "secret"},
+	"metrics":     {"signer", "keyrotation", "store"},
 	"gate":        {"secret", "gate/verify", "web"},
 	"gate/verify": {},
 	"gate/sample": {},
@@ -40,7 +41,7 @@ var mayImport = map[string][]string{
 }
 
 // platform is what every platform's folder may import.
-var platform = []string{"keyrotation", "signer", "secret", "platforms", "platforms/client"}
+var platform = []string{"keyrotation", "signer", "store", "secret", "platforms", "platforms/client"}
 
 // onlyUnder says where, tests aside, a module may be imported.
 var onlyUnder = map[string][]string{
@@ -74,10 +75,11 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-func TestKeyrotationUsesNoThirdPartyModule(t *testing.T) {
+func TestKeyrotationUsesOnlyTheStoreContracts(t *testing.T) {
 	got := goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./keyrotation")
-	if got = slices.DeleteFunc(got, func(s string) bool { return s == "" }); !slices.Equal(got, []string{"playtoken/keyrotation"}) {
-		t.Errorf("dependencies of keyrotation = %v, want its own package alone", got)
+	got = slices.DeleteFunc(got, func(s string) bool { return s == "" })
+	if want := []string{"playtoken/store", "playtoken/keyrotation"}; !slices.Equal(got, want) {
+		t.Errorf("dependencies of keyrotation = %v, want %v", got, want)
 	}
 }
 

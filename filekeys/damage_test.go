@@ -14,9 +14,10 @@ import (
 	"playtoken/filekeys"
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
-func public(t testing.TB, stored keyrotation.StoredKey) *rsa.PublicKey {
+func public(t testing.TB, stored store.KeyInfo) *rsa.PublicKey {
 	t.Helper()
 	key, err := keyrotation.ParsePublicKey(stored.PublicKey)
 	if err != nil {
@@ -25,7 +26,7 @@ func public(t testing.TB, stored keyrotation.StoredKey) *rsa.PublicKey {
 	return key
 }
 
-func modulus(t testing.TB, stored keyrotation.StoredKey) []byte { return public(t, stored).N.Bytes() }
+func modulus(t testing.TB, stored store.KeyInfo) []byte { return public(t, stored).N.Bytes() }
 
 // edit changes the file behind the store's back.
 func edit(t *testing.T, path string, change func(tx *bolt.Tx) error) {
@@ -114,7 +115,7 @@ func damagedKey(t *testing.T, s *filekeys.Store, name string) {
 func damagedDocument(t *testing.T, s *filekeys.Store, name string) {
 	t.Helper()
 	_, err := s.Read(t.Context(), name)
-	if !errors.Is(err, filekeys.ErrDamaged) || !errors.Is(err, keyrotation.ErrUnavailable) {
+	if !errors.Is(err, filekeys.ErrDamaged) || !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Read: %v, want ErrDamaged and ErrUnavailable", err)
 	}
 	if _, err := s.Write(t.Context(), name, []byte("x"), 1); !errors.Is(err, filekeys.ErrDamaged) {

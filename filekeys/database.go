@@ -13,7 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // database runs one transaction at a time on a file that it shares with other
@@ -78,9 +78,9 @@ func pause(ctx context.Context, d time.Duration) {
 // gaveUp is the error of a call whose turn did not come.
 func (d *database) gaveUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: waiting for %s: %w", keyrotation.ErrUnavailable, d.path, err)
+		return fmt.Errorf("%w: waiting for %s: %w", store.ErrUnavailable, d.path, err)
 	}
-	return fmt.Errorf("%w: %s was in use by others for %s", keyrotation.ErrUnavailable, d.path, d.patience)
+	return fmt.Errorf("%w: %s was in use by others for %s", store.ErrUnavailable, d.path, d.patience)
 }
 
 // attempt runs job if the file is not locked; else the error is ErrTimeout.
@@ -202,5 +202,5 @@ func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", keyrotation.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }

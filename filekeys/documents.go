@@ -7,14 +7,14 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
-var _ keyrotation.Documents = (*Store)(nil)
+var _ store.Documents = (*Store)(nil)
 
-// Read implements [keyrotation.Documents].
-func (s *Store) Read(ctx context.Context, name string) (keyrotation.Document, error) {
-	var doc keyrotation.Document
+// Read implements [store.Documents].
+func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
+	var doc store.Document
 	err := checkName(documentName, name)
 	if err == nil {
 		err = s.db.view(ctx, func(tx *bolt.Tx) (err error) {
@@ -23,15 +23,15 @@ func (s *Store) Read(ctx context.Context, name string) (keyrotation.Document, er
 		})
 	}
 	if err == nil && doc.Version == 0 {
-		err = keyrotation.ErrNotFound
+		err = store.ErrNotFound
 	}
 	if err != nil {
-		return keyrotation.Document{}, fmt.Errorf("read %.60q: %w", name, err)
+		return store.Document{}, fmt.Errorf("read %.60q: %w", name, err)
 	}
 	return doc, nil
 }
 
-// Write implements [keyrotation.Documents]. What it wrote is on the disk when
+// Write implements [store.Documents]. What it wrote is on the disk when
 // it returns.
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	err := checkName(documentName, name)
@@ -42,7 +42,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 				return err
 			}
 			if current.Version != version {
-				return keyrotation.ErrConflict
+				return store.ErrConflict
 			}
 			return put(tx, bucketDocuments, name, s.sealDocument(name, data, version+1))
 		})
@@ -67,19 +67,19 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 }
 
 // document returns the document; version 0 if there is none.
-func (s *Store) document(tx *bolt.Tx, name string) (keyrotation.Document, error) {
+func (s *Store) document(tx *bolt.Tx, name string) (store.Document, error) {
 	sealed, err := get(tx, bucketDocuments, name)
 	if err != nil || sealed == nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	text, err := unseal(s.aead, place(bucketDocuments, name), sealed)
 	if err != nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	if len(text) < 8 {
-		return keyrotation.Document{}, fmt.Errorf("%w: %s", ErrDamaged, name)
+		return store.Document{}, fmt.Errorf("%w: %s", ErrDamaged, name)
 	}
-	return keyrotation.Document{Data: text[8:], Version: int64(binary.BigEndian.Uint64(text))}, nil
+	return store.Document{Data: text[8:], Version: int64(binary.BigEndian.Uint64(text))}, nil
 }
 
 // sealDocument seals the version together with the data, so that neither can

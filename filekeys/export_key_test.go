@@ -7,16 +7,16 @@ import (
 	"errors"
 	"testing"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/signer"
 	"playtoken/signer/rsakey"
+	"playtoken/store"
+	"playtoken/store/storetest"
 )
 
 func TestAnExportedKeySignsAsTheStoreDoesAndIsTheCallersAlone(t *testing.T) {
 	s, _ := create(t)
 	name := storetest.ID()
-	if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048, Exportable: true}); err != nil {
+	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: true}); err != nil {
 		t.Fatal(err)
 	}
 	digest := [32]byte{1, 2, 3}
@@ -43,7 +43,7 @@ func TestOnlyExportableKeysThatAreThereAreExported(t *testing.T) {
 	s, _ := create(t)
 	stays, goes := storetest.ID(), storetest.ID()
 	for name, exportable := range map[string]bool{stays: false, goes: true} {
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,8 +26,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	bolt "go.etcd.io/bbolt"
 
-	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // Errors of Open; the second one of every method, too.
@@ -36,7 +36,7 @@ var (
 	ErrPassword = errors.New("wrong password")
 	// ErrDamaged: what is in the file is not what a store wrote there. Only a
 	// backup helps.
-	ErrDamaged = fmt.Errorf("%w: not a store of playtoken, or damaged", keyrotation.ErrUnavailable)
+	ErrDamaged = fmt.Errorf("%w: not a store of playtoken, or damaged", store.ErrUnavailable)
 )
 
 // Options of a store. The zero value is the careful choice.
@@ -53,11 +53,11 @@ type Options struct {
 }
 
 // Store holds private keys and documents in a file. It is safe for concurrent
-// use and needs no closing. It implements [keyrotation.Documents],
-// [keyrotation.PrivateKeys] and signer.PrivateKeys.
+// use and needs no closing. It implements [store.Documents],
+// [store.PrivateKeys] and signer.PrivateKeys.
 //
 // Any error that is not the caller's mistake or an answer (not found,
-// conflict, gone) wraps [keyrotation.ErrUnavailable].
+// conflict, gone) wraps [store.ErrUnavailable].
 type Store struct {
 	db   *database
 	aead cipher.AEAD

@@ -11,9 +11,9 @@ import (
 	"go.uber.org/goleak"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/secret"
+	"playtoken/store"
+	"playtoken/store/storetest"
 )
 
 // What most tests create stores with.
@@ -64,10 +64,10 @@ func create(t testing.TB) (*filekeys.Store, string) {
 }
 
 // newKey makes a key of 2048 bits.
-func newKey(t testing.TB, s *filekeys.Store) (string, keyrotation.StoredKey) {
+func newKey(t testing.TB, s *filekeys.Store) (string, store.KeyInfo) {
 	t.Helper()
 	name := storetest.ID()
-	stored, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048})
+	stored, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestFullDiskLosesNothing(t *testing.T) {
@@ -46,7 +46,7 @@ func fillUp(ctx context.Context, path string) error {
 		return err
 	}
 	name, large := os.Getenv(documentVariable), []byte(strings.Repeat("large", 100<<10))
-	if _, err := s.Write(ctx, name, large, 1); !errors.Is(err, keyrotation.ErrUnavailable) {
+	if _, err := s.Write(ctx, name, large, 1); !errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("Write: %w; want ErrUnavailable", err)
 	}
 	if doc, err := s.Read(ctx, name); err != nil || string(doc.Data) != "small" || doc.Version != 1 {

@@ -13,11 +13,12 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 var (
-	_ keyrotation.PrivateKeys = (*Store)(nil)
-	_ signer.PrivateKeys      = (*Store)(nil)
+	_ store.PrivateKeys  = (*Store)(nil)
+	_ signer.PrivateKeys = (*Store)(nil)
 )
 
 // privateKey is what is sealed under a key's name.
@@ -30,25 +31,25 @@ type privateKey struct {
 // was sealed with a nonce of its own.
 type sealedKey struct{ name, value string }
 
-// Create implements [keyrotation.PrivateKeys]. A name whose key was destroyed
+// Create implements [store.PrivateKeys]. A name whose key was destroyed
 // is as good as new.
-func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
 	stored, err := s.describe(ctx, name)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		if err = s.generate(ctx, name, spec); err == nil {
 			// The name has a key: ours, or the one of whoever was faster.
 			stored, err = s.describe(ctx, name)
 		}
 	}
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("create key %.60q: %w", name, err)
+		return store.KeyInfo{}, fmt.Errorf("create key %.60q: %w", name, err)
 	}
 	return stored, nil
 }
 
 // generate stores a new key if there is none by then. It takes its time, up to
 // seconds for large keys, before it locks the file.
-func (s *Store) generate(ctx context.Context, name string, spec keyrotation.KeySpec) error {
+func (s *Store) generate(ctx context.Context, name string, spec store.KeySpec) error {
 	if spec.Bits != 2048 && spec.Bits != 3072 && spec.Bits != 4096 {
 		return fmt.Errorf("%d bits: want 2048, 3072 or 4096", spec.Bits)
 	}
@@ -69,40 +70,40 @@ func (s *Store) generate(ctx context.Context, name string, spec keyrotation.KeyS
 	})
 }
 
-// Describe implements [keyrotation.PrivateKeys].
-func (s *Store) Describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+// Describe implements [store.PrivateKeys].
+func (s *Store) Describe(ctx context.Context, name string) (store.KeyInfo, error) {
 	stored, err := s.describe(ctx, name)
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("describe key %.60q: %w", name, err)
+		return store.KeyInfo{}, fmt.Errorf("describe key %.60q: %w", name, err)
 	}
 	return stored, nil
 }
 
-func (s *Store) describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+func (s *Store) describe(ctx context.Context, name string) (store.KeyInfo, error) {
 	sealed, err := s.find(ctx, name)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	stored, err := s.unsealKey(sealed)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	key, err := s.parse(sealed)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	public, err := keyrotation.EncodePublicKey(&key.PublicKey)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
-	return keyrotation.StoredKey{
-		KeySpec:   keyrotation.KeySpec{Bits: key.N.BitLen(), Exportable: stored.exportable},
+	return store.KeyInfo{
+		Spec:      store.KeySpec{Bits: key.N.BitLen(), Exportable: stored.exportable},
 		PublicKey: public,
 		Versions:  1,
 	}, nil
 }
 
-// Destroy implements [keyrotation.PrivateKeys]. When it returns, no process
+// Destroy implements [store.PrivateKeys]. When it returns, no process
 // that shares the file signs with the key any more.
 func (s *Store) Destroy(ctx context.Context, name string) error {
 	err := checkName(keyName, name)
@@ -125,9 +126,9 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 // forSigner says in the signer's words what keeps a private key from use.
 func forSigner(err error) error {
 	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		return signer.ErrKeyGone
-	case errors.Is(err, keyrotation.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable):
 		return fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
 	}
 	return err
@@ -166,7 +167,7 @@ func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
 	err := s.db.view(ctx, func(tx *bolt.Tx) error {
 		value, err := get(tx, bucketKeys, name)
 		if err == nil && value == nil {
-			err = keyrotation.ErrNotFound
+			err = store.ErrNotFound
 		}
 		found.value = string(value)
 		return err

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // lock locks the file as another process would.
@@ -44,10 +44,10 @@ func TestLockedFileIsUnavailableAfterAWhile(t *testing.T) {
 	locked(t, func(t *testing.T, s *filekeys.Store, key, doc string, _ func()) {
 		start := time.Now()
 		_, err := s.Read(t.Context(), doc)
-		if !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Read: %v, want ErrUnavailable and nothing about the caller's deadline", err)
 		}
-		if _, err := s.Write(t.Context(), doc, nil, 1); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if _, err := s.Write(t.Context(), doc, nil, 1); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Write: %v", err)
 		}
 		if _, err := s.SignSHA256(t.Context(), key, [32]byte{}); !errors.Is(err, signer.ErrUnavailable) {
@@ -67,7 +67,7 @@ func TestWaitersDoNotQueueUpTheirPatience(t *testing.T) {
 			go func() { _, err := s.Read(t.Context(), doc); done <- err }()
 		}
 		for range 20 {
-			if err := <-done; !errors.Is(err, keyrotation.ErrUnavailable) {
+			if err := <-done; !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("Read: %v", err)
 			}
 		}

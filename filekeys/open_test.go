@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
@@ -158,7 +158,7 @@ func TestPermissionsAreRespected(t *testing.T) {
 		_, err = filekeys.Open(filepath.Join(filepath.Dir(path), "new.db"), password, creating)
 		refusedBy(t, err, fs.ErrPermission, "permission denied")
 		_, err = s.Again().Read(t.Context(), name)
-		if !errors.Is(err, keyrotation.ErrUnavailable) || !errors.Is(err, fs.ErrPermission) {
+		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("Read: %v, want ErrUnavailable, for lack of permission", err)
 		}
 	}, path, filepath.Dir(path))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestAnAPIKeyIsExchangedForTokens(t *testing.T) {
@@ -48,7 +48,7 @@ func TestABadKeyIsAProblemOfBothKinds(t *testing.T) {
 			}
 		}
 	}
-	d.access.err = fmt.Errorf("read: %w", keyrotation.ErrUnavailable)
+	d.access.err = fmt.Errorf("read: %w", store.ErrUnavailable)
 	if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`)); got != "503 signer_unavailable" {
 		t.Errorf("without the store: %s", got)
 	}
@@ -92,7 +92,7 @@ func TestTheKeySetMayBeKeptForAMoment(t *testing.T) {
 	if got.Code != 200 || strings.TrimSpace(got.Body.String()) != `{"keys":[]}` || got.Header().Get("Cache-Control") != "public, max-age=60" {
 		t.Errorf("%d %s %v", got.Code, got.Body, got.Header())
 	}
-	d.access.err = keyrotation.ErrUnavailable
+	d.access.err = store.ErrUnavailable
 	got = d.ask("GET", "/.well-known/jwks.json", "", "")
 	if short(got) != "503 signer_unavailable" || got.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%s %v", got.Body, got.Header())

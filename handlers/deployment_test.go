@@ -12,7 +12,6 @@ import (
 
 	"playtoken/audit"
 	"playtoken/handlers"
-	"playtoken/keyrotation"
 	"playtoken/limits"
 	"playtoken/platforms"
 	"playtoken/projects"
@@ -20,22 +19,23 @@ import (
 	"playtoken/projects/viewers"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // documents is a store of documents in memory.
 type documents struct {
 	mu   sync.Mutex
-	held map[string]keyrotation.Document
+	held map[string]store.Document
 	last int64
 	err  error // of every call
 }
 
-func (d *documents) Read(_ context.Context, name string) (keyrotation.Document, error) {
+func (d *documents) Read(_ context.Context, name string) (store.Document, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	doc, ok := d.held[name]
 	if d.err == nil && !ok {
-		return doc, fmt.Errorf("read %s: %w", name, keyrotation.ErrNotFound)
+		return doc, fmt.Errorf("read %s: %w", name, store.ErrNotFound)
 	}
 	return doc, d.err
 }
@@ -44,13 +44,13 @@ func (d *documents) Write(_ context.Context, name string, data []byte, version i
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err == nil && d.held[name].Version != version {
-		return 0, fmt.Errorf("write %s: %w", name, keyrotation.ErrConflict)
+		return 0, fmt.Errorf("write %s: %w", name, store.ErrConflict)
 	}
 	if d.err != nil {
 		return 0, d.err
 	}
 	d.last++
-	d.held[name] = keyrotation.Document{Data: data, Version: d.last}
+	d.held[name] = store.Document{Data: data, Version: d.last}
 	return d.last, nil
 }
 
@@ -242,7 +242,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	t.Helper()
 	w, done := newWorld(t)
 	d := &deployment{
-		world: w, documents: &documents{held: map[string]keyrotation.Document{}}, access: &exchanger{}, record: &record{},
+		world: w, documents: &documents{held: map[string]store.Document{}}, access: &exchanger{}, record: &record{},
 		audience: &audience{refuses: map[string]bool{}}, counter: &counter{taken: map[string]int{}}, rotations: map[string]*rotation{},
 		keys: map[projects.Scope]string{},
 	}

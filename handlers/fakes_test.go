@@ -21,6 +21,7 @@ import (
 	"playtoken/projects"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,30 +51,30 @@ func (c callers) Identify(ctx context.Context, credential secret.Value) (project
 	return c.Environment.Identify(ctx, credential)
 }
 
-// store holds one ring and signs with one key.
-type store struct {
+// fakeStore holds one ring and signs with one key.
+type fakeStore struct {
 	mu   sync.Mutex
 	ring keyrotation.Ring
 	err  error
 }
 
-func (s *store) set(change func(*store)) {
+func (s *fakeStore) set(change func(*fakeStore)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(s)
 }
 
-func (s *store) Read(context.Context, string) (keyrotation.Document, error) {
+func (s *fakeStore) Read(context.Context, string) (store.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	data, err := s.ring.Encode()
 	if s.err != nil {
 		err = s.err
 	}
-	return keyrotation.Document{Data: data, Version: 1}, err
+	return store.Document{Data: data, Version: 1}, err
 }
 
-func (s *store) SignSHA256(_ context.Context, name string, digest [32]byte) ([]byte, error) {
+func (s *fakeStore) SignSHA256(_ context.Context, name string, digest [32]byte) ([]byte, error) {
 	s.mu.Lock()
 	err := s.err
 	s.mu.Unlock()
@@ -119,7 +120,7 @@ func (shape) URLs(videoID, token string) signer.URLs {
 
 // rotation answers as it is told, and remembers what it was asked.
 type rotation struct {
-	store  *store
+	store  *fakeStore
 	result keyrotation.Result
 	revoke keyrotation.Revocation
 	status keyrotation.Status
@@ -175,7 +176,7 @@ func (r *rotation) RemoveUnmanaged(_ context.Context, id string, o keyrotation.O
 // is nobody's in these tests.
 type world struct {
 	http.Handler
-	store    *store
+	store    *fakeStore
 	minter   *signer.RS256
 	rotation *rotation
 	log      *strings.Builder
@@ -232,7 +233,7 @@ func newWorld(t testing.TB) (*world, func()) {
 		Generation: 1, State: keyrotation.Deleted, StoreName: "store_name_1", Name: "playtoken 1", KeyID: "key-1",
 		Fingerprint: "f1", Bits: 2048, CreatedAt: day(1), DeletedAt: day(4),
 	}
-	s := &store{ring: keyrotation.Ring{
+	s := &fakeStore{ring: keyrotation.Ring{
 		Project: "default", Keys: []keyrotation.Key{old, activeKey(t)},
 		Durations: keyrotation.Durations{ViewAge: 10 * time.Second, Propagation: time.Minute},
 	}}

@@ -33,7 +33,7 @@ import (
 )
 
 // Callers knows who presents a credential. Errors: projects.ErrUnknownCaller;
-// keyrotation.ErrUnavailable when it cannot be looked up.
+// store.ErrUnavailable when it cannot be looked up.
 type Callers interface {
 	Identify(ctx context.Context, credential secret.Value) (projects.Caller, error)
 }
@@ -63,7 +63,7 @@ type Rotation interface {
 }
 
 // View is projects as they were a moment ago, for what is asked at every mint.
-// Errors: projects.ErrNotFound; keyrotation.ErrUnavailable for one that was
+// Errors: projects.ErrNotFound; store.ErrUnavailable for one that was
 // never seen. What it returns is not changed by anybody.
 type View interface {
 	Project(ctx context.Context, id string) (projects.Project, error)

@@ -13,6 +13,7 @@ import (
 	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/store"
 )
 
 // inspected is what inspect says, in short: reasons, and the key's state.
@@ -88,20 +89,20 @@ func TestInspectByTheKeysState(t *testing.T) {
 			keyrotation.Revoking: "key_not_usable, revoking", keyrotation.Deleting: "key_not_usable, deleting",
 			keyrotation.Quarantined: "key_not_usable, quarantined", keyrotation.Abandoning: "key_not_usable, abandoning",
 		} {
-			w.store.set(func(s *store) { s.ring.Keys[1].State = state })
+			w.store.set(func(s *fakeStore) { s.ring.Keys[1].State = state })
 			if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
 		}
 		weak := activeKey(t)
 		weak.PublicKey = "not a key"
-		w.store.set(func(s *store) { s.ring.Keys = []keyrotation.Key{weak} })
+		w.store.set(func(s *fakeStore) { s.ring.Keys = []keyrotation.Key{weak} })
 		if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != "key_not_usable, active" {
 			t.Errorf("without a signature that could be checked: %q", got)
 		}
 		tombstone := activeKey(t)
 		tombstone.Generation, tombstone.State, tombstone.PublicKey = 1, keyrotation.Deleted, ""
-		w.store.set(func(s *store) { s.ring.Keys = []keyrotation.Key{tombstone, activeKey(t)} })
+		w.store.set(func(s *fakeStore) { s.ring.Keys = []keyrotation.Key{tombstone, activeKey(t)} })
 		if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != ", active" {
 			t.Errorf("under an id that was used before: %q", got)
 		}
@@ -133,7 +134,7 @@ func TestAPlatformSpeaksForItsOwnTokens(t *testing.T) {
 	equal(t, ask(), 200, `{"valid":false,"reasons":["token_used"],"detail":"opaque vid1","header":null,"claims":null,"key":null}`)
 	known = false
 	equal(t, ask(), 200, `{"valid":false,"reasons":["token_malformed"],"detail":"…","header":null,"claims":null,"key":null}`)
-	trouble = keyrotation.ErrUnavailable
+	trouble = store.ErrUnavailable
 	if got := ask(); got.Code != 503 {
 		t.Errorf("%s", got.Body)
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func (s *server) ring(ctx context.Context, projectID string) (keyrotation.Ring, error) {
@@ -30,7 +31,7 @@ func (s *server) showKey(ctx context.Context, c call, _ none) (KeyDetail, error)
 	}
 	key, ok := ring.Key(c.generation())
 	if !ok {
-		return KeyDetail{}, keyrotation.ErrNotFound
+		return KeyDetail{}, store.ErrNotFound
 	}
 	return NewKeyDetail(key), nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const signingKeys = "/v1/projects/default/signing-keys"
@@ -33,7 +34,7 @@ func TestSigningKeysAreListedNewestFirst(t *testing.T) {
 	if one := decoded(t, w.ask("GET", signingKeys+"/1", keysKey, "")); one["public_key"] != nil || one["generation"] != 1.0 {
 		t.Errorf("%v", one)
 	}
-	w.store.set(func(s *store) { s.ring = keyrotation.Ring{} })
+	w.store.set(func(s *fakeStore) { s.ring = keyrotation.Ring{} })
 	equal(t, w.ask("GET", signingKeys, keysKey, ""), 200, `{"items":[]}`)
 }
 
@@ -97,9 +98,9 @@ func TestErrorsOfARotation(t *testing.T) {
 	}{
 		{&keyrotation.Guard{Why: "still propagating", EarliestAt: day(5)}, 409, "conflict", "", "1999-12-05T00:00:00Z"},
 		{&keyrotation.Guard{Why: "it is ours"}, 409, "conflict", "", ""},
-		{keyrotation.ErrNotFound, 404, "not_found", "", ""},
-		{keyrotation.ErrConflict, 409, "conflict", "", ""},
-		{keyrotation.ErrUnavailable, 503, "signer_unavailable", "1", ""},
+		{store.ErrNotFound, 404, "not_found", "", ""},
+		{store.ErrConflict, 409, "conflict", "", ""},
+		{store.ErrUnavailable, 503, "signer_unavailable", "1", ""},
 		{keyrotation.ErrUnauthorized, 503, "platform_unavailable", "60", ""},
 		{keyrotation.ErrThrottled, 503, "platform_unavailable", "10", ""},
 		{paced{keyrotation.ErrThrottled}, 503, "platform_unavailable", "7", ""},

@@ -14,6 +14,7 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/viewers"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // Errors of this package, beside *invalid and *unauthorized.
@@ -88,9 +89,9 @@ var failures = []failure{
 	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform asks us to come back later", retry: 10 * time.Second},
 	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: "tokens cannot be made just now; nothing is wrong with the request, try again", retry: time.Second},
 	{is: as[*keyrotation.Guard], status: 409, code: "conflict"},
-	{is: is(keyrotation.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
-	{is: is(keyrotation.ErrNotFound), status: 404, code: "not_found", says: "there is no such key: the lists at signing-keys and drift show which there are"},
-	{is: is(keyrotation.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
+	{is: is(store.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
+	{is: is(store.ErrNotFound), status: 404, code: "not_found", says: "there is no such key: the lists at signing-keys and drift show which there are"},
+	{is: is(store.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
 	{is: ofPlatform, status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},

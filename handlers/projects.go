@@ -12,6 +12,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // Project is a project as it is shown: with the policies in force, and without
@@ -132,7 +133,7 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 	return s.shown(ctx, p), nil
 }
 
-var errElsewhere = fmt.Errorf("the settings of the project: %w", keyrotation.ErrConflict)
+var errElsewhere = fmt.Errorf("the settings of the project: %w", store.ErrConflict)
 
 // deleteProject deletes a project whose signing keys are gone. A key that is
 // still at the platform would be nobody's afterwards, and open videos for ever.

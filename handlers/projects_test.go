@@ -14,6 +14,7 @@ import (
 	"playtoken/projects"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // settled fills in what projects leave to the deployment.
@@ -193,7 +194,7 @@ func TestAProjectIsDeletedOnlyWithoutLiveKeys(t *testing.T) {
 	for want, err := range map[string]error{
 		"503 platform_unavailable": fmt.Errorf("withdraw: %w", keyrotation.ErrThrottled),
 		"409 conflict":             &keyrotation.Guard{Why: "they do not go", EarliestAt: day(5)},
-		"503 signer_unavailable":   keyrotation.ErrUnavailable,
+		"503 signer_unavailable":   store.ErrUnavailable,
 	} {
 		d.rotation.err = err
 		if got := short(d.ask("DELETE", path+"?revoke=true", adminKey, "")); got != want {
@@ -224,7 +225,7 @@ func TestAProjectWithoutLiveKeysGetsNoneWhileItIsDeleted(t *testing.T) {
 	defer done()
 	dead := activeKey(t)
 	dead.State = keyrotation.Deleted
-	r := &rotation{store: &store{ring: keyrotation.Ring{Project: d.own.ID, Keys: []keyrotation.Key{dead}}}}
+	r := &rotation{store: &fakeStore{ring: keyrotation.Ring{Project: d.own.ID, Keys: []keyrotation.Key{dead}}}}
 	d.rotations[d.own.ID] = r
 	if got := d.ask("DELETE", "/v1/projects/"+d.own.ID, adminKey, ""); got.Code != 204 || r.asked != "end" {
 		t.Errorf("%d, asked %q", got.Code, r.asked)

@@ -11,6 +11,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // changeTimeout bounds one change of a project's keys.
@@ -162,7 +163,7 @@ type removedAnswer struct {
 func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removedAnswer, error) {
 	keyID := c.vars["key_id"]
 	if len(keyID) > maxKeyID || strings.ContainsFunc(keyID, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return removedAnswer{}, keyrotation.ErrNotFound
+		return removedAnswer{}, store.ErrNotFound
 	}
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {

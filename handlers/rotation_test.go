@@ -7,6 +7,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // stubborn remembers whether its context was over when it was called.
@@ -37,7 +38,7 @@ func TestAPlatformThatHangsIsNotTakenForTheStore(t *testing.T) {
 	for want, err := range map[string]error{
 		"503 platform_unavailable": fmt.Errorf("look: %w", hung{context.DeadlineExceeded}),
 		"503 signer_unavailable":   fmt.Errorf("read: %w", context.DeadlineExceeded),
-		"404 not_found":            hung{keyrotation.ErrNotFound},
+		"404 not_found":            hung{store.ErrNotFound},
 	} {
 		w.rotation.err = err
 		if got := short(w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`)); got != want {

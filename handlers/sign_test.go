@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // signAs posts as an app does: JSON that is announced as text.
@@ -119,7 +119,7 @@ func TestAListIsSignedAtOnce(t *testing.T) {
 	}
 	d, done = deploy(t)
 	defer done()
-	d.store.set(func(s *store) { s.err = keyrotation.ErrUnavailable })
+	d.store.set(func(s *fakeStore) { s.err = store.ErrUnavailable })
 	if got := d.signAs(viewerToken, all, `{"vid6":{}}`); got.Code != 503 {
 		t.Errorf("trouble that is not about a video: %s", got.Body)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // decoded is an answer as a program sees it.
@@ -167,7 +168,7 @@ func TestWithoutActiveKeyTheExactWaitIsTold(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		standby := activeKey(t)
 		standby.State, standby.RegisteredAt = keyrotation.Registered, time.Now()
-		w.store.set(func(s *store) { s.ring.Keys = []keyrotation.Key{standby} })
+		w.store.set(func(s *fakeStore) { s.ring.Keys = []keyrotation.Key{standby} })
 		time.Sleep(12*time.Second + time.Millisecond)
 		for _, ask := range []func() *httptest.ResponseRecorder{
 			func() *httptest.ResponseRecorder {
@@ -184,7 +185,7 @@ func TestWithoutActiveKeyTheExactWaitIsTold(t *testing.T) {
 				t.Errorf("Retry-After %s, %d; 47.999 s remain", after, p.RetryAfter)
 			}
 		}
-		w.store.set(func(s *store) { s.ring.Keys = nil })
+		w.store.set(func(s *fakeStore) { s.ring.Keys = nil })
 		time.Sleep(time.Second)
 		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1"}`)
 		if p := problemOf(t, got); p.Code != "no_active_key" || p.EarliestAt != "" || got.Header().Get("Retry-After") == "" {
@@ -198,8 +199,8 @@ func TestAStoreThatIsDownIsSaidQuicklyAndComesBackByItself(t *testing.T) {
 		mint := func() *httptest.ResponseRecorder {
 			return w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1"}`)
 		}
-		sealed := fmt.Errorf("read at https://vault.internal: %w", keyrotation.ErrUnavailable)
-		w.store.set(func(s *store) { s.err = sealed })
+		sealed := fmt.Errorf("read at https://vault.internal: %w", store.ErrUnavailable)
+		w.store.set(func(s *fakeStore) { s.err = sealed })
 		for range 100 {
 			asked := time.Now()
 			got := mint()
@@ -220,7 +221,7 @@ func TestAStoreThatIsDownIsSaidQuicklyAndComesBackByItself(t *testing.T) {
 		if !strings.Contains(w.log.String(), "vault.internal") {
 			t.Error("the log does not say what the trouble is")
 		}
-		w.store.set(func(s *store) { s.err = nil })
+		w.store.set(func(s *fakeStore) { s.err = nil })
 		time.Sleep(time.Second) // what Retry-After said
 		if got := mint(); got.Code != 201 {
 			t.Errorf("%s", got.Body)

@@ -67,7 +67,7 @@ func (c call) restrain(req signer.Request) error {
 
 // entitled asks whoever decides for the project whether this may be watched.
 // Where nobody does, whoever may mint decided already. Errors:
-// *viewers.NotEntitled, keyrotation.ErrUnavailable.
+// *viewers.NotEntitled, store.ErrUnavailable.
 func (s *server) entitled(ctx context.Context, c call, req signer.Request) error {
 	policy := c.policy.ViewerPolicy
 	switch {

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/viewers"
+	"playtoken/store"
 )
 
 // mintAs asks for a token of the own project, from a page unless it is empty.
@@ -185,7 +185,7 @@ func TestABrowserMayAskOnlyForPagesThatAreKnown(t *testing.T) {
 		}
 	}
 	d.documents.mu.Lock()
-	d.documents.err = keyrotation.ErrUnavailable
+	d.documents.err = store.ErrUnavailable
 	d.documents.mu.Unlock()
 	if got := preflight("/v1/playback-tokens", page); got.Code != 503 {
 		t.Errorf("without the store: %d", got.Code)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // off sets a replica's clock wrong; the store's is right.
@@ -77,7 +78,7 @@ func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
 	ring.LookedAt = s.now.Add(24 * time.Hour) // somebody's clock was ahead, and asked no store
 	data, err := ring.Encode()
 	s.must(err)
-	s.store.docs[keyrotation.RingName("default")] = keyrotation.Document{Data: data, Version: ring.Version + 1}
+	s.store.docs[keyrotation.RingName("default")] = store.Document{Data: data, Version: ring.Version + 1}
 	id := s.key(1).KeyID
 	s.oracle.forgive(id)
 	_, _ = ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {

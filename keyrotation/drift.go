@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"playtoken/store"
 )
 
 // Drift looks at the platform and the store and tells every difference from
@@ -141,7 +143,7 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	}
 	shown, there := look.Platform[keyID]
 	if !there {
-		return fmt.Errorf("key at the platform: %w", ErrNotFound)
+		return fmt.Errorf("key at the platform: %w", store.ErrNotFound)
 	}
 	// The look shows nothing that was not announced in a ring before it.
 	if ring, err = r.load(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // ids of findings.
@@ -91,7 +92,7 @@ func TestRemoveUnmanagedRemovesNothingElse(t *testing.T) {
 		s.mustGuard(s.removeUnmanaged(s.key(generation).KeyID), "of ours")
 	}
 	s.mustGuard(s.removeUnmanaged(orphan), "of ours")
-	s.mustFail(s.removeUnmanaged("id9999"), keyrotation.ErrNotFound)
+	s.mustFail(s.removeUnmanaged("id9999"), store.ErrNotFound)
 	s.as("list", fate{hears: errLost})
 	s.mustFail(s.removeUnmanaged(foreign[0]), errLost)
 	if len(s.platform.deleted) != 0 {
@@ -193,11 +194,11 @@ func TestDriftSaysThatTheStoreIsOlderThanThePlatform(t *testing.T) {
 
 // behind is a store whose first answer is an old one.
 type behind struct {
-	keyrotation.Documents
-	old *keyrotation.Document
+	store.Documents
+	old *store.Document
 }
 
-func (b *behind) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (b *behind) Read(ctx context.Context, name string) (store.Document, error) {
 	if old := b.old; old != nil {
 		b.old = nil
 		return *old, nil

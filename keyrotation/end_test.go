@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func (s *stage) end() error {
@@ -77,13 +78,13 @@ func TestAnEndWaitsForARegistrationThatWasNotAnswered(t *testing.T) {
 }
 
 func TestAnEndGoesOnAfterTrouble(t *testing.T) {
-	for name, f := range map[string]fate{"did not happen": {hears: keyrotation.ErrUnavailable}, "answer lost": {happens: 1, hears: keyrotation.ErrUnavailable}} {
+	for name, f := range map[string]fate{"did not happen": {hears: store.ErrUnavailable}, "answer lost": {happens: 1, hears: store.ErrUnavailable}} {
 		for _, op := range []string{"delete", "destroy", "write"} {
 			t.Run(op+", "+name, func(t *testing.T) {
 				s := rotated(t)
 				keys := s.loseAll()
 				s.as(op, f)
-				s.mustFail(s.end(), keyrotation.ErrUnavailable)
+				s.mustFail(s.end(), store.ErrUnavailable)
 				s.as("")
 				s.must(s.end())
 				for _, k := range keys {

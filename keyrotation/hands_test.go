@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // What happens when somebody else's hands were at the platform or the store.
@@ -238,9 +239,9 @@ func TestARestoredRingDeletesNothing(t *testing.T) {
 
 // restore puts an old ring in place of the newest. Whoever does that loses the
 // tokens of keys that the backup takes for alive.
-func (s *stage) restore(backup keyrotation.Document) {
+func (s *stage) restore(backup store.Document) {
 	name := keyrotation.RingName("default")
-	s.store.docs[name] = keyrotation.Document{Data: backup.Data, Version: s.store.docs[name].Version + 1}
+	s.store.docs[name] = store.Document{Data: backup.Data, Version: s.store.docs[name].Version + 1}
 	s.oracle.last = s.store.ring()
 	for _, k := range s.oracle.last.Keys {
 		s.lose(k.Generation)
@@ -262,7 +263,7 @@ func TestARestoredPlanFindsWhatBecameOfIt(t *testing.T) {
 	s.as("")
 	s.bootstrap()
 	id := s.key(1).KeyID
-	s.store.docs[ringName] = keyrotation.Document{Data: backup.Data, Version: s.store.docs[ringName].Version + 1}
+	s.store.docs[ringName] = store.Document{Data: backup.Data, Version: s.store.docs[ringName].Version + 1}
 	s.oracle.last = s.store.ring() // its tokens are owed still
 	s.must(s.live(2 * time.Minute))
 	if got := s.key(1).KeyID; got != id {

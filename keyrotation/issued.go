@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"playtoken/store"
 )
 
 // IssuedKey is a key that a platform made for us. Its value is shown once, and
@@ -32,18 +34,11 @@ type Issuer interface {
 	// it returns has no PublicKey; Fingerprint is empty.
 	List(ctx context.Context) ([]PlatformKey, error)
 
-	// Get is the platform's own word on one id; ErrNotFound if it has none.
+	// Get returns what the platform says about one id, or store.ErrNotFound.
 	Get(ctx context.Context, keyID string) (PlatformKey, error)
 
 	// Delete is a success if the platform has no such key.
 	Delete(ctx context.Context, keyID string) error
-}
-
-// Deleter is what Documents may have besides: Delete removes a document for
-// good, and is a success if there is none. Without it, what has to go is
-// overwritten.
-type Deleter interface {
-	Delete(ctx context.Context, name string) error
 }
 
 // IssuedName is the name of the document that holds the value of an issued
@@ -62,10 +57,10 @@ func (k IssuedKey) encode() []byte {
 }
 
 // ReadIssued returns the value of an issued key, such as the active one of a
-// ring. Errors: ErrNotFound if the store does not hold it, those of
-// [Documents]. A value that is read again with every new view of the ring is
+// ring. Errors: store.ErrNotFound if the store does not hold it, those of
+// [store.Documents]. A value that is read again with every new view of the ring is
 // never used after its key is gone; see [Durations].
-func ReadIssued(ctx context.Context, documents Documents, k Key) (IssuedKey, error) {
+func ReadIssued(ctx context.Context, documents store.Documents, k Key) (IssuedKey, error) {
 	doc, err := documents.Read(ctx, IssuedName(k.StoreName))
 	if err != nil {
 		return IssuedKey{}, fmt.Errorf("read value of generation %d: %w", k.Generation, err)
@@ -73,7 +68,7 @@ func ReadIssued(ctx context.Context, documents Documents, k Key) (IssuedKey, err
 	var d issuedDocument
 	// What cannot be read is not held, and not quoted in an error either.
 	if json.Unmarshal(doc.Data, &d) != nil || len(d.Value) == 0 || d.ID == "" || d.ID != k.KeyID {
-		return IssuedKey{}, fmt.Errorf("read value of generation %d: %w", k.Generation, ErrNotFound)
+		return IssuedKey{}, fmt.Errorf("read value of generation %d: %w", k.Generation, store.ErrNotFound)
 	}
 	return IssuedKey(d), nil
 }

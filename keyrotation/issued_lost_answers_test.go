@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // unissued is a stage whose next rotation asks for generation 3, with a script
@@ -150,7 +151,7 @@ func TestAKeyThatWasGivenUpMeanwhileIsNotRegistered(t *testing.T) {
 }
 
 // mortal are documents that are refused to whoever has gone away.
-type mortal struct{ keyrotation.Documents }
+type mortal struct{ store.Documents }
 
 func (m mortal) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	if ctx.Err() != nil {
@@ -255,8 +256,8 @@ func TestTheStoreOfValuesMayBeAway(t *testing.T) {
 	for _, op := range []string{"recall", "keep", "forget"} {
 		t.Run(op, func(t *testing.T) {
 			s := issued(t)
-			s.always(op, fate{hears: keyrotation.ErrUnavailable})
-			if err := s.live(interval + issuedOverlap + time.Minute); !errors.Is(err, keyrotation.ErrUnavailable) {
+			s.always(op, fate{hears: store.ErrUnavailable})
+			if err := s.live(interval + issuedOverlap + time.Minute); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("got %v", err)
 			}
 			if n := s.count("issue"); op == "keep" && n != 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // The operator's verbs and the drift report, where a platform makes the keys.
@@ -23,11 +24,11 @@ func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
 		},
 		"deletes its value": func(s *stage, k keyrotation.Key) { delete(s.store.docs, keyrotation.IssuedName(k.StoreName)) },
 		"replaces its value by another key's": func(s *stage, k keyrotation.Key) {
-			s.store.docs[keyrotation.IssuedName(k.StoreName)] = keyrotation.Document{
+			s.store.docs[keyrotation.IssuedName(k.StoreName)] = store.Document{
 				Data: []byte(`{"key_id":"` + foreign[0] + `","value":"c2VjcmV0"}`), Version: 9}
 		},
 		"spoils its document": func(s *stage, k keyrotation.Key) {
-			s.store.docs[keyrotation.IssuedName(k.StoreName)] = keyrotation.Document{Data: []byte("?"), Version: 9}
+			s.store.docs[keyrotation.IssuedName(k.StoreName)] = store.Document{Data: []byte("?"), Version: 9}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestRemoveUnmanagedLeavesIssuedKeysOfOurs(t *testing.T) {
 		s.mustGuard(s.removeUnmanaged(s.key(generation).KeyID), "of ours")
 	}
 	s.mustGuard(s.removeUnmanaged(orphan), "of ours")
-	s.mustFail(s.removeUnmanaged("id9999"), keyrotation.ErrNotFound)
+	s.mustFail(s.removeUnmanaged("id9999"), store.ErrNotFound)
 	byHand := s.platform.issue("by hand").ID
 	s.must(s.removeUnmanaged(byHand))
 	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {

@@ -12,22 +12,25 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // documents is a store of documents without any trouble.
 type documents map[string]string
 
-func (d documents) Read(_ context.Context, name string) (keyrotation.Document, error) {
+func (d documents) Read(_ context.Context, name string) (store.Document, error) {
 	text, ok := d[name]
 	if !ok {
-		return keyrotation.Document{}, keyrotation.ErrNotFound
+		return store.Document{}, store.ErrNotFound
 	}
-	return keyrotation.Document{Data: []byte(text), Version: 1}, nil
+	return store.Document{Data: []byte(text), Version: 1}, nil
 }
 
 func (d documents) Write(context.Context, string, []byte, int64) (int64, error) {
-	return 0, keyrotation.ErrUnavailable
+	return 0, store.ErrUnavailable
 }
+
+func (d documents) Delete(context.Context, string) error { return store.ErrUnavailable }
 
 func TestAMinterReadsTheValueOfTheActiveKey(t *testing.T) {
 	s := issued(t)
@@ -58,14 +61,14 @@ func TestAValueIsReadWholeOrNotAtAll(t *testing.T) {
 		"another generation's id": {`{"key_id":"","value":"c2VjcmV0"}`, ""},
 	} {
 		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName("kstore03"): tt.text}, k)
-		if string(got.Value) != tt.want || (err == nil) != (tt.want != "") || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+		if string(got.Value) != tt.want || (err == nil) != (tt.want != "") || err != nil && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %q, %v", name, got.Value, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the error shows what was there: %v", name, err)
 		}
 	}
-	if _, err := keyrotation.ReadIssued(t.Context(), documents{}, k); !errors.Is(err, keyrotation.ErrNotFound) {
+	if _, err := keyrotation.ReadIssued(t.Context(), documents{}, k); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no document: %v", err)
 	}
 	k.KeyID = ""
@@ -200,19 +203,6 @@ func TestRevokeOfAnIssuedKeyInEveryOtherState(t *testing.T) {
 	}
 }
 
-func TestAStoreThatCannotDeleteOverwrites(t *testing.T) {
-	s := issued(t)
-	s.acts.rotator.Documents = storeView{s.acts}
-	k := s.lose(1)
-	_, err := s.revoke(1)
-	s.must(err)
-	s.gone(k)
-	if doc, there := s.store.docs[keyrotation.IssuedName(k.StoreName)]; !there || string(doc.Data) != "{}" {
-		t.Errorf("left: %s", doc.Data)
-	}
-	s.recovers()
-}
-
 func TestARingOfIssuedKeysIsReadAsItWasWritten(t *testing.T) {
 	scene := issuedScene(genKey(1, keyrotation.Retiring), genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered))
 	text := encode(t, scene.ring)
@@ -239,7 +229,7 @@ func FuzzIssuedDocument(f *testing.F) {
 	k := keyrotation.Key{Generation: 3, StoreName: "kstore03", KeyID: "id3", Issued: true}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName(k.StoreName): string(data)}, k)
-		if (err == nil) != (got.ID == k.KeyID && len(got.Value) > 0) || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+		if (err == nil) != (got.ID == k.KeyID && len(got.Value) > 0) || err != nil && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v, %v", got, err)
 		}
 	})

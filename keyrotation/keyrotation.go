@@ -17,77 +17,24 @@ import (
 	"time"
 )
 
-// Errors of the stores and platforms that a Rotator works with.
+// Errors of platforms.
 var (
-	// ErrNotFound: there is no such document, key or generation.
-	ErrNotFound = errors.New("not found")
-	// ErrConflict: the document is no longer at the version that was read.
-	ErrConflict = errors.New("changed by somebody else")
-	// ErrUnavailable: the store does not answer, is sealed, or has not let us
-	// log in. Nothing is known about what a write did.
-	ErrUnavailable = errors.New("store unavailable")
 	// ErrRefused: the platform will never accept this request. It did nothing.
 	ErrRefused = errors.New("refused by the platform")
 	// ErrUnauthorized: the platform does not accept our credential. It did
 	// nothing.
 	ErrUnauthorized = errors.New("credential not accepted by the platform")
-	// ErrThrottled: the platform asks us to come back later. It did nothing.
-	// An error that also has a method RetryAfter() time.Duration says when.
+	// ErrThrottled: the platform wants fewer requests. It did nothing.
+	// An error that also has a method RetryAfter() time.Duration says when to
+	// retry.
 	ErrThrottled = errors.New("throttled by the platform")
 )
 
-// Document is what a store holds under a name. Version 0 means that there is
-// no document; versions only rise.
-type Document struct {
-	Data    []byte
-	Version int64
-}
-
-// Documents stores small documents with check-and-set. A name is a kind and a
-// server-made id, "ring/default": lower-case letters, then [a-z0-9_]{7,40}.
-// Implementations are safe for concurrent use, durable when they return, and
-// shared by every process that works with the same store.
-type Documents interface {
-	// Read returns the newest document, ErrNotFound when there is none, or
-	// ErrUnavailable. It never returns a document older than one that a
-	// finished Write of any process made.
-	Read(ctx context.Context, name string) (Document, error)
-
-	// Write replaces the document if its version still is version (0: if there
-	// is none) and returns the new version. ErrConflict means that nothing was
-	// written. After any other error the write may or may not have happened;
-	// the caller reads again. Write itself never retries.
-	Write(ctx context.Context, name string, data []byte, version int64) (int64, error)
-}
-
-// KeySpec is how a key is made.
+// KeySpec says what kind of key a ring gets.
 type KeySpec struct {
 	Bits       int  `json:"bits"`            // RSA modulus: 2048, 3072 or 4096
 	Exportable bool `json:"exportable"`      // may leave the store, for signing in memory
-	Issued     bool `json:"issued,omitzero"` // made by the platform; see Issuer. The others mean nothing then
-}
-
-// StoredKey is what a store tells about a private key it holds.
-type StoredKey struct {
-	KeySpec
-	PublicKey string // PEM, SubjectPublicKeyInfo
-	Versions  int    // 1, unless somebody rotated the key behind our back
-}
-
-// PrivateKeys makes and destroys RSA keys by name. Names are made by this
-// package ([a-z0-9_]{7,40}) and never used twice.
-type PrivateKeys interface {
-	// Create makes the key, or finds the one made by an earlier call: after a
-	// lost answer, calling again is right and yields the same key. Spec is
-	// obeyed only by the call that makes the key.
-	Create(ctx context.Context, name string, spec KeySpec) (StoredKey, error)
-
-	// Describe returns ErrNotFound when there is no such key.
-	Describe(ctx context.Context, name string) (StoredKey, error)
-
-	// Destroy is a success if there is no such key. It runs to its end even if
-	// ctx is cancelled meanwhile.
-	Destroy(ctx context.Context, name string) error
+	Issued     bool `json:"issued,omitzero"` // made by the platform, see Issuer; the other fields are then zero
 }
 
 // PlatformKey is one public key that a platform shows.
@@ -111,7 +58,7 @@ type Registrar interface {
 	// List returns every key of the account, or an error: never a part.
 	List(ctx context.Context) ([]PlatformKey, error)
 
-	// Get is the platform's own word on one id; ErrNotFound if it has none.
+	// Get returns what the platform says about one id, or store.ErrNotFound.
 	Get(ctx context.Context, keyID string) (PlatformKey, error)
 
 	// Delete is a success if the platform has no such key.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // wish is an answer that says when to come back.
@@ -248,8 +249,8 @@ func TestTheStoreMayBeAway(t *testing.T) {
 	for _, op := range []string{"read", "write", "create", "describe", "destroy"} {
 		t.Run(op, func(t *testing.T) {
 			s := bootstrapped(t)
-			s.always(op, fate{hears: keyrotation.ErrUnavailable})
-			s.mustFail(s.live(interval+overlap+time.Minute), keyrotation.ErrUnavailable)
+			s.always(op, fate{hears: store.ErrUnavailable})
+			s.mustFail(s.live(interval+overlap+time.Minute), store.ErrUnavailable)
 			s.recovers()
 		})
 	}

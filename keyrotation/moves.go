@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"playtoken/store"
 )
 
 // effects is what each move does. Each is: write the intent, make at most one
@@ -86,7 +88,7 @@ func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
 }
 
 func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
-	look := &Look{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]StoredKey{}}
+	look := &Look{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	if err := r.seePlatform(ctx, ring, look); err != nil {
 		return nil, fmt.Errorf("look at the platform: %w", err)
 	}
@@ -97,7 +99,7 @@ func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
 			continue
 		}
 		stored, err := r.source().holds(ctx, k)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {
 			return nil, fmt.Errorf("look at private key of generation %d: %w", k.Generation, err)
@@ -126,7 +128,7 @@ func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error 
 		cancel()
 		if err == nil {
 			look.Platform[k.KeyID] = shown
-		} else if !errors.Is(err, ErrNotFound) {
+		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
@@ -255,17 +257,17 @@ func (p *pass) answered(ctx context.Context, ring Ring, k Key, id string) error 
 		next.Failures, next.RetryAt = 0, time.Time{}
 		registered(next.key(k.Generation), id, p.now())
 		err := p.save(ctx, ring, &next)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 		if ring, err = p.read(ctx); err != nil {
 			return err
 		}
 		if now, _ := ring.Key(k.Generation); now.State != Registering {
-			return ErrConflict
+			return store.ErrConflict
 		}
 	}
-	return ErrConflict
+	return store.ErrConflict
 }
 
 func registered(k *Key, id string, now time.Time) {

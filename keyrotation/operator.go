@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"playtoken/store"
 )
 
 // The operator's verbs. Each decides on a ring that was just read (and, but
@@ -37,11 +39,11 @@ func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error)
 				return nil
 			}
 		}
-		if err != nil && !errors.Is(err, ErrConflict) {
+		if err != nil && !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
-	return fmt.Errorf("ring of %s: %w, %d times in a row", p.Project, ErrConflict, maxMoves)
+	return fmt.Errorf("ring of %s: %w, %d times in a row", p.Project, store.ErrConflict, maxMoves)
 }
 
 // mistimed returns a *Guard while the clocks disagree: what is decided now
@@ -137,7 +139,7 @@ func inState(ring *Ring, generation int, want, already State) (Key, error) {
 	k, ok := ring.Key(generation)
 	switch {
 	case !ok:
-		return k, fmt.Errorf("generation %d: %w", generation, ErrNotFound)
+		return k, fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
 	case k.State == already:
 		return k, fmt.Errorf("generation %d is %s: %w", generation, already, errHolds)
 	case k.State != want:
@@ -220,7 +222,7 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	err := p.decide(ctx, true, func(ring *Ring) error {
 		k, ok := ring.Key(generation)
 		if !ok {
-			return fmt.Errorf("generation %d: %w", generation, ErrNotFound)
+			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
 		}
 		if k.State == Revoking || k.State == Deleted {
 			return errHolds

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // verb is an operator's order about one generation.
@@ -97,7 +98,7 @@ func TestActivateRefusesWhatIsNoReadyStandby(t *testing.T) {
 	_, err := s.order((*keyrotation.Rotator).Activate, 1)
 	s.mustGuard(err, "retiring, not registered")
 	_, err = s.order((*keyrotation.Rotator).Activate, 9)
-	s.mustFail(err, keyrotation.ErrNotFound)
+	s.mustFail(err, store.ErrNotFound)
 	if res, err := s.order((*keyrotation.Rotator).Activate, 2); err != nil || res.Changed || res.Reason == "" {
 		t.Errorf("what is active already: %+v, %v", res, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"playtoken/store"
 )
 
 // maxMoves bounds one pass. A bootstrap takes about 15 moves, a pass in which
@@ -70,7 +72,7 @@ func (r *Rotator) load(ctx context.Context) (Ring, error) {
 		return Ring{}, fmt.Errorf("rotation of %s: an Issuer and a policy of issued keys go together", r.Project)
 	}
 	doc, err := r.Documents.Read(ctx, RingName(r.Project))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return Ring{Project: r.Project, Durations: r.Policy.Durations, Version: doc.Version}, nil
 	}
 	if err != nil {
@@ -169,11 +171,11 @@ func (p *pass) run(ctx context.Context) error {
 			return p.ended(ctx, ring)
 		}
 		err = p.carryOut(ctx, ring, move)
-		if err == nil || errors.Is(err, ErrConflict) { // somebody else moved
+		if err == nil || errors.Is(err, store.ErrConflict) { // somebody else moved
 			continue
 		}
 		p.failures = append(p.failures, failure{move, err})
-		if ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled) {
+		if ctx.Err() != nil || errors.Is(err, store.ErrUnavailable) || errors.Is(err, ErrThrottled) {
 			return p.ended(ctx, ring)
 		}
 	}
@@ -293,7 +295,7 @@ func (p *pass) failed(ctx context.Context, why error) error {
 
 // note saves what nobody depends on: a lost race is no error.
 func (p *pass) note(ctx context.Context, ring, next Ring) error {
-	if err := p.save(ctx, ring, &next); err != nil && !errors.Is(err, ErrConflict) {
+	if err := p.save(ctx, ring, &next); err != nil && !errors.Is(err, store.ErrConflict) {
 		return err
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"playtoken/store"
 )
 
 // Action names a move.
@@ -58,7 +60,7 @@ type Look struct {
 	// was asked for by itself, so absence is the platform's own word.
 	Platform map[string]PlatformKey
 	// Store holds the private keys of our generations by store name.
-	Store map[string]StoredKey
+	Store map[string]store.KeyInfo
 	// ClockAhead is our clock minus the store's.
 	ClockAhead time.Duration
 }

@@ -200,8 +200,8 @@ func (l *Look) disagrees(k Key) string {
 		return ""
 	case Fingerprint(stored.PublicKey) != k.Fingerprint || stored.Versions != 1:
 		return "its private key in the store was replaced or rotated"
-	case stored.Exportable != k.Exportable:
-		return fmt.Sprintf("its private key in the store has exportable=%t", stored.Exportable)
+	case stored.Spec.Exportable != k.Exportable:
+		return fmt.Sprintf("its private key in the store has exportable=%t", stored.Spec.Exportable)
 	}
 	return ""
 }

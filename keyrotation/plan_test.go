@@ -157,7 +157,7 @@ func TestWhatBlocksAMove(t *testing.T) {
 		}), "activate 3", "replaced or rotated"},
 		{"an activation, an exportable private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) {
 			k := l.Store["kstore03"]
-			k.Exportable = true
+			k.Spec.Exportable = true
 			l.Store["kstore03"] = k
 		}), "activate 3", "exportable=true"},
 		{"an activation, a doubt", sceneOf(overdue, but(standby, func(k *keyrotation.Key) { k.DoubtedAt = noon.Add(-time.Second) })).sees(nil),

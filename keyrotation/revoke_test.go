@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func (s *stage) revoke(generation int) (keyrotation.Revocation, error) {
@@ -41,7 +42,7 @@ func TestRevokeOfTheActiveKeyLetsTheStandbySign(t *testing.T) {
 		t.Errorf("a second time: %+v", again)
 	}
 	_, err = s.revoke(9)
-	s.mustFail(err, keyrotation.ErrNotFound)
+	s.mustFail(err, store.ErrNotFound)
 	s.recovers()
 }
 
@@ -160,7 +161,7 @@ func TestRevokeWhileThePlatformIsDownStopsSigningAtOnce(t *testing.T) {
 
 func TestNoTroubleElsewhereDelaysARevocation(t *testing.T) {
 	for op, f := range map[string]fate{
-		"create":   {hears: keyrotation.ErrUnavailable},
+		"create":   {hears: store.ErrUnavailable},
 		"register": {hears: errLost},
 		"list":     {hears: errLost},
 	} {
@@ -177,9 +178,9 @@ func TestNoTroubleElsewhereDelaysARevocation(t *testing.T) {
 func TestRevokeWhileTheStoreIsAwayIsAnError(t *testing.T) {
 	for _, op := range []string{"read", "write"} {
 		s := bootstrapped(t)
-		s.always(op, fate{hears: keyrotation.ErrUnavailable})
+		s.always(op, fate{hears: store.ErrUnavailable})
 		_, err := s.revoke(1)
-		s.mustFail(err, keyrotation.ErrUnavailable)
+		s.mustFail(err, store.ErrUnavailable)
 		s.want("1 active, 2 registered")
 	}
 }
@@ -190,7 +191,7 @@ func TestRevokeThatCannotBeFinishedSaysSo(t *testing.T) {
 	for name, trouble := range map[string]func(*stage){
 		"our clock is behind":  func(s *stage) { s.acts.rotator.Clock = func() time.Time { return s.now.Add(-time.Hour) } },
 		"the wrong account":    func(s *stage) { delete(s.platform.keys, s.key(1).KeyID); delete(s.platform.keys, s.key(2).KeyID) },
-		"the store was slower": func(s *stage) { s.as("destroy", fate{hears: keyrotation.ErrUnavailable}) },
+		"the store was slower": func(s *stage) { s.as("destroy", fate{hears: store.ErrUnavailable}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := bootstrapped(t)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"playtoken/store"
 )
 
 // State is where a signing key is in its life. What a state lets a key do is
@@ -211,16 +213,16 @@ func (r *Ring) Encode() ([]byte, error) {
 // DecodeRing reads a document to write it again. Members it does not know are
 // an error: they were written by a newer version, which knows things about
 // these keys that this one would forget.
-func DecodeRing(doc Document) (Ring, error) {
+func DecodeRing(doc store.Document) (Ring, error) {
 	return decodeRing(doc, (*json.Decoder).DisallowUnknownFields)
 }
 
 // ReadRing reads a document to look at it only. Members it does not know are
 // passed over, so that signers of an older version go on while a newer one is
 // being rolled out; a state that it does not know is an error still.
-func ReadRing(doc Document) (Ring, error) { return decodeRing(doc, func(*json.Decoder) {}) }
+func ReadRing(doc store.Document) (Ring, error) { return decodeRing(doc, func(*json.Decoder) {}) }
 
-func decodeRing(doc Document, prepare func(*json.Decoder)) (Ring, error) {
+func decodeRing(doc store.Document, prepare func(*json.Decoder)) (Ring, error) {
 	var r Ring
 	dec := json.NewDecoder(bytes.NewReader(doc.Data))
 	prepare(dec)

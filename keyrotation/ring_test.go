@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func decode(text string) (keyrotation.Ring, error) {
-	return keyrotation.DecodeRing(keyrotation.Document{Data: []byte(text), Version: 7})
+	return keyrotation.DecodeRing(store.Document{Data: []byte(text), Version: 7})
 }
 
 func encode(t *testing.T, ring keyrotation.Ring) string {
@@ -103,7 +104,7 @@ func FuzzRing(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ring, err := keyrotation.DecodeRing(keyrotation.Document{Data: data, Version: 1})
+		ring, err := keyrotation.DecodeRing(store.Document{Data: data, Version: 1})
 		if err != nil {
 			return
 		}
@@ -111,7 +112,7 @@ func FuzzRing(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := keyrotation.DecodeRing(keyrotation.Document{Data: text, Version: 1})
+		again, err := keyrotation.DecodeRing(store.Document{Data: text, Version: 1})
 		if err != nil {
 			t.Fatalf("cannot read what was written: %v\n%s", err, text)
 		}
@@ -129,7 +130,7 @@ func FuzzRing(f *testing.F) {
 }
 
 func TestARingOfANewerVersionIsReadButNotWritten(t *testing.T) {
-	doc := keyrotation.Document{Data: []byte(`{"project":"default","store_id":"a","tomorrow":1}`), Version: 7}
+	doc := store.Document{Data: []byte(`{"project":"default","store_id":"a","tomorrow":1}`), Version: 7}
 	if ring, err := keyrotation.ReadRing(doc); err != nil || ring.Project != "default" || ring.Version != 7 {
 		t.Errorf("a signer reads %+v, %v", ring, err)
 	}

@@ -8,6 +8,8 @@ import (
 	mathrand "math/rand/v2"
 	"slices"
 	"time"
+
+	"playtoken/store"
 )
 
 // Rotator carries out the moves of one project's keys. Any number of them may
@@ -15,11 +17,11 @@ import (
 // on the ring lets one of them make each move.
 type Rotator struct {
 	Project   string
-	Documents Documents // for issued keys a Deleter too, if it can be one
+	Documents store.Documents
 
 	// Either Platform, and Keys to make what it takes; or Issuer, and a Policy
 	// whose KeySpec says Issued.
-	Keys     PrivateKeys
+	Keys     store.PrivateKeys
 	Platform Registrar
 	Issuer   Issuer
 

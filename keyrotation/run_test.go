@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +81,7 @@ func TestRunAsksLessAndLessWhileItFails(t *testing.T) {
 		down := true
 		s := running(t, func(op string) fate {
 			if down {
-				return fate{hears: keyrotation.ErrUnavailable}
+				return fate{hears: store.ErrUnavailable}
 			}
 			return asAsked
 		})

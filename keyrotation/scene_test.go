@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // scene is all that the planner sees.
@@ -92,16 +93,16 @@ func but(k keyrotation.Key, changes ...func(*keyrotation.Key)) keyrotation.Key {
 
 // agreeing is a look at now that shows what the ring records.
 func (s scene) agreeing() *keyrotation.Look {
-	look := &keyrotation.Look{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]keyrotation.StoredKey{}}
+	look := &keyrotation.Look{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	for _, k := range s.ring.Keys {
 		if k.KeyID != "" && k.State != keyrotation.Deleted && k.WithdrawnAt.IsZero() {
 			look.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint, CreatedAt: k.RegisteredAt}
 		}
 		if k.Issued && k.KeyID != "" && k.DestroyedAt.IsZero() {
-			look.Store[k.StoreName] = keyrotation.StoredKey{KeySpec: s.ring.Spec, Versions: 1}
+			look.Store[k.StoreName] = store.KeyInfo{Versions: 1}
 		}
 		if k.PublicKey != "" {
-			look.Store[k.StoreName] = keyrotation.StoredKey{KeySpec: keyrotation.KeySpec{Bits: k.Bits, Exportable: k.Exportable},
+			look.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Bits: k.Bits, Exportable: k.Exportable},
 				PublicKey: k.PublicKey, Versions: 1}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // What goes wrong with a call, as data.
@@ -105,7 +106,7 @@ func (w *world) out(op string) error {
 	case atPlatform[op] && w.now.Before(w.platform.away):
 		return errLost
 	case !atPlatform[op] && w.now.Before(w.store.sealed):
-		return keyrotation.ErrUnavailable
+		return store.ErrUnavailable
 	case posts[op] && w.now.Before(w.platform.full):
 		return keyrotation.ErrRefused
 	}

@@ -19,17 +19,13 @@ func newIssuingWorld(t *testing.T, seed uint64, replicas int) *world {
 }
 
 // issuedTo lets a replica work with such a platform. In every second world
-// what is bought with a key ends with it, and every second store can delete
-// documents.
+// what is bought with a key ends with it.
 func (r *replica) issuedTo() {
 	rot := r.rotator
 	rot.Keys, rot.Platform, rot.Issuer = nil, nil, issuerView{platformView{r}}
 	rot.Policy.KeySpec = keyrotation.KeySpec{Issued: true}
 	if r.w.seed%2 == 0 {
 		rot.Policy.MaxTTL = 0
-	}
-	if r.w.seed/2%2 == 0 {
-		rot.Documents = deletingView{storeView{r}}
 	}
 }
 
@@ -56,17 +52,6 @@ func (v issuerView) Issue(_ context.Context, name string) (keyrotation.IssuedKey
 		v.made(made.ID)
 		return made, nil
 	})
-}
-
-// deletingView is a store that can delete documents.
-type deletingView struct{ storeView }
-
-func (v deletingView) Delete(_ context.Context, name string) error {
-	_, err := call(v.r, "forget", func() (struct{}, error) {
-		delete(v.r.w.store.docs, name)
-		return struct{}{}, nil
-	})
-	return err
 }
 
 // value is what the store holds of an issued key.

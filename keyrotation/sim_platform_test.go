@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // simPlatform accepts every key under a new id, as the key API's documents
@@ -165,7 +166,7 @@ func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey
 	return call(v.r, "get", func() (keyrotation.PlatformKey, error) {
 		k, ok := v.r.w.platform.keys[id]
 		if !ok {
-			return k, keyrotation.ErrNotFound
+			return k, store.ErrNotFound
 		}
 		return k, nil
 	})

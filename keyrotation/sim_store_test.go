@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // keyPool makes RSA keys once for all simulations; a world uses each key for
@@ -46,16 +47,16 @@ func pooledKey(n int) simKey {
 // simStore keeps its contract and nothing more.
 type simStore struct {
 	w      *world
-	docs   map[string]keyrotation.Document // the ring, and what is issued
+	docs   map[string]store.Document // the ring, and what is issued
 	keys   map[string]simKey
 	sealed time.Time // until then it does not answer
-	backup map[string]keyrotation.Document
+	backup map[string]store.Document
 
 	decoded keyrotation.Ring // the newest that ring returned
 }
 
 func newStore(w *world) *simStore {
-	return &simStore{w: w, docs: map[string]keyrotation.Document{}, keys: map[string]simKey{}}
+	return &simStore{w: w, docs: map[string]store.Document{}, keys: map[string]simKey{}}
 }
 
 func (s *simStore) ring() keyrotation.Ring {
@@ -97,11 +98,11 @@ func op(name, ring, other string) string {
 	return other
 }
 
-func (v storeView) Read(_ context.Context, name string) (keyrotation.Document, error) {
-	return call(v.r, op(name, "read", "recall"), func() (keyrotation.Document, error) {
+func (v storeView) Read(_ context.Context, name string) (store.Document, error) {
+	return call(v.r, op(name, "read", "recall"), func() (store.Document, error) {
 		doc, ok := v.r.w.store.docs[name]
 		if !ok {
-			return doc, keyrotation.ErrNotFound
+			return doc, store.ErrNotFound
 		}
 		return doc, nil
 	})
@@ -111,15 +112,23 @@ func (v storeView) Write(_ context.Context, name string, data []byte, version in
 	return call(v.r, op(name, "write", "keep"), func() (int64, error) {
 		docs := v.r.w.store.docs
 		if docs[name].Version != version {
-			return 0, keyrotation.ErrConflict
+			return 0, store.ErrConflict
 		}
-		docs[name] = keyrotation.Document{Data: slices.Clone(data), Version: version + 1}
+		docs[name] = store.Document{Data: slices.Clone(data), Version: version + 1}
 		return version + 1, nil
 	})
 }
 
-func (v storeView) Create(_ context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
-	return call(v.r, "create", func() (keyrotation.StoredKey, error) {
+func (v storeView) Delete(_ context.Context, name string) error {
+	_, err := call(v.r, "forget", func() (struct{}, error) {
+		delete(v.r.w.store.docs, name)
+		return struct{}{}, nil
+	})
+	return err
+}
+
+func (v storeView) Create(_ context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
+	return call(v.r, "create", func() (store.KeyInfo, error) {
 		s, p := v.r.w.store, v.r.w.platform
 		if _, ok := s.keys[name]; !ok {
 			k := pooledKey(p.pairs)
@@ -131,16 +140,16 @@ func (v storeView) Create(_ context.Context, name string, spec keyrotation.KeySp
 	})
 }
 
-func stored(k simKey) keyrotation.StoredKey {
-	return keyrotation.StoredKey{KeySpec: keyrotation.KeySpec{Bits: 2048, Exportable: k.leaky},
+func stored(k simKey) store.KeyInfo {
+	return store.KeyInfo{Spec: store.KeySpec{Bits: 2048, Exportable: k.leaky},
 		PublicKey: k.public, Versions: 1 + k.versions}
 }
 
-func (v storeView) Describe(_ context.Context, name string) (keyrotation.StoredKey, error) {
-	return call(v.r, "describe", func() (keyrotation.StoredKey, error) {
+func (v storeView) Describe(_ context.Context, name string) (store.KeyInfo, error) {
+	return call(v.r, "describe", func() (store.KeyInfo, error) {
 		k, ok := v.r.w.store.keys[name]
 		if !ok {
-			return keyrotation.StoredKey{}, keyrotation.ErrNotFound
+			return store.KeyInfo{}, store.ErrNotFound
 		}
 		return stored(k), nil
 	})

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+
+	"playtoken/store"
 )
 
 // source is where keys come from, and where they are shown and deleted. There
@@ -25,9 +27,9 @@ type source interface {
 	// keep puts what only the answer to the request told where it lasts.
 	keep(ctx context.Context, k Key, made IssuedKey) error
 
-	// holds describes what the store holds of the key; ErrNotFound if that is
+	// holds describes what the store holds of the key; store.ErrNotFound if that is
 	// nothing that can be used.
-	holds(ctx context.Context, k Key) (StoredKey, error)
+	holds(ctx context.Context, k Key) (store.KeyInfo, error)
 
 	// destroy is a success if the store holds nothing.
 	destroy(ctx context.Context, k Key) error
@@ -53,19 +55,19 @@ var errUnfit = errors.New("the store has another key than was asked for")
 // fromStore: the store makes a pair, and the platform takes its public half.
 type fromStore struct {
 	Registrar
-	keys PrivateKeys
+	keys store.PrivateKeys
 }
 
 // prepare: the name is in the ring, so a key made by a call whose answer was
 // lost is found by the next call, and a crash leaves no key without a name.
 func (s fromStore) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
-	stored, err := s.keys.Create(ctx, k.StoreName, k.spec())
+	stored, err := s.keys.Create(ctx, k.StoreName, k.pair())
 	if err != nil {
 		return "", "", err
 	}
 	fingerprint = Fingerprint(stored.PublicKey)
-	if fingerprint == "" || stored.Bits != k.Bits || stored.Exportable != k.Exportable || stored.Versions != 1 {
-		return "", "", fmt.Errorf("%w (bits %d, exportable %t, versions %d)", errUnfit, stored.Bits, stored.Exportable, stored.Versions)
+	if fingerprint == "" || stored.Spec != k.pair() || stored.Versions != 1 {
+		return "", "", fmt.Errorf("%w (bits %d, exportable %t, versions %d)", errUnfit, stored.Spec.Bits, stored.Spec.Exportable, stored.Versions)
 	}
 	return fingerprint, stored.PublicKey, nil
 }
@@ -78,7 +80,7 @@ func (s fromStore) request(ctx context.Context, k Key) (IssuedKey, error) {
 // keep has nothing to do: a lost id is found again by the public key.
 func (s fromStore) keep(context.Context, Key, IssuedKey) error { return nil }
 
-func (s fromStore) holds(ctx context.Context, k Key) (StoredKey, error) {
+func (s fromStore) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
 	return s.keys.Describe(ctx, k.StoreName)
 }
 
@@ -87,7 +89,7 @@ func (s fromStore) destroy(ctx context.Context, k Key) error { return s.keys.Des
 // fromPlatform: the platform makes a key, and the store keeps its value.
 type fromPlatform struct {
 	Issuer
-	documents Documents
+	documents store.Documents
 }
 
 // identity stands for a name as a fingerprint does for a public key. It is all
@@ -122,7 +124,7 @@ func (s fromPlatform) Get(ctx context.Context, keyID string) (PlatformKey, error
 // document was destroyed has nothing left to replace.
 func (s fromPlatform) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
 	_, err = s.documents.Write(ctx, IssuedName(k.StoreName), IssuedKey{}.encode(), 0)
-	if err != nil && !errors.Is(err, ErrConflict) { // a conflict: an earlier call has done it
+	if err != nil && !errors.Is(err, store.ErrConflict) { // a conflict: an earlier call has done it
 		return "", "", err
 	}
 	return identity(k.Name), "", nil
@@ -138,7 +140,7 @@ func (s fromPlatform) request(ctx context.Context, k Key) (IssuedKey, error) {
 
 func (s fromPlatform) keep(ctx context.Context, k Key, made IssuedKey) error {
 	doc, err := s.documents.Read(ctx, IssuedName(k.StoreName))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return errors.New("keep its value: the store has no place for it any more")
 	}
 	if err == nil {
@@ -150,24 +152,13 @@ func (s fromPlatform) keep(ctx context.Context, k Key, made IssuedKey) error {
 	return nil
 }
 
-func (s fromPlatform) holds(ctx context.Context, k Key) (StoredKey, error) {
+func (s fromPlatform) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
 	if _, err := ReadIssued(ctx, s.documents, k); err != nil {
-		return StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
-	return StoredKey{KeySpec: k.spec(), Versions: 1}, nil
+	return store.KeyInfo{Spec: k.pair(), Versions: 1}, nil
 }
 
 func (s fromPlatform) destroy(ctx context.Context, k Key) error {
-	name := IssuedName(k.StoreName)
-	if d, ok := s.documents.(Deleter); ok {
-		return d.Delete(ctx, name)
-	}
-	doc, err := s.documents.Read(ctx, name)
-	if err == nil {
-		_, err = s.documents.Write(ctx, name, IssuedKey{}.encode(), doc.Version)
-	}
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
+	return s.documents.Delete(ctx, IssuedName(k.StoreName))
 }

@@ -3,6 +3,8 @@ package keyrotation
 import (
 	"fmt"
 	"time"
+
+	"playtoken/store"
 )
 
 // This file holds the rules about the kind of key that a ring wants. The ring
@@ -14,7 +16,14 @@ import (
 const unwanted = "keys of its kind are not wanted any more"
 
 // spec is what kind of key this is.
-func (k *Key) spec() KeySpec { return KeySpec{k.Bits, k.Exportable, k.Issued} }
+func (k *Key) spec() KeySpec {
+	return KeySpec{Bits: k.Bits, Exportable: k.Exportable, Issued: k.Issued}
+}
+
+// pair is what the store is asked to make for this key.
+func (k *Key) pair() store.KeySpec {
+	return store.KeySpec{Bits: k.Bits, Exportable: k.Exportable}
+}
 
 // wants reports whether a key is of the kind that is in force.
 func (r *Ring) wants(k Key) bool { return r.Spec == KeySpec{} || k.spec() == r.Spec }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestStatusChangesNothingAndTellsWhatIsDue(t *testing.T) {
@@ -80,9 +81,9 @@ func TestStatusTellsOfTrouble(t *testing.T) {
 	if st.LastRun.Outcome != "failed" || st.LastRun.Error == "" || st.LastRun.SuccessAt.IsZero() {
 		t.Errorf("last run: %+v", st.LastRun)
 	}
-	s.as("read", fate{hears: keyrotation.ErrUnavailable})
+	s.as("read", fate{hears: store.ErrUnavailable})
 	_, err = ask(s, (*keyrotation.Rotator).Status)
-	s.mustFail(err, keyrotation.ErrUnavailable)
+	s.mustFail(err, store.ErrUnavailable)
 }
 
 func TestAReconcileWithNothingToDoReadsOneDocument(t *testing.T) {

@@ -4,17 +4,19 @@ import (
 	"context"
 	"slices"
 	"testing"
+
+	"playtoken/store"
 )
 
 // unwritten are documents that must not be written.
 type unwritten struct {
-	Documents
+	store.Documents
 	t *testing.T
 }
 
 func (u unwritten) Write(context.Context, string, []byte, int64) (int64, error) {
 	u.t.Error("the ring was written")
-	return 0, ErrConflict
+	return 0, store.ErrConflict
 }
 
 // No planner or verb asks for such a step, so nothing outside can try.

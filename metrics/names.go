@@ -30,7 +30,7 @@ var (
 	tokensRefused    = name{"playtoken_tokens_refused_total", "Requests for a playback token that were answered with a problem, by its code.", []string{"code"}}
 	signaturesShared = name{"playtoken_signatures_shared_total", "Playback tokens that carry a signature made for an equal token.", nil}
 	signing          = name{"playtoken_signing_duration_seconds", "Time to make one signature, waiting for a batch included.", []string{"result"}}
-	store            = name{"playtoken_store_duration_seconds", "Time the store took to answer, signatures left out.", []string{"operation", "result"}}
+	storeDuration    = name{"playtoken_store_duration_seconds", "Time the store took to answer, signatures left out.", []string{"operation", "result"}}
 
 	httpRequests = name{"playtoken_http_requests_total", "Requests answered.", []string{"route", "method", "status"}}
 	httpDuration = name{"playtoken_http_request_duration_seconds", "Time to answer a request.", []string{"route"}}
@@ -59,7 +59,7 @@ var (
 
 // ofService are the names that a Service describes.
 var ofService = []name{
-	tokensMinted, tokensRefused, signaturesShared, signing, store, httpRequests, httpDuration,
+	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
 	limitsAlone, auditFailures, viewerQuestions,

@@ -34,7 +34,7 @@ func NewService(build Build) (*Service, error) {
 	s := &Service{
 		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
 		requests: httpRequests.counter(), calls: platformCalls.counter(),
-		signing: signing.histogram(0.0001), store: store.histogram(0.0005), answers: httpDuration.histogram(0.0005),
+		signing: signing.histogram(0.0001), store: storeDuration.histogram(0.0005), answers: httpDuration.histogram(0.0005),
 		questions: viewerQuestions.counter(), unrecorded: auditFailures.counter(),
 		left: map[string]func() (int, bool){}, named: map[string]bool{},
 	}

@@ -15,20 +15,21 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/metrics"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // everything is a store, a platform and a minter whose calls all end in err.
 type everything struct{ err error }
 
-func (e everything) Read(context.Context, string) (keyrotation.Document, error) {
-	return keyrotation.Document{Version: 7}, e.err
+func (e everything) Read(context.Context, string) (store.Document, error) {
+	return store.Document{Version: 7}, e.err
 }
 func (e everything) Write(context.Context, string, []byte, int64) (int64, error) { return 8, e.err }
-func (e everything) Create(context.Context, string, keyrotation.KeySpec) (keyrotation.StoredKey, error) {
-	return keyrotation.StoredKey{PublicKey: "pem"}, e.err
+func (e everything) Create(context.Context, string, store.KeySpec) (store.KeyInfo, error) {
+	return store.KeyInfo{PublicKey: "pem"}, e.err
 }
-func (e everything) Describe(context.Context, string) (keyrotation.StoredKey, error) {
-	return keyrotation.StoredKey{PublicKey: "pem"}, e.err
+func (e everything) Describe(context.Context, string) (store.KeyInfo, error) {
+	return store.KeyInfo{PublicKey: "pem"}, e.err
 }
 func (e everything) Destroy(context.Context, string) error                   { return e.err }
 func (e everything) Export(context.Context, string) (*rsa.PrivateKey, error) { return nil, e.err }
@@ -55,18 +56,18 @@ const secrets = "store_name_1 key-name key-1 eyJ.a.token vid-secret"
 func use(t *testing.T, s *metrics.Service, err error) (answers []string) {
 	t.Helper()
 	ctx, parts := t.Context(), everything{err}
-	store, platform := s.Store(parts), s.Platform("vidbeo", parts)
-	document, read := store.Read(ctx, "ring/store_name_1")
-	version, write := store.Write(ctx, "ring/store_name_1", nil, 7)
-	created, create := store.Create(ctx, "store_name_1", keyrotation.KeySpec{})
-	_, export := store.Export(ctx, "store_name_1")
-	described, describe := store.Describe(ctx, "store_name_1")
+	measured, platform := s.Store(parts), s.Platform("vidbeo", parts)
+	document, read := measured.Read(ctx, "ring/store_name_1")
+	version, write := measured.Write(ctx, "ring/store_name_1", nil, 7)
+	created, create := measured.Create(ctx, "store_name_1", store.KeySpec{})
+	_, export := measured.Export(ctx, "store_name_1")
+	described, describe := measured.Describe(ctx, "store_name_1")
 	signature, sign := s.Signing(parts).SignSHA256(ctx, "store_name_1", [32]byte{})
 	keyID, register := platform.Register(ctx, "key-name", "pem")
 	keys, list := platform.List(ctx)
 	key, get := platform.Get(ctx, "key-1")
 	token, mint := s.Minter("default", parts).Mint(ctx, signer.Request{VideoID: "vid-secret"})
-	for _, got := range []error{read, write, create, describe, export, store.Destroy(ctx, "store_name_1"), sign,
+	for _, got := range []error{read, write, create, describe, export, measured.Destroy(ctx, "store_name_1"), sign,
 		register, list, get, platform.Delete(ctx, "key-1"), mint} {
 		if got != err {
 			t.Errorf("%v on its way became %v", err, got)
@@ -159,8 +160,8 @@ func TestResultsAreOfAFewKinds(t *testing.T) {
 		err  error
 		want string
 	}{
-		{keyrotation.ErrNotFound, "not_found"}, {keyrotation.ErrConflict, "conflict"},
-		{keyrotation.ErrUnavailable, "unavailable"}, {signer.ErrUnavailable, "unavailable"}, {signer.ErrKeyGone, "key_gone"},
+		{store.ErrNotFound, "not_found"}, {store.ErrConflict, "conflict"},
+		{store.ErrUnavailable, "unavailable"}, {signer.ErrUnavailable, "unavailable"}, {signer.ErrKeyGone, "key_gone"},
 		{keyrotation.ErrRefused, "refused"}, {keyrotation.ErrUnauthorized, "unauthorized"}, {keyrotation.ErrThrottled, "throttled"},
 		{errors.New("no answer about store_name_1"), "failed"},
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // results are all values of the label result, beside "ok" and "failed". An
@@ -20,12 +21,12 @@ var results = []struct {
 	name string
 }{
 	{signer.ErrKeyGone, "key_gone"},
-	{keyrotation.ErrNotFound, "not_found"},
-	{keyrotation.ErrConflict, "conflict"},
+	{store.ErrNotFound, "not_found"},
+	{store.ErrConflict, "conflict"},
 	{keyrotation.ErrRefused, "refused"},
 	{keyrotation.ErrUnauthorized, "unauthorized"},
 	{keyrotation.ErrThrottled, "throttled"},
-	{keyrotation.ErrUnavailable, "unavailable"},
+	{store.ErrUnavailable, "unavailable"},
 	{signer.ErrUnavailable, "unavailable"},
 }
 
@@ -43,9 +44,8 @@ func result(err error) string {
 
 // Store is what a store does for the keys and documents.
 type Store interface {
-	keyrotation.Documents
-	Delete(ctx context.Context, name string) error
-	keyrotation.PrivateKeys
+	store.Documents
+	store.PrivateKeys
 	signer.Store
 }
 
@@ -62,7 +62,7 @@ func (m measuredStore) done(operation string, began time.Time, err *error) {
 	m.took.WithLabelValues(operation, result(*err)).Observe(time.Since(began).Seconds())
 }
 
-func (m measuredStore) Read(ctx context.Context, name string) (_ keyrotation.Document, err error) {
+func (m measuredStore) Read(ctx context.Context, name string) (_ store.Document, err error) {
 	defer m.done("read", time.Now(), &err)
 	return m.Store.Read(ctx, name)
 }
@@ -77,12 +77,12 @@ func (m measuredStore) Delete(ctx context.Context, name string) (err error) {
 	return m.Store.Delete(ctx, name)
 }
 
-func (m measuredStore) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (_ keyrotation.StoredKey, err error) {
+func (m measuredStore) Create(ctx context.Context, name string, spec store.KeySpec) (_ store.KeyInfo, err error) {
 	defer m.done("create", time.Now(), &err)
 	return m.Store.Create(ctx, name, spec)
 }
 
-func (m measuredStore) Describe(ctx context.Context, name string) (_ keyrotation.StoredKey, err error) {
+func (m measuredStore) Describe(ctx context.Context, name string) (_ store.KeyInfo, err error) {
 	defer m.done("describe", time.Now(), &err)
 	return m.Store.Describe(ctx, name)
 }

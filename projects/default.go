@@ -9,6 +9,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/store"
 )
 
 // overlaid returns the project default: what is stored, under what the
@@ -63,11 +64,11 @@ func checkEnvironment(was, p Project) error {
 func (s *Store) EnsureDefault(ctx context.Context, p Project) error {
 	var held projectDocument
 	version, err := s.look(ctx, projectName(Default), &held)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		p = p.clone()
 		p.ID, p.CreatedAt = Default, s.now()
 		p.UpdatedAt = p.CreatedAt
-		if err = s.storeNew(ctx, &p); errors.Is(err, keyrotation.ErrConflict) {
+		if err = s.storeNew(ctx, &p); errors.Is(err, store.ErrConflict) {
 			err = nil // another process did it
 		}
 	} else if err == nil {

@@ -8,9 +8,10 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
-func defaultStore(d projects.Documents) *projects.Store {
+func defaultStore(d store.Documents) *projects.Store {
 	s := newStore(d)
 	env := good("default")
 	env.ID, env.TokenPolicy.DefaultTTL = projects.Default, 60

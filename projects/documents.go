@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // projectDocument is how a project is stored. It is the only place where its
@@ -75,7 +75,7 @@ func (s *Store) project(ctx context.Context, id string, read reader) (Project, e
 	}
 	var doc projectDocument
 	version, err := read(ctx, projectName(id), &doc)
-	if id == Default && (err == nil || errors.Is(err, keyrotation.ErrNotFound)) {
+	if id == Default && (err == nil || errors.Is(err, store.ErrNotFound)) {
 		return s.overlaid(doc.project(version))
 	}
 	if err != nil {

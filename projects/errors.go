@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // FieldError is what is wrong with one member of a request. It never shows a
@@ -51,7 +51,7 @@ func (f findings) err() error {
 
 // notFound turns a store's "no such document" into ours.
 func notFound(err error) error {
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
 	}
 	return err

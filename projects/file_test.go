@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // TestFileStore works on a real file, as two processes would: with two stores
@@ -97,7 +97,7 @@ func TestManyAtOnce(t *testing.T) {
 	sound(t, docs, s, "many at once")
 }
 
-var _ keyrotation.Documents = (*documents)(nil)
+var _ store.Documents = (*documents)(nil)
 
 // BenchmarkIdentify: what it costs to know a caller does not depend on how
 // many projects there are.

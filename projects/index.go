@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -119,7 +120,7 @@ func (s *Store) loadIndex(ctx context.Context, c collection) (*[shards]shard, er
 	for i := range all {
 		group.Go(func() error {
 			_, err := s.look(ctx, c.document(i), &all[i])
-			if errors.Is(err, keyrotation.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
 				return nil // nobody was ever put there
 			}
 			return err
@@ -148,7 +149,7 @@ func (s *Store) changeShard(ctx context.Context, c collection, id string, change
 	return again("change index "+c.name, func() error {
 		var held shard
 		version, err := s.edit(ctx, name, &held)
-		if err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		held.Seq++

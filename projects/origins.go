@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // maxNaming is how many projects an origin's document lists. Beyond that it is
@@ -26,7 +26,7 @@ type originDocument struct {
 func (s *Store) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	var held originDocument
 	_, err := s.look(ctx, originName(origin), &held)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Store) changeOrigins(ctx context.Context, origins []string, change func
 		err := again("change origin", func() error {
 			var held originDocument
 			version, err := s.edit(ctx, originName(origin), &held)
-			if err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 			held.Origin = origin

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // interrupted lets something happen just before a write, once.
 type interrupted struct {
-	projects.Documents
+	store.Documents
 	kind string // of the document
 	skip int    // so many such writes first
 	do   func()
@@ -102,7 +102,7 @@ func TestInterruptedRenameIsMended(t *testing.T) {
 		return ""
 	})
 	_, err := s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) error { p.Name = "b"; return nil })
-	if !errors.Is(err, keyrotation.ErrUnavailable) {
+	if !errors.Is(err, store.ErrUnavailable) {
 		t.Error(err)
 	}
 	docs.failing(nil)
@@ -171,7 +171,7 @@ func TestALargeProjectIsTidiedAwayByLists(t *testing.T) {
 		}
 		return ""
 	})
-	if err := s.DeleteProject(t.Context(), p.ID); !errors.Is(err, keyrotation.ErrUnavailable) {
+	if err := s.DeleteProject(t.Context(), p.ID); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("DeleteProject: %v", err)
 	}
 	docs.failing(nil)

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -49,10 +49,10 @@ func (s *Store) rootSecret(ctx context.Context) ([]byte, error) {
 	}
 	var held deploymentSecrets
 	_, err := s.look(ctx, secretsName, &held)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		held.Root = make([]byte, secretSize)
 		rand.Read(held.Root) // never fails
-		if _, err = s.save(ctx, secretsName, held, 0); errors.Is(err, keyrotation.ErrConflict) {
+		if _, err = s.save(ctx, secretsName, held, 0); errors.Is(err, store.ErrConflict) {
 			held = deploymentSecrets{}
 			_, err = s.look(ctx, secretsName, &held)
 		}

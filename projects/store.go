@@ -13,17 +13,8 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
-
-// Documents is a store of documents. Names are as [keyrotation.Documents]
-// wants them.
-type Documents interface {
-	keyrotation.Documents
-
-	// Delete removes a document for good; it is a success if there is none.
-	// After an error it may or may not have happened. It never retries.
-	Delete(ctx context.Context, name string) error
-}
 
 const (
 	// attempts bounds how often a change is tried again because somebody else
@@ -41,8 +32,8 @@ const (
 //
 // Its exported fields are set before it is first used. It is safe for
 // concurrent use. Errors are ErrNotFound, *Invalid, *keyrotation.Guard,
-// keyrotation.ErrConflict (others were faster, many times in a row),
-// keyrotation.ErrUnavailable; after the last one a change may or may not have
+// store.ErrConflict (others were faster, many times in a row),
+// store.ErrUnavailable; after the last one a change may or may not have
 // been made.
 type Store struct {
 	// Environment is the project [Default]; nil: there is none. What the
@@ -64,7 +55,7 @@ type Store struct {
 
 	Now func() time.Time // nil: time.Now
 
-	documents Documents
+	documents store.Documents
 	kinds     Kinds
 	root      atomic.Pointer[[]byte]
 	secrets   sync.Map // purpose -> []byte
@@ -75,7 +66,7 @@ type Store struct {
 }
 
 // NewStore returns the projects in a store.
-func NewStore(documents Documents, kinds Kinds) *Store {
+func NewStore(documents store.Documents, kinds Kinds) *Store {
 	s := &Store{documents: documents, kinds: kinds}
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
@@ -125,7 +116,7 @@ func (s *Store) save(ctx context.Context, name string, value any, version int64)
 
 func (s *Store) write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	written, err := s.documents.Write(ctx, name, data, version)
-	if err == nil || errors.Is(err, keyrotation.ErrConflict) {
+	if err == nil || errors.Is(err, store.ErrConflict) {
 		return written, err
 	}
 	if doc, again := s.documents.Read(ctx, name); again == nil && doc.Version > version && bytes.Equal(doc.Data, data) {
@@ -140,7 +131,7 @@ func (s *Store) remove(ctx context.Context, name string) error {
 	if err == nil {
 		return nil
 	}
-	if _, again := s.documents.Read(ctx, name); errors.Is(again, keyrotation.ErrNotFound) {
+	if _, again := s.documents.Read(ctx, name); errors.Is(again, store.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -149,9 +140,9 @@ func (s *Store) remove(ctx context.Context, name string) error {
 // again runs try until nobody else was faster.
 func again(what string, try func() error) error {
 	for range attempts {
-		if err := try(); !errors.Is(err, keyrotation.ErrConflict) {
+		if err := try(); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: %w, %d times in a row", what, keyrotation.ErrConflict, attempts)
+	return fmt.Errorf("%s: %w, %d times in a row", what, store.ErrConflict, attempts)
 }

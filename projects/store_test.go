@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 func TestProjectComesBackAsItWentIn(t *testing.T) {
@@ -243,7 +243,7 @@ func oneFault(t *testing.T, name, how string, at int, change func(*projects.Stor
 	err := change(s, p.ID, k.ID)
 	docs.failing(nil)
 	// A conflict over a document with a new id is nothing that happens.
-	if err != nil && !errors.Is(err, keyrotation.ErrUnavailable) && !(strings.HasPrefix(name, "create") && errors.Is(err, keyrotation.ErrConflict)) {
+	if err != nil && !errors.Is(err, store.ErrUnavailable) && !(strings.HasPrefix(name, "create") && errors.Is(err, store.ErrConflict)) {
 		t.Errorf("%s, %s, call %d: %v", name, how, at, err)
 	}
 	if err != nil { // whoever tries again gets there

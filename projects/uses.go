@@ -8,7 +8,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -99,7 +99,7 @@ func (u *uses) next() (id string, at time.Time, ok bool) {
 func (s *Store) used(ctx context.Context, id string, at time.Time) {
 	var held useDocument
 	version, err := s.edit(ctx, useName(id), &held)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		// The first use; or the key is gone, and this must not outlive it.
 		_, _, err = s.apiKey(ctx, id, s.look)
 	}

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"playtoken/keyrotation"
 	"playtoken/projects/internal/cache"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // heldProjects, heldKeys and heldOrigins bound what a view holds.
@@ -112,20 +112,20 @@ func notGenuine(err error) error {
 }
 
 // OriginKnown reports whether some project names this origin. It is
-// keyrotation.ErrUnavailable, too, while too many ask about pages that nobody
+// store.ErrUnavailable, too, while too many ask about pages that nobody
 // has asked about before.
 func (v *View) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	if !isOrigin(origin) {
 		return false, nil // no project could
 	}
 	if !v.origins.Holds(origin) && !v.unheard.Allow() {
-		return false, fmt.Errorf("%w: too many origins are asked about", keyrotation.ErrUnavailable)
+		return false, fmt.Errorf("%w: too many origins are asked about", store.ErrUnavailable)
 	}
 	return v.origins.Get(ctx, origin)
 }
 
 // Identify returns whose API key this is the value of. Errors:
-// ErrUnknownCaller, keyrotation.ErrUnavailable. What is compared is compared
+// ErrUnknownCaller, store.ErrUnavailable. What is compared is compared
 // in the same time, whatever of it was right, or known.
 func (v *View) Identify(ctx context.Context, credential secret.Value) (Caller, error) {
 	id, ok := ParseValue(credential)

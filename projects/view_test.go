@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 const age = 15 * time.Second
@@ -159,11 +159,11 @@ func TestViewWhileTheStoreIsAway(t *testing.T) {
 			time.Sleep(c.after)
 			for range 3 {
 				_, err := v.Identify(t.Context(), k.Value)
-				if (err == nil) != c.works || err != nil && !errors.Is(err, keyrotation.ErrUnavailable) {
+				if (err == nil) != c.works || err != nil && !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("%+v: %v", c, err)
 				}
 			}
-			if _, err := v.Identify(t.Context(), unseen.Value); !errors.Is(err, keyrotation.ErrUnavailable) {
+			if _, err := v.Identify(t.Context(), unseen.Value); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%+v: a key that was never seen: %v", c, err)
 			}
 			docs.failing(nil)
@@ -206,14 +206,14 @@ func TestHangingStoreDelaysNobodyForLong(t *testing.T) {
 }
 
 type hanging struct {
-	projects.Documents
+	store.Documents
 	hangs bool
 }
 
-func (h *hanging) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (h *hanging) Read(ctx context.Context, name string) (store.Document, error) {
 	if h.hangs {
 		<-ctx.Done()
-		return keyrotation.Document{}, ctx.Err()
+		return store.Document{}, ctx.Err()
 	}
 	return h.Documents.Read(ctx, name)
 }
@@ -369,7 +369,7 @@ func TestMadeUpOriginsCostTheStoreLittle(t *testing.T) {
 		}
 		refused := 0
 		for n := range 10 * 1_000 {
-			if err := ask(fmt.Sprintf("https://made-up-%d.example", n)); errors.Is(err, keyrotation.ErrUnavailable) {
+			if err := ask(fmt.Sprintf("https://made-up-%d.example", n)); errors.Is(err, store.ErrUnavailable) {
 				refused++
 			} else if err != nil {
 				t.Fatal(err)

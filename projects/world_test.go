@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // documents is a store in memory that fails when it is told to.
 type documents struct {
 	mu    sync.Mutex
-	docs  map[string]keyrotation.Document
+	docs  map[string]store.Document
 	reads map[string]int
 	// fail is asked before each call; "" lets it through, "lost" lets it
 	// through but loses the answer, "not" does nothing, "conflict" does
@@ -28,10 +28,10 @@ type documents struct {
 }
 
 func newDocuments() *documents {
-	return &documents{docs: map[string]keyrotation.Document{}, reads: map[string]int{}}
+	return &documents{docs: map[string]store.Document{}, reads: map[string]int{}}
 }
 
-var errAway = fmt.Errorf("memory: %w", keyrotation.ErrUnavailable)
+var errAway = fmt.Errorf("memory: %w", store.ErrUnavailable)
 
 // call runs one call, and makes of it what it is told to.
 func (d *documents) call(verb, name string, do func() error) error {
@@ -45,7 +45,7 @@ func (d *documents) call(verb, name string, do func() error) error {
 	case "not":
 		return errAway
 	case "conflict":
-		return keyrotation.ErrConflict
+		return store.ErrConflict
 	}
 	if err := do(); err != nil || how == "" {
 		return err
@@ -53,12 +53,12 @@ func (d *documents) call(verb, name string, do func() error) error {
 	return errAway
 }
 
-func (d *documents) Read(_ context.Context, name string) (doc keyrotation.Document, err error) {
+func (d *documents) Read(_ context.Context, name string) (doc store.Document, err error) {
 	err = d.call("read", name, func() error {
 		d.reads[name]++
 		doc = d.docs[name]
 		if doc.Version == 0 {
-			return fmt.Errorf("read %s: %w", name, keyrotation.ErrNotFound)
+			return fmt.Errorf("read %s: %w", name, store.ErrNotFound)
 		}
 		doc.Data = slices.Clone(doc.Data)
 		return nil
@@ -72,9 +72,9 @@ func (d *documents) Write(_ context.Context, name string, data []byte, version i
 			return errors.New("too long")
 		}
 		if d.docs[name].Version != version {
-			return keyrotation.ErrConflict
+			return store.ErrConflict
 		}
-		d.docs[name] = keyrotation.Document{Data: slices.Clone(data), Version: version + 1}
+		d.docs[name] = store.Document{Data: slices.Clone(data), Version: version + 1}
 		return nil
 	})
 	return version + 1, err
@@ -130,7 +130,7 @@ var kind = platforms.Kind{
 	},
 }
 
-func newStore(d projects.Documents) *projects.Store {
+func newStore(d store.Documents) *projects.Store {
 	return projects.NewStore(d, projects.Kinds{"fake": kind})
 }
 

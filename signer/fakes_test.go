@@ -17,6 +17,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,9 +31,9 @@ var pairs = sync.OnceValue(func() []*rsa.PrivateKey {
 	return made
 })
 
-// store is a document store and a key store in memory, whose calls can be
+// fakeStore is a document store and a key store in memory, whose calls can be
 // counted, delayed and made to fail.
-type store struct {
+type fakeStore struct {
 	mu    sync.Mutex
 	data  []byte
 	err   error         // of every call
@@ -42,13 +43,13 @@ type store struct {
 	reads, signatures atomic.Int64
 }
 
-func (s *store) set(change func(*store)) {
+func (s *fakeStore) set(change func(*fakeStore)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(s)
 }
 
-func (s *store) take(ctx context.Context) (data []byte, keys map[string]*rsa.PrivateKey, err error) {
+func (s *fakeStore) take(ctx context.Context) (data []byte, keys map[string]*rsa.PrivateKey, err error) {
 	s.mu.Lock()
 	data, keys, err = s.data, maps.Clone(s.keys), s.err
 	delay := s.delay
@@ -63,19 +64,19 @@ func (s *store) take(ctx context.Context) (data []byte, keys map[string]*rsa.Pri
 	return data, keys, err
 }
 
-func (s *store) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (s *fakeStore) Read(ctx context.Context, name string) (store.Document, error) {
 	s.reads.Add(1)
 	data, _, err := s.take(ctx)
 	switch {
 	case err != nil:
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	case name != "ring/default" || data == nil:
-		return keyrotation.Document{}, fmt.Errorf("read %s: %w", name, keyrotation.ErrNotFound)
+		return store.Document{}, fmt.Errorf("read %s: %w", name, store.ErrNotFound)
 	}
-	return keyrotation.Document{Data: data, Version: 1}, nil
+	return store.Document{Data: data, Version: 1}, nil
 }
 
-func (s *store) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+func (s *fakeStore) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
 	s.signatures.Add(1)
 	_, keys, err := s.take(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func generation(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
 }
 
 // hold makes a ring of these keys the stored one; private keys stay.
-func (s *store) hold(t testing.TB, keys ...keyrotation.Key) {
+func (s *fakeStore) hold(t testing.TB, keys ...keyrotation.Key) {
 	t.Helper()
 	ring := keyrotation.Ring{Project: "default", Keys: keys, Durations: keyrotation.Durations{
 		ViewAge: viewAge, Staleness: staleness, Propagation: time.Minute}}
@@ -115,13 +116,13 @@ func (s *store) hold(t testing.TB, keys ...keyrotation.Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.set(func(s *store) { s.data = data })
+	s.set(func(s *fakeStore) { s.data = data })
 }
 
 // newStore holds a ring whose generation 1 is active, and all private keys.
-func newStore(t testing.TB) *store {
+func newStore(t testing.TB) *fakeStore {
 	t.Helper()
-	s := &store{keys: map[string]*rsa.PrivateKey{}}
+	s := &fakeStore{keys: map[string]*rsa.PrivateKey{}}
 	for n, pair := range pairs() {
 		s.keys[fmt.Sprintf("store_name_%d", n)] = pair
 	}
@@ -148,7 +149,7 @@ func (shape) URLs(videoID, token string) signer.URLs {
 var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: 2 * time.Hour, AllowedClaims: []string{"plan", "deep"}}
 
 // newMinter is closed when the test ends; in a bubble, close it there.
-func newMinter(t testing.TB, s *store) (*signer.RS256, func()) {
+func newMinter(t testing.TB, s *fakeStore) (*signer.RS256, func()) {
 	t.Helper()
 	signatures, err := signer.NewSignatures(s, 1024)
 	if err != nil {

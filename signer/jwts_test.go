@@ -12,7 +12,7 @@ import (
 )
 
 // inBubbleJWTs tests a signer of tokens in a synctest bubble.
-func inBubbleJWTs(t *testing.T, test func(*testing.T, *store, *signer.JWTs)) {
+func inBubbleJWTs(t *testing.T, test func(*testing.T, *fakeStore, *signer.JWTs)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		m, done := newMinter(t, s)
@@ -29,7 +29,7 @@ func says(claims map[string]any) func(issued, expires time.Time) map[string]any 
 }
 
 func TestAnotherTokenSaysItsTypeAndIsSignedLikeAnyOther(t *testing.T) {
-	inBubbleJWTs(t, func(t *testing.T, s *store, j *signer.JWTs) {
+	inBubbleJWTs(t, func(t *testing.T, s *fakeStore, j *signer.JWTs) {
 		for ttl, life := range map[time.Duration]time.Duration{time.Minute: time.Minute, 2 * time.Hour: time.Hour} {
 			got, err := j.Sign(t.Context(), "at+jwt", ttl, says(map[string]any{"sub": "caller"}))
 			if err != nil {
@@ -51,7 +51,7 @@ func TestAnotherTokenSaysItsTypeAndIsSignedLikeAnyOther(t *testing.T) {
 }
 
 func TestAnotherTokenNeedsAKeyAndClaims(t *testing.T) {
-	inBubbleJWTs(t, func(t *testing.T, s *store, j *signer.JWTs) {
+	inBubbleJWTs(t, func(t *testing.T, s *fakeStore, j *signer.JWTs) {
 		if _, err := j.Sign(t.Context(), "at+jwt", time.Minute, says(map[string]any{"x": make(chan int)})); !errors.Is(err, signer.ErrClaim) {
 			t.Errorf("claims that are not JSON: %v", err)
 		}
@@ -60,7 +60,7 @@ func TestAnotherTokenNeedsAKeyAndClaims(t *testing.T) {
 		}
 		// Revoked: the private key is gone, the ring names the next one.
 		s.hold(t, generation(t, 0, keyrotation.Revoking), generation(t, 1, keyrotation.Active))
-		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		if got, err := j.Sign(t.Context(), "at+jwt", time.Minute, says(map[string]any{})); err != nil || got.KeyID != "key-1" {
 			t.Errorf("after a revocation: key %q, %v", got.KeyID, err)
 		}

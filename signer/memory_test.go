@@ -16,11 +16,12 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // vault is a store that also hands keys out, and remembers what it gave.
 type vault struct {
-	*store
+	*fakeStore
 
 	mu      sync.Mutex
 	refuse  error // of every export
@@ -66,7 +67,7 @@ func movable(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
 // memory. Generation 1 is active, 2 a standby.
 func inMemory(t *testing.T, test func(t *testing.T, v *vault, m *signer.RS256, log *bytes.Buffer)) {
 	t.Helper()
-	v := &vault{store: newStore(t), given: map[string]*rsa.PrivateKey{}}
+	v := &vault{fakeStore: newStore(t), given: map[string]*rsa.PrivateKey{}}
 	v.hold(t, movable(t, 0, keyrotation.Active), movable(t, 1, keyrotation.Registered))
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +96,7 @@ func mints(t *testing.T, m *signer.RS256) (signer.Token, error) {
 	return m.Mint(t.Context(), signer.Request{VideoID: fmt.Sprintf("vid%d", time.Now().UnixNano())})
 }
 
-func away(s *store) { s.err = keyrotation.ErrUnavailable }
+func away(s *fakeStore) { s.err = store.ErrUnavailable }
 
 func TestMintingGoesOnWithoutTheStoreUntilTheStalenessAndNotLonger(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
@@ -137,7 +138,7 @@ func TestMintingGoesOnWithoutTheStoreUntilTheStalenessAndNotLonger(t *testing.T)
 
 func TestNobodyWaitsForAStoreThatIsKnownToHang(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
-		v.set(func(s *store) { s.delay = time.Hour })
+		v.set(func(s *fakeStore) { s.delay = time.Hour })
 		slow := 0
 		for range 600 {
 			asked := time.Now()
@@ -182,7 +183,7 @@ func TestAStoreThatSaysNoIsNotAway(t *testing.T) {
 func TestAStandbySignsFromItsFirstMomentOnWithoutTheStore(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
 		v.hold(t, movable(t, 0, keyrotation.Retiring), movable(t, 1, keyrotation.Active), movable(t, 2, keyrotation.Registered))
-		v.set(func(s *store) { clear(s.keys) }) // nothing can be loaded or signed any more
+		v.set(func(s *fakeStore) { clear(s.keys) }) // nothing can be loaded or signed any more
 		time.Sleep(viewAge)
 		token, err := mints(t, m)
 		if err != nil || token.KeyID != "key-1" {
@@ -235,7 +236,7 @@ func TestTheStoreSignsWhatIsNotInMemory(t *testing.T) {
 
 func TestAnotherKeyUnderTheSameNameIsNotLoaded(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, log *bytes.Buffer) {
-		v.set(func(s *store) { s.keys["store_name_2"] = pairs()[0] })
+		v.set(func(s *fakeStore) { s.keys["store_name_2"] = pairs()[0] })
 		v.hold(t, movable(t, 2, keyrotation.Active))
 		time.Sleep(viewAge)
 		if token, err := mints(t, m); !errors.Is(err, rsa.ErrVerification) {

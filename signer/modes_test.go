@@ -24,6 +24,7 @@ import (
 	"playtoken/platforms/platformtest"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // disk is a store in a file, which may be away, and whose exports are noted.
@@ -35,11 +36,11 @@ type disk struct {
 	parts []*big.Int // of the private keys that were exported
 }
 
-var errDisk = fmt.Errorf("%w: %w: disk pulled out", signer.ErrUnavailable, keyrotation.ErrUnavailable)
+var errDisk = fmt.Errorf("%w: %w: disk pulled out", signer.ErrUnavailable, store.ErrUnavailable)
 
-func (d *disk) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (d *disk) Read(ctx context.Context, name string) (store.Document, error) {
 	if d.away.Load() {
-		return keyrotation.Document{}, errDisk
+		return store.Document{}, errDisk
 	}
 	return d.Store.Read(ctx, name)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -28,9 +29,9 @@ const (
 	awayFor = 5 * time.Second
 )
 
-// Documents is the reading half of [keyrotation.Documents].
+// Documents is the reading half of [store.Documents].
 type Documents interface {
-	Read(ctx context.Context, name string) (keyrotation.Document, error)
+	Read(ctx context.Context, name string) (store.Document, error)
 }
 
 // RingView is one project's ring as this process last read it. A view is used
@@ -182,7 +183,7 @@ func (v *RingView) read(ctx context.Context) (*view, error) {
 	v.mu.Lock()
 	if err != nil {
 		defer v.mu.Unlock()
-		silent := ctx.Err() != nil || errors.Is(err, keyrotation.ErrUnavailable)
+		silent := ctx.Err() != nil || errors.Is(err, store.ErrUnavailable)
 		err = unavailable("read ring", err)
 		v.fault = v.fault.again(err, silent)
 		return nil, err
@@ -199,9 +200,9 @@ func (v *RingView) read(ctx context.Context) (*view, error) {
 func (v *RingView) fetch(ctx context.Context) (*view, error) {
 	started := time.Now()
 	document, err := v.documents.Read(ctx, keyrotation.RingName(v.project))
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		// Nothing was ever rotated: a ring without keys.
-		document, err = keyrotation.Document{Data: []byte(`{}`)}, nil
+		document, err = store.Document{Data: []byte(`{}`)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -217,7 +218,7 @@ func (f fault) again(err error, silent bool) fault {
 
 // newView decodes a ring. The public key is parsed once per key: the view
 // before this one usually has it.
-func newView(document keyrotation.Document, started time.Time, before *view) (*view, error) {
+func newView(document store.Document, started time.Time, before *view) (*view, error) {
 	ring, err := keyrotation.ReadRing(document)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // inBubble runs a test with a minter in a bubble of fake time.
-func inBubble(t *testing.T, test func(t *testing.T, s *store, m *signer.RS256)) {
+func inBubble(t *testing.T, test func(t *testing.T, s *fakeStore, m *signer.RS256)) {
 	t.Helper()
 	s := newStore(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -25,11 +25,11 @@ func inBubble(t *testing.T, test func(t *testing.T, s *store, m *signer.RS256)) 
 
 var errStore = errors.New("store is sealed")
 
-func broken(s *store) { s.err = errStore }
-func mended(s *store) { s.err = nil }
+func broken(s *fakeStore) { s.err = errStore }
+func mended(s *fakeStore) { s.err = nil }
 
 func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		ctx := t.Context()
 		if err := m.Ready(ctx); err != nil {
 			t.Fatal(err)
@@ -47,12 +47,12 @@ func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
 }
 
 func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.delay = time.Second })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.delay = time.Second })
 		if err := m.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.set(func(s *store) { s.delay, s.err = 0, errStore })
+		s.set(func(s *fakeStore) { s.delay, s.err = 0, errStore })
 		time.Sleep(viewAge - time.Second)
 		if err := m.Ready(t.Context()); err != nil {
 			t.Errorf("within its age: %v", err)
@@ -65,8 +65,8 @@ func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
 }
 
 func TestAViewIsRenewedAheadAndNobodyWaits(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.delay = time.Second })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.delay = time.Second })
 		m.Ready(t.Context())
 		for range 50 {
 			time.Sleep(viewAge/2 + 1)
@@ -82,8 +82,8 @@ func TestAViewIsRenewedAheadAndNobodyWaits(t *testing.T) {
 }
 
 func TestConcurrentReadsAreOne(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.delay = time.Second })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.delay = time.Second })
 		impatient, leave := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() { left <- m.Ready(impatient) }() // this one starts the read
@@ -109,7 +109,7 @@ func TestConcurrentReadsAreOne(t *testing.T) {
 }
 
 func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		s.set(broken)
 		for range 10_000 { // ten seconds
 			asked := time.Now()
@@ -133,8 +133,8 @@ func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
 }
 
 func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.delay = time.Hour })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.delay = time.Hour })
 		asked := time.Now()
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
 			t.Errorf("%v", err)
@@ -146,8 +146,8 @@ func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
 }
 
 func TestClosingEndsAReadUnderWay(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.delay = time.Hour })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.delay = time.Hour })
 		answer := make(chan error, 1)
 		go func() { answer <- m.Ready(t.Context()) }()
 		synctest.Wait()
@@ -178,7 +178,7 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 		{"a standby that is long overdue", []keyrotation.Key{late}, time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 				s.hold(t, c.keys...)
 				var none *signer.NoActiveKey
 				if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.Equal(c.earliest) {
@@ -199,8 +199,8 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 }
 
 func TestAProjectThatWasNeverRotatedHasNoActiveKey(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.data = nil })
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.data = nil })
 		var none *signer.NoActiveKey
 		if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.IsZero() {
 			t.Errorf("%v", err)
@@ -214,7 +214,7 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 	unreadable := generation(t, 0, keyrotation.Active)
 	unreadable.PublicKey = "-----BEGIN PUBLIC KEY-----\n"
 	for _, bad := range []keyrotation.Key{other, unreadable} {
-		inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 			s.hold(t, bad)
 			if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
 				t.Errorf("%v", err)
@@ -224,7 +224,7 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 }
 
 func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		key := keyrotation.Key{Generation: 1, State: keyrotation.Active, StoreName: "kissued", Name: "ours", KeyID: "api_key_1",
 			Fingerprint: "by its name", Issued: true}
 		s.hold(t, key)
@@ -238,7 +238,7 @@ func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
 }
 
 func TestAViewTellsWhichKeyIsActive(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		if got, err := m.Ring.Active(t.Context()); err != nil || got.State != keyrotation.Active {
 			t.Errorf("active: %+v, %v", got, err)
 		}

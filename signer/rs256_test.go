@@ -24,7 +24,7 @@ func known(keyID string) (*rsa.PublicKey, bool) {
 }
 
 func TestATokenSaysWhatWasAskedForAndThePlatformAcceptsIt(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		time.Sleep(300 * time.Millisecond)
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1", TTL: 100 * time.Second, Claims: map[string]any{"plan": "gold"}})
 		if err != nil {
@@ -73,7 +73,7 @@ func TestLifetimes(t *testing.T) {
 		{"overflow", 1<<63 - 1, time.Hour, 0, signer.ErrTTL},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 				capped.MaxTTL = c.cap
 				s.hold(t, capped)
 				got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1", TTL: c.ttl})

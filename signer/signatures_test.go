@@ -34,7 +34,7 @@ func sameAsAlone(t testing.TB, token signer.Token) {
 }
 
 func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		const rounds, askers = 20, 20
 		random := rand.New(rand.NewPCG(1, 2))
 		var distinct sync.Map
@@ -68,9 +68,9 @@ func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
 }
 
 func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
-		s.set(func(s *store) { s.delay = time.Second })
+		s.set(func(s *fakeStore) { s.delay = time.Second })
 		first, leave := context.WithCancel(t.Context())
 		left, stayed := make(chan error, 1), make(chan error, 1)
 		ask := func(ctx context.Context, answer chan error) {
@@ -95,9 +95,9 @@ func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
 }
 
 func TestSharedSignaturesAreCounted(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
-		s.set(func(s *store) { s.delay = time.Second })
+		s.set(func(s *fakeStore) { s.delay = time.Second })
 		var all sync.WaitGroup
 		for range 5 { // one makes it, four wait for it
 			all.Go(func() { m.Mint(t.Context(), signer.Request{VideoID: "vid1"}) })
@@ -112,7 +112,7 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 			t.Errorf("%d shared while it was made", got)
 		}
 	})
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		for range 3 { // the later ones find it
 			m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		}
@@ -124,7 +124,7 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 }
 
 func TestAFailedSignatureIsNotRemembered(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
 		s.set(broken)
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
@@ -138,8 +138,8 @@ func TestAFailedSignatureIsNotRemembered(t *testing.T) {
 }
 
 func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
-		s.set(func(s *store) { s.keys["store_name_0"] = pairs()[1] }) // somebody swapped the key
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		s.set(func(s *fakeStore) { s.keys["store_name_0"] = pairs()[1] }) // somebody swapped the key
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, rsa.ErrVerification) || got.Value != "" {
 			t.Errorf("%v, %q", err, got.Value)
@@ -148,10 +148,10 @@ func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
 }
 
 func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
 		s.hold(t, generation(t, 0, keyrotation.Revoking), generation(t, 1, keyrotation.Active))
-		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		if err != nil || got.KeyID != "key-1" {
 			t.Fatalf("%q: %v", got.KeyID, err)
@@ -164,10 +164,10 @@ func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
 }
 
 func TestARevocationWithoutStandbySaysSo(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
 		s.hold(t, generation(t, 0, keyrotation.Revoking))
-		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		var none *signer.NoActiveKey
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.As(err, &none) {
 			t.Errorf("%v", err)
@@ -176,9 +176,9 @@ func TestARevocationWithoutStandbySaysSo(t *testing.T) {
 }
 
 func TestAKeyDestroyedBehindOurBackIsNotAskedForInALoop(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())
-		s.set(func(s *store) { delete(s.keys, "store_name_0") })
+		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		for range 1000 { // one second
 			_, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 			if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, signer.ErrKeyGone) {

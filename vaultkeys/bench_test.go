@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
+	"playtoken/store"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys/vaulttest"
 )
 
@@ -20,7 +20,7 @@ func BenchmarkSign(b *testing.B) {
 	config := on(b, server)
 	config.Transport = nil
 	s, key := open(b, config), storetest.ID()
-	if _, err := s.Create(b.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(b.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		b.Fatal(err)
 	}
 	client := server.Client(b)

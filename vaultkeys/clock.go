@@ -12,7 +12,7 @@ import (
 )
 
 // Now returns Vault's own clock, to half a second and half the time that the
-// answer took. Errors: keyrotation.ErrUnavailable, also while Vault is sealed.
+// answer took. Errors: store.ErrUnavailable, also while Vault is sealed.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	// Any node knows the time, the one that waits to take over as well.
 	r := request{

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestClockAllowsForTheWay(t *testing.T) {
@@ -26,7 +26,7 @@ func TestClockAllowsForTheWay(t *testing.T) {
 func TestClockThatTellsNoTimeIsUnavailable(t *testing.T) {
 	for _, body := range []string{`{}`, `{"server_time_utc":0}`, `{"server_time_utc":-5}`, `{"server_time_utc":"now"}`, ``} {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, 200, body), nil })
-		if now, err := s.Now(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if now, err := s.Now(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %s, %v", body, now, err)
 		}
 	}

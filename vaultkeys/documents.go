@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // maxDocument leaves room for what JSON and Vault add: Vault refuses a string,
@@ -52,7 +52,7 @@ func newContent(data []byte) content {
 	return content{Text: &text}
 }
 
-// Read implements keyrotation.Documents. A document that somebody deleted by
+// Read implements store.Documents. A document that somebody deleted by
 // hand is not there.
 //
 // Every node of a Vault cluster that is open source hands a read to the active
@@ -60,38 +60,38 @@ func newContent(data []byte) content {
 // serves reads, answers itself and may be behind: where there are such nodes,
 // VAULT_ADDR has to lead to the active one. (There is a header that asks for
 // it, but a Vault that was not configured for it refuses the request.)
-func (s *Store) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 	if !documentName.MatchString(name) {
-		return keyrotation.Document{}, fmt.Errorf("read document: %.60q is not a document's name", name)
+		return store.Document{}, fmt.Errorf("read document: %.60q is not a document's name", name)
 	}
 	r := request{method: http.MethodGet, path: s.kv + "/data/" + name, timeout: s.timeout}
 	doc, err := s.read(ctx, r)
 	if err != nil {
-		return keyrotation.Document{}, fmt.Errorf("read document %s: %w", name, err)
+		return store.Document{}, fmt.Errorf("read document %s: %w", name, err)
 	}
 	return doc, nil
 }
 
-func (s *Store) read(ctx context.Context, r request) (keyrotation.Document, error) {
+func (s *Store) read(ctx context.Context, r request) (store.Document, error) {
 	body, err := s.send(ctx, r)
 	if err != nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	entry, err := decode[struct {
 		Data     *content `json:"data"`
 		Metadata version  `json:"metadata"`
 	}](r, body)
 	if err != nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	if entry.Data == nil || entry.Metadata.Version < 1 {
-		return keyrotation.Document{}, fmt.Errorf("vault: %s: no version in the answer: is the mount KV version 2?", r.path)
+		return store.Document{}, fmt.Errorf("vault: %s: no version in the answer: is the mount KV version 2?", r.path)
 	}
 	data, err := entry.Data.bytes()
 	if err != nil {
-		return keyrotation.Document{}, fmt.Errorf("vault: %s: %w", r.path, err)
+		return store.Document{}, fmt.Errorf("vault: %s: %w", r.path, err)
 	}
-	return keyrotation.Document{Data: data, Version: entry.Metadata.Version}, nil
+	return store.Document{Data: data, Version: entry.Metadata.Version}, nil
 }
 
 func (c content) bytes() ([]byte, error) {
@@ -104,7 +104,7 @@ func (c content) bytes() ([]byte, error) {
 	return nil, errors.New("not written by playtoken")
 }
 
-// Write implements keyrotation.Documents. A write that has begun is not given
+// Write implements store.Documents. A write that has begun is not given
 // up when ctx ends: given up, it could still land after the caller has read
 // again to see what became of it.
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
@@ -117,7 +117,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 		return 0, fmt.Errorf("write document %s: version %d", name, version)
 	}
 	written, err := s.write(ctx, name, data, version)
-	if version == 0 && errors.Is(err, keyrotation.ErrConflict) {
+	if version == 0 && errors.Is(err, store.ErrConflict) {
 		// Nothing was written. It may be that there is no document all the
 		// same: one that was deleted by hand keeps its version number, and KV
 		// wants to see that.
@@ -137,7 +137,7 @@ func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) 
 	r := request{method: http.MethodPut, path: s.kv + "/data/" + name, body: w, timeout: s.timeout, whole: true}
 	body, err := s.send(ctx, r)
 	if isConflict(err) {
-		return 0, fmt.Errorf("version %d: %w", cas, keyrotation.ErrConflict)
+		return 0, fmt.Errorf("version %d: %w", cas, store.ErrConflict)
 	}
 	if err != nil {
 		return 0, err
@@ -178,10 +178,10 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 		// An empty answer is what anybody could send in Vault's place.
 		_, err = s.Read(context.WithoutCancel(ctx), name)
 		switch {
-		case errors.Is(err, keyrotation.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			return nil
 		case err == nil:
-			err = fmt.Errorf("vault says it is deleted and still shows it: %w", keyrotation.ErrUnavailable)
+			err = fmt.Errorf("vault says it is deleted and still shows it: %w", store.ErrUnavailable)
 		}
 	}
 	return fmt.Errorf("delete document %s: %w", name, err)
@@ -192,7 +192,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 func (s *Store) deletedVersion(ctx context.Context, name string) int64 {
 	_, err := s.send(ctx, request{method: http.MethodGet, path: s.kv + "/data/" + name, timeout: s.timeout})
 	var f *failure
-	if !errors.As(err, &f) || !errors.Is(err, keyrotation.ErrNotFound) {
+	if !errors.As(err, &f) || !errors.Is(err, store.ErrNotFound) {
 		return 0
 	}
 	var answer struct {

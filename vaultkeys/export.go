@@ -11,8 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 var _ signer.Exporter = (*Store)(nil)
@@ -26,7 +26,7 @@ func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, 
 	}
 	key, err := s.export(ctx, storeName)
 	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		return nil, fmt.Errorf("export key %s: %w", storeName, signer.ErrKeyGone)
 	case err != nil:
 		return nil, fmt.Errorf("export key %s: %w: %w", storeName, signer.ErrUnavailable, err)

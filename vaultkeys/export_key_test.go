@@ -17,11 +17,12 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/platforms/platformtest"
 	"playtoken/platforms/vidbeo"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -30,7 +31,7 @@ func TestAnExportedKeySignsAsVaultDoes(t *testing.T) {
 	s := open(t, on(t, vaulttest.Shared(t)))
 	for _, bits := range []int{2048, 3072} {
 		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: bits, Exportable: true}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: bits, Exportable: true}); err != nil {
 			t.Fatal(err)
 		}
 		want, err := s.SignSHA256(t.Context(), name, digest(1))
@@ -52,7 +53,7 @@ func TestOnlyExportableKeysThatAreThereAreExported(t *testing.T) {
 	s := open(t, on(t, vaulttest.Shared(t)))
 	stays, goes := storetest.ID(), storetest.ID()
 	for name, exportable := range map[string]bool{stays: false, goes: true} {
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/signer"
+	"playtoken/store"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -54,15 +54,15 @@ func lose(t *testing.T, config vaultkeys.Config, method, path string, arrive boo
 
 func TestLostCreateIsMadeGoodByCallingAgain(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
-	spec := keyrotation.KeySpec{Bits: 2048}
+	spec := store.KeySpec{Bits: 2048}
 	for _, arrive := range []bool{false, true} {
 		name := storetest.ID()
 		s := lose(t, config, http.MethodPut, "/keys/"+name, arrive)
-		if _, err := s.Create(t.Context(), name, spec); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if _, err := s.Create(t.Context(), name, spec); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("arrive %v: lost Create: %v", arrive, err)
 		}
 		before, err := s.Describe(t.Context(), name)
-		if exists := err == nil; exists != arrive || err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+		if exists := err == nil; exists != arrive || err != nil && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("arrive %v: Describe: %v", arrive, err)
 		}
 		after, err := s.Create(t.Context(), name, spec)
@@ -79,11 +79,11 @@ func TestLostDestroyIsMadeGoodByCallingAgain(t *testing.T) {
 	} {
 		for _, arrive := range []bool{false, true} {
 			name := storetest.ID()
-			if _, err := open(t, config).Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+			if _, err := open(t, config).Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
 				t.Fatal(err)
 			}
 			s := lose(t, config, half.method, half.path, arrive)
-			if err := s.Destroy(t.Context(), name); !errors.Is(err, keyrotation.ErrUnavailable) {
+			if err := s.Destroy(t.Context(), name); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%+v, arrive %v: lost Destroy: %v", half, arrive, err)
 			}
 			for range 2 {
@@ -91,7 +91,7 @@ func TestLostDestroyIsMadeGoodByCallingAgain(t *testing.T) {
 					t.Errorf("%+v, arrive %v: Destroy again: %v", half, arrive, err)
 				}
 			}
-			if _, err := s.Describe(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+			if _, err := s.Describe(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%+v, arrive %v: Describe: %v", half, arrive, err)
 			}
 		}
@@ -109,13 +109,13 @@ func TestDestroyRunsToItsEndForACallerThatGaveUp(t *testing.T) {
 		return base.RoundTrip(r)
 	})
 	s, name := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Destroy(ctx, name); err != nil || ctx.Err() == nil {
 		t.Errorf("Destroy: %v (caller: %v)", err, ctx.Err())
 	}
-	if _, err := s.Describe(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+	if _, err := s.Describe(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Describe: %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestChangesRunToTheirEndForACallerThatGaveUp(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
 	giveUp = cancel
-	if _, err := s.Create(ctx, key, keyrotation.KeySpec{Bits: 2048}); !errors.Is(err, context.Canceled) {
+	if _, err := s.Create(ctx, key, store.KeySpec{Bits: 2048}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Create: %v", err) // the key is there, but nobody looked at it
 	}
 	if _, err := s.Describe(t.Context(), key); err != nil {
@@ -157,15 +157,15 @@ func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
 	for _, arrive := range []bool{false, true} {
 		name := "ring/" + storetest.ID()
 		s := lose(t, config, http.MethodPut, name, arrive)
-		if v, err := s.Write(t.Context(), name, []byte("one"), 0); !errors.Is(err, keyrotation.ErrUnavailable) || v != 0 {
+		if v, err := s.Write(t.Context(), name, []byte("one"), 0); !errors.Is(err, store.ErrUnavailable) || v != 0 {
 			t.Errorf("arrive %v: lost Write: %d, %v", arrive, v, err)
 		}
 		doc, err := s.Read(t.Context(), name)
-		if arrive && (err != nil || string(doc.Data) != "one") || !arrive && !errors.Is(err, keyrotation.ErrNotFound) {
+		if arrive && (err != nil || string(doc.Data) != "one") || !arrive && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("arrive %v: Read: %q, %v", arrive, doc.Data, err)
 		}
 		_, err = s.Write(t.Context(), name, []byte("one"), 0)
-		if arrive && !errors.Is(err, keyrotation.ErrConflict) || !arrive && err != nil {
+		if arrive && !errors.Is(err, store.ErrConflict) || !arrive && err != nil {
 			t.Errorf("arrive %v: the same Write again: %v", arrive, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestLostDeleteIsMadeGoodByCallingAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := lose(t, config, method, name, arrive)
-			if err := s.Delete(t.Context(), name); !errors.Is(err, keyrotation.ErrUnavailable) {
+			if err := s.Delete(t.Context(), name); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%s, arrive %v: lost Delete: %v", method, arrive, err)
 			}
 			for range 2 {
@@ -188,7 +188,7 @@ func TestLostDeleteIsMadeGoodByCallingAgain(t *testing.T) {
 					t.Errorf("%s, arrive %v: Delete again: %v", method, arrive, err)
 				}
 			}
-			if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+			if _, err := s.Read(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s, arrive %v: Read: %v", method, arrive, err)
 			}
 		}
@@ -212,7 +212,7 @@ func TestDeleteRunsToItsEndForACallerThatGaveUp(t *testing.T) {
 	if err := s.Delete(ctx, name); err != nil || ctx.Err() == nil {
 		t.Errorf("Delete: %v (caller: %v)", err, ctx.Err())
 	}
-	if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+	if _, err := s.Read(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Read: %v", err)
 	}
 }
@@ -248,9 +248,9 @@ func startTraffic(t *testing.T, s *vaultkeys.Store, key string) *traffic {
 
 func (r *traffic) count(err error) {
 	switch {
-	case err == nil || errors.Is(err, keyrotation.ErrConflict):
+	case err == nil || errors.Is(err, store.ErrConflict):
 		r.good.Add(1)
-	case errors.Is(err, signer.ErrUnavailable) || errors.Is(err, keyrotation.ErrUnavailable):
+	case errors.Is(err, signer.ErrUnavailable) || errors.Is(err, store.ErrUnavailable):
 		r.bad.Add(1)
 	default:
 		r.t.Errorf("in between: %v", err)
@@ -278,7 +278,7 @@ func TestSealingAndRestartAreSurvived(t *testing.T) {
 	server := vaulttest.Start(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Write(t.Context(), "ring/default", []byte("kept"), 0); err != nil {
@@ -289,7 +289,7 @@ func TestSealingAndRestartAreSurvived(t *testing.T) {
 	for range 2 {
 		server.Seal()
 		r.until("refusal while sealed", 20, &r.bad)
-		if _, err := s.Now(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if _, err := s.Now(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("the clock of a sealed Vault: %v", err)
 		}
 		open(t, config) // starting up needs no Vault
@@ -310,7 +310,7 @@ func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
 	server := vaulttest.Start(t)
 	s := open(t, on(t, server))
 	key, doc := storetest.ID(), "ring/"+storetest.ID()
-	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		t.Fatal(err)
 	}
 	server.Pause()

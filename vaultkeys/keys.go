@@ -8,6 +8,7 @@ import (
 	"regexp"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 var keyName = regexp.MustCompile(`^[a-z0-9_]{7,40}$`)
@@ -37,23 +38,23 @@ type transitKey struct {
 	} `json:"keys"`
 }
 
-// Create implements keyrotation.PrivateKeys: one transit key is one
+// Create implements store.PrivateKeys: one transit key is one
 // generation, and only its version 1 is ever used. A key that is being made is
 // waited for even if ctx ends, so that it cannot appear after its destruction.
-func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
 	kind, known := keyTypes[spec.Bits]
 	switch {
 	case !keyName.MatchString(name):
-		return keyrotation.StoredKey{}, fmt.Errorf("create key: %.60q is not a key's name", name)
+		return store.KeyInfo{}, fmt.Errorf("create key: %.60q is not a key's name", name)
 	case !known:
-		return keyrotation.StoredKey{}, fmt.Errorf("create key %s: %d bits, want 2048, 3072 or 4096", name, spec.Bits)
+		return store.KeyInfo{}, fmt.Errorf("create key %s: %d bits, want 2048, 3072 or 4096", name, spec.Bits)
 	}
 	_, err := s.send(ctx, request{
 		method: http.MethodPut, path: s.transit + "/keys/" + name,
 		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), whole: true,
 	})
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("create key %s: %w", name, err)
+		return store.KeyInfo{}, fmt.Errorf("create key %s: %w", name, err)
 	}
 	// There is a key of that name, made now or earlier, in whatever way. What
 	// counts is what it is.
@@ -62,63 +63,63 @@ func (s *Store) Create(ctx context.Context, name string, spec keyrotation.KeySpe
 		err = errors.New("vault would rotate it behind our back (auto_rotate_period)")
 	}
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("create key %s: %w", name, err)
+		return store.KeyInfo{}, fmt.Errorf("create key %s: %w", name, err)
 	}
 	return stored, nil
 }
 
-// Describe implements keyrotation.PrivateKeys. A key that may be backed up in
+// Describe implements store.PrivateKeys. A key that may be backed up in
 // plain text counts as exportable: either way it may leave Vault.
-func (s *Store) Describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+func (s *Store) Describe(ctx context.Context, name string) (store.KeyInfo, error) {
 	if !keyName.MatchString(name) {
-		return keyrotation.StoredKey{}, fmt.Errorf("describe key: %.60q is not a key's name", name)
+		return store.KeyInfo{}, fmt.Errorf("describe key: %.60q is not a key's name", name)
 	}
 	_, stored, err := s.describe(ctx, name)
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("describe key %s: %w", name, err)
+		return store.KeyInfo{}, fmt.Errorf("describe key %s: %w", name, err)
 	}
 	return stored, nil
 }
 
-func (s *Store) describe(ctx context.Context, name string) (transitKey, keyrotation.StoredKey, error) {
+func (s *Store) describe(ctx context.Context, name string) (transitKey, store.KeyInfo, error) {
 	r := request{method: http.MethodGet, path: s.transit + "/keys/" + name, timeout: s.timeout}
 	body, err := s.send(ctx, r)
 	if err != nil {
-		return transitKey{}, keyrotation.StoredKey{}, err
+		return transitKey{}, store.KeyInfo{}, err
 	}
 	key, err := decode[transitKey](r, body)
 	if err != nil {
-		return transitKey{}, keyrotation.StoredKey{}, err
+		return transitKey{}, store.KeyInfo{}, err
 	}
 	stored, err := key.stored()
 	return key, stored, err
 }
 
-func (k transitKey) stored() (keyrotation.StoredKey, error) {
+func (k transitKey) stored() (store.KeyInfo, error) {
 	first, ok := k.Keys["1"]
 	if !ok {
-		return keyrotation.StoredKey{}, fmt.Errorf("vault: version 1 was trimmed away, the latest is %d", k.LatestVersion)
+		return store.KeyInfo{}, fmt.Errorf("vault: version 1 was trimmed away, the latest is %d", k.LatestVersion)
 	}
 	public, err := keyrotation.ParsePublicKey(first.PublicKey)
 	if err != nil {
-		return keyrotation.StoredKey{}, fmt.Errorf("vault: key of type %.20q: %w", k.Type, err)
+		return store.KeyInfo{}, fmt.Errorf("vault: key of type %.20q: %w", k.Type, err)
 	}
 	bits := public.N.BitLen()
 	if keyTypes[bits] != k.Type {
-		return keyrotation.StoredKey{}, fmt.Errorf("vault: key of type %.20q with %d bits", k.Type, bits)
+		return store.KeyInfo{}, fmt.Errorf("vault: key of type %.20q with %d bits", k.Type, bits)
 	}
 	text, err := keyrotation.EncodePublicKey(public)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
-	return keyrotation.StoredKey{
-		KeySpec:   keyrotation.KeySpec{Bits: bits, Exportable: k.Exportable || k.PlaintextBackup},
+	return store.KeyInfo{
+		Spec:      store.KeySpec{Bits: bits, Exportable: k.Exportable || k.PlaintextBackup},
 		PublicKey: text,
 		Versions:  k.LatestVersion,
 	}, nil
 }
 
-// Destroy implements keyrotation.PrivateKeys. It has a deadline of its own:
+// Destroy implements store.PrivateKeys. It has a deadline of its own:
 // Vault has been seen to leave half a deletion behind when the request for it
 // was given up.
 func (s *Store) Destroy(ctx context.Context, name string) error {
@@ -147,14 +148,14 @@ func (s *Store) destroy(ctx context.Context, name string) error {
 			refused = err // perhaps because there is no such key
 			break
 		}
-		if err != nil && !errors.Is(err, keyrotation.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
 	// Whatever was answered: what was asked for is that there is no such key.
 	_, _, err := s.describe(ctx, name)
 	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		return nil
 	case refused != nil:
 		return refused

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -91,7 +91,7 @@ func TestAVaultThatIsDownIsAskedGentlyAndFoundAgain(t *testing.T) {
 		s := f.open(t, byAppRole)
 		for range 3 {
 			for range 3600 { // impatient callers for two hours: no token outlives that
-				if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) {
+				if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) {
 					t.Fatal(err)
 				}
 				time.Sleep(2 * time.Second)
@@ -124,7 +124,7 @@ func TestARefusedSecretIDDoesNotShutOutOthers(t *testing.T) {
 			s := f.open(t, byAppRole)
 			for range 3600 {
 				err := read(t.Context(), s)
-				if !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, vaultkeys.ErrForbidden) || strings.Contains(err.Error(), "canary") {
+				if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, vaultkeys.ErrForbidden) || strings.Contains(err.Error(), "canary") {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
@@ -182,7 +182,7 @@ func TestOnlyWhatWasCertainlyRefusedIsSentAgain(t *testing.T) {
 			t.Errorf("revoked: %v, sent %d times", err, f.times("/ring/another"))
 		}
 		f.set(func() { f.down = true })
-		if err := write(); !errors.Is(err, keyrotation.ErrUnavailable) || f.times("/ring/another") != 3 {
+		if err := write(); !errors.Is(err, store.ErrUnavailable) || f.times("/ring/another") != 3 {
 			t.Errorf("lost: %v, sent %d times", err, f.times("/ring/another")-2)
 		}
 	})
@@ -216,7 +216,7 @@ func TestAHandedOverTokenIsRenewedWhileThatHelps(t *testing.T) {
 				}
 				time.Sleep(3 * day)
 				err := read(t.Context(), s)
-				if alive := err == nil; alive != c.alive || !alive && !errors.Is(err, keyrotation.ErrUnavailable) {
+				if alive := err == nil; alive != c.alive || !alive && !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("after three days: %v", err)
 				}
 				if n := f.times("/renew-self"); n < c.renewals*9/10 || n > c.renewals*5/4 {
@@ -246,7 +246,7 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 				writeFile(t, file, text)
 			}
 			time.Sleep(10 * time.Second)
-			if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) || strings.Contains(err.Error(), file) {
+			if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), file) {
 				t.Errorf("%s: %v", what, err)
 			}
 			os.Remove(file)
@@ -270,7 +270,7 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 			f.refusal = 403
 			clear(f.tokens)
 		})
-		if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) || strings.Contains(err.Error(), "second.jwt") {
+		if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), "second.jwt") {
 			t.Error(err)
 		}
 	})
@@ -303,10 +303,10 @@ func TestClosingEndsALoginUnderWay(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		s.Close()
-		if err := <-waited; !errors.Is(err, keyrotation.ErrUnavailable) || time.Since(began) != 0 {
+		if err := <-waited; !errors.Is(err, store.ErrUnavailable) || time.Since(began) != 0 {
 			t.Errorf("%v, after %s", err, time.Since(began))
 		}
-		if err := read(t.Context(), s); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("after the end: %v", err)
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/keyrotation/storetest"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
+	"playtoken/store"
+	"playtoken/store/storetest"
 )
 
 // sentPaths is every path that a store may ask for, given any names at all.
@@ -29,7 +29,7 @@ func useName(t *testing.T, name string) (sent []string) {
 	var errs [8]error
 	_, errs[0] = s.Read(ctx, name)
 	_, errs[1] = s.Write(ctx, name, nil, 0)
-	_, errs[2] = s.Create(ctx, name, keyrotation.KeySpec{Bits: 2048})
+	_, errs[2] = s.Create(ctx, name, store.KeySpec{Bits: 2048})
 	_, errs[3] = s.Describe(ctx, name)
 	_, errs[4] = s.SignSHA256(ctx, name, digest(1))
 	errs[5] = s.Destroy(ctx, name)

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -129,7 +129,7 @@ func TestOpenTrustsTheEnvironmentsAuthority(t *testing.T) {
 	defer server.Close()
 	config := vaultkeys.Config{Address: server.URL, Token: secret.New(token), Transit: "a", KV: "b"}
 	stranger := open(t, config)
-	if _, err := stranger.Write(t.Context(), "ring/default", nil, 0); !errors.Is(err, keyrotation.ErrUnavailable) {
+	if _, err := stranger.Write(t.Context(), "ring/default", nil, 0); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("without VAULT_CACERT: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "ca.pem")

@@ -131,7 +131,7 @@ func (a Access) Policy(role Role) string {
 }
 
 // MayRotate asks Vault whether our token has a rotator's rights. Errors:
-// keyrotation.ErrUnavailable, and then it is not known.
+// store.ErrUnavailable, and then it is not known.
 func (s *Store) MayRotate(ctx context.Context) (bool, error) {
 	rules := Access{Transit: s.transit, KV: s.kv}.rotate()
 	var paths []string

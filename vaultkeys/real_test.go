@@ -13,10 +13,10 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -38,7 +38,7 @@ func TestPrivateKeysCannotLeaveVault(t *testing.T) {
 	ways := []string{"export/signing-key/%s", "export/signing-key/%s/1", "export/encryption-key/%s", "export/hmac-key/%s", "backup/%s"}
 	for _, exportable := range []bool{false, true} {
 		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 		got := 0
@@ -61,7 +61,7 @@ func TestTamperedKeysShow(t *testing.T) {
 	s, operator := open(t, config), root(t, server)
 	key := func() (string, string) {
 		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
 			t.Fatal(err)
 		}
 		return name, config.Transit + "/keys/" + name
@@ -87,20 +87,20 @@ func TestTamperedKeysShow(t *testing.T) {
 	for _, flag := range []string{"exportable", "allow_plaintext_backup"} {
 		name, path := key()
 		write(t, operator, path+"/config", map[string]any{flag: true})
-		if k, err := s.Describe(t.Context(), name); err != nil || !k.Exportable {
+		if k, err := s.Describe(t.Context(), name); err != nil || !k.Spec.Exportable {
 			t.Errorf("%s set by hand: %+v, %v", flag, k, err)
 		}
 	}
 
 	name, path := key()
 	write(t, operator, path+"/config", map[string]any{"auto_rotate_period": "24h"})
-	if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048}); err == nil {
+	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err == nil {
 		t.Error("a key that Vault will rotate was accepted")
 	}
 
 	other := storetest.ID()
 	write(t, operator, config.Transit+"/keys/"+other, map[string]any{"type": "ecdsa-p256"})
-	if _, err := s.Create(t.Context(), other, keyrotation.KeySpec{Bits: 2048}); err == nil {
+	if _, err := s.Create(t.Context(), other, store.KeySpec{Bits: 2048}); err == nil {
 		t.Error("somebody else's key was taken for ours")
 	}
 }
@@ -128,22 +128,22 @@ func TestDocumentsDeletedByHandAreNotThere(t *testing.T) {
 		if err := remove(name); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Read(t.Context(), name); !errors.Is(err, keyrotation.ErrNotFound) {
+		if _, err := s.Read(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("Read: %v", err)
 		}
-		if _, err := s.Write(t.Context(), name, []byte("no"), 1); !errors.Is(err, keyrotation.ErrConflict) {
+		if _, err := s.Write(t.Context(), name, []byte("no"), 1); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("Write of an old version: %v", err)
 		}
 		if v, err := s.Write(t.Context(), name, []byte("new"), 0); err != nil || v != 3 {
 			t.Errorf("Write as if there was none: version %d, %v; want 3", v, err)
 		}
-		if _, err := s.Write(t.Context(), name, []byte("no"), 0); !errors.Is(err, keyrotation.ErrConflict) {
+		if _, err := s.Write(t.Context(), name, []byte("no"), 0); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the same again: %v", err)
 		}
 	}
 	foreign := "ring/" + storetest.ID()
 	write(t, operator, config.KV+"/data/"+foreign, map[string]any{"data": map[string]any{"note": "by hand"}})
-	if doc, err := s.Read(t.Context(), foreign); err == nil || errors.Is(err, keyrotation.ErrNotFound) {
+	if doc, err := s.Read(t.Context(), foreign); err == nil || errors.Is(err, store.ErrNotFound) {
 		t.Errorf("somebody else's entry: %q, %v", doc.Data, err)
 	}
 }
@@ -191,7 +191,7 @@ func TestWrongMountsAreErrors(t *testing.T) {
 				continue // an engine of version 1 has no such entry, and says no more
 			}
 			err := op.do(t.Context(), s)
-			if err == nil || errors.Is(err, keyrotation.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, keyrotation.ErrConflict) {
+			if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, store.ErrConflict) {
 				t.Errorf("%s, %s: %v", what, op.name, err)
 			}
 		}
@@ -202,7 +202,7 @@ func TestPoliciesThatForbidAreNamed(t *testing.T) {
 	server := vaulttest.Shared(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		t.Fatal(err)
 	}
 	config.Token = secret.New(server.Token(t, fmt.Sprintf(
@@ -212,7 +212,7 @@ func TestPoliciesThatForbidAreNamed(t *testing.T) {
 		t.Errorf("what is allowed: %v", err)
 	}
 	for _, op := range operations[:6] {
-		if err := op.do(t.Context(), limited); !errors.Is(err, vaultkeys.ErrForbidden) || errors.Is(err, keyrotation.ErrUnavailable) {
+		if err := op.do(t.Context(), limited); !errors.Is(err, vaultkeys.ErrForbidden) || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v", op.name, err)
 		}
 	}
@@ -238,7 +238,7 @@ func TestManySignaturesTakeFewRequests(t *testing.T) {
 		return base.RoundTrip(r)
 	})
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, keyrotation.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup

@@ -94,7 +94,7 @@ func kinds() (all []string) {
 
 // Rights asks Vault what our token may do and how long it lasts; memorySigning
 // says whether private keys are meant to leave. Errors:
-// keyrotation.ErrUnavailable; ErrForbidden, if the token may not even ask.
+// store.ErrUnavailable; ErrForbidden, if the token may not even ask.
 func (s *Store) Rights(ctx context.Context, memorySigning bool) (Rights, error) {
 	a := Access{Transit: s.transit, KV: s.kv, MemorySigning: memorySigning}
 	may, err := s.capabilities(ctx, append(a.needs(Rotator), append(a.tooMuch(), everything)...))

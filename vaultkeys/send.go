@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/hashicorp/vault/api"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // ErrForbidden: the policies of our token do not allow it. Nothing was done.
@@ -24,7 +24,7 @@ var ErrForbidden = errors.New("not allowed by vault's policies")
 var errRefused = errors.New("refused")
 
 // errDead: Vault does not know our token (any more). Nothing was done.
-var errDead = fmt.Errorf("%w: the token is not, or no longer, valid", keyrotation.ErrUnavailable)
+var errDead = fmt.Errorf("%w: the token is not, or no longer, valid", store.ErrUnavailable)
 
 // request is one request to Vault. Path holds server-made names only.
 type request struct {
@@ -158,7 +158,7 @@ func (r request) unsent(err error) error {
 }
 
 func (r request) unanswered(err error) error {
-	return fmt.Errorf("vault: %s %s: %w: %w", r.method, r.path, keyrotation.ErrUnavailable, err)
+	return fmt.Errorf("vault: %s %s: %w: %w", r.method, r.path, store.ErrUnavailable, err)
 }
 
 func (r request) failed(status int, body []byte, hide []string) error {
@@ -179,21 +179,21 @@ func (r request) failed(status int, body []byte, hide []string) error {
 func meaning(status int, said string, isVault bool) error {
 	switch {
 	case !isVault:
-		return keyrotation.ErrUnavailable // something else answers in Vault's place
+		return store.ErrUnavailable // something else answers in Vault's place
 	case status == http.StatusForbidden && strings.Contains(said, "invalid token"),
 		status == http.StatusBadRequest && strings.Contains(said, "missing client token"):
 		return errDead
 	case status == http.StatusForbidden:
 		return ErrForbidden
 	case status == http.StatusBadRequest && strings.Contains(said, "pgrad") && strings.Contains(said, "non-versioned"):
-		return keyrotation.ErrUnavailable // KV is getting ready, as it does at each unsealing
+		return store.ErrUnavailable // KV is getting ready, as it does at each unsealing
 	case status == http.StatusNotFound && said == "":
-		return keyrotation.ErrNotFound
+		return store.ErrNotFound
 	case status == http.StatusBadRequest, status == http.StatusNotFound, // with words: no such mount
 		status == http.StatusMethodNotAllowed, status == http.StatusRequestEntityTooLarge:
 		return errRefused
 	}
-	return keyrotation.ErrUnavailable
+	return store.ErrUnavailable
 }
 
 // tidy makes one short printable line of Vault's words. Whatever answers in

@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -100,7 +100,7 @@ func (s *session) state() LoginState {
 }
 
 // instead returns a token other than the stale one, and logs in if there is
-// none; nil for stale takes any. Errors are keyrotation.ErrUnavailable.
+// none; nil for stale takes any. Errors are store.ErrUnavailable.
 func (s *session) instead(ctx context.Context, stale *api.Client) (grant, error) {
 	for {
 		g, busy, err := s.look(stale)
@@ -110,12 +110,12 @@ func (s *session) instead(ctx context.Context, stale *api.Client) (grant, error)
 		select {
 		case <-busy:
 		case <-ctx.Done():
-			return grant{}, fmt.Errorf("waiting for vault's login: %w: %w", keyrotation.ErrUnavailable, ctx.Err())
+			return grant{}, fmt.Errorf("waiting for vault's login: %w: %w", store.ErrUnavailable, ctx.Err())
 		}
 	}
 }
 
-var errHandedOver = fmt.Errorf("%w: vault does not, or no longer, accept VAULT_TOKEN", keyrotation.ErrUnavailable)
+var errHandedOver = fmt.Errorf("%w: vault does not, or no longer, accept VAULT_TOKEN", store.ErrUnavailable)
 
 // look returns a token, or what to wait for, or why there is neither.
 func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
@@ -129,7 +129,7 @@ func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
 	case s.method.prove == nil:
 		return grant{}, nil, errHandedOver
 	case s.ctx.Err() != nil:
-		return grant{}, nil, fmt.Errorf("vault login: %w: closed", keyrotation.ErrUnavailable)
+		return grant{}, nil, fmt.Errorf("vault login: %w: closed", store.ErrUnavailable)
 	case s.failures > 0 && time.Now().Before(s.next):
 		return grant{}, nil, s.failed
 	}
@@ -179,7 +179,7 @@ func (s *session) fail(what string, err error) {
 	s.next = time.Now().Add(pause)
 	// What went wrong with the login is not what went wrong with the request:
 	// of the meaning of err, only the words go on.
-	s.failed = fmt.Errorf("vault %s by %s: %w: %v", what, s.method.name, keyrotation.ErrUnavailable, err)
+	s.failed = fmt.Errorf("vault %s by %s: %w: %v", what, s.method.name, store.ErrUnavailable, err)
 	if n := s.failures; n&(n-1) == 0 && s.ctx.Err() == nil { // 1, 2, 4, 8…
 		s.log.Warn("vault "+what+" failed", "method", s.method.name, "failures", n, "again_in", pause.Round(time.Millisecond), "error", err)
 	}

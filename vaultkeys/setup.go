@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // Setup says what playtoken is to have in a Vault, beside its two mounts and
@@ -81,7 +81,7 @@ type setup struct {
 // Setup makes what is missing and corrects what differs; a second run changes
 // nothing. It needs an operator's token. Nothing is changed if a mount is not
 // what it has to be. Errors: ErrForbidden names the path and the capability
-// that the token lacks; keyrotation.ErrUnavailable, after which it can be run
+// that the token lacks; store.ErrUnavailable, after which it can be run
 // again.
 func (s *Store) Setup(ctx context.Context, wanted Setup) (Report, error) {
 	run := &setup{Store: s, Setup: wanted, report: Report{RoleIDs: map[Role]string{}}}
@@ -202,7 +202,7 @@ func (s *setup) configureKV(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := s.ensure(ctx, "settings", s.kv+"/config", map[string]any{"max_versions": 1, "cas_required": true})
-		if !errors.Is(err, keyrotation.ErrUnavailable) || ctx.Err() != nil {
+		if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		select { // a new KV mount takes a moment to be ready
@@ -266,7 +266,7 @@ func (s *setup) kubernetesRoles(ctx context.Context, names, namespaces []string)
 		return nil
 	}
 	_, err := s.send(ctx, request{method: http.MethodGet, path: "auth/" + s.Kubernetes + "/config", timeout: s.timeout})
-	s.report.KubernetesUnconfigured = errors.Is(err, keyrotation.ErrNotFound)
+	s.report.KubernetesUnconfigured = errors.Is(err, store.ErrNotFound)
 	if err != nil && !s.report.KubernetesUnconfigured {
 		return err
 	}
@@ -315,7 +315,7 @@ func (s *setup) ensure(ctx context.Context, what, path string, settings map[stri
 	body, err := s.send(ctx, r)
 	change := "updated"
 	switch {
-	case errors.Is(err, keyrotation.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		change = "created"
 	case err != nil:
 		return err

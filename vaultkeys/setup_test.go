@@ -7,9 +7,9 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/secret"
+	"playtoken/store"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -172,10 +172,10 @@ func TestSetupNeedsAnOperator(t *testing.T) {
 	}
 	i.config.Token = secret.New("hvs.none")
 	s := open(t, i.config)
-	if _, err := s.Setup(t.Context(), vaultkeys.Setup{}); !errors.Is(err, keyrotation.ErrUnavailable) {
+	if _, err := s.Setup(t.Context(), vaultkeys.Setup{}); !errors.Is(err, store.ErrUnavailable) {
 		t.Error(err)
 	}
-	if may, err := s.MayRotate(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) || may {
+	if may, err := s.MayRotate(t.Context()); !errors.Is(err, store.ErrUnavailable) || may {
 		t.Errorf("%v, %v", may, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -33,7 +34,7 @@ var operations = []operation{
 	}},
 	{"Delete", func(ctx context.Context, s *vaultkeys.Store) error { return s.Delete(ctx, "ring/default") }},
 	{"Create", func(ctx context.Context, s *vaultkeys.Store) error {
-		_, err := s.Create(ctx, "key_one", keyrotation.KeySpec{Bits: 2048})
+		_, err := s.Create(ctx, "key_one", store.KeySpec{Bits: 2048})
 		return err
 	}},
 	{"Describe", func(ctx context.Context, s *vaultkeys.Store) error {
@@ -61,7 +62,7 @@ func serve(t *testing.T, vault http.HandlerFunc) *vaultkeys.Store {
 }
 
 func unavailable(err error) bool {
-	return errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable)
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable)
 }
 
 func TestRedirectsAreNeverFollowed(t *testing.T) {
@@ -94,7 +95,7 @@ func TestOnlyVaultsOwnAnswersAreBelieved(t *testing.T) {
 			s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, status, body), nil })
 			for _, op := range operations {
 				err := op.do(t.Context(), s)
-				if !unavailable(err) || errors.Is(err, keyrotation.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, keyrotation.ErrConflict) {
+				if !unavailable(err) || errors.Is(err, store.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, store.ErrConflict) {
 					t.Errorf("status %d, %q, %s: %v", status, body, op.name, err)
 				}
 			}
@@ -193,12 +194,12 @@ func TestErrorsSayWhatVaultMeant(t *testing.T) {
 		want   error
 	}{
 		{403, notAllowed, vaultkeys.ErrForbidden},
-		{403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`, keyrotation.ErrUnavailable},
-		{400, `{"errors":["missing client token"]}`, keyrotation.ErrUnavailable},
-		{400, `{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable"]}`, keyrotation.ErrUnavailable},
-		{400, `{"errors":["Waiting for the primary to upgrade from non-versioned to versioned data."]}`, keyrotation.ErrUnavailable},
-		{503, `{"errors":["Vault is sealed"]}`, keyrotation.ErrUnavailable},
-		{404, `{"errors":[]}`, keyrotation.ErrNotFound},
+		{403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`, store.ErrUnavailable},
+		{400, `{"errors":["missing client token"]}`, store.ErrUnavailable},
+		{400, `{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable"]}`, store.ErrUnavailable},
+		{400, `{"errors":["Waiting for the primary to upgrade from non-versioned to versioned data."]}`, store.ErrUnavailable},
+		{503, `{"errors":["Vault is sealed"]}`, store.ErrUnavailable},
+		{404, `{"errors":[]}`, store.ErrNotFound},
 	} {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, c.status, c.body), nil })
 		for _, op := range operations[:4] {

@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"playtoken/keyrotation/storetest"
 	"playtoken/secret"
+	"playtoken/store/storetest"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )

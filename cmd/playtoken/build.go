@@ -15,6 +15,7 @@ import (
 	"playtoken/projects/access"
 	"playtoken/projects/viewers"
 	"playtoken/signer"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -22,12 +23,11 @@ import (
 // half a KiB.
 const remembered = 20_000
 
-// store is all that a store does.
-type store interface {
-	keyrotation.Documents
-	keyrotation.PrivateKeys
+// keyStore holds documents and private keys, and signs.
+type keyStore interface {
+	store.Documents
+	store.PrivateKeys
 	signer.PrivateKeys
-	Delete(ctx context.Context, name string) error
 }
 
 // parts is what serve and every verb are made of.
@@ -36,7 +36,7 @@ type parts struct {
 	log       *slog.Logger
 	stderr    io.Writer
 	metrics   *metrics.Service
-	store     store                                    // as the metrics measure it
+	store     keyStore                                 // as the metrics measure it
 	exporter  signer.Exporter                          // the store again
 	storeTime func(context.Context) (time.Time, error) // nil where the store has no clock of its own
 	mayRotate func(context.Context) (bool, error)      // nil where whoever reads the store may change keys
@@ -114,7 +114,7 @@ func (p *parts) openVault(ctx context.Context, _ bool) error {
 func (p *parts) openFile(_ context.Context, create bool) error {
 	file, err := filekeys.Open(p.config.storeFile, p.config.storePassword, filekeys.Options{Create: create})
 	switch {
-	case errors.Is(err, keyrotation.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable):
 		return err
 	case err != nil:
 		return configError{err}

@@ -13,7 +13,7 @@ import (
 
 	"playtoken/audit"
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -136,7 +136,7 @@ const secretsDocument = "deployment/secrets"
 // secrets: a process that may only sign cannot make them.
 func (d examination) secrets(ctx context.Context) []finding {
 	_, err := d.store.Read(ctx, secretsDocument)
-	switch missing := errors.Is(err, keyrotation.ErrNotFound); {
+	switch missing := errors.Is(err, store.ErrNotFound); {
 	case err != nil && !missing:
 		return []finding{wrongWith("secrets", err, err.Error(), "make the store reachable, and readable with our credential")}
 	case missing && errors.Is(d.permitted(nil).check(ctx), readOnly{}):

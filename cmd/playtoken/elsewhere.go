@@ -11,6 +11,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // Several projects may be on one account of a platform. Each ring knows its
@@ -54,7 +55,7 @@ func (p *parts) holders(ctx context.Context) (holders, error) {
 
 func (p *parts) readRing(ctx context.Context, id string) (keyrotation.Ring, error) {
 	doc, err := p.store.Read(ctx, keyrotation.RingName(id))
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return keyrotation.Ring{}, nil
 	}
 	var ring keyrotation.Ring

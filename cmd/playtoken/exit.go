@@ -10,6 +10,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // The exit codes, as documented.
@@ -46,11 +47,11 @@ var exits = []struct {
 	{isA[someFailed], exitSomeFailed},
 	{isA[*keyrotation.Guard], exitRefused},
 	{isEarly, exitRefused},
-	{is(keyrotation.ErrUnavailable), exitDown},
+	{is(store.ErrUnavailable), exitDown},
 	{is(signer.ErrUnavailable), exitDown},
 	{is(keyrotation.ErrUnauthorized), exitFailed},
 	{is(keyrotation.ErrRefused), exitFailed},
-	{is(keyrotation.ErrNotFound), exitFailed},
+	{is(store.ErrNotFound), exitFailed},
 	{isA[platformError], exitDown}, // whatever else a platform does to us
 }
 
@@ -62,7 +63,7 @@ var remedies = []struct {
 }{
 	{refusedWith(http.StatusNotFound), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
 	{is(projects.ErrNotFound), "playtoken project list shows which there are"},
-	{is(keyrotation.ErrNotFound), "playtoken keys list shows our keys, playtoken doctor those at the platform that are not ours"},
+	{is(store.ErrNotFound), "playtoken keys list shows our keys, playtoken doctor those at the platform that are not ours"},
 	{isEarly, "try again then, or let playtoken rotate wait for it"},
 	{isA[*signer.NoActiveKey], "playtoken rotate makes one, or else says why not"},
 	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},

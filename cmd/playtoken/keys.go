@@ -12,6 +12,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // keyJob is what a verb does with a project's keys; arg is its argument.
@@ -68,7 +69,7 @@ func (a *app) showKey(ctx context.Context, r *keyrotation.Rotator, arg string, _
 	}
 	key, ok := ring.Key(generation)
 	if !ok {
-		return fmt.Errorf("generation %d: %w", generation, keyrotation.ErrNotFound)
+		return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
 	}
 	return a.print(keyView(handlers.NewKeyDetail(key)))
 }

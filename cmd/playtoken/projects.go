@@ -11,6 +11,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 var _ handlers.Projects = (*parts)(nil)
@@ -76,7 +77,7 @@ func (p *parts) Rotating(ctx context.Context) ([]string, error) {
 // storeAnswers reads something that may or may not be there.
 func (p *parts) storeAnswers(ctx context.Context) error {
 	_, err := p.store.Read(ctx, keyrotation.RingName(projects.Default))
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err

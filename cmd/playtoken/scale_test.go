@@ -16,21 +16,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
-	"playtoken/keyrotation"
 	"playtoken/metrics"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // counting is a store that counts what is read of it.
 type counting struct {
-	store
+	keyStore
 	reads atomic.Int64
 }
 
-func (c *counting) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (c *counting) Read(ctx context.Context, name string) (store.Document, error) {
 	c.reads.Add(1)
-	return c.store.Read(ctx, name)
+	return c.keyStore.Read(ctx, name)
 }
 
 // during is how many reads do takes.
@@ -55,7 +55,7 @@ func counted(t *testing.T, environ []string) (*parts, *counting) {
 	if err := p.openFile(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	counter := &counting{store: p.store}
+	counter := &counting{keyStore: p.store}
 	p.store = counter
 	t.Cleanup(p.close)
 	for _, open := range []func() error{p.openSigning, p.openProjects, p.openAudit, p.openAccess} {

@@ -47,7 +47,7 @@ func (w *workshop) idle() time.Duration {
 }
 
 // of returns the works of a project. Errors: projects.ErrNotFound,
-// keyrotation.ErrUnavailable.
+// store.ErrUnavailable.
 func (w *workshop) of(ctx context.Context, projectID string) (*works, error) {
 	p, err := w.view.Project(ctx, projectID)
 	if errors.Is(err, projects.ErrNotFound) {

@@ -15,6 +15,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // newParts are parts that hold keys in memory, with a project beside default.
@@ -99,7 +100,7 @@ func TestADeletedProjectTakesItsTokensAlong(t *testing.T) {
 	if err := p.projects.DeleteProject(t.Context(), project.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.store.Read(t.Context(), tokens); !errors.Is(err, keyrotation.ErrNotFound) {
+	if _, err := p.store.Read(t.Context(), tokens); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("what is kept of its tokens: %v", err)
 	}
 }

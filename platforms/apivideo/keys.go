@@ -15,6 +15,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
+	"playtoken/store"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/time/rate"
@@ -152,7 +153,7 @@ func (k *keys) get(ctx context.Context, keyID string) (keyrotation.PlatformKey, 
 	var answer row
 	if err := k.do(ctx, client.Call{Method: http.MethodGet, Path: path, Into: &answer}); err != nil {
 		if hasStatus(err, http.StatusNotFound) {
-			err = fmt.Errorf("%w: %w", keyrotation.ErrNotFound, err)
+			err = fmt.Errorf("%w: %w", store.ErrNotFound, err)
 		}
 		return none, err
 	}

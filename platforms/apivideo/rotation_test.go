@@ -15,20 +15,21 @@ import (
 	"playtoken/platforms/platformtest"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // documents are in memory.
 type documents struct {
 	mu   sync.Mutex
-	docs map[string]keyrotation.Document
+	docs map[string]store.Document
 }
 
-func (d *documents) Read(_ context.Context, name string) (keyrotation.Document, error) {
+func (d *documents) Read(_ context.Context, name string) (store.Document, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	doc, ok := d.docs[name]
 	if !ok {
-		return doc, keyrotation.ErrNotFound
+		return doc, store.ErrNotFound
 	}
 	return doc, nil
 }
@@ -37,9 +38,9 @@ func (d *documents) Write(_ context.Context, name string, data []byte, version i
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.docs[name].Version != version {
-		return 0, keyrotation.ErrConflict
+		return 0, store.ErrConflict
 	}
-	d.docs[name] = keyrotation.Document{Data: data, Version: version + 1}
+	d.docs[name] = store.Document{Data: data, Version: version + 1}
 	return version + 1, nil
 }
 
@@ -86,7 +87,7 @@ func rotation(t *testing.T, share float64) (*world, *keyrotation.Rotator) {
 	w.keys.Remove(w.active.ID)
 	durations := keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second}
 	rotator := &keyrotation.Rotator{
-		Project: "default", Documents: &documents{docs: map[string]keyrotation.Document{}}, Issuer: w.platform.Issuer,
+		Project: "default", Documents: &documents{docs: map[string]store.Document{}}, Issuer: w.platform.Issuer,
 		Policy: keyrotation.Policy{
 			RotateEvery: 3 * time.Hour, ObserveEvery: 10 * time.Minute, Durations: durations,
 			KeySpec: keyrotation.KeySpec{Issued: true}, KeyBudget: 10,

@@ -15,6 +15,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
 	"playtoken/secret"
+	"playtoken/store"
 
 	"go.uber.org/goleak"
 )
@@ -162,7 +163,7 @@ func TestErrorsTellARefusalFromNoAnswer(t *testing.T) {
 		if !errors.As(err, &e) || e.Status != status {
 			t.Fatalf("%d: %v", status, err)
 		}
-		for _, known := range append(noes, keyrotation.ErrNotFound) {
+		for _, known := range append(noes, store.ErrNotFound) {
 			if errors.Is(err, known) != (known == sentinel) {
 				t.Errorf("%d: %v is %v, want %v", status, err, known, sentinel)
 			}

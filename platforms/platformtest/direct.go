@@ -13,6 +13,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
+	"playtoken/store"
 )
 
 var (
@@ -77,14 +78,14 @@ func (s *Standin) Get(ctx context.Context, keyID string) (keyrotation.PlatformKe
 	}
 	f := s.Begin(Call{Op: OpGet, KeyID: keyID})
 	if f.notFound() {
-		return keyrotation.PlatformKey{}, keyrotation.ErrNotFound
+		return keyrotation.PlatformKey{}, store.ErrNotFound
 	}
 	if err := s.err(f, true); err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
 	r, ok := s.Find(f, keyID)
 	if !ok {
-		return keyrotation.PlatformKey{}, keyrotation.ErrNotFound
+		return keyrotation.PlatformKey{}, store.ErrNotFound
 	}
 	return r.key(), nil
 }

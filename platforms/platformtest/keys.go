@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // keyAPI is what a Registrar and an Issuer have in common.
@@ -136,7 +137,7 @@ func testLife(t *testing.T, b *bench) {
 			t.Errorf("delete: %v; the platform has %v", err, b.Keys())
 		}
 	}
-	if _, err := b.client().Get(t.Context(), id); kinds(err) != keyrotation.ErrNotFound.Error() {
+	if _, err := b.client().Get(t.Context(), id); kinds(err) != store.ErrNotFound.Error() {
 		t.Errorf("get after delete: %v", err)
 	}
 	if list, err := b.client().List(t.Context()); err != nil || len(list) != 0 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func (s Suite) lists(t *testing.T) {
@@ -133,7 +134,7 @@ func testStatus(t *testing.T, b *bench, status int, meaning error) {
 			want = meaning.Error()
 		}
 		if status == http.StatusNotFound && op == OpGet {
-			want = keyrotation.ErrNotFound.Error()
+			want = store.ErrNotFound.Error()
 		}
 		b.Script(Refuse(status))
 		err := b.call(t.Context(), op, id)

@@ -13,6 +13,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // Suite is one platform, as its tests see it.
@@ -102,7 +103,7 @@ func Run(t *testing.T, s Suite) {
 
 var sentinels = []error{
 	keyrotation.ErrRefused, keyrotation.ErrUnauthorized, keyrotation.ErrThrottled,
-	keyrotation.ErrNotFound, keyrotation.ErrUnavailable, keyrotation.ErrConflict,
+	store.ErrNotFound, store.ErrUnavailable, store.ErrConflict,
 }
 
 // kinds names the sentinels in an error.

@@ -13,6 +13,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
+	"playtoken/store"
 )
 
 const (
@@ -69,7 +70,7 @@ func (p *Platform) get(ctx context.Context, keyID string) (keyrotation.PlatformK
 	}
 	key, err := p.one(ctx, client.Call{Method: http.MethodGet, Path: path})
 	if isNotFound(err) {
-		return keyrotation.PlatformKey{}, fmt.Errorf("%w: %w", keyrotation.ErrNotFound, err)
+		return keyrotation.PlatformKey{}, fmt.Errorf("%w: %w", store.ErrNotFound, err)
 	}
 	if err == nil && key.ID != keyID {
 		return keyrotation.PlatformKey{}, errors.New("the answer is about another key id")

@@ -22,10 +22,10 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // RingID names the ring of the keys that sign access tokens, as a project's id
@@ -51,16 +51,8 @@ const (
 // It is a [projects.ErrUnknownCaller], too.
 var ErrCredentials = fmt.Errorf("the user credentials were incorrect: %w", projects.ErrUnknownCaller)
 
-// Documents keeps refresh families. See [keyrotation.Documents].
-type Documents interface {
-	keyrotation.Documents
-
-	// Delete removes a document for good; it is a success if there is none.
-	Delete(ctx context.Context, name string) error
-}
-
 // Keys knows API keys; a [projects.View] is one. Both answers may be as old as
-// a view may be. Errors: keyrotation.ErrUnavailable, and those below.
+// a view may be. Errors: store.ErrUnavailable, and those below.
 type Keys interface {
 	// Identify returns whose API key this is, or projects.ErrUnknownCaller.
 	Identify(ctx context.Context, apiKey secret.Value) (projects.Caller, error)
@@ -73,7 +65,7 @@ type Keys interface {
 // Secrets derives secrets that every replica knows, and that never change; a
 // [projects.Store] does. It is asked for each token.
 type Secrets interface {
-	// Secret returns 32 bytes, or keyrotation.ErrUnavailable.
+	// Secret returns 32 bytes, or store.ErrUnavailable.
 	Secret(ctx context.Context, purpose string) ([]byte, error)
 }
 
@@ -85,7 +77,7 @@ type Signer interface {
 
 // Config is what Access works with.
 type Config struct {
-	Documents Documents
+	Documents store.Documents // of refresh families
 	Keys      Keys
 	Secrets   Secrets
 	Signer    Signer
@@ -99,7 +91,7 @@ type Config struct {
 // Access makes and reads tokens. It is safe for concurrent use, and any number
 // of replicas may work on one store. Close must be called.
 type Access struct {
-	documents Documents
+	documents store.Documents
 	keys      Keys
 	secrets   Secrets
 	signer    Signer
@@ -129,7 +121,7 @@ type Tokens struct {
 }
 
 // Exchange begins a family of tokens for an API key. A key that has too many
-// loses its oldest. Errors: ErrCredentials, keyrotation.ErrUnavailable, and
+// loses its oldest. Errors: ErrCredentials, store.ErrUnavailable, and
 // those of the signer. After an error nothing that could be used is left.
 func (a *Access) Exchange(ctx context.Context, apiKey secret.Value) (Tokens, error) {
 	caller, err := a.keys.Identify(ctx, apiKey)
@@ -169,7 +161,7 @@ func (a *Access) exchange(ctx context.Context, caller projects.Caller) (Tokens, 
 }
 
 // Refresh redeems a refresh token. Errors: ErrCredentials,
-// keyrotation.ErrUnavailable, and those of the signer. After ErrUnavailable
+// store.ErrUnavailable, and those of the signer. After ErrUnavailable
 // the token may have been used up; to present it again is then the second time.
 func (a *Access) Refresh(ctx context.Context, presented secret.Value) (Tokens, error) {
 	key, err := a.secret(ctx)
@@ -214,7 +206,7 @@ func (a *Access) redeem(ctx context.Context, token refreshToken) (signer.Token, 
 	}
 	family.Counter++
 	switch _, err := a.writeFamily(ctx, family); {
-	case errors.Is(err, keyrotation.ErrConflict): // somebody else redeems the same token
+	case errors.Is(err, store.ErrConflict): // somebody else redeems the same token
 		return signer.Token{}, a.revoke(ctx, token.family)
 	case err != nil:
 		return signer.Token{}, err

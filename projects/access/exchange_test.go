@@ -8,16 +8,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 func TestEachRefreshTokenWorksOnce(t *testing.T) {
-	store := newMemory()
-	a := replica(t, store, newCallers(), unsigned{})
+	docs := newMemory()
+	a := replica(t, docs, newCallers(), unsigned{})
 	got := exchange(t, a)
 	if got.Access.Reveal() != "at+jwt-canary" || got.ExpiresIn != time.Hour || !strings.HasPrefix(got.Refresh.Reveal(), "ptr_") {
 		t.Errorf("Exchange = %q, %q, %s", got.Access.Reveal(), got.Refresh.Reveal(), got.ExpiresIn)
@@ -43,8 +43,8 @@ func TestEachRefreshTokenWorksOnce(t *testing.T) {
 }
 
 func TestAForgedTokenEndsNothing(t *testing.T) {
-	store := newMemory()
-	a := replica(t, store, newCallers(), unsigned{})
+	docs := newMemory()
+	a := replica(t, docs, newCallers(), unsigned{})
 	good := exchange(t, a).Refresh
 	next, err := a.Refresh(t.Context(), good)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAForgedTokenEndsNothing(t *testing.T) {
 	}
 	good = next.Refresh // number 1 of its family
 	part := strings.Split(good.Reveal(), "_")
-	calls := store.calls
+	calls := docs.calls
 	for _, forged := range []string{
 		"", "ptr_", good.Reveal() + "0", good.Reveal()[:len(good.Reveal())-1], " " + good.Reveal(), good.Reveal() + "\n",
 		strings.ToUpper(good.Reveal()), "ptr_" + part[1] + "_0_" + part[3], "ptr_" + part[1] + "_2_" + part[3],
@@ -63,8 +63,8 @@ func TestAForgedTokenEndsNothing(t *testing.T) {
 		_, err := a.Refresh(t.Context(), secret.New(forged))
 		refused(t, forged, err)
 	}
-	if store.calls != calls {
-		t.Errorf("forged tokens led to %d calls of the store", store.calls-calls)
+	if docs.calls != calls {
+		t.Errorf("forged tokens led to %d calls of the store", docs.calls-calls)
 	}
 	if _, err := a.Refresh(t.Context(), good); err != nil {
 		t.Errorf("the genuine one afterwards: %v", err)
@@ -72,20 +72,20 @@ func TestAForgedTokenEndsNothing(t *testing.T) {
 }
 
 func FuzzRefreshTokens(f *testing.F) {
-	store := newMemory()
-	a := replica(f, store, newCallers(), unsigned{})
+	docs := newMemory()
+	a := replica(f, docs, newCallers(), unsigned{})
 	good := exchange(f, a).Refresh
 	f.Add(good.Reveal())
 	f.Add("ptr_aaaaaaaaaaaaaaaaaaaaaaaaaa_0_" + strings.Repeat("0", 64))
 	f.Add("ptr__0_")
-	before := store.named("family")
+	before := docs.named("family")
 	f.Fuzz(func(t *testing.T, text string) {
 		if text == good.Reveal() {
 			return
 		}
 		_, err := a.Refresh(t.Context(), secret.New(text))
 		refused(t, text, err)
-		if now := store.named("family"); len(now) != 1 || now[0] != before[0] {
+		if now := docs.named("family"); len(now) != 1 || now[0] != before[0] {
 			t.Errorf("%q changed the store", text)
 		}
 	})
@@ -119,13 +119,13 @@ func TestFamiliesEndAfterThirtyDaysHoweverOftenRefreshed(t *testing.T) {
 
 func TestAnAPIKeyHasAHundredFamilies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		replicas := trio(t, store, store, store)
+		docs := newMemory()
+		replicas := trio(t, docs, docs, docs)
 		first, second := exchange(t, replicas[0]), exchange(t, replicas[1])
 		for n := range 99 {
 			exchange(t, replicas[n%3])
 		}
-		if n := len(store.named("family")); n != 100 {
+		if n := len(docs.named("family")); n != 100 {
 			t.Errorf("%d families, want 100", n)
 		}
 		_, err := replicas[2].Refresh(t.Context(), first.Refresh)
@@ -155,20 +155,20 @@ func TestAnAPIKeyHasAHundredFamilies(t *testing.T) {
 				good++
 			}
 		}
-		if n := len(store.named("family")); n != 100 || good != 100 {
+		if n := len(docs.named("family")); n != 100 || good != 100 {
 			t.Errorf("%d families, %d good refresh tokens, want 100", n, good)
 		}
 		time.Sleep(31 * 24 * time.Hour)
 		exchange(t, replicas[0])
-		if n := len(store.named("family")); n != 1 {
+		if n := len(docs.named("family")); n != 1 {
 			t.Errorf("%d families after all but one expired", n)
 		}
 	})
 }
 
 func TestADeletedAPIKeyRefreshesNothing(t *testing.T) {
-	keys, store := newCallers(), newMemory()
-	a := replica(t, store, keys, unsigned{})
+	keys, docs := newCallers(), newMemory()
+	a := replica(t, docs, keys, unsigned{})
 	got := exchange(t, a)
 	exchange(t, a)
 	keys.change(func(c *callers) { clear(c.keys) })
@@ -177,21 +177,21 @@ func TestADeletedAPIKeyRefreshesNothing(t *testing.T) {
 	_, err = a.Exchange(t.Context(), apiKey)
 	refused(t, "Exchange", err)
 	for range 2 {
-		if err := access.Forget(t.Context(), store, keyID); err != nil || len(store.docs) != 0 {
-			t.Errorf("Forget: %v, %d documents are left", err, len(store.docs))
+		if err := access.Forget(t.Context(), docs, keyID); err != nil || len(docs.docs) != 0 {
+			t.Errorf("Forget: %v, %d documents are left", err, len(docs.docs))
 		}
 	}
 }
 
 func TestTheStoreHoldsNoToken(t *testing.T) {
-	store := newMemory()
-	a := replica(t, store, newCallers(), unsigned{})
+	docs := newMemory()
+	a := replica(t, docs, newCallers(), unsigned{})
 	got := exchange(t, a)
 	next, err := a.Refresh(t.Context(), got.Refresh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Join(append(store.named("family"), store.named("families")...), "\n")
+	text := strings.Join(append(docs.named("family"), docs.named("families")...), "\n")
 	if !strings.Contains(text, keyID) {
 		t.Fatalf("nothing to look at: %s", text)
 	}
@@ -226,10 +226,10 @@ func TestOnlyAPIKeysAreExchanged(t *testing.T) {
 // Without one of its parts nothing is given out, and nobody is told that his
 // credential is wrong.
 func TestTroubleIsNotTheCallersFault(t *testing.T) {
-	away := errors.Join(keyrotation.ErrUnavailable)
-	store, keys := newMemory(), newCallers()
-	token := exchange(t, replica(t, store, keys, unsigned{})).Refresh
-	config := access.Config{Documents: store, Keys: keys, Secrets: secrets{}, Signer: unsigned{}, ViewAge: viewAge}
+	away := errors.Join(store.ErrUnavailable)
+	docs, keys := newMemory(), newCallers()
+	token := exchange(t, replica(t, docs, keys, unsigned{})).Refresh
+	config := access.Config{Documents: docs, Keys: keys, Secrets: secrets{}, Signer: unsigned{}, ViewAge: viewAge}
 	for what, breaks := range map[string]func(*access.Config){
 		"store":   func(c *access.Config) { dead := newMemory(); dead.notDone = 100; c.Documents = dead },
 		"keys":    func(c *access.Config) { c.Keys = &callers{err: away} },
@@ -248,14 +248,14 @@ func TestTroubleIsNotTheCallersFault(t *testing.T) {
 		_, refreshed := a.Refresh(t.Context(), token)
 		for _, err := range []error{exchanged, refreshed} {
 			var none *signer.NoActiveKey
-			known := errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable) || errors.As(err, &none)
+			known := errors.Is(err, store.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable) || errors.As(err, &none)
 			if !known || errors.Is(err, access.ErrCredentials) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
 	}
 	// The signer was away before anything was written: the token is still good.
-	if _, err := replica(t, store, keys, unsigned{}).Refresh(t.Context(), token); err != nil {
+	if _, err := replica(t, docs, keys, unsigned{}).Refresh(t.Context(), token); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -265,9 +265,9 @@ var environment = projects.Environment{
 }
 
 func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
-	store, keys := newMemory(), newCallers()
+	docs, keys := newMemory(), newCallers()
 	with := func(e projects.Environment) *access.Access {
-		return replica(t, store, access.WithEnvironment(keys, e, secrets{}), unsigned{})
+		return replica(t, docs, access.WithEnvironment(keys, e, secrets{}), unsigned{})
 	}
 	got, err := with(environment).Exchange(t.Context(), environment.APIKey)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // family is what the store knows about the refresh tokens of one exchange: not
@@ -55,11 +55,11 @@ func (f family) over(now time.Time) bool { return !f.RevokedAt.IsZero() || !now.
 func (a *Access) readFamily(ctx context.Context, id string) (family, error) {
 	var f family
 	version, err := load(ctx, a.documents, familyName(id), &f)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return family{}, ErrCredentials
 	}
 	if err == nil && f.ID != id {
-		err = fmt.Errorf("%w: document of family %q holds another", keyrotation.ErrUnavailable, id)
+		err = fmt.Errorf("%w: document of family %q holds another", store.ErrUnavailable, id)
 	}
 	f.version = version
 	return f, err
@@ -71,13 +71,13 @@ func (a *Access) writeFamily(ctx context.Context, f family) (int64, error) {
 
 // load decodes a document in order to write it again: members that it does not
 // know are of a newer version, which would miss them.
-func load(ctx context.Context, documents Documents, name string, into any) (version int64, err error) {
+func load(ctx context.Context, documents store.Documents, name string, into any) (version int64, err error) {
 	doc, err := documents.Read(ctx, name)
 	if err != nil {
 		return 0, err
 	}
 	if err := json.Unmarshal(doc.Data, into, json.RejectUnknownMembers(true)); err != nil {
-		return 0, fmt.Errorf("%w: decode %s: %w", keyrotation.ErrUnavailable, name, err)
+		return 0, fmt.Errorf("%w: decode %s: %w", store.ErrUnavailable, name, err)
 	}
 	return doc.Version, nil
 }
@@ -95,7 +95,7 @@ const revokePatience = 5 * time.Second
 
 // revoke ends a family whose tokens are in two hands, even if its caller does
 // not wait. The error is ErrCredentials once it is over, by whomever; or
-// keyrotation.ErrUnavailable, and then every second presentation tries again.
+// store.ErrUnavailable, and then every second presentation tries again.
 func (a *Access) revoke(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokePatience)
 	defer cancel()
@@ -113,11 +113,11 @@ func (a *Access) revoke(ctx context.Context, id string) error {
 		switch _, err := a.writeFamily(ctx, f); {
 		case err == nil:
 			return ErrCredentials
-		case !errors.Is(err, keyrotation.ErrConflict):
+		case !errors.Is(err, store.ErrConflict):
 			failed = err
 		}
 	}
-	return fmt.Errorf("%w: revoke: %w", keyrotation.ErrUnavailable, errors.Join(failed, ctx.Err()))
+	return fmt.Errorf("%w: revoke: %w", store.ErrUnavailable, errors.Join(failed, ctx.Err()))
 }
 
 // enlistPatience is how long an exchange waits for its turn among others of
@@ -140,18 +140,18 @@ func (a *Access) enlist(ctx context.Context, keyID string, begun family) error {
 		}
 		next := listed{append(keep, member{begun.ID, begun.ExpiresAt})}
 		_, err = a.write(ctx, listName(keyID), next, version)
-		if !errors.Is(err, keyrotation.ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: list of families: %w", keyrotation.ErrUnavailable, ctx.Err())
+	return fmt.Errorf("%w: list of families: %w", store.ErrUnavailable, ctx.Err())
 }
 
 // loadList returns the families of an API key; none, and version 0, if it never
 // had any.
-func loadList(ctx context.Context, documents Documents, keyID string) (list listed, version int64, err error) {
+func loadList(ctx context.Context, documents store.Documents, keyID string) (list listed, version int64, err error) {
 	version, err = load(ctx, documents, listName(keyID), &list)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return listed{}, 0, nil
 	}
 	return list, version, err
@@ -172,7 +172,7 @@ func (l listed) split(n int, now time.Time) (keep, drop []member) {
 	return keep, drop
 }
 
-func deleteFamilies(ctx context.Context, documents Documents, gone []member) error {
+func deleteFamilies(ctx context.Context, documents store.Documents, gone []member) error {
 	for _, m := range gone {
 		if err := documents.Delete(ctx, familyName(m.ID)); err != nil {
 			return err
@@ -184,8 +184,8 @@ func deleteFamilies(ctx context.Context, documents Documents, gone []member) err
 // Forget removes what the store still knows about the tokens of an API key
 // that was deleted, and last the list that leads there. They are good for
 // nothing by then, so this is about order: it may be interrupted, and called
-// again. Errors: keyrotation.ErrUnavailable.
-func Forget(ctx context.Context, documents Documents, keyID string) error {
+// again. Errors: store.ErrUnavailable.
+func Forget(ctx context.Context, documents store.Documents, keyID string) error {
 	list, version, err := loadList(ctx, documents, keyID)
 	if err == nil && version > 0 {
 		err = deleteFamilies(ctx, documents, list.Families)

@@ -29,7 +29,7 @@ type verified struct {
 
 // Identify returns whose access token this is: that of an API key which still
 // exists, with the scopes that the token was given and the key still has.
-// Errors: ErrCredentials, keyrotation.ErrUnavailable.
+// Errors: ErrCredentials, store.ErrUnavailable.
 func (a *Access) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
 	said, err := a.verify(ctx, credential.Reveal())
 	if err == nil {
@@ -118,7 +118,7 @@ func (v verified) inForce(now time.Time) error {
 }
 
 // JWKS returns the JSON Web Key Set that verifies access tokens (RFC 7517).
-// Errors: keyrotation.ErrUnavailable.
+// Errors: store.ErrUnavailable.
 func (a *Access) JWKS(ctx context.Context) ([]byte, error) {
 	published, err := a.published.current(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 var ours, stranger = sync.OnceValue(newKey), sync.OnceValue(newKey)
@@ -42,7 +43,7 @@ func publicKey(t testing.TB, key *rsa.PrivateKey) string {
 }
 
 // publish makes a key one of those that access tokens are verified with.
-func publish(t testing.TB, documents keyrotation.Documents, key *rsa.PrivateKey) (keyID string) {
+func publish(t testing.TB, documents store.Documents, key *rsa.PrivateKey) (keyID string) {
 	t.Helper()
 	id, err := access.NewPublished(documents).Register(t.Context(), "a test's", publicKey(t, key))
 	if err != nil {
@@ -76,9 +77,9 @@ func claimsOf(subject string, from, to int) string {
 }
 
 func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
-	store, keys := newMemory(), newCallers()
-	kid := publish(t, store, ours())
-	a := replica(t, store, keys, unsigned{})
+	docs, keys := newMemory(), newCallers()
+	kid := publish(t, docs, ours())
+	a := replica(t, docs, keys, unsigned{})
 	token := sign(ours(), header(kid), claims(-60, 600))
 	for range 2 { // the second time it is remembered
 		got, err := a.Identify(t.Context(), token)
@@ -96,7 +97,7 @@ func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
 		t.Errorf("with other scopes: %+v, %v", got, err)
 	}
 	keys.change(func(c *callers) { c.err = errLost })
-	if _, err := a.Identify(t.Context(), token); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+	if _, err := a.Identify(t.Context(), token); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
 		t.Errorf("while nobody knows: %v", err)
 	}
 	keys.change(func(c *callers) { c.err = nil; clear(c.keys) })
@@ -105,9 +106,9 @@ func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
 }
 
 func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
-	store := newMemory()
-	kid := publish(t, store, ours())
-	a := replica(t, store, newCallers(), unsigned{})
+	docs := newMemory()
+	kid := publish(t, docs, ours())
+	a := replica(t, docs, newCallers(), unsigned{})
 	h, c := header(kid), claims(-60, 600)
 	swap := func(text, old, new string) string {
 		if !strings.Contains(text, old) {
@@ -160,8 +161,8 @@ func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
 func part(token secret.Value, n int) string { return strings.Split(token.Reveal(), ".")[n] }
 
 func TestAnAccessTokenOpensNoVideo(t *testing.T) {
-	store := newMemory()
-	kid := publish(t, store, ours())
+	docs := newMemory()
+	kid := publish(t, docs, ours())
 	known := func(id string) (*rsa.PublicKey, bool) { return &ours().PublicKey, id == kid }
 	token := sign(ours(), header(kid), claims(-60, 600))
 	if _, err := verify.Verify(token.Reveal(), keyID, time.Now(), known); err == nil {
@@ -174,9 +175,9 @@ func TestAnAccessTokenOpensNoVideo(t *testing.T) {
 
 func TestATokenEndsInItsSecondThoughItIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		a := replica(t, store, newCallers(), unsigned{})
-		token := sign(ours(), header(publish(t, store, ours())), claims(10, 20))
+		docs := newMemory()
+		a := replica(t, docs, newCallers(), unsigned{})
+		token := sign(ours(), header(publish(t, docs, ours())), claims(10, 20))
 		for second := range 25 {
 			_, err := a.Identify(t.Context(), token)
 			if good := second >= 10 && second < 20; good != (err == nil) {
@@ -191,38 +192,38 @@ func TestATokenEndsInItsSecondThoughItIsRemembered(t *testing.T) {
 // the view age; a new one is known as soon as a token names it.
 func TestThePublishedKeysDecide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		a := replica(t, store, newCallers(), unsigned{})
-		old := sign(ours(), header(publish(t, store, ours())), claims(-60, 6000))
+		docs := newMemory()
+		a := replica(t, docs, newCallers(), unsigned{})
+		old := sign(ours(), header(publish(t, docs, ours())), claims(-60, 6000))
 		if _, err := a.Identify(t.Context(), old); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
-		kid := publish(t, store, stranger())
+		kid := publish(t, docs, stranger())
 		fresh := sign(stranger(), header(kid), claims(-60, 6000))
 		if _, err := a.Identify(t.Context(), fresh); err != nil {
 			t.Errorf("a key that was published just now: %v", err)
 		}
-		if err := access.NewPublished(store).Delete(t.Context(), kid); err != nil {
+		if err := access.NewPublished(docs).Delete(t.Context(), kid); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(viewAge + time.Second)
 		_, err := a.Identify(t.Context(), fresh)
 		refused(t, "a key that was withdrawn", err)
 		// While the store is away, what was read last goes on for a while.
-		store.faulty(100, 0, 0)
+		docs.faulty(100, 0, 0)
 		time.Sleep(time.Hour - time.Minute)
 		if _, err := a.Identify(t.Context(), old); err != nil {
 			t.Errorf("while the store is away: %v", err)
 		}
-		if _, err := a.Identify(t.Context(), fresh); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+		if _, err := a.Identify(t.Context(), fresh); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
 			t.Errorf("a key that may be new, for all we know: %v", err)
 		}
 		time.Sleep(time.Minute + time.Second)
-		if _, err := a.Identify(t.Context(), old); !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+		if _, err := a.Identify(t.Context(), old); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
 			t.Errorf("when that is too long ago: %v", err)
 		}
-		store.faulty(0, 0, 0)
+		docs.faulty(0, 0, 0)
 		time.Sleep(2 * time.Second)
 		if _, err := a.Identify(t.Context(), old); err != nil {
 			t.Errorf("when it is back: %v", err)
@@ -232,11 +233,11 @@ func TestThePublishedKeysDecide(t *testing.T) {
 
 func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		kid := publish(t, store, ours())
-		a := replica(t, store, newCallers(), unsigned{})
+		docs := newMemory()
+		kid := publish(t, docs, ours())
+		a := replica(t, docs, newCallers(), unsigned{})
 		unknown := sign(ours(), header("unknown"), claims(-60, 600))
-		before := store.calls
+		before := docs.calls
 		for n := range 60 { // seconds
 			for range 20 {
 				a.Identify(t.Context(), unknown)
@@ -246,7 +247,7 @@ func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := store.calls - before; n > 61 {
+		if n := docs.calls - before; n > 61 {
 			t.Errorf("%d calls of the store in a minute", n)
 		}
 	})
@@ -255,26 +256,26 @@ func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 // Viewers come with tokens of their own providers, which have to be known for
 // such whether the store answers or not.
 func TestTheStoreIsNotAskedAboutTokensOfOthers(t *testing.T) {
-	store := newMemory()
-	a := replica(t, store, newCallers(), unsigned{})
-	store.faulty(100, 0, 0)
+	docs := newMemory()
+	a := replica(t, docs, newCallers(), unsigned{})
+	docs.faulty(100, 0, 0)
 	for _, text := range []string{`{"iss":"https://login.example","exp":1}`, `{"exp":1}`, `["playtoken"]`} {
 		_, err := a.Identify(t.Context(), sign(stranger(), header("theirs"), text))
 		refused(t, text, err)
 	}
-	if store.calls > 0 {
-		t.Errorf("%d calls of the store", store.calls)
+	if docs.calls > 0 {
+		t.Errorf("%d calls of the store", docs.calls)
 	}
 	_, err := a.Identify(t.Context(), sign(stranger(), header("theirs"), claims(-60, 600)))
-	if !errors.Is(err, keyrotation.ErrUnavailable) || store.calls == 0 {
-		t.Errorf("one that says it is ours: %v, %d calls", err, store.calls)
+	if !errors.Is(err, store.ErrUnavailable) || docs.calls == 0 {
+		t.Errorf("one that says it is ours: %v, %d calls", err, docs.calls)
 	}
 }
 
 func FuzzIdentify(f *testing.F) {
-	store := newMemory()
-	kid := publish(f, store, ours())
-	a := replica(f, store, newCallers(), unsigned{})
+	docs := newMemory()
+	kid := publish(f, docs, ours())
+	a := replica(f, docs, newCallers(), unsigned{})
 	good := sign(ours(), header(kid), claims(-60, 600000))
 	f.Add(good.Reveal(), false)
 	f.Add("a.b.c", false)

@@ -12,6 +12,7 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 var (
@@ -20,7 +21,7 @@ var (
 )
 
 // site is a store of projects that forgets tokens with their API keys.
-func site(documents access.Documents) *projects.Store {
+func site(documents store.Documents) *projects.Store {
 	store := projects.NewStore(documents, projects.Kinds{"vidbeo": platforms.Kind{
 		Name: "vidbeo", Open: func(platforms.Account) (platforms.Platform, error) { return platforms.Platform{}, nil },
 	}})

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // publishedName is the document that holds our published keys.
@@ -40,10 +41,10 @@ type publishedKey struct {
 // Published is the platform that the keys of [RingID] are registered with: the
 // key set that we publish, one document in the store. Every change of it is
 // one write.
-type Published struct{ documents keyrotation.Documents }
+type Published struct{ documents store.Documents }
 
 // NewPublished returns the set that a store holds. There is one.
-func NewPublished(documents keyrotation.Documents) *Published { return &Published{documents} }
+func NewPublished(documents store.Documents) *Published { return &Published{documents} }
 
 var _ keyrotation.Registrar = (*Published)(nil)
 
@@ -95,7 +96,7 @@ func (p *Published) Get(ctx context.Context, keyID string) (keyrotation.Platform
 	}
 	at := now.index(keyID)
 	if at < 0 {
-		return keyrotation.PlatformKey{}, fmt.Errorf("published key %.80q: %w", keyID, keyrotation.ErrNotFound)
+		return keyrotation.PlatformKey{}, fmt.Errorf("published key %.80q: %w", keyID, store.ErrNotFound)
 	}
 	return now.Keys[at].shown(), nil
 }
@@ -135,7 +136,7 @@ func (p *Published) change(ctx context.Context, edit func(*publication) (changed
 		if err != nil {
 			return err
 		}
-		if _, err = p.documents.Write(ctx, publishedName, data, version); !errors.Is(err, keyrotation.ErrConflict) {
+		if _, err = p.documents.Write(ctx, publishedName, data, version); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
@@ -153,16 +154,16 @@ func (p *Published) load(ctx context.Context) (publication, int64, error) {
 }
 
 // storedSet is the document; version 0 of it is an empty set.
-type storedSet keyrotation.Document
+type storedSet store.Document
 
-// Reader is the reading half of [keyrotation.Documents].
+// Reader is the reading half of [store.Documents].
 type Reader interface {
-	Read(ctx context.Context, name string) (keyrotation.Document, error)
+	Read(ctx context.Context, name string) (store.Document, error)
 }
 
 func readPublication(ctx context.Context, documents Reader) (storedSet, error) {
 	doc, err := documents.Read(ctx, publishedName)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return storedSet{Data: []byte(`{"keys":[]}`)}, nil
 	}
 	return storedSet(doc), err
@@ -172,13 +173,13 @@ func readPublication(ctx context.Context, documents Reader) (storedSet, error) {
 func (d storedSet) decode(options ...json.Options) (publication, map[string]*rsa.PublicKey, error) {
 	var set publication
 	if err := json.Unmarshal(d.Data, &set, options...); err != nil {
-		return publication{}, nil, fmt.Errorf("%w: decode published keys: %w", keyrotation.ErrUnavailable, err)
+		return publication{}, nil, fmt.Errorf("%w: decode published keys: %w", store.ErrUnavailable, err)
 	}
 	keys := map[string]*rsa.PublicKey{}
 	for _, k := range set.Keys {
 		key, err := keyrotation.ParsePublicKey(k.PublicKey)
 		if err != nil || thumbprint(key) != k.KeyID || keys[k.KeyID] != nil {
-			return publication{}, nil, fmt.Errorf("%w: published key %.80q is not what its id says", keyrotation.ErrUnavailable, k.KeyID)
+			return publication{}, nil, fmt.Errorf("%w: published key %.80q is not what its id says", store.ErrUnavailable, k.KeyID)
 		}
 		keys[k.KeyID] = key
 	}

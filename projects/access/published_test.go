@@ -16,11 +16,12 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects/access"
+	"playtoken/store"
 )
 
 func TestPublishedKeysComeAndGo(t *testing.T) {
-	store := newMemory()
-	p := access.NewPublished(store)
+	docs := newMemory()
+	p := access.NewPublished(docs)
 	if keys, err := p.List(t.Context()); err != nil || keys == nil || len(keys) != 0 {
 		t.Errorf("List of none = %v, %v", keys, err)
 	}
@@ -48,7 +49,7 @@ func TestPublishedKeysComeAndGo(t *testing.T) {
 			t.Errorf("Delete: %v", err)
 		}
 	}
-	if _, err := p.Get(t.Context(), first); !errors.Is(err, keyrotation.ErrNotFound) {
+	if _, err := p.Get(t.Context(), first); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Get of what was deleted: %v", err)
 	}
 	if keys, err := p.List(t.Context()); err != nil || len(keys) != 1 || keys[0].ID != second {
@@ -57,8 +58,8 @@ func TestPublishedKeysComeAndGo(t *testing.T) {
 }
 
 func TestWhatIsNoKeyIsNotPublished(t *testing.T) {
-	store := newMemory()
-	p := access.NewPublished(store)
+	docs := newMemory()
+	p := access.NewPublished(docs)
 	for what, input := range map[string][2]string{
 		"no key": {"name", "PEM"}, "no name": {"", publicKey(t, ours())}, "a long name": {strings.Repeat("x", 51), publicKey(t, ours())},
 	} {
@@ -66,15 +67,15 @@ func TestWhatIsNoKeyIsNotPublished(t *testing.T) {
 			t.Errorf("%s: %q, %v", what, id, err)
 		}
 	}
-	if store.calls != 0 {
-		t.Errorf("%d calls of the store", store.calls)
+	if docs.calls != 0 {
+		t.Errorf("%d calls of the store", docs.calls)
 	}
 }
 
 // Replicas that publish at once lose nothing, whatever the store does; who
 // hears no answer looks, as a rotator does.
 func TestChangesAtOnceLoseNothing(t *testing.T) {
-	store := newMemory()
+	docs := newMemory()
 	var keys []string
 	for range 8 {
 		k, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -83,10 +84,10 @@ func TestChangesAtOnceLoseNothing(t *testing.T) {
 		}
 		keys = append(keys, publicKey(t, k))
 	}
-	store.faulty(5, 5, 0)
+	docs.faulty(5, 5, 0)
 	until := func(do func() error) {
 		for err := do(); err != nil; err = do() {
-			if !errors.Is(err, keyrotation.ErrUnavailable) && !errors.Is(err, keyrotation.ErrThrottled) {
+			if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, keyrotation.ErrThrottled) {
 				t.Error(err)
 				return
 			}
@@ -95,7 +96,7 @@ func TestChangesAtOnceLoseNothing(t *testing.T) {
 	var wg sync.WaitGroup
 	for n, key := range keys {
 		wg.Go(func() {
-			p, id := access.NewPublished(store), ""
+			p, id := access.NewPublished(docs), ""
 			until(func() (err error) { id, err = p.Register(t.Context(), fmt.Sprint(n), key); return err })
 			if n%2 == 0 {
 				until(func() error { return p.Delete(t.Context(), id) })
@@ -103,8 +104,8 @@ func TestChangesAtOnceLoseNothing(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	store.faulty(0, 0, 0)
-	left, err := access.NewPublished(store).List(t.Context())
+	docs.faulty(0, 0, 0)
+	left, err := access.NewPublished(docs).List(t.Context())
 	if err != nil || len(left) != 4 {
 		t.Errorf("%d keys are left, %v; want 4", len(left), err)
 	}
@@ -112,9 +113,9 @@ func TestChangesAtOnceLoseNothing(t *testing.T) {
 
 // A set in which a key has another's id would verify strangers' tokens.
 func TestASetThatWasTamperedWithIsNotBelieved(t *testing.T) {
-	store := newMemory()
-	kid := publish(t, store, ours())
-	doc := store.docs["jwks/published"]
+	docs := newMemory()
+	kid := publish(t, docs, ours())
+	doc := docs.docs["jwks/published"]
 	token := sign(stranger(), header(kid), claims(-60, 600))
 	for what, data := range map[string]string{
 		"another's key": strings.Replace(string(doc.Data), mustJSON(t, publicKey(t, ours())), mustJSON(t, publicKey(t, stranger())), 1),
@@ -124,15 +125,15 @@ func TestASetThatWasTamperedWithIsNotBelieved(t *testing.T) {
 		if data == string(doc.Data) {
 			t.Fatalf("%s: nothing was changed", what)
 		}
-		store.docs["jwks/published"] = keyrotation.Document{Data: []byte(data), Version: doc.Version}
-		a := replica(t, store, newCallers(), unsigned{})
-		if _, err := a.Identify(t.Context(), token); !errors.Is(err, keyrotation.ErrUnavailable) {
+		docs.docs["jwks/published"] = store.Document{Data: []byte(data), Version: doc.Version}
+		a := replica(t, docs, newCallers(), unsigned{})
+		if _, err := a.Identify(t.Context(), token); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: Identify: %v", what, err)
 		}
-		if _, err := a.JWKS(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+		if _, err := a.JWKS(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: JWKS: %v", what, err)
 		}
-		if _, err := access.NewPublished(store).List(t.Context()); err == nil {
+		if _, err := access.NewPublished(docs).List(t.Context()); err == nil {
 			t.Errorf("%s: List succeeded", what)
 		}
 	}
@@ -140,16 +141,16 @@ func TestASetThatWasTamperedWithIsNotBelieved(t *testing.T) {
 
 // A newer version's document is read, and not written back with less in it.
 func TestASetOfANewerVersionIsReadButNotWritten(t *testing.T) {
-	store := newMemory()
-	kid := publish(t, store, ours())
-	doc := store.docs["jwks/published"]
+	docs := newMemory()
+	kid := publish(t, docs, ours())
+	doc := docs.docs["jwks/published"]
 	doc.Data = bytes.Replace(doc.Data, []byte(`{"keys"`), []byte(`{"more":1,"keys"`), 1)
-	store.docs["jwks/published"] = doc
-	a := replica(t, store, newCallers(), unsigned{})
+	docs.docs["jwks/published"] = doc
+	a := replica(t, docs, newCallers(), unsigned{})
 	if _, err := a.Identify(t.Context(), sign(ours(), header(kid), claims(-60, 600))); err != nil {
 		t.Errorf("Identify: %v", err)
 	}
-	if _, err := access.NewPublished(store).Register(t.Context(), "x", publicKey(t, stranger())); !errors.Is(err, keyrotation.ErrUnavailable) {
+	if _, err := access.NewPublished(docs).Register(t.Context(), "x", publicKey(t, stranger())); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Register: %v", err)
 	}
 }
@@ -164,13 +165,13 @@ func mustJSON(t *testing.T, text string) string {
 }
 
 func TestTheKeySetIsWhatAnybodyVerifiesWith(t *testing.T) {
-	store := newMemory()
-	a := replica(t, store, newCallers(), unsigned{})
+	docs := newMemory()
+	a := replica(t, docs, newCallers(), unsigned{})
 	if set, err := a.JWKS(t.Context()); err != nil || string(set) != `{"keys":[]}` {
 		t.Errorf("of no keys: %s, %v", set, err)
 	}
-	kid := publish(t, store, ours())
-	set, err := replica(t, store, newCallers(), unsigned{}).JWKS(t.Context())
+	kid := publish(t, docs, ours())
+	set, err := replica(t, docs, newCallers(), unsigned{}).JWKS(t.Context())
 	var got struct {
 		Keys []map[string]string `json:"keys"`
 	}

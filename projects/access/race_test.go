@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"playtoken/filekeys"
-	"playtoken/keyrotation"
 	"playtoken/projects/access"
 	"playtoken/secret"
+	"playtoken/store"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -33,7 +33,7 @@ func race(t testing.TB, replicas []*access.Access, callers int, token secret.Val
 				switch {
 				case err == nil:
 					won = append(won, got)
-				case !errors.Is(err, access.ErrCredentials) && !errors.Is(err, keyrotation.ErrUnavailable):
+				case !errors.Is(err, access.ErrCredentials) && !errors.Is(err, store.ErrUnavailable):
 					t.Errorf("refused with %v", err)
 				}
 			})
@@ -69,16 +69,16 @@ func TestOfAHundredCallersOnThreeReplicasAtMostOneRedeems(t *testing.T) {
 	}
 	winners, losers := 0, 0
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		replicas := trio(t, store, store, store)
+		docs := newMemory()
+		replicas := trio(t, docs, docs, docs)
 		for n := range rounds {
-			store.faulty(0, 0, 0)
+			docs.faulty(0, 0, 0)
 			token := exchange(t, replicas[n%3]).Refresh
 			if n%4 > 0 {
-				store.faulty(2*(n%4), 2*(n%4), 2*(n%4))
+				docs.faulty(2*(n%4), 2*(n%4), 2*(n%4))
 			}
 			won := race(t, replicas, 100, token)
-			store.faulty(0, 0, 0)
+			docs.faulty(0, 0, 0)
 			// Whoever heard nothing may come again, and win if nobody did.
 			again := race(t, replicas, 1, token)
 			if won = append(won, again...); len(won) > 1 {
@@ -95,7 +95,7 @@ func TestOfAHundredCallersOnThreeReplicasAtMostOneRedeems(t *testing.T) {
 }
 
 // trio is three replicas, each with its own handle on a store.
-func trio(t testing.TB, handles ...access.Documents) []*access.Access {
+func trio(t testing.TB, handles ...store.Documents) []*access.Access {
 	t.Helper()
 	var replicas []*access.Access
 	keys := newCallers()
@@ -107,7 +107,7 @@ func trio(t testing.TB, handles ...access.Documents) []*access.Access {
 
 // raceOnReal goes on for some seconds, and says how far it came; for a thousand
 // rounds if that is what was asked for.
-func raceOnReal(t *testing.T, handles ...access.Documents) {
+func raceOnReal(t *testing.T, handles ...store.Documents) {
 	replicas := trio(t, handles...)
 	budget, least := 5*time.Second, 1
 	switch {
@@ -131,7 +131,7 @@ func raceOnReal(t *testing.T, handles ...access.Documents) {
 
 func TestAtMostOneRedeemsOnAFileStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
-	var handles []access.Documents
+	var handles []store.Documents
 	for n := range 3 {
 		s, err := filekeys.Open(path, secret.New("correct horse battery staple"), filekeys.Options{Create: n == 0, Patience: time.Minute})
 		if err != nil {
@@ -145,7 +145,7 @@ func TestAtMostOneRedeemsOnAFileStore(t *testing.T) {
 func TestAtMostOneRedeemsOnVault(t *testing.T) {
 	server := vaulttest.Shared(t)
 	transit, kv := server.Mount(t)
-	open := func() access.Documents {
+	open := func() store.Documents {
 		s, err := vaultkeys.Open(t.Context(), vaultkeys.Config{
 			Address: server.Addr, Token: secret.New(server.RootToken), Transit: transit, KV: kv,
 			Transport: &http.Transport{MaxIdleConnsPerHost: 16},

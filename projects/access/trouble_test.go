@@ -9,10 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // lockstep is a store whose readers of a family wait for each other.
@@ -22,7 +22,7 @@ type lockstep struct {
 	goOn    chan struct{}
 }
 
-func (l *lockstep) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (l *lockstep) Read(ctx context.Context, name string) (store.Document, error) {
 	doc, err := l.memory.Read(ctx, name)
 	select {
 	case l.waiting <- struct{}{}:
@@ -35,9 +35,9 @@ func (l *lockstep) Read(ctx context.Context, name string) (keyrotation.Document,
 // TestOfTwoInLockstepOneRedeemsAndBothLose: the loser of the race ends what the
 // winner was given, before anybody comes again.
 func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
-	store, keys := newMemory(), newCallers()
-	token := exchange(t, replica(t, store, keys, unsigned{})).Refresh
-	slow := &lockstep{store, make(chan struct{}, 2), make(chan struct{})}
+	docs, keys := newMemory(), newCallers()
+	token := exchange(t, replica(t, docs, keys, unsigned{})).Refresh
+	slow := &lockstep{docs, make(chan struct{}, 2), make(chan struct{})}
 	var answers [2]access.Tokens
 	var errs [2]error
 	done := make(chan struct{})
@@ -61,7 +61,7 @@ func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
 		t.Fatalf("nobody won: %v, %v", errs[0], errs[1])
 	}
 	refused(t, "the loser", errs[1-won])
-	_, err := replica(t, store, keys, unsigned{}).Refresh(t.Context(), answers[won].Refresh)
+	_, err := replica(t, docs, keys, unsigned{}).Refresh(t.Context(), answers[won].Refresh)
 	refused(t, "the winner's successor", err)
 }
 
@@ -69,20 +69,20 @@ func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
 func TestARevocationIsTriedUntilItIsDone(t *testing.T) {
 	for outage, done := range map[time.Duration]bool{3 * time.Second: true, 10 * time.Second: false} {
 		synctest.Test(t, func(t *testing.T) {
-			store := newMemory()
-			a := replica(t, store, newCallers(), unsigned{})
+			docs := newMemory()
+			a := replica(t, docs, newCallers(), unsigned{})
 			old := exchange(t, a).Refresh
 			next, err := a.Refresh(t.Context(), old)
 			if err != nil {
 				t.Fatal(err)
 			}
-			deaf := &noWrites{store, time.Now().Add(outage)}
+			deaf := &noWrites{docs, time.Now().Add(outage)}
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel) // whoever asked does not wait for it
 			_, err = replica(t, deaf, newCallers(), unsigned{}).Refresh(ctx, old)
 			if done {
 				refused(t, "the old token", err)
-			} else if !errors.Is(err, keyrotation.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
+			} else if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
 				t.Errorf("the old token, nothing being written for %s: %v", outage, err)
 			}
 			if _, err = a.Refresh(t.Context(), next.Refresh); done != (err != nil) {
@@ -149,20 +149,20 @@ func TestARefreshGivesNoMoreThanWasGrantedAndIsStillGiven(t *testing.T) {
 
 func TestAStoreThatIsAwayIsAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newMemory()
-		a := replica(t, store, newCallers(), unsigned{})
-		store.faulty(100, 0, 0)
+		docs := newMemory()
+		a := replica(t, docs, newCallers(), unsigned{})
+		docs.faulty(100, 0, 0)
 		for range 100 {
-			if _, err := a.JWKS(t.Context()); !errors.Is(err, keyrotation.ErrUnavailable) {
+			if _, err := a.JWKS(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 				t.Error(err)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if store.calls > 11 {
-			t.Errorf("%d calls in ten seconds", store.calls)
+		if docs.calls > 11 {
+			t.Errorf("%d calls in ten seconds", docs.calls)
 		}
 		// A caller who gives up says nothing about the store.
-		store.faulty(0, 0, 0)
+		docs.faulty(0, 0, 0)
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -181,10 +181,10 @@ type mute struct {
 	silent atomic.Bool
 }
 
-func (m *mute) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (m *mute) Read(ctx context.Context, name string) (store.Document, error) {
 	if m.silent.Load() {
 		<-ctx.Done()
-		return keyrotation.Document{}, ctx.Err()
+		return store.Document{}, ctx.Err()
 	}
 	return m.memory.Read(ctx, name)
 }
@@ -193,9 +193,9 @@ func (m *mute) Read(ctx context.Context, name string) (keyrotation.Document, err
 // who ask all the time notice nothing.
 func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &mute{memory: newMemory()}
-		a := replica(t, store, newCallers(), unsigned{})
-		kid := publish(t, store, ours())
+		docs := &mute{memory: newMemory()}
+		a := replica(t, docs, newCallers(), unsigned{})
+		kid := publish(t, docs, ours())
 		token := sign(ours(), header(kid), claims(-60, 36000))
 		took := func() time.Duration {
 			start := time.Now()
@@ -208,7 +208,7 @@ func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
 			return time.Since(start)
 		}
 		took()
-		store.silent.Store(true)
+		docs.silent.Store(true)
 		for range 100 {
 			if d := took(); d != 0 {
 				t.Errorf("a caller waited %s", d)
@@ -223,9 +223,9 @@ func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
 		if d := took(); d != 0 {
 			t.Errorf("the next one waited %s", d)
 		}
-		store.silent.Store(false)
+		docs.silent.Store(false)
 		time.Sleep(2 * time.Second)
-		if err := access.NewPublished(store).Delete(t.Context(), kid); err != nil {
+		if err := access.NewPublished(docs).Delete(t.Context(), kid); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(viewAge + time.Second)

@@ -13,31 +13,31 @@ import (
 
 	"go.uber.org/goleak"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 	"playtoken/vaultkeys/vaulttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(vaulttest.Main(m)) }
 
 // errLost is what a caller hears when an answer is lost.
-var errLost = fmt.Errorf("lost: %w", keyrotation.ErrUnavailable)
+var errLost = fmt.Errorf("lost: %w", store.ErrUnavailable)
 
 // memory is a store in memory whose calls fail in every way there is, with a
 // probability of each in percent.
 type memory struct {
 	mu   sync.Mutex
-	docs map[string]keyrotation.Document
+	docs map[string]store.Document
 	late []func() // writes that will land later
 
 	notDone, unheard, happensLate int
 	calls                         int
 }
 
-func newMemory() *memory { return &memory{docs: map[string]keyrotation.Document{}} }
+func newMemory() *memory { return &memory{docs: map[string]store.Document{}} }
 
 // faulty sets the probabilities; all 0 is calm, and what was late has landed.
 func (m *memory) faulty(notDone, unheard, late int) {
@@ -57,7 +57,7 @@ func (m *memory) land() {
 // call carries out a call, or does not, and tells what is heard of it.
 func (m *memory) call(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %w", keyrotation.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,18 +78,18 @@ func (m *memory) call(ctx context.Context, do func() error) error {
 	return do()
 }
 
-func (m *memory) Read(ctx context.Context, name string) (keyrotation.Document, error) {
-	var doc keyrotation.Document // a late reading lands here when nobody looks any more
+func (m *memory) Read(ctx context.Context, name string) (store.Document, error) {
+	var doc store.Document // a late reading lands here when nobody looks any more
 	err := m.call(ctx, func() error {
 		found, ok := m.docs[name]
 		if !ok {
-			return keyrotation.ErrNotFound
+			return store.ErrNotFound
 		}
-		doc = keyrotation.Document{Data: bytes.Clone(found.Data), Version: found.Version}
+		doc = store.Document{Data: bytes.Clone(found.Data), Version: found.Version}
 		return nil
 	})
 	if err != nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	return doc, nil
 }
@@ -98,9 +98,9 @@ func (m *memory) Write(ctx context.Context, name string, data []byte, version in
 	data = bytes.Clone(data)
 	err := m.call(ctx, func() error {
 		if m.docs[name].Version != version {
-			return keyrotation.ErrConflict
+			return store.ErrConflict
 		}
-		m.docs[name] = keyrotation.Document{Data: data, Version: version + 1}
+		m.docs[name] = store.Document{Data: data, Version: version + 1}
 		return nil
 	})
 	if err != nil {
@@ -193,7 +193,7 @@ func (u unsigned) Sign(_ context.Context, typ string, ttl time.Duration, _ func(
 const viewAge = 15 * time.Second
 
 // replica is one of any number of processes on a store.
-func replica(t testing.TB, documents access.Documents, keys access.Keys, sign access.Signer) *access.Access {
+func replica(t testing.TB, documents store.Documents, keys access.Keys, sign access.Signer) *access.Access {
 	t.Helper()
 	a, err := access.New(access.Config{
 		Documents: documents, Keys: keys, Secrets: secrets{}, Signer: sign, ViewAge: viewAge, Staleness: time.Hour,
@@ -218,7 +218,7 @@ func exchange(t testing.TB, a *access.Access) access.Tokens {
 // refused fails the test unless err says that the caller got it wrong.
 func refused(t testing.TB, what string, err error) {
 	t.Helper()
-	if !errors.Is(err, access.ErrCredentials) || !errors.Is(err, projects.ErrUnknownCaller) || errors.Is(err, keyrotation.ErrUnavailable) {
+	if !errors.Is(err, access.ErrCredentials) || !errors.Is(err, projects.ErrUnknownCaller) || errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("%s: %v, want ErrCredentials", what, err)
 	}
 }

@@ -14,10 +14,10 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/viewers"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // inBubble runs a test against an issuer that is called without a network, in
@@ -147,20 +147,20 @@ func TestAnIssuerThatIsDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
 				p.set(func(p *provider) { p.answer = answer })
-				p.bad(t, v, "k1", rsaKey(), keyrotation.ErrUnavailable) // never known
+				p.bad(t, v, "k1", rsaKey(), store.ErrUnavailable) // never known
 				time.Sleep(viewers.Pause)
 				p.set(func(p *provider) { p.answer = nil })
 				p.good(t, v, "k1", rsaKey())
 				p.set(func(p *provider) { p.answer = answer })
 				time.Sleep(viewers.Pause)
-				p.bad(t, v, "k9", rsaKey(), keyrotation.ErrUnavailable) // it may be new
+				p.bad(t, v, "k9", rsaKey(), store.ErrUnavailable) // it may be new
 				for range int(viewers.KeepFor/time.Hour) - 1 {
 					p.good(t, v, "k1", rsaKey()) // known
 					time.Sleep(time.Hour)
 				}
 				time.Sleep(time.Hour)
-				p.bad(t, v, "k1", rsaKey(), keyrotation.ErrUnavailable) // too long ago
-				p.bad(t, v, "k1", otherRSA(), keyrotation.ErrUnavailable)
+				p.bad(t, v, "k1", rsaKey(), store.ErrUnavailable) // too long ago
+				p.bad(t, v, "k1", otherRSA(), store.ErrUnavailable)
 				p.set(func(p *provider) { p.answer = nil })
 				time.Sleep(viewers.Pause)
 				p.good(t, v, "k1", rsaKey())
@@ -172,7 +172,7 @@ func TestAnIssuerThatIsDown(t *testing.T) {
 func TestUnavailableSaysWhen(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
 		p.set(func(p *provider) { p.answer = down })
-		p.bad(t, v, "k1", rsaKey(), keyrotation.ErrUnavailable)
+		p.bad(t, v, "k1", rsaKey(), store.ErrUnavailable)
 		time.Sleep(2 * time.Second)
 		_, err := p.identify(t.Context(), v, p.token(jose.RS256, "k1", rsaKey(), nil))
 		unavailable, is := errors.AsType[*viewers.Unavailable](err)
@@ -212,7 +212,7 @@ func TestASlowIssuerHoldsUpItsOwnViewersOnly(t *testing.T) {
 		defer v.Close()
 		began := time.Now()
 		var waits sync.WaitGroup
-		waits.Go(func() { slow.bad(t, v, "k", rsaKey(), keyrotation.ErrUnavailable) })
+		waits.Go(func() { slow.bad(t, v, "k", rsaKey(), store.ErrUnavailable) })
 		synctest.Wait()
 		quick.good(t, v, "k", rsaKey())
 		if time.Since(began) != 0 {
@@ -276,12 +276,12 @@ func TestCloseEndsRenewals(t *testing.T) {
 		p.answer = hang
 		v, _ := viewers.New(viewers.Config{Transport: p})
 		var waits sync.WaitGroup
-		waits.Go(func() { p.bad(t, v, "k1", rsaKey(), keyrotation.ErrUnavailable) })
+		waits.Go(func() { p.bad(t, v, "k1", rsaKey(), store.ErrUnavailable) })
 		synctest.Wait()
 		v.Close()
 		waits.Wait()
 		time.Sleep(viewers.Pause)
-		p.bad(t, v, "k1", rsaKey(), keyrotation.ErrUnavailable)
+		p.bad(t, v, "k1", rsaKey(), store.ErrUnavailable)
 	})
 }
 
@@ -335,7 +335,7 @@ func TestIssuersThatMeanHarm(t *testing.T) {
 		v := newViewers(t, viewers.Config{Log: log.log()})
 		_, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), nil))
 		// A set in which nothing is ours is an answer; all else is none.
-		if unknown := name == "a deep key"; !unknown && !errors.Is(err, keyrotation.ErrUnavailable) || unknown && !errors.Is(err, projects.ErrUnknownCaller) {
+		if unknown := name == "a deep key"; !unknown && !errors.Is(err, store.ErrUnavailable) || unknown && !errors.Is(err, projects.ErrUnknownCaller) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(log.String()) > 600 {
@@ -365,7 +365,7 @@ func TestNoTokenMakesUsCallAnybody(t *testing.T) {
 	if calls.Load() != 0 {
 		t.Errorf("%d calls", calls.Load())
 	}
-	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, "k", rsaKey(), nil)); !errors.Is(err, keyrotation.ErrUnavailable) || calls.Load() == 0 {
+	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, "k", rsaKey(), nil)); !errors.Is(err, store.ErrUnavailable) || calls.Load() == 0 {
 		t.Errorf("a token of the issuer: %v, %d calls", err, calls.Load())
 	}
 	_, _ = v.Identify(t.Context(), project(p), secret.New("x"))

@@ -22,8 +22,8 @@ import (
 	"cel.dev/cel-go/cel"
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 const (
@@ -174,7 +174,7 @@ func (e *NotEntitled) Error() string {
 	return "the project's " + e.Rule + " does not entitle this viewer"
 }
 
-// Unavailable is a keyrotation.ErrUnavailable of somebody whom we have to ask.
+// Unavailable is a store.ErrUnavailable of somebody whom we have to ask.
 type Unavailable struct {
 	What  string // for people
 	After time.Duration
@@ -184,7 +184,7 @@ type Unavailable struct {
 func (e *Unavailable) Error() string { return e.What }
 
 // Unwrap says that nothing is wrong with the request.
-func (e *Unavailable) Unwrap() error { return keyrotation.ErrUnavailable }
+func (e *Unavailable) Unwrap() error { return store.ErrUnavailable }
 
 // RetryAfter is when asking again is worth it.
 func (e *Unavailable) RetryAfter() time.Duration { return e.After }

@@ -18,10 +18,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/viewers"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 func hooked(url string) projects.Project {
@@ -289,7 +289,7 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 				switch {
 				case err == nil:
 					served.Add(1)
-				case is && errors.Is(err, keyrotation.ErrUnavailable) && busy.RetryAfter() == time.Second:
+				case is && errors.Is(err, store.ErrUnavailable) && busy.RetryAfter() == time.Second:
 					later.Add(1)
 				default:
 					t.Error(err)

@@ -15,7 +15,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 const (
@@ -32,8 +32,8 @@ const (
 )
 
 var (
-	errClosed = fmt.Errorf("%w: stopping", keyrotation.ErrUnavailable)
-	errClock  = fmt.Errorf("%w: read: the clock is being set back", keyrotation.ErrUnavailable)
+	errClosed = fmt.Errorf("%w: stopping", store.ErrUnavailable)
+	errClock  = fmt.Errorf("%w: read: the clock is being set back", store.ErrUnavailable)
 )
 
 // Config says what is held, and for how long.
@@ -44,7 +44,7 @@ type Config[V any] struct {
 	Pause     time.Duration // after a store was found away; doubled each time, up to a second
 
 	// Read asks the store. It is away if the error is
-	// keyrotation.ErrUnavailable, or no answer comes within two seconds; Absent
+	// store.ErrUnavailable, or no answer comes within two seconds; Absent
 	// is an answer, and held.
 	Read   func(ctx context.Context, id string) (V, error)
 	Absent error
@@ -105,7 +105,7 @@ func (c *Cache[V]) Close() {
 }
 
 // Get returns what the store holds under an id. Errors: Absent,
-// keyrotation.ErrUnavailable, or whatever is wrong with the document.
+// store.ErrUnavailable, or whatever is wrong with the document.
 func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 	now := time.Now()
 	found, ok := c.entries.Get(id)
@@ -121,7 +121,7 @@ func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 		return found.value, found.err
 	}
 	newer, err := c.await(ctx, id, c.config.Age, now)
-	if usable && errors.Is(err, keyrotation.ErrUnavailable) && !errors.Is(err, errClock) {
+	if usable && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, errClock) {
 		return found.value, found.err
 	}
 	return newer, err
@@ -184,8 +184,8 @@ func (c *Cache[V]) run(id string, own *reading[V]) {
 	found.value, found.err = c.config.Read(ctx, id)
 	if found.err != nil && !errors.Is(found.err, c.config.Absent) {
 		own.err = found.err
-		if ctx.Err() != nil && !errors.Is(own.err, keyrotation.ErrUnavailable) {
-			own.err = fmt.Errorf("%w: %w", keyrotation.ErrUnavailable, own.err)
+		if ctx.Err() != nil && !errors.Is(own.err, store.ErrUnavailable) {
+			own.err = fmt.Errorf("%w: %w", store.ErrUnavailable, own.err)
 		}
 	} else {
 		own.found = found
@@ -201,7 +201,7 @@ func (c *Cache[V]) run(id string, own *reading[V]) {
 // after is what is remembered once a read has ended like this. A document that
 // cannot be decoded is trouble, but of a store that answers.
 func (f fault) after(err error, least time.Duration) fault {
-	if !errors.Is(err, keyrotation.ErrUnavailable) {
+	if !errors.Is(err, store.ErrUnavailable) {
 		return fault{}
 	}
 	return fault{err: err, at: time.Now(), pause: min(max(2*f.pause, least), longestPause)}

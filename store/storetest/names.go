@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // BadKeyNames returns names that no key may have: what a store's own tests
@@ -46,7 +46,7 @@ func refused(t *testing.T, what, name string, err error) {
 		t.Errorf("%s(%.50q) was accepted", what, name)
 	}
 	for _, verdict := range []error{
-		keyrotation.ErrNotFound, keyrotation.ErrConflict, keyrotation.ErrUnavailable,
+		store.ErrNotFound, store.ErrConflict, store.ErrUnavailable,
 		signer.ErrKeyGone, signer.ErrUnavailable,
 	} {
 		if errors.Is(err, verdict) {
@@ -56,7 +56,7 @@ func refused(t *testing.T, what, name string, err error) {
 }
 
 func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
-	s, spec := open(t), keyrotation.KeySpec{Bits: 2048}
+	s, spec := open(t), store.KeySpec{Bits: 2048}
 	neighbour, stored := newKey(t, s, spec)
 	bad := append(BadKeyNames(), neighbour+"/../"+neighbour, "../keys/"+neighbour, neighbour+"/config", neighbour+"\x00")
 	for _, name := range bad {
@@ -76,7 +76,7 @@ func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 			t.Errorf("Destroy(%q): %v", name, err)
 		}
 		_, err := s.Describe(t.Context(), name)
-		want(t, "Describe of a good name", err, keyrotation.ErrNotFound)
+		want(t, "Describe of a good name", err, store.ErrNotFound)
 	}
 }
 
@@ -105,6 +105,6 @@ func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 			t.Errorf("Delete(%q): %v", "test/"+id, err)
 		}
 		_, err := s.Read(t.Context(), "test/"+id)
-		want(t, "Read of a good name", err, keyrotation.ErrNotFound)
+		want(t, "Read of a good name", err, store.ErrNotFound)
 	}
 }

@@ -18,26 +18,27 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
-	"playtoken/keyrotation/storetest"
 	"playtoken/signer"
+	"playtoken/store"
+	"playtoken/store/storetest"
 )
 
 // memory is a store that keeps every promise but the one named by bug.
 type memory struct {
 	mu   sync.Mutex
 	bug  string
-	docs map[string]keyrotation.Document
+	docs map[string]store.Document
 	keys map[string]*key
 	last map[string]*key // destroyed
 }
 
 type key struct {
 	private *rsa.PrivateKey
-	stored  keyrotation.StoredKey
+	stored  store.KeyInfo
 }
 
 func newMemory(bug string) *memory {
-	return &memory{bug: bug, docs: map[string]keyrotation.Document{}, keys: map[string]*key{}, last: map[string]*key{}}
+	return &memory{bug: bug, docs: map[string]store.Document{}, keys: map[string]*key{}, last: map[string]*key{}}
 }
 
 var (
@@ -56,16 +57,16 @@ func (m *memory) begin(ctx context.Context, pattern *regexp.Regexp, name string)
 	return m.mu.Unlock, nil
 }
 
-func (m *memory) Read(ctx context.Context, name string) (keyrotation.Document, error) {
+func (m *memory) Read(ctx context.Context, name string) (store.Document, error) {
 	end, err := m.begin(ctx, documentName, name)
 	if err != nil {
-		return keyrotation.Document{}, err
+		return store.Document{}, err
 	}
 	defer runtime.Gosched() // what somebody else writes now is not in the answer
 	defer end()
 	doc, ok := m.docs[name]
 	if !ok {
-		return keyrotation.Document{}, keyrotation.ErrNotFound
+		return store.Document{}, store.ErrNotFound
 	}
 	if m.bug != "shares its memory" {
 		doc.Data = bytes.Clone(doc.Data)
@@ -82,14 +83,14 @@ func (m *memory) Write(ctx context.Context, name string, data []byte, version in
 	old := m.docs[name].Version
 	if old != version && m.bug != "overwrites" {
 		if m.bug == "overwrites and says conflict" {
-			m.docs[name] = keyrotation.Document{Data: bytes.Clone(data), Version: old + 1}
+			m.docs[name] = store.Document{Data: bytes.Clone(data), Version: old + 1}
 		}
-		return 0, keyrotation.ErrConflict
+		return 0, store.ErrConflict
 	}
 	if m.bug == "text only" {
 		data = []byte(strings.ToValidUTF8(string(data), "?"))
 	}
-	m.docs[name] = keyrotation.Document{Data: bytes.Clone(data), Version: old + 1}
+	m.docs[name] = store.Document{Data: bytes.Clone(data), Version: old + 1}
 	return old + 1, nil
 }
 
@@ -102,21 +103,21 @@ func (m *memory) Delete(ctx context.Context, name string) error {
 	doc, ok := m.docs[name]
 	switch {
 	case !ok && m.bug == "deletes once":
-		return keyrotation.ErrNotFound
+		return store.ErrNotFound
 	case ok && m.bug == "deletes softly":
-		m.docs[name] = keyrotation.Document{Version: doc.Version + 1}
+		m.docs[name] = store.Document{Version: doc.Version + 1}
 	case ok && m.bug == "brings documents back":
-		m.docs[name] = keyrotation.Document{Data: []byte("old")}
+		m.docs[name] = store.Document{Data: []byte("old")}
 	case m.bug != "forgets to delete":
 		delete(m.docs, name)
 	}
 	return nil
 }
 
-func (m *memory) Create(ctx context.Context, name string, spec keyrotation.KeySpec) (keyrotation.StoredKey, error) {
+func (m *memory) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
 	end, err := m.begin(ctx, keyName, name)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	defer end()
 	if k, ok := m.keys[name]; ok && m.bug != "makes a key each time" {
@@ -127,28 +128,28 @@ func (m *memory) Create(ctx context.Context, name string, spec keyrotation.KeySp
 		return k.stored, nil
 	}
 	if (spec.Bits != 2048 && spec.Bits != 3072) && (m.bug != "makes small keys" || spec.Bits != 1024) {
-		return keyrotation.StoredKey{}, errors.New("bad size")
+		return store.KeyInfo{}, errors.New("bad size")
 	}
 	private, err := rsa.GenerateKey(rand.Reader, spec.Bits)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	public, err := keyrotation.EncodePublicKey(&private.PublicKey)
-	k := &key{private, keyrotation.StoredKey{KeySpec: spec, PublicKey: public, Versions: 1}}
+	k := &key{private, store.KeyInfo{Spec: spec, PublicKey: public, Versions: 1}}
 	m.keys[name] = k
 	return k.stored, err
 }
 
-func (m *memory) Describe(ctx context.Context, name string) (keyrotation.StoredKey, error) {
+func (m *memory) Describe(ctx context.Context, name string) (store.KeyInfo, error) {
 	end, err := m.begin(ctx, keyName, name)
 	if err != nil {
-		return keyrotation.StoredKey{}, err
+		return store.KeyInfo{}, err
 	}
 	defer end()
 	if k, ok := m.keys[name]; ok {
 		return k.stored, nil
 	}
-	return keyrotation.StoredKey{}, keyrotation.ErrNotFound
+	return store.KeyInfo{}, store.ErrNotFound
 }
 
 func (m *memory) Destroy(ctx context.Context, name string) error {

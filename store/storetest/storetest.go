@@ -16,27 +16,14 @@ import (
 
 	"go.uber.org/goleak"
 
-	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // Store is what playtoken asks of a store.
 type Store interface {
-	keyrotation.Documents
-
-	// Delete removes a document for good; it is a success if there is none.
-	// From then on every handle reads ErrNotFound, and a Write of the version
-	// that was there is ErrConflict. The name could be given to a new document
-	// with version 0, whose versions begin anew: a writer who remembers one of
-	// the old versions would overwrite it unnoticed, so names are made to be
-	// used once.
-	//
-	// A deletion that has begun runs to its end even if ctx is cancelled
-	// meanwhile. After an error it may or may not have happened, and deleting
-	// again is right. Delete itself never retries.
-	Delete(ctx context.Context, name string) error
-
-	keyrotation.PrivateKeys
+	store.Documents
+	store.PrivateKeys
 	signer.PrivateKeys
 
 	// Now is the store's own clock, to the second.
@@ -87,7 +74,7 @@ func ID() string {
 }
 
 // newKey returns the name of a key that exists until the test ends.
-func newKey(t *testing.T, s Store, spec keyrotation.KeySpec) (string, keyrotation.StoredKey) {
+func newKey(t *testing.T, s Store, spec store.KeySpec) (string, store.KeyInfo) {
 	t.Helper()
 	name := ID()
 	stored, err := s.Create(t.Context(), name, spec)
@@ -118,7 +105,7 @@ func want(t *testing.T, what string, err, target error) {
 // least of all that a key or document is not there.
 func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	name, _ := newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+	name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
 	doc := "test/" + ID()
 	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
 		t.Fatal(err)
@@ -131,7 +118,7 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 		"Write":  func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
 		"Delete": func(ctx context.Context) error { return s.Delete(ctx, gone) },
 		"Create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, name, keyrotation.KeySpec{Bits: 2048})
+			_, err := s.Create(ctx, name, store.KeySpec{Bits: 2048})
 			return err
 		},
 		"Describe": func(ctx context.Context) error { _, err := s.Describe(ctx, name); return err },
@@ -139,12 +126,12 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	} {
 		err := call(ctx)
 		want(t, what, err, context.Canceled)
-		for _, verdict := range []error{keyrotation.ErrNotFound, keyrotation.ErrConflict, signer.ErrKeyGone} {
+		for _, verdict := range []error{store.ErrNotFound, store.ErrConflict, signer.ErrKeyGone} {
 			if errors.Is(err, verdict) {
 				t.Errorf("%s, cancelled: claims %v", what, verdict)
 			}
 		}
-		if err := call(t.Context()); err != nil && !errors.Is(err, keyrotation.ErrConflict) {
+		if err := call(t.Context()); err != nil && !errors.Is(err, store.ErrConflict) {
 			t.Errorf("%s afterwards: %v", what, err)
 		}
 	}
@@ -161,7 +148,7 @@ func destroyCancelled(t *testing.T, s Store, name string) {
 		return
 	}
 	_, err := s.Describe(t.Context(), name)
-	want(t, "Describe after a cancelled Destroy that succeeded", err, keyrotation.ErrNotFound)
+	want(t, "Describe after a cancelled Destroy that succeeded", err, store.ErrNotFound)
 }
 
 func clockTellsTheTime(t *testing.T, open func(*testing.T) Store) {
@@ -180,7 +167,7 @@ func nothingIsLeftRunning(t *testing.T, open func(*testing.T) Store) {
 	before := goleak.IgnoreCurrent()
 	t.Run("use", func(t *testing.T) {
 		s := open(t)
-		name, _ := newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+		name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
 		for range 3 {
 			if _, err := s.SignSHA256(t.Context(), name, [32]byte{}); err != nil {
 				t.Error(err)

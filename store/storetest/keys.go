@@ -16,16 +16,17 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 func creatingTwiceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	spec := keyrotation.KeySpec{Bits: 2048, Exportable: true}
+	spec := store.KeySpec{Bits: 2048, Exportable: true}
 	name, first := newKey(t, s, spec)
-	if first.KeySpec != spec || first.Versions != 1 {
-		t.Errorf("Create: %+v, %d versions; want %+v, 1", first.KeySpec, first.Versions, spec)
+	if first.Spec != spec || first.Versions != 1 {
+		t.Errorf("Create: %+v, %d versions; want %+v, 1", first.Spec, first.Versions, spec)
 	}
-	other := keyrotation.KeySpec{Bits: 3072}
+	other := store.KeySpec{Bits: 3072}
 	again, err := open(t).Create(t.Context(), name, other)
 	if err != nil || again != first {
 		t.Errorf("Create again: %+v, %v; want the first key, %+v", again, err, first)
@@ -40,12 +41,12 @@ func creatingAtOnceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 	handles := []Store{open(t), open(t)}
 	name := ID()
 	destroyLater(t, handles[0], name)
-	found := make([]keyrotation.StoredKey, 6)
+	found := make([]store.KeyInfo, 6)
 	var wg sync.WaitGroup
 	for i := range found {
 		wg.Go(func() {
 			var err error
-			found[i], err = handles[i%2].Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048})
+			found[i], err = handles[i%2].Create(t.Context(), name, store.KeySpec{Bits: 2048})
 			if err != nil {
 				t.Errorf("Create: %v", err)
 			}
@@ -63,18 +64,18 @@ func unusableSpecMakesNoKey(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
 	for _, bits := range []int{-1, 0, 512, 1024, 2047, 2049, 1 << 20} {
 		name := ID()
-		if _, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: bits}); err == nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: bits}); err == nil {
 			t.Errorf("Create made a key of %d bits", bits)
 		}
 		_, err := s.Describe(t.Context(), name)
-		want(t, fmt.Sprintf("Describe after Create of %d bits", bits), err, keyrotation.ErrNotFound)
+		want(t, fmt.Sprintf("Describe after Create of %d bits", bits), err, store.ErrNotFound)
 	}
 }
 
 func unknownKeyIsNotFound(t *testing.T, open func(*testing.T) Store) {
 	s, name := open(t), ID()
 	_, err := s.Describe(t.Context(), name)
-	want(t, "Describe", err, keyrotation.ErrNotFound)
+	want(t, "Describe", err, store.ErrNotFound)
 	_, err = s.SignSHA256(t.Context(), name, [32]byte{})
 	want(t, "SignSHA256", err, signer.ErrKeyGone)
 	if err := s.Destroy(t.Context(), name); err != nil {
@@ -84,12 +85,12 @@ func unknownKeyIsNotFound(t *testing.T, open func(*testing.T) Store) {
 
 func signaturesVerify(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	for _, spec := range []keyrotation.KeySpec{
+	for _, spec := range []store.KeySpec{
 		{Bits: 2048}, {Bits: 2048, Exportable: true}, {Bits: 3072},
 	} {
 		name, stored := newKey(t, s, spec)
-		if stored.KeySpec != spec {
-			t.Errorf("asked for %+v, got %+v", spec, stored.KeySpec)
+		if stored.Spec != spec {
+			t.Errorf("asked for %+v, got %+v", spec, stored.Spec)
 		}
 		public := parse(t, stored)
 		if got := public.N.BitLen(); got != spec.Bits {
@@ -121,7 +122,7 @@ func verify(t *testing.T, s Store, name string, public *rsa.PublicKey) {
 	}
 }
 
-func parse(t *testing.T, stored keyrotation.StoredKey) *rsa.PublicKey {
+func parse(t *testing.T, stored store.KeyInfo) *rsa.PublicKey {
 	t.Helper()
 	public, err := keyrotation.ParsePublicKey(stored.PublicKey)
 	if err != nil {
@@ -137,8 +138,8 @@ func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 	var names [2]string
 	var publics [2]*rsa.PublicKey
 	for i := range names {
-		var stored keyrotation.StoredKey
-		names[i], stored = newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+		var stored store.KeyInfo
+		names[i], stored = newKey(t, s, store.KeySpec{Bits: 2048})
 		publics[i] = parse(t, stored)
 	}
 	var wg sync.WaitGroup
@@ -169,8 +170,8 @@ func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 
 func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 	here, there := open(t), open(t)
-	name, _ := newKey(t, here, keyrotation.KeySpec{Bits: 2048})
-	kept, _ := newKey(t, here, keyrotation.KeySpec{Bits: 2048})
+	name, _ := newKey(t, here, store.KeySpec{Bits: 2048})
+	kept, _ := newKey(t, here, store.KeySpec{Bits: 2048})
 	for _, s := range []Store{here, there} { // whoever caches has it now
 		if _, err := s.SignSHA256(t.Context(), name, [32]byte{1}); err != nil {
 			t.Fatalf("SignSHA256: %v", err)
@@ -185,7 +186,7 @@ func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 		_, err := s.SignSHA256(t.Context(), name, [32]byte{1})
 		want(t, "SignSHA256 after Destroy", err, signer.ErrKeyGone)
 		_, err = s.Describe(t.Context(), name)
-		want(t, "Describe after Destroy", err, keyrotation.ErrNotFound)
+		want(t, "Describe after Destroy", err, store.ErrNotFound)
 		if _, err := s.SignSHA256(t.Context(), kept, [32]byte{1}); err != nil {
 			t.Errorf("SignSHA256 by another key: %v", err)
 		}
@@ -197,14 +198,14 @@ func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 // it is not the old one.
 func destroyedKeyNeverComesBack(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	name, first := newKey(t, s, keyrotation.KeySpec{Bits: 2048})
+	name, first := newKey(t, s, store.KeySpec{Bits: 2048})
 	if err := s.Destroy(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.Create(t.Context(), name, keyrotation.KeySpec{Bits: 2048})
+	second, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048})
 	if err != nil {
 		_, err = s.Describe(t.Context(), name)
-		want(t, "Describe after a refused Create", err, keyrotation.ErrNotFound)
+		want(t, "Describe after a refused Create", err, store.ErrNotFound)
 		return
 	}
 	if keyrotation.Fingerprint(second.PublicKey) == keyrotation.Fingerprint(first.PublicKey) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func deletedDocumentIsGoneForEverybody(t *testing.T, open func(*testing.T) Store) {
@@ -29,7 +29,7 @@ func deletedDocumentIsGoneForEverybody(t *testing.T, open func(*testing.T) Store
 		}
 		for _, s := range handles {
 			_, err := s.Read(t.Context(), name)
-			want(t, "Read after Delete", err, keyrotation.ErrNotFound)
+			want(t, "Read after Delete", err, store.ErrNotFound)
 		}
 	}
 	if doc, err := handles[1].Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" {
@@ -51,9 +51,9 @@ func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
 	}
 	for _, s := range handles {
 		_, err := s.Write(t.Context(), name, []byte("no"), old)
-		want(t, "Write of the old version after Delete", err, keyrotation.ErrConflict)
+		want(t, "Write of the old version after Delete", err, store.ErrConflict)
 		_, err = s.Read(t.Context(), name)
-		want(t, "Read after that", err, keyrotation.ErrNotFound)
+		want(t, "Read after that", err, store.ErrNotFound)
 	}
 	version, err := handles[0].Write(t.Context(), name, []byte("new"), 0)
 	if err != nil || version <= 0 {
@@ -63,7 +63,7 @@ func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
 		t.Errorf("Read = %q, version %d, %v; want the new document, version %d", doc.Data, doc.Version, err, version)
 	}
 	_, err = handles[1].Write(t.Context(), name, []byte("no"), 0)
-	want(t, "Write of another new document", err, keyrotation.ErrConflict)
+	want(t, "Write of another new document", err, store.ErrConflict)
 }
 
 // interruptedDeleteIsAllOrNothing cuts deletions off at many moments.
@@ -79,7 +79,7 @@ func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) 
 		deleted := s.Delete(ctx, name)
 		cancel()
 		doc, err := s.Read(t.Context(), name)
-		gone := errors.Is(err, keyrotation.ErrNotFound)
+		gone := errors.Is(err, store.ErrNotFound)
 		if whole := err == nil && string(doc.Data) == "whole" && doc.Version == version; gone == whole {
 			t.Errorf("after a cut-off Delete: %q, version %d, %v", doc.Data, doc.Version, err)
 		}
@@ -90,6 +90,6 @@ func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) 
 			t.Errorf("Delete again: %v", err)
 		}
 		_, err = s.Read(t.Context(), name)
-		want(t, "Read after Delete", err, keyrotation.ErrNotFound)
+		want(t, "Read after Delete", err, store.ErrNotFound)
 	}
 }

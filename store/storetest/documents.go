@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
@@ -50,11 +50,11 @@ func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
 func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
 	s, name := open(t), "test/"+ID()
 	_, err := s.Read(t.Context(), name)
-	want(t, "Read before the first Write", err, keyrotation.ErrNotFound)
+	want(t, "Read before the first Write", err, store.ErrNotFound)
 	_, err = s.Write(t.Context(), name, []byte("no"), 7)
-	want(t, "Write of version 7 where there is none", err, keyrotation.ErrConflict)
+	want(t, "Write of version 7 where there is none", err, store.ErrConflict)
 	_, err = s.Read(t.Context(), name)
-	want(t, "Read after a conflict", err, keyrotation.ErrNotFound)
+	want(t, "Read after a conflict", err, store.ErrNotFound)
 
 	var last int64
 	for i := range 3 {
@@ -65,7 +65,7 @@ func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
 		}
 		for _, stale := range []int64{0, last, version + 1} {
 			got, err := s.Write(t.Context(), name, []byte("no"), stale)
-			want(t, fmt.Sprintf("Write of version %d over version %d", stale, version), err, keyrotation.ErrConflict)
+			want(t, fmt.Sprintf("Write of version %d over version %d", stale, version), err, store.ErrConflict)
 			if got != 0 {
 				t.Errorf("a conflict returned version %d", got)
 			}
@@ -116,22 +116,22 @@ func writersLoseNoUpdate(t *testing.T, open func(*testing.T) Store) {
 }
 
 // add adds one to the number in a document.
-func add(ctx context.Context, s keyrotation.Documents, name string) error {
+func add(ctx context.Context, s store.Documents, name string) error {
 	for {
 		n, version, err := count(ctx, s, name)
 		if err != nil {
 			return err
 		}
 		_, err = s.Write(ctx, name, []byte(strconv.Itoa(n+1)), version)
-		if !errors.Is(err, keyrotation.ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
 }
 
-func count(ctx context.Context, s keyrotation.Documents, name string) (n int, version int64, err error) {
+func count(ctx context.Context, s store.Documents, name string) (n int, version int64, err error) {
 	doc, err := s.Read(ctx, name)
-	if errors.Is(err, keyrotation.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return 0, 0, nil
 	}
 	if err != nil {
