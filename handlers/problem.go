@@ -30,15 +30,6 @@ type platformTrouble struct{ error }
 
 func (p platformTrouble) Unwrap() error { return p.error }
 
-// ofPlatform reports whether an error is known to have come from the platform's
-// side; whoever calls it marks them so.
-func ofPlatform(err error) bool {
-	return as[interface {
-		error
-		OfPlatform()
-	}](err)
-}
-
 // notReady is any reason for not being ready.
 type notReady struct{ error }
 
@@ -92,7 +83,7 @@ var failures = []failure{
 	{is: is(store.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(store.ErrNotFound), status: 404, code: "not_found", says: "there is no such key: the lists at signing-keys and drift show which there are"},
 	{is: is(store.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
-	{is: ofPlatform, status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
+	{is: as[*keyrotation.PlatformError], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: as[platformTrouble], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second},

@@ -26,19 +26,13 @@ func (s *stubborn) Activate(ctx context.Context, _ int, _ keyrotation.Order) (ke
 	return keyrotation.Result{}, nil
 }
 
-// hung is a call of a platform that was not answered in time.
-type hung struct{ error }
-
-func (hung) OfPlatform()     {}
-func (h hung) Unwrap() error { return h.error }
-
 func TestAPlatformThatHangsIsNotTakenForTheStore(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	for want, err := range map[string]error{
-		"503 platform_unavailable": fmt.Errorf("look: %w", hung{context.DeadlineExceeded}),
+		"503 platform_unavailable": fmt.Errorf("look: %w", &keyrotation.PlatformError{Cause: context.DeadlineExceeded}),
 		"503 signer_unavailable":   fmt.Errorf("read: %w", context.DeadlineExceeded),
-		"404 not_found":            hung{store.ErrNotFound},
+		"404 not_found":            &keyrotation.PlatformError{Cause: store.ErrNotFound},
 	} {
 		w.rotation.err = err
 		if got := short(w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`)); got != want {

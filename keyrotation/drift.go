@@ -11,6 +11,9 @@ import (
 // Drift looks at the platform and the store and tells every difference from
 // the ring. It changes nothing.
 func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
+	if err := r.permit(ctx); err != nil {
+		return Drift{}, err
+	}
 	ring, err := r.load(ctx)
 	if err != nil {
 		return Drift{}, err
@@ -133,6 +136,9 @@ func (r *Ring) owner(shown PlatformKey) (generation int, ours bool) {
 // it is ours, or of another project, or if that is not known, or if no key of
 // ours could take its place.
 func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order) error {
+	if err := r.permit(ctx); err != nil {
+		return err
+	}
 	ring, err := r.load(ctx)
 	if err != nil {
 		return err
@@ -163,7 +169,7 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 		"fingerprint", shown.Fingerprint, "actor", order.Actor, "reason", order.Reason)
 	ctx, cancel := call(ctx, ring)
 	defer cancel()
-	if err := r.source().Delete(ctx, keyID); err != nil {
+	if err := r.account().delete(ctx, keyID); err != nil {
 		return fmt.Errorf("delete at the platform: %w", err)
 	}
 	return nil

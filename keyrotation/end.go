@@ -15,8 +15,12 @@ import (
 // be known; other errors say what is in the way. After an error, the next
 // reconcile goes on, and so does another End.
 func (r *Rotator) End(ctx context.Context, order Order) error {
-	p := r.newPass(order)
-	err := p.decide(ctx, true, func(ring *Ring) error {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return err
+	}
+	defer r.changed()
+	err = p.decide(ctx, true, func(ring *Ring) error {
 		if !ring.EndedAt.IsZero() {
 			return errHolds
 		}

@@ -30,6 +30,22 @@ var (
 	ErrThrottled = errors.New("throttled by the platform")
 )
 
+// PlatformError is an error from the platform, or from the way to it, as
+// opposed to one from the store. Every call of a [Registrar] or [Issuer] that
+// fails inside a Rotator is reported as one.
+type PlatformError struct{ Cause error }
+
+func (e *PlatformError) Error() string { return e.Cause.Error() }
+func (e *PlatformError) Unwrap() error { return e.Cause }
+
+// fromPlatform marks an error of a call to the platform; nil stays nil.
+func fromPlatform(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &PlatformError{Cause: err}
+}
+
 // KeySpec says what kind of key a ring gets.
 type KeySpec struct {
 	Bits       int  `json:"bits"`            // RSA modulus: 2048, 3072 or 4096

@@ -124,7 +124,7 @@ func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error 
 			continue
 		}
 		ctx, cancel := call(ctx, ring)
-		shown, err := r.source().Get(ctx, k.KeyID)
+		shown, err := r.account().get(ctx, k.KeyID)
 		cancel()
 		if err == nil {
 			look.Platform[k.KeyID] = shown
@@ -138,7 +138,7 @@ func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error 
 func (r *Rotator) list(ctx context.Context, ring Ring) ([]PlatformKey, error) {
 	ctx, cancel := call(ctx, ring)
 	defer cancel()
-	return r.source().List(ctx)
+	return r.account().list(ctx)
 }
 
 // clockResolution is what a store's clock may be coarse by: a Date header has

@@ -65,7 +65,7 @@ func (p *pass) markDeleting(ctx context.Context, ring Ring, m Move) error {
 func (p *pass) withdraw(ctx context.Context, ring Ring, m Move) error {
 	p.look = nil
 	sent, cancel := call(ctx, ring)
-	err := p.source().Delete(sent, ring.key(m.Generation).KeyID)
+	err := p.account().delete(sent, ring.key(m.Generation).KeyID)
 	cancel()
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (p *pass) deleteOrphan(ctx context.Context, ring Ring, m Move) error {
 	p.look = nil
 	sent, cancel := call(ctx, ring)
 	defer cancel()
-	return p.source().Delete(sent, m.KeyID)
+	return p.account().delete(sent, m.KeyID)
 }
 
 func (p *pass) forgetOrphan(ctx context.Context, ring Ring, m Move) error {

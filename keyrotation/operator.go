@@ -151,8 +151,12 @@ func inState(ring *Ring, generation int, want, already State) (Key, error) {
 // Activate makes a registered generation the active one. Errors: *Guard,
 // ErrNotFound.
 func (r *Rotator) Activate(ctx context.Context, generation int, order Order) (Result, error) {
-	p := r.newPass(order)
-	err := p.decide(ctx, false, func(ring *Ring) error {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.changed()
+	err = p.decide(ctx, false, func(ring *Ring) error {
 		k, err := inState(ring, generation, Registered, Active)
 		if err != nil {
 			return err
@@ -165,8 +169,12 @@ func (r *Rotator) Activate(ctx context.Context, generation int, order Order) (Re
 // Rollback makes a retiring generation active again. Errors: *Guard,
 // ErrNotFound.
 func (r *Rotator) Rollback(ctx context.Context, generation int, order Order) (Result, error) {
-	p := r.newPass(order)
-	err := p.decide(ctx, false, func(ring *Ring) error {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.changed()
+	err = p.decide(ctx, false, func(ring *Ring) error {
 		k, err := inState(ring, generation, Retiring, Active)
 		if err != nil {
 			return err
@@ -185,8 +193,12 @@ func (r *Rotator) Rollback(ctx context.Context, generation int, order Order) (Re
 // (and propagates anew), one that did goes on retiring, from where it can be
 // rolled back. Errors: *Guard, ErrNotFound.
 func (r *Rotator) Release(ctx context.Context, generation int, order Order) (Result, error) {
-	p := r.newPass(order)
-	err := p.decide(ctx, false, func(ring *Ring) error {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.changed()
+	err = p.decide(ctx, false, func(ring *Ring) error {
 		k, err := inState(ring, generation, Quarantined, "")
 		if err != nil {
 			return err
@@ -216,10 +228,14 @@ func (k *Key) release(now time.Time) {
 // nothing first and is held up by no clock. Errors: ErrNotFound; an error after
 // the first write says how far it came, and the next reconcile goes on.
 func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
-	p := r.newPass(order)
-	p.urgent = generation // nothing that fails elsewhere delays it
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Revocation{}, err
+	}
+	defer r.changed()
+	p.urgent = generation // no failure of another key delays it
 	var lost time.Duration
-	err := p.decide(ctx, true, func(ring *Ring) error {
+	err = p.decide(ctx, true, func(ring *Ring) error {
 		k, ok := ring.Key(generation)
 		if !ok {
 			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"slices"
 	"time"
 
@@ -43,6 +42,15 @@ type Rotator struct {
 	// the removal of a key that is not ours. An error stops it, unless it is a
 	// revocation. Nil records nothing.
 	Record func(context.Context, Transition) error
+
+	// Permit is asked before each verb that changes keys or looks at private
+	// ones, and its error ends the verb. It is asked every time, because rights
+	// at the store can change while a process runs. [Rotator.Turn] does not ask:
+	// a scheduler asks once, before its first turn. Nil permits everything.
+	Permit func(context.Context) error
+	// Changed is called after each verb that may have changed the ring, in which
+	// something may now be due sooner than a scheduler planned. Nil does nothing.
+	Changed func()
 
 	// Elsewhere tells which of these keys, which our ring does not know, are of
 	// another project of this deployment: several may share an account. It
@@ -175,15 +183,41 @@ func (r *Rotator) Overdue(ring Ring) bool {
 }
 
 // Reconcile makes every move that is due, and those that become due by it.
-// Errors: those of the stores and the platform; *Guard for an Order that says
-// Now and cannot be obeyed.
+// Errors: those of the store and of Permit, *PlatformError; *Guard for an Order
+// that says Now and cannot be obeyed.
 func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) {
-	p := r.newPass(order)
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.changed()
 	if order.Now {
 		return p.rotateNow(ctx)
 	}
-	err := p.run(ctx)
+	err = p.run(ctx)
 	return p.result(err), err
+}
+
+// permit reports whether this process may change keys now.
+func (r *Rotator) permit(ctx context.Context) error {
+	if r.Permit == nil {
+		return nil
+	}
+	return r.Permit(ctx)
+}
+
+// begin starts the pass of a verb, if this process may change keys.
+func (r *Rotator) begin(ctx context.Context, order Order) (*pass, error) {
+	if err := r.permit(ctx); err != nil {
+		return nil, err
+	}
+	return r.newPass(order), nil
+}
+
+func (r *Rotator) changed() {
+	if r.Changed != nil {
+		r.Changed()
+	}
 }
 
 // result tells what the pass did.
@@ -202,30 +236,11 @@ func (p *pass) result(err error) Result {
 	return res
 }
 
-// Bounds of the wait between two passes of Run.
+// Bounds of the wait between two turns.
 const (
 	shortestWait = 200 * time.Millisecond
 	longestWait  = 30 * time.Second // unless Rotator.Rest says otherwise
 )
-
-// Run reconciles when something is due, until ctx ends. After a failure it
-// waits longer and longer, up to a minute.
-func (r *Rotator) Run(ctx context.Context) {
-	failures := 0
-	for ctx.Err() == nil {
-		wait, err := r.Turn(ctx, failures)
-		if err == nil {
-			failures = 0
-		} else if ctx.Err() == nil {
-			failures++
-			r.Log.Error("rotation stopped", "project", r.Project, "error", err, "again_in", wait)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait + mathrand.N(wait/10+1)): // replicas should not all come at once
-		}
-	}
-}
 
 // Turn makes every move that is due, as the scheduler, and returns how long to
 // wait before the next turn: until something will be due, looks included, but

@@ -10,41 +10,82 @@ import (
 	"playtoken/store"
 )
 
-// source is where keys come from, and where they are shown and deleted. There
-// are two: our store makes a pair and the platform takes its public half, or
-// the platform makes a key and our store keeps its value. Nothing else about a
-// key's life differs, but for what the planner asks [Key.Issued].
+// source makes keys. There are two: our store makes a pair and the platform
+// takes its public half, or the platform makes a key and our store keeps its
+// value. Nothing else about a key's life differs, except for what the planner
+// asks [Key.Issued].
 type source interface {
 	// prepare makes ready what a request needs, and returns the identity that
-	// the platform's list will show (and the PEM, if there is one). Calling it
-	// again after a lost answer is right; after errUnfit it is of no use.
+	// the platform's list will show (and the PEM, if the key has one). After a
+	// lost response it is called again; after errUnfit that is of no use.
 	prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error)
 
 	// request asks the platform for the key, by exactly one request. The
 	// value is that of an issued key.
 	request(ctx context.Context, k Key) (IssuedKey, error)
 
-	// keep puts what only the answer to the request told where it lasts.
+	// keep stores what only the response to the request contained.
 	keep(ctx context.Context, k Key, made IssuedKey) error
 
-	// holds describes what the store holds of the key; store.ErrNotFound if that is
-	// nothing that can be used.
+	// holds describes what the store holds of the key, or returns
+	// store.ErrNotFound if that is nothing usable.
 	holds(ctx context.Context, k Key) (store.KeyInfo, error)
 
-	// destroy is a success if the store holds nothing.
+	// destroy succeeds if the store holds nothing.
 	destroy(ctx context.Context, k Key) error
-
-	// As those of a Registrar; every Fingerprint is filled in.
-	List(ctx context.Context) ([]PlatformKey, error)
-	Get(ctx context.Context, keyID string) (PlatformKey, error)
-	Delete(ctx context.Context, keyID string) error
 }
 
 func (r *Rotator) source() source {
 	if r.Issuer != nil {
-		return fromPlatform{r.Issuer, r.Documents}
+		return platformMade{platform: r.Issuer, documents: r.Documents}
 	}
-	return fromStore{r.Platform, r.Keys}
+	return storeMade{platform: r.Platform, keys: r.Keys}
+}
+
+// account is the part of a platform that is the same for both sources: the
+// keys that it has of ours, and of others.
+type account struct {
+	platform interface {
+		List(ctx context.Context) ([]PlatformKey, error)
+		Get(ctx context.Context, keyID string) (PlatformKey, error)
+		Delete(ctx context.Context, keyID string) error
+	}
+	issued bool // its keys are identified by their names
+}
+
+func (r *Rotator) account() account {
+	if r.Issuer != nil {
+		return account{platform: r.Issuer, issued: true}
+	}
+	return account{platform: r.Platform}
+}
+
+func (a account) list(ctx context.Context) ([]PlatformKey, error) {
+	list, err := a.platform.List(ctx)
+	if err != nil {
+		return nil, fromPlatform(err)
+	}
+	identified := make([]PlatformKey, 0, len(list))
+	for _, k := range list {
+		identified = append(identified, a.identified(k))
+	}
+	return identified, nil
+}
+
+func (a account) get(ctx context.Context, keyID string) (PlatformKey, error) {
+	k, err := a.platform.Get(ctx, keyID)
+	return a.identified(k), fromPlatform(err)
+}
+
+func (a account) delete(ctx context.Context, keyID string) error {
+	return fromPlatform(a.platform.Delete(ctx, keyID))
+}
+
+func (a account) identified(k PlatformKey) PlatformKey {
+	if a.issued {
+		k.Fingerprint = identity(k.Name)
+	}
+	return k
 }
 
 // errUnfit: what stands under the key's name will never be the key that was
@@ -52,15 +93,15 @@ func (r *Rotator) source() source {
 // may now sign in its name.
 var errUnfit = errors.New("the store has another key than was asked for")
 
-// fromStore: the store makes a pair, and the platform takes its public half.
-type fromStore struct {
-	Registrar
-	keys store.PrivateKeys
+// storeMade: the store makes a pair, and the platform takes its public half.
+type storeMade struct {
+	platform Registrar
+	keys     store.PrivateKeys
 }
 
 // prepare: the name is in the ring, so a key made by a call whose answer was
 // lost is found by the next call, and a crash leaves no key without a name.
-func (s fromStore) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
+func (s storeMade) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
 	stored, err := s.keys.Create(ctx, k.StoreName, k.pair())
 	if err != nil {
 		return "", "", err
@@ -72,23 +113,23 @@ func (s fromStore) prepare(ctx context.Context, k Key) (fingerprint, publicKey s
 	return fingerprint, stored.PublicKey, nil
 }
 
-func (s fromStore) request(ctx context.Context, k Key) (IssuedKey, error) {
-	id, err := s.Register(ctx, k.Name, k.PublicKey)
-	return IssuedKey{ID: id}, err
+func (s storeMade) request(ctx context.Context, k Key) (IssuedKey, error) {
+	id, err := s.platform.Register(ctx, k.Name, k.PublicKey)
+	return IssuedKey{ID: id}, fromPlatform(err)
 }
 
 // keep has nothing to do: a lost id is found again by the public key.
-func (s fromStore) keep(context.Context, Key, IssuedKey) error { return nil }
+func (s storeMade) keep(context.Context, Key, IssuedKey) error { return nil }
 
-func (s fromStore) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
+func (s storeMade) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
 	return s.keys.Describe(ctx, k.StoreName)
 }
 
-func (s fromStore) destroy(ctx context.Context, k Key) error { return s.keys.Destroy(ctx, k.StoreName) }
+func (s storeMade) destroy(ctx context.Context, k Key) error { return s.keys.Destroy(ctx, k.StoreName) }
 
-// fromPlatform: the platform makes a key, and the store keeps its value.
-type fromPlatform struct {
-	Issuer
+// platformMade: the platform makes a key, and the store keeps its value.
+type platformMade struct {
+	platform  Issuer
 	documents store.Documents
 }
 
@@ -100,29 +141,10 @@ func identity(name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s fromPlatform) List(ctx context.Context) ([]PlatformKey, error) {
-	list, err := s.Issuer.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	named := make([]PlatformKey, 0, len(list))
-	for _, k := range list {
-		k.Fingerprint = identity(k.Name)
-		named = append(named, k)
-	}
-	return named, nil
-}
-
-func (s fromPlatform) Get(ctx context.Context, keyID string) (PlatformKey, error) {
-	k, err := s.Issuer.Get(ctx, keyID)
-	k.Fingerprint = identity(k.Name)
-	return k, err
-}
-
 // prepare reserves the value's document. A store that will not take a value is
 // found out before there is one to lose, and a value that arrives after its
 // document was destroyed has nothing left to replace.
-func (s fromPlatform) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
+func (s platformMade) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
 	_, err = s.documents.Write(ctx, IssuedName(k.StoreName), IssuedKey{}.encode(), 0)
 	if err != nil && !errors.Is(err, store.ErrConflict) { // a conflict: an earlier call has done it
 		return "", "", err
@@ -130,15 +152,15 @@ func (s fromPlatform) prepare(ctx context.Context, k Key) (fingerprint, publicKe
 	return identity(k.Name), "", nil
 }
 
-func (s fromPlatform) request(ctx context.Context, k Key) (IssuedKey, error) {
-	made, err := s.Issue(ctx, k.Name)
+func (s platformMade) request(ctx context.Context, k Key) (IssuedKey, error) {
+	made, err := s.platform.Issue(ctx, k.Name)
 	if err == nil && (made.ID == "" || len(made.Value) == 0) {
-		err = errors.New("the platform's answer has no key id or no value")
+		err = errors.New("the platform's response has no key id or no value")
 	}
-	return made, err
+	return made, fromPlatform(err)
 }
 
-func (s fromPlatform) keep(ctx context.Context, k Key, made IssuedKey) error {
+func (s platformMade) keep(ctx context.Context, k Key, made IssuedKey) error {
 	doc, err := s.documents.Read(ctx, IssuedName(k.StoreName))
 	if errors.Is(err, store.ErrNotFound) {
 		return errors.New("keep its value: the store has no place for it any more")
@@ -152,13 +174,13 @@ func (s fromPlatform) keep(ctx context.Context, k Key, made IssuedKey) error {
 	return nil
 }
 
-func (s fromPlatform) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
+func (s platformMade) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
 	if _, err := ReadIssued(ctx, s.documents, k); err != nil {
 		return store.KeyInfo{}, err
 	}
 	return store.KeyInfo{Spec: k.pair(), Versions: 1}, nil
 }
 
-func (s fromPlatform) destroy(ctx context.Context, k Key) error {
+func (s platformMade) destroy(ctx context.Context, k Key) error {
 	return s.documents.Delete(ctx, IssuedName(k.StoreName))
 }

@@ -123,13 +123,27 @@ func (d *deployment) rotator(policy keyrotation.Policy) *keyrotation.Rotator {
 	return &keyrotation.Rotator{Project: "default", Documents: d.disk, Keys: d.disk.Store, Platform: d.platform, Policy: policy, Log: d.log}
 }
 
+// schedule has a rotator make its turns until ctx ends.
+func schedule(ctx context.Context, rotator *keyrotation.Rotator) {
+	for failures := 0; ctx.Err() == nil; {
+		wait, err := rotator.Turn(ctx, failures)
+		if failures++; err == nil {
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
 // run lets time pass with a rotator at work. Both replicas mint, and every
 // token is accepted by the platform at its birth and just before its end.
 func (d *deployment) run(policy keyrotation.Policy, how time.Duration) {
 	d.t.Helper()
 	ctx, stop := context.WithCancel(d.t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { d.rotator(policy).Run(ctx) })
+	running.Go(func() { schedule(ctx, d.rotator(policy)) })
 	active := false // was there an active key at the last round? one that appears just now may be missed
 	for end := time.Now().Add(how); time.Now().Before(end); time.Sleep(3 * time.Second) {
 		for name := range d.minters {

@@ -150,11 +150,11 @@ func TestExitCodes(t *testing.T) {
 func TestErrorsHaveOneExitCode(t *testing.T) {
 	for want, errs := range map[int][]error{
 		exitDone:       {nil},
-		exitFailed:     {errors.New("any"), context.Canceled, &signer.NoActiveKey{}, platformError{keyrotation.ErrUnauthorized}, platformError{store.ErrNotFound}, unhealthy{errors.New("any")}},
+		exitFailed:     {errors.New("any"), context.Canceled, &signer.NoActiveKey{}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
 		exitUsage:      {usageError{"x"}, configError{errors.New("x")}, fmt.Errorf("doing: %w", configError{})},
 		exitSomeFailed: {someFailed{1, 2}},
 		exitRefused:    {&keyrotation.Guard{Why: "early", EarliestAt: time.Now()}, &signer.NoActiveKey{EarliestAt: time.Now()}},
-		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, signer.ErrUnavailable, platformError{errors.New("no answer")}, platformError{keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
+		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, signer.ErrUnavailable, &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"playtoken/keyrotation"
+	"playtoken/projects"
 	"playtoken/vaultkeys"
 )
 
@@ -21,7 +22,7 @@ func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 	}
 	drift, err := rotator.Drift(ctx)
 	switch {
-	case errors.Is(err, vaultkeys.ErrForbidden):
+	case errors.Is(err, vaultkeys.ErrForbidden), errors.Is(err, projects.ErrForbidden):
 		return []finding{fine("drift", "cannot be seen with a signer's rights: run doctor where keys are rotated")}
 	case err != nil:
 		return []finding{wrongWith("drift", err, err.Error(), "make platform and store answer, then playtoken doctor --project "+e.project.ID)}

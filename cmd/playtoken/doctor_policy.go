@@ -133,7 +133,7 @@ func (e patient) unattended(ring keyrotation.Ring, status keyrotation.Status) []
 func (e patient) issuers(ctx context.Context) (findings []finding) {
 	for _, issuer := range e.project.ViewerPolicy.Issuers {
 		if err := e.parts.viewers.Reach(ctx, issuer.URL); err != nil {
-			findings = append(findings, wrongWith("viewers", platformError{err}, fmt.Sprintf("issuer %s: %v; no viewer of it is known to us meanwhile", issuer.URL, err),
+			findings = append(findings, wrongWith("viewers", &keyrotation.PlatformError{Cause: err}, fmt.Sprintf("issuer %s: %v; no viewer of it is known to us meanwhile", issuer.URL, err),
 				"curl "+strings.TrimSuffix(issuer.URL, "/")+"/.well-known/openid-configuration; if it has moved, change viewer_policy: playtoken project update "+e.project.ID+" --from FILE"))
 			continue
 		}

@@ -26,11 +26,11 @@ func (e patient) account(ctx context.Context) []finding {
 	health, err := e.works.platform.Check(ctx)
 	switch {
 	case errors.Is(err, keyrotation.ErrUnauthorized):
-		return []finding{wrongWith("platform", platformError{err}, err.Error(), e.credential()+", to one that the platform accepts and that may manage keys")}
+		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), e.credential()+", to one that the platform accepts and that may manage keys")}
 	case errors.Is(err, keyrotation.ErrThrottled):
-		return []finding{wrongWith("platform", platformError{err}, err.Error(), "its calls are used up for now: wait, or find out who else uses the credential")}
+		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), "its calls are used up for now: wait, or find out who else uses the credential")}
 	case err != nil:
-		return []finding{wrongWith("platform", platformError{err}, err.Error(), "look whether it is there and the way to it is open, or "+e.address()+"; minting may go on meanwhile")}
+		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), "look whether it is there and the way to it is open, or "+e.address()+"; minting may go on meanwhile")}
 	}
 	return append([]finding{fine("platform", cmp.Or(health.Detail, "answers")+e.shown(ctx))}, e.credentialLasts(health)...)
 }

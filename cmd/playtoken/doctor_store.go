@@ -139,7 +139,7 @@ func (d examination) secrets(ctx context.Context) []finding {
 	switch missing := errors.Is(err, store.ErrNotFound); {
 	case err != nil && !missing:
 		return []finding{wrongWith("secrets", err, err.Error(), "make the store reachable, and readable with our credential")}
-	case missing && errors.Is(d.permitted(nil).check(ctx), readOnly{}):
+	case missing && errors.Is(d.permit(ctx), readOnly{}):
 		return []finding{wrongWith("secrets", errors.New("secrets"),
 			"the deployment's own secrets were never made, and this process may not make them: API keys, access tokens and the record of what was done need them",
 			"once, with a rotator's credential: playtoken rotate")}

@@ -52,7 +52,7 @@ var exits = []struct {
 	{is(keyrotation.ErrUnauthorized), exitFailed},
 	{is(keyrotation.ErrRefused), exitFailed},
 	{is(store.ErrNotFound), exitFailed},
-	{isA[platformError], exitDown}, // whatever else a platform does to us
+	{isA[*keyrotation.PlatformError], exitDown}, // whatever else a platform does to us
 }
 
 // remedies are what people can do about errors that only say what is wrong; the

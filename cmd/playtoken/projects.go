@@ -30,13 +30,9 @@ func (p *parts) Minter(ctx context.Context, projectID string) (signer.Minter, er
 func (p *parts) Rotation(ctx context.Context, projectID string) (handlers.Rotation, error) {
 	rotator, err := p.workshop.rotatorOf(ctx, projectID)
 	if err != nil {
-		return nil, err
+		return nil, err // not the nil *Rotator, which would be no nil Rotation
 	}
-	return p.permitted(rotator), nil
-}
-
-func (p *parts) permitted(r *keyrotation.Rotator) permitted {
-	return permitted{r, p.mayRotate, func() { p.workshop.bells.ring(r.Project) }}
+	return rotator, nil
 }
 
 // Platform implements [handlers.Projects].

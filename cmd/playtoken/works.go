@@ -187,10 +187,10 @@ func (w *workshop) rotateWith(opened *works) {
 		rotator.Rest = restOfMany
 	}
 	if platform.Registrar != nil {
-		rotator.Platform = marked{w.metrics.Platform(name, platform.Registrar)}
+		rotator.Platform = w.metrics.Platform(name, platform.Registrar)
 	} else {
 		rotator.Policy = forIssued(rotator.Policy)
-		rotator.Issuer = markedIssuer{w.metrics.Issuer(name, platform.Issuer)}
+		rotator.Issuer = w.metrics.Issuer(name, platform.Issuer)
 	}
 	opened.rotator = rotator
 	w.metrics.Watch(id, rotator)
@@ -200,7 +200,7 @@ func (w *workshop) rotateWith(opened *works) {
 func (p *parts) newRotator(id string, policy keyrotation.Policy) *keyrotation.Rotator {
 	return &keyrotation.Rotator{
 		Project: id, Documents: p.store, Keys: p.store, StoreTime: p.storeTime, Policy: policy, Log: p.log, Record: p.recordMove,
-		Elsewhere: p.elsewhere,
+		Permit: p.permit, Changed: func() { p.workshop.bells.ring(id) }, Elsewhere: p.elsewhere,
 	}
 }
 

@@ -40,11 +40,25 @@ func running(t *testing.T, script func(op string) fate) *runner {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.acts.rotator.Run(ctx)
+		schedule(ctx, r.acts.rotator)
 	}()
 	r.stop = func() { cancel(); <-done }
 	t.Cleanup(r.stop)
 	return r
+}
+
+// schedule has a rotator make its turns until ctx ends.
+func schedule(ctx context.Context, rotator *keyrotation.Rotator) {
+	for failures := 0; ctx.Err() == nil; {
+		wait, err := rotator.Turn(ctx, failures)
+		if failures++; err == nil {
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
 }
 
 // sleep lets the bubble's time pass, until everybody sleeps again.
@@ -55,12 +69,12 @@ func (r *runner) sleep(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestRunWakesWhenSomethingIsDue(t *testing.T) {
+func TestATurnComesWhenSomethingIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := running(t, func(string) fate { return asAsked })
 		synctest.Wait()
 		s.want("1 registered, 2 registered")
-		s.sleep(propagation * 12 / 10) // waits are up to a tenth longer than asked
+		s.sleep(propagation * 12 / 10)
 		s.want("1 active, 2 registered")
 		activated, calls := s.key(1).ActivatedAt, len(s.calls)
 		s.sleep(activated.Add(interval - 2*time.Second).Sub(time.Now()))
@@ -76,7 +90,7 @@ func TestRunWakesWhenSomethingIsDue(t *testing.T) {
 	})
 }
 
-func TestRunAsksLessAndLessWhileItFails(t *testing.T) {
+func TestTurnsGetRarerWhileTheyFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true
 		s := running(t, func(op string) fate {
@@ -97,7 +111,7 @@ func TestRunAsksLessAndLessWhileItFails(t *testing.T) {
 	})
 }
 
-func TestRunHonoursWhenThePlatformWantsToSeeUsAgain(t *testing.T) {
+func TestTurnsHonourThePlatformsRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := 0
 		s := running(t, func(op string) fate {
@@ -116,7 +130,7 @@ func TestRunHonoursWhenThePlatformWantsToSeeUsAgain(t *testing.T) {
 	})
 }
 
-func TestRunEndsWithItsContext(t *testing.T) {
+func TestATurnEndsWithItsContext(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"at once": 0, "between two passes": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
