@@ -75,7 +75,7 @@ func TestAnOperatorWhoseClockIsOffIsToldSo(t *testing.T) {
 func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
 	s := bootstrapped(t)
 	ring := s.store.ring()
-	ring.LookedAt = s.now.Add(24 * time.Hour) // somebody's clock was ahead, and asked no store
+	ring.ObservedAt = s.now.Add(24 * time.Hour) // somebody's clock was ahead, and asked no store
 	data, err := ring.Encode()
 	s.must(err)
 	s.store.docs[keyrotation.RingName("default")] = store.Document{Data: data, Version: ring.Version + 1}

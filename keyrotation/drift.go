@@ -40,7 +40,7 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 }
 
 // compare files a key of the ring under what is wrong with it, if anything is.
-func (r *Rotator) compare(d *Drift, look *Look, k Key) {
+func (r *Rotator) compare(d *Drift, look *Observation, k Key) {
 	if !states[k.State].shown && k.State != Quarantined {
 		return
 	}
@@ -95,15 +95,15 @@ func (r *Ring) named(shown PlatformKey) bool {
 
 // attribute says which unmanaged keys are of other projects, whose viewers
 // would be locked out if they were removed.
-func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Look) {
-	if r.Elsewhere == nil || len(d.Unmanaged) == 0 {
+func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Observation) {
+	if r.OtherOwners == nil || len(d.Unmanaged) == 0 {
 		return
 	}
 	var shown []PlatformKey
 	for _, f := range d.Unmanaged {
 		shown = append(shown, look.Platform[f.KeyID])
 	}
-	projects, err := r.Elsewhere(ctx, shown)
+	projects, err := r.OtherOwners(ctx, shown)
 	for i := range d.Unmanaged {
 		f := &d.Unmanaged[i]
 		project, known := projects[f.KeyID]
@@ -176,12 +176,12 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 }
 
 // mayRemove returns the *Guard that forbids to remove a key, if there is one.
-func (r *Rotator) mayRemove(ctx context.Context, ring Ring, look *Look, shown PlatformKey) error {
+func (r *Rotator) mayRemove(ctx context.Context, ring Ring, look *Observation, shown PlatformKey) error {
 	if generation, ours := ring.owner(shown); ours {
 		return &Guard{Why: fmt.Sprintf("this key is generation %d of ours: use revoke", generation)}
 	}
-	if r.Elsewhere != nil {
-		projects, err := r.Elsewhere(ctx, []PlatformKey{shown})
+	if r.OtherOwners != nil {
+		projects, err := r.OtherOwners(ctx, []PlatformKey{shown})
 		if err != nil {
 			return &Guard{Why: fmt.Sprintf("it cannot be said whether this key is another project's, whose viewers would be locked out: %v", err)}
 		}

@@ -132,7 +132,7 @@ func TestRemoveUnmanagedWaitsForAKeyThatTakesItsPlace(t *testing.T) {
 
 // sharedWith says that keys are another project's, or that nobody knows.
 func (s *stage) sharedWith(owners map[string]string, err error) {
-	s.acts.rotator.Elsewhere = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
+	s.acts.rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		of := map[string]string{}
 		for _, k := range shown {
 			if project, ok := owners[k.ID]; ok && k.Fingerprint != "" {

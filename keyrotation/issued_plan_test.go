@@ -49,7 +49,7 @@ func TestWhatIsDueAmongIssuedKeys(t *testing.T) {
 			lookedAt(noon), "destroy 3"},
 
 		{"a key that is not shown is a doubt", issuedScene(active, standby).sees(lacks("id1")), "doubt 1"},
-		{"a value that is not held is one", issuedScene(active, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore02") }), "doubt 2"},
+		{"a value that is not held is one", issuedScene(active, standby).sees(func(l *keyrotation.Observation) { delete(l.Store, "kstore02") }), "doubt 2"},
 		{"a second key of one name is noted", issuedScene(active, standby).sees(shows("idX", active.Fingerprint, noon)), "note_orphan idX"},
 		{"one of a name that is long gone too", issuedScene(genKey(1, keyrotation.Deleted), active2, standby3).
 			sees(shows("idX", genKey(1, keyrotation.Deleted).Fingerprint, noon)), "note_orphan idX"},
@@ -61,7 +61,7 @@ func TestWhatIsDueAmongIssuedKeys(t *testing.T) {
 }
 
 func TestIssuedKeysMoveFromTheirInstantOn(t *testing.T) {
-	agreeing := func(*keyrotation.Look) {}
+	agreeing := func(*keyrotation.Observation) {}
 	active, standby := genKey(1, keyrotation.Active), genKey(2, keyrotation.Registered)
 	retired := but(genKey(1, keyrotation.Retiring), func(k *keyrotation.Key) { k.DeleteNotBefore = noon.Add(issuedOverlap) })
 	for _, tt := range []instantCase{
@@ -83,7 +83,7 @@ func TestWhatBlocksAMoveOfAnIssuedKey(t *testing.T) {
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
 	for _, tt := range []blockedCase{
 		{"an activation, nothing wrong", issuedScene(overdue, standby).sees(nil), "activate 3", ""},
-		{"an activation, no value", issuedScene(overdue, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore03") }),
+		{"an activation, no value", issuedScene(overdue, standby).sees(func(l *keyrotation.Observation) { delete(l.Store, "kstore03") }),
 			"activate 3", "its value is not in the store"},
 		{"an activation, a key that is not shown", issuedScene(overdue, standby).sees(lacks("id3")), "activate 3", "does not show it"},
 		{"an activation, another name under its id", issuedScene(overdue, standby).sees(shows("id3", "other", noon)), "activate 3", "another key under its id"},

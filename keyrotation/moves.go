@@ -19,7 +19,7 @@ import (
 var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Widen:        (*pass).widen,
 	Respec:       (*pass).respec,
-	LookAround:   (*pass).lookAround,
+	Observe:      (*pass).lookAround,
 	PlanKey:      (*pass).planKey,
 	Generate:     (*pass).generate,
 	Register:     (*pass).register,
@@ -77,7 +77,7 @@ func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
 	p.ahead = look.ClockAhead // what is done next is dated by it, even if the store did not say so before
 	look.At = look.At.Add(-p.ahead)
 	next := ring.clone()
-	next.LookedAt = later(ring.LookedAt, look.At)
+	next.ObservedAt = later(ring.ObservedAt, look.At)
 	if ring.Version > 0 {
 		if err := p.save(ctx, ring, &next); err != nil {
 			return err
@@ -87,8 +87,8 @@ func (p *pass) lookAround(ctx context.Context, ring Ring, _ Move) error {
 	return nil
 }
 
-func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
-	look := &Look{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]store.KeyInfo{}}
+func (r *Rotator) see(ctx context.Context, ring Ring) (*Observation, error) {
+	look := &Observation{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	if err := r.seePlatform(ctx, ring, look); err != nil {
 		return nil, fmt.Errorf("look at the platform: %w", err)
 	}
@@ -111,7 +111,7 @@ func (r *Rotator) see(ctx context.Context, ring Ring) (*Look, error) {
 	return look, err
 }
 
-func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Look) error {
+func (r *Rotator) seePlatform(ctx context.Context, ring Ring, look *Observation) error {
 	list, err := r.list(ctx, ring)
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (r *Rotator) clockAhead(ctx context.Context) (time.Duration, error) {
 	return 0, nil
 }
 
-func (l *Look) ids() []string {
+func (l *Observation) ids() []string {
 	ids := make([]string, 0, len(l.Platform))
 	for id := range l.Platform {
 		ids = append(ids, id)

@@ -276,7 +276,7 @@ func unfinished(k Key, trouble error, moves []Move) error {
 		return trouble
 	}
 	for _, m := range moves {
-		if m.Blocked && m.Action == LookAround {
+		if m.Blocked && m.Action == Observe {
 			return errors.New(m.Why)
 		}
 	}

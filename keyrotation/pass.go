@@ -28,8 +28,8 @@ type pass struct {
 	urgent   int // the moves of this generation go before all others
 	failures []failure
 
-	look    *Look // see Look for how long it is believed
-	version int64 // of the ring that look goes with
+	look    *Observation // see Observation for how long it is believed
+	version int64        // of the ring that look goes with
 }
 
 // failure is a move that did not succeed.
@@ -251,7 +251,7 @@ func (p *pass) identify(ring Ring) {
 }
 
 // bookkeeping moves change nothing that anybody would call a change.
-var bookkeeping = map[Action]bool{LookAround: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
+var bookkeeping = map[Action]bool{Observe: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
 
 // ended writes down how the pass went.
 func (p *pass) ended(ctx context.Context, ring Ring) error {

@@ -15,7 +15,7 @@ type Action string
 const (
 	Widen        Action = "widen"         // durations and largest lifetimes of the policy come into force
 	Respec       Action = "respec"        // the policy's kind of key comes into force
-	LookAround   Action = "look"          // see what platform and store really hold
+	Observe      Action = "look"          // see what platform and store really hold
 	PlanKey      Action = "plan"          // reserve a generation and a name
 	Generate     Action = "generate"      // * make the private key, or room for an issued one
 	Register     Action = "register"      // * hand over the public key, or ask for an issued one
@@ -51,10 +51,10 @@ type Move struct {
 // due reports whether the move can be made at now.
 func (m Move) due(now time.Time) bool { return !m.Blocked && !m.NotBefore.After(now) }
 
-// Look is what one complete look at platform and store showed. It is believed
+// Observation is what one complete look at platform and store showed. It is believed
 // until the pass that took it changes something at the platform, or finds that
 // somebody else changed the ring.
-type Look struct {
+type Observation struct {
 	At time.Time
 	// Platform holds the whole list, by id; an id of ours that the list lacked
 	// was asked for by itself, so absence is the platform's own word.
@@ -70,7 +70,7 @@ type Look struct {
 // scheduler, the dry run and the test's subject: pure, and right for any ring,
 // whoever wrote it. look is nil when nobody has looked yet; a move that needs
 // to see the platform is then preceded by the move to look.
-func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
+func Plan(now time.Time, ring Ring, look *Observation, policy Policy) []Move {
 	p := planner{now: now, ring: ring, look: look, policy: policy}
 	p.plan()
 	slices.SortStableFunc(p.moves, func(a, b Move) int {
@@ -89,7 +89,7 @@ func Plan(now time.Time, ring Ring, look *Look, policy Policy) []Move {
 func (p *planner) plan() {
 	p.emergencies() // no clock holds them up
 	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
-		p.block(LookAround, Key{}, behind(newest))
+		p.block(Observe, Key{}, behind(newest))
 		return
 	}
 	if !p.ring.EndedAt.IsZero() {
@@ -100,7 +100,7 @@ func (p *planner) plan() {
 	p.widen()
 	p.respec()
 	if p.wrongAccount() {
-		p.block(LookAround, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
+		p.block(Observe, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
 			"see the drift report")
 		return
 	}
@@ -125,7 +125,7 @@ func behind(newest time.Time) string {
 type planner struct {
 	now    time.Time
 	ring   Ring
-	look   *Look
+	look   *Observation
 	policy Policy
 	moves  []Move
 	looks  bool // a look was asked for already
@@ -146,7 +146,7 @@ func (p *planner) seen(why string) bool {
 	}
 	if !p.looks {
 		p.looks = true
-		p.add(LookAround, Key{}, p.now, why)
+		p.add(Observe, Key{}, p.now, why)
 	}
 	return false
 }
@@ -236,7 +236,7 @@ func (p *planner) heal(k Key) {
 		return
 	}
 	if p.now.Before(settled) {
-		if p.ring.LookedAt.After(k.AttemptAt) && p.look == nil {
+		if p.ring.ObservedAt.After(k.AttemptAt) && p.look == nil {
 			p.add(Register, k, settled, "its registration was not answered; it may still arrive")
 		} else if p.seen("a registration was not answered") && !p.adopt(k) {
 			p.add(Register, k, settled, "its registration was not answered; it may still arrive")
@@ -271,7 +271,7 @@ func (p *planner) adopt(k Key) bool {
 }
 
 // byFingerprint returns the oldest registration of a public key.
-func (l *Look) byFingerprint(fingerprint string) (oldest PlatformKey, ok bool) {
+func (l *Observation) byFingerprint(fingerprint string) (oldest PlatformKey, ok bool) {
 	for _, k := range l.Platform {
 		if fingerprint == "" || k.Fingerprint != fingerprint {
 			continue
@@ -339,7 +339,7 @@ func (p *planner) observe() {
 	if p.look != nil || p.looks {
 		return
 	}
-	p.add(LookAround, Key{}, p.ring.LookedAt.Add(p.policy.ObserveEvery), "it is time to look at the platform again")
+	p.add(Observe, Key{}, p.ring.ObservedAt.Add(p.policy.ObserveEvery), "it is time to look at the platform again")
 	p.moves[len(p.moves)-1].routine = true
 }
 

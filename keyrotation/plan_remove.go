@@ -177,14 +177,14 @@ func (r *Ring) orphaned(shown PlatformKey) bool {
 }
 
 // shows reports whether the platform shows the key under its id.
-func (l *Look) shows(k Key) bool {
+func (l *Observation) shows(k Key) bool {
 	shown, there := l.Platform[k.KeyID]
 	return there && shown.Fingerprint == k.Fingerprint
 }
 
 // disagrees says how platform or store differ from the ring's record of a key
 // that should be able to sign; empty if they do not.
-func (l *Look) disagrees(k Key) string {
+func (l *Observation) disagrees(k Key) string {
 	stored, held := l.Store[k.StoreName]
 	switch {
 	case !l.shows(k):
@@ -207,7 +207,7 @@ func (l *Look) disagrees(k Key) string {
 }
 
 // against says why a key must not be activated, by what the look showed.
-func (l *Look) against(k Key, d Durations) string {
+func (l *Observation) against(k Key, d Durations) string {
 	if l.clockOff(d) {
 		return l.clockReason()
 	}
@@ -217,9 +217,9 @@ func (l *Look) against(k Key, d Durations) string {
 	return l.disagrees(k)
 }
 
-func (l *Look) clockOff(d Durations) bool { return l.ClockAhead.Abs() > d.Skew }
+func (l *Observation) clockOff(d Durations) bool { return l.ClockAhead.Abs() > d.Skew }
 
-func (l *Look) clockReason() string {
+func (l *Observation) clockReason() string {
 	return fmt.Sprintf("our clock is %s ahead of the store's, more than the allowed skew: set the clock",
 		l.ClockAhead.Round(time.Millisecond))
 }

@@ -218,12 +218,12 @@ func lives(n int) (all []keyrotation.Key) {
 
 // looks are the different things that may be seen of a ring: nothing, all, and
 // for each of its keys that it is not there, or another one, or there twice.
-func (s scene) looks() []*keyrotation.Look {
-	looks := []*keyrotation.Look{nil, s.agreeing()}
-	see := func(change func(*keyrotation.Look)) { looks = append(looks, s.sees(change).look) }
-	see(func(l *keyrotation.Look) { l.ClockAhead = time.Minute })
-	see(func(l *keyrotation.Look) { l.At = longAgo })
-	see(func(l *keyrotation.Look) { clear(l.Platform); clear(l.Store) })
+func (s scene) looks() []*keyrotation.Observation {
+	looks := []*keyrotation.Observation{nil, s.agreeing()}
+	see := func(change func(*keyrotation.Observation)) { looks = append(looks, s.sees(change).look) }
+	see(func(l *keyrotation.Observation) { l.ClockAhead = time.Minute })
+	see(func(l *keyrotation.Observation) { l.At = longAgo })
+	see(func(l *keyrotation.Observation) { clear(l.Platform); clear(l.Store) })
 	for _, k := range s.ring.Keys {
 		see(lacks(k.KeyID))
 		see(shows(k.KeyID, "other", longAgo))

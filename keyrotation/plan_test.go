@@ -9,7 +9,7 @@ import (
 )
 
 func TestMovesAreDueFromTheirInstantOnAndNotBefore(t *testing.T) {
-	agreeing := func(*keyrotation.Look) {}
+	agreeing := func(*keyrotation.Observation) {}
 	active, standby := genKey(1, keyrotation.Active), genKey(2, keyrotation.Registered)
 	active2, standby3 := genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered)
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
@@ -76,13 +76,13 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 		{"and waited for if the look lacks it", sceneOf(active, lost).sees(nil), ""},
 		{"and not looked for again before it has settled", sceneOf(active, lost).lookedAt(noon.Add(time.Second)), ""},
 		{"it is adopted as soon as it is seen", sceneOf(active, lost).sees(shows("idX", lost.Fingerprint, noon)), "adopt 3 idX"},
-		{"of two the oldest is adopted", sceneOf(active, lost).sees(func(l *keyrotation.Look) {
+		{"of two the oldest is adopted", sceneOf(active, lost).sees(func(l *keyrotation.Observation) {
 			shows("idY", lost.Fingerprint, noon)(l)
 			shows("idX", lost.Fingerprint, noon.Add(time.Second))(l)
 		}), "adopt 3 idY"},
 		{"a generated key that the platform already has is adopted", sceneOf(active, genKey(2, generated)).
 			sees(shows("idX", genKey(2, generated).Fingerprint, noon)), "adopt 2 idX"},
-		{"a look from before the settle time proves no absence", sceneOf(active, settled).sees(func(l *keyrotation.Look) {
+		{"a look from before the settle time proves no absence", sceneOf(active, settled).sees(func(l *keyrotation.Observation) {
 			l.At = longAgo.Add(settle - time.Nanosecond)
 		}), "look"},
 		{"a look from after it does", sceneOf(active, settled).sees(nil), "register 3"},
@@ -100,7 +100,7 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 			lookedAt(noon), "destroy 1"},
 		{"one that may have been is looked for", sceneOf(but(genKey(1, registering), abandon), active2, standby3).lookedAt(longAgo), "look"},
 		{"a look from before the settle time proves no absence of it", sceneOf(but(genKey(1, registering), abandon, sentLongAgo), active2, standby3).
-			sees(func(l *keyrotation.Look) { l.At = longAgo }), "look"},
+			sees(func(l *keyrotation.Observation) { l.At = longAgo }), "look"},
 		{"one from after it does", sceneOf(but(genKey(1, registering), abandon, sentLongAgo), active2, standby3).sees(nil), "destroy 1"},
 		{"and adopted to be deleted", sceneOf(but(genKey(1, registering), abandon), active2, standby3).
 			sees(shows("idX", genKey(1, registering).Fingerprint, noon)), "adopt 1 idX"},
@@ -109,12 +109,12 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 
 		{"a disagreement is a doubt first", sceneOf(active, standby).sees(lacks("id1")), "doubt 1"},
 		{"of a standby too", sceneOf(active, standby).sees(lacks("id2")), "doubt 2"},
-		{"a missing private key is one", sceneOf(active, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore01") }), "doubt 1"},
+		{"a missing private key is one", sceneOf(active, standby).sees(func(l *keyrotation.Observation) { delete(l.Store, "kstore01") }), "doubt 1"},
 		{"a doubt needs a second look", sceneOf(doubted, standby).lookedAt(noon), "look"},
 		{"that may end it", sceneOf(doubted, standby).sees(nil), "trust 1"},
 		{"or not", sceneOf(doubted, standby).sees(lacks("id1")), "quarantine 1"},
 		{"the look that raised a doubt is no second look", sceneOf(but(active, func(k *keyrotation.Key) { k.DoubtedAt = noon.Add(-settle) }), standby).
-			sees(func(l *keyrotation.Look) { l.At = noon.Add(-settle); lacks("id1")(l) }), "look"},
+			sees(func(l *keyrotation.Observation) { l.At = noon.Add(-settle); lacks("id1")(l) }), "look"},
 		{"a second registration is noted first", sceneOf(active, standby).sees(shows("idX", active.Fingerprint, noon)), "note_orphan idX"},
 		{"even of a key that is long gone", sceneOf(genKey(1, keyrotation.Deleted), active2, standby3).
 			sees(shows("id1", genKey(1, keyrotation.Deleted).Fingerprint, noon)), "note_orphan id1"},
@@ -122,7 +122,10 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 			sees(nil), "forget_orphan idX"},
 		{"the look that noted it is no second look", sceneOf(active, standby).
 			orphan(keyrotation.Orphan{KeyID: "idX", Fingerprint: active.Fingerprint, SeenAt: noon.Add(-settle)}).
-			sees(func(l *keyrotation.Look) { l.At = noon.Add(-settle); shows("idX", active.Fingerprint, longAgo)(l) }), "look"},
+			sees(func(l *keyrotation.Observation) {
+				l.At = noon.Add(-settle)
+				shows("idX", active.Fingerprint, longAgo)(l)
+			}), "look"},
 		{"what is not ours is nothing to us", sceneOf(active, standby).sees(shows("idX", "other", noon)), ""},
 		{"longer tokens come into force first", sceneOf(overdue, standby).longerTokens(), "widen, look"},
 	} {
@@ -133,8 +136,8 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 func TestWhatBlocksAMove(t *testing.T) {
 	active, standby, retired := genKey(2, keyrotation.Active), genKey(3, keyrotation.Registered), genKey(1, keyrotation.Retiring)
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
-	clockOff := func(d time.Duration) func(*keyrotation.Look) {
-		return func(l *keyrotation.Look) { l.ClockAhead = d }
+	clockOff := func(d time.Duration) func(*keyrotation.Observation) {
+		return func(l *keyrotation.Observation) { l.ClockAhead = d }
 	}
 	tooMany := sceneOf(active)
 	tooMany.policy.KeyBudget = 1
@@ -148,14 +151,14 @@ func TestWhatBlocksAMove(t *testing.T) {
 		{"an activation, a clock off", sceneOf(overdue, standby).sees(clockOff(time.Minute)), "activate 3", "set the clock"},
 		{"an activation, a key that is not shown", sceneOf(overdue, standby).sees(lacks("id3")), "activate 3", "does not show it"},
 		{"an activation, another key under its id", sceneOf(overdue, standby).sees(shows("id3", "other", noon)), "activate 3", "another key under its id"},
-		{"an activation, no private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) { delete(l.Store, "kstore03") }),
+		{"an activation, no private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Observation) { delete(l.Store, "kstore03") }),
 			"activate 3", "not in the store"},
-		{"an activation, a rotated private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) {
+		{"an activation, a rotated private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Observation) {
 			k := l.Store["kstore03"]
 			k.Versions = 2
 			l.Store["kstore03"] = k
 		}), "activate 3", "replaced or rotated"},
-		{"an activation, an exportable private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Look) {
+		{"an activation, an exportable private key", sceneOf(overdue, standby).sees(func(l *keyrotation.Observation) {
 			k := l.Store["kstore03"]
 			k.Spec.Exportable = true
 			l.Store["kstore03"] = k

@@ -143,7 +143,7 @@ type Ring struct {
 	SpecAt     time.Time `json:"spec_at,omitzero"` // when that was changed last
 	Keys       []Key     `json:"keys"`             // by rising generation
 	Orphans    []Orphan  `json:"orphans,omitempty"`
-	LookedAt   time.Time `json:"looked_at,omitzero"` // newest complete look at the platform
+	ObservedAt time.Time `json:"looked_at,omitzero"` // newest complete look at the platform
 	RetryAt    time.Time `json:"retry_at,omitzero"`  // no new registration before
 	Failures   int       `json:"failures,omitempty"` // registrations refused in a row
 	LastRun    Run       `json:"last_run,omitzero"`
@@ -307,7 +307,7 @@ func (r *Ring) EarliestActive() time.Time {
 
 // newest is the newest time at which something in the ring has happened.
 func (r *Ring) newest() time.Time {
-	newest := later(later(r.LookedAt, r.LastRun.At), r.SpecAt)
+	newest := later(later(r.ObservedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {
 		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
 			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt} {

@@ -52,11 +52,11 @@ type Rotator struct {
 	// something may now be due sooner than a scheduler planned. Nil does nothing.
 	Changed func()
 
-	// Elsewhere tells which of these keys, which our ring does not know, are of
+	// OtherOwners tells which of these keys, which our ring does not know, are of
 	// another project of this deployment: several may share an account. It
 	// returns those projects by key id. After an error nobody knows, and nothing
 	// is removed. Nil: there are no others.
-	Elsewhere func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
+	OtherOwners func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
 }
 
 // Transition is one step of one key, as the record of what was done has it.
@@ -159,12 +159,12 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	}
 	now := r.now()
 	moves := Plan(now, ring, nil, r.Policy)
-	if first, due := firstDue(moves, now); due && first.Action == LookAround && !first.routine {
+	if first, due := firstDue(moves, now); due && first.Action == Observe && !first.routine {
 		if look, err := r.see(ctx, ring); err == nil {
 			moves = Plan(now, ring, look, r.Policy)
 		}
 	}
-	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == LookAround })
+	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == Observe })
 	_, due := firstDue(moves, now)
 	return Status{
 		Due:          due,

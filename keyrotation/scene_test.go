@@ -15,7 +15,7 @@ import (
 type scene struct {
 	now    time.Time
 	ring   keyrotation.Ring
-	look   *keyrotation.Look
+	look   *keyrotation.Observation
 	policy keyrotation.Policy
 }
 
@@ -39,7 +39,7 @@ const (
 func sceneOf(keys ...keyrotation.Key) scene {
 	policy := simPolicy()
 	return scene{now: noon, policy: policy, ring: keyrotation.Ring{Project: "default", StoreID: "abcdef",
-		Durations: policy.Durations, Spec: policy.KeySpec, Keys: keys, LookedAt: longAgo, Version: 1}}
+		Durations: policy.Durations, Spec: policy.KeySpec, Keys: keys, ObservedAt: longAgo, Version: 1}}
 }
 
 // genKey is generation n as an uneventful life has left it: what led to its
@@ -92,8 +92,8 @@ func but(k keyrotation.Key, changes ...func(*keyrotation.Key)) keyrotation.Key {
 }
 
 // agreeing is a look at now that shows what the ring records.
-func (s scene) agreeing() *keyrotation.Look {
-	look := &keyrotation.Look{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
+func (s scene) agreeing() *keyrotation.Observation {
+	look := &keyrotation.Observation{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	for _, k := range s.ring.Keys {
 		if k.KeyID != "" && k.State != keyrotation.Deleted && k.WithdrawnAt.IsZero() {
 			look.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint, CreatedAt: k.RegisteredAt}
@@ -110,7 +110,7 @@ func (s scene) agreeing() *keyrotation.Look {
 }
 
 // sees puts an agreeing look into the scene, with something changed.
-func (s scene) sees(change func(*keyrotation.Look)) scene {
+func (s scene) sees(change func(*keyrotation.Observation)) scene {
 	s.look = s.agreeing()
 	if change != nil {
 		change(s.look)
@@ -119,15 +119,15 @@ func (s scene) sees(change func(*keyrotation.Look)) scene {
 }
 
 // shows makes a look show one more key.
-func shows(id string, fingerprint string, created time.Time) func(*keyrotation.Look) {
-	return func(l *keyrotation.Look) {
+func shows(id string, fingerprint string, created time.Time) func(*keyrotation.Observation) {
+	return func(l *keyrotation.Observation) {
 		l.Platform[id] = keyrotation.PlatformKey{ID: id, Fingerprint: fingerprint, CreatedAt: created}
 	}
 }
 
 // lacks makes a look lack some keys.
-func lacks(ids ...string) func(*keyrotation.Look) {
-	return func(l *keyrotation.Look) {
+func lacks(ids ...string) func(*keyrotation.Observation) {
+	return func(l *keyrotation.Observation) {
 		for _, id := range ids {
 			delete(l.Platform, id)
 		}
@@ -199,7 +199,7 @@ type instantCase struct {
 	name, move string
 	when       time.Time
 	scene      scene
-	look       func(*keyrotation.Look)
+	look       func(*keyrotation.Observation)
 }
 
 func (c instantCase) check(t *testing.T) {
@@ -259,7 +259,7 @@ func destroyed(k *keyrotation.Key) { k.DestroyedAt = longAgo }
 func sentLongAgo(k *keyrotation.Key) { k.AttemptAt = longAgo }
 
 func (s scene) retryAt(t time.Time) scene  { s.ring.RetryAt = t; return s }
-func (s scene) lookedAt(t time.Time) scene { s.ring.LookedAt = t; return s }
+func (s scene) lookedAt(t time.Time) scene { s.ring.ObservedAt = t; return s }
 func (s scene) longerTokens() scene        { s.policy.MaxTTL++; return s.lookedAt(s.now) }
 
 func (s scene) orphan(o keyrotation.Orphan) scene {

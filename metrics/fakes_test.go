@@ -147,7 +147,7 @@ func someRing() keyrotation.Ring {
 			{Generation: 3, State: keyrotation.Active, ActivatedAt: now.Add(-time.Hour), KeyID: "key-3", Fingerprint: "f3"},
 			{Generation: 4, State: keyrotation.Registered},
 		},
-		LookedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
+		ObservedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
 		LastRun: keyrotation.Run{SuccessAt: now.Add(-30 * time.Minute)},
 	}
 }

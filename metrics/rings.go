@@ -135,7 +135,7 @@ func (w *watched) collect(to sink, now time.Time) {
 		age(activeKeyAge, active.ActivatedAt)
 	}
 	age(lastSuccess, w.ring.LastRun.SuccessAt)
-	age(lastLook, w.ring.LookedAt)
+	age(lastLook, w.ring.ObservedAt)
 	if next := w.ring.NextAction; !next.IsZero() {
 		to.gauge(nextAction, next.Sub(now).Seconds(), w.project)
 	}

@@ -16,7 +16,7 @@ import (
 // drift holds ring, store and platform side by side.
 func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 	rotator := *e.rotator
-	rotator.Elsewhere = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
+	rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		held, err := e.whose()
 		return held.among(shown), err
 	}

@@ -119,7 +119,7 @@ func (e patient) unattended(ring keyrotation.Ring, status keyrotation.Status) []
 	if !e.config.scheduler {
 		remedy = "PLAYTOKEN_SCHEDULER is off: have cron run playtoken rotate --if-due every hour, or set it to on"
 	}
-	since := ring.LookedAt
+	since := ring.ObservedAt
 	switch {
 	case status.Overdue:
 		return []finding{wrongWith("rotation", errors.New("rotation"), "overdue since "+moment(ring.NextAction)+": nobody has rotated", remedy)}

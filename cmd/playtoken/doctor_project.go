@@ -116,7 +116,7 @@ func (e patient) unblock(m keyrotation.Move) string {
 	switch m.Action {
 	case keyrotation.PlanKey:
 		return "let it hold more: " + e.set("PLAYTOKEN_KEY_BUDGET=NUMBER", `{"rotation_policy":{"key_budget":NUMBER}}`)
-	case keyrotation.LookAround:
+	case keyrotation.Observe:
 		return "see the findings about clock and drift"
 	}
 	return "see the findings about clock and drift, and playtoken rotate --dry-run --project " + e.project.ID

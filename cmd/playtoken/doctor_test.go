@@ -102,7 +102,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 		{"durations that were longer", nil, []string{"PLAYTOKEN_VIEW_AGE=50ms"}, exitDone, "durations", "stay in force", "PLAYTOKEN_VIEW_AGE=100ms", ""},
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
 			"rotate --project default"},
-		{"nobody looks", func() { w.changeRing(func(r *keyrotation.Ring) { r.LookedAt = yesterday }) }, nil, exitFailed, "rotation",
+		{"nobody looks", func() { w.changeRing(func(r *keyrotation.Ring) { r.ObservedAt = yesterday }) }, nil, exitFailed, "rotation",
 			"nobody has looked after the keys since", "start playtoken serve", ""},
 		{"and cron does not run", nil, []string{"PLAYTOKEN_SCHEDULER=off"}, exitFailed, "rotation", "since", "cron run playtoken rotate --if-due", "rotate --if-due"},
 		{"overdue", func() { w.changeRing(func(r *keyrotation.Ring) { r.NextAction = yesterday }) }, nil, exitFailed, "rotation", "overdue since", "playtoken rotate --project default",

@@ -92,7 +92,7 @@ func (h holders) among(shown []keyrotation.PlatformKey) map[string]string {
 	return of
 }
 
-// elsewhere implements [keyrotation.Rotator.Elsewhere]. Any project may ask,
+// elsewhere implements [keyrotation.Rotator.OtherOwners]. Any project may ask,
 // and each reading is of all rings: those who wait share one.
 func (p *parts) elsewhere(ctx context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 	held, err := p.held.get(ctx, p.holders)

@@ -200,7 +200,7 @@ func (w *workshop) rotateWith(opened *works) {
 func (p *parts) newRotator(id string, policy keyrotation.Policy) *keyrotation.Rotator {
 	return &keyrotation.Rotator{
 		Project: id, Documents: p.store, Keys: p.store, StoreTime: p.storeTime, Policy: policy, Log: p.log, Record: p.recordMove,
-		Permit: p.permit, Changed: func() { p.workshop.bells.ring(id) }, Elsewhere: p.elsewhere,
+		Permit: p.permit, Changed: func() { p.workshop.bells.ring(id) }, OtherOwners: p.elsewhere,
 	}
 }
 
