@@ -88,6 +88,7 @@ type Rotated struct {
 	Actions      []Action   `json:"actions"`
 	NextActionAt *time.Time `json:"next_action_at"`
 	Reason       string     `json:"reason"`
+	Refused      bool       `json:"refused,omitzero"` // a guard refused what was asked for
 }
 
 // Action is one move that was made.

@@ -19,6 +19,7 @@ import (
 	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/projects/access"
 	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
@@ -182,7 +183,8 @@ type world struct {
 	log      *strings.Builder
 	logger   *slog.Logger
 	swapped  handlers.Rotation
-	others   []string // ids of further rotating projects, which fail
+	others   []string  // ids of further rotating projects, which fail
+	own      *rotation // of the keys of access tokens; nil: there are none
 }
 
 func (w *world) Minter(_ context.Context, id string) (signer.Minter, error) {
@@ -199,6 +201,10 @@ func (w *world) Rotation(_ context.Context, id string) (handlers.Rotation, error
 			return w.swapped, nil
 		}
 		return w.rotation, nil
+	case access.RingID:
+		if w.own != nil {
+			return w.own, nil
+		}
 	case "project_failing":
 		return &rotation{store: w.store, err: fmt.Errorf("platform: %w", keyrotation.ErrThrottled)}, nil
 	}

@@ -42,7 +42,8 @@ type Callers interface {
 // projects.ErrNotFound. Whether the caller may see it has been decided before.
 type Projects interface {
 	Minter(ctx context.Context, projectID string) (signer.Minter, error)
-	// Rotation is ErrNotFound, too, for a project that has no signing keys.
+	// Rotation is projects.ErrNoKeys for a project that has no signing keys.
+	// The keys that sign access tokens are those of access.RingID.
 	Rotation(ctx context.Context, projectID string) (Rotation, error)
 	// Rotating lists the ids of all projects that have signing keys.
 	Rotating(ctx context.Context) ([]string, error)

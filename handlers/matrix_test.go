@@ -55,6 +55,7 @@ var expectations = map[string]struct {
 	"POST " + generation + "/release":                         {because, keepers},
 	"GET /v1/projects/{project_id}/rotation":                  {"", keepers},
 	"POST /v1/projects/{project_id}/rotation":                 {`{"mode":"due"}`, keepers},
+	"GET /v1/rotation":                                        {"", adminOnly(200)},
 	"POST /v1/rotation":                                       {`{"mode":"due"}`, adminOnly(200)},
 	"GET /v1/projects/{project_id}/drift":                     {"", keepers},
 	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, keepers},

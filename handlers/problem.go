@@ -42,7 +42,10 @@ type failure struct {
 	code   string
 	says   string        // instead of the error's own words; if empty, those
 	retry  time.Duration // unless the error knows better
-	field  string        // what is to be changed in the request
+
+	// operator: waiting does not help until an operator changes something.
+	operator bool
+	field    string // what is to be changed in the request
 }
 
 func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
@@ -68,6 +71,7 @@ var failures = []failure{
 	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours, or not any more: send one that is"},
 	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
 	{is: as[*viewers.NotEntitled], status: 403, code: "not_entitled"},
+	{is: is(projects.ErrNoKeys), status: 404, code: "not_found"},
 	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project, or no such thing in it: mind the id, and whose key asks"},
 	{is: is(signer.ErrTTL), status: 422, field: "expires_in", code: "ttl_out_of_range"},
 	{is: is(signer.ErrVideo), status: 422, field: "video_id", code: "video_invalid"},
@@ -76,7 +80,8 @@ var failures = []failure{
 	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
 	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
 	{is: as[*viewers.Unavailable], status: 503, code: "signer_unavailable", says: "whoever knows or decides about the viewer does not answer; nothing is wrong with the request, try again", retry: time.Second},
-	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform does not accept our credential; an operator has to renew it", retry: time.Minute},
+	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform does not accept our credential; an operator has to renew it", retry: time.Minute, operator: true},
+	{is: is(keyrotation.ErrRefused), status: 503, code: "platform_unavailable", says: "the video platform will never accept this request; an operator has to look at the log", retry: 5 * time.Second, operator: true},
 	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform asks us to come back later", retry: 10 * time.Second},
 	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: "tokens cannot be made just now; nothing is wrong with the request, try again", retry: time.Second},
 	{is: as[*keyrotation.Guard], status: 409, code: "conflict"},
@@ -120,6 +125,8 @@ type problem struct {
 	Errors     []fieldError `json:"errors,omitempty"`
 	RetryAfter int          `json:"retry_after,omitzero"` // seconds
 	EarliestAt *time.Time   `json:"earliest_at,omitempty"`
+
+	NeedsOperator bool `json:"needs_operator,omitzero"`
 }
 
 // explain turns an error into a problem, and logs what is not the caller's.
@@ -127,7 +134,7 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	f := failureOf(err)
 	p := problem{
 		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status,
-		Detail: f.says, Code: f.code, RequestID: requestID,
+		Detail: f.says, Code: f.code, RequestID: requestID, NeedsOperator: f.operator,
 	}
 	if p.Detail == "" {
 		p.Detail = err.Error()

@@ -156,7 +156,7 @@ func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noth
 // any: a rotation that is under way could bring one more.
 func (s *server) endKeys(ctx context.Context, c call, revoke bool) error {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
-	if errors.Is(err, projects.ErrNotFound) {
+	if errors.Is(err, projects.ErrNoKeys) || errors.Is(err, projects.ErrNotFound) {
 		return nil // its platform needs none
 	}
 	if err != nil {

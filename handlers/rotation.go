@@ -11,6 +11,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/projects/access"
 	"playtoken/store"
 )
 
@@ -74,16 +75,23 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 	order.Now = body.Mode == "now"
 	result, err := rotation.Reconcile(ctx, order)
 	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
-		// Too early is an answer, not an error: whoever runs this every hour
-		// is to be told, not alarmed.
-		result.Reason = guard.Error()
-		if result.NextActionAt.IsZero() {
-			result.NextActionAt = guard.EarliestAt
-		}
+		return newRefused(result, guard), nil
 	} else if err != nil {
 		return Rotated{}, platformTrouble{err}
 	}
 	return NewRotated(result), nil
+}
+
+// newRefused shows a rotation that a guard refused. That is a response and not
+// a problem, because a caller that rotates every hour expects "not yet".
+func newRefused(result keyrotation.Result, guard *keyrotation.Guard) Rotated {
+	result.Reason = guard.Error()
+	if result.NextActionAt.IsZero() {
+		result.NextActionAt = guard.EarliestAt
+	}
+	rotated := NewRotated(result)
+	rotated.Refused = true
+	return rotated
 }
 
 type allAnswer struct {
@@ -111,23 +119,76 @@ func (a allAnswer) status() int {
 // the command line.
 const ProjectsAtOnce = 16
 
-// rotateAll takes some projects at a time: each that hangs takes as long as its
-// platform is waited for, and the answer must come before cron gives up.
+// rotateAll rotates the keys of every project, and those that sign access
+// tokens. It takes several projects at a time, because each whose platform hangs
+// takes as long as the platform is waited for, and cron does not wait for ever.
 func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAnswer, error) {
-	ids, err := s.Projects.Rotating(ctx)
+	results, err := ofEach(ctx, s, func(id string) oneOfAll { return s.rotateOneOf(ctx, c, id, body) })
 	if err != nil {
 		return allAnswer{}, err
 	}
-	all := allAnswer{Results: make([]oneOfAll, len(ids))}
-	var rotations errgroup.Group
-	rotations.SetLimit(ProjectsAtOnce)
+	own := s.rotateOneOf(ctx, c, access.RingID, rotateBody{Reason: body.Reason})
+	if own.Error != nil && own.Error.Status != http.StatusNotFound {
+		results = append(results, own) // shown only when it fails: it is no project
+	}
+	return allAnswer{results}, nil
+}
+
+// ofEach calls a function with the id of each project that has signing keys,
+// several at a time, and returns what it returned in the order of the ids.
+func ofEach[R any](ctx context.Context, s *server, one func(id string) R) ([]R, error) {
+	ids, err := s.Projects.Rotating(ctx)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]R, len(ids))
+	var all errgroup.Group
+	all.SetLimit(ProjectsAtOnce)
 	for i, id := range ids {
-		rotations.Go(func() error {
-			all.Results[i] = s.rotateOneOf(ctx, c, id, body)
+		all.Go(func() error {
+			results[i] = one(id)
 			return nil
 		})
 	}
-	return all, rotations.Wait()
+	return results, all.Wait()
+}
+
+type allStatusAnswer struct {
+	Results []oneStatus `json:"results"`
+}
+
+// oneStatus is the dry run of one project, or why there is none.
+type oneStatus struct {
+	ProjectID string `json:"project_id"`
+	RotationStatus
+	Error *problem `json:"error,omitempty"`
+}
+
+// status is that of a response whose parts ended differently.
+func (a allStatusAnswer) status() int {
+	for _, one := range a.Results {
+		if one.Error != nil {
+			return http.StatusMultiStatus
+		}
+	}
+	return http.StatusOK
+}
+
+// allStatus is the dry run of every project.
+func (s *server) allStatus(ctx context.Context, c call, _ none) (allStatusAnswer, error) {
+	results, err := ofEach(ctx, s, func(id string) oneStatus {
+		c := c
+		c.project = id
+		status, err := s.rotationStatus(ctx, c, none{})
+		one := oneStatus{ProjectID: id, RotationStatus: status}
+		if err != nil {
+			one.RotationStatus = NewRotationStatus(keyrotation.Status{})
+			trouble := s.explain(ctx, c.requestID, err)
+			one.Error = &trouble
+		}
+		return one
+	})
+	return allStatusAnswer{results}, err
 }
 
 func (s *server) rotateOneOf(ctx context.Context, c call, id string, body rotateBody) oneOfAll {

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"playtoken/handlers"
@@ -81,7 +82,7 @@ func TestTooEarlyToRotateIsAnAnswer(t *testing.T) {
 	defer done()
 	w.rotation.err = &keyrotation.Guard{Why: "still propagating", EarliestAt: day(5)}
 	equal(t, w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`), 200, `{"changed":false,"actions":[],
-		"next_action_at":"1999-12-05T00:00:00Z","reason":"still propagating; possible from 1999-12-05T00:00:00Z"}`)
+		"next_action_at":"1999-12-05T00:00:00Z","reason":"still propagating; possible from 1999-12-05T00:00:00Z","refused":true}`)
 }
 
 func TestRotatingEveryProject(t *testing.T) {
@@ -94,6 +95,31 @@ func TestRotatingEveryProject(t *testing.T) {
 	equal(t, w.ask("POST", "/v1/rotation", adminKey, `{"mode":"due"}`), 207, `{"results":[`+fine+`,
 		{"project_id":"project_failing","changed":false,"actions":[],"next_action_at":null,"reason":"","error":
 		 {"type":"about:blank","title":"Service Unavailable","status":503,"code":"platform_unavailable","detail":"…","request_id":"…","retry_after":10}}]}`)
+}
+
+func TestTheDryRunOfEveryProject(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.others = []string{"project_failing"}
+	const rest = `"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false`
+	equal(t, w.ask("GET", "/v1/rotation", adminKey, ""), 207, `{"results":[{"project_id":"default",`+rest+`},
+		{"project_id":"project_failing",`+rest+`,"error":
+		 {"type":"about:blank","title":"Service Unavailable","status":503,"code":"platform_unavailable","detail":"…","request_id":"…","retry_after":10}}]}`)
+}
+
+func TestRotatingEveryProjectRotatesTheKeysOfAccessTokens(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	w.own = &rotation{store: w.store}
+	equal(t, w.ask("POST", "/v1/rotation", adminKey, `{"mode":"now","reason":"drill"}`), 200,
+		`{"results":[{"project_id":"default","changed":false,"actions":[],"next_action_at":null,"reason":""}]}`)
+	if want := (keyrotation.Order{Actor: "admin", Reason: "drill"}); w.own.order != want {
+		t.Errorf("order for the keys of access tokens = %+v, want %+v", w.own.order, want)
+	}
+	w.own.err = keyrotation.ErrThrottled
+	if r := w.ask("POST", "/v1/rotation", adminKey, `{}`); r.Code != 207 || !strings.Contains(r.Body.String(), `"project_id":"access_tokens"`) {
+		t.Errorf("response when they cannot be rotated = %d %s, want 207 with their error", r.Code, r.Body)
+	}
 }
 
 func TestDriftIsListed(t *testing.T) {

@@ -80,6 +80,7 @@ func (s *server) keyRoutes() []route {
 	revoke := order("signing_key.revoke")
 	revoke.urgent = true
 	all := duty{action: projects.RotateAll, status: http.StatusOK, record: "rotation.all"}
+	lookAtAll := duty{action: projects.ListProjects, status: http.StatusOK}
 	return []route{
 		{get, projectPath + "/signing-keys", gate(s, look, s.listKeys)},
 		{get, generationPath, gate(s, look, s.showKey)},
@@ -90,6 +91,7 @@ func (s *server) keyRoutes() []route {
 
 		{get, projectPath + "/rotation", gate(s, look, s.rotationStatus)},
 		{post, projectPath + "/rotation", gate(s, order("rotation"), s.rotate)},
+		{get, "/v1/rotation", gate(s, lookAtAll, s.allStatus)},
 		{post, "/v1/rotation", gate(s, all, s.rotateAll)},
 		{get, projectPath + "/drift", gate(s, look, s.drift)},
 		{remove, projectPath + "/platform-keys/{key_id}", gate(s, order("platform_key.delete"), s.removeUnmanaged)},

@@ -24,6 +24,8 @@ var (
 	ErrUnknownCaller = errors.New("credential not accepted")
 	// ErrNotFound: there is no such project, or it is somebody else's.
 	ErrNotFound = errors.New("no such project")
+	// ErrNoKeys: the project exists and has no signing keys.
+	ErrNoKeys = errors.New("this project has no signing keys: its platform neither takes nor makes any")
 	// ErrForbidden: the caller's own project, but not a thing this caller does.
 	ErrForbidden = errors.New("this credential may not do that")
 )

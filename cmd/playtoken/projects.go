@@ -63,7 +63,7 @@ func (p *parts) Rotating(ctx context.Context) ([]string, error) {
 	}
 	var rotating []string
 	for _, id := range ids {
-		if _, err := p.workshop.rotatorOf(ctx, id); !errors.Is(err, projects.ErrNotFound) {
+		if _, err := p.workshop.rotatorOf(ctx, id); !errors.Is(err, projects.ErrNotFound) && !errors.Is(err, projects.ErrNoKeys) {
 			rotating = append(rotating, id)
 		}
 	}

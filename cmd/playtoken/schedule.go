@@ -106,7 +106,7 @@ func (s *scheduler) tend(ctx context.Context, id string, wait time.Duration) {
 // before the next turn. Replicas should not all come at once.
 func (s *scheduler) turn(ctx context.Context, id string, failures int) (time.Duration, error) {
 	rotator, err := s.rotatorOf(ctx, id)
-	if errors.Is(err, projects.ErrNotFound) { // not yet, not any more, or nothing to rotate
+	if errors.Is(err, projects.ErrNotFound) || errors.Is(err, projects.ErrNoKeys) {
 		return lookForProjects, nil
 	}
 	wait := lookForProjects
@@ -139,7 +139,7 @@ func (w *workshop) rotatorOf(ctx context.Context, id string) (*keyrotation.Rotat
 		return nil, err
 	}
 	if opened.rotator == nil {
-		return nil, projects.ErrNotFound
+		return nil, projects.ErrNoKeys
 	}
 	return opened.rotator, nil
 }
