@@ -167,39 +167,6 @@ func NewRevocation(r keyrotation.Revocation, trouble error) Revocation {
 	return revocation
 }
 
-// Drift is every difference between ring, store and platform.
-type Drift struct {
-	Orphans    []Finding `json:"orphans"`
-	Missing    []Finding `json:"missing"`
-	Unmanaged  []Finding `json:"unmanaged"`
-	Mismatched []Finding `json:"mismatched"`
-}
-
-// Finding is one difference, what it means and what to do.
-type Finding struct {
-	KeyID       *string `json:"key_id"`
-	Name        string  `json:"name"`
-	Fingerprint *string `json:"fingerprint"`
-	Generation  *int    `json:"generation"`
-	Meaning     string  `json:"meaning"`
-	Remedy      string  `json:"remedy"`
-}
-
-// NewDrift shows a comparison.
-func NewDrift(d keyrotation.Drift) Drift {
-	return Drift{newFindings(d.Orphans), newFindings(d.Missing), newFindings(d.Unmanaged), newFindings(d.Mismatched)}
-}
-
-func newFindings(found []keyrotation.Finding) []Finding {
-	findings := []Finding{}
-	for _, f := range found {
-		findings = append(findings, Finding{
-			known(f.KeyID), f.Name, known(f.Fingerprint), numbered(f.Generation), f.Meaning, f.Remedy,
-		})
-	}
-	return findings
-}
-
 // numbered is null for what is about no generation.
 func numbered(generation int) *int {
 	if generation == 0 {

@@ -211,7 +211,7 @@ func (s *server) drift(ctx context.Context, c call, _ none) (Drift, error) {
 	if err != nil {
 		return Drift{}, platformTrouble{err}
 	}
-	return NewDrift(drift), nil
+	return newDrift(c.project, drift), nil
 }
 
 // maxKeyID is the longest platform key id that is looked for.

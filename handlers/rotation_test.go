@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
@@ -128,10 +129,35 @@ func TestDriftIsListed(t *testing.T) {
 	const path = "/v1/projects/default/drift"
 	equal(t, w.ask("GET", path, adminKey, ""), 200, `{"orphans":[],"missing":[],"unmanaged":[],"mismatched":[]}`)
 	w.rotation.drift = keyrotation.Drift{
-		Orphans:   []keyrotation.Finding{{KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m", Remedy: "r"}},
-		Unmanaged: []keyrotation.Finding{{KeyID: "u", Meaning: "m", Remedy: "r"}},
+		Orphans:   []keyrotation.Finding{{Code: keyrotation.KeyDuplicate, KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m"}},
+		Unmanaged: []keyrotation.Finding{{Code: keyrotation.KeyForeign, KeyID: "u", Meaning: "m"}},
 	}
 	equal(t, w.ask("GET", path, adminKey, ""), 200, `{
-		"orphans":[{"key_id":"k","name":"n","fingerprint":"f","generation":2,"meaning":"m","remedy":"r"}],"missing":[],
-		"unmanaged":[{"key_id":"u","name":"","fingerprint":null,"generation":null,"meaning":"m","remedy":"r"}],"mismatched":[]}`)
+		"orphans":[{"key_id":"k","name":"n","fingerprint":"f","generation":2,"meaning":"m",
+		 "remedy":"none needed, the next rotations delete it; to hurry: playtoken rotate --project default"}],"missing":[],
+		"unmanaged":[{"key_id":"u","name":"","fingerprint":null,"generation":null,"meaning":"m",
+		 "remedy":"if no signer uses it any more: playtoken keys remove-unmanaged u --project default --reason TEXT"}],"mismatched":[]}`)
+}
+
+func TestEveryFindingHasARemedy(t *testing.T) {
+	const remove = "playtoken keys remove-unmanaged key_1 --project project_a --reason TEXT"
+	for code, want := range map[keyrotation.FindingCode]string{
+		keyrotation.KeyMissing:      "playtoken keys revoke 3 --project project_a --reason TEXT",
+		keyrotation.KeyMismatched:   "playtoken keys revoke 3 --project project_a --reason TEXT",
+		keyrotation.KeyDuplicate:    "playtoken rotate --project project_a",
+		keyrotation.KeyForgotten:    "1h0m0s after the backup was restored: " + remove,
+		keyrotation.KeyForeign:      remove,
+		keyrotation.KeyOfProject:    "none needed",
+		keyrotation.KeyUnattributed: "playtoken doctor",
+	} {
+		f := keyrotation.Finding{Code: code, KeyID: "key_1", Generation: 3, TokensFor: time.Hour}
+		got := handlers.DriftRemedy("project_a", f)
+		if !strings.Contains(got, want) {
+			t.Errorf("DriftRemedy of %q = %q, want it to contain %q", code, got, want)
+		}
+		harmless := code == keyrotation.KeyOfProject || code == keyrotation.KeyUnattributed || code == keyrotation.KeyDuplicate
+		if harmless && (strings.Contains(got, "remove-unmanaged") || strings.Contains(got, "revoke")) {
+			t.Errorf("DriftRemedy of %q = %q, want nothing that could lock viewers out", code, got)
+		}
+	}
 }

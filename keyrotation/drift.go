@@ -4,12 +4,51 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"playtoken/store"
 )
 
-// Drift looks at the platform and the store and tells every difference from
-// the ring. It changes nothing.
+// Drift is every difference between ring, store and platform.
+type Drift struct {
+	Orphans    []Finding // second registrations of keys of ours
+	Missing    []Finding // keys of ours that the platform does not show
+	Unmanaged  []Finding // not ours; never touched by a rotation
+	Mismatched []Finding // under our id, or in our store, but another key
+}
+
+// FindingCode says what a [Finding] is, for programs.
+type FindingCode string
+
+// The codes. The first three are about keys of the ring.
+const (
+	KeyMissing      FindingCode = "missing"       // the platform does not show the key
+	KeyMismatched   FindingCode = "mismatched"    // platform or store hold another key than the ring records
+	KeyDuplicate    FindingCode = "duplicate"     // a second registration of the key; rotations delete it
+	KeyForgotten    FindingCode = "forgotten"     // named as this ring names its keys, but not in the ring
+	KeyOfProject    FindingCode = "other_project" // another project of this deployment owns the key
+	KeyUnattributed FindingCode = "unattributed"  // not of this project; the other projects could not be read
+	KeyForeign      FindingCode = "foreign"       // this deployment did not make the key
+)
+
+// Finding is one difference between ring, store and platform. It says what is
+// wrong, in Code and, for people, in Meaning; callers know what to do about it.
+type Finding struct {
+	Code        FindingCode
+	Meaning     string
+	KeyID       string
+	Name        string
+	Fingerprint string
+	Generation  int // of the ring's key; 0 if the key is not in the ring
+
+	// TokensFor is how long tokens of a forgotten key may still be in use,
+	// counted from the moment when the ring forgot it.
+	TokensFor time.Duration
+	// Project owns the key, if Code is KeyOfProject: for operators only.
+	Project string
+}
+
+// Drift compares the ring with the platform and the store. It changes nothing.
 func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	if err := r.permit(ctx); err != nil {
 		return Drift{}, err
@@ -22,15 +61,15 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	if err != nil {
 		return Drift{}, err
 	}
-	// Whatever the look shows that was registered meanwhile was announced in the
-	// ring before: what a newer ring does not know is not ours.
+	// A key that was registered meanwhile was announced in the ring before: what
+	// a newer ring does not contain is not ours.
 	newer, err := r.load(ctx)
 	if err != nil {
 		return Drift{}, err
 	}
-	d := Drift{Orphans: []Finding{}, Missing: []Finding{}, Unmanaged: []Finding{}, Mismatched: []Finding{}}
+	var d Drift
 	for _, k := range ring.Keys {
-		r.compare(&d, look, k)
+		d.compare(look, k)
 	}
 	for _, id := range look.ids() {
 		r.classify(&d, newer, look.Platform[id])
@@ -39,8 +78,8 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	return d, nil
 }
 
-// compare files a key of the ring under what is wrong with it, if anything is.
-func (r *Rotator) compare(d *Drift, look *Observation, k Key) {
+// compare reports a key of the ring, if platform or store disagree about it.
+func (d *Drift) compare(look *Observation, k Key) {
 	if !states[k.State].shown && k.State != Quarantined {
 		return
 	}
@@ -48,53 +87,48 @@ func (r *Rotator) compare(d *Drift, look *Observation, k Key) {
 	if reason == "" {
 		return
 	}
-	f := Finding{KeyID: k.KeyID, Name: k.Name, Fingerprint: k.Fingerprint, Generation: k.Generation,
+	f := Finding{
+		Code: KeyMissing, KeyID: k.KeyID, Name: k.Name, Fingerprint: k.Fingerprint, Generation: k.Generation,
 		Meaning: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, reason),
-		Remedy: fmt.Sprintf("if somebody did this on purpose: playtoken keys revoke %d --project %s --reason TEXT",
-			k.Generation, r.Project)}
+	}
 	if _, there := look.Platform[k.KeyID]; there {
+		f.Code = KeyMismatched
 		d.Mismatched = append(d.Mismatched, f)
 	} else {
 		d.Missing = append(d.Missing, f)
 	}
 }
 
-// classify files a key of the platform that no generation stands for.
+// classify reports a key of the platform that no generation stands for.
 func (r *Rotator) classify(d *Drift, ring Ring, shown PlatformKey) {
 	f := Finding{KeyID: shown.ID, Name: shown.Name, Fingerprint: shown.Fingerprint}
 	switch owner, ours := ring.owner(shown); {
 	case ours && ring.orphaned(shown):
-		f.Generation = owner
-		f.Meaning = fmt.Sprintf("generation %d a second time, left behind by a lost answer", owner)
-		f.Remedy = "none needed: the next rotations delete it; to hurry: playtoken rotate --project " + r.Project
+		f.Code, f.Generation = KeyDuplicate, owner
+		f.Meaning = fmt.Sprintf("a second registration of generation %d, left behind by a lost response", owner)
 		d.Orphans = append(d.Orphans, f)
 	case ours:
 	case ring.named(shown):
-		f.Forgotten = true
-		f.Meaning = "named as this ring names its keys, and unknown to it: the store looks older than the platform, " +
-			"as when a backup was put back, or else a copy of the store is at work with the same account; " +
+		f.Code, f.TokensFor = KeyForgotten, r.Policy.MaxTTL
+		f.Meaning = "named as this ring names its keys, but not in the ring: either the store is older than the platform, " +
+			"as after restoring a backup, or a copy of the store is in use with the same account; " +
 			"rotations never touch this key, and its tokens play until they expire"
-		f.Remedy = fmt.Sprintf("if no copy of the store is at work, and %s after the backup was put back: %s", r.Policy.MaxTTL, r.removal(shown))
 		d.Unmanaged = append(d.Unmanaged, f)
 	default:
-		f.Meaning = "not made by this deployment: by hand, or by another one; rotations never touch it"
-		f.Remedy = "if nothing signs with it any more: " + r.removal(shown)
+		f.Code = KeyForeign
+		f.Meaning = "not made by this deployment, but by hand or by another deployment; rotations never touch it"
 		d.Unmanaged = append(d.Unmanaged, f)
 	}
 }
 
-func (r *Rotator) removal(shown PlatformKey) string {
-	return fmt.Sprintf("playtoken keys remove-unmanaged %s --project %s --reason TEXT", shown.ID, r.Project)
-}
-
-// named: the key's name says that it was made with this ring. People are told;
-// anybody can give a key a name, so nothing is ever done because of it.
+// named reports whether the key's name says that this ring made it. That is
+// told to people only: names can be chosen freely, so no move depends on one.
 func (r *Ring) named(shown PlatformKey) bool {
 	return r.StoreID != "" && strings.HasPrefix(shown.Name, "playtoken ") && strings.HasSuffix(shown.Name, " "+r.StoreID)
 }
 
-// attribute says which unmanaged keys are of other projects, whose viewers
-// would be locked out if they were removed.
+// attribute says which unmanaged keys belong to other projects, whose viewers
+// would be locked out if the keys were removed.
 func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Observation) {
 	if r.OtherOwners == nil || len(d.Unmanaged) == 0 {
 		return
@@ -109,13 +143,11 @@ func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Observation) {
 		project, known := projects[f.KeyID]
 		switch {
 		case err != nil:
-			f.Meaning = fmt.Sprintf("not of this project; whether of another one of this deployment nobody can say now: %v", err)
-			f.Remedy = "none until that can be said: playtoken doctor"
+			f.Code, f.TokensFor = KeyUnattributed, 0
+			f.Meaning = fmt.Sprintf("not of this project; whether another project of this deployment owns it is unknown: %v", err)
 		case known:
-			// Which one is not this project's business; see Finding.Project.
-			f.Meaning = "key of another project of this deployment, which has the same account"
-			f.Remedy = "none needed: that project rotates it"
-			f.Project, f.Forgotten = project, false
+			f.Code, f.TokensFor, f.Project = KeyOfProject, 0, project
+			f.Meaning = "a key of another project of this deployment, which uses the same account"
 		}
 	}
 }

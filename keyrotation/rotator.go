@@ -123,30 +123,6 @@ func (g *Guard) Error() string {
 	return fmt.Sprintf("%s; possible from %s", g.Why, g.EarliestAt.UTC().Format(time.RFC3339))
 }
 
-// Finding is one difference between ring, store and platform.
-type Finding struct {
-	KeyID       string `json:"key_id"`
-	Name        string `json:"name"`
-	Fingerprint string `json:"fingerprint"`
-	Generation  int    `json:"generation,omitempty"`
-	Meaning     string `json:"meaning"`
-	Remedy      string `json:"remedy"`
-
-	// Forgotten: by its name it is one of ours, and the ring does not know it.
-	Forgotten bool `json:"-"`
-	// Project is whose key it is, if that is another project of this
-	// deployment: for operators, and nobody else.
-	Project string `json:"-"`
-}
-
-// Drift is every difference between ring, store and platform.
-type Drift struct {
-	Orphans    []Finding `json:"orphans"`    // second registrations of keys of ours
-	Missing    []Finding `json:"missing"`    // keys of ours that the platform does not show
-	Unmanaged  []Finding `json:"unmanaged"`  // not ours; never touched by a rotation
-	Mismatched []Finding `json:"mismatched"` // under our id, or in our store, but another key
-}
-
 // Ring returns the project's ring; an empty one before the first rotation.
 func (r *Rotator) Ring(ctx context.Context) (Ring, error) { return r.load(ctx) }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/vaultkeys"
@@ -30,7 +31,7 @@ func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 	findings := e.gone(ring, drift)
 	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
 		for _, f := range list {
-			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), f.Remedy))
+			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), handlers.DriftRemedy(e.project.ID, f)))
 		}
 	}
 	if len(findings) == 0 {
@@ -41,7 +42,7 @@ func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 		if f.Project != "" {
 			whose = ", " + f.Project
 		}
-		findings = append(findings, remark("drift", fmt.Sprintf("key %s: %s%s", f.KeyID, f.Meaning, whose), f.Remedy))
+		findings = append(findings, remark("drift", fmt.Sprintf("key %s: %s%s", f.KeyID, f.Meaning, whose), handlers.DriftRemedy(e.project.ID, f)))
 	}
 	return findings
 }
@@ -62,7 +63,7 @@ func census(ring keyrotation.Ring) string {
 func (e patient) gone(ring keyrotation.Ring, drift keyrotation.Drift) []finding {
 	forgotten := 0
 	for _, f := range drift.Unmanaged {
-		if f.Forgotten {
+		if f.Code == keyrotation.KeyForgotten {
 			forgotten++
 		}
 	}

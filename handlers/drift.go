@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"fmt"
+
+	"playtoken/keyrotation"
+)
+
+// Drift is every difference between ring, store and platform.
+type Drift struct {
+	Orphans    []Finding `json:"orphans"`
+	Missing    []Finding `json:"missing"`
+	Unmanaged  []Finding `json:"unmanaged"`
+	Mismatched []Finding `json:"mismatched"`
+}
+
+// Finding is one difference, what it means and what to do.
+type Finding struct {
+	KeyID       *string `json:"key_id"`
+	Name        string  `json:"name"`
+	Fingerprint *string `json:"fingerprint"`
+	Generation  *int    `json:"generation"`
+	Meaning     string  `json:"meaning"`
+	Remedy      string  `json:"remedy"`
+}
+
+// newDrift shows the comparison of a project.
+func newDrift(project string, d keyrotation.Drift) Drift {
+	return Drift{
+		Orphans: newFindings(project, d.Orphans), Missing: newFindings(project, d.Missing),
+		Unmanaged: newFindings(project, d.Unmanaged), Mismatched: newFindings(project, d.Mismatched),
+	}
+}
+
+func newFindings(project string, found []keyrotation.Finding) []Finding {
+	findings := []Finding{}
+	for _, f := range found {
+		findings = append(findings, Finding{
+			KeyID: known(f.KeyID), Name: f.Name, Fingerprint: known(f.Fingerprint), Generation: numbered(f.Generation),
+			Meaning: f.Meaning, Remedy: DriftRemedy(project, f),
+		})
+	}
+	return findings
+}
+
+// DriftRemedy says what an operator can do about a finding.
+func DriftRemedy(project string, f keyrotation.Finding) string {
+	remove := fmt.Sprintf("playtoken keys remove-unmanaged %s --project %s --reason TEXT", f.KeyID, project)
+	switch f.Code {
+	case keyrotation.KeyDuplicate:
+		return "none needed, the next rotations delete it; to hurry: playtoken rotate --project " + project
+	case keyrotation.KeyForgotten:
+		return fmt.Sprintf("if no copy of the store is in use, and %s after the backup was restored: %s", f.TokensFor, remove)
+	case keyrotation.KeyForeign:
+		return "if no signer uses it any more: " + remove
+	case keyrotation.KeyOfProject:
+		return "none needed, that project rotates it"
+	case keyrotation.KeyUnattributed:
+		return "none until the other projects can be read: playtoken doctor"
+	}
+	return fmt.Sprintf("if this was done on purpose: playtoken keys revoke %d --project %s --reason TEXT", f.Generation, project)
+}
