@@ -75,7 +75,7 @@ func serveProfiled(ctx context.Context, j job) error {
 	}
 	defer pprof.StopCPUProfile()
 	return serveUntil(ctx, handlers.New(handlers.Config{
-		Callers: projects.Environment{APIKey: secret.New(j.APIKey)}, Projects: onlyProject{minter: minter},
+		Callers: projects.EnvironmentKeys{APIKey: secret.New(j.APIKey)}, Projects: onlyProject{minter: minter},
 		Ready: minter.Ready, Log: slog.New(slog.DiscardHandler),
 	}))
 }

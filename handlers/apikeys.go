@@ -37,7 +37,7 @@ func (s *server) countAPIKeys(ctx context.Context, c call, q nameQuery) (count, 
 	return count{n}, err
 }
 
-func (s *server) showAPIKey(ctx context.Context, c call, _ none) (projects.APIKey, error) {
+func (s *server) showAPIKey(ctx context.Context, c call, _ noBody) (projects.APIKey, error) {
 	return s.Store.APIKey(ctx, c.project, c.vars["api_key_id"])
 }
 
@@ -45,7 +45,7 @@ func (s *server) createAPIKey(ctx context.Context, c call, body apiKeyBody) (API
 	if body.Scopes == nil {
 		body.Scopes = []projects.Scope{projects.ScopeMint}
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	made, err := s.Store.CreateAPIKey(ctx, c.project, body.Name, body.Scopes)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *server) createAPIKey(ctx context.Context, c call, body apiKeyBody) (API
 }
 
 func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiKeyBody]) (projects.APIKey, error) {
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	return s.Store.UpdateAPIKey(ctx, c.project, c.vars["api_key_id"], func(key *projects.APIKey) error {
 		body := apiKeyBody{Name: key.Name}
@@ -71,8 +71,8 @@ func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiK
 	})
 }
 
-func (s *server) deleteAPIKey(ctx context.Context, c call, _ none) (nothing, error) {
-	ctx, cancel := whole(ctx)
+func (s *server) deleteAPIKey(ctx context.Context, c call, _ noBody) (noContent, error) {
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	return nothing{}, s.Store.DeleteAPIKey(ctx, c.project, c.vars["api_key_id"])
+	return noContent{}, s.Store.DeleteAPIKey(ctx, c.project, c.vars["api_key_id"])
 }

@@ -45,7 +45,7 @@ func (b exchangeBody) credential() (member string, value secret.Value) {
 }
 
 func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Tokens, error) {
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	tokens, err := s.Access.Exchange(ctx, secret.New(body.APIKey))
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Token
 // refresh learns only from the answer who is asking, so it is then that it is
 // recorded: tokens that are not on record are not handed out.
 func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens, error) {
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	tokens, err := s.Access.Refresh(ctx, secret.New(body.RefreshToken))
 	if err != nil {

@@ -51,7 +51,7 @@ func invalidFields(fields ...fieldError) error {
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	query, bodiless := into.(queried)
 	if !bodiless {
-		query = new(none)
+		query = new(noBody)
 	}
 	if err := decodeQuery(r.URL.RawQuery, query); err != nil || bodiless {
 		return err

@@ -95,7 +95,7 @@ type audience struct {
 	mu      sync.Mutex
 	refuses map[string]bool
 	err     error
-	asked   []viewers.Ask
+	asked   []viewers.Request
 }
 
 func (a *audience) Identify(_ context.Context, p projects.Project, token secret.Value) (projects.Caller, error) {
@@ -110,7 +110,7 @@ func (a *audience) Identify(_ context.Context, p projects.Project, token secret.
 	return projects.Caller{ID: "viewer:" + parts[1], ProjectID: p.ID, Viewer: viewer}, nil
 }
 
-func (a *audience) Entitled(_ context.Context, _ projects.Project, ask viewers.Ask) error {
+func (a *audience) Entitled(_ context.Context, _ projects.Project, ask viewers.Request) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = append(a.asked, ask)
@@ -177,7 +177,7 @@ type deployment struct {
 	record    *record
 	counter   *counter
 	moved     error
-	asked     []projects.Project // what MayMove was asked about
+	asked     []projects.Project // what CheckSettingsChange was asked about
 	rotations map[string]*rotation
 
 	own, other, gone projects.Project
@@ -198,7 +198,7 @@ var kinds = projects.Kinds{"vidbeo": platforms.Kind{
 
 // Identify is everybody whom this deployment knows.
 func (d *deployment) identify(view *projects.View) func(context.Context, secret.Value) (projects.Caller, error) {
-	environment := projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}
+	environment := projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}
 	return func(ctx context.Context, credential secret.Value) (projects.Caller, error) {
 		switch {
 		case strings.HasPrefix(credential.Reveal(), "pt_"):
@@ -254,8 +254,8 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		Capabilities: func(context.Context, projects.Project) (platforms.Capabilities, error) {
 			return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}.Capabilities(), nil
 		},
-		MayMove: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
-		Limits:  d.counter, Record: d.record,
+		CheckSettingsChange: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
+		Limits:              d.counter, Record: d.record,
 	}
 	for _, c := range change {
 		c(&config)

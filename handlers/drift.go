@@ -36,7 +36,7 @@ func newFindings(project string, found []keyrotation.Finding) []Finding {
 	findings := []Finding{}
 	for _, f := range found {
 		findings = append(findings, Finding{
-			KeyID: known(f.KeyID), Name: f.Name, Fingerprint: known(f.Fingerprint), Generation: numbered(f.Generation),
+			KeyID: textOrNull(f.KeyID), Name: f.Name, Fingerprint: textOrNull(f.Fingerprint), Generation: generationOrNull(f.Generation),
 			Meaning: f.Meaning, Remedy: DriftRemedy(project, f),
 		})
 	}

@@ -40,7 +40,7 @@ var (
 	readKey  = strings.Repeat("read--", 6)
 )
 
-type callers struct{ projects.Environment }
+type callers struct{ projects.EnvironmentKeys }
 
 func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
 	switch {
@@ -49,7 +49,7 @@ func (c callers) Identify(ctx context.Context, credential secret.Value) (project
 	case credential.Equal(readKey):
 		return projects.Caller{ID: "api_key_read", ProjectID: "default", Scopes: []projects.Scope{"read"}}, nil
 	}
-	return c.Environment.Identify(ctx, credential)
+	return c.EnvironmentKeys.Identify(ctx, credential)
 }
 
 // fakeStore holds one ring and signs with one key.
@@ -254,7 +254,7 @@ func newWorld(t testing.TB) (*world, func()) {
 	}
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.Handler = validated(t, handlers.New(handlers.Config{
-		Callers:  callers{projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
+		Callers:  callers{projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
 		Projects: w, Ready: w.minter.Ready, Log: w.logger,
 	}))
 	return w, func() { w.minter.Ring.Close(); signatures.Close() }

@@ -3,10 +3,10 @@
 //
 // The decision a newcomer would get wrong: no handler looks at a credential, a
 // permission or a status code. Adding a route names what it asks of the gate
-// (see duty), one gate does everything else in one order, and one table
+// (see routePolicy), one gate does everything else in one order, and one table
 // (failures) turns errors into answers. What a caller may do is never derived
 // from a path, a prefix or a header, and headers about forwarding are nobody's
-// business but [Config.Source]'s.
+// business but [Config.ClientIP]'s.
 package handlers
 
 import (
@@ -98,7 +98,7 @@ type Access interface {
 // Viewers is what a *viewers.Viewers does; see there.
 type Viewers interface {
 	Identify(ctx context.Context, project projects.Project, credential secret.Value) (projects.Caller, error)
-	Entitled(ctx context.Context, project projects.Project, ask viewers.Ask) error
+	Entitled(ctx context.Context, project projects.Project, ask viewers.Request) error
 }
 
 // Origins knows which pages some project names.
@@ -144,20 +144,20 @@ type Config struct {
 	// known is false where the keys of the project's ring tell. Nil: they always
 	// do.
 	Verdict func(ctx context.Context, projectID, token, videoID string, at time.Time) (verdict platforms.Verdict, known bool, err error)
-	// MayMove is asked before a project's settings change: the platform at the
+	// CheckSettingsChange is asked before a project's settings change: the platform at the
 	// new ones has to show the project's active key. It refuses with a
 	// *keyrotation.Guard. Nil: nobody looks.
-	MayMove func(ctx context.Context, project projects.Project) error
+	CheckSettingsChange func(ctx context.Context, project projects.Project) error
 
 	// Limits counts what callers do. Nil: nothing is limited, and nothing is
 	// said about it.
 	Limits limits.Limiter
-	// Ceiling counts the mints of projects that do not limit them, only to say
+	// MintCounter counts the mints of projects that do not limit them, only to say
 	// how many there were. It is best one that asks nobody. Nil: Limits does.
-	Ceiling limits.Limiter
-	// Source is where a request comes from, behind whatever proxies are
+	MintCounter limits.Limiter
+	// ClientIP is where a request comes from, behind whatever proxies are
 	// trusted. Nil: from whoever opened the connection.
-	Source func(*http.Request) netip.Addr
+	ClientIP func(*http.Request) netip.Addr
 
 	// Record is told before every change, and afterwards how it ended. Nil:
 	// nothing is recorded.
@@ -168,9 +168,9 @@ type Config struct {
 	// Refused is told the code of every problem that somebody got instead of
 	// a playback token. Nil: nobody is told.
 	Refused func(code string)
-	// Answered is told how every request was answered. Route is the template
+	// Responded is told how every request was answered. Route is the template
 	// of its path; empty if it had none. Nil: nobody is told.
-	Answered func(route, method string, status int, took time.Duration)
+	Responded func(route, method string, status int, took time.Duration)
 }
 
 type server struct{ Config }
@@ -178,8 +178,8 @@ type server struct{ Config }
 // New returns the service. It starts nothing.
 func New(config Config) http.Handler {
 	s := &server{config}
-	if s.Ceiling == nil {
-		s.Ceiling = s.Limits
+	if s.MintCounter == nil {
+		s.MintCounter = s.Limits
 	}
 	paths := map[string]methods{}
 	for _, r := range s.routes() {

@@ -8,6 +8,7 @@ import (
 
 	"playtoken/gate/verify"
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 )
 
 // Reasons that only a ring knows; the others are the verifier's.
@@ -23,7 +24,7 @@ type inspectBody struct {
 	ProjectID *string    `json:"project_id"`
 }
 
-func (b inspectBody) projectID() string { return said(b.ProjectID) }
+func (b inspectBody) projectID() string { return deref(b.ProjectID) }
 
 func (b inspectBody) check() error {
 	var wrong []fieldError
@@ -69,7 +70,7 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 		at = *body.At
 	}
 	if s.Verdict != nil {
-		verdict, known, err := s.Verdict(ctx, c.project, body.Token, said(body.VideoID), at)
+		verdict, known, err := s.Verdict(ctx, c.project, body.Token, deref(body.VideoID), at)
 		if err != nil {
 			return Inspection{}, err
 		}
@@ -81,7 +82,17 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 	if err != nil {
 		return Inspection{}, err
 	}
-	return Inspect(ring, body.Token, said(body.VideoID), at), nil
+	return Inspect(ring, body.Token, deref(body.VideoID), at), nil
+}
+
+// NewInspection shows what a platform says about a token of its own kind.
+func NewInspection(v platforms.Verdict) Inspection {
+	a := Inspection{Reasons: []string{}, Header: v.Header, Claims: v.Claims}
+	for _, reason := range v.Reasons {
+		a.refuse(reason.Code, reason.Detail)
+	}
+	a.Valid = len(a.Reasons) == 0
+	return a
 }
 
 // Inspect says what a platform that knows the usable keys of a ring makes of a

@@ -16,7 +16,7 @@ func (s *server) ring(ctx context.Context, projectID string) (keyrotation.Ring, 
 	return rotation.Ring(ctx)
 }
 
-func (s *server) listKeys(ctx context.Context, c call, _ none) (KeyList, error) {
+func (s *server) listKeys(ctx context.Context, c call, _ noBody) (KeyList, error) {
 	ring, err := s.ring(ctx, c.project)
 	if err != nil {
 		return KeyList{}, err
@@ -24,7 +24,7 @@ func (s *server) listKeys(ctx context.Context, c call, _ none) (KeyList, error) 
 	return NewKeyList(ring), nil
 }
 
-func (s *server) showKey(ctx context.Context, c call, _ none) (KeyDetail, error) {
+func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, error) {
 	ring, err := s.ring(ctx, c.project)
 	if err != nil {
 		return KeyDetail{}, err
@@ -66,7 +66,7 @@ func (s *server) operate(do verb) func(context.Context, call, reasonBody) (Rotat
 		if err != nil {
 			return Rotated{}, err
 		}
-		ctx, cancel := whole(ctx)
+		ctx, cancel := detached(ctx)
 		defer cancel()
 		result, err := do(rotation, ctx, c.generation(), c.order(body.Reason))
 		if err != nil {
@@ -81,7 +81,7 @@ func (s *server) revokeKey(ctx context.Context, c call, body reasonBody) (Revoca
 	if err != nil {
 		return Revocation{}, err
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	done, err := rotation.Revoke(ctx, c.generation(), c.order(body.Reason))
 	if err != nil && done.Revoked == 0 {

@@ -39,17 +39,17 @@ func (l *limited) RetryAfter() time.Duration { return l.state.Retry }
 // charge counts a call of a known caller. Whoever is over the limit is told so
 // before anything else about the request is. Errors: *limited, and *invalid for
 // what no waiting would make possible.
-func (s *server) charge(w http.ResponseWriter, d duty, c call, body any) error {
+func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body any) error {
 	if s.Limits == nil || c.caller.ID == "" {
 		return nil
 	}
 	limiter, limit, n := s.Limits, limits.Limit{}, 1
-	switch minting := d.action == projects.Mint; {
+	switch minting := policy.action == projects.Mint; {
 	case minting && !c.caller.Admin && c.policy.TokenPolicy.MintsPerMinute > 0:
 		limit = limits.Limit{Name: "mints", Count: c.policy.TokenPolicy.MintsPerMinute, Per: time.Minute}
 		n = sizeOf(body)
 	case minting:
-		limiter, limit, n = s.Ceiling, ceiling, sizeOf(body)
+		limiter, limit, n = s.MintCounter, ceiling, sizeOf(body)
 	case c.caller.Admin:
 		limit = adminLimit
 	default:
@@ -77,10 +77,10 @@ func sizeOf(body any) int {
 	return 1
 }
 
-// strike counts a failed authentication against where it came from, and writes
+// countFailure counts a failed authentication against where it came from, and writes
 // it down. It charges failures only, and keeps nobody out who has a good key:
 // behind one address there are many people.
-func (s *server) strike(w http.ResponseWriter, r *http.Request, err error) error {
+func (s *server) countFailure(w http.ResponseWriter, r *http.Request, err error) error {
 	if !failedAuthentication(err) {
 		return err
 	}
@@ -107,10 +107,10 @@ func (s *server) showFailures(w http.ResponseWriter, r *http.Request) {
 
 // from is where a request comes from; not valid if nobody can say.
 func (s *server) from(r *http.Request) netip.Addr {
-	if s.Source != nil {
-		return s.Source(r)
+	if s.ClientIP != nil {
+		return s.ClientIP(r)
 	}
-	return limits.Address(r.RemoteAddr, nil, nil)
+	return limits.ClientIP(r.RemoteAddr, nil, nil)
 }
 
 // bucket is whom a failure is charged to.

@@ -116,7 +116,7 @@ func TestAProjectLimitsItsMintsByKeyAndByViewer(t *testing.T) {
 
 func TestGuessersAreSlowedDownAndNeighboursAreNot(t *testing.T) {
 	d, done := deploy(t, func(c *handlers.Config) {
-		c.Source = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("Test-Source")) }
+		c.ClientIP = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("Test-Source")) }
 	})
 	defer done()
 	try := func(source, key string) string {

@@ -12,16 +12,16 @@ var form = regexp.MustCompile(`\{(\w+):[^/]+\}`)
 // variable parts.
 func template(path string) string { return form.ReplaceAllString(path, "{$1}") }
 
-// observed tells Config.Answered how each request to a route was answered.
+// observed tells Config.Responded how each request to a route was answered.
 func (s *server) observed(route string, next http.Handler) http.Handler {
-	if s.Answered == nil {
+	if s.Responded == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		answer := &answered{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(answer, r)
-		s.Answered(route, r.Method, answer.status, time.Since(began))
+		s.Responded(route, r.Method, answer.status, time.Since(began))
 	})
 }
 

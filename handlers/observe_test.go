@@ -42,9 +42,9 @@ func (o *observer) answered(route, method string, status int, took time.Duration
 // observe makes a world tell what it does.
 func (w *world) observe(o *observer) {
 	w.Handler = handlers.New(handlers.Config{
-		Callers:  callers{projects.Environment{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
+		Callers:  callers{projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
 		Projects: w, Ready: w.minter.Ready, Log: slog.New(slog.DiscardHandler),
-		Refused: o.refused, Answered: o.answered,
+		Refused: o.refused, Responded: o.answered,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") }),
 	})
 }

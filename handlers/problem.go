@@ -144,7 +144,7 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 		p.Type, p.Title, p.Name = badCredentialsType, badCredentialsTitle, bad.member
 	}
 	earliest := earliestAt(err)
-	p.EarliestAt = happened(earliest)
+	p.EarliestAt = timeOrNull(earliest)
 	if f.retry > 0 {
 		p.RetryAfter = seconds(retryAfter(err, earliest, f.retry))
 	}
@@ -159,13 +159,13 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	return p
 }
 
-// fielded is an error about a member whose name only the route knows.
-type fielded struct {
+// memberError is an error about a member whose name only the route knows.
+type memberError struct {
 	error
 	field string
 }
 
-func (f fielded) Unwrap() error { return f.error }
+func (f memberError) Unwrap() error { return f.error }
 
 // fieldsOf names the members that have to be changed.
 func (f failure) fieldsOf(err error) (fields []fieldError) {
@@ -178,7 +178,7 @@ func (f failure) fieldsOf(err error) (fields []fieldError) {
 		}
 		return fields
 	}
-	if one, ok := errors.AsType[fielded](err); ok {
+	if one, ok := errors.AsType[memberError](err); ok {
 		return []fieldError{{one.field, one.Error()}}
 	}
 	if f.field == "" {

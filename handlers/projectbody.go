@@ -43,7 +43,7 @@ func projectBodyOf(p projects.Project) projectBody {
 		hook := *v.Webhook
 		v.Webhook = &hook
 	}
-	v.WebhookSecret = known(p.WebhookSecret.Reveal())
+	v.WebhookSecret = textOrNull(p.WebhookSecret.Reveal())
 	return body
 }
 

@@ -80,7 +80,7 @@ func (s *server) countProjects(ctx context.Context, _ call, q nameQuery) (count,
 	return count{n}, err
 }
 
-func (s *server) showProject(ctx context.Context, c call, _ none) (Project, error) {
+func (s *server) showProject(ctx context.Context, c call, _ noBody) (Project, error) {
 	p, err := s.Store.Project(ctx, c.project)
 	if err != nil {
 		return Project{}, err
@@ -93,7 +93,7 @@ func (s *server) createProject(ctx context.Context, _ call, body projectBody) (P
 	if err := body.fill(&p); err != nil {
 		return Project{}, err
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	p, err := s.Store.CreateProject(ctx, p)
 	if err != nil {
@@ -106,14 +106,14 @@ func (s *server) createProject(ctx context.Context, _ call, body projectBody) (P
 // platform that does not show our active key is another account. Before that
 // they are checked: nobody is asked with a credential that is not for them.
 func (s *server) updateProject(ctx context.Context, c call, change mergePatch[projectBody]) (Project, error) {
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	before, wanted, err := s.Store.Revision(ctx, c.project, func(p *projects.Project) error { return patchProject(p, change) })
 	if err != nil {
 		return Project{}, err
 	}
-	if s.MayMove != nil && !maps.Equal(before.Settings, wanted.Settings) {
-		if err := s.MayMove(ctx, wanted); err != nil {
+	if s.CheckSettingsChange != nil && !maps.Equal(before.Settings, wanted.Settings) {
+		if err := s.CheckSettingsChange(ctx, wanted); err != nil {
 			return Project{}, platformTrouble{err}
 		}
 	}
@@ -137,19 +137,19 @@ var errElsewhere = fmt.Errorf("the settings of the project: %w", store.ErrConfli
 
 // deleteProject deletes a project whose signing keys are gone. A key that is
 // still at the platform would be nobody's afterwards, and open videos for ever.
-func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (nothing, error) {
+func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noContent, error) {
 	if c.project == projects.Default {
-		return nothing{}, &keyrotation.Guard{Why: "the project default is what the environment says: take its platform's credential out of there"}
+		return noContent{}, &keyrotation.Guard{Why: "the project default is what the environment says: take its platform's credential out of there"}
 	}
 	if _, err := s.Store.Project(ctx, c.project); err != nil {
-		return nothing{}, err
+		return noContent{}, err
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := s.endKeys(ctx, c, q.revoke); err != nil {
-		return nothing{}, err
+		return noContent{}, err
 	}
-	return nothing{}, s.Store.DeleteProject(ctx, c.project)
+	return noContent{}, s.Store.DeleteProject(ctx, c.project)
 }
 
 // endKeys makes sure that a project has no signing keys, and never will have

@@ -315,7 +315,7 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 func TestSettingsThatNobodyLookedAtAreNotSaved(t *testing.T) {
 	var d *deployment
 	d, done := deploy(t, func(c *handlers.Config) {
-		c.MayMove = func(context.Context, projects.Project) error { // somebody else is faster
+		c.CheckSettingsChange = func(context.Context, projects.Project) error { // somebody else is faster
 			d.change(t, func(p *projects.Project) {
 				p.Settings = map[string]string{"hls_url": "https://theirs.example/{video_id}"}
 			})

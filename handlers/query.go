@@ -124,8 +124,8 @@ func (q *deleteQuery) take(name, value string) *fieldError {
 }
 
 // members and take make none a request without parameters.
-func (*none) members() []string               { return nil }
-func (*none) take(string, string) *fieldError { return nil }
+func (*noBody) members() []string               { return nil }
+func (*noBody) take(string, string) *fieldError { return nil }
 
 const (
 	maxPage   = 1_000_000

@@ -39,23 +39,23 @@ func (s *server) note(entry audit.Entry) {
 
 // intend says what is about to be changed. An urgent change does not wait for
 // the record.
-func (s *server) intend(ctx context.Context, d duty, c call, body any) error {
+func (s *server) intend(ctx context.Context, policy routePolicy, c call, body any) error {
 	switch {
-	case d.record == "":
+	case policy.record == "":
 		return nil
-	case d.urgent:
-		s.note(c.entry(d, body, "intent"))
+	case policy.urgent:
+		s.note(c.entry(policy, body, "intent"))
 		return nil
 	}
-	return s.put(ctx, c.entry(d, body, "intent"))
+	return s.put(ctx, c.entry(policy, body, "intent"))
 }
 
 // conclude says how a change ended.
-func (s *server) conclude(d duty, c call, body, answer any, err error) {
-	if d.record == "" || s.Record == nil {
+func (s *server) conclude(policy routePolicy, c call, body, answer any, err error) {
+	if policy.record == "" || s.Record == nil {
 		return
 	}
-	entry := c.entry(d, body, resultOf(err))
+	entry := c.entry(policy, body, resultOf(err))
 	if made, ok := answer.(interface {
 		made() (project, subject string)
 	}); ok && err == nil {
@@ -73,9 +73,9 @@ func resultOf(err error) string {
 }
 
 // entry is what the caller does, to what.
-func (c call) entry(d duty, body any, result string) audit.Entry {
-	entry := audit.Entry{Actor: c.caller.ID, Action: d.record, Project: c.vars["project_id"], RequestID: c.requestID, Result: result}
-	if d.action == "" {
+func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
+	entry := audit.Entry{Actor: c.caller.ID, Action: policy.record, Project: c.vars["project_id"], RequestID: c.requestID, Result: result}
+	if policy.action == "" {
 		entry.Project = c.caller.ProjectID
 	}
 	for _, name := range []string{"generation", "key_id", "api_key_id"} {

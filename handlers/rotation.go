@@ -18,16 +18,16 @@ import (
 // changeTimeout bounds one change of a project's keys.
 const changeTimeout = 2 * time.Minute
 
-// whole is the context of a change: it goes on when the caller hangs up. Every
+// detached is the context of a change: it goes on when the caller hangs up. Every
 // change would survive being broken off, but an operator who revokes a key and
 // closes the laptop wants it revoked now.
-func whole(ctx context.Context) (context.Context, context.CancelFunc) {
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 }
 
-// patient lets the answer to a change come later than the server allows other
+// extendDeadline lets the answer to a change come later than the server allows other
 // answers to: the answer says what has happened, and should not be cut off.
-func patient(w http.ResponseWriter, action projects.Action) {
+func extendDeadline(w http.ResponseWriter, action projects.Action) {
 	switch action {
 	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject:
 		// A connection without deadlines, as in tests, is patient already.
@@ -35,7 +35,7 @@ func patient(w http.ResponseWriter, action projects.Action) {
 	}
 }
 
-func (s *server) rotationStatus(ctx context.Context, c call, _ none) (RotationStatus, error) {
+func (s *server) rotationStatus(ctx context.Context, c call, _ noBody) (RotationStatus, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
 		return RotationStatus{}, err
@@ -69,7 +69,7 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 	if err != nil {
 		return Rotated{}, err
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	order := c.order(body.Reason)
 	order.Now = body.Mode == "now"
@@ -175,11 +175,11 @@ func (a allStatusAnswer) status() int {
 }
 
 // allStatus is the dry run of every project.
-func (s *server) allStatus(ctx context.Context, c call, _ none) (allStatusAnswer, error) {
+func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatusAnswer, error) {
 	results, err := ofEach(ctx, s, func(id string) oneStatus {
 		c := c
 		c.project = id
-		status, err := s.rotationStatus(ctx, c, none{})
+		status, err := s.rotationStatus(ctx, c, noBody{})
 		one := oneStatus{ProjectID: id, RotationStatus: status}
 		if err != nil {
 			one.RotationStatus = NewRotationStatus(keyrotation.Status{})
@@ -202,7 +202,7 @@ func (s *server) rotateOneOf(ctx context.Context, c call, id string, body rotate
 	return one
 }
 
-func (s *server) drift(ctx context.Context, c call, _ none) (Drift, error) {
+func (s *server) drift(ctx context.Context, c call, _ noBody) (Drift, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
 		return Drift{}, err
@@ -230,7 +230,7 @@ func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (
 	if err != nil {
 		return removedAnswer{}, err
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := rotation.RemoveUnmanaged(ctx, keyID, c.order(body.Reason)); err != nil {
 		return removedAnswer{}, platformTrouble{err}

@@ -47,11 +47,11 @@ func (s *server) sign(ctx context.Context, c call, body signBody) (Entitled, err
 // signOne signs for one video. There is no way to ask for all of them here.
 func (s *server) signOne(ctx context.Context, c call, mediaID string, claims map[string]any) (string, error) {
 	if mediaID == signer.AllVideos {
-		return "", fielded{fmt.Errorf("%w: one at a time", signer.ErrVideo), "media_id"}
+		return "", memberError{fmt.Errorf("%w: one at a time", signer.ErrVideo), "media_id"}
 	}
 	token, err := s.mint(ctx, c, signer.Request{VideoID: mediaID, Claims: claims, DRMPolicy: c.vars["policy_id"]})
 	if errors.Is(err, signer.ErrVideo) {
-		err = fielded{err, "media_id"}
+		err = memberError{err, "media_id"}
 	}
 	return token.Value, err
 }

@@ -31,10 +31,10 @@ type viewerBody struct {
 	IP *string `json:"ip"`
 }
 
-func (b mintBody) projectID() string { return said(b.ProjectID) }
+func (b mintBody) projectID() string { return deref(b.ProjectID) }
 
-// said is a text that may have been left out.
-func said(text *string) string {
+// deref is a text that may have been left out.
+func deref(text *string) string {
 	if text == nil {
 		return ""
 	}
@@ -69,7 +69,7 @@ func checkProjectID(id *string) []fieldError {
 func (b mintBody) request() (signer.Request, error) {
 	req := signer.Request{
 		VideoID: b.VideoID,
-		Viewer:  signer.Viewer{ID: said(b.Viewer.ID), IP: said(b.Viewer.IP)},
+		Viewer:  signer.Viewer{ID: deref(b.Viewer.ID), IP: deref(b.Viewer.IP)},
 		Claims:  b.Claims,
 	}
 	if b.ExpiresIn == nil {
@@ -105,7 +105,7 @@ func (s *server) mint(ctx context.Context, c call, req signer.Request) (signer.T
 	}
 	token, err := s.mintFor(ctx, c, req)
 	if errors.Is(err, signer.ErrNotEnforceable) {
-		err = fielded{err, restriction(req)}
+		err = memberError{err, restriction(req)}
 	}
 	if c.policy.TokenPolicy.AuditMints {
 		s.noteMint(c, req.VideoID, err)

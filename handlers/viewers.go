@@ -76,7 +76,7 @@ func (s *server) entitled(ctx context.Context, c call, req signer.Request) error
 	case s.Viewers == nil:
 		return fmt.Errorf("project %s has a rule or webhook, and there is nobody to ask it", c.project)
 	}
-	ask := viewers.Ask{
+	ask := viewers.Request{
 		Caller: viewers.ByAPIKey, VideoID: req.VideoID, ExpiresIn: s.lifetime(c, req), RequestID: c.requestID,
 		Viewer: viewers.Viewer{ID: req.Viewer.ID, IP: req.Viewer.IP},
 		Origin: c.request.Header.Get("Origin"),
@@ -117,8 +117,8 @@ const (
 
 // welcome lets a page read the answer if the project names the page's origin,
 // letter by letter. Cookies are never asked for.
-func (s *server) welcome(w http.ResponseWriter, r *http.Request, d duty, c *call, projectID string) {
-	if !d.viewers {
+func (s *server) welcome(w http.ResponseWriter, r *http.Request, policy routePolicy, c *call, projectID string) {
+	if !policy.viewers {
 		return
 	}
 	w.Header().Set("Vary", "Origin")
@@ -144,7 +144,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 { // a question about the address, not about a page
 		w.Header().Set("Allow", "OPTIONS, POST")
-		s.answer(w, r, http.StatusNoContent, nothing{})
+		s.answer(w, r, http.StatusNoContent, noContent{})
 		return
 	}
 	if len(origins) == 1 && s.Origins != nil {
@@ -163,5 +163,5 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Methods", http.MethodPost)
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	h.Set("Access-Control-Max-Age", preflightAge)
-	s.answer(w, r, http.StatusNoContent, nothing{})
+	s.answer(w, r, http.StatusNoContent, noContent{})
 }

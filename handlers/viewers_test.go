@@ -100,7 +100,7 @@ func TestEveryMintIsPutToWhoeverDecides(t *testing.T) {
 		}
 		ask := d.audience.asked[0]
 		ask.RequestID = ""
-		want := viewers.Ask{Caller: c.caller, VideoID: c.video, ExpiresIn: time.Minute, Origin: page, IP: "192.0.2.1", Viewer: viewers.Viewer{ID: "alice"}}
+		want := viewers.Request{Caller: c.caller, VideoID: c.video, ExpiresIn: time.Minute, Origin: page, IP: "192.0.2.1", Viewer: viewers.Viewer{ID: "alice"}}
 		if c.caller == viewers.ByViewer {
 			want.Viewer.Issuer, want.Viewer.Claims = "https://login.example.com", map[string]any{"plan": "gold"}
 		}

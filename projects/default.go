@@ -16,10 +16,10 @@ import (
 // environment says. Without an environment that describes it, there is none,
 // whatever is left of it in the store.
 func (s *Store) overlaid(p Project) (Project, error) {
-	if s.Environment == nil {
+	if s.DefaultProject == nil {
 		return Project{}, fmt.Errorf("read project %s: %w", Default, ErrNotFound)
 	}
-	says := s.Environment.clone()
+	says := s.DefaultProject.clone()
 	if p.Version == 0 {
 		p = says
 		p.ViewerPolicy = ViewerPolicy{}

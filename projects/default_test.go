@@ -15,7 +15,7 @@ func defaultStore(d store.Documents) *projects.Store {
 	s := newStore(d)
 	env := good("default")
 	env.ID, env.TokenPolicy.DefaultTTL = projects.Default, 60
-	s.Environment = &env
+	s.DefaultProject = &env
 	return s
 }
 
@@ -23,7 +23,7 @@ func TestDefaultIsListedAndHasKeys(t *testing.T) {
 	docs := newDocuments()
 	s := defaultStore(docs)
 	for range 2 { // each start does it
-		if err := s.EnsureDefault(t.Context(), *s.Environment); err != nil {
+		if err := s.EnsureDefault(t.Context(), *s.DefaultProject); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestDefaultFollowsTheEnvironment(t *testing.T) {
 		docs := newDocuments()
 		s := defaultStore(docs)
 		if ensured {
-			if err := s.EnsureDefault(t.Context(), *s.Environment); err != nil {
+			if err := s.EnsureDefault(t.Context(), *s.DefaultProject); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -72,7 +72,7 @@ func TestDefaultFollowsTheEnvironment(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		restarted := defaultStore(docs)
-		restarted.Environment.TokenPolicy.DefaultTTL = 30
+		restarted.DefaultProject.TokenPolicy.DefaultTTL = 30
 		p, err := restarted.Project(t.Context(), projects.Default)
 		if err != nil || !p.TokenPolicy.AllowAllVideos || p.TokenPolicy.DefaultTTL != 30 || p.Name != "ours" || p.CreatedAt.IsZero() {
 			t.Errorf("%s: %+v, %v", name, p, err)
@@ -85,7 +85,7 @@ func TestDefaultFollowsTheEnvironment(t *testing.T) {
 
 func TestEnvironmentIsChangedInTheEnvironment(t *testing.T) {
 	s := defaultStore(newDocuments())
-	if err := s.EnsureDefault(t.Context(), *s.Environment); err != nil {
+	if err := s.EnsureDefault(t.Context(), *s.DefaultProject); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -111,7 +111,7 @@ func TestEnvironmentIsChangedInTheEnvironment(t *testing.T) {
 	if _, ok := errors.AsType[*keyrotation.Guard](err); !ok {
 		t.Error(err)
 	}
-	if s.Environment.Settings["hls_url"] != "" {
+	if s.DefaultProject.Settings["hls_url"] != "" {
 		t.Error("the environment itself was changed")
 	}
 }

@@ -129,7 +129,7 @@ func (s *Store) loadIndex(ctx context.Context, c collection) (*[shards]shard, er
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read index %s: %w", c.name, err)
 	}
-	if c == allProjects && s.Environment == nil {
+	if c == allProjects && s.DefaultProject == nil {
 		hideDefault(&all)
 	}
 	return &all, nil

@@ -141,16 +141,16 @@ func permission(action Action) Permission {
 // minCredential is the length below which a credential could be guessed.
 const minCredential = 32
 
-// Environment is the callers that the environment names: the holder of the
+// EnvironmentKeys is the callers that the environment names: the holder of the
 // admin key, and the frontend of the default project. A key that is not set
 // is nobody's.
-type Environment struct {
+type EnvironmentKeys struct {
 	AdminKey secret.Value
 	APIKey   secret.Value
 }
 
 // Validate reports, all at once, what is wrong with the keys.
-func (e Environment) Validate() error {
+func (e EnvironmentKeys) Validate() error {
 	var problems []error
 	for _, key := range []struct {
 		name  string
@@ -168,7 +168,7 @@ func (e Environment) Validate() error {
 
 // Identify returns whose credential this is, or ErrUnknownCaller. Its time
 // does not tell how much of a credential was right, or whose it was.
-func (e Environment) Identify(_ context.Context, credential secret.Value) (Caller, error) {
+func (e EnvironmentKeys) Identify(_ context.Context, credential secret.Value) (Caller, error) {
 	presented := credential.Reveal()
 	admin, api := e.AdminKey.Equal(presented), e.APIKey.Equal(presented)
 	switch {

@@ -13,13 +13,13 @@ import (
 var (
 	admin    = strings.Repeat("a", 32)
 	frontend = strings.Repeat("f", 32)
-	keys     = projects.Environment{AdminKey: secret.New(admin), APIKey: secret.New(frontend)}
+	keys     = projects.EnvironmentKeys{AdminKey: secret.New(admin), APIKey: secret.New(frontend)}
 )
 
 func TestIdentify(t *testing.T) {
 	for _, c := range []struct {
 		name       string
-		keys       projects.Environment
+		keys       projects.EnvironmentKeys
 		credential string
 		want       string
 	}{
@@ -28,7 +28,7 @@ func TestIdentify(t *testing.T) {
 		{"longer", keys, admin + "a", ""},
 		{"shorter", keys, admin[1:], ""},
 		{"empty", keys, "", ""},
-		{"empty, and no keys set", projects.Environment{}, "", ""},
+		{"empty, and no keys set", projects.EnvironmentKeys{}, "", ""},
 		{"placeholder of a secret", keys, "[redacted]", ""},
 	} {
 		got, err := c.keys.Identify(t.Context(), secret.New(c.credential))
@@ -112,12 +112,12 @@ func TestEveryActionHasOnePermission(t *testing.T) {
 func TestValidate(t *testing.T) {
 	short := secret.New("short-canary")
 	for name, c := range map[string]struct {
-		keys projects.Environment
+		keys projects.EnvironmentKeys
 		want string
 	}{
 		"good":  {keys, ""},
-		"none":  {projects.Environment{}, ""},
-		"short": {projects.Environment{AdminKey: short, APIKey: short}, "admin key: 12 characters, want at least 32\nAPI key: 12 characters, want at least 32\nadmin key and API key are the same; the frontend must not hold the admin key"},
+		"none":  {projects.EnvironmentKeys{}, ""},
+		"short": {projects.EnvironmentKeys{AdminKey: short, APIKey: short}, "admin key: 12 characters, want at least 32\nAPI key: 12 characters, want at least 32\nadmin key and API key are the same; the frontend must not hold the admin key"},
 	} {
 		got := ""
 		if err := c.keys.Validate(); err != nil {

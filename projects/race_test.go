@@ -116,7 +116,7 @@ func TestInterruptedRenameIsMended(t *testing.T) {
 
 func TestProjectIDsAreAll(t *testing.T) {
 	s := defaultStore(newDocuments())
-	if err := s.EnsureDefault(t.Context(), *s.Environment); err != nil {
+	if err := s.EnsureDefault(t.Context(), *s.DefaultProject); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{projects.Default, create(t, s, "a").ID, create(t, s, "b").ID}

@@ -36,10 +36,10 @@ const (
 // store.ErrUnavailable; after the last one a change may or may not have
 // been made.
 type Store struct {
-	// Environment is the project [Default]; nil: there is none. What the
+	// DefaultProject is the project [Default]; nil: there is none. What the
 	// environment sets (platform, settings, credential, lifetimes of tokens,
 	// rotation policy) is taken from here, and the rest from the store.
-	Environment *Project
+	DefaultProject *Project
 
 	// InForce fills in what a project leaves to the deployment; nil: those
 	// policies are checked by themselves.

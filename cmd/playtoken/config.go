@@ -172,8 +172,8 @@ func (c *config) rules() []rule {
 }
 
 // callers are those that the environment names.
-func (c *config) callers() projects.Environment {
-	return projects.Environment{AdminKey: c.adminKey, APIKey: c.apiKey}
+func (c *config) callers() projects.EnvironmentKeys {
+	return projects.EnvironmentKeys{AdminKey: c.adminKey, APIKey: c.apiKey}
 }
 
 // storeRule: a store has to be openable.

@@ -74,7 +74,7 @@ func (e patient) set(environment, body string) string {
 }
 
 func (e patient) ofEnvironment() bool {
-	return e.project.ID == projects.Default && e.projects.Environment != nil
+	return e.project.ID == projects.Default && e.projects.DefaultProject != nil
 }
 
 // credential is how the project's credential is replaced.

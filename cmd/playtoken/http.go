@@ -20,7 +20,7 @@ import (
 func (p *parts) handlers() handlers.Config {
 	return handlers.Config{
 		Projects: p, View: p.view, Store: admin{p.projects, p.workshop.news, p.accepted}, Access: p.access, Viewers: p.viewers, Origins: p.view,
-		InForce: p.inForce, Capabilities: p.capabilities, MayMove: p.mayMove, Verdict: p.verdict,
+		InForce: p.inForce, Capabilities: p.capabilities, CheckSettingsChange: p.mayMove, Verdict: p.verdict,
 		Record: p.audit, Log: p.log,
 	}
 }
@@ -29,7 +29,7 @@ func (p *parts) handlers() handlers.Config {
 // holders of API keys, and holders of access tokens. Each is asked only about
 // what looks like its own, so nobody's guess costs more than it has to.
 type callers struct {
-	projects.Environment
+	projects.EnvironmentKeys
 	keys   *projects.View
 	tokens *access.Access
 }
@@ -39,13 +39,13 @@ func (p *parts) callers() callers {
 }
 
 // environment is the callers that the environment names.
-func (p *parts) environment() projects.Environment {
-	return projects.Environment{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}
+func (p *parts) environment() projects.EnvironmentKeys {
+	return projects.EnvironmentKeys{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}
 }
 
 // Identify implements [handlers.Callers].
 func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
-	caller, err := c.Environment.Identify(ctx, credential)
+	caller, err := c.EnvironmentKeys.Identify(ctx, credential)
 	if errors.Is(err, projects.ErrUnknownCaller) {
 		caller, err = c.keys.Identify(ctx, credential)
 	}
@@ -80,7 +80,7 @@ func (p *parts) verdict(ctx context.Context, projectID, token, video string, at 
 
 // source is where a request comes from, behind the proxies that are declared.
 func (p *parts) source(r *http.Request) netip.Addr {
-	return limits.Address(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), p.config.proxies)
+	return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), p.config.proxies)
 }
 
 // limiter counts what callers do: alone, or together with other replicas.

@@ -27,7 +27,7 @@ func (p *parts) openProjects() error {
 	p.projects.Forget = func(ctx context.Context, apiKeyID string) error { return access.Forget(ctx, p.store, apiKeyID) }
 	if p.config.account.exists() {
 		environment := p.config.account.project(p.kinds)
-		p.projects.Environment = &environment
+		p.projects.DefaultProject = &environment
 	}
 	durations := p.config.rotation.Durations
 	p.view = projects.NewView(p.projects, durations.ViewAge, durations.Staleness)
@@ -35,12 +35,12 @@ func (p *parts) openProjects() error {
 	p.held = newReadings()
 	p.workshop = &workshop{parts: p, news: make(chan struct{}, 1), open: map[string]*works{}}
 	p.closers = append(p.closers, p.workshop.close)
-	if p.projects.Environment == nil {
+	if p.projects.DefaultProject == nil {
 		return nil
 	}
 	// The project default is opened before the store is asked about it: what
 	// is watched of it is to be seen while the store is away, too.
-	opened, err := p.workshop.openWorks(*p.projects.Environment, nil)
+	opened, err := p.workshop.openWorks(*p.projects.DefaultProject, nil)
 	if err != nil {
 		return err
 	}
@@ -123,11 +123,11 @@ func (p *parts) openAccess() error {
 // ensureDefault makes the project default appear in lists, as soon as the
 // store answers.
 func (p *parts) ensureDefault(ctx context.Context) {
-	if p.projects.Environment == nil {
+	if p.projects.DefaultProject == nil {
 		return
 	}
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		err := p.projects.EnsureDefault(ctx, *p.projects.Environment)
+		err := p.projects.EnsureDefault(ctx, *p.projects.DefaultProject)
 		if err == nil || ctx.Err() != nil {
 			return
 		}

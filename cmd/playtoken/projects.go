@@ -48,7 +48,7 @@ func (p *parts) Platform(ctx context.Context, projectID string) (platforms.Platf
 // not be written down yet.
 func (p *parts) projectIDs(ctx context.Context) ([]string, error) {
 	ids, err := p.projects.ProjectIDs(ctx)
-	if err == nil && p.projects.Environment != nil && !slices.Contains(ids, projects.Default) {
+	if err == nil && p.projects.DefaultProject != nil && !slices.Contains(ids, projects.Default) {
 		ids = append([]string{projects.Default}, ids...)
 	}
 	return ids, err
@@ -117,7 +117,7 @@ func (a *app) withKeys(ctx context.Context, project string, do func(*keyrotation
 
 // named opens the project that a flag names.
 func (p *parts) named(ctx context.Context, project string) (*works, error) {
-	if project == "" && p.projects.Environment == nil {
+	if project == "" && p.projects.DefaultProject == nil {
 		return nil, configError{errors.New("there is no project default: PLAYTOKEN_PLATFORM_API_KEY makes it; or name another one with --project")}
 	}
 	if project == "" {

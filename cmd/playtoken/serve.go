@@ -104,8 +104,8 @@ func (s *service) handler() (handler http.Handler, close func(), err error) {
 		return nil, nil, err
 	}
 	c := s.handlers()
-	c.Callers, c.Limits, c.Ceiling, c.Source = s.callers(), limiter, limits.NewLocal(), s.source
-	c.Ready, c.Refused, c.Answered = s.ready, s.metrics.Refused, s.metrics.Answered
+	c.Callers, c.Limits, c.MintCounter, c.ClientIP = s.callers(), limiter, limits.NewLocal(), s.source
+	c.Ready, c.Refused, c.Responded = s.ready, s.metrics.Refused, s.metrics.Answered
 	if s.config.metricsListen == "" {
 		c.Metrics = s.metrics.Handler(s.log)
 	}
@@ -120,7 +120,7 @@ func (s *service) ready(ctx context.Context) error {
 	switch {
 	case s.stopping.Load():
 		return errStopping
-	case s.projects.Environment == nil:
+	case s.projects.DefaultProject == nil:
 		return s.storeAnswers(ctx)
 	}
 	opened, err := s.workshop.of(ctx, projects.Default)

@@ -16,13 +16,13 @@ import (
 // its id depends on its value: they end when the environment has another one.
 type environment struct {
 	Keys
-	callers projects.Environment
+	callers projects.EnvironmentKeys
 	secrets Secrets
 }
 
 // WithEnvironment adds the API key of the environment to those of the store.
 // The admin key is none: it is not exchanged.
-func WithEnvironment(keys Keys, callers projects.Environment, secrets Secrets) Keys {
+func WithEnvironment(keys Keys, callers projects.EnvironmentKeys, secrets Secrets) Keys {
 	return &environment{keys, callers, secrets}
 }
 

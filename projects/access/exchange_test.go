@@ -260,13 +260,13 @@ func TestTroubleIsNotTheCallersFault(t *testing.T) {
 	}
 }
 
-var environment = projects.Environment{
+var environment = projects.EnvironmentKeys{
 	AdminKey: secret.New("admin key of thirty-two characters"), APIKey: secret.New("frontend's key of thirty-two chars"),
 }
 
 func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
 	docs, keys := newMemory(), newCallers()
-	with := func(e projects.Environment) *access.Access {
+	with := func(e projects.EnvironmentKeys) *access.Access {
 		return replica(t, docs, access.WithEnvironment(keys, e, secrets{}), unsigned{})
 	}
 	got, err := with(environment).Exchange(t.Context(), environment.APIKey)
@@ -279,7 +279,7 @@ func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
 	}
 	changed := environment
 	changed.APIKey = secret.New("another key of thirty-two characters")
-	for _, e := range []projects.Environment{changed, {AdminKey: environment.AdminKey}} {
+	for _, e := range []projects.EnvironmentKeys{changed, {AdminKey: environment.AdminKey}} {
 		_, err = with(e).Refresh(t.Context(), next.Refresh)
 		refused(t, "another key, or none", err)
 	}

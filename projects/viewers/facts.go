@@ -30,18 +30,18 @@ type requestFacts struct {
 	IP        string `cel:"ip" json:"ip"`
 }
 
-func factsOf(projectID string, ask Ask, now time.Time) facts {
-	claims := ask.Viewer.Claims
+func factsOf(projectID string, request Request, now time.Time) facts {
+	claims := request.Viewer.Claims
 	if claims == nil {
 		claims = map[string]any{}
 	}
 	return facts{
 		ProjectID: projectID,
-		VideoID:   ask.VideoID,
-		Viewer:    viewerFacts{ask.Viewer.ID, ask.Viewer.Issuer, ask.Viewer.IP, claims},
-		Request:   requestFacts{string(ask.Caller), projectID, int64(ask.ExpiresIn / time.Second), ask.Origin, ask.IP},
+		VideoID:   request.VideoID,
+		Viewer:    viewerFacts{request.Viewer.ID, request.Viewer.Issuer, request.Viewer.IP, claims},
+		Request:   requestFacts{string(request.Caller), projectID, int64(request.ExpiresIn / time.Second), request.Origin, request.IP},
 		Now:       now.UTC().Truncate(time.Second),
-		RequestID: ask.RequestID,
+		RequestID: request.RequestID,
 	}
 }
 

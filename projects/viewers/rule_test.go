@@ -23,8 +23,8 @@ var noon = time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
 func atNoon() time.Time { return noon }
 
 // question is what the rules of these tests are asked about.
-func question() viewers.Ask {
-	return viewers.Ask{
+func question() viewers.Request {
+	return viewers.Request{
 		Caller: viewers.ByViewer, VideoID: "film-7", ExpiresIn: 10 * time.Minute, Origin: "https://www.example.com", IP: "192.0.2.7", RequestID: "req-1",
 		Viewer: viewers.Viewer{ID: "viewer-1", Issuer: "https://login.example.com", Claims: map[string]any{
 			"premium": true, "level": int64(3), "score": 2.5, "email": "ana@example.com", "name": "Zoë 用户",
@@ -86,7 +86,7 @@ func TestRules(t *testing.T) {
 
 func TestRulesWithoutAViewerKnown(t *testing.T) {
 	v := newViewers(t, viewers.Config{})
-	ask := viewers.Ask{Caller: viewers.ByAdmin, VideoID: "film-7"}
+	ask := viewers.Request{Caller: viewers.ByAdmin, VideoID: "film-7"}
 	for rule, entitled := range map[string]bool{
 		`request.caller == "admin"`: true, `viewer.id == ""`: true, `size(viewer.claims) == 0`: true,
 		`request.caller != "viewer" || viewer.claims.premium == true`: true,

@@ -143,8 +143,8 @@ const (
 	ByAdmin  Kind = "admin"
 )
 
-// Ask is the question whether somebody may watch.
-type Ask struct {
+// Request is the question whether somebody may watch.
+type Request struct {
 	Caller    Kind
 	Viewer    Viewer
 	VideoID   string
@@ -174,7 +174,7 @@ func (e *NotEntitled) Error() string {
 	return "the project's " + e.Rule + " does not entitle this viewer"
 }
 
-// Unavailable is a store.ErrUnavailable of somebody whom we have to ask.
+// Unavailable is a store.ErrUnavailable of somebody whom we have to request.
 type Unavailable struct {
 	What  string // for people
 	After time.Duration
@@ -192,12 +192,12 @@ func (e *Unavailable) RetryAfter() time.Duration { return e.After }
 // Entitled asks the project's rule and then its webhook about one mint,
 // whoever the caller is; nil where the project has neither. Errors:
 // *NotEntitled, *Unavailable, and the context's.
-func (v *Viewers) Entitled(ctx context.Context, project projects.Project, ask Ask) error {
+func (v *Viewers) Entitled(ctx context.Context, project projects.Project, request Request) error {
 	policy := project.ViewerPolicy
 	if policy.Rule == "" && policy.Webhook == nil {
 		return nil
 	}
-	f := factsOf(project.ID, ask, v.config.Clock())
+	f := factsOf(project.ID, request, v.config.Clock())
 	if policy.Rule != "" {
 		if err := v.askRule(ctx, policy.Rule, f); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 
 // The shapes of answers. The command line prints the same, so that a script
 // can be moved from one to the other. Null is what is not known or has not
-// happened; lists are never null.
+// timeOrNull; lists are never null.
 
 // Token is a playback token with everything a player needs.
 type Token struct {
@@ -27,7 +27,7 @@ type Token struct {
 // NewToken shows a token.
 func NewToken(t signer.Token) Token {
 	return Token{
-		Token: t.Value, VideoID: t.VideoID, KeyID: known(t.KeyID), IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
+		Token: t.Value, VideoID: t.VideoID, KeyID: textOrNull(t.KeyID), IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
 		ExpiresIn: int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second), RefreshAt: t.RefreshAt, URLs: t.URLs,
 	}
 }
@@ -63,15 +63,15 @@ type KeyList struct {
 
 func newKey(k keyrotation.Key) Key {
 	return Key{
-		Generation: k.Generation, State: k.State, KeyID: known(k.KeyID), Name: k.Name, Fingerprint: known(k.Fingerprint),
-		Bits: k.Bits, Exportable: k.Exportable, CreatedAt: happened(k.CreatedAt), RegisteredAt: happened(k.RegisteredAt),
-		ActivatedAt: happened(k.ActivatedAt), RetiredAt: happened(k.RetiredAt),
-		DeleteNotBefore: happened(k.DeleteNotBefore), DeletedAt: happened(k.DeletedAt), Note: known(k.Note),
+		Generation: k.Generation, State: k.State, KeyID: textOrNull(k.KeyID), Name: k.Name, Fingerprint: textOrNull(k.Fingerprint),
+		Bits: k.Bits, Exportable: k.Exportable, CreatedAt: timeOrNull(k.CreatedAt), RegisteredAt: timeOrNull(k.RegisteredAt),
+		ActivatedAt: timeOrNull(k.ActivatedAt), RetiredAt: timeOrNull(k.RetiredAt),
+		DeleteNotBefore: timeOrNull(k.DeleteNotBefore), DeletedAt: timeOrNull(k.DeletedAt), Note: textOrNull(k.Note),
 	}
 }
 
 // NewKeyDetail shows one key.
-func NewKeyDetail(k keyrotation.Key) KeyDetail { return KeyDetail{newKey(k), known(k.PublicKey)} }
+func NewKeyDetail(k keyrotation.Key) KeyDetail { return KeyDetail{newKey(k), textOrNull(k.PublicKey)} }
 
 // NewKeyList shows all keys of a ring.
 func NewKeyList(ring keyrotation.Ring) KeyList {
@@ -100,9 +100,9 @@ type Action struct {
 
 // NewRotated shows a result.
 func NewRotated(r keyrotation.Result) Rotated {
-	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: happened(r.NextActionAt), Reason: r.Reason}
+	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: timeOrNull(r.NextActionAt), Reason: r.Reason}
 	for _, done := range r.Actions {
-		rotated.Actions = append(rotated.Actions, Action{done.Action, numbered(done.Generation), known(done.KeyID)})
+		rotated.Actions = append(rotated.Actions, Action{done.Action, generationOrNull(done.Generation), textOrNull(done.KeyID)})
 	}
 	return rotated
 }
@@ -135,11 +135,11 @@ type LastRun struct {
 // NewRotationStatus shows a dry run.
 func NewRotationStatus(s keyrotation.Status) RotationStatus {
 	status := RotationStatus{
-		Due: s.Due, NextActionAt: happened(s.NextActionAt), Plan: []Move{}, Overdue: s.Overdue,
-		LastRun: LastRun{happened(s.LastRun.At), known(s.LastRun.Outcome), known(s.LastRun.Error)},
+		Due: s.Due, NextActionAt: timeOrNull(s.NextActionAt), Plan: []Move{}, Overdue: s.Overdue,
+		LastRun: LastRun{timeOrNull(s.LastRun.At), textOrNull(s.LastRun.Outcome), textOrNull(s.LastRun.Error)},
 	}
 	for _, m := range s.Plan {
-		status.Plan = append(status.Plan, Move{m.Action, numbered(m.Generation), known(m.KeyID), m.Why, happened(m.NotBefore)})
+		status.Plan = append(status.Plan, Move{m.Action, generationOrNull(m.Generation), textOrNull(m.KeyID), m.Why, timeOrNull(m.NotBefore)})
 	}
 	return status
 }
@@ -156,27 +156,27 @@ type Revocation struct {
 // NewRevocation shows a revocation that took effect, and the trouble that kept
 // it from being finished, if any did.
 func NewRevocation(r keyrotation.Revocation, trouble error) Revocation {
-	revocation := Revocation{Revoked: r.Revoked, ActiveGeneration: numbered(r.ActiveGeneration), EarliestAt: happened(r.EarliestAt)}
+	revocation := Revocation{Revoked: r.Revoked, ActiveGeneration: generationOrNull(r.ActiveGeneration), EarliestAt: timeOrNull(r.EarliestAt)}
 	if r.TokensLostFor > 0 {
 		revocation.TokensLostForSeconds = seconds(r.TokensLostFor)
 	}
 	if trouble != nil {
-		revocation.Pending = known("the key signs nothing more, but it is not yet gone everywhere: " +
+		revocation.Pending = textOrNull("the key signs nothing more, but it is not yet gone everywhere: " +
 			"until the platform has deleted it, tokens made with a stolen copy still open videos")
 	}
 	return revocation
 }
 
-// numbered is null for what is about no generation.
-func numbered(generation int) *int {
+// generationOrNull is null for what is about no generation.
+func generationOrNull(generation int) *int {
 	if generation == 0 {
 		return nil
 	}
 	return &generation
 }
 
-// happened is null for what has not happened.
-func happened(t time.Time) *time.Time {
+// timeOrNull is null for what has not happened.
+func timeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -184,8 +184,8 @@ func happened(t time.Time) *time.Time {
 	return &t
 }
 
-// known is null for a text that is not known yet.
-func known(text string) *string {
+// textOrNull is null for a text that is not known yet.
+func textOrNull(text string) *string {
 	if text == "" {
 		return nil
 	}

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Network is what an address counts as: itself, or the first 64 bits of an IPv6
-// address, since whoever has one of those has them all; "unknown" for the zero
-// Addr.
+// Network is the part of an address that limits count by: an IPv4 address
+// itself, or the first 64 bits of an IPv6 address, because a host usually
+// controls all addresses below them. It is "unknown" for the zero Addr.
 func Network(address netip.Addr) string {
 	address = plain(address)
 	switch {
@@ -19,16 +19,16 @@ func Network(address netip.Addr) string {
 	return netip.PrefixFrom(address, 64).Masked().String()
 }
 
-// Address is the address behind a request: the peer's, unless the peer is a
-// trusted proxy; then the right-most one of X-Forwarded-For that is not, since
-// what is to the left of that may be anything that the caller has sent. The
-// lines of the header count as one list. It ends at an entry that is no
-// address, and if all before that are proxies, it is the last of them. The zero
-// Addr is a peer without address.
+// ClientIP returns the address of the client that sent a request. That is the
+// peer, unless the peer is a trusted proxy; then it is the right-most address in
+// X-Forwarded-For that is not a trusted proxy, because a client can write
+// anything to the left of that. Several header lines count as one list. Reading
+// stops at an entry that is not an address: the client is then the last address
+// read. The result is the zero Addr if the peer has no address.
 //
-// Peer is as http.Request.RemoteAddr. The header Forwarded is not looked at:
-// two headers are two answers.
-func Address(peer string, forwarded []string, trusted []netip.Prefix) netip.Addr {
+// Peer has the form of http.Request.RemoteAddr. The header Forwarded is ignored:
+// two headers could give two answers.
+func ClientIP(peer string, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	address, ok := parseHop(peer)
 	if !ok {
 		return netip.Addr{}
@@ -66,7 +66,7 @@ func parseHop(text string) (netip.Addr, bool) {
 	return plain(address), err == nil
 }
 
-// plain has one spelling for one host.
+// plain removes what can differ between two spellings of one address.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 func within(address netip.Addr, prefixes []netip.Prefix) bool {

@@ -13,8 +13,8 @@ import (
 	"playtoken/secret"
 )
 
-// duty is what a route asks of the gate.
-type duty struct {
+// routePolicy is what a route asks of the gate.
+type routePolicy struct {
 	action projects.Action // what the caller must be allowed to do; empty: everybody may
 	status int             // of a success
 
@@ -41,49 +41,49 @@ type call struct {
 	foreign bool             // from a page that the project does not name
 }
 
-// none is a request that says all in its path.
-type none struct{}
+// noBody is a request that says all in its path.
+type noBody struct{}
 
-// gate makes a handler of what a route does. The order is the same for all:
+// endpoint makes a handler of what a route does. The order is the same for all:
 // who is it, what do they say, not too often, may they, write it down, do it,
 // encode, answer. act gets a body that was decoded strictly, and a project that
 // the caller may act on.
-func gate[B, A any](s *server, d duty, act func(context.Context, call, B) (A, error)) http.Handler {
+func endpoint[B, A any](s *server, policy routePolicy, act func(context.Context, call, B) (A, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body B
 		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
-		err := s.admit(w, r, d, &c, &body)
+		err := s.admit(w, r, policy, &c, &body)
 		if err == nil {
-			err = s.intend(r.Context(), d, c, body)
+			err = s.intend(r.Context(), policy, c, body)
 		}
 		if err != nil {
-			s.refuseFor(w, r, d, err)
+			s.refuseFor(w, r, policy, err)
 			return
 		}
-		patient(w, d.action)
+		extendDeadline(w, policy.action)
 		answer, err := act(r.Context(), c, body)
-		s.conclude(d, c, body, answer, err)
+		s.conclude(policy, c, body, answer, err)
 		if err != nil {
-			s.refuseFor(w, r, d, err)
+			s.refuseFor(w, r, policy, err)
 			return
 		}
-		s.answer(w, r, statusOf(answer, d.status), answer)
+		s.answer(w, r, statusOf(answer, policy.status), answer)
 	})
 }
 
 // refuseFor refuses, and tells who counts playback tokens.
-func (s *server) refuseFor(w http.ResponseWriter, r *http.Request, d duty, err error) {
-	code := s.refuse(w, r, s.strike(w, r, err))
-	if d.action == projects.Mint {
+func (s *server) refuseFor(w http.ResponseWriter, r *http.Request, policy routePolicy, err error) {
+	code := s.refuse(w, r, s.countFailure(w, r, err))
+	if policy.action == projects.Mint {
 		s.noToken(code)
 	}
 }
 
 // admit is the gate up to the permission. When it returns nil, the call is
 // complete.
-func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, body any) error {
-	s.welcome(w, r, d, c, c.vars["project_id"])
-	stranger, err := s.whoIs(r, d, c)
+func (s *server) admit(w http.ResponseWriter, r *http.Request, policy routePolicy, c *call, body any) error {
+	s.welcome(w, r, policy, c, c.vars["project_id"])
+	stranger, err := s.whoIs(r, policy, c)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, 
 	misspelt := decode(w, r, body)
 	c.project = c.projectOf(body)
 	if misspelt == nil && c.vars["project_id"] == "" {
-		s.welcome(w, r, d, c, c.project)
+		s.welcome(w, r, policy, c, c.project)
 	}
 	if !stranger.IsZero() {
 		if misspelt != nil {
@@ -105,14 +105,14 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, d duty, c *call, 
 		return err
 	}
 	// Whoever it is, is known, and pays even for what cannot be read.
-	unknown := s.look(r.Context(), d, c)
-	if err := s.charge(w, d, *c, body); err != nil {
+	unknown := s.look(r.Context(), policy, c)
+	if err := s.charge(w, policy, *c, body); err != nil {
 		return err
 	}
-	if d.action == "" || misspelt != nil {
+	if policy.action == "" || misspelt != nil {
 		return misspelt
 	}
-	if err := mayProject(c.caller, d.action, c.project); err != nil {
+	if err := mayProject(c.caller, policy.action, c.project); err != nil {
 		return err
 	}
 	return unknown
@@ -129,8 +129,8 @@ func statusOf(answer any, usual int) int {
 // whoIs fills in the caller of a request. Where viewers may come, a token that
 // nobody knows is returned instead: whose it is can only be said once it is
 // known which project it is for.
-func (s *server) whoIs(r *http.Request, d duty, c *call) (stranger secret.Value, err error) {
-	if d.action == "" {
+func (s *server) whoIs(r *http.Request, policy routePolicy, c *call) (stranger secret.Value, err error) {
+	if policy.action == "" {
 		return secret.Value{}, nil
 	}
 	credential, err := credential(r.Header)
@@ -138,7 +138,7 @@ func (s *server) whoIs(r *http.Request, d duty, c *call) (stranger secret.Value,
 		return secret.Value{}, err
 	}
 	c.caller, err = s.Callers.Identify(r.Context(), credential)
-	if d.viewers && s.Viewers != nil && errors.Is(err, projects.ErrUnknownCaller) && tokenForm.MatchString(credential.Reveal()) {
+	if policy.viewers && s.Viewers != nil && errors.Is(err, projects.ErrUnknownCaller) && tokenForm.MatchString(credential.Reveal()) {
 		return credential, nil
 	}
 	return secret.Value{}, err
@@ -178,13 +178,13 @@ func (c call) projectOf(body any) string {
 
 // look gets the policies that a caller is held to: those of their own project.
 // Minting needs them; what is only counted goes on without.
-func (s *server) look(ctx context.Context, d duty, c *call) error {
+func (s *server) look(ctx context.Context, policy routePolicy, c *call) error {
 	if c.caller.ProjectID == "" || c.caller.Viewer != nil {
 		return nil // held to none, or known already
 	}
 	var err error
 	c.policy, err = s.projectByID(ctx, c.caller.ProjectID)
-	if d.action != projects.Mint {
+	if policy.action != projects.Mint {
 		return nil
 	}
 	return err
@@ -215,8 +215,8 @@ func mayProject(caller projects.Caller, action projects.Action, projectID string
 	return nil
 }
 
-// nothing is the answer of what is gone.
-type nothing struct{}
+// noContent is the answer of what is gone.
+type noContent struct{}
 
 // answer encodes first and writes then, so that what cannot be encoded is an
 // error with a status, not half a body. An absent list is [], an absent object
