@@ -1,0 +1,124 @@
+// Package playlist puts a viewer's session ticket into the URIs of an HLS
+// playlist: every URI of every tag in RFC 8216 and its successor
+// (draft-pantos-hls-rfc8216bis), and the lines that are URIs themselves.
+//
+// A playlist is never parsed into a model and printed anew, because that loses
+// the tags that the model does not know. One tokenizer finds the URIs; the
+// bytes between them leave as they came. A URI gets the ticket only if it ends
+// inside the video's own folder, and is then written as a relative reference
+// in plain ASCII, so that no player can resolve it to another place than the
+// gate did.
+package playlist
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxOutput is the largest playlist without tickets, in bytes. It bounds what
+// short lines with variables can grow to.
+const maxOutput = 256 << 20
+
+// An Error says what is wrong with a playlist, and where.
+type Error struct {
+	Line int    // 1 is the first
+	What string // what is wrong and what to write instead, without a full stop
+}
+
+func (e *Error) Error() string { return "line " + strconv.Itoa(e.Line) + ": " + e.What }
+
+// A Location says where viewers find a playlist.
+type Location struct {
+	Host  string     // the site's host and port; empty: no absolute URI is the video's own
+	Root  string     // decoded URL path of the video's folder, such as "/films/film"
+	File  string     // the playlist's file within that folder, such as "360/index.m3u8"
+	Query url.Values // of the playlist's URL, for EXT-X-DEFINE:QUERYPARAM
+
+	// Import finds the value of a variable that the playlist imports from the
+	// multivariant playlist (EXT-X-DEFINE:IMPORT). Nil: no variable is found.
+	Import func(name string) (value string, ok bool)
+}
+
+// A Reference is one URI of a playlist.
+type Reference struct {
+	Line      int
+	Tag       string // such as "EXT-X-KEY"; empty for a URI on a line of its own
+	Attribute string // such as "URI"; empty for a URI on a line of its own
+	URI       string // with variables replaced
+	File      string // the file within the video's folder; empty for a foreign URI
+
+	target     target
+	begin, end int // the bytes that the URI takes in the text
+}
+
+// A Playlist is a playlist without errors. It is never changed.
+type Playlist struct {
+	text  string
+	where Location
+	found summary
+	own   int64 // URIs that get the ticket
+	bare  int64 // the size in bytes without tickets
+}
+
+// summary is what a playlist says about itself.
+type summary struct{ multivariant, segments, ended bool }
+
+// Parse reads a whole playlist. The only type of error is *Error.
+func Parse(text string, where Location) (*Playlist, error) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	p := &Playlist{text: text, where: where, bare: int64(len(text))}
+	s := newScanner(text, where)
+	for {
+		ref, err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, &Error{Line: s.line, What: err.Error()}
+		}
+		if ref.File != "" {
+			p.own++
+			p.bare += int64(len(ref.target.path) + len(ref.target.query) - (ref.end - ref.begin))
+		}
+		if p.bare > maxOutput {
+			return nil, &Error{Line: s.line, What: "with its variables replaced the playlist is larger than 256 MiB"}
+		}
+	}
+	p.found = s.found
+	return p, nil
+}
+
+// Growing reports whether players load the playlist again and again: it lists
+// segments and does not say that these are all.
+func (p *Playlist) Growing() bool {
+	return p.found.segments && !p.found.multivariant && !p.found.ended
+}
+
+// References lists the playlist's URIs in their order.
+func (p *Playlist) References() iter.Seq[Reference] {
+	return func(yield func(Reference) bool) {
+		s := newScanner(p.text, p.where)
+		for {
+			ref, err := s.next()
+			if err != nil || !yield(ref) { // the only error is io.EOF: Parse found no other
+				return
+			}
+		}
+	}
+}
+
+// Variable returns the value of a variable that the playlist defines itself,
+// for playlists that import it.
+func (p *Playlist) Variable(name string) (value string, ok bool) {
+	s := newScanner(p.text, p.where)
+	for {
+		if _, err := s.next(); err != nil {
+			value, ok = s.variables[name]
+			return value, ok
+		}
+	}
+}
