@@ -31,13 +31,14 @@ var mayImport = map[string][]string{
 
 	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits"},
-	"vaultkeys":   {"keyrotation", "signer", "store", "secret"},
-	"filekeys":    {"keyrotation", "signer", "store", "secret"},
-	"metrics":     {"signer", "keyrotation", "store"},
-	"gate":        {"secret", "gate/verify", "web"},
-	"gate/verify": {},
-	"gate/sample": {},
-	"web":         {"secret"},
+	"vaultkeys":     {"keyrotation", "signer", "store", "secret"},
+	"filekeys":      {"keyrotation", "signer", "store", "secret"},
+	"metrics":       {"signer", "keyrotation", "store"},
+	"gate":          {"secret", "gate/verify", "gate/playlist", "web"},
+	"gate/verify":   {},
+	"gate/playlist": {},
+	"gate/sample":   {},
+	"web":           {"secret"},
 }
 
 // platform is what every platform's folder may import.

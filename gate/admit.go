@@ -3,6 +3,8 @@ package gate
 import (
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"playtoken/gate/verify"
 )
@@ -14,15 +16,22 @@ type admission struct {
 	session
 	ticket string
 	fresh  bool // the ticket was made just now, for a playback token
+	inURL  bool // the ticket stands in the URL that was asked for
+}
+
+// credentials are what a viewer presents, in the order in which it is tried.
+type credentials struct {
+	tokens  []string // playback tokens: from the query, then from the header
+	tickets []string // session tickets: from the query, the path, then cookies
+	inURL   int      // how many of the tickets stand in the URL
 }
 
 // admit lets a viewer in who presents a playback token, a session ticket or
-// the cookie with one, and tries them in this order. One good one is enough: a
-// player that keeps asking for the URL it was given, token and all, has its
-// cookie when the token is over. If none is good, the answer is about the one
-// that was tried first.
-func (g *Gate) admit(video, rawQuery string, cookies []*http.Cookie) (admission, error) {
-	a, err := g.decide(video, rawQuery, cookies)
+// the cookie with one. One good one is enough: a player that loads the URL it
+// was given again, token and all, has its cookie when the token is over. If
+// none is good, the answer is about the one that was tried first.
+func (g *Gate) admit(p place, rawQuery string, header http.Header) (admission, error) {
+	a, err := g.decide(p, rawQuery, header)
 	if g.config.Admission != nil {
 		g.config.Admission(a.result(err))
 	}
@@ -39,21 +48,14 @@ func (a admission) result(err error) string {
 	return "session"
 }
 
-func (g *Gate) decide(video, rawQuery string, cookies []*http.Cookie) (admission, error) {
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil || len(query["jwt"]) > 1 || len(query["ticket"]) > 1 {
-		return admission{}, &verify.Error{Reason: verify.TokenMalformed, Detail: "the query cannot be read, or has two tokens"}
+func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, error) {
+	presented, err := present(p, rawQuery, header)
+	if err != nil {
+		return admission{}, err
 	}
 	var first error
-	if token := query.Get("jwt"); token != "" {
-		a, err := g.byToken(token, video)
-		if err == nil {
-			return a, nil
-		}
-		first = err
-	}
-	for _, ticket := range append(query["ticket"], named(cookies, video)...) {
-		a, err := g.byTicket(ticket, video)
+	for _, token := range presented.tokens {
+		a, err := g.byToken(token, p.video)
 		if err == nil {
 			return a, nil
 		}
@@ -61,10 +63,43 @@ func (g *Gate) decide(video, rawQuery string, cookies []*http.Cookie) (admission
 			first = err
 		}
 	}
+	for i, ticket := range presented.tickets {
+		a, err := g.byTicket(ticket, p.video)
+		if err == nil {
+			a.inURL = i < presented.inURL
+			return a, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
 	if first == nil {
-		first = &verify.Error{Reason: verify.TokenMissing, Detail: "a playback token is needed: ?jwt="}
+		first = refusedToken(verify.TokenMissing, "a playback token is needed, as ?jwt= or Authorization: Bearer")
 	}
 	return admission{}, first
+}
+
+func present(p place, rawQuery string, header http.Header) (credentials, error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil || len(query["jwt"]) > 1 || len(query["ticket"]) > 1 {
+		return credentials{}, refusedToken(verify.TokenMalformed, "the query is malformed, or has two tokens")
+	}
+	var c credentials
+	if token := query.Get("jwt"); token != "" {
+		c.tokens = append(c.tokens, token)
+	}
+	for _, value := range header.Values("Authorization") {
+		if scheme, token, _ := strings.Cut(value, " "); strings.EqualFold(scheme, "Bearer") {
+			c.tokens = append(c.tokens, strings.TrimSpace(token))
+		}
+	}
+	c.tickets = query["ticket"]
+	if p.ticket != "" {
+		c.tickets = append(c.tickets, p.ticket)
+	}
+	c.inURL = len(c.tickets)
+	c.tickets = append(c.tickets, inCookies(header, p.video)...)
+	return c, nil
 }
 
 func (g *Gate) byToken(token, video string) (admission, error) {
@@ -73,7 +108,10 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 	if err != nil {
 		return admission{}, err
 	}
-	s := session{video, t.KeyID, now.Add(g.config.SessionTTL).Unix()}
+	if t.Expires.After(now.Add(g.config.MaxTokenLife + g.config.ClockSkew)) {
+		return admission{}, refusedToken(verify.TokenLifeTooLong, "the token lives longer than this gate accepts, "+g.config.MaxTokenLife.String())
+	}
+	s := session{video: video, keyID: t.KeyID, expires: now.Add(g.config.SessionTTL).Unix()}
 	return admission{session: s, ticket: s.ticket(g.keys.sealing), fresh: true}, nil
 }
 
@@ -81,7 +119,7 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 // sessions run on, a revoked key's are marked as ended.
 func (g *Gate) byTicket(ticket, video string) (admission, error) {
 	if ticket == "" {
-		return admission{}, &verify.Error{Reason: verify.TokenMissing, Detail: "the session ticket is empty"}
+		return admission{}, refusedToken(verify.TokenMissing, "the session ticket is empty")
 	}
 	s, err := openTicket(ticket, g.keys.sealing)
 	if err != nil {
@@ -90,23 +128,37 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 	if err := s.opens(video, g.config.Now()); err != nil {
 		return admission{}, err
 	}
-	if g.keys.ended(s.keyID) {
-		return admission{}, errSessionEnded
+	return admission{session: s, ticket: ticket}, g.plausible(s)
+}
+
+// plausible refuses tickets that this gate would not have made, though they
+// carry its mark: the key that they are marked with may have been copied.
+func (g *Gate) plausible(s session) error {
+	latest := g.config.Now().Add(g.config.SessionTTL + g.config.ClockSkew)
+	switch {
+	case g.keys.ended(s.keyID):
+		return errSessionEnded
+	case time.Unix(s.expires, 0).After(latest):
+		return refusedToken(verify.TokenLifeTooLong, "the session ticket lives longer than sessions of this gate do")
+	case !g.keys.everKnew(s.keyID, s.expires):
+		return refusedToken(verify.KeyUnknown, "the session ticket names a key that was never registered here")
 	}
-	return admission{session: s, ticket: ticket}, nil
+	return nil
+}
+
+func refusedToken(reason verify.Reason, detail string) error {
+	return &verify.Error{Reason: reason, Detail: detail}
 }
 
 // cookieName is a name per video, so that two videos in one browser do not
 // take each other's session.
 func cookieName(video string) string { return "playtoken_" + video }
 
-func named(cookies []*http.Cookie, video string) (values []string) {
-	for _, c := range cookies {
-		if c.Name == cookieName(video) {
-			values = append(values, c.Value)
-		}
+func inCookies(header http.Header, video string) (tickets []string) {
+	for _, c := range (&http.Request{Header: header}).CookiesNamed(cookieName(video)) {
+		tickets = append(tickets, c.Value)
 	}
-	return values
+	return tickets
 }
 
 // handCookie gives a new session's ticket to the browser, for everything below

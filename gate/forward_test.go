@@ -38,7 +38,7 @@ func TestAuthBelievesTheConfiguredProxysHeaderOnly(t *testing.T) {
 		})
 	}
 	off := forward(t, "", "")
-	off.want(off.get("/auth", nginx, "/film/a?jwt="+off.token(video, time.Minute)), 403, "forbidden")
+	off.want(off.get("/auth", nginx, "/film/a.ts?jwt="+off.token(video, time.Minute)), 403, "forbidden")
 }
 
 func TestAuthAnswers(t *testing.T) {
@@ -62,7 +62,12 @@ func TestAuthAnswers(t *testing.T) {
 		{"/film/360/0.m4s", cookie, 200, ""},
 		{"/film", cookie, 200, ""},
 		{"/film/", cookie, 200, ""},
-		{"/film/any.thing?x=1", cookie, 200, ""},
+		{"/film/any.ts?x=1", cookie, 200, ""},
+		{"/film/any.MP4", cookie, 200, ""},
+		{"/film/any.thing", cookie, 403, "forbidden"},
+		{"/film/.hidden.ts", cookie, 403, "forbidden"},
+		{"/film/any.key", cookie, 403, "forbidden"},
+		{"/film/~" + ticket + "/any.ts", cookie, 403, "forbidden"},
 		{"/film/360/0.m4s?jwt=" + token, "", 200, ""},
 		{"/film/360/0.m4s?jwt=" + w.token(video, -time.Hour), cookie, 200, ""}, // a player that outlived its token
 		{"/film/360/0.m4s", "playtoken_film=junk; " + cookie, 200, ""},
@@ -88,7 +93,7 @@ func TestAuthPassesNothingThatIsNotPlainlyAVideo(t *testing.T) {
 	jwt := "?jwt=" + sign(w.keyID, ours(), jwt.MapClaims{"exp": w.now().Add(time.Minute).Unix()})
 	w.want(w.get("/auth", "X-Original-URI", "/film/0.m4s"+jwt), 200, "")
 	for _, uri := range append([]string{"/", "", "film/0.m4s", "http://gate/film/0.m4s", "/v2/jwt_keys", "/embed/film", "/auth",
-		"/%66ilm/0.m4s", "/film/" + strings.Repeat("a", 20<<10)}, ambiguous...) {
+		"/%66ilm/0.m4s", "/film/" + strings.Repeat("a", 20<<10)}, append(named, ambiguous...)...) {
 		w.want(w.get("/auth", "X-Original-URI", uri+jwt), 403, "forbidden")
 	}
 	w.want(w.get("/auth", "X-Original-URI", "/film/0.m4s"+jwt+"#b"), 403, "forbidden")
@@ -108,14 +113,14 @@ func TestCookiesAreSecureUnlessTheViewerIsOnThisMachine(t *testing.T) {
 		w := forward(t, "nginx", publicURL)
 		u, _ := url.Parse(publicURL)
 		prefix := strings.TrimSuffix(u.Path, "/")
-		a := w.want(w.get("/auth", "X-Original-URI", prefix+"/film/a?jwt="+w.token(video, time.Minute)), 200, "")
+		a := w.want(w.get("/auth", "X-Original-URI", prefix+"/film/a.ts?jwt="+w.token(video, time.Minute)), 200, "")
 		c := (&http.Response{Header: a.header}).Cookies()[0]
 		if c.Secure != want || c.Path != prefix+"/film" {
 			t.Errorf("%s: the cookie is %+v", publicURL, c)
 		}
 		if prefix != "" {
-			w.want(w.get("/auth", "X-Original-URI", "/film/a?jwt="+w.token(video, time.Minute)), 403, "forbidden")
-			w.want(w.get("/auth", "X-Original-URI", prefix+"film/a?jwt="+w.token(video, time.Minute)), 403, "forbidden")
+			w.want(w.get("/auth", "X-Original-URI", "/film/a.ts?jwt="+w.token(video, time.Minute)), 403, "forbidden")
+			w.want(w.get("/auth", "X-Original-URI", prefix+"film/a.ts?jwt="+w.token(video, time.Minute)), 403, "forbidden")
 		}
 	}
 }
@@ -138,7 +143,7 @@ func videoAsServed(uri string) string {
 // FuzzAuth: whatever the URI, a token for one video passes nothing that a
 // proxy would take from another's folder, and the answer is 200, 401 or 403.
 func FuzzAuth(f *testing.F) {
-	for _, uri := range ambiguous {
+	for _, uri := range append(named, ambiguous...) {
 		f.Add(uri)
 	}
 	for _, uri := range []string{"/film/a.m4s", "/film", "/other/a", "", "/film/%66", "/film?x=/other"} {

@@ -2,21 +2,26 @@ package gate_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"playtoken/gate"
+	"playtoken/gate/playlist"
 	"playtoken/secret"
 )
 
-func openForFuzz(f testing.TB) (*gate.Gate, string) {
+func openForFuzz(f testing.TB) (*gate.Gate, string) { return openOn(f, films()) }
+
+func openOn(f testing.TB, media fs.FS) (*gate.Gate, string) {
 	f.Helper()
-	g, err := gate.Open(gate.Config{Media: films(), Data: filepath.Join(f.TempDir(), "gate.db"), APIKey: secret.New(apiKey),
+	g, err := gate.Open(gate.Config{Media: media, Data: filepath.Join(f.TempDir(), "gate.db"), APIKey: secret.New(apiKey),
 		Forward: "nginx", Now: func() time.Time { return begin }})
 	if err != nil {
 		f.Fatal(err)
@@ -34,6 +39,12 @@ func openForFuzz(f testing.TB) (*gate.Gate, string) {
 	return g, out.Result.ID
 }
 
+func fetch(handler http.Handler, target string) answer {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+	return answer{status: w.Code, header: w.Header(), body: w.Body.String()}
+}
+
 func ask(handler http.Handler, original string) int {
 	r := httptest.NewRequest("GET", "/auth", nil)
 	r.Header["X-Original-Uri"] = []string{original}
@@ -42,39 +53,54 @@ func ask(handler http.Handler, original string) int {
 	return w.Code
 }
 
-// FuzzRewrite: every URI that a player finds in a rewritten playlist stays in
-// the video's folder and has the ticket exactly once.
-func FuzzRewrite(f *testing.F) {
-	for name, file := range films() {
-		if strings.HasSuffix(name, ".m3u8") {
-			f.Add(string(file.Data), "360")
-		}
+// FuzzPlaylist: every URI of the video's own that a rewritten playlist names
+// opens with the ticket that it carries, and the file is the one that the
+// playlist named.
+func FuzzPlaylist(f *testing.F) {
+	for _, line := range []string{"a.ts", "my film.ts", "../Größe#1.ts?v=2", "100%.ts", "/film/x/[y].ts", "%41%2e.ts", "#EXT-X-MAP:URI=\"a b.mp4\"", "a;b?c.ts", "a%3Fb%3b.m4s"} {
+		f.Add(line)
 	}
-	f.Add("#EXTM3U\n#EXT-X-MAP:URI=\"a\",B=\"c,URI=\",D=E\n../a/../b?c=d\n", "a/b")
-	f.Fuzz(func(t *testing.T, playlist, folder string) {
-		if !strings.Contains("360 a/b . en", folder) || folder == "" {
-			folder = "360"
-		}
-		out, err := gate.Rewrite(playlist, folder, "TICKET")
+	media := films()
+	g, id := openOn(f, media)
+	handler := g.Handler()
+	token := sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
+	f.Fuzz(func(t *testing.T, line string) {
+		text := "#EXTM3U\n" + line + "\n"
+		media["film/360/index.m3u8"] = &fstest.MapFile{Data: []byte(text)}
+		list, err := playlist.Parse(text, playlist.Location{Host: "example.com", Root: "/film", File: "360/index.m3u8"})
+		a := fetch(handler, "/film/360/index.m3u8?jwt="+token)
 		if err != nil {
+			if a.status != 422 {
+				t.Errorf("%q is answered %d, want 422", text, a.status)
+			}
 			return
 		}
-		base, _ := url.Parse("https://gate.example/film/" + folder + "/index.m3u8")
-		for line := range strings.Lines(out) {
-			if line = strings.TrimRight(line, "\r\n"); line == "" || strings.HasPrefix(line, "#") {
-				continue
-			}
-			u, err := base.Parse(line)
-			if err != nil || u.Host != base.Host || u.Scheme != "https" || !strings.HasPrefix(u.Path, "/film/") ||
-				strings.Contains(u.Path, "..") && !strings.Contains(line, "..") || len(u.Query()["ticket"]) != 1 {
-				t.Errorf("%q became %q, which is %v, %v", playlist, line, u, err)
-			}
-		}
-		again, err := gate.Rewrite(strings.ReplaceAll(out, "ticket=TICKET", "x=y"), folder, "TICKET")
-		if err != nil || strings.Count(again, "ticket=TICKET") != strings.Count(out, "ticket=TICKET") {
-			t.Errorf("%q is not a playlist any more: %v", out, err)
+		for ref := range list.References() {
+			checkOpens(t, handler, media, a.body, ref)
 		}
 	})
+}
+
+// checkOpens makes the file that a URI names and asks for it as a player does.
+func checkOpens(t *testing.T, handler http.Handler, media fstest.MapFS, body string, ref playlist.Reference) {
+	t.Helper()
+	_, file := path.Split(ref.File)
+	if name := "film/" + ref.File; ref.File == "" || !fs.ValidPath(name) || strings.Contains("/"+name, "/.") || media[name] != nil || path.Ext(file) != ".ts" {
+		return
+	}
+	for name := range media { // a folder cannot have the name of a file
+		if strings.HasPrefix("film/"+ref.File, name+"/") || strings.HasPrefix(name, "film/"+ref.File+"/") {
+			return
+		}
+	}
+	media["film/"+ref.File] = &fstest.MapFile{Data: []byte(ref.File)}
+	defer delete(media, "film/"+ref.File)
+	for _, uri := range links(t, body, "/film/360/index.m3u8") {
+		if a := fetch(handler, uri); strings.Contains(uri, "ticket=") && a.status == 200 && a.body == ref.File {
+			return
+		}
+	}
+	t.Errorf("%q: no URI of the playlist opens %q:\n%q", ref.URI, ref.File, body)
 }
 
 // BenchmarkGate is a viewer's first request: verify the token, read the

@@ -1,15 +1,16 @@
-// Package gate is a video platform of one's own: it stands in front of HLS
-// files, lets in viewers who hold a valid playback token, and takes the public
-// keys of those who make tokens over an API of Vidbeo's shape.
+// Package gate is a self-hosted video platform: it stands in front of HLS and
+// DASH files, lets in viewers who hold a valid playback token, and takes the
+// public keys of the services that make tokens over an API of Vidbeo's shape.
 //
 // A token has to be alive only when playback starts. It is then swapped for a
 // session ticket of the gate's own, which outlives the token and the key that
 // signed it, because a film must not stop when a ten-minute token ends and a
-// player cannot be told to ask again. Whoever wants a running session to end
-// says so when deleting the key.
+// player cannot be told to ask again. To end running sessions as well, the
+// owner of the key says so when deleting it.
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,9 +18,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"playtoken/secret"
@@ -27,19 +28,22 @@ import (
 
 // Config is what a gate needs. Media, Data and APIKey have no default.
 type Config struct {
-	// Media holds one folder per video, named by the video's id, with a
-	// hls.m3u8 in it. Its files must be io.Seekers, as those of os.Root.FS and
-	// embed.FS are.
+	// Media holds one folder per video, named by the video's id. Its files must
+	// be io.Seekers, as those of os.Root.FS and embed.FS are.
 	Media fs.FS
-	// Data is the path of the gate's one file of its own. It is made where
-	// there is none, and belongs to one process at a time.
+	// Index is the name of the first playlist in a video's folder. Empty:
+	// hls.m3u8.
+	Index string
+	// Data is the path of the gate's one file of its own. It is created if it
+	// does not exist, and belongs to one process at a time.
 	Data string
 	// APIKey opens the key API.
 	APIKey secret.Value
 	// PublicURL is how viewers reach the gate or, with forward-auth, the files
-	// behind the proxy. Its scheme and host decide whether cookies are Secure,
-	// and its path is cut off from forwarded URIs. Empty: the request's Host
-	// decides, and there is no prefix.
+	// behind the proxy. Its scheme and host decide whether cookies are Secure
+	// and which absolute URIs in playlists are the video's own, and its path is
+	// cut off from forwarded URIs. Empty: the request's Host decides, and there
+	// is no prefix.
 	PublicURL string
 	// Forward names the proxy that asks /auth: nginx, traefik or caddy. Empty:
 	// /auth refuses everything.
@@ -49,13 +53,19 @@ type Config struct {
 	Origins []string
 	// SessionTTL is how long a session ticket lives. Zero: four hours.
 	SessionTTL time.Duration
-	Now        func() time.Time // nil: time.Now
-	Log        *slog.Logger     // nil: nothing is logged
-	// Admission is told of every decision whether a viewer may watch: "token"
-	// or "session", for what opened the video, or the code of the refusal.
-	// Nil: nobody is told.
+	// MaxTokenLife is how far away the end of a playback token may be. Zero:
+	// 24 hours.
+	MaxTokenLife time.Duration
+	// ClockSkew is how far apart the clocks of the gate and of the services
+	// that make tokens may be. Zero: a minute.
+	ClockSkew time.Duration
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: nothing is logged
+	// Admission is called with every decision whether a viewer may watch:
+	// "token" or "session", for what opened the video, or the code of the
+	// refusal. It may be nil.
 	Admission func(result string)
-	// Metrics answers GET /metrics. Nil: nothing does.
+	// Metrics answers GET /metrics. Nil: 404.
 	Metrics http.Handler
 }
 
@@ -63,8 +73,10 @@ type Config struct {
 type Gate struct {
 	config  Config
 	keys    *register
-	public  *url.URL // nil: not told
+	public  *url.URL // nil: not configured
 	forward string   // the header that names the original URI, or empty
+	named   namedFiles
+	gzips   sync.Pool // of *gzip.Writer
 }
 
 // forwardHeaders names the one header that each proxy sets. No other is ever
@@ -77,13 +89,14 @@ var forwardHeaders = map[string]string{
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens
-// or makes the data file.
+// or creates the data file.
 func Open(config Config) (*Gate, error) {
 	g := &Gate{config: config.withDefaults()}
+	g.named.find = g.findNamed
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)
 	}
-	keys, err := openRegister(g.config.Data, g.config.Now)
+	keys, err := openRegister(g.config.Data, g.config.Now, g.config.SessionTTL+g.config.ClockSkew)
 	if err != nil {
 		return nil, fmt.Errorf("open gate data: %w", err)
 	}
@@ -91,14 +104,15 @@ func Open(config Config) (*Gate, error) {
 	return g, nil
 }
 
-// Close gives the data file back. Viewers with a request under way are still
+// Close closes the data file. Viewers with a request under way are still
 // served; changes of keys are not.
 func (g *Gate) Close() error { return g.keys.close() }
 
 func (c Config) withDefaults() Config {
-	if c.SessionTTL == 0 {
-		c.SessionTTL = 4 * time.Hour
-	}
+	c.Index = cmp.Or(c.Index, "hls.m3u8")
+	c.SessionTTL = cmp.Or(c.SessionTTL, 4*time.Hour)
+	c.MaxTokenLife = cmp.Or(c.MaxTokenLife, 24*time.Hour)
+	c.ClockSkew = cmp.Or(c.ClockSkew, time.Minute)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -123,10 +137,12 @@ func (g *Gate) configure() error {
 	return errors.Join(err,
 		unless(known, "forward is not nginx, traefik or caddy"),
 		unless(g.config.Media != nil, "there is no media folder"),
+		unless(isIndex(g.config.Index), "the first playlist is not the name of a file that ends in .m3u8"),
 		unless(g.config.Data != "", "there is no data file"),
-		unless(mediaTypes[path.Ext(g.config.Data)] == "", "the data file has the extension of media, and could be served as such"),
+		unless(!mayBeMedia(g.config.Data), "the data file's name ends like that of a media file, and it could be served as one"),
 		unless(!g.config.APIKey.IsZero(), "there is no API key"),
 		unless(g.config.SessionTTL >= time.Second, "sessions live less than a second"),
+		unless(g.config.MaxTokenLife >= time.Second, "tokens may live less than a second"),
 		checkOrigins(g.config.Origins))
 }
 
@@ -137,13 +153,22 @@ func unless(ok bool, complaint string) error {
 	return errors.New(complaint)
 }
 
+func isIndex(name string) bool {
+	return ending(name) == ".m3u8" && plain(url.PathEscape(name), "") && !hidden(name)
+}
+
+func mayBeMedia(name string) bool {
+	mediaType, _ := served(name)
+	return mediaType != ""
+}
+
 func absolute(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil ||
 		u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("not an http or https URL without user, query and fragment")
 	}
-	if err := unambiguous(u.EscapedPath()); u.Path != "" && err != nil {
+	if err := unambiguous(u.EscapedPath(), ""); u.Path != "" && err != nil {
 		return nil, errors.New("its path is not plain")
 	}
 	return u, nil
@@ -161,7 +186,7 @@ func checkOrigins(origins []string) error {
 	return nil
 }
 
-// prefix is what stands before the video in the URIs that viewers use.
+// prefix is what stands before the video in the URIs that viewers use, encoded.
 func (g *Gate) prefix() string {
 	if g.public == nil {
 		return ""
@@ -170,7 +195,7 @@ func (g *Gate) prefix() string {
 }
 
 // secure reports whether cookies are for encrypted connections only: always,
-// except where the viewer is on this very machine.
+// except for a viewer on this machine.
 func (g *Gate) secure(r *http.Request) bool {
 	host := r.Host
 	if g.public != nil {

@@ -41,6 +41,10 @@ type apiError struct {
 	Message string `json:"message"`
 }
 
+func succeeded(result any) envelope {
+	return envelope{Success: true, Result: result, Errors: []apiError{}}
+}
+
 func answerKey(w http.ResponseWriter, status int, e envelope) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
@@ -87,14 +91,14 @@ func (g *Gate) listKeys(w http.ResponseWriter, r *http.Request) error {
 		query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor(page[len(page)-1].place)}}
 		links["next"] = base(r) + r.URL.Path + "?" + query.Encode()
 	}
-	answerKey(w, http.StatusOK, envelope{true, result, links, []apiError{}})
+	answerKey(w, http.StatusOK, envelope{Success: true, Result: result, Links: links, Errors: []apiError{}})
 	return nil
 }
 
 func readPage(rawQuery string) (limit int, after uint64, err error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil || len(query["limit"]) > 1 || len(query["cursor"]) > 1 {
-		return 0, 0, invalid("the query cannot be read, or says something twice")
+		return 0, 0, invalid("malformed query string, or a parameter given twice")
 	}
 	limit = defaultLimit
 	if text := query.Get("limit"); text != "" {
@@ -105,7 +109,7 @@ func readPage(rawQuery string) (limit int, after uint64, err error) {
 	if text := query.Get("cursor"); text != "" {
 		b, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil || len(b) != 8 || cursor(binary.BigEndian.Uint64(b)) != text {
-			return 0, 0, invalid("cursor is not one that was given out here")
+			return 0, 0, invalid("cursor is not one from a next link of this gate")
 		}
 		after = binary.BigEndian.Uint64(b)
 	}
@@ -118,8 +122,8 @@ func cursor(place uint64) string {
 }
 
 // base is the site as the caller of the key API reaches it, which need not be
-// how viewers do. A proxy's word on the scheme is believed from anybody: the
-// answer goes to nobody but the caller.
+// how viewers do. X-Forwarded-Proto is believed from every caller: the answer
+// goes to that caller alone.
 func base(r *http.Request) string {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		return "https://" + r.Host
@@ -153,7 +157,7 @@ func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answerKey(w, http.StatusOK, envelope{true, created, nil, []apiError{}})
+	answerKey(w, http.StatusOK, succeeded(created))
 	return nil
 }
 
@@ -170,7 +174,7 @@ func (g *Gate) showKey(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return errNoKey
 	}
-	answerKey(w, http.StatusOK, envelope{true, e.registration, nil, []apiError{}})
+	answerKey(w, http.StatusOK, succeeded(e.registration))
 	return nil
 }
 
@@ -182,7 +186,7 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	end := query["end_sessions"]
 	delete(query, "end_sessions")
-	if len(query) > 0 { // a slip of the pen would delete the key and leave its sessions running
+	if len(query) > 0 { // a misspelt end_sessions would delete the key and leave its sessions running
 		return invalid("unknown parameter: only end_sessions is known here")
 	}
 	if err != nil || len(end) > 1 || (len(end) == 1 && end[0] != "true" && end[0] != "false") {
@@ -199,7 +203,7 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return errNoKey
 	}
-	answerKey(w, http.StatusOK, envelope{true, struct{}{}, nil, []apiError{}})
+	answerKey(w, http.StatusOK, succeeded(struct{}{}))
 	return nil
 }
 

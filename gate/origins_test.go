@@ -30,9 +30,29 @@ func TestMediaAreOpenToConfiguredOrigins(t *testing.T) {
 	} {
 		checkOrigin(c.w, c.origin, c.allow, c.creds)
 	}
-	a := anybody.do("OPTIONS", "/film/360/0.m4s", "", "Origin", "https://any.example", "Access-Control-Request-Method", "GET")
-	if a.status != 204 || a.header.Get("Access-Control-Allow-Headers") != "Range" || a.header.Get("Access-Control-Allow-Methods") != "GET, HEAD" {
-		t.Errorf("preflight: %v %v", a, a.header)
+}
+
+func TestPreflightsAllowWhatPlayersSend(t *testing.T) {
+	open(t, films(), nil).checkPreflight(map[string]string{
+		"range": "range", "authorization,cmcd-request": "authorization,cmcd-request", "X-Own": "X-Own",
+		"bad header": playerHeaders, "": playerHeaders, strings.Repeat("a", 2000): playerHeaders})
+	open(t, films(), func(c *gate.Config) { c.Origins = []string{"https://site.example"} }).checkPreflight(
+		map[string]string{"range": playerHeaders, "X-Own": playerHeaders})
+}
+
+const playerHeaders = "range, authorization, if-none-match, if-modified-since, if-range, cache-control, " +
+	"cmcd-object, cmcd-request, cmcd-session, cmcd-status"
+
+// checkPreflight maps the headers that a page asks for to those it may send.
+func (w *world) checkPreflight(allowed map[string]string) {
+	w.Helper()
+	for asked, want := range allowed {
+		a := w.do("OPTIONS", "/film/360/0.m4s", "", "Origin", "https://site.example",
+			"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", asked)
+		h := a.header
+		if a.status != 204 || h.Get("Access-Control-Allow-Headers") != want || h.Get("Access-Control-Allow-Methods") != "GET, HEAD" || h.Get("Access-Control-Max-Age") != "86400" {
+			w.Errorf("preflight for %.40q: got %d %v, want the headers %q", asked, a.status, h, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -34,22 +35,23 @@ func (g *Gate) embed(w http.ResponseWriter, r *http.Request) error {
 // mounted anywhere. The ticket stands in the page and not only in the cookie:
 // in another site's frame the browser sends no cookie.
 func (g *Gate) show(w http.ResponseWriter, r *http.Request, escaped, up, frames string) error {
-	p, err := readPlace(escaped)
+	p, err := readPlace(escaped, escapable)
 	if err != nil {
 		return err
 	}
-	a, err := g.admit(p.video, r.URL.RawQuery, r.Cookies())
+	a, err := g.admit(p, r.URL.RawQuery, r.Header)
 	if err != nil {
 		return err
 	}
-	file, _, err := g.open(place{p.video, manifest})
+	file, err := g.open(place{video: p.video, file: g.config.Index})
 	if err != nil {
 		return err
 	}
 	file.Close()
 	var body bytes.Buffer
-	source := up + p.video + "/" + manifest + "?ticket=" + a.ticket
-	if err := page.Execute(&body, struct{ Video, Assets, Source string }{p.video, up + "embed/", source}); err != nil {
+	source := up + p.video + "/" + url.PathEscape(g.config.Index) + "?ticket=" + a.ticket
+	view := struct{ Video, Assets, Source string }{Video: p.video, Assets: up + "embed/", Source: source}
+	if err := page.Execute(&body, view); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	g.handCookie(w, r, a, "/"+p.video, "/embed/"+p.video)
@@ -63,15 +65,15 @@ func (g *Gate) show(w http.ResponseWriter, r *http.Request, escaped, up, frames 
 	return nil
 }
 
-// assetTypes does not leave it to the machine's own table what a script is.
+// assetTypes takes the place of the machine's own table, which differs.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 }
 
 // asset serves the page's script and style and the modules of the player,
-// which are the same for everybody and need no token. A browser asks again
-// before it uses what it has: modules of two versions do not fit together.
+// which are the same for all viewers and need no token. A browser asks again
+// before it uses its copy: modules of two versions do not fit together.
 func asset(w http.ResponseWriter, r *http.Request) error {
 	name := path.Base(r.URL.Path)
 	text, err := static.ReadFile("static/" + name)

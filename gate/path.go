@@ -7,9 +7,15 @@ import (
 	"strings"
 )
 
-// maxURI is the longest URI that is looked at, in bytes: the longest token and
-// as much again.
+// maxURI is the longest URI that the gate reads, in bytes: the longest token
+// and as much again.
 const maxURI = 16 << 10
+
+// escapable characters may stand in the names of files that the gate itself
+// serves, if they are escaped. A proxy that asks /auth opens the file as it
+// reads the URI, and other programs decode twice or cut at these characters:
+// there they are refused.
+const escapable = "#%;?"
 
 var videoForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
@@ -21,31 +27,50 @@ var (
 	errNoVideo   = refused(404, "not_found", "there is no such video or file")
 )
 
-// place is what a viewer's path names: a video, and a file in its folder or
-// nothing for the video itself.
-type place struct{ video, file string }
+// place is what a viewer's path names: a video, a session ticket if one stands
+// behind it (/video/~TICKET/file), and a file in the video's folder or nothing
+// for the video itself.
+type place struct{ video, ticket, file string }
 
 // readPlace reads an encoded path whose first segment is the video. The error
 // is errAmbiguous or errNoVideo.
-func readPlace(escaped string) (place, error) {
-	if err := unambiguous(escaped); err != nil {
+func readPlace(escaped, escapable string) (place, error) {
+	if err := unambiguous(escaped, escapable); err != nil {
 		return place{}, err
 	}
 	video, rest, _ := strings.Cut(escaped[1:], "/")
-	if !videoForm.MatchString(video) || slices.Contains(reserved, video) {
+	if !isVideo(video) {
 		return place{}, errNoVideo
 	}
-	file, err := url.PathUnescape(rest)
-	if err != nil {
+	p := place{video: video}
+	if behind, ok := strings.CutPrefix(rest, "~"); ok {
+		p.ticket, rest, _ = strings.Cut(behind, "/")
+	}
+	var err error
+	if p.file, err = url.PathUnescape(rest); err != nil {
 		return place{}, errAmbiguous
 	}
-	return place{video, file}, nil
+	return p, nil
+}
+
+func isVideo(folder string) bool {
+	return videoForm.MatchString(folder) && !slices.Contains(reserved, folder)
+}
+
+// loggable returns a path without the ticket in it.
+func loggable(path string) string {
+	before, rest, found := strings.Cut(path, "/~")
+	if !found {
+		return path
+	}
+	_, after, _ := strings.Cut(rest, "/")
+	return before + "/~/" + after
 }
 
 // unambiguous refuses every encoded path that the gate, a proxy before it and
 // a file system could read differently. What is left has the same segments for
-// everybody, however often they decode, clean or merge it.
-func unambiguous(escaped string) error {
+// all of them, however often they decode, clean or merge it.
+func unambiguous(escaped, escapable string) error {
 	rest, rooted := strings.CutPrefix(escaped, "/")
 	if !rooted || len(escaped) > maxURI {
 		return errAmbiguous
@@ -53,7 +78,7 @@ func unambiguous(escaped string) error {
 	segments := strings.Split(rest, "/")
 	for i, segment := range segments {
 		last := i == len(segments)-1
-		if segment == "." || segment == ".." || !plain(segment) || (segment == "" && !last) {
+		if segment == "." || segment == ".." || !plain(segment, escapable) || (segment == "" && !last) {
 			return errAmbiguous
 		}
 	}
@@ -61,26 +86,48 @@ func unambiguous(escaped string) error {
 }
 
 // plain reports whether a path segment consists of characters that mean
-// themselves, and of escapes that stand for nothing special.
-func plain(segment string) bool {
+// themselves, and of escapes that stand for nothing special and do not make up
+// a new escape.
+func plain(segment, escapable string) bool {
+	decoded := make([]byte, 0, len(segment))
 	for i := 0; i < len(segment); i++ {
 		c := segment[i]
 		if c != '%' {
 			if !alphanumeric(c) && !strings.ContainsRune("-._~!$&'()*+,=:@", rune(c)) {
 				return false
 			}
+			decoded = append(decoded, c)
 			continue
 		}
 		if len(segment) < i+3 {
 			return false
 		}
 		text, err := url.PathUnescape(segment[i : i+3])
-		if err != nil || text[0] < ' ' || strings.Contains("/\\%.;?#\x7f", text) {
+		if err != nil || special(text, escapable) {
 			return false
 		}
+		decoded = append(decoded, text...)
 		i += 2
 	}
-	return true
+	return !hasEscape(string(decoded))
+}
+
+// special reports whether a decoded character has a meaning of its own.
+func special(char, escapable string) bool {
+	return char[0] < ' ' || strings.Contains("/\\%.;?#\x7f", char) && !strings.Contains(escapable, char)
+}
+
+func hasEscape(text string) bool {
+	for i := range len(text) - 2 {
+		if text[i] == '%' && hexDigit(text[i+1]) && hexDigit(text[i+2]) {
+			return true
+		}
+	}
+	return false
+}
+
+func hexDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'F' || 'a' <= c && c <= 'f'
 }
 
 func alphanumeric(c byte) bool {

@@ -23,9 +23,13 @@ var ambiguous = []string{
 	"/film/..%2fother/0.m4s", "/film%2f360/0.m4s", "/film%2F360%2F0.m4s", "/film/%2fetc/passwd", "/film/360%5c0.m4s",
 	`/film/360\0.m4s`, `/film/..\other/0.m4s`, "/film/%5c..%5cother", "/film/%252e%252e/other/0.m4s", "/film/%25%32%66x",
 	"/film/360/0.m4s%00", "/film/360/0.m4s%00.txt", "/film/360/0.m4s%0a", "/film/360/0.m4s%0d%0aX: y", "/film/%01",
-	"/film/360/0.m4s;x", "/film;x/360/0.m4s", "/film/..;/other/0.m4s", "/film/360/0.m4s%3fx", "/film/360/0.m4s%23x",
+	"/film/360/0.m4s;x", "/film;x/360/0.m4s", "/film/..;/other/0.m4s",
 	"/film/%7f", "/film/%zz", "/film/%4", "/film/360/..", "/film/360/.", "/film/..",
 }
+
+// named paths are files whose names have characters with a meaning. The gate
+// serves such files itself, and lets no proxy do so.
+var named = []string{"/film/360/0.m4s%3fx", "/film/360/0.m4s%23x", "/film/360/100%25.m4s", "/film/a%3bb.m4s"}
 
 // raw sends a target exactly as it is written, which net/http's client will
 // not do, and returns the status of the answer.
@@ -62,6 +66,11 @@ func TestAmbiguousPathsAreRefusedBeforeAnythingElse(t *testing.T) {
 		}
 		if got := raw(t, "tcp", address, target); got != 403 && got != 400 {
 			t.Errorf("%s without a token is answered %d, want 403", target, got)
+		}
+	}
+	for _, target := range named {
+		if got := raw(t, "tcp", address, target+query); got != 404 {
+			t.Errorf("%s is answered %d, want 404", target, got)
 		}
 	}
 	for target, want := range map[string]int{"*": 403, "http://gate/film/360/0.m4s" + query: 200, "/%66ilm/360/0.m4s" + query: 404} {
@@ -105,29 +114,19 @@ func TestLinksDoNotLeadOutOfTheFolder(t *testing.T) {
 	w.want(w.get("/linked/b.m4s?jwt="+w.token("linked", time.Minute)), 404, "not_found")
 }
 
-func TestPlaylistsThatLeadElsewhereAreNotServed(t *testing.T) {
+// TestABrokenPlaylistIsTheOperatorsToMend: the viewer learns that there is no
+// video, the log says which line of which file is wrong.
+func TestABrokenPlaylistIsTheOperatorsToMend(t *testing.T) {
 	media := films()
-	playlist := func(text string) { media["film/360/index.m3u8"].Data = []byte(text) }
 	w := open(t, media, nil)
 	url := "/film/360/index.m3u8?ticket=" + w.ticket(video)
-	for _, good := range []string{"#EXTM3U\n0.m4s", "#EXTM3U\n../360/0.m4s\n", "#EXTM3U\n./0.m4s?v=1&w=a-b\n", "#EXTM3U\n\n# ../../x\n#EXTINF:1,../..\n0.m4s",
-		"#EXTM3U\n#EXT-X-DATERANGE:ID=\"a\",X-ASSET-URI=\"https://ads.example/\"", "#EXTM3U\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-BYTERANGE:1@2"} {
-		playlist(good)
-		w.want(w.get(url), 200, "")
+	media["film/360/index.m3u8"].Data = []byte("#EXTM3U\n#EXT-X-MAP:URI=init.mp4\n")
+	a := w.want(w.get(url), 422, "video_unavailable")
+	if strings.Contains(a.body, "URI") || !strings.Contains(a.body, "not available") {
+		t.Errorf("the viewer reads %s, want only that the video is not available", a.body)
 	}
-	for _, bad := range []string{
-		"", "0.m4s", "\ufeff#EXTM3U\n0.m4s", "#EXTM3U8\n", "#EXTM3U\nhttps://evil.example/0.m4s", "#EXTM3U\n//evil.example/0.m4s",
-		"#EXTM3U\n/film/360/0.m4s", "#EXTM3U\n../../other/0.m4s", "#EXTM3U\n../../film/360/0.m4s", "#EXTM3U\n..", "#EXTM3U\n../..",
-		"#EXTM3U\n%2e%2e/%2e%2e/other/0.m4s", "#EXTM3U\n..%2f..%2fother/0.m4s", "#EXTM3U\n..\\..\\other", "#EXTM3U\ndata:x",
-		"#EXTM3U\n0.m4s#x", "#EXTM3U\n0.m4s?ticket=x", "#EXTM3U\n0.m4s?a&jwt=x", "#EXTM3U\n0.m4s?%74icket=%zz", "#EXTM3U\n?x",
-		"#EXTM3U\n 0.m4s", "#EXTM3U\n{$base}/0.m4s", "#EXTM3U\na\rhttps://evil.example/", "#EXTM3U\n#EXT-X-MAP:URI=\"https://evil.example/\"",
-		"#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://x\"", "#EXTM3U\n#EXT-X-MAP:URI=init.mp4", "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4",
-		"#EXTM3U\n#EXT-X-MAP:URI=\"a\"\"b\"", "#EXTM3U\n#EXT-X-MAP:A=\"b\",URI=\"../../x\"", "#EXTM3U\n#EXT-X-MAP: URI=\"../../x\"",
-	} {
-		playlist(bad)
-		a := w.get(url)
-		if a.status != 500 || strings.Contains(a.body, "evil") {
-			t.Errorf("%q: got %v", bad, a)
-		}
+	w.server.Close() // now everything is logged
+	if line := `film/360/index.m3u8: line 2: URI is not in double quotes`; !strings.Contains(w.log.String(), line) {
+		t.Errorf("the log is\n%s\nwant %q in it", w.log.String(), line)
 	}
 }

@@ -12,18 +12,26 @@ import (
 )
 
 // refusal is an answer that is not what was asked for. Its detail is shown to
-// whoever asked.
+// the caller, its cause only logged.
 type refusal struct {
 	status       int
 	code, detail string
+	cause        error // may be nil
 }
 
-func refused(status int, code, detail string) *refusal { return &refusal{status, code, detail} }
+func refused(status int, code, detail string) *refusal {
+	return &refusal{status: status, code: code, detail: detail}
+}
 
-func (e *refusal) Error() string { return e.code + ": " + e.detail }
+func (e *refusal) Error() string {
+	if e.cause != nil {
+		return e.code + ": " + e.cause.Error()
+	}
+	return e.code + ": " + e.detail
+}
 
 // asRefusal is the one place where an error becomes an answer. An error that
-// nobody foresaw is logged, not shown.
+// the gate did not foresee is logged, not shown.
 func asRefusal(err error) *refusal {
 	var known *refusal
 	var token *verify.Error
@@ -35,7 +43,7 @@ func asRefusal(err error) *refusal {
 	case errors.As(err, &token):
 		return refused(http.StatusUnauthorized, string(token.Reason), token.Detail)
 	}
-	return refused(http.StatusInternalServerError, "internal", "something went wrong here; the log knows more under this request's id")
+	return refused(http.StatusInternalServerError, "internal", "the gate failed; its log has the reason under this request's id")
 }
 
 // problem is the body of a refusal for programs (RFC 9457).
@@ -59,7 +67,7 @@ var refusalPage = template.Must(template.New("refusal").Parse(`<!doctype html>
 </html>
 `))
 
-// refuse answers a viewer: with a page where a browser shows what comes, with
+// refuse answers a viewer: with a page if a browser is about to show it, with
 // a problem document otherwise.
 func refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
 	h := w.Header()
@@ -67,7 +75,8 @@ func refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
 	if e.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
 	}
-	p := problem{"about:blank", http.StatusText(e.status), e.status, e.detail, e.code, h.Get("X-Request-Id")}
+	p := problem{Type: "about:blank", Title: http.StatusText(e.status), Status: e.status,
+		Detail: e.detail, Code: e.code, RequestID: h.Get("X-Request-Id")}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors *")

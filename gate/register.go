@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,17 +47,20 @@ type entry struct {
 type contents struct {
 	list  []entry // by place
 	keys  map[string]*rsa.PublicKey
+	known map[string]bool // ids of keys that are or were registered
 	ended map[string]bool // by key id
 }
 
 // register keeps the keys, the marks of ended sessions and the gate's own
-// secret in one file. Viewers are answered from memory, which is read anew
-// from the file after every change, so that the two cannot drift apart.
+// secret in one file. Viewers are answered from memory, which is read again
+// from the file after every change, so that the two cannot differ.
 type register struct {
 	db      *bbolt.DB
 	now     func() time.Time
-	owner   string // who created every key: the holder of the API key
-	sealing []byte // makes and checks session tickets
+	session time.Duration // the longest that a ticket can live after its key has gone
+	owner   string        // who created every key: the holder of the API key
+	sealing []byte        // makes and checks session tickets
+	trusted int64         // until then, in seconds since 1970, tickets may name keys that this file has forgotten
 	change  sync.Mutex
 	current atomic.Pointer[contents]
 }
@@ -65,13 +69,17 @@ var (
 	ownBucket   = []byte("own")
 	keysBucket  = []byte("keys")  // place, big-endian: registration as JSON
 	endedBucket = []byte("ended") // key id: when its sessions were ended
+	goneBucket  = []byte("gone")  // key id: when the key was deleted
 
-	ownerName, sealingName = []byte("owner"), []byte("sealing")
+	ownerName, sealingName, trustedName = []byte("owner"), []byte("sealing"), []byte("trusted")
 )
 
 var errFileBusy = errors.New("another process is using it")
 
-func openRegister(path string, now func() time.Time) (*register, error) {
+func openRegister(path string, now func() time.Time, session time.Duration) (*register, error) {
+	if err := checkMode(path); err != nil {
+		return nil, err
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = errFileBusy
@@ -79,7 +87,7 @@ func openRegister(path string, now func() time.Time) (*register, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	k := &register{db: db, now: now}
+	k := &register{db: db, now: now, session: session}
 	err = db.Update(k.prepare)
 	if err == nil {
 		err = db.View(k.read)
@@ -90,10 +98,23 @@ func openRegister(path string, now func() time.Time) (*register, error) {
 	return k, nil
 }
 
+// checkMode refuses a file that other users of the machine can open, as the
+// file store does: with the secret in it they could make tickets.
+func checkMode(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o007 == 0 {
+		return nil // a file that cannot be looked at cannot be opened either
+	}
+	return fmt.Errorf("every user of this machine may open %s (mode %04o); run: chmod 600 %[1]s", path, info.Mode().Perm())
+}
+
 // prepare makes what a new file lacks: afterwards the gate has a secret that
 // every later process finds again.
 func (k *register) prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{ownBucket, keysBucket, endedBucket} {
+	if err := k.trustOlderFile(tx); err != nil {
+		return err
+	}
+	for _, name := range [][]byte{ownBucket, keysBucket, endedBucket, goneBucket} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
@@ -107,7 +128,36 @@ func (k *register) prepare(tx *bbolt.Tx) error {
 		}
 	}
 	k.sealing, k.owner = slices.Clone(own.Get(sealingName)), string(own.Get(ownerName))
-	return nil
+	if until := own.Get(trustedName); until != nil {
+		k.trusted = int64(binary.BigEndian.Uint64(until))
+	}
+	return k.forget(tx.Bucket(goneBucket))
+}
+
+// trustOlderFile: a file of an earlier version does not say which keys it once
+// had. The sessions that they opened run on until they would end in any case.
+func (k *register) trustOlderFile(tx *bbolt.Tx) error {
+	own := tx.Bucket(ownBucket)
+	if own == nil || tx.Bucket(goneBucket) != nil {
+		return nil
+	}
+	return own.Put(trustedName, binary.BigEndian.AppendUint64(nil, uint64(k.now().Add(k.session).Unix())))
+}
+
+// forget drops deleted keys of which no ticket can be alive.
+func (k *register) forget(gone *bbolt.Bucket) error {
+	var old [][]byte
+	err := gone.ForEach(func(id, stamp []byte) error {
+		at, err := time.Parse(timeForm, string(stamp))
+		if err == nil && at.Add(k.session).Before(k.now()) {
+			old = append(old, id)
+		}
+		return err
+	})
+	for _, id := range old {
+		err = errors.Join(err, gone.Delete(id))
+	}
+	return err
 }
 
 // add registers a key. On an error it is not known whether the file has it;
@@ -131,8 +181,8 @@ func (k *register) add(name, publicKey string) (registration, error) {
 }
 
 // remove deletes a key and reports whether it was there. Asked to end its
-// sessions it does so even for a key that is already gone: whoever lost the
-// answer to a plain deletion can still revoke.
+// sessions it does so even for a key that is already gone: a caller that lost
+// the answer to a plain deletion can still revoke.
 func (k *register) remove(id string, endSessions bool) (found bool, err error) {
 	err = k.update(func(tx *bbolt.Tx) error {
 		if endSessions {
@@ -145,7 +195,8 @@ func (k *register) remove(id string, endSessions bool) (found bool, err error) {
 		if found = ok; !ok {
 			return nil
 		}
-		return tx.Bucket(keysBucket).Delete(binary.BigEndian.AppendUint64(nil, e.place))
+		gone := tx.Bucket(goneBucket).Put([]byte(id), []byte(k.now().UTC().Format(timeForm)))
+		return errors.Join(gone, tx.Bucket(keysBucket).Delete(binary.BigEndian.AppendUint64(nil, e.place)))
 	})
 	return found, err
 }
@@ -167,7 +218,7 @@ func (k *register) read(tx *bbolt.Tx) error {
 }
 
 func readContents(tx *bbolt.Tx) (*contents, error) {
-	c := &contents{keys: map[string]*rsa.PublicKey{}, ended: map[string]bool{}}
+	c := &contents{keys: map[string]*rsa.PublicKey{}, known: map[string]bool{}, ended: map[string]bool{}}
 	err := tx.Bucket(keysBucket).ForEach(func(place, value []byte) error {
 		e := entry{place: binary.BigEndian.Uint64(place)}
 		if err := json.Unmarshal(value, &e.registration); err != nil {
@@ -177,14 +228,15 @@ func readContents(tx *bbolt.Tx) (*contents, error) {
 		if e.key, err = verify.ParsePublicKey(e.PublicKey); err != nil {
 			return fmt.Errorf("read key %s: %w", e.ID, err)
 		}
-		c.list, c.keys[e.ID] = append(c.list, e), e.key
+		c.list, c.keys[e.ID], c.known[e.ID] = append(c.list, e), e.key, true
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return c, tx.Bucket(endedBucket).ForEach(func(id, _ []byte) error {
-		c.ended[string(id)] = true
+	return c, errors.Join(err, mark(c.known, tx.Bucket(goneBucket)), mark(c.ended, tx.Bucket(endedBucket)))
+}
+
+func mark(ids map[string]bool, bucket *bbolt.Bucket) error {
+	return bucket.ForEach(func(id, _ []byte) error {
+		ids[string(id)] = true
 		return nil
 	})
 }
@@ -192,6 +244,12 @@ func readContents(tx *bbolt.Tx) (*contents, error) {
 func (k *register) key(id string) (*rsa.PublicKey, bool) {
 	key, ok := k.current.Load().keys[id]
 	return key, ok
+}
+
+// everKnew reports whether a session that ends at the given second may have
+// been opened with a token of this key.
+func (k *register) everKnew(keyID string, expires int64) bool {
+	return k.current.Load().known[keyID] || expires <= k.trusted
 }
 
 func (k *register) ended(keyID string) bool { return k.current.Load().ended[keyID] }

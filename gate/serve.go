@@ -48,34 +48,35 @@ func (g *Gate) Handler() http.Handler {
 }
 
 // serve is what every request passes: it gets an id, its path is unambiguous
-// or it is refused, and what became of it is logged without its query, where
-// tokens stand.
+// or it is refused, and its outcome is logged without query and ticket.
 func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := g.config.Now()
-		answer := &answer{ResponseWriter: w, status: http.StatusOK}
+		out := &response{ResponseWriter: w, status: http.StatusOK}
 		id := requestID()
-		h := answer.Header()
+		h := out.Header()
 		h.Set("X-Request-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		err := unambiguous(r.URL.EscapedPath())
+		err := unambiguous(r.URL.EscapedPath(), escapable)
 		if err == nil {
-			err = e(answer, r)
+			err = e(out, r)
 		}
-		line := []slog.Attr{slog.String("request_id", id), slog.String("method", r.Method), slog.String("path", r.URL.Path)}
+		line := []slog.Attr{slog.String("request_id", id), slog.String("method", r.Method), slog.String("path", loggable(r.URL.Path))}
 		if err != nil {
 			e := asRefusal(err)
-			refuse(answer, r, e)
+			refuse(out, r, e)
 			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
 		}
-		line = append(line, slog.Int("status", answer.status), slog.Duration("took", g.config.Now().Sub(began)))
-		g.config.Log.LogAttrs(r.Context(), severity(answer.status), "request", line...)
+		line = append(line, slog.Int("status", out.status), slog.Duration("took", g.config.Now().Sub(began)))
+		g.config.Log.LogAttrs(r.Context(), severity(out.status), "request", line...)
 	})
 }
 
+// severity is high for what the operator has to mend: failures of the gate,
+// and videos that cannot be served (422).
 func severity(status int) slog.Level {
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError || status == http.StatusUnprocessableEntity {
 		return slog.LevelError
 	}
 	return slog.LevelInfo
@@ -87,35 +88,18 @@ func requestID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// answer remembers the status for the log.
-type answer struct {
-	http.ResponseWriter
-	status int
-}
-
-func (a *answer) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// ReadFrom keeps the way open on which the kernel copies files to the network.
-func (a *answer) ReadFrom(r io.Reader) (int64, error) { return io.Copy(a.ResponseWriter, r) }
-
-// Unwrap is for http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
 func unknown(http.ResponseWriter, *http.Request) error {
 	return refused(http.StatusNotFound, "not_found", "there is nothing here")
 }
 
 func wrongMethod(http.ResponseWriter, *http.Request) error {
-	return refused(http.StatusMethodNotAllowed, "method_not_allowed", "this cannot be done here")
+	return refused(http.StatusMethodNotAllowed, "method_not_allowed", "this method is not allowed here")
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"status":"ok"}`) // whoever asked has gone
+	_, _ = io.WriteString(w, `{"status":"ok"}`) // the caller has gone
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"playtoken/gate/verify"
 )
 
-// session is what a ticket stands for: somebody who once held a token that
+// session is what a ticket stands for: a viewer who once held a token that
 // keyID verified may watch the video until it expires.
 type session struct {
 	video   string
@@ -31,20 +31,20 @@ func (s session) ticket(sealing []byte) string {
 	return body + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// openTicket reads a ticket that this gate made. The one spelling that it
-// accepts is the one that it would write itself.
+// openTicket reads a ticket that this gate made. The only form that it accepts
+// is the one that it would write itself.
 func openTicket(ticket string, sealing []byte) (session, error) {
 	part := strings.Split(ticket[:min(len(ticket), maxTicket)], ".")
 	if len(part) != 4 || len(ticket) > maxTicket {
-		return session{}, &verify.Error{Reason: verify.TokenMalformed, Detail: "this is not a session ticket"}
+		return session{}, refusedToken(verify.TokenMalformed, "this is not a session ticket")
 	}
 	expires, err := strconv.ParseInt(part[2], 10, 64)
 	if err != nil {
-		return session{}, &verify.Error{Reason: verify.TokenMalformed, Detail: "this is not a session ticket"}
+		return session{}, refusedToken(verify.TokenMalformed, "this is not a session ticket")
 	}
-	s := session{part[0], part[1], expires}
+	s := session{video: part[0], keyID: part[1], expires: expires}
 	if subtle.ConstantTimeCompare([]byte(s.ticket(sealing)), []byte(ticket)) != 1 {
-		return session{}, &verify.Error{Reason: verify.SignatureInvalid, Detail: "the session ticket is not from this gate"}
+		return session{}, refusedToken(verify.SignatureInvalid, "the session ticket is not from this gate")
 	}
 	return s, nil
 }
@@ -53,9 +53,9 @@ func openTicket(ticket string, sealing []byte) (session, error) {
 func (s session) opens(video string, now time.Time) error {
 	switch {
 	case s.video != video:
-		return &verify.Error{Reason: verify.VideoNotAllowed, Detail: "the session is for another video"}
+		return refusedToken(verify.VideoNotAllowed, "the session is for another video")
 	case now.Unix() >= s.expires:
-		return &verify.Error{Reason: verify.TokenExpired, Detail: "the session is over; open the video again"}
+		return refusedToken(verify.TokenExpired, "the session is over; open the video again")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, parameter string) {
 		where := here()
-		where.Query.Set("v", parameter)
+		where.Parameter = func(name string) (string, bool) { return parameter, name == "v" }
 		p, err := playlist.Parse(head+text, where)
 		if err != nil {
 			return

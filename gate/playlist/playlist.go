@@ -14,7 +14,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -33,13 +32,15 @@ func (e *Error) Error() string { return "line " + strconv.Itoa(e.Line) + ": " + 
 
 // A Location says where viewers find a playlist.
 type Location struct {
-	Host  string     // the site's host and port; empty: no absolute URI is the video's own
-	Root  string     // decoded URL path of the video's folder, such as "/films/film"
-	File  string     // the playlist's file within that folder, such as "360/index.m3u8"
-	Query url.Values // of the playlist's URL, for EXT-X-DEFINE:QUERYPARAM
+	Host string // the site's host and port; empty: no absolute URI is the video's own
+	Root string // decoded URL path of the video's folder, such as "/films/film"
+	File string // the playlist's file within that folder, such as "360/index.m3u8"
 
-	// Import finds the value of a variable that the playlist imports from the
-	// multivariant playlist (EXT-X-DEFINE:IMPORT). Nil: no variable is found.
+	// Parameter finds a parameter of the playlist's URL, for a variable that is
+	// defined by it (EXT-X-DEFINE:QUERYPARAM). Nil: there are no parameters.
+	Parameter func(name string) (value string, ok bool)
+	// Import finds a variable of the multivariant playlist, for one that the
+	// playlist imports from there (EXT-X-DEFINE:IMPORT). Nil: there are none.
 	Import func(name string) (value string, ok bool)
 }
 

@@ -3,7 +3,6 @@ package playlist_test
 import (
 	"errors"
 	"io"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -15,10 +14,8 @@ const head = "#EXTM3U\n"
 // here is where the playlists of these tests stand.
 func here() playlist.Location {
 	return playlist.Location{Host: "videos.example", Root: "/films/film", File: "360/index.m3u8",
-		Query: url.Values{"v": {"2"}, "ticket": {"secret"}},
-		Import: func(name string) (string, bool) {
-			return "../common", name == "base"
-		}}
+		Parameter: func(name string) (string, bool) { return "2", name == "v" },
+		Import:    func(name string) (string, bool) { return "../common", name == "base" }}
 }
 
 // rewrite returns a playlist with the ticket T, without its first line.

@@ -36,22 +36,26 @@ func (s *scanner) defineFromQuery(name string) error {
 	if credential(name) {
 		return errors.New("QUERYPARAM=" + name + " would copy the viewer's token into URIs; remove it, the gate adds what each URI needs")
 	}
-	values := s.where.Query[name]
-	if len(values) == 0 {
+	if !s.take(name, s.where.Parameter) {
 		return errors.New("QUERYPARAM=" + name + ": the playlist's URL has no such parameter")
 	}
-	s.variables[name] = values[0]
 	return nil
 }
 
 func (s *scanner) defineFromImport(name string) error {
-	if s.where.Import != nil {
-		if value, ok := s.where.Import(name); ok {
-			s.variables[name] = value
-			return nil
-		}
+	if !s.take(name, s.where.Import) {
+		return errors.New("IMPORT=" + name + ": the first playlist does not define it with NAME and VALUE")
 	}
-	return errors.New("IMPORT=" + name + ": the first playlist does not define it with NAME and VALUE")
+	return nil
+}
+
+func (s *scanner) take(name string, from func(string) (string, bool)) bool {
+	if from == nil {
+		return false
+	}
+	value, ok := from(name)
+	s.variables[name] = value
+	return ok
 }
 
 // credential reports whether a query parameter is one of the gate's own, in

@@ -29,6 +29,7 @@ const (
 	SignatureInvalid Reason = "signature_invalid"
 	TokenExpired     Reason = "token_expired"
 	TokenNotYetValid Reason = "token_not_yet_valid"
+	TokenLifeTooLong Reason = "token_life_too_long" // for Verify's callers, who know what is too long
 	VideoNotAllowed  Reason = "video_not_allowed"
 )
 

@@ -1,0 +1,176 @@
+package gate
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"playtoken/gate/playlist"
+)
+
+const (
+	// maxPlaylist is the largest playlist that is read, in bytes: some days of
+	// short segments.
+	maxPlaylist = 8 << 20
+	// minCompressed is the smallest playlist that is worth compressing, in bytes.
+	minCompressed = 1 << 10
+)
+
+// servePlaylist answers with the playlist for this viewer.
+func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaFile, p place, a admission) error {
+	list, err := readPlaylist(file, g.location(r, p))
+	if err != nil {
+		return err
+	}
+	if p.file == g.config.Index {
+		g.handCookie(w, r, a, "/"+a.video)
+		if list.Growing() && a.ticketElsewhere(r) {
+			list, err = variantOf(p, r)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	g.sendPlaylist(w, r, list, a.ticket)
+	return nil
+}
+
+// readPlaylist reads and checks an open playlist. What is wrong with it is for
+// the operator; the viewer is told that the video is not available.
+func readPlaylist(file mediaFile, where playlist.Location) (*playlist.Playlist, error) {
+	text, err := io.ReadAll(io.LimitReader(file, maxPlaylist+1))
+	if err != nil {
+		return nil, fmt.Errorf("read playlist: %w", err)
+	}
+	if len(text) > maxPlaylist {
+		return nil, unavailable(where, errors.New("the playlist is larger than 8 MiB"))
+	}
+	list, err := playlist.Parse(string(text), where)
+	if err != nil {
+		return nil, unavailable(where, err)
+	}
+	return list, nil
+}
+
+func unavailable(where playlist.Location, cause error) error {
+	return &refusal{status: http.StatusUnprocessableEntity, code: "video_unavailable", detail: "this video is not available",
+		cause: fmt.Errorf("%s/%s: %w", path.Base(where.Root), where.File, cause)}
+}
+
+// location says where the viewer found a playlist.
+func (g *Gate) location(r *http.Request, p place) playlist.Location {
+	query, _ := url.ParseQuery(r.URL.RawQuery) // admit has read it
+	where := g.located(p, func(name string) (string, bool) { return query.Get(name), query.Has(name) })
+	if g.public == nil {
+		where.Host = r.Host
+	}
+	return where
+}
+
+// located says where a playlist stands when its URL has the given parameters.
+func (g *Gate) located(p place, parameter func(string) (string, bool)) playlist.Location {
+	where := playlist.Location{Root: "/" + p.video, File: p.file, Parameter: parameter}
+	if g.public != nil {
+		where.Host, where.Root = g.public.Host, g.public.Path+"/"+p.video
+	}
+	where.Import = func(name string) (string, bool) { return g.firstVariable(where, p.video, name) }
+	return where
+}
+
+// parse reads a playlist for what it names, without a viewer.
+func (g *Gate) parse(p place) (*playlist.Playlist, error) {
+	file, err := g.open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readPlaylist(file, g.located(p, func(string) (string, bool) { return "x", true }))
+}
+
+// firstVariable looks up a variable in the video's first playlist.
+func (g *Gate) firstVariable(where playlist.Location, video, name string) (value string, ok bool) {
+	file, err := g.open(place{video: video, file: g.config.Index})
+	if err != nil {
+		return "", false
+	}
+	defer file.Close()
+	where.File, where.Import = g.config.Index, nil
+	list, err := readPlaylist(file, where)
+	if err != nil {
+		return "", false
+	}
+	return list.Variable(name)
+}
+
+// ticketElsewhere reports whether a player that loads the very same URL again
+// would come without a ticket of its own.
+func (a admission) ticketElsewhere(r *http.Request) bool {
+	for name := range r.URL.Query() {
+		if strings.HasPrefix(name, "_HLS_") { // LL-HLS: the player has the playlist and waits for what comes next
+			return false
+		}
+	}
+	return !a.inURL
+}
+
+// variantOf stands in for a media playlist that grows. Its player would load
+// the URL with the playback token again and again, and be refused once the
+// token is over; now it loads the variant, whose URI carries the ticket.
+func variantOf(p place, r *http.Request) (*playlist.Playlist, error) {
+	text := "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000\n" + (&url.URL{Path: p.file}).EscapedPath() + "?" + otherParameters(r.URL.RawQuery) + "\n"
+	where := playlist.Location{Root: "/" + p.video, File: p.file}
+	list, err := playlist.Parse(text, where)
+	if err != nil {
+		return nil, unavailable(where, err)
+	}
+	return list, nil
+}
+
+func (g *Gate) sendPlaylist(w http.ResponseWriter, r *http.Request, list *playlist.Playlist, ticket string) {
+	h := w.Header()
+	h.Set("Content-Type", mediaTypes[".m3u8"])
+	h.Add("Vary", "Accept-Encoding")
+	// Several ranges would each be made from the beginning. The whole may be
+	// sent instead, and is what a range from the first byte on asks for.
+	if asked := r.Header.Get("Range"); strings.Contains(asked, ",") || asked == "bytes=0-" {
+		r.Header.Del("Range")
+	}
+	if r.Method == http.MethodGet && r.Header.Get("Range") == "" && takesGzip(r) && list.Size(ticket) >= minCompressed {
+		g.sendCompressed(w, list.Reader(ticket))
+		return
+	}
+	http.ServeContent(w, r, "", time.Time{}, list.Reader(ticket))
+}
+
+func (g *Gate) sendCompressed(w http.ResponseWriter, from io.Reader) {
+	w.Header().Set("Content-Encoding", "gzip")
+	z, ok := g.gzips.Get().(*gzip.Writer)
+	if !ok {
+		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a good one
+	}
+	defer g.gzips.Put(z)
+	z.Reset(w)
+	_, _ = io.Copy(z, from) // the viewer has gone
+	_ = z.Close()
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
+func takesGzip(r *http.Request) bool {
+	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		coding, weight, _ := strings.Cut(item, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+		_, q, found := strings.Cut(weight, "=")
+		quality, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+		return !found || err == nil && quality > 0
+	}
+	return false
+}
