@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/service/doctor"
 	"playtoken/vaultkeys"
 )
 
-// drift holds ring, store and platform side by side.
-func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
+// drift compares ring, store and platform.
+func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []doctor.Finding {
 	rotator := *e.rotator
 	rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		held, err := e.whose()
@@ -23,28 +23,43 @@ func (e patient) drift(ctx context.Context, ring keyrotation.Ring) []finding {
 	}
 	drift, err := rotator.Drift(ctx)
 	switch {
-	case errors.Is(err, vaultkeys.ErrForbidden), errors.Is(err, projects.ErrForbidden):
-		return []finding{fine("drift", "cannot be seen with a signer's rights: run doctor where keys are rotated")}
+	case errors.Is(err, projects.ErrForbidden), errors.Is(err, vaultkeys.ErrForbidden):
+		return one(e.found(doctor.DriftNotPermitted, "cannot be seen with a signer's rights: examine it where keys are rotated", doctor.Data{}))
 	case err != nil:
-		return []finding{wrongWith("drift", err, err.Error(), "make platform and store answer, then playtoken doctor --project "+e.project.ID)}
+		return one(e.failed(doctor.DriftUnknown, err))
 	}
 	findings := e.gone(ring, drift)
 	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
 		for _, f := range list {
-			findings = append(findings, wrongWith("drift", errors.New("drift"), fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning), handlers.DriftRemedy(e.project.ID, f)))
+			findings = append(findings, e.difference(f))
 		}
 	}
 	if len(findings) == 0 {
-		findings = append(findings, fine("drift", "ring, store and platform agree: "+census(ring)))
+		findings = append(findings, e.found(doctor.DriftNone, "ring, store and platform agree: "+census(ring), doctor.Data{}))
 	}
 	for _, f := range drift.Unmanaged {
-		whose := ""
-		if f.Project != "" {
-			whose = ", " + f.Project
-		}
-		findings = append(findings, remark("drift", fmt.Sprintf("key %s: %s%s", f.KeyID, f.Meaning, whose), handlers.DriftRemedy(e.project.ID, f)))
+		findings = append(findings, e.difference(f))
 	}
 	return findings
+}
+
+func (e projectExamination) difference(f keyrotation.Finding) doctor.Finding {
+	detail := fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning)
+	if f.Project != "" {
+		detail += ", " + f.Project
+	}
+	return e.found(differences[f.Code], detail, doctor.Data{Key: f})
+}
+
+// differences are the codes of what a rotation reports.
+var differences = map[keyrotation.FindingCode]doctor.Code{
+	keyrotation.KeyDuplicate:    doctor.KeyOrphaned,
+	keyrotation.KeyMissing:      doctor.KeyMissing,
+	keyrotation.KeyMismatched:   doctor.KeyMismatched,
+	keyrotation.KeyForgotten:    doctor.KeyForgotten,
+	keyrotation.KeyOfProject:    doctor.KeyOfOtherProject,
+	keyrotation.KeyUnattributed: doctor.KeyOwnerUnknown,
+	keyrotation.KeyForeign:      doctor.KeyUnmanaged,
 }
 
 // census lists the generations that platform and store should have.
@@ -58,63 +73,72 @@ func census(ring keyrotation.Ring) string {
 	return cmp.Or(strings.Join(all, ", "), "no keys yet")
 }
 
+// presence is which of a ring's keys the platform shows.
+type presence struct {
+	active, standby         int // generations; 0: there is none
+	activeGone, standbyGone bool
+	shown                   int // of the active key, the standby and the retiring keys
+	missing                 int // of all keys
+}
+
+func presenceOf(ring keyrotation.Ring, drift keyrotation.Drift) presence {
+	lost := map[int]bool{}
+	for _, f := range drift.Missing {
+		lost[f.Generation] = true
+	}
+	p := presence{missing: len(lost)}
+	for _, k := range ring.Keys {
+		switch k.State {
+		case keyrotation.Active:
+			p.active, p.activeGone = k.Generation, lost[k.Generation]
+		case keyrotation.Registered:
+			p.standby, p.standbyGone = k.Generation, lost[k.Generation]
+		case keyrotation.Retiring:
+		default:
+			continue
+		}
+		if !lost[k.Generation] {
+			p.shown++
+		}
+	}
+	return p
+}
+
 // gone explains what one cause makes of many differences: the store is older
 // than the platform, or the account is another one.
-func (e patient) gone(ring keyrotation.Ring, drift keyrotation.Drift) []finding {
+func (e projectExamination) gone(ring keyrotation.Ring, drift keyrotation.Drift) []doctor.Finding {
 	forgotten := 0
 	for _, f := range drift.Unmanaged {
 		if f.Code == keyrotation.KeyForgotten {
 			forgotten++
 		}
 	}
-	lost := map[int]bool{}
-	for _, f := range drift.Missing {
-		lost[f.Generation] = true
-	}
-	standby, active, kept := 0, 0, 0 // generations, and how many of all are there
-	for _, k := range ring.Keys {
-		switch k.State {
-		case keyrotation.Active:
-			active = k.Generation
-		case keyrotation.Registered:
-			standby = k.Generation
-		case keyrotation.Retiring:
-		default:
-			continue
-		}
-		if !lost[k.Generation] {
-			kept++
-		}
-	}
+	p := presenceOf(ring, drift)
 	switch {
 	case forgotten > 0:
-		return []finding{wrongWith("restore", errors.New("restore"),
-			fmt.Sprintf("the store looks older than the platform, which has %d keys named after this ring (%s) that the ring does not know: "+
-				"a backup was put back, or a copy of the store is at work with this account; nothing is deleted because of it, and tokens of those keys play until they expire",
-				forgotten, ring.StoreID),
-			e.afterRestore(lost[active], lost[standby], kept == 0, active, standby))}
-	case kept == 0 && len(lost) > 0:
-		return []finding{wrongWith("account", errors.New("account"), "the platform shows none of our keys: the credential is of another account, and nothing is touched there",
-			e.credential()+", to the one of the account that has them")}
+		return one(e.found(p.restored(), fmt.Sprintf(
+			"the store looks older than the platform, which has %d keys named after this ring (%s) that the ring does not know: "+
+				"a backup was put back, or a copy of the store is in use with this account; nothing is deleted because of it, and tokens of those keys play until they expire",
+			forgotten, ring.StoreID), doctor.Data{Generation: p.active, Standby: p.standby}))
+	case p.shown == 0 && p.missing > 0:
+		return one(e.found(doctor.AccountWithoutOurKeys,
+			"the platform shows none of our keys: the credential is of another account, and nothing is touched there", doctor.Data{}))
 	}
 	return nil
 }
 
-// afterRestore is what makes every new token good at once.
-func (e patient) afterRestore(activeLost, standbyLost, allLost bool, active, standby int) string {
-	const reason = " --reason 'a backup was put back'"
-	project := " --project " + e.project.ID
+// restored is the code of a store that was put back, by what is left at the
+// platform of the keys that it knows.
+func (p presence) restored() doctor.Code {
 	switch {
-	case allLost && standby > 0:
-		return fmt.Sprintf("none of the ring's keys is left there; before serve is started: playtoken keys revoke %d%s%s, then the same with %d (only after that can the first be finished), then playtoken rotate%s",
-			standby, project, reason, active, project)
-	case allLost:
-		return fmt.Sprintf("the ring's key is gone there; before serve is started: playtoken keys revoke %d%s%s, then playtoken rotate%s", active, project, reason, project)
-	case activeLost && !standbyLost:
-		return "the active key is gone there, and the standby is not; before serve is started: playtoken rotate --now" + project + reason
-	case activeLost:
-		return fmt.Sprintf("active key and standby are gone there; before serve is started: playtoken keys revoke %d%s%s, then the same with %d, then playtoken rotate%s",
-			standby, project, reason, active, project)
+	case p.shown == 0 && p.standby > 0:
+		return doctor.RestoredAllGone
+	case p.shown == 0:
+		return doctor.RestoredOnlyActiveGone
+	case p.activeGone && !p.standbyGone:
+		return doctor.RestoredActiveGone
+	case p.activeGone:
+		return doctor.RestoredBothGone
 	}
-	return "none needed: the active key is there; when the tokens of the others have expired, remove those as said below"
+	return doctor.RestoredActivePresent
 }

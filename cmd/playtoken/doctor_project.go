@@ -10,38 +10,105 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/service/doctor"
 )
 
-// patient is one project under examination.
-type patient struct {
-	examination
+// projectExamination is the checks of one project.
+type projectExamination struct {
 	*works
+	viewers interface {
+		Reach(ctx context.Context, issuer string) error
+	}
+	kind  platforms.Kind
+	whose func() (holders, error)
+	// fromSettings: the deployment's settings describe the project.
+	fromSettings bool
+}
+
+// found is a finding about the project.
+func (e projectExamination) found(code doctor.Code, detail string, data doctor.Data) doctor.Finding {
+	data.FromSettings = e.fromSettings
+	if len(e.kind.Credentials) > 0 {
+		data.Credential = e.kind.Credentials[0].Name
+	}
+	f := doctor.New(code, detail, data)
+	f.ProjectID = e.project.ID
+	return f
+}
+
+// failed is a finding about the project that hides what is the case.
+func (e projectExamination) failed(code doctor.Code, err error) doctor.Finding {
+	f := e.found(code, err.Error(), doctor.Data{})
+	f.Err = err
+	return f
+}
+
+// each examines the project with this id, or all projects.
+func (d examination) each(ctx context.Context, project string) []doctor.Finding {
+	ids := []string{project}
+	if project == "" {
+		var err error
+		if ids, err = d.projectIDs(ctx); err != nil {
+			return nil // the finding about the store says it
+		}
+	}
+	if len(ids) == 0 {
+		return one(doctor.New(doctor.ProjectsNone, "there is none", doctor.Data{}))
+	}
+	return d.atOnce(ids, func(id string) []doctor.Finding { return d.project(ctx, id) })
+}
+
+// project makes every check of one project.
+func (d examination) project(ctx context.Context, id string) []doctor.Finding {
+	opened, err := d.workshop.of(ctx, id)
+	if err != nil {
+		code := doctor.ProjectUnopenable
+		if errors.Is(err, projects.ErrNotFound) {
+			code = doctor.ProjectUnknown
+		}
+		f := doctor.Failed(code, err, doctor.Data{})
+		f.ProjectID = id
+		return one(f)
+	}
+	e := projectExamination{
+		works: opened, viewers: d.viewers, kind: d.kinds[opened.project.Platform], whose: d.whose,
+		fromSettings: id == projects.Default && d.projects.DefaultProject != nil,
+	}
+	findings := slices.Concat(e.account(ctx), e.issuers(ctx))
+	if opened.rotator != nil {
+		findings = append(findings, e.keys(ctx)...)
+	}
+	return findings
 }
 
 // account asks the platform whether the credential is alive.
-func (e patient) account(ctx context.Context) []finding {
-	if e.works.platform.Check == nil {
-		return []finding{fine("platform", "cannot be asked about its credential")}
+func (e projectExamination) account(ctx context.Context) []doctor.Finding {
+	if e.platform.Check == nil {
+		return one(e.found(doctor.PlatformUnchecked, "cannot be asked about its credential", doctor.Data{}))
 	}
-	health, err := e.works.platform.Check(ctx)
-	switch {
-	case errors.Is(err, keyrotation.ErrUnauthorized):
-		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), e.credential()+", to one that the platform accepts and that may manage keys")}
-	case errors.Is(err, keyrotation.ErrThrottled):
-		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), "its calls are used up for now: wait, or find out who else uses the credential")}
-	case err != nil:
-		return []finding{wrongWith("platform", &keyrotation.PlatformError{Cause: err}, err.Error(), "look whether it is there and the way to it is open, or "+e.address()+"; minting may go on meanwhile")}
+	health, err := e.platform.Check(ctx)
+	if err != nil {
+		code := doctor.PlatformUnreachable
+		switch {
+		case errors.Is(err, keyrotation.ErrUnauthorized):
+			code = doctor.PlatformRefusesCredential
+		case errors.Is(err, keyrotation.ErrThrottled):
+			code = doctor.PlatformThrottles
+		}
+		return one(e.failed(code, &keyrotation.PlatformError{Cause: err}))
 	}
-	return append([]finding{fine("platform", cmp.Or(health.Detail, "answers")+e.shown(ctx))}, e.credentialLasts(health)...)
+	answers := e.found(doctor.PlatformAnswers, cmp.Or(health.Detail, "answers")+e.shown(ctx), doctor.Data{})
+	return append(one(answers), e.credentialLasts(health)...)
 }
 
 // shown is how many keys the platform shows, ours or not.
-func (e patient) shown(ctx context.Context) string {
+func (e projectExamination) shown(ctx context.Context) string {
 	var keys interface {
 		List(context.Context) ([]keyrotation.PlatformKey, error)
-	} = e.works.platform.Registrar
-	if e.works.platform.Issuer != nil {
-		keys = e.works.platform.Issuer
+	} = e.platform.Registrar
+	if e.platform.Issuer != nil {
+		keys = e.platform.Issuer
 	}
 	if e.rotator == nil {
 		return ""
@@ -53,81 +120,77 @@ func (e patient) shown(ctx context.Context) string {
 	return fmt.Sprintf("; it shows %d keys", len(list))
 }
 
-// fewLeft is the share of a rate budget below which doctor says something, and
-// soonExpired what is left of a credential's life.
+// fewLeft is the share of a rate budget below which that is a problem, and
+// soonExpired the same of what is left of a credential's life.
 const (
 	fewLeft     = 10 // percent
 	soonExpired = 7 * 24 * time.Hour
 )
 
-func (e patient) credentialLasts(h platforms.Health) (findings []finding) {
+func (e projectExamination) credentialLasts(h platforms.Health) (findings []doctor.Finding) {
 	if h.Limit > 0 {
-		detail := fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window)
+		code := doctor.CallsLeft
 		if h.Remaining*100 < h.Limit*fewLeft {
-			findings = append(findings, wrongWith("rate", errors.New("rate"), detail, "find out who else uses the credential, or ask the platform for more"))
-		} else {
-			findings = append(findings, fine("rate", detail))
+			code = doctor.CallsNearlyUsedUp
 		}
+		findings = append(findings, e.found(code, fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window), doctor.Data{}))
 	}
 	if !h.ExpiresAt.IsZero() && time.Until(h.ExpiresAt) < soonExpired {
-		findings = append(findings, wrongWith("credential", errors.New("credential"), "expires at "+moment(h.ExpiresAt), "renew it at the platform, then "+e.credential()))
+		findings = append(findings, e.found(doctor.CredentialExpires, "expires at "+moment(h.ExpiresAt), doctor.Data{Until: h.ExpiresAt}))
 	}
 	return findings
 }
 
-// keys is all about the project's signing keys.
-func (e patient) keys(ctx context.Context) []finding {
+// keys examines all about the project's signing keys.
+func (e projectExamination) keys(ctx context.Context) []doctor.Finding {
 	ring, err := e.rotator.Ring(ctx)
 	if err != nil {
-		return []finding{wrongWith("ring", err, err.Error(), "run the newest version of playtoken that ever worked with this store; else make the store readable")}
+		return one(e.failed(doctor.RingUnreadable, err))
 	}
-	policy, wider := e.inForce(ring)
-	findings := slices.Concat(e.budget(policy), e.durations(wider), e.lifetimes(ring, policy), e.active(ring))
+	policy, longer := e.inForce(ring)
+	findings := slices.Concat(e.budget(policy), e.durations(longer), e.lifetimes(ring, policy), one(e.active(ring)))
 	status, err := e.rotator.Status(ctx)
 	if err != nil {
-		return append(findings, wrongWith("rotation", err, err.Error(), "make the store reachable"))
+		return append(findings, e.failed(doctor.RotationUnknown, err))
 	}
 	for _, m := range status.Plan {
 		if m.Blocked {
-			findings = append(findings, wrongWith("rotation", errors.New("rotation"), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), e.unblock(m)))
+			findings = append(findings, e.blocked(m))
 		}
 	}
-	return slices.Concat(findings, e.unattended(ring, status), []finding{e.lastRun(status.LastRun)}, e.drift(ctx, ring))
+	return slices.Concat(findings, e.unattended(ring, status), one(e.lastRun(status.LastRun)), e.drift(ctx, ring))
 }
 
-func (e patient) active(ring keyrotation.Ring) []finding {
+func (e projectExamination) active(ring keyrotation.Ring) doctor.Finding {
 	active, ok := ring.Active()
 	switch {
 	case ok:
-		return []finding{fine("active key", fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt)))}
+		return e.found(doctor.ActiveKey, fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt)),
+			doctor.Data{Generation: active.Generation, Since: active.ActivatedAt})
 	case !ring.EndedAt.IsZero():
-		return []finding{wrongWith("active key", errors.New("active key"), "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted",
-			"playtoken project delete "+e.project.ID+" --revoke")}
+		return e.found(doctor.KeysEnded, "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted", doctor.Data{Since: ring.EndedAt})
 	}
-	do := "playtoken rotate --project " + e.project.ID + ", or let serve do it"
-	if earliest := ring.EarliestActive(); !earliest.IsZero() {
-		do += "; earliest " + moment(earliest)
-	}
-	return []finding{wrongWith("active key", errors.New("active key"), "no key signs", do)}
+	return e.found(doctor.ActiveKeyMissing, "no key signs", doctor.Data{EarliestAt: ring.EarliestActive()})
 }
 
-// unblock is what a move waits for.
-func (e patient) unblock(m keyrotation.Move) string {
+// blocked is a move that has to wait.
+func (e projectExamination) blocked(m keyrotation.Move) doctor.Finding {
+	code := doctor.MoveBlocked
 	switch m.Action {
 	case keyrotation.PlanKey:
-		return "let it hold more: " + e.set("PLAYTOKEN_KEY_BUDGET=NUMBER", `{"rotation_policy":{"key_budget":NUMBER}}`)
+		code = doctor.MoveBlockedByBudget
 	case keyrotation.Observe:
-		return "see the findings about clock and drift"
+		code = doctor.ObservationBlocked
 	}
-	return "see the findings about clock and drift, and playtoken rotate --dry-run --project " + e.project.ID
+	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), doctor.Data{Generation: m.Generation})
 }
 
-func (e patient) lastRun(run keyrotation.Run) finding {
+func (e projectExamination) lastRun(run keyrotation.Run) doctor.Finding {
 	switch {
 	case run.Outcome == "failed":
-		return wrongWith("last run", errors.New("last run"), moment(run.At)+": "+run.Error, "playtoken rotate --project "+e.project.ID+", which tries again and says more")
+		return e.found(doctor.LastRunFailed, moment(run.At)+": "+run.Error, doctor.Data{Since: run.At})
 	case run.At.IsZero():
-		return fine("last run", "none yet")
+		return e.found(doctor.LastRunNone, "none yet", doctor.Data{})
 	}
-	return fine("last run", run.Outcome+" at "+moment(run.At))
+	return e.found(doctor.LastRunDone, run.Outcome+" at "+moment(run.At), doctor.Data{Since: run.At})
 }

@@ -13,53 +13,73 @@ import (
 
 	"playtoken/audit"
 	"playtoken/filekeys"
+	"playtoken/service/doctor"
 	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
-// unopened says why the parts could not be put together.
-func unopened(c config, err error) finding {
+// unopened says why the deployment could not be put together.
+func unopened(c config, err error) doctor.Finding {
 	if exposed, ok := errors.AsType[*filekeys.Exposed](err); ok {
-		return wrongWith("store", err, err.Error(), exposed.Remedy)
+		return doctor.Failed(doctor.StoreTooOpen, err, doctor.Data{Path: exposed.Path, Command: exposed.Remedy})
 	}
 	if file, ok := errors.AsType[*fs.PathError](err); ok && file.Path == c.auditFile && c.auditFile != "" {
-		return wrongWith("audit", err, err.Error(), "let the user who runs this append to it: mkdir -p "+
-			filepath.Dir(c.auditFile)+" && touch "+c.auditFile+"; until then nothing that has to be on record is done")
+		return doctor.Failed(doctor.AuditUnopenable, err, doctor.Data{Path: c.auditFile})
 	}
-	return wrongWith("store", err, err.Error(), "check PLAYTOKEN_STORE, its password and its file")
+	return doctor.Failed(doctor.StoreUnopenable, err, doctor.Data{})
 }
 
-// rights is what the store's credential may do: a file is open to whoever can
-// read it, and Vault is asked.
-func (d examination) rights(ctx context.Context) []finding {
+func (d examination) storeWorks(ctx context.Context) []doctor.Finding {
+	if err := d.storeAnswers(ctx); err != nil {
+		return one(doctor.Failed(doctor.StoreUnreachable, err, doctor.Data{}))
+	}
+	return one(doctor.New(doctor.StoreAnswers, "answers", doctor.Data{}))
+}
+
+func (d examination) clock(ctx context.Context) []doctor.Finding {
+	asked := time.Now()
+	theirs, err := d.storeTime(ctx)
+	if err != nil {
+		return one(doctor.Failed(doctor.ClockUnknown, err, doctor.Data{}))
+	}
+	off := asked.Sub(theirs).Round(time.Millisecond)
+	if skew := d.config.rotation.Durations.Skew; off.Abs() > skew {
+		return one(doctor.New(doctor.ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", off, skew), doctor.Data{}))
+	}
+	return one(doctor.New(doctor.ClockAgrees, fmt.Sprintf("within %s of the store's", off.Abs()), doctor.Data{}))
+}
+
+// rights examines what the store's credential may do. A file is open to every
+// process that can read it; Vault is asked.
+func (d examination) rights(ctx context.Context) []doctor.Finding {
 	if d.vault == nil {
 		return d.file()
 	}
 	rights, err := d.vault.Rights(ctx, d.config.rotation.KeySpec.Exportable)
 	switch {
 	case errors.Is(err, vaultkeys.ErrForbidden):
-		return []finding{wrongWith("rights", err, err.Error(), d.setup("either role"))}
+		return one(doctor.Failed(doctor.RightsUnknown, err, doctor.Data{}))
 	case err != nil:
-		return nil // the store's finding says it
+		return nil // the finding about the store says it
 	}
-	role := rights.Role.Name()
-	findings := []finding{d.tokenLife(rights)}
+	data := doctor.Data{Role: rights.Role.Name()}
+	findings := []doctor.Finding{d.tokenLife(rights)}
 	if len(rights.Missing) > 0 {
-		findings = append(findings, wrongWith("rights", errors.New("rights"), "Vault's policies lack "+listRights(rights.Missing), d.setup(role)))
+		findings = append(findings, doctor.New(doctor.RightsMissing, "Vault's policies lack "+listRights(rights.Missing), data))
 	}
-	if len(rights.Excess) > 0 { // everything works with it, and so it would in other hands
-		findings = append(findings, remark("rights",
-			"whoever steals the credential may do more than playtoken ever does: "+listRights(rights.Excess), d.setup(role)))
+	if len(rights.Excess) > 0 {
+		findings = append(findings, doctor.New(doctor.RightsExcessive,
+			"a thief of the credential may do more than playtoken ever does: "+listRights(rights.Excess), data))
 	}
 	if len(rights.Policies) > 0 {
-		findings = append(findings, remark("rights", "policies beyond playtoken's: "+strings.Join(rights.Policies, ", "),
-			"only where they are not meant: "+d.setup(role)))
+		findings = append(findings, doctor.New(doctor.RightsOtherPolicy, "policies beyond playtoken's: "+strings.Join(rights.Policies, ", "), data))
 	}
-	if len(rights.Missing) == 0 {
-		findings = append(findings, fine("rights", map[vaultkeys.Role]string{
-			vaultkeys.Signer:  "may sign, and may not rotate: that is left to others",
-			vaultkeys.Rotator: "may sign and rotate",
-		}[rights.Role]))
+	switch {
+	case len(rights.Missing) > 0:
+	case rights.Role == vaultkeys.Signer:
+		findings = append(findings, doctor.New(doctor.RightsOfSigner, "may sign, and may not rotate: another process does that", data))
+	default:
+		findings = append(findings, doctor.New(doctor.RightsOfRotator, "may sign and rotate", data))
 	}
 	return findings
 }
@@ -76,92 +96,85 @@ func listRights(rights []vaultkeys.Right) string {
 	return strings.Join(all, "; ")
 }
 
-// setup is how a process gets the rights of a role, and no others.
-func (d examination) setup(role string) string {
-	memory := ""
-	if d.config.rotation.KeySpec.Exportable {
-		memory = " --memory-signing"
-	}
-	return "as an operator of Vault: playtoken vault setup" + memory +
-		d.config.mountSettings() + ", then log in with the policy of " + role + " alone, as it prints"
-}
-
-// soonOver is when a token that nothing prolongs is a problem already.
+// soonOver is when the end of a token that cannot be renewed is a problem
+// already.
 const soonOver = 24 * time.Hour
 
-// tokenLife: a token that was handed to us is renewed, if it can be; nobody
-// replaces it.
-func (d examination) tokenLife(rights vaultkeys.Rights) finding {
+// tokenLife examines for how long the process can use Vault. A token from the
+// environment is renewed, if it can be; only an operator can replace it.
+func (d examination) tokenLife(rights vaultkeys.Rights) doctor.Finding {
 	life, end := rights.Token, rights.Token.Until
 	if !life.Renewable {
 		end = life.ExpiresAt
 	}
-	remedy := "export VAULT_TOKEN=\"$(vault token create -orphan -no-default-policy -policy=" + rights.Role.Name() +
-		" -period=24h -field=token)\", or let it log in by a role: playtoken vault setup --approle"
+	data := doctor.Data{Role: rights.Role.Name(), Until: end}
 	switch {
 	case life.Replaced:
-		return fine("login", "by "+d.config.vaultLogin.Method+", again and again")
+		return doctor.New(doctor.LoginRepeats, "by "+d.config.vaultLogin.Method+", again and again", data)
 	case end.IsZero() && life.Renewable:
-		return fine("login", "by a token that is renewed while serve runs")
+		return doctor.New(doctor.LoginRenews, "by a token that is renewed while serve runs", data)
 	case end.IsZero():
-		return fine("login", "by a token that never expires")
+		return doctor.New(doctor.LoginNeverEnds, "by a token that never expires", data)
 	case !life.Renewable:
-		return wrongWith("login", errors.New("login"), "the token expires at "+moment(end)+" and cannot be renewed; nothing is minted from then on", remedy)
+		return doctor.New(doctor.LoginNotRenewable, "the token expires at "+moment(end)+" and cannot be renewed; nothing is minted from then on", data)
 	case time.Until(end) < soonOver:
-		return wrongWith("login", errors.New("login"), "the token cannot be renewed beyond "+moment(end)+"; nothing is minted from then on", remedy)
+		return doctor.New(doctor.LoginEndsSoon, "the token cannot be renewed beyond "+moment(end)+"; nothing is minted from then on", data)
 	}
-	return remark("login", "the token cannot be renewed beyond "+moment(end), remedy)
+	return doctor.New(doctor.LoginEndsLater, "the token cannot be renewed beyond "+moment(end), data)
 }
 
-// file is who else may open, or replace, a file store.
-func (d examination) file() []finding {
+// file examines who else may open, or replace, a file store.
+func (d examination) file() []doctor.Finding {
 	exposed, err := filekeys.Exposures(d.config.storeFile)
 	if err != nil {
-		return []finding{wrongWith("rights", err, err.Error(), "make the file and its directory readable")}
+		return one(doctor.Failed(doctor.StoreFileUnchecked, err, doctor.Data{}))
 	}
-	var findings []finding
+	var findings []doctor.Finding
 	for _, e := range exposed {
-		findings = append(findings, wrongWith("rights", errors.New("rights"), fmt.Sprintf("%s: %s (mode %04o)", e.Path, e.Why, e.Mode.Perm()), e.Remedy))
+		findings = append(findings, doctor.New(doctor.StoreFileExposed, fmt.Sprintf("%s: %s (mode %04o)", e.Path, e.Why, e.Mode.Perm()),
+			doctor.Data{Path: e.Path, Command: e.Remedy}))
 	}
 	if findings == nil {
-		findings = []finding{fine("rights", "nobody else may open or replace the store's file")}
+		return one(doctor.New(doctor.StoreFilePrivate, "only its owner may open or replace the store's file", doctor.Data{}))
 	}
 	return findings
 }
 
 // secretsDocument is where projects keeps the root of the deployment's own
-// secrets, which whoever may write makes when one is needed first.
+// secrets, which the first process that may write makes when one is needed.
 const secretsDocument = "deployment/secrets"
 
-// secrets: a process that may only sign cannot make them.
-func (d examination) secrets(ctx context.Context) []finding {
+// secrets examines the deployment's own secrets, which a process that may only
+// sign cannot make.
+func (d examination) secrets(ctx context.Context) []doctor.Finding {
 	_, err := d.store.Read(ctx, secretsDocument)
 	switch missing := errors.Is(err, store.ErrNotFound); {
 	case err != nil && !missing:
-		return []finding{wrongWith("secrets", err, err.Error(), "make the store reachable, and readable with our credential")}
+		return one(doctor.Failed(doctor.SecretsUnreadable, err, doctor.Data{}))
 	case missing && errors.Is(d.permit(ctx), readOnly{}):
-		return []finding{wrongWith("secrets", errors.New("secrets"),
-			"the deployment's own secrets were never made, and this process may not make them: API keys, access tokens and the record of what was done need them",
-			"once, with a rotator's credential: playtoken rotate")}
+		return one(doctor.New(doctor.SecretsMissing, "the deployment's own secrets were never made, and this process may not make them: "+
+			"API keys, access tokens and audit records need them", doctor.Data{}))
 	case missing:
-		return []finding{fine("secrets", "made when they are needed first")}
+		return one(doctor.New(doctor.SecretsNotYetMade, "made when they are first needed", doctor.Data{}))
 	}
-	return []finding{fine("secrets", "there")}
+	return one(doctor.New(doctor.SecretsPresent, "there", doctor.Data{}))
 }
 
-// record is whether what is done can be put on record, and whether what is on
-// record was left alone.
-func (d examination) record(ctx context.Context) []finding {
+// record examines whether acts can be recorded, and whether the records were
+// left alone.
+func (d examination) record(ctx context.Context) []doctor.Finding {
 	path := d.config.auditFile
 	if path == "" {
-		return []finding{fine("audit", "to stderr: whoever keeps that keeps the record")}
+		return one(doctor.New(doctor.AuditToStderr, "to stderr: what collects stderr keeps the records", doctor.Data{}))
 	}
 	dir := filepath.Dir(path)
 	if err := syscall.Access(dir, 2 /* W_OK */); err != nil {
-		return []finding{wrongWith("audit", err, fmt.Sprintf("nothing can be written to %s, where it is noted how far the record goes: %v", dir, err), "chown $(id -u) "+dir)}
+		f := doctor.Failed(doctor.AuditUnwritable, err, doctor.Data{Path: dir})
+		f.Detail = fmt.Sprintf("nothing can be written to %s, where it is noted how far the records go: %v", dir, err)
+		return one(f)
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 && !exists(path+".head") {
-		return []finding{fine("audit", "nothing is on record yet")}
+		return one(doctor.New(doctor.AuditEmpty, "nothing is on record yet", doctor.Data{Path: path}))
 	}
 	if _, err := d.store.Read(ctx, secretsDocument); err != nil {
 		return nil // the finding about secrets says it
@@ -173,12 +186,11 @@ func (d examination) record(ctx context.Context) []finding {
 	report, err := audit.VerifyFile(path, key)
 	switch {
 	case err != nil:
-		return []finding{wrongWith("audit", err, err.Error(), "playtoken audit verify "+path)}
+		return one(doctor.Failed(doctor.AuditUnreadable, err, doctor.Data{Path: path}))
 	case !report.Sound():
-		return []finding{wrongWith("audit", errors.New("audit"), "the record was tampered with, or damaged, or belongs to another store: "+report.Problem,
-			"playtoken audit verify "+path+"; keep the file for whoever looks into it, and begin another: mv "+path+" "+path+".kept")}
+		return one(doctor.New(doctor.AuditAltered, "the records were tampered with, or damaged, or belong to another store: "+report.Problem, doctor.Data{Path: path}))
 	}
-	return []finding{fine("audit", fmt.Sprintf("%d lines, none altered", report.Lines))}
+	return one(doctor.New(doctor.AuditIntact, fmt.Sprintf("%d lines, none altered", report.Lines), doctor.Data{Path: path}))
 }
 
 func exists(path string) bool {

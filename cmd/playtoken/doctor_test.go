@@ -103,7 +103,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
 			"rotate --project default"},
 		{"nobody looks", func() { w.changeRing(func(r *keyrotation.Ring) { r.ObservedAt = yesterday }) }, nil, exitFailed, "rotation",
-			"nobody has looked after the keys since", "start playtoken serve", ""},
+			"no process has looked after the keys since", "start playtoken serve", ""},
 		{"and cron does not run", nil, []string{"PLAYTOKEN_SCHEDULER=off"}, exitFailed, "rotation", "since", "cron run playtoken rotate --if-due", "rotate --if-due"},
 		{"overdue", func() { w.changeRing(func(r *keyrotation.Ring) { r.NextAction = yesterday }) }, nil, exitFailed, "rotation", "overdue since", "playtoken rotate --project default",
 			"rotate --if-due"},
@@ -235,11 +235,15 @@ func TestDoctorFindsCredentialsThatEnd(t *testing.T) {
 		if tt.in != 0 {
 			health.ExpiresAt = time.Now().Add(tt.in)
 		}
-		e := patient{examination{parts: &parts{kinds: kinds()}}, &works{}}
-		e.project.ID, e.project.Platform = "project_x", "vidbeo"
+		e := projectExamination{works: &works{}, kind: kinds()["vidbeo"]}
+		e.project.ID = "project_x"
 		found := e.credentialLasts(health)
-		if (len(found) == 1) != tt.want || tt.want && !strings.Contains(found[0].Remedy, "playtoken project update project_x --credential api_key=FILE") {
-			t.Errorf("%s: %+v", tt.in, found)
+		if got := len(found) == 1; got != tt.want {
+			t.Errorf("a credential that ends in %s: got the findings %+v, want a problem %t", tt.in, found, tt.want)
+		}
+		const want = "playtoken project update project_x --credential api_key=FILE"
+		if tt.want && !strings.Contains(doctorRemedy(found[0], config{}), want) {
+			t.Errorf("a credential that ends in %s: got the remedy %q, want %q in it", tt.in, doctorRemedy(found[0], config{}), want)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 		}
 		own.must(&struct{}{}, "rotate") // waits until a key is active
 		own.awaitStates("2:registered 1:active")
-		var drift struct{ Findings []finding }
+		var drift findingsView
 		own.must(&drift, "doctor")
 		for _, replica := range replicas {
 			replica.stop()

@@ -39,7 +39,7 @@ func (w *world) registered() []string {
 }
 
 // problem returns doctor's finding of a check, which has to be a problem.
-func (w *world) problem(check string) finding {
+func (w *world) problem(check string) findingView {
 	w.t.Helper()
 	r := w.run("doctor", "-o", "json")
 	var view findingsView
@@ -52,7 +52,7 @@ func (w *world) problem(check string) finding {
 		}
 	}
 	w.t.Fatalf("doctor has no problem with %s:\n%s", check, r.stdout)
-	return finding{}
+	return findingView{}
 }
 
 // obeys runs the commands that a remedy names, as they stand there.
