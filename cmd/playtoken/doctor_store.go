@@ -165,7 +165,7 @@ func (d examination) secrets(ctx context.Context) []doctor.Finding {
 func (d examination) record(ctx context.Context) []doctor.Finding {
 	path := d.config.auditFile
 	if path == "" {
-		return one(doctor.New(doctor.AuditToStderr, "to stderr: what collects stderr keeps the records", doctor.Data{}))
+		return one(doctor.New(doctor.AuditToStderr, "to stderr: the collector of stderr keeps the records", doctor.Data{}))
 	}
 	dir := filepath.Dir(path)
 	if err := syscall.Access(dir, 2 /* W_OK */); err != nil {

@@ -36,7 +36,7 @@ var descriptions = []Description{
 	{Code: SecretsNotYetMade, Check: "secrets", Severity: OK, Meaning: "The deployment's own secrets are made when they are first needed."},
 	{Code: SecretsPresent, Check: "secrets", Severity: OK, Meaning: "The deployment's own secrets are in the store."},
 
-	{Code: AuditToStderr, Check: "audit", Severity: OK, Meaning: "Audit records go to stderr; whatever collects stderr keeps them."},
+	{Code: AuditToStderr, Check: "audit", Severity: OK, Meaning: "Audit records go to stderr; the collector of stderr keeps them."},
 	{Code: AuditUnwritable, Check: "audit", Severity: Problem, Meaning: "The directory of the audit file is not writable, so the file's head cannot be kept."},
 	{Code: AuditEmpty, Check: "audit", Severity: OK, Meaning: "The audit file has no record yet."},
 	{Code: AuditUnreadable, Check: "audit", Severity: Problem, Meaning: "The audit file cannot be read."},
