@@ -6,25 +6,26 @@ import (
 	"playtoken/projects"
 )
 
-// APIKeyMade is an API key with its value, which is shown this once.
-type APIKeyMade struct {
+// CreatedAPIKey is a new API key with its value, which is shown only once.
+type CreatedAPIKey struct {
 	projects.APIKey
 	Value string `json:"value"`
 }
 
-// made is what the record calls an API key that was made.
-func (k APIKeyMade) made() (project, subject string) { return k.ProjectID, k.ID }
+var _ withCreated = CreatedAPIKey{}
 
-// apiKeyBody is all of an API key that a caller may set.
+func (k CreatedAPIKey) created() (project, subject string) { return k.ProjectID, k.ID }
+
+// apiKeyBody is what a caller may set of an API key.
 type apiKeyBody struct {
 	Name   string           `json:"name"`
-	Scopes []projects.Scope `json:"scopes"` // absent: to mint
+	Scopes []projects.Scope `json:"scopes"` // absent: mint
 }
 
 func (s *server) apiKeysOf(c call) string { return projectsPath + "/" + c.project + "/api-keys" }
 
 func (s *server) listAPIKeys(ctx context.Context, c call, q pageQuery) (Page[projects.APIKey], error) {
-	page := q.asked()
+	page := q.withDefaults()
 	list, err := s.Store.APIKeys(ctx, c.project, page)
 	if err != nil {
 		return Page[projects.APIKey]{}, err
@@ -41,17 +42,17 @@ func (s *server) showAPIKey(ctx context.Context, c call, _ noBody) (projects.API
 	return s.Store.APIKey(ctx, c.project, c.vars["api_key_id"])
 }
 
-func (s *server) createAPIKey(ctx context.Context, c call, body apiKeyBody) (APIKeyMade, error) {
+func (s *server) createAPIKey(ctx context.Context, c call, body apiKeyBody) (CreatedAPIKey, error) {
 	if body.Scopes == nil {
 		body.Scopes = []projects.Scope{projects.ScopeMint}
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	made, err := s.Store.CreateAPIKey(ctx, c.project, body.Name, body.Scopes)
+	created, err := s.Store.CreateAPIKey(ctx, c.project, body.Name, body.Scopes)
 	if err != nil {
-		return APIKeyMade{}, err
+		return CreatedAPIKey{}, err
 	}
-	return APIKeyMade{made.APIKey, made.Value.Reveal()}, nil
+	return CreatedAPIKey{APIKey: created.APIKey, Value: created.Value.Reveal()}, nil
 }
 
 func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiKeyBody]) (projects.APIKey, error) {
@@ -60,7 +61,7 @@ func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiK
 	return s.Store.UpdateAPIKey(ctx, c.project, c.vars["api_key_id"], func(key *projects.APIKey) error {
 		body := apiKeyBody{Name: key.Name}
 		body.Scopes = append(body.Scopes, key.Scopes...)
-		if err := patch.over(&body); err != nil {
+		if err := patch.apply(&body); err != nil {
 			return err
 		}
 		if body.Scopes == nil {

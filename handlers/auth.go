@@ -12,7 +12,7 @@ import (
 )
 
 // Tokens is what an API key or a refresh token is exchanged for. Its names are
-// those of OAuth 2.0, and of the platform whose clients ask for it.
+// those of OAuth 2.0 and of api.video.
 type Tokens struct {
 	Type      string `json:"token_type"`
 	ExpiresIn int64  `json:"expires_in"` // seconds
@@ -24,22 +24,29 @@ type exchangeBody struct {
 	APIKey string `json:"apiKey"`
 }
 
-func (b exchangeBody) check() error { return checkPresented("apiKey", b.APIKey) }
+var (
+	_ withCheck      = exchangeBody{}
+	_ withCredential = exchangeBody{}
+)
+
+func (b exchangeBody) check() error { return checkPresent("apiKey", b.APIKey) }
 
 type refreshBody struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
-func (b refreshBody) check() error { return checkPresented("refreshToken", b.RefreshToken) }
+var _ withCheck = refreshBody{}
 
-func checkPresented(name, text string) error {
+func (b refreshBody) check() error { return checkPresent("refreshToken", b.RefreshToken) }
+
+func checkPresent(name, text string) error {
 	if text == "" {
 		return invalidFields(fieldError{name, "is required: send it as a string"})
 	}
 	return nil
 }
 
-// credential lets the gate see whose key it is.
+// credential lets the endpoint identify the caller.
 func (b exchangeBody) credential() (member string, value secret.Value) {
 	return "apiKey", secret.New(b.APIKey)
 }
@@ -54,8 +61,8 @@ func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Token
 	return newTokens(tokens), nil
 }
 
-// refresh learns only from the answer who is asking, so it is then that it is
-// recorded: tokens that are not on record are not handed out.
+// refresh learns the caller only from the new tokens, so it records the exchange
+// afterwards. Tokens whose exchange cannot be recorded are not returned.
 func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -63,21 +70,24 @@ func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens,
 	if err != nil {
 		return Tokens{}, refusedCredential(err, "refreshToken")
 	}
-	entry := audit.Entry{Actor: s.from(c.request).String(), Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
+	entry := audit.Entry{Actor: s.clientIP(c.request).String(), Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
 	if caller, err := s.Callers.Identify(ctx, tokens.Access); err == nil {
 		entry.Actor, entry.Project = caller.ID, caller.ProjectID
 	}
-	if err := s.put(ctx, entry); err != nil {
+	if err := s.record(ctx, entry); err != nil {
 		return Tokens{}, err
 	}
 	return newTokens(tokens), nil
 }
 
 func newTokens(t access.Tokens) Tokens {
-	return Tokens{"Bearer", int64(t.ExpiresIn / time.Second), t.Access.Reveal(), t.Refresh.Reveal()}
+	return Tokens{
+		Type: "Bearer", ExpiresIn: int64(t.ExpiresIn / time.Second),
+		Access: t.Access.Reveal(), Refresh: t.Refresh.Reveal(),
+	}
 }
 
-// badCredentials is what is wrong with what was presented in a member.
+// badCredentials is an error about the credential in a member of the body.
 type badCredentials struct {
 	error
 	member string
@@ -87,14 +97,14 @@ func (b badCredentials) Unwrap() error { return b.error }
 
 func refusedCredential(err error, member string) error {
 	if errors.Is(err, access.ErrCredentials) {
-		return badCredentials{err, member}
+		return badCredentials{error: err, member: member}
 	}
 	return err
 }
 
-// jwks shows the keys that access tokens are verified with. It may be kept for
-// a minute: all but the very first key are shown for a whole rotation before
-// they sign.
+// jwks responds with the public keys of access tokens. It may be cached for a
+// minute: every key but the first is published for a whole rotation before it
+// signs.
 func (s *server) jwks(w http.ResponseWriter, r *http.Request) {
 	set, err := s.Access.JWKS(r.Context())
 	if err != nil {

@@ -11,27 +11,27 @@ import (
 // maxCredential bounds an Authorization header.
 const maxCredential = 8 << 10
 
-const howToAuthorize = `write it "Authorization: Bearer <key>", or "Authorization: Basic <base64 of key and a colon>"`
+const howToAuthorize = `send "Authorization: Bearer <key>" or "Authorization: Basic <base64 of the key and a colon>"`
 
-// unauthorized is a request whose credential cannot even be looked up.
+// unauthorized is a request without a credential that could be looked up.
 type unauthorized struct {
 	detail  string
-	missing bool // there is none: nobody is guessing
+	missing bool // the request has no credential, so it is not an attempt to guess one
 }
 
 func (u *unauthorized) Error() string { return u.detail }
 
-// credential returns what the caller presents. Errors: *unauthorized, which
-// never repeats any of it; *invalid for more than one.
+// credential returns the caller's credential. Errors: *unauthorized, which never
+// repeats any part of it; *invalid for more than one.
 func credential(h http.Header) (secret.Value, error) {
 	headers := h.Values("Authorization")
 	switch {
 	case len(headers) == 0:
-		return secret.Value{}, &unauthorized{detail: "there is no Authorization header: " + howToAuthorize, missing: true}
+		return secret.Value{}, &unauthorized{detail: "the Authorization header is missing: " + howToAuthorize, missing: true}
 	case len(headers) > 1:
-		return secret.Value{}, invalidf("there is more than one Authorization header: send exactly one")
+		return secret.Value{}, invalidf("there is more than one Authorization header: send only one")
 	case len(headers[0]) > maxCredential:
-		return secret.Value{}, &unauthorized{detail: "the Authorization header is too long to be a key of ours"}
+		return secret.Value{}, &unauthorized{detail: "the Authorization header is longer than 8192 bytes: send an API key, the admin key or an access token"}
 	}
 	scheme, rest, found := strings.Cut(strings.Trim(headers[0], " "), " ")
 	if !found {
@@ -44,10 +44,10 @@ func credential(h http.Header) (secret.Value, error) {
 	case "basic":
 		text, ok = userOfBasic(text)
 	default:
-		return secret.Value{}, &unauthorized{detail: "the Authorization header has a scheme that is not known here: " + howToAuthorize}
+		return secret.Value{}, &unauthorized{detail: "the scheme of the Authorization header is neither Bearer nor Basic: " + howToAuthorize}
 	}
 	if !ok || text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return secret.Value{}, &unauthorized{detail: "the Authorization header does not hold one key: " + howToAuthorize}
+		return secret.Value{}, &unauthorized{detail: "the Authorization header does not contain exactly one key: " + howToAuthorize}
 	}
 	return secret.New(text), nil
 }

@@ -19,13 +19,13 @@ import (
 // maxBody is the longest body that is read.
 const maxBody = 64 << 10
 
-// invalid is a request that cannot be understood.
+// invalid is the error of a malformed request.
 type invalid struct {
 	detail string
 	fields []fieldError
 }
 
-// fieldError says what is wrong with one member, and what to do.
+// fieldError says what is wrong with one member, and how to correct it.
 type fieldError struct {
 	Field  string `json:"field"` // names joined by dots: requests.3.video_id
 	Detail string `json:"detail"`
@@ -37,7 +37,7 @@ func invalidf(format string, args ...any) error {
 	return &invalid{detail: fmt.Sprintf(format, args...)}
 }
 
-// invalidFields is a request with wrong members; nil if there are none.
+// invalidFields is the error of a request with wrong members; nil for no members.
 func invalidFields(fields ...fieldError) error {
 	if len(fields) == 0 {
 		return nil
@@ -45,45 +45,43 @@ func invalidFields(fields ...fieldError) error {
 	return &invalid{detail: fields[0].Field + ": " + fields[0].Detail, fields: fields}
 }
 
-// decode reads a request strictly: what it accepts has one meaning for every
-// reader. A request that can check itself has done so when it returns. Errors:
+// decode reads a request strictly: a request that it accepts has one meaning for
+// every reader. The body's own check has passed when it returns nil. Errors:
 // *invalid, errTooLarge.
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	query, bodiless := into.(queried)
+	query, bodiless := into.(queryParameters)
 	if !bodiless {
 		query = new(noBody)
 	}
 	if err := decodeQuery(r.URL.RawQuery, query); err != nil || bodiless {
 		return err
 	}
-	if err := jsonContent(r.Header); err != nil && !plain(into) {
+	if err := jsonContent(r.Header); err != nil && !acceptsText(into) {
 		return err
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
 		return errTooLarge
 	} else if err != nil {
-		return invalidf("the body did not arrive whole: send it again")
+		return invalidf("the body is incomplete: send it again")
 	}
 	if err := decodeBody(data, into); err != nil {
 		return err
 	}
-	if checked, ok := into.(interface{ check() error }); ok {
+	if checked, ok := into.(withCheck); ok {
 		return checked.check()
 	}
 	return nil
 }
 
-// plain reports whether a body may come from a page that sends JSON without
-// saying so.
-func plain(into any) bool {
-	_, ok := into.(interface{ announcedAsText() })
+func acceptsText(into any) bool {
+	_, ok := into.(withTextType)
 	return ok
 }
 
-// decodeBody lets a body that is more than an object of members read itself.
+// decodeBody lets a body that reads itself do so.
 func decodeBody(data []byte, into any) error {
-	if own, ok := into.(interface{ decode(data []byte) error }); ok {
+	if own, ok := into.(withDecode); ok {
 		return own.decode(data)
 	}
 	return decodeObject(data, into)
@@ -94,18 +92,18 @@ func jsonContent(h http.Header) error {
 	charset := params["charset"]
 	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") ||
 		len(h.Values("Content-Type")) > 1 {
-		return invalidf("the body is not announced as JSON: send Content-Type: application/json")
+		return invalidf("the body's content type is not JSON: send Content-Type: application/json")
 	}
 	if h.Get("Content-Encoding") != "" {
-		return invalidf("the body is encoded: send it without Content-Encoding")
+		return invalidf("the body has a Content-Encoding: send it without one")
 	}
 	return nil
 }
 
-// decodeObject decodes one JSON object with exactly known members.
+// decodeObject decodes one JSON object, all of whose members must be known.
 func decodeObject(data []byte, into any) error {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return invalidf("the body is not a JSON object: send {…}")
+		return invalidf("the body is not a JSON object: send one in braces")
 	}
 	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
 	if err == nil {
@@ -114,22 +112,21 @@ func decodeObject(data []byte, into any) error {
 	semantic, syntactic := new(json.SemanticError), new(jsontext.SyntacticError)
 	switch {
 	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
-		return invalidFields(fieldError{field(semantic.JSONPointer), "not known here: remove it, or mind its spelling, capitals included"})
+		return invalidFields(fieldError{Field: field(semantic.JSONPointer), Detail: "unknown field; names are case-sensitive"})
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
-		return invalidFields(fieldError{field(syntactic.JSONPointer), "appears twice: send it once"})
+		return invalidFields(fieldError{Field: field(syntactic.JSONPointer), Detail: "appears twice: send it once"})
 	case errors.As(err, &semantic) && semantic.JSONPointer != "":
-		return invalidFields(fieldError{field(semantic.JSONPointer), "want " + wanted(semantic.GoType)})
+		return invalidFields(fieldError{Field: field(semantic.JSONPointer), Detail: "must be " + wanted(semantic.GoType)})
 	case errors.As(err, &syntactic):
-		return invalidf("the body is not one valid JSON object, from byte %d on", syntactic.ByteOffset)
+		return invalidf("invalid JSON at byte %d", syntactic.ByteOffset)
 	}
-	return invalidf("the body is not one valid JSON object")
+	return invalidf("the body is not valid JSON")
 }
 
-// maxFieldName bounds what is repeated of a caller's spelling.
+// maxFieldName bounds how much of a caller's text is repeated.
 const maxFieldName = 80
 
-// field spells a JSON pointer for people. Whatever the caller named a member
-// is shown printable and short.
+// field writes a JSON pointer as names joined by dots, printable and short.
 func field(pointer jsontext.Pointer) string {
 	var names []string
 	for name := range pointer.Tokens() {
@@ -138,7 +135,7 @@ func field(pointer jsontext.Pointer) string {
 	return shownName(strings.Join(names, "."))
 }
 
-// shownName makes a caller's spelling fit to be repeated.
+// shownName makes a caller's text printable and short, so that it can be repeated.
 func shownName(name string) string {
 	text := []rune(strings.Map(func(r rune) rune {
 		if unprintable(r) {
@@ -149,11 +146,11 @@ func shownName(name string) string {
 	return string(text[:min(len(text), maxFieldName)])
 }
 
-// wanted says what a member of a type is in JSON. An int64 is always
-// a time.
+// wanted describes the JSON value of a Go type. An int64 is always a duration in
+// seconds.
 func wanted(kind reflect.Type) string {
 	if kind == nil {
-		return "another kind of value"
+		return "a value of another type"
 	}
 	for kind.Kind() == reflect.Pointer {
 		kind = kind.Elem()
@@ -175,21 +172,21 @@ func wanted(kind reflect.Type) string {
 	case reflect.Struct, reflect.Map:
 		return "an object"
 	}
-	return "another kind of value"
+	return "a value of another type"
 }
 
 // maxReason is the longest reason, in characters.
 const maxReason = 200
 
-// checkReason refuses a reason that could not be recorded in one line.
+// checkReason refuses a reason that does not fit into one line of the audit log.
 func checkReason(reason string, required bool) []fieldError {
 	switch {
 	case required && strings.TrimSpace(reason) == "":
-		return []fieldError{{"reason", "is required: say why, for the record"}}
+		return []fieldError{{"reason", "is required: say why, for the audit log"}}
 	case utf8.RuneCountInString(reason) > maxReason:
 		return []fieldError{{"reason", fmt.Sprintf("is longer than %d characters: shorten it", maxReason)}}
 	case strings.ContainsFunc(reason, unprintable):
-		return []fieldError{{"reason", "has control characters: write it in one line of plain text"}}
+		return []fieldError{{"reason", "has control characters: send one line of plain text"}}
 	}
 	return nil
 }

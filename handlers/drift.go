@@ -14,7 +14,7 @@ type Drift struct {
 	Mismatched []Finding `json:"mismatched"`
 }
 
-// Finding is one difference, what it means and what to do.
+// Finding is one difference, what it means and what an operator can do.
 type Finding struct {
 	KeyID       *string `json:"key_id"`
 	Name        string  `json:"name"`

@@ -13,123 +13,125 @@ import (
 	"playtoken/secret"
 )
 
-// routePolicy is what a route asks of the gate.
+// routePolicy is what must hold before a route's function runs, and the status
+// of its success.
 type routePolicy struct {
-	action projects.Action // what the caller must be allowed to do; empty: everybody may
+	action projects.Action // what the caller must be allowed to do; empty: no credential is needed
 	status int             // of a success
 
-	// record is what the change is called in the record; empty: nothing is
-	// changed. A change that cannot be recorded is not made, unless it is
-	// urgent.
+	// record is the change's name in the audit log; empty: the route changes
+	// nothing. A change that cannot be recorded is not made, unless it is urgent.
 	record string
 	urgent bool
 
-	// viewers may come with a token of their own provider, from the pages that
-	// the project names.
+	// viewers may call this route with a token of their identity provider, from
+	// the pages that the project lists.
 	viewers bool
 }
 
-// call is a request that passed the gate.
+// call is a request that passed every check of its endpoint.
 type call struct {
 	caller    projects.Caller
-	project   string // exists or not, the caller may do this with it
+	project   string // it may not exist; if it does, the caller may act on it
 	vars      map[string]string
 	requestID string
-	request   *http.Request // for who looks at where it comes from, and at nothing else
+	request   *http.Request // only for where it comes from: the address and the Origin
 
-	policy  projects.Project // the caller's own project; none for the admin key
-	foreign bool             // from a page that the project does not name
+	policy  projects.Project // the caller's own project; zero for the admin key
+	foreign bool             // from a page that the project does not list
 }
 
-// noBody is a request that says all in its path.
+// noBody is the body of a request that says everything in its path.
 type noBody struct{}
 
-// endpoint makes a handler of what a route does. The order is the same for all:
-// who is it, what do they say, not too often, may they, write it down, do it,
-// encode, answer. act gets a body that was decoded strictly, and a project that
-// the caller may act on.
-func endpoint[B, A any](s *server, policy routePolicy, act func(context.Context, call, B) (A, error)) http.Handler {
+// endpoint makes a handler of a route's function. Every request goes through the
+// same steps in the same order: authenticate, decode, limit, authorise, record,
+// act, encode, respond. The function gets a body that was decoded strictly, and
+// a project that the caller may act on.
+func endpoint[B, R any](s *server, policy routePolicy, act func(context.Context, call, B) (R, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body B
 		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
 		err := s.admit(w, r, policy, &c, &body)
 		if err == nil {
-			err = s.intend(r.Context(), policy, c, body)
+			err = s.recordIntent(r.Context(), policy, c, body)
 		}
 		if err != nil {
-			s.refuseFor(w, r, policy, err)
+			s.refuseCall(w, r, policy, err)
 			return
 		}
 		extendDeadline(w, policy.action)
-		answer, err := act(r.Context(), c, body)
-		s.conclude(policy, c, body, answer, err)
+		response, err := act(r.Context(), c, body)
+		s.recordOutcome(policy, c, body, response, err)
 		if err != nil {
-			s.refuseFor(w, r, policy, err)
+			s.refuseCall(w, r, policy, err)
 			return
 		}
-		s.answer(w, r, statusOf(answer, policy.status), answer)
+		s.respond(w, r, statusOf(response, policy.status), response)
 	})
 }
 
-// refuseFor refuses, and tells who counts playback tokens.
-func (s *server) refuseFor(w http.ResponseWriter, r *http.Request, policy routePolicy, err error) {
+// refuseCall responds with a problem, and counts it if the caller wanted a
+// playback token.
+func (s *server) refuseCall(w http.ResponseWriter, r *http.Request, policy routePolicy, err error) {
 	code := s.refuse(w, r, s.countFailure(w, r, err))
 	if policy.action == projects.Mint {
-		s.noToken(code)
+		s.tokenRefused(code)
 	}
 }
 
-// admit is the gate up to the permission. When it returns nil, the call is
+// admit does every step up to the permission. When it returns nil, the call is
 // complete.
 func (s *server) admit(w http.ResponseWriter, r *http.Request, policy routePolicy, c *call, body any) error {
-	s.welcome(w, r, policy, c, c.vars["project_id"])
-	stranger, err := s.whoIs(r, policy, c)
+	s.allowPage(w, r, policy, c, c.vars["project_id"])
+	viewerToken, err := s.identify(r, policy, c)
 	if err != nil {
 		return err
 	}
-	// The credential is somebody's, or has the form of a viewer's token.
-	misspelt := decode(w, r, body)
+	// The credential belongs to a known caller, or has the form of a viewer's
+	// token. Only now is the body worth reading.
+	decodeErr := decode(w, r, body)
 	c.project = c.projectOf(body)
-	if misspelt == nil && c.vars["project_id"] == "" {
-		s.welcome(w, r, policy, c, c.project)
+	if decodeErr == nil && c.vars["project_id"] == "" {
+		s.allowPage(w, r, policy, c, c.project)
 	}
-	if !stranger.IsZero() {
-		if misspelt != nil {
-			return misspelt
+	if !viewerToken.IsZero() {
+		if decodeErr != nil {
+			return decodeErr
 		}
-		if err := s.viewer(r.Context(), c, stranger); err != nil {
+		if err := s.identifyViewer(r.Context(), c, viewerToken); err != nil {
 			return err
 		}
 	}
-	if err := s.presented(r.Context(), c, body, misspelt); err != nil {
+	if err := s.identifyByBody(r.Context(), c, body, decodeErr); err != nil {
 		return err
 	}
-	// Whoever it is, is known, and pays even for what cannot be read.
-	unknown := s.look(r.Context(), policy, c)
+	// The caller is known, and is charged for an unreadable body, too.
+	policyErr := s.loadPolicy(r.Context(), policy, c)
 	if err := s.charge(w, policy, *c, body); err != nil {
 		return err
 	}
-	if policy.action == "" || misspelt != nil {
-		return misspelt
+	if policy.action == "" || decodeErr != nil {
+		return decodeErr
 	}
 	if err := mayProject(c.caller, policy.action, c.project); err != nil {
 		return err
 	}
-	return unknown
+	return policyErr
 }
 
-// statusOf is the route's status, unless the answer knows better.
-func statusOf(answer any, usual int) int {
-	if mixed, ok := answer.(interface{ status() int }); ok {
-		return mixed.status()
+// statusOf is the status of a response: its own, or else the route's.
+func statusOf(response any, usual int) int {
+	if own, ok := response.(withStatus); ok {
+		return own.status()
 	}
 	return usual
 }
 
-// whoIs fills in the caller of a request. Where viewers may come, a token that
-// nobody knows is returned instead: whose it is can only be said once it is
-// known which project it is for.
-func (s *server) whoIs(r *http.Request, policy routePolicy, c *call) (stranger secret.Value, err error) {
+// identify fills in the caller of a request. Where viewers may call, an unknown
+// token is returned instead of an error: which provider it is checked against
+// depends on the project, which the body may name.
+func (s *server) identify(r *http.Request, policy routePolicy, c *call) (viewerToken secret.Value, err error) {
 	if policy.action == "" {
 		return secret.Value{}, nil
 	}
@@ -144,43 +146,42 @@ func (s *server) whoIs(r *http.Request, policy routePolicy, c *call) (stranger s
 	return secret.Value{}, err
 }
 
-// presented fills in the caller of a request whose body holds the credential.
-func (s *server) presented(ctx context.Context, c *call, body any, misspelt error) error {
-	holder, ok := body.(interface {
-		credential() (member string, value secret.Value)
-	})
-	if !ok || misspelt != nil {
+// identifyByBody fills in the caller of a request whose body holds the
+// credential.
+func (s *server) identifyByBody(ctx context.Context, c *call, body any, decodeErr error) error {
+	holder, ok := body.(withCredential)
+	if !ok || decodeErr != nil {
 		return nil
 	}
 	member, value := holder.credential()
 	var err error
 	if c.caller, err = s.Callers.Identify(ctx, value); errors.Is(err, projects.ErrUnknownCaller) {
-		return badCredentials{err, member}
+		return badCredentials{error: err, member: member}
 	}
 	return err
 }
 
-// tokenForm is the compact form of a signed token, as providers of viewers
-// make it.
+// tokenForm is the compact form of a signed token, which identity providers
+// issue.
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
-// projectOf is the project that a request is about: the path says, or the
-// body, or else it is the caller's own.
+// projectOf is the project that a request is about: the one in its path, or in
+// its body, or else the caller's own.
 func (c call) projectOf(body any) string {
 	if id, ok := c.vars["project_id"]; ok {
 		return id
 	}
-	if about, ok := body.(interface{ projectID() string }); ok && about.projectID() != "" {
-		return about.projectID()
+	if named, ok := body.(withProjectID); ok && named.projectID() != "" {
+		return named.projectID()
 	}
 	return c.caller.Home()
 }
 
-// look gets the policies that a caller is held to: those of their own project.
-// Minting needs them; what is only counted goes on without.
-func (s *server) look(ctx context.Context, policy routePolicy, c *call) error {
+// loadPolicy gets the caller's own project, whose policies the caller has to
+// keep. Minting fails without it; other routes use it for limits only and go on.
+func (s *server) loadPolicy(ctx context.Context, policy routePolicy, c *call) error {
 	if c.caller.ProjectID == "" || c.caller.Viewer != nil {
-		return nil // held to none, or known already
+		return nil // the admin key has no project; a viewer's is loaded already
 	}
 	var err error
 	c.policy, err = s.projectByID(ctx, c.caller.ProjectID)
@@ -203,8 +204,8 @@ func (s *server) projectByID(ctx context.Context, id string) (projects.Project, 
 
 var projectForm = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
 
-// mayProject is the one permission check. An id that no project can have is
-// kept away from everything behind it.
+// mayProject is the only permission check. An id that no project can have goes
+// no further than this.
 func mayProject(caller projects.Caller, action projects.Action, projectID string) error {
 	if err := caller.May(action, projectID); err != nil {
 		return err
@@ -215,15 +216,15 @@ func mayProject(caller projects.Caller, action projects.Action, projectID string
 	return nil
 }
 
-// noContent is the answer of what is gone.
+// noContent is the response to a deletion.
 type noContent struct{}
 
-// answer encodes first and writes then, so that what cannot be encoded is an
-// error with a status, not half a body. An absent list is [], an absent object
-// null.
-func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, body any) {
+// respond encodes before it writes, so that a body that cannot be encoded is an
+// error with a status and not half a body. An absent list is [], an absent
+// object null.
+func (s *server) respond(w http.ResponseWriter, r *http.Request, status int, body any) {
 	if status == http.StatusNoContent {
-		s.showFailures(w, r)
+		s.showFailureLimit(w, r)
 		w.WriteHeader(status)
 		return
 	}
@@ -236,7 +237,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, body
 }
 
 func (s *server) write(w http.ResponseWriter, r *http.Request, status int, contentType string, data []byte) {
-	s.showFailures(w, r)
+	s.showFailureLimit(w, r)
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	w.Write(append(data, '\n'))

@@ -12,27 +12,27 @@ import (
 
 const requestID = "X-Request-Id"
 
-// entrance is passed by every request, before any routing.
+// entrance prepares every request, before any routing.
 func (s *server) entrance(next http.Handler) http.Handler {
-	ambiguous := s.observed("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, invalidf("the path is spelt ambiguously: no empty, . or .. segments, encoded slashes, backslashes or control characters"))
+	malformed := s.observe("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, invalidf("malformed path: it must not contain empty, . or .. segments, encoded slashes, backslashes or control characters"))
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The id is always ours: it goes into records, and whoever could
-		// choose it could make two requests look like one.
+		// The id is never the client's: it goes into the audit log, and a client
+		// that chose it could make two requests look like one.
 		w.Header().Set(requestID, rand.Text())
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if !plainPath(r.URL.Path, r.URL.EscapedPath()) {
-			ambiguous.ServeHTTP(w, r)
+			malformed.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// plainPath reports whether a path means the same to everybody who reads it:
-// to us, to a proxy before us, and to whatever comes after us.
+// plainPath reports whether a path has the same meaning for this service, for a
+// proxy in front of it, and for the services that it calls.
 func plainPath(path, escaped string) bool {
 	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsFunc(path, unprintable) {
 		return false
@@ -50,14 +50,14 @@ func plainPath(path, escaped string) bool {
 	return true
 }
 
-// unprintable reports what must not get into a record, a header or a page:
-// control and format characters (those that turn text around among them) and
-// line separators.
+// unprintable reports whether a character must stay out of the audit log, headers
+// and pages: control and format characters (those that reverse the direction of
+// text among them) and line separators.
 func unprintable(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// methods answers one path by its methods.
+// methods is the handler of one path: it picks the one of the request's method.
 type methods struct {
 	s  *server
 	by map[string]http.Handler

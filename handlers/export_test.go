@@ -20,11 +20,11 @@ type noAccess struct{ Access }
 
 type noStore struct{ Store }
 
-// DecodeQuery reads the query of a list, and spells what it understood again.
+// DecodeQuery reads the query of a list, and writes the page that it understood as a query again.
 func DecodeQuery(raw string) (page projects.Page, again string, err error) {
 	var q pageQuery
 	err = decodeQuery(raw, &q)
-	return q.asked(), address("", q.asked()), err
+	return q.withDefaults(), pageLink("", q.withDefaults()), err
 }
 
 // Credential is what an Authorization header presents.

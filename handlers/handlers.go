@@ -1,12 +1,13 @@
-// Package handlers is the HTTP face: who is calling, may they, how often, what
-// is answered.
+// Package handlers is the HTTP API: it identifies the caller, checks permissions
+// and limits, records changes, and writes the response. The command line calls it
+// too, so that every action has one implementation.
 //
-// The decision a newcomer would get wrong: no handler looks at a credential, a
-// permission or a status code. Adding a route names what it asks of the gate
-// (see routePolicy), one gate does everything else in one order, and one table
-// (failures) turns errors into answers. What a caller may do is never derived
-// from a path, a prefix or a header, and headers about forwarding are nobody's
-// business but [Config.ClientIP]'s.
+// The decision a newcomer would get wrong: the function of a route never looks at
+// a credential, a permission or a status code. A route states its requirements as
+// a routePolicy, endpoint checks them in one order for all routes, and one table,
+// failures, turns errors into responses. What a caller may do is never derived
+// from a path, a prefix or a header, and only [Config.ClientIP] reads headers
+// about forwarding.
 package handlers
 
 import (
@@ -32,14 +33,14 @@ import (
 	"playtoken/signer"
 )
 
-// Callers knows who presents a credential. Errors: projects.ErrUnknownCaller;
-// store.ErrUnavailable when it cannot be looked up.
+// Callers finds the caller that a credential belongs to. Errors:
+// projects.ErrUnknownCaller; store.ErrUnavailable when it cannot be looked up.
 type Callers interface {
 	Identify(ctx context.Context, credential secret.Value) (projects.Caller, error)
 }
 
-// Projects finds what works for a project. A project that does not exist is
-// projects.ErrNotFound. Whether the caller may see it has been decided before.
+// Projects opens projects. Errors: projects.ErrNotFound for a project that does
+// not exist. Permissions were checked before.
 type Projects interface {
 	Minter(ctx context.Context, projectID string) (signer.Minter, error)
 	// Rotation is projects.ErrNoKeys for a project that has no signing keys.
@@ -63,9 +64,9 @@ type Rotation interface {
 	RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error
 }
 
-// View is projects as they were a moment ago, for what is asked at every mint.
-// Errors: projects.ErrNotFound; store.ErrUnavailable for one that was
-// never seen. What it returns is not changed by anybody.
+// View reads projects from a cache, for every mint. What it returns may be a few
+// seconds old and must not be modified. Errors: projects.ErrNotFound;
+// store.ErrUnavailable for a project that was never read.
 type View interface {
 	Project(ctx context.Context, id string) (projects.Project, error)
 }
@@ -101,7 +102,7 @@ type Viewers interface {
 	Entitled(ctx context.Context, project projects.Project, ask viewers.Request) error
 }
 
-// Origins knows which pages some project names.
+// Origins reports whether at least one project lists the origin of a page.
 type Origins interface {
 	OriginKnown(ctx context.Context, origin string) (bool, error)
 }
@@ -112,70 +113,71 @@ type Record interface {
 	RecordLazily(e audit.Entry) error
 }
 
-// Config is what the HTTP face works with. What may be nil says so.
+// Config is what the HTTP API works with. Fields that may be nil say so.
 type Config struct {
 	Callers  Callers
 	Projects Projects
-	// Ready is nil if a token could be minted now; errors as of
+	// Ready returns nil if a token could be minted now. Errors: as of
 	// signer.Minter.
 	Ready func(context.Context) error
 	Log   *slog.Logger
 
-	// View knows the policies of projects, that of projects.Default among
-	// them. Nil: no project has any.
+	// View reads the policies of projects, projects.Default among them. Nil: no
+	// project has policies.
 	View View
-	// Store holds projects and API keys. Nil: there are no routes for them.
+	// Store holds projects and API keys. Nil: their routes do not exist.
 	Store Store
-	// Access exchanges API keys for access tokens. Nil: there are no routes
-	// for that.
+	// Access exchanges API keys for access tokens. Nil: its routes do not exist.
 	Access Access
-	// Viewers knows who watches, and who decides whether they may. Nil:
-	// viewers do not come, and a project that has a rule mints nothing.
+	// Viewers identifies viewers and evaluates rules and webhooks. Nil: viewers
+	// are unknown callers, and a project with a rule or webhook mints nothing.
 	Viewers Viewers
-	// Origins is asked by browsers' preflights. Nil: no page is known.
+	// Origins decides browsers' preflights. Nil: no page is allowed.
 	Origins Origins
 
-	// InForce fills in what a project leaves to the deployment. Nil: what it
-	// leaves at 0 is shown so.
+	// InForce returns a project's policies with the deployment's defaults. Nil: a
+	// policy that a project does not set is shown as 0.
 	InForce func(projects.Project) (signer.Policy, keyrotation.Policy)
-	// Capabilities says what a project's account can do. Nil: nobody knows.
+	// Capabilities says what a project's platform can do. Nil: it is shown as
+	// unknown.
 	Capabilities func(ctx context.Context, project projects.Project) (platforms.Capabilities, error)
-	// Verdict is what a project's platform would say to a token of its own kind;
-	// known is false where the keys of the project's ring tell. Nil: they always
-	// do.
+	// Verdict verifies a token of a platform whose tokens are its own kind. Known
+	// is false if the project's tokens are verified with its signing keys. Nil:
+	// all are.
 	Verdict func(ctx context.Context, projectID, token, videoID string, at time.Time) (verdict platforms.Verdict, known bool, err error)
-	// CheckSettingsChange is asked before a project's settings change: the platform at the
-	// new ones has to show the project's active key. It refuses with a
-	// *keyrotation.Guard. Nil: nobody looks.
+	// CheckSettingsChange is called before a project's settings change. It
+	// returns a *keyrotation.Guard unless the platform shows the project's active
+	// key under the new settings. Nil: settings change unchecked.
 	CheckSettingsChange func(ctx context.Context, project projects.Project) error
 
-	// Limits counts what callers do. Nil: nothing is limited, and nothing is
-	// said about it.
+	// Limits counts requests. Nil: nothing is limited, and responses have no
+	// headers about limits.
 	Limits limits.Limiter
-	// MintCounter counts the mints of projects that do not limit them, only to say
-	// how many there were. It is best one that asks nobody. Nil: Limits does.
+	// MintCounter counts the mints of projects that do not limit them, only for
+	// the headers. It should be one in memory. Nil: Limits.
 	MintCounter limits.Limiter
-	// ClientIP is where a request comes from, behind whatever proxies are
-	// trusted. Nil: from whoever opened the connection.
+	// ClientIP returns the client's address, behind the trusted proxies. Nil: the
+	// connection's peer is the client.
 	ClientIP func(*http.Request) netip.Addr
 
-	// Record is told before every change, and afterwards how it ended. Nil:
+	// Record gets an entry before every change, and one about its outcome. Nil:
 	// nothing is recorded.
 	Record Record
 
-	// Metrics answers GET /metrics; nil: it is not here.
+	// Metrics handles GET /metrics. Nil: the route does not exist.
 	Metrics http.Handler
-	// Refused is told the code of every problem that somebody got instead of
-	// a playback token. Nil: nobody is told.
+	// Refused is called with the code of each problem that a caller got instead
+	// of a playback token. May be nil.
 	Refused func(code string)
-	// Responded is told how every request was answered. Route is the template
-	// of its path; empty if it had none. Nil: nobody is told.
+	// Responded is called after each response. Route is the template of the
+	// path; empty if no route matched. May be nil.
 	Responded func(route, method string, status int, took time.Duration)
 }
 
+// server has the routes' functions as methods.
 type server struct{ Config }
 
-// New returns the service. It starts nothing.
+// New returns the handler of the HTTP API. It starts no goroutines.
 func New(config Config) http.Handler {
 	s := &server{config}
 	if s.MintCounter == nil {
@@ -189,19 +191,19 @@ func New(config Config) http.Handler {
 		paths[r.path].by[r.method] = r.handler
 	}
 	router, plain := mux.NewRouter(), map[string]http.Handler{}
-	for _, path := range slices.Sorted(maps.Keys(paths)) { // what is spelt out comes before what varies
-		handler := s.observed(template(path), paths[path])
+	for _, path := range slices.Sorted(maps.Keys(paths)) { // a fixed segment sorts before a variable
+		handler := s.observe(template(path), paths[path])
 		if !strings.Contains(path, "{") {
 			plain[path] = handler
 			continue
 		}
 		router.Handle(path, handler)
 	}
-	router.NotFoundHandler = s.observed("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.NotFoundHandler = s.observe("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, errNoRoute)
 	}))
 	return s.entrance(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if handler, ok := plain[r.URL.Path]; ok { // minting among them: no pattern is tried
+		if handler, ok := plain[r.URL.Path]; ok { // for minting among others, no pattern is tried
 			handler.ServeHTTP(w, r)
 			return
 		}

@@ -11,7 +11,7 @@ import (
 	"playtoken/platforms"
 )
 
-// Reasons that only a ring knows; the others are the verifier's.
+// Reasons that come from the ring; the others come from the verifier.
 const (
 	unknownKey   = "unknown_key"
 	keyNotUsable = "key_not_usable"
@@ -19,10 +19,15 @@ const (
 
 type inspectBody struct {
 	Token     string     `json:"token"`
-	VideoID   *string    `json:"video_id"` // absent: whichever the token is for
+	VideoID   *string    `json:"video_id"` // absent: the token's own
 	At        *time.Time `json:"at"`       // absent: now
 	ProjectID *string    `json:"project_id"`
 }
+
+var (
+	_ withCheck     = inspectBody{}
+	_ withProjectID = inspectBody{}
+)
 
 func (b inspectBody) projectID() string { return deref(b.ProjectID) }
 
@@ -32,17 +37,17 @@ func (b inspectBody) check() error {
 		wrong = append(wrong, fieldError{"token", "is required: send the playback token"})
 	}
 	if b.VideoID != nil && *b.VideoID == "" {
-		wrong = append(wrong, fieldError{"video_id", "is empty: name the video, or leave it out"})
+		wrong = append(wrong, fieldError{"video_id", "is empty: send the video's id, or leave it out"})
 	}
 	return invalidFields(append(wrong, checkProjectID(b.ProjectID)...)...)
 }
 
-// Inspection is why a platform would refuse a token. Header, Claims and Key are
-// nil where the token does not have readable ones.
+// Inspection says whether a platform would accept a token, and why not. Header,
+// Claims and Key are nil where the token has none that can be read.
 type Inspection struct {
 	Valid   bool           `json:"valid"`
 	Reasons []string       `json:"reasons"` // codes; empty, not nil, if valid
-	Detail  string         `json:"detail"`  // the first reason, for people
+	Detail  string         `json:"detail"`  // the first reason, as text
 	Header  map[string]any `json:"header"`
 	Claims  map[string]any `json:"claims"`
 	Key     *InspectedKey  `json:"key"`
@@ -62,8 +67,8 @@ func (a *Inspection) refuse(reason, detail string) {
 	a.Reasons = append(a.Reasons, reason)
 }
 
-// inspect knows the keys of one ring, which is one the caller may mint with:
-// about another project's token it says what it says about a stranger's.
+// inspect uses the keys of one project, which the caller may mint for. A token of
+// another project is reported as one with an unknown key.
 func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspection, error) {
 	at := time.Now()
 	if body.At != nil {
@@ -78,14 +83,14 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 			return NewInspection(verdict), nil
 		}
 	}
-	ring, err := s.ring(ctx, c.project)
+	ring, err := s.ringOf(ctx, c.project)
 	if err != nil {
 		return Inspection{}, err
 	}
 	return Inspect(ring, body.Token, deref(body.VideoID), at), nil
 }
 
-// NewInspection shows what a platform says about a token of its own kind.
+// NewInspection shows the verdict of a platform whose tokens are its own kind.
 func NewInspection(v platforms.Verdict) Inspection {
 	a := Inspection{Reasons: []string{}, Header: v.Header, Claims: v.Claims}
 	for _, reason := range v.Reasons {
@@ -95,16 +100,16 @@ func NewInspection(v platforms.Verdict) Inspection {
 	return a
 }
 
-// Inspect says what a platform that knows the usable keys of a ring makes of a
-// token at an instant; with no video, the token's own is meant.
+// Inspect verifies a token as a platform would that has the usable keys of a
+// ring. Without a videoID, the token's own is used.
 func Inspect(ring keyrotation.Ring, token, videoID string, at time.Time) Inspection {
 	a := Inspection{Reasons: []string{}}
-	a.look(ring, token, videoID, at)
+	a.examine(ring, token, videoID, at)
 	a.Valid = len(a.Reasons) == 0
 	return a
 }
 
-func (a *Inspection) look(ring keyrotation.Ring, text, videoID string, at time.Time) {
+func (a *Inspection) examine(ring keyrotation.Ring, text, videoID string, at time.Time) {
 	token, err := verify.Parse(text)
 	if err != nil {
 		a.refuse(reasonOf(err))
@@ -116,24 +121,23 @@ func (a *Inspection) look(ring keyrotation.Ring, text, videoID string, at time.T
 		a.refuse(unknownKey, "no signing key of this project has the token's kid")
 		return
 	}
-	a.Key = &InspectedKey{key.Generation, key.State, key.Fingerprint}
+	a.Key = &InspectedKey{Generation: key.Generation, State: key.State, Fingerprint: key.Fingerprint}
 	public, err := verify.ParsePublicKey(key.PublicKey)
 	switch {
 	case !usable(key.State):
 		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
 	case err != nil:
-		a.refuse(keyNotUsable, "the signing key's recorded public half cannot be used")
+		a.refuse(keyNotUsable, "the recorded public key of the signing key is unusable")
 	}
-	if err != nil { // as with every tombstone: nothing to hold the token against
+	if err != nil { // a deleted key has no public key to verify with
 		return
 	}
-	a.hold(token, text, videoID, at, public)
+	a.verify(token, text, videoID, at, public)
 }
 
-// hold reports everything that is wrong with a token, not only what the
-// verifier finds first: a token of the right key may be late and for another
-// video.
-func (a *Inspection) hold(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
+// verify reports everything that is wrong with a token, and not only the first
+// error of the verifier: a token may be both expired and for another video.
+func (a *Inspection) verify(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
 	if videoID == "" {
 		videoID = token.Subject
 	}
@@ -144,8 +148,8 @@ func (a *Inspection) hold(token verify.Token, text, videoID string, at time.Time
 	}
 	reason, detail := reasonOf(err)
 	a.refuse(reason, detail)
-	late := reason == string(verify.TokenExpired) || reason == string(verify.TokenNotYetValid)
-	if late && token.Subject != "" && token.Subject != "*" && token.Subject != videoID {
+	untimely := reason == string(verify.TokenExpired) || reason == string(verify.TokenNotYetValid)
+	if untimely && token.Subject != "" && token.Subject != "*" && token.Subject != videoID {
 		a.refuse(string(verify.VideoNotAllowed), "")
 	}
 }
@@ -157,8 +161,8 @@ func reasonOf(err error) (reason, detail string) {
 	return string(verify.TokenMalformed), "the token cannot be read"
 }
 
-// keyByID finds a key by what the platform calls it; a platform may have used
-// an id again, so a tombstone gives way.
+// keyByID finds a key by its platform's id. A platform may use the id of a deleted
+// key again, so another key is preferred to a deleted one.
 func keyByID(ring keyrotation.Ring, keyID string) (found keyrotation.Key, ok bool) {
 	for _, key := range ring.Keys {
 		if key.KeyID == keyID && (!ok || found.State == keyrotation.Deleted) {

@@ -8,7 +8,7 @@ import (
 	"playtoken/store"
 )
 
-func (s *server) ring(ctx context.Context, projectID string) (keyrotation.Ring, error) {
+func (s *server) ringOf(ctx context.Context, projectID string) (keyrotation.Ring, error) {
 	rotation, err := s.Projects.Rotation(ctx, projectID)
 	if err != nil {
 		return keyrotation.Ring{}, err
@@ -17,7 +17,7 @@ func (s *server) ring(ctx context.Context, projectID string) (keyrotation.Ring, 
 }
 
 func (s *server) listKeys(ctx context.Context, c call, _ noBody) (KeyList, error) {
-	ring, err := s.ring(ctx, c.project)
+	ring, err := s.ringOf(ctx, c.project)
 	if err != nil {
 		return KeyList{}, err
 	}
@@ -25,7 +25,7 @@ func (s *server) listKeys(ctx context.Context, c call, _ noBody) (KeyList, error
 }
 
 func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, error) {
-	ring, err := s.ring(ctx, c.project)
+	ring, err := s.ringOf(ctx, c.project)
 	if err != nil {
 		return KeyDetail{}, err
 	}
@@ -36,31 +36,36 @@ func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, erro
 	return NewKeyDetail(key), nil
 }
 
-// generation is the route's; the path's pattern lets only numbers through.
+// generation is the one in the path, whose pattern allows only numbers.
 func (c call) generation() int {
 	n, _ := strconv.Atoi(c.vars["generation"])
 	return n
 }
 
-// reasonBody is what every operator's verb has to say.
+// reasonBody is the body of every operator's change of a key.
 type reasonBody struct {
 	Reason string `json:"reason"`
 }
+
+var (
+	_ withCheck  = reasonBody{}
+	_ withReason = reasonBody{}
+)
 
 func (b reasonBody) reason() string { return b.Reason }
 
 func (b reasonBody) check() error { return invalidFields(checkReason(b.Reason, true)...) }
 
-// order is what the caller asks for, for the record.
+// order says who asks for a change and why.
 func (c call) order(reason string) keyrotation.Order {
 	return keyrotation.Order{Actor: c.caller.ID, Reason: reason}
 }
 
-// verb is one of a Rotation's methods about one generation.
-type verb func(rotation Rotation, ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
+// operation is a method of Rotation that changes one generation.
+type operation func(rotation Rotation, ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 
-// operate makes a route of a verb.
-func (s *server) operate(do verb) func(context.Context, call, reasonBody) (Rotated, error) {
+// operate makes the function of a route of an operation.
+func (s *server) operate(do operation) func(context.Context, call, reasonBody) (Rotated, error) {
 	return func(ctx context.Context, c call, body reasonBody) (Rotated, error) {
 		rotation, err := s.Projects.Rotation(ctx, c.project)
 		if err != nil {
@@ -70,7 +75,7 @@ func (s *server) operate(do verb) func(context.Context, call, reasonBody) (Rotat
 		defer cancel()
 		result, err := do(rotation, ctx, c.generation(), c.order(body.Reason))
 		if err != nil {
-			return Rotated{}, platformTrouble{err}
+			return Rotated{}, err
 		}
 		return NewRotated(result), nil
 	}
@@ -85,10 +90,10 @@ func (s *server) revokeKey(ctx context.Context, c call, body reasonBody) (Revoca
 	defer cancel()
 	done, err := rotation.Revoke(ctx, c.generation(), c.order(body.Reason))
 	if err != nil && done.Revoked == 0 {
-		return Revocation{}, platformTrouble{err}
+		return Revocation{}, err
 	}
 	if err != nil {
-		s.Log.Warn("revocation not finished", "request_id", c.requestID, "error", err)
+		s.Log.Warn("a revocation is not finished; the next rotations finish it", "request_id", c.requestID, "error", err)
 	}
 	return NewRevocation(done, err), nil
 }

@@ -61,7 +61,7 @@ func TestARevocationAnswer(t *testing.T) {
 	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
 		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0,"pending":null}`)
 	w.rotation.err = keyrotation.ErrUnauthorized // it took effect; the platform would not delete the key
-	if a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because); a.Code != 200 || !strings.Contains(a.Body.String(), "not yet gone") {
+	if a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because); a.Code != 200 || !strings.Contains(a.Body.String(), "not yet deleted everywhere") {
 		t.Errorf("a revocation that is not finished: %d %s", a.Code, a.Body)
 	}
 }
@@ -105,7 +105,8 @@ func TestErrorsOfARotation(t *testing.T) {
 		{keyrotation.ErrThrottled, 503, "platform_unavailable", "10", ""},
 		{paced{keyrotation.ErrThrottled}, 503, "platform_unavailable", "7", ""},
 		{keyrotation.ErrRefused, 503, "platform_unavailable", "5", ""},
-		{errors.New("dial tcp 192.0.2.1: refused"), 503, "platform_unavailable", "5", ""},
+		{errors.New("not foreseen"), 500, "internal", "", ""},
+		{&keyrotation.PlatformError{Cause: errors.New("dial tcp 192.0.2.1: refused")}, 503, "platform_unavailable", "5", ""},
 		{context.DeadlineExceeded, 503, "signer_unavailable", "1", ""},
 	} {
 		w, done := newWorld(t)

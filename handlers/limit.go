@@ -10,12 +10,12 @@ import (
 	"playtoken/projects"
 )
 
-// The limits, where no project says otherwise.
+// The limits of projects that set none.
 const (
 	managementPerMinute = 60
 	failuresPerMinute   = 60
-	// mintCeiling is what is shown where minting is not limited: more than any
-	// machine makes.
+	// mintCeiling is the limit that responses show where minting is not limited:
+	// more than one machine can mint.
 	mintCeiling = 6_000_000
 )
 
@@ -25,7 +25,7 @@ var (
 	ceiling      = limits.Limit{Name: "mints", Count: mintCeiling, Per: time.Minute}
 )
 
-// limited is a call that comes too soon after others.
+// limited is a call that would exceed a limit.
 type limited struct {
 	state limits.State
 	why   string
@@ -36,9 +36,9 @@ func (l *limited) Error() string { return l.why }
 // RetryAfter is when the same call would be allowed.
 func (l *limited) RetryAfter() time.Duration { return l.state.Retry }
 
-// charge counts a call of a known caller. Whoever is over the limit is told so
-// before anything else about the request is. Errors: *limited, and *invalid for
-// what no waiting would make possible.
+// charge counts a call of a known caller, before anything else about the request
+// is checked. Errors: *limited, and *invalid for a request that is larger than
+// the whole limit.
 func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body any) error {
 	if s.Limits == nil || c.caller.ID == "" {
 		return nil
@@ -61,62 +61,63 @@ func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body 
 	state := limiter.Take(c.request.Context(), limit.Name+" "+c.caller.ProjectID+" "+c.caller.ID, limit, n)
 	state.SetHeaders(w.Header())
 	switch {
-	case n > limit.Count: // it would be told to come back for ever
-		return invalidf("the body asks for %d tokens at once, and this project allows %d a minute: split it", n, limit.Count)
+	case n > limit.Count: // waiting would never help
+		return invalidf("the request asks for %d tokens, and this project allows %d per minute: split it into smaller requests", n, limit.Count)
 	case !state.Allowed:
-		return &limited{state, "that is more than this key may do for now: wait, and see the RateLimit headers"}
+		return &limited{state, "the rate limit of this key is reached: wait as long as Retry-After says; the RateLimit headers show the limit"}
 	}
 	return nil
 }
 
-// sizeOf is what a request counts as.
+// sizeOf is how many requests a request counts as.
 func sizeOf(body any) int {
-	if many, ok := body.(interface{ size() int }); ok {
+	if many, ok := body.(withSize); ok {
 		return max(1, many.size())
 	}
 	return 1
 }
 
-// countFailure counts a failed authentication against where it came from, and writes
-// it down. It charges failures only, and keeps nobody out who has a good key:
-// behind one address there are many people.
+// countFailure counts a failed authentication against the client's address, and
+// records it. A good key is never refused because of failures, since many
+// people can share one address.
 func (s *server) countFailure(w http.ResponseWriter, r *http.Request, err error) error {
 	if !failedAuthentication(err) {
 		return err
 	}
-	source := s.from(r)
+	source := s.clientIP(r)
 	if s.Limits != nil {
-		state := s.Limits.Take(r.Context(), bucket(source), failureLimit, 1)
+		state := s.Limits.Take(r.Context(), failureKey(source), failureLimit, 1)
 		state.SetHeaders(w.Header())
 		if !state.Allowed {
-			return &limited{state, "too many credentials from this address were not accepted: wait; a good one is still accepted"}
+			return &limited{state, "too many requests from this address had an unknown credential: wait as long as Retry-After says; a valid credential is still accepted"}
 		}
 	}
-	s.noteFailure(source, w.Header().Get(requestID), err)
+	s.recordFailure(source, w.Header().Get(requestID), err)
 	return err
 }
 
-// showFailures shows, in answers that are about no caller, how many failures
-// are left.
-func (s *server) showFailures(w http.ResponseWriter, r *http.Request) {
+// showFailureLimit sets the headers of the failure limit on a response that has
+// no caller to be limited by.
+func (s *server) showFailureLimit(w http.ResponseWriter, r *http.Request) {
 	if s.Limits == nil || w.Header().Get("RateLimit") != "" {
 		return
 	}
-	s.Limits.Take(r.Context(), bucket(s.from(r)), failureLimit, 0).SetHeaders(w.Header())
+	s.Limits.Take(r.Context(), failureKey(s.clientIP(r)), failureLimit, 0).SetHeaders(w.Header())
 }
 
-// from is where a request comes from; not valid if nobody can say.
-func (s *server) from(r *http.Request) netip.Addr {
+// clientIP is the client's address; not valid if it is unknown.
+func (s *server) clientIP(r *http.Request) netip.Addr {
 	if s.ClientIP != nil {
 		return s.ClientIP(r)
 	}
 	return limits.ClientIP(r.RemoteAddr, nil, nil)
 }
 
-// bucket is whom a failure is charged to.
-func bucket(source netip.Addr) string { return "from " + limits.Network(source) }
+// failureKey is what failures from an address are counted under.
+func failureKey(source netip.Addr) string { return "from " + limits.Network(source) }
 
-// failedAuthentication reports whether somebody presented what is nobody's.
+// failedAuthentication reports whether the request presented a credential that
+// belongs to no caller.
 func failedAuthentication(err error) bool {
 	if unreadable, ok := errors.AsType[*unauthorized](err); ok {
 		return !unreadable.missing

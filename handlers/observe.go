@@ -6,35 +6,34 @@ import (
 	"time"
 )
 
-var form = regexp.MustCompile(`\{(\w+):[^/]+\}`)
+var variable = regexp.MustCompile(`\{(\w+):[^/]+\}`)
 
-// template is a route's path as people write it: without the forms of its
-// variable parts.
-func template(path string) string { return form.ReplaceAllString(path, "{$1}") }
+// template is a route's path without the patterns of its variables.
+func template(path string) string { return variable.ReplaceAllString(path, "{$1}") }
 
-// observed tells Config.Responded how each request to a route was answered.
-func (s *server) observed(route string, next http.Handler) http.Handler {
+// observe reports the response to each request of a route to Config.Responded.
+func (s *server) observe(route string, next http.Handler) http.Handler {
 	if s.Responded == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		answer := &answered{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(answer, r)
-		s.Responded(route, r.Method, answer.status, time.Since(began))
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorder, r)
+		s.Responded(route, r.Method, recorder.status, time.Since(began))
 	})
 }
 
-// answered remembers the status.
-type answered struct {
+// statusRecorder remembers the status.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (a *answered) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap is for http.ResponseController.
-func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap serves http.ResponseController.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -2,35 +2,36 @@ package handlers
 
 import "playtoken/projects"
 
-// Page is a part of a list.
+// Page is one page of a list.
 type Page[Row any] struct {
 	Items      []Row      `json:"items"`
 	Pagination Pagination `json:"pagination"`
 	Links      []Link     `json:"links"`
 }
 
-// Pagination says which part it is.
+// Pagination says which page it is.
 type Pagination struct {
 	CurrentPage int `json:"current_page"`
 	PageSize    int `json:"page_size"`
 	ItemsOnPage int `json:"items_on_page"`
 }
 
-// Link is a relative reference to this page or one beside it.
+// Link is a relative reference to this page, the previous or the next.
 type Link struct {
 	Rel  string `json:"rel"` // "previous", "self" or "next"
 	Href string `json:"href"`
 }
 
-// newPage shows a part of a list that is at a path. Whoever follows its links
-// sees every row once that was there when they began: the cursors know.
+// newPage shows a page of the list at a path. A caller that follows its links
+// sees each row once that existed when it read the first page; the cursors
+// ensure that.
 func newPage[Row any](path string, asked projects.Page, items []Row, number int, next, previous string) Page[Row] {
 	asked.Number = max(1, number)
-	answer := Page[Row]{Items: items, Pagination: Pagination{asked.Number, asked.Size, len(items)}}
+	shown := Page[Row]{Items: items, Pagination: Pagination{CurrentPage: asked.Number, PageSize: asked.Size, ItemsOnPage: len(items)}}
 	link := func(rel string, number int, cursor string) {
 		page := asked
 		page.Number, page.Cursor = number, cursor
-		answer.Links = append(answer.Links, Link{rel, address(path, page)})
+		shown.Links = append(shown.Links, Link{rel, pageLink(path, page)})
 	}
 	if previous != "" {
 		link("previous", asked.Number-1, previous)
@@ -39,5 +40,5 @@ func newPage[Row any](path string, asked projects.Page, items []Row, number int,
 	if next != "" {
 		link("next", asked.Number+1, next)
 	}
-	return answer
+	return shown
 }

@@ -19,45 +19,40 @@ import (
 
 // Errors of this package, beside *invalid and *unauthorized.
 var (
-	errTooLarge = errors.New("the body is longer than 65536 bytes: send less, or split a batch")
-	errNoRoute  = errors.New("there is nothing at this address: GET /openapi.json lists what there is")
-	errMethod   = errors.New("this address does not take this method; Allow lists those it takes")
+	errTooLarge = errors.New("the body is longer than 65536 bytes: shorten it, or split a batch")
+	errNoRoute  = errors.New("no such path: GET /openapi.json lists all paths")
+	errMethod   = errors.New("this path does not support this method: use one that the Allow header lists")
 )
 
-// platformTrouble is an error of a verb that talks to the platform. What is
-// not known better is the platform's.
-type platformTrouble struct{ error }
-
-func (p platformTrouble) Unwrap() error { return p.error }
-
-// notReady is any reason for not being ready.
+// notReady is any reason why a token could not be minted now.
 type notReady struct{ error }
 
 func (n notReady) Unwrap() error { return n.error }
 
-// failure is what a caller may learn about an error.
+// failure is what the response says about an error.
 type failure struct {
 	is     func(error) bool
 	status int
 	code   string
-	says   string        // instead of the error's own words; if empty, those
-	retry  time.Duration // unless the error knows better
+	says   string        // the detail; empty: the error's own text
+	retry  time.Duration // Retry-After, unless the error has its own
 
 	// operator: waiting does not help until an operator changes something.
 	operator bool
-	field    string // what is to be changed in the request
+	field    string // the member of the request that is wrong
 }
 
 func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
 func as[E error](err error) bool       { _, ok := errors.AsType[E](err); return ok }
 
 const (
-	saysStore    = "the key store does not answer; nothing is wrong with the request, try again"
-	saysPlatform = "the video platform does not do what it was asked; nothing is wrong with the request, try again"
+	saysStore    = "the key store is unavailable; the request is fine, try again"
+	saysPlatform = "the video platform is unavailable or reported a failure; the request is fine, try again"
 )
 
-// failures is all that a caller can learn about an error. The first match
-// counts; an error that is not listed is ours, and is logged.
+// failures is everything that a caller can learn about an error. The first match
+// counts. An error that is not listed is a fault of this service: it is logged,
+// and the caller learns nothing about it.
 var failures = []failure{
 	{is: as[*invalid], status: 400, code: "invalid_request"},
 	{is: is(errTooLarge), status: 413, code: "payload_too_large"},
@@ -65,35 +60,34 @@ var failures = []failure{
 	{is: is(errMethod), status: 405, code: "method_not_allowed"},
 	{is: as[*projects.Invalid], status: 400, code: "invalid_request"},
 	{is: as[*limited], status: 429, code: "rate_limited", retry: time.Second},
-	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is not, or no longer, good for anything here"},
-	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because it could not be written down; nothing is wrong with the request, try again", retry: 5 * time.Second},
+	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is unknown, expired, deleted or already used: send a valid one"},
+	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because the audit log cannot be written; the request is fine, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
-	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the key is not one of ours, or not any more: send one that is"},
+	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the credential is unknown, expired or deleted: send a valid API key or access token"},
 	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
 	{is: as[*viewers.NotEntitled], status: 403, code: "not_entitled"},
 	{is: is(projects.ErrNoKeys), status: 404, code: "not_found"},
-	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "there is no such project, or no such thing in it: mind the id, and whose key asks"},
+	{is: is(projects.ErrNotFound), status: 404, code: "not_found", says: "no such project or resource: check the id, and that this key belongs to the project"},
 	{is: is(signer.ErrTTL), status: 422, field: "expires_in", code: "ttl_out_of_range"},
 	{is: is(signer.ErrVideo), status: 422, field: "video_id", code: "video_invalid"},
 	{is: is(signer.ErrClaim), status: 422, field: "claims", code: "claim_not_allowed"},
 	{is: is(signer.ErrNotEnforceable), status: 422, field: "viewer", code: "not_enforceable"},
 	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
 	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
-	{is: as[*viewers.Unavailable], status: 503, code: "signer_unavailable", says: "whoever knows or decides about the viewer does not answer; nothing is wrong with the request, try again", retry: time.Second},
-	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform does not accept our credential; an operator has to renew it", retry: time.Minute, operator: true},
-	{is: is(keyrotation.ErrRefused), status: 503, code: "platform_unavailable", says: "the video platform will never accept this request; an operator has to look at the log", retry: 5 * time.Second, operator: true},
-	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform asks us to come back later", retry: 10 * time.Second},
-	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: "tokens cannot be made just now; nothing is wrong with the request, try again", retry: time.Second},
+	{is: as[*viewers.Unavailable], status: 503, code: "signer_unavailable", says: "the identity provider or webhook that decides about this viewer is unavailable; the request is fine, try again", retry: time.Second},
+	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform rejects this service's credential: an operator has to renew it", retry: time.Minute, operator: true},
+	{is: is(keyrotation.ErrRefused), status: 503, code: "platform_unavailable", says: "the video platform rejects this request, and will reject it again: an operator has to read the service's log", retry: 5 * time.Second, operator: true},
+	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform limits this service's calls: try again later", retry: 10 * time.Second},
+	{is: is(signer.ErrUnavailable), status: 503, code: "signer_unavailable", says: "tokens cannot be signed at the moment; the request is fine, try again", retry: time.Second},
 	{is: as[*keyrotation.Guard], status: 409, code: "conflict"},
 	{is: is(store.ErrUnavailable), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
-	{is: is(store.ErrNotFound), status: 404, code: "not_found", says: "there is no such key: the lists at signing-keys and drift show which there are"},
-	{is: is(store.ErrConflict), status: 409, code: "conflict", says: "others keep changing this; look at it and try again"},
-	{is: as[*keyrotation.PlatformError], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // among them deadlines of its calls
+	{is: is(store.ErrNotFound), status: 404, code: "not_found", says: "no such key: the project's signing-keys and drift list the keys that exist"},
+	{is: is(store.ErrConflict), status: 409, code: "conflict", says: "other changes were made at the same time: read the resource again, and retry"},
+	{is: as[*keyrotation.PlatformError], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second}, // before deadlines: its calls have some
 	{is: is(context.Canceled), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
 	{is: is(context.DeadlineExceeded), status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
-	{is: as[platformTrouble], status: 503, code: "platform_unavailable", says: saysPlatform, retry: 5 * time.Second},
 	{is: as[notReady], status: 503, code: "signer_unavailable", says: saysStore, retry: time.Second},
-	{is: func(error) bool { return true }, status: 500, code: "internal", says: "something went wrong here; it is in our log under this request id"},
+	{is: func(error) bool { return true }, status: 500, code: "internal", says: "internal error: an operator finds it in the service's log under this request id"},
 }
 
 // failureOf finds an error in the table.
@@ -106,14 +100,14 @@ func failureOf(err error) (f failure) {
 	return f
 }
 
-// What clients of api.video look for when a key is not good.
+// What api.video's clients expect of the problem of a bad key.
 const (
 	badCredentialsCode  = "authentication-invalid-user-credentials"
 	badCredentialsType  = "https://docs.api.video/reference/" + badCredentialsCode
 	badCredentialsTitle = "The user credentials were incorrect."
 )
 
-// problem is an answer of RFC 9457.
+// problem is a problem document of RFC 9457.
 type problem struct {
 	Type       string       `json:"type"`
 	Title      string       `json:"title"`
@@ -129,7 +123,7 @@ type problem struct {
 	NeedsOperator bool `json:"needs_operator,omitzero"`
 }
 
-// explain turns an error into a problem, and logs what is not the caller's.
+// explain turns an error into a problem, and logs it unless the caller caused it.
 func (s *server) explain(ctx context.Context, requestID string, err error) problem {
 	f := failureOf(err)
 	p := problem{
@@ -149,7 +143,7 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 		p.RetryAfter = seconds(retryAfter(err, earliest, f.retry))
 	}
 	if f.status >= http.StatusInternalServerError {
-		level := slog.LevelWarn // trouble of the store or the platform passes
+		level := slog.LevelWarn // an outage of the store or the platform
 		if f.status == http.StatusInternalServerError {
 			level = slog.LevelError
 		}
@@ -159,7 +153,7 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	return p
 }
 
-// memberError is an error about a member whose name only the route knows.
+// memberError is an error about a member that only the route can name.
 type memberError struct {
 	error
 	field string
@@ -167,27 +161,27 @@ type memberError struct {
 
 func (f memberError) Unwrap() error { return f.error }
 
-// fieldsOf names the members that have to be changed.
+// fieldsOf lists the members that are wrong.
 func (f failure) fieldsOf(err error) (fields []fieldError) {
 	if malformed, ok := errors.AsType[*invalid](err); ok {
 		return malformed.fields
 	}
 	if wrong, ok := errors.AsType[*projects.Invalid](err); ok {
 		for _, one := range wrong.Fields {
-			fields = append(fields, fieldError{one.Field, one.Problem})
+			fields = append(fields, fieldError{Field: one.Field, Detail: one.Problem})
 		}
 		return fields
 	}
 	if one, ok := errors.AsType[memberError](err); ok {
-		return []fieldError{{one.field, one.Error()}}
+		return []fieldError{{Field: one.field, Detail: one.Error()}}
 	}
 	if f.field == "" {
 		return nil
 	}
-	return []fieldError{{f.field, err.Error()}}
+	return []fieldError{{Field: f.field, Detail: err.Error()}}
 }
 
-// earliestAt is when what was refused will be possible; zero if unknown.
+// earliestAt is when the refused action will be possible; zero if unknown.
 func earliestAt(err error) time.Time {
 	if none, ok := errors.AsType[*signer.NoActiveKey](err); ok {
 		return none.EarliestAt
@@ -198,7 +192,8 @@ func earliestAt(err error) time.Time {
 	return time.Time{}
 }
 
-// retryAfter is how long to wait: exactly, if the error knows.
+// retryAfter is how long the caller should wait: what the error says, or else the
+// table's.
 func retryAfter(err error, earliest time.Time, otherwise time.Duration) time.Duration {
 	var paced interface{ RetryAfter() time.Duration }
 	switch {
@@ -210,13 +205,13 @@ func retryAfter(err error, earliest time.Time, otherwise time.Duration) time.Dur
 	return otherwise
 }
 
-// seconds rounds up, so that whoever waits that long is not early, to at
-// least one.
+// seconds rounds up to at least one, so that a caller that waits that long is not
+// too early.
 func seconds(d time.Duration) int {
 	return int(max(1, (d+time.Second-1)/time.Second))
 }
 
-// refuse answers with a problem, and returns its code.
+// refuse responds with a problem, and returns its code.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code string) {
 	p := s.explain(r.Context(), w.Header().Get(requestID), err)
 	data, err := json.Marshal(p)
@@ -225,7 +220,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code
 		data, _ = json.Marshal(p)
 	}
 	if p.Status == http.StatusUnauthorized {
-		// Bearer only: at a Basic challenge, browsers ask people for passwords.
+		// Bearer only: a Basic challenge makes browsers ask the user for a password.
 		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken"`)
 	}
 	if p.RetryAfter > 0 {
@@ -235,8 +230,8 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code
 	return p.Code
 }
 
-// noToken tells Config.Refused.
-func (s *server) noToken(code string) {
+// tokenRefused reports a refused mint to Config.Refused.
+func (s *server) tokenRefused(code string) {
 	if s.Refused != nil {
 		s.Refused(code)
 	}

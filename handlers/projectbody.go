@@ -8,9 +8,9 @@ import (
 	"playtoken/secret"
 )
 
-// projectBody is all of a project that a caller may set. What is null is as if
-// it had never been set, but for the credential: without one, the old one
-// stays, and a new one replaces all of it.
+// projectBody is what a caller may set of a project. A member that is null counts
+// as never set. The credential is an exception: without one the project keeps its
+// own, and a new one replaces all of it.
 type projectBody struct {
 	Name           string                  `json:"name"`
 	Platform       string                  `json:"platform"`
@@ -26,8 +26,8 @@ type viewerPolicyBody struct {
 	WebhookSecret *string `json:"webhook_secret"`
 }
 
-// projectBodyOf is the body that leaves a project what it is. It shares
-// nothing with it.
+// projectBodyOf is the body that would leave a project unchanged. It shares no
+// memory with the project.
 func projectBodyOf(p projects.Project) projectBody {
 	body := projectBody{
 		Name: p.Name, Platform: p.Platform, Settings: map[string]*string{},
@@ -47,10 +47,10 @@ func projectBodyOf(p projects.Project) projectBody {
 	return body
 }
 
-// fill makes the project what the body says. Errors: *invalid.
+// fill sets the project's fields from the body. Errors: *invalid.
 func (b projectBody) fill(p *projects.Project) error {
 	if p.Platform != "" && b.Platform != p.Platform {
-		return invalidFields(fieldError{"platform", "cannot change: make another project"})
+		return invalidFields(fieldError{Field: "platform", Detail: "cannot be changed: create another project"})
 	}
 	p.Name, p.Platform, p.TokenPolicy, p.RotationPolicy = b.Name, b.Platform, b.TokenPolicy, b.RotationPolicy
 	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, secret.Value{}
@@ -85,24 +85,29 @@ func (b projectBody) fillCredential(p *projects.Project) error {
 }
 
 func emptySecret(field string) fieldError {
-	return fieldError{field, "is empty: send it, or leave it out"}
+	return fieldError{Field: field, Detail: "is empty: send a value, or leave it out"}
 }
 
-// mergePatch is a JSON object that was decoded strictly as a T, and can be
-// laid over any T: what it does not name stays.
+// mergePatch is a JSON object that was decoded strictly as a T and can be applied
+// to any T: fields that it does not name keep their values.
 type mergePatch[T any] struct{ data []byte }
+
+var (
+	_ withDecode = (*mergePatch[projectBody])(nil)
+	_ withDecode = (*mergePatch[apiKeyBody])(nil)
+)
 
 func (p *mergePatch[T]) decode(data []byte) error {
 	p.data = data
 	return decodeObject(data, new(T))
 }
 
-func (p mergePatch[T]) over(t *T) error { return decodeObject(p.data, t) }
+func (p mergePatch[T]) apply(t *T) error { return decodeObject(p.data, t) }
 
-// patchProject changes what the patch names. Errors: *invalid.
+// patchProject changes the fields that the patch names. Errors: *invalid.
 func patchProject(p *projects.Project, patch mergePatch[projectBody]) error {
 	body := projectBodyOf(*p)
-	if err := patch.over(&body); err != nil {
+	if err := patch.apply(&body); err != nil {
 		return err
 	}
 	return body.fill(p)

@@ -15,15 +15,15 @@ import (
 	"playtoken/store"
 )
 
-// Project is a project as it is shown: with the policies in force, and without
-// its secrets.
+// Project is a project with the policies in force and without its secrets.
 type Project struct {
 	projects.Project
 	Capabilities *platforms.Capabilities `json:"capabilities"` // null: not known
 }
 
-// made is what the record calls a project that was made.
-func (p Project) made() (project, subject string) { return p.ID, "" }
+var _ withCreated = Project{}
+
+func (p Project) created() (project, subject string) { return p.ID, "" }
 
 // NewProject shows a project with the policies in force; inForce may be nil.
 func NewProject(p projects.Project, inForce func(projects.Project) (signer.Policy, keyrotation.Policy)) Project {
@@ -49,8 +49,8 @@ func (s *server) shown(ctx context.Context, p projects.Project) Project {
 		return shown
 	}
 	can, err := s.Capabilities(ctx, p)
-	if err != nil { // an account whose settings this version cannot use does nothing
-		s.Log.WarnContext(ctx, "a project's account cannot be opened", "project", p.ID, "error", err)
+	if err != nil { // settings that this version cannot use: the project can do nothing
+		s.Log.WarnContext(ctx, "cannot open a project's platform account", "project", p.ID, "error", err)
 		can = platforms.Capabilities{URLs: []string{}}
 	}
 	shown.Capabilities = &can
@@ -58,7 +58,7 @@ func (s *server) shown(ctx context.Context, p projects.Project) Project {
 }
 
 func (s *server) listProjects(ctx context.Context, _ call, q pageQuery) (Page[Project], error) {
-	page := q.asked()
+	page := q.withDefaults()
 	list, err := s.Store.Projects(ctx, page)
 	if err != nil {
 		return Page[Project]{}, err
@@ -70,14 +70,14 @@ func (s *server) listProjects(ctx context.Context, _ call, q pageQuery) (Page[Pr
 	return newPage(projectsPath, page, items, list.Number, list.Next, list.Previous), nil
 }
 
-// count is how many there are.
+// count is the number of items of a list.
 type count struct {
 	Count int `json:"count"`
 }
 
 func (s *server) countProjects(ctx context.Context, _ call, q nameQuery) (count, error) {
 	n, err := s.Store.CountProjects(ctx, q.name)
-	return count{n}, err
+	return count{Count: n}, err
 }
 
 func (s *server) showProject(ctx context.Context, c call, _ noBody) (Project, error) {
@@ -102,9 +102,10 @@ func (s *server) createProject(ctx context.Context, _ call, body projectBody) (P
 	return s.shown(ctx, p), nil
 }
 
-// updateProject changes what is named. New settings are asked about first: a
-// platform that does not show our active key is another account. Before that
-// they are checked: nobody is asked with a credential that is not for them.
+// updateProject changes the fields that the patch names. New settings are checked
+// for their form first, so that no credential is sent to an address it is not for,
+// and then at the platform: one that does not show the active key is another
+// account.
 func (s *server) updateProject(ctx context.Context, c call, change mergePatch[projectBody]) (Project, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -114,16 +115,16 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 	}
 	if s.CheckSettingsChange != nil && !maps.Equal(before.Settings, wanted.Settings) {
 		if err := s.CheckSettingsChange(ctx, wanted); err != nil {
-			return Project{}, platformTrouble{err}
+			return Project{}, err
 		}
 	}
-	// The settings are good, if nobody else is changing them too.
+	// The settings are right unless another caller has changed them meanwhile.
 	p, err := s.Store.UpdateProject(ctx, c.project, func(p *projects.Project) error {
 		if err := patchProject(p, change); err != nil {
 			return err
 		}
 		if !maps.Equal(p.Settings, wanted.Settings) {
-			return errElsewhere
+			return errSettingsChanged
 		}
 		return nil
 	})
@@ -133,13 +134,14 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 	return s.shown(ctx, p), nil
 }
 
-var errElsewhere = fmt.Errorf("the settings of the project: %w", store.ErrConflict)
+var errSettingsChanged = fmt.Errorf("the settings of the project: %w", store.ErrConflict)
 
-// deleteProject deletes a project whose signing keys are gone. A key that is
-// still at the platform would be nobody's afterwards, and open videos for ever.
+// deleteProject deletes a project whose signing keys are deleted. A key that is
+// still at the platform would belong to no project afterwards, and its tokens
+// would be accepted for ever.
 func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noContent, error) {
 	if c.project == projects.Default {
-		return noContent{}, &keyrotation.Guard{Why: "the project default is what the environment says: take its platform's credential out of there"}
+		return noContent{}, &keyrotation.Guard{Why: "the project default is defined by the environment: remove its platform's credential there"}
 	}
 	if _, err := s.Store.Project(ctx, c.project); err != nil {
 		return noContent{}, err
@@ -152,12 +154,12 @@ func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noCo
 	return noContent{}, s.Store.DeleteProject(ctx, c.project)
 }
 
-// endKeys makes sure that a project has no signing keys, and never will have
-// any: a rotation that is under way could bring one more.
+// endKeys revokes a project's signing keys and ends its ring, because a rotation
+// that is still running could create another key.
 func (s *server) endKeys(ctx context.Context, c call, revoke bool) error {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if errors.Is(err, projects.ErrNoKeys) || errors.Is(err, projects.ErrNotFound) {
-		return nil // its platform needs none
+		return nil // its platform needs no signing keys
 	}
 	if err != nil {
 		return err
@@ -173,10 +175,10 @@ func (s *server) endKeys(ctx context.Context, c call, revoke bool) error {
 		}
 	}
 	if live > 0 && !revoke {
-		return &keyrotation.Guard{Why: fmt.Sprintf("%d of its signing keys are live: revoke them first, or let this do it: ?revoke=true, on the command line --revoke", live)}
+		return &keyrotation.Guard{Why: fmt.Sprintf("the project still has signing keys (%d): revoke them first, or delete the project with revoke set to true", live)}
 	}
 	if err := rotation.End(ctx, c.order("the project is deleted")); err != nil {
-		return platformTrouble{err}
+		return err
 	}
 	return nil
 }

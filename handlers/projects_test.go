@@ -184,7 +184,7 @@ func TestAProjectIsDeletedOnlyWithoutLiveKeys(t *testing.T) {
 	path := "/v1/projects/" + d.own.ID
 	for _, q := range []string{"", "?revoke=false"} {
 		got := d.ask("DELETE", path+q, adminKey, "")
-		if p := problemOf(t, got); got.Code != 409 || p.Code != "conflict" || !strings.Contains(p.Detail, "?revoke=true") {
+		if p := problemOf(t, got); got.Code != 409 || p.Code != "conflict" || !strings.Contains(p.Detail, "revoke set to true") {
 			t.Errorf("%q: %s", q, got.Body)
 		}
 	}

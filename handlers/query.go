@@ -12,51 +12,58 @@ import (
 	"playtoken/projects"
 )
 
-// queried is a request that is all in the address: it has no body.
-type queried interface {
-	// members are the parameters it knows.
-	members() []string
-	// take reads those that were given. It is asked for every one of them once.
-	take(name, value string) *fieldError
+// queryParameters is a request without a body that is read from the query.
+type queryParameters interface {
+	// names lists the parameters that may be given.
+	names() []string
+	// set reads one of them. It is called once for each that was given.
+	set(name, value string) *fieldError
 }
 
-// decodeQuery reads a query as strictly as a body is read: every parameter is
-// known, given once, and spelt the one way there is.
-func decodeQuery(raw string, into queried) error {
+var (
+	_ queryParameters = (*pageQuery)(nil)
+	_ queryParameters = (*nameQuery)(nil)
+	_ queryParameters = (*deleteQuery)(nil)
+	_ queryParameters = (*noBody)(nil)
+)
+
+// decodeQuery reads a query as strictly as a body: every parameter is known, given
+// once, and has one possible spelling.
+func decodeQuery(raw string, into queryParameters) error {
 	if raw == "" {
 		return nil
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return invalidf("the query is not spelt as addresses are: join name=value by &, and encode everything else")
+		return invalidf("malformed query string: write name=value, joined by &, and percent-encode other characters")
 	}
-	known := into.members()
+	known := into.names()
 	var wrong []fieldError
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if trouble := takeParameter(known, name, values[name], into); trouble != nil {
+		if trouble := setParameter(known, name, values[name], into); trouble != nil {
 			wrong = append(wrong, *trouble)
 		}
 	}
 	return invalidFields(wrong...)
 }
 
-func takeParameter(known []string, name string, values []string, into queried) *fieldError {
+func setParameter(known []string, name string, values []string, into queryParameters) *fieldError {
 	shown := shownName(name)
 	switch value := values[0]; {
 	case len(known) == 0:
-		return &fieldError{shown, "this address takes no query parameters: remove what follows the question mark"}
+		return &fieldError{Field: shown, Detail: "this path has no query parameters: remove the query"}
 	case !slices.Contains(known, name):
-		return &fieldError{shown, "not known here; this address takes " + strings.Join(known, ", ")}
+		return &fieldError{Field: shown, Detail: "unknown parameter; this path has " + strings.Join(known, ", ")}
 	case len(values) > 1:
 		return &fieldError{shown, "appears twice: send it once"}
 	case value == "":
 		return &fieldError{shown, "is empty: give it a value, or leave it out"}
 	default:
-		return into.take(name, value)
+		return into.set(name, value)
 	}
 }
 
-// pageSizes are how many rows a page may have, and has if nobody says.
+// The largest number of rows of a page, and the number if the caller gives none.
 const (
 	maxPageSize     = 100
 	defaultPageSize = 20
@@ -65,11 +72,11 @@ const (
 // pageQuery asks for a part of a list.
 type pageQuery struct{ page projects.Page }
 
-func (*pageQuery) members() []string {
+func (*pageQuery) names() []string {
 	return []string{"page_size", "page", "name", "sort_by", "sort_order", "cursor"}
 }
 
-func (q *pageQuery) take(name, value string) *fieldError {
+func (q *pageQuery) set(name, value string) *fieldError {
 	switch name {
 	case "page_size":
 		return wholeUpTo(name, value, maxPageSize, &q.page.Size)
@@ -86,13 +93,13 @@ func (q *pageQuery) take(name, value string) *fieldError {
 	}
 	q.page.Cursor = value
 	if len(value) > maxCursor || !utf8.ValidString(value) || strings.ContainsFunc(value, unprintable) {
-		return &fieldError{name, "is not one of ours: follow the links of an answer, or begin at the first page"}
+		return &fieldError{Field: name, Detail: "is not a cursor of this service: use a link of a response, or start at the first page"}
 	}
 	return nil
 }
 
-// asked is the page with what was left out filled in.
-func (q pageQuery) asked() projects.Page {
+// withDefaults is the page with defaults for the parameters that were left out.
+func (q pageQuery) withDefaults() projects.Page {
 	page := q.page
 	if page.Size == 0 {
 		page.Size = defaultPageSize
@@ -109,28 +116,28 @@ func (q pageQuery) asked() projects.Page {
 // nameQuery narrows a count.
 type nameQuery struct{ name string }
 
-func (*nameQuery) members() []string { return []string{"name"} }
+func (*nameQuery) names() []string { return []string{"name"} }
 
-func (q *nameQuery) take(_, value string) *fieldError { return filter(value, &q.name) }
+func (q *nameQuery) set(_, value string) *fieldError { return filter(value, &q.name) }
 
-// deleteQuery says whether a project's signing keys may go with it.
+// deleteQuery says whether a project's signing keys may be revoked with it.
 type deleteQuery struct{ revoke bool }
 
-func (*deleteQuery) members() []string { return []string{"revoke"} }
+func (*deleteQuery) names() []string { return []string{"revoke"} }
 
-func (q *deleteQuery) take(name, value string) *fieldError {
+func (q *deleteQuery) set(name, value string) *fieldError {
 	q.revoke = value == "true"
 	return oneOf(name, value, "true", "false")
 }
 
-// members and take make none a request without parameters.
-func (*noBody) members() []string               { return nil }
-func (*noBody) take(string, string) *fieldError { return nil }
+// A noBody has no query parameters either.
+func (*noBody) names() []string                { return nil }
+func (*noBody) set(string, string) *fieldError { return nil }
 
 const (
 	maxPage   = 1_000_000
 	maxCursor = 4 << 10
-	maxName   = 100 // characters, of what a list is narrowed by
+	maxName   = 100 // characters, of a name to filter by
 )
 
 var wholeNumber = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
@@ -138,7 +145,7 @@ var wholeNumber = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
 func wholeUpTo(name, value string, most int, into *int) *fieldError {
 	n, _ := strconv.Atoi(value)
 	if !wholeNumber.MatchString(value) || n > most {
-		return &fieldError{name, "want a whole number from 1 to " + strconv.Itoa(most)}
+		return &fieldError{Field: name, Detail: "must be a whole number from 1 to " + strconv.Itoa(most)}
 	}
 	*into = n
 	return nil
@@ -146,22 +153,22 @@ func wholeUpTo(name, value string, most int, into *int) *fieldError {
 
 func oneOf(name, value, first, second string) *fieldError {
 	if value != first && value != second {
-		return &fieldError{name, "want " + first + " or " + second}
+		return &fieldError{Field: name, Detail: "must be " + first + " or " + second}
 	}
 	return nil
 }
 
 func filter(value string, into *string) *fieldError {
 	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > maxName || strings.ContainsFunc(value, unprintable) {
-		return &fieldError{"name", "want at most " + strconv.Itoa(maxName) + " characters of plain text"}
+		return &fieldError{Field: "name", Detail: "must have at most " + strconv.Itoa(maxName) + " characters, none of them control characters"}
 	}
 	*into = value
 	return nil
 }
 
-// address spells a page of a list as a relative reference, which decodes to
-// the same page again.
-func address(path string, page projects.Page) string {
+// pageLink is a relative reference to a page of a list. It decodes to the same
+// page again.
+func pageLink(path string, page projects.Page) string {
 	order := "asc"
 	if page.Desc {
 		order = "desc"

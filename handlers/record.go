@@ -10,14 +10,14 @@ import (
 	"playtoken/audit"
 )
 
-// recordTimeout is how long a change waits for the record.
+// recordTimeout is how long a change waits for the audit log.
 const recordTimeout = 5 * time.Second
 
-// errUnrecorded: what was asked for cannot be written down, so it is not done.
-var errUnrecorded = errors.New("the audit log cannot be written")
+// errUnrecorded means that a change cannot be recorded, so it is not made.
+var errUnrecorded = errors.New("cannot write the audit log")
 
-// put waits until an entry is on record. Errors: errUnrecorded.
-func (s *server) put(ctx context.Context, entry audit.Entry) error {
+// record waits until an entry is in the audit log. Errors: errUnrecorded.
+func (s *server) record(ctx context.Context, entry audit.Entry) error {
 	if s.Record == nil {
 		return nil
 	}
@@ -29,42 +29,40 @@ func (s *server) put(ctx context.Context, entry audit.Entry) error {
 	return nil
 }
 
-// note puts an entry on record soon, and holds up nobody. What is lost on the
-// way, the record itself says.
-func (s *server) note(entry audit.Entry) {
+// recordLater queues an entry for the audit log and does not wait. The log itself
+// says how many queued entries were lost.
+func (s *server) recordLater(entry audit.Entry) {
 	if s.Record != nil {
 		_ = s.Record.RecordLazily(entry)
 	}
 }
 
-// intend says what is about to be changed. An urgent change does not wait for
-// the record.
-func (s *server) intend(ctx context.Context, policy routePolicy, c call, body any) error {
+// recordIntent records what is about to be changed. An urgent change does not
+// wait for the audit log.
+func (s *server) recordIntent(ctx context.Context, policy routePolicy, c call, body any) error {
 	switch {
 	case policy.record == "":
 		return nil
 	case policy.urgent:
-		s.note(c.entry(policy, body, "intent"))
+		s.recordLater(c.entry(policy, body, "intent"))
 		return nil
 	}
-	return s.put(ctx, c.entry(policy, body, "intent"))
+	return s.record(ctx, c.entry(policy, body, "intent"))
 }
 
-// conclude says how a change ended.
-func (s *server) conclude(policy routePolicy, c call, body, answer any, err error) {
+// recordOutcome records how a change ended.
+func (s *server) recordOutcome(policy routePolicy, c call, body, response any, err error) {
 	if policy.record == "" || s.Record == nil {
 		return
 	}
 	entry := c.entry(policy, body, resultOf(err))
-	if made, ok := answer.(interface {
-		made() (project, subject string)
-	}); ok && err == nil {
-		entry.Project, entry.Subject = made.made()
+	if shown, ok := response.(withCreated); ok && err == nil {
+		entry.Project, entry.Subject = shown.created()
 	}
-	s.note(entry)
+	s.recordLater(entry)
 }
 
-// resultOf is how something ended, as the record has it.
+// resultOf is the audit log's word for how an action ended.
 func resultOf(err error) string {
 	if err == nil {
 		return "ok"
@@ -72,7 +70,7 @@ func resultOf(err error) string {
 	return failureOf(err).code
 }
 
-// entry is what the caller does, to what.
+// entry is the audit entry of a call.
 func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 	entry := audit.Entry{Actor: c.caller.ID, Action: policy.record, Project: c.vars["project_id"], RequestID: c.requestID, Result: result}
 	if policy.action == "" {
@@ -83,22 +81,21 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 			entry.Subject = shownName(id)
 		}
 	}
-	if said, ok := body.(interface{ reason() string }); ok {
-		entry.Reason = said.reason()
+	if explained, ok := body.(withReason); ok {
+		entry.Reason = explained.reason()
 	}
 	return entry
 }
 
-// noteMint records how a mint ended. Viewers do not wait for it.
-func (s *server) noteMint(c call, videoID string, err error) {
-	s.note(audit.Entry{
+// recordMint records how a mint ended. The viewer does not wait for it.
+func (s *server) recordMint(c call, videoID string, err error) {
+	s.recordLater(audit.Entry{
 		Actor: c.caller.ID, Action: "mint", Project: c.project, Subject: shownName(videoID),
 		RequestID: c.requestID, Result: resultOf(err),
 	})
 }
 
-// noteFailure records that somebody was not let in. Nothing of what they
-// presented is recorded.
-func (s *server) noteFailure(source netip.Addr, requestID string, err error) {
-	s.note(audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: resultOf(err)})
+// recordFailure records a failed authentication, and nothing of the credential.
+func (s *server) recordFailure(source netip.Addr, requestID string, err error) {
+	s.recordLater(audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: resultOf(err)})
 }

@@ -8,7 +8,7 @@ import (
 	"playtoken/signer"
 )
 
-// The shapes of answers. The command line prints the same, so that a script
+// These are the shapes of responses. The command line prints the same, so that a script
 // can be moved from one to the other. Null is what is not known or has not
 // timeOrNull; lists are never null.
 
@@ -50,7 +50,7 @@ type Key struct {
 	Note            *string           `json:"note"` // why it was revoked, quarantined or abandoned
 }
 
-// KeyDetail is a signing key with its public half.
+// KeyDetail is a signing key with its public key.
 type KeyDetail struct {
 	Key
 	PublicKey *string `json:"public_key"` // PEM; null for a deleted key
@@ -71,7 +71,9 @@ func newKey(k keyrotation.Key) Key {
 }
 
 // NewKeyDetail shows one key.
-func NewKeyDetail(k keyrotation.Key) KeyDetail { return KeyDetail{newKey(k), textOrNull(k.PublicKey)} }
+func NewKeyDetail(k keyrotation.Key) KeyDetail {
+	return KeyDetail{Key: newKey(k), PublicKey: textOrNull(k.PublicKey)}
+}
 
 // NewKeyList shows all keys of a ring.
 func NewKeyList(ring keyrotation.Ring) KeyList {
@@ -82,7 +84,7 @@ func NewKeyList(ring keyrotation.Ring) KeyList {
 	return list
 }
 
-// Rotated is how a change of keys ended.
+// Rotated is the result of a change of keys.
 type Rotated struct {
 	Changed      bool       `json:"changed"`
 	Actions      []Action   `json:"actions"`
@@ -91,7 +93,7 @@ type Rotated struct {
 	Refused      bool       `json:"refused,omitzero"` // a guard refused what was asked for
 }
 
-// Action is one move that was made.
+// Action is one move that was carried out.
 type Action struct {
 	Action     string  `json:"action"`
 	Generation *int    `json:"generation"`
@@ -102,12 +104,14 @@ type Action struct {
 func NewRotated(r keyrotation.Result) Rotated {
 	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: timeOrNull(r.NextActionAt), Reason: r.Reason}
 	for _, done := range r.Actions {
-		rotated.Actions = append(rotated.Actions, Action{done.Action, generationOrNull(done.Generation), textOrNull(done.KeyID)})
+		rotated.Actions = append(rotated.Actions, Action{
+			Action: done.Action, Generation: generationOrNull(done.Generation), KeyID: textOrNull(done.KeyID),
+		})
 	}
 	return rotated
 }
 
-// RotationStatus is the dry run.
+// RotationStatus is the dry run of a project.
 type RotationStatus struct {
 	Due          bool       `json:"due"`
 	NextActionAt *time.Time `json:"next_action_at"`
@@ -116,16 +120,17 @@ type RotationStatus struct {
 	Overdue      bool       `json:"overdue"`
 }
 
-// Move is one move that will be made, or would be but for what Why says.
+// Move is a move that is due or will be. Why says what it is for, or what prevents
+// it.
 type Move struct {
 	Action     keyrotation.Action `json:"action"`
 	Generation *int               `json:"generation"`
 	KeyID      *string            `json:"key_id"`
 	Why        string             `json:"why"`
-	NotBefore  *time.Time         `json:"not_before"` // null: time alone will not help
+	NotBefore  *time.Time         `json:"not_before"` // null: waiting does not make it possible
 }
 
-// LastRun is how the newest reconcile that did something ended.
+// LastRun is the result of the latest reconcile that changed something.
 type LastRun struct {
 	At      *time.Time `json:"at"`
 	Outcome *string    `json:"outcome"`
@@ -136,38 +141,41 @@ type LastRun struct {
 func NewRotationStatus(s keyrotation.Status) RotationStatus {
 	status := RotationStatus{
 		Due: s.Due, NextActionAt: timeOrNull(s.NextActionAt), Plan: []Move{}, Overdue: s.Overdue,
-		LastRun: LastRun{timeOrNull(s.LastRun.At), textOrNull(s.LastRun.Outcome), textOrNull(s.LastRun.Error)},
+		LastRun: LastRun{At: timeOrNull(s.LastRun.At), Outcome: textOrNull(s.LastRun.Outcome), Error: textOrNull(s.LastRun.Error)},
 	}
 	for _, m := range s.Plan {
-		status.Plan = append(status.Plan, Move{m.Action, generationOrNull(m.Generation), textOrNull(m.KeyID), m.Why, timeOrNull(m.NotBefore)})
+		status.Plan = append(status.Plan, Move{
+			Action: m.Action, Generation: generationOrNull(m.Generation), KeyID: textOrNull(m.KeyID),
+			Why: m.Why, NotBefore: timeOrNull(m.NotBefore),
+		})
 	}
 	return status
 }
 
-// Revocation is what a revocation has done.
+// Revocation is the result of a revocation.
 type Revocation struct {
 	Revoked              int        `json:"revoked"`
-	ActiveGeneration     *int       `json:"active_generation"` // null: none
+	ActiveGeneration     *int       `json:"active_generation"` // null: no key is active
 	EarliestAt           *time.Time `json:"earliest_at"`
 	TokensLostForSeconds int        `json:"tokens_lost_for_seconds"`
-	Pending              *string    `json:"pending"` // what the next rotations still have to do; null: nothing
+	Pending              *string    `json:"pending"` // what the next rotations still have to do; null: the revocation is complete
 }
 
-// NewRevocation shows a revocation that took effect, and the trouble that kept
-// it from being finished, if any did.
+// NewRevocation shows a revocation that took effect, and the error that kept it
+// from being completed, if there was one.
 func NewRevocation(r keyrotation.Revocation, trouble error) Revocation {
 	revocation := Revocation{Revoked: r.Revoked, ActiveGeneration: generationOrNull(r.ActiveGeneration), EarliestAt: timeOrNull(r.EarliestAt)}
 	if r.TokensLostFor > 0 {
 		revocation.TokensLostForSeconds = seconds(r.TokensLostFor)
 	}
 	if trouble != nil {
-		revocation.Pending = textOrNull("the key signs nothing more, but it is not yet gone everywhere: " +
-			"until the platform has deleted it, tokens made with a stolen copy still open videos")
+		revocation.Pending = textOrNull("the key no longer signs, but it is not yet deleted everywhere: " +
+			"until the platform has deleted it, tokens made with a stolen copy are still accepted")
 	}
 	return revocation
 }
 
-// generationOrNull is null for what is about no generation.
+// generationOrNull is null for generation 0, which no key has.
 func generationOrNull(generation int) *int {
 	if generation == 0 {
 		return nil
@@ -175,7 +183,7 @@ func generationOrNull(generation int) *int {
 	return &generation
 }
 
-// timeOrNull is null for what has not happened.
+// timeOrNull is null for the zero time, of an event that has not happened.
 func timeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -184,7 +192,7 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-// textOrNull is null for a text that is not known yet.
+// textOrNull is null for an empty text, which means unknown.
 func textOrNull(text string) *string {
 	if text == "" {
 		return nil

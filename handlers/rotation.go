@@ -18,19 +18,19 @@ import (
 // changeTimeout bounds one change of a project's keys.
 const changeTimeout = 2 * time.Minute
 
-// detached is the context of a change: it goes on when the caller hangs up. Every
-// change would survive being broken off, but an operator who revokes a key and
-// closes the laptop wants it revoked now.
+// detached is the context of a change: the change goes on when the caller closes
+// the connection. Every change would survive an interruption, but an operator who
+// revokes a key and closes the laptop wants it revoked now.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 }
 
-// extendDeadline lets the answer to a change come later than the server allows other
-// answers to: the answer says what has happened, and should not be cut off.
+// extendDeadline gives the response to a change more time than the server gives
+// other responses: it says what has happened, and should arrive.
 func extendDeadline(w http.ResponseWriter, action projects.Action) {
 	switch action {
 	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject:
-		// A connection without deadlines, as in tests, is patient already.
+		// Only a connection without deadlines, as in tests, returns an error.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTimeout + time.Minute))
 	}
 }
@@ -42,24 +42,29 @@ func (s *server) rotationStatus(ctx context.Context, c call, _ noBody) (Rotation
 	}
 	status, err := rotation.Status(ctx)
 	if err != nil {
-		return RotationStatus{}, platformTrouble{err}
+		return RotationStatus{}, err
 	}
 	return NewRotationStatus(status), nil
 }
 
-// rotateBody asks for what is due, or for a rotation now. Without a mode it is
-// what is due.
+// rotateBody asks for the moves that are due, which is the default, or for a
+// rotation now.
 type rotateBody struct {
 	Mode   string `json:"mode"`
 	Reason string `json:"reason"`
 }
+
+var (
+	_ withCheck  = rotateBody{}
+	_ withReason = rotateBody{}
+)
 
 func (b rotateBody) reason() string { return b.Reason }
 
 func (b rotateBody) check() error {
 	wrong := checkReason(b.Reason, false)
 	if b.Mode != "" && b.Mode != "due" && b.Mode != "now" {
-		wrong = append(wrong, fieldError{"mode", `want "due" (only what is due) or "now" (rotate even if nothing is)`})
+		wrong = append(wrong, fieldError{Field: "mode", Detail: `must be "due" (only what is due) or "now" (rotate even if nothing is due)`})
 	}
 	return invalidFields(wrong...)
 }
@@ -77,7 +82,7 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
 		return newRefused(result, guard), nil
 	} else if err != nil {
-		return Rotated{}, platformTrouble{err}
+		return Rotated{}, err
 	}
 	return NewRotated(result), nil
 }
@@ -94,19 +99,20 @@ func newRefused(result keyrotation.Result, guard *keyrotation.Guard) Rotated {
 	return rotated
 }
 
-type allAnswer struct {
+type allRotated struct {
 	Results []oneOfAll `json:"results"`
 }
 
-// oneOfAll is how one project's rotation ended, or why it did not.
+// oneOfAll is the result of one project's rotation, or its error.
 type oneOfAll struct {
 	ProjectID string `json:"project_id"`
 	Rotated
 	Error *problem `json:"error,omitempty"`
 }
 
-// status is that of a whole whose parts ended differently.
-func (a allAnswer) status() int {
+var _ withStatus = allRotated{}
+
+func (a allRotated) status() int {
 	for _, one := range a.Results {
 		if one.Error != nil {
 			return http.StatusMultiStatus
@@ -115,23 +121,22 @@ func (a allAnswer) status() int {
 	return http.StatusOK
 }
 
-// ProjectsAtOnce is how many projects are rotated, or examined, at a time: here and on
-// the command line.
+// ProjectsAtOnce is how many projects are rotated or examined at a time.
 const ProjectsAtOnce = 16
 
 // rotateAll rotates the keys of every project, and those that sign access
 // tokens. It takes several projects at a time, because each whose platform hangs
-// takes as long as the platform is waited for, and cron does not wait for ever.
-func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allAnswer, error) {
+// takes as long as its call's timeout, and cron does not wait for ever.
+func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allRotated, error) {
 	results, err := ofEach(ctx, s, func(id string) oneOfAll { return s.rotateOneOf(ctx, c, id, body) })
 	if err != nil {
-		return allAnswer{}, err
+		return allRotated{}, err
 	}
 	own := s.rotateOneOf(ctx, c, access.RingID, rotateBody{Reason: body.Reason})
 	if own.Error != nil && own.Error.Status != http.StatusNotFound {
-		results = append(results, own) // shown only when it fails: it is no project
+		results = append(results, own) // shown only when it fails, since it is not a project
 	}
-	return allAnswer{results}, nil
+	return allRotated{results}, nil
 }
 
 // ofEach calls a function with the id of each project that has signing keys,
@@ -153,19 +158,20 @@ func ofEach[R any](ctx context.Context, s *server, one func(id string) R) ([]R, 
 	return results, all.Wait()
 }
 
-type allStatusAnswer struct {
+type allStatuses struct {
 	Results []oneStatus `json:"results"`
 }
 
-// oneStatus is the dry run of one project, or why there is none.
+// oneStatus is the dry run of one project, or its error.
 type oneStatus struct {
 	ProjectID string `json:"project_id"`
 	RotationStatus
 	Error *problem `json:"error,omitempty"`
 }
 
-// status is that of a response whose parts ended differently.
-func (a allStatusAnswer) status() int {
+var _ withStatus = allStatuses{}
+
+func (a allStatuses) status() int {
 	for _, one := range a.Results {
 		if one.Error != nil {
 			return http.StatusMultiStatus
@@ -175,7 +181,7 @@ func (a allStatusAnswer) status() int {
 }
 
 // allStatus is the dry run of every project.
-func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatusAnswer, error) {
+func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatuses, error) {
 	results, err := ofEach(ctx, s, func(id string) oneStatus {
 		c := c
 		c.project = id
@@ -188,7 +194,7 @@ func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatusAnsw
 		}
 		return one
 	})
-	return allStatusAnswer{results}, err
+	return allStatuses{results}, err
 }
 
 func (s *server) rotateOneOf(ctx context.Context, c call, id string, body rotateBody) oneOfAll {
@@ -209,31 +215,31 @@ func (s *server) drift(ctx context.Context, c call, _ noBody) (Drift, error) {
 	}
 	drift, err := rotation.Drift(ctx)
 	if err != nil {
-		return Drift{}, platformTrouble{err}
+		return Drift{}, err
 	}
 	return newDrift(c.project, drift), nil
 }
 
-// maxKeyID is the longest platform key id that is looked for.
+// maxKeyID is the longest platform key id that can exist.
 const maxKeyID = 128
 
-type removedAnswer struct {
+type removed struct {
 	Removed string `json:"removed"`
 }
 
-func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removedAnswer, error) {
+func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removed, error) {
 	keyID := c.vars["key_id"]
 	if len(keyID) > maxKeyID || strings.ContainsFunc(keyID, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return removedAnswer{}, store.ErrNotFound
+		return removed{}, store.ErrNotFound
 	}
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
-		return removedAnswer{}, err
+		return removed{}, err
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := rotation.RemoveUnmanaged(ctx, keyID, c.order(body.Reason)); err != nil {
-		return removedAnswer{}, platformTrouble{err}
+		return removed{}, err
 	}
-	return removedAnswer{Removed: keyID}, nil
+	return removed{Removed: keyID}, nil
 }

@@ -12,7 +12,7 @@ type route struct {
 	handler      http.Handler
 }
 
-// The variable parts of a path. What does not fit one is not found.
+// The paths. A request whose variables do not match their patterns is not found.
 const (
 	tokensPath     = "/v1/playback-tokens"
 	projectsPath   = "/v1/projects"
@@ -28,7 +28,7 @@ const (
 	remove, options  = http.MethodDelete, http.MethodOptions
 )
 
-// routes lists all of them.
+// routes lists every route of this configuration.
 func (s *server) routes() []route {
 	routes := []route{
 		{get, "/healthz", http.HandlerFunc(s.healthz)},
@@ -98,9 +98,9 @@ func (s *server) keyRoutes() []route {
 	}
 }
 
-// authRoutes are for whoever holds an API key and wants something disposable.
-// The second pair is where clients look that put its paths behind an address
-// of their own choice.
+// authRoutes exchange an API key for short-lived tokens. The pair without a
+// version is for api.video's clients, which append these paths to a configured
+// address.
 func (s *server) authRoutes() []route {
 	exchanged, refreshed := routePolicy{status: http.StatusOK, record: "api_key.exchange"}, routePolicy{status: http.StatusOK}
 	var routes []route
@@ -112,7 +112,7 @@ func (s *server) authRoutes() []route {
 	return append(routes, route{get, "/.well-known/jwks.json", http.HandlerFunc(s.jwks)})
 }
 
-// projectRoutes are for whoever keeps the whole deployment.
+// projectRoutes are for operators of the deployment.
 func (s *server) projectRoutes() []route {
 	look := func(action projects.Action) routePolicy { return routePolicy{action: action, status: http.StatusOK} }
 	change := func(action projects.Action, status int, record string) routePolicy {
@@ -135,9 +135,9 @@ func (s *server) projectRoutes() []route {
 	}
 }
 
-// healthz says that the process answers, and nothing else.
+// healthz says that the process responds, and nothing else.
 func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
-	s.answer(w, r, http.StatusOK, map[string]string{"status": "ok"})
+	s.respond(w, r, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // readyz says whether a token could be minted now.
@@ -146,5 +146,5 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, notReady{err})
 		return
 	}
-	s.answer(w, r, http.StatusOK, map[string]string{"status": "ready"})
+	s.respond(w, r, http.StatusOK, map[string]string{"status": "ready"})
 }

@@ -13,21 +13,26 @@ import (
 	"playtoken/signer"
 )
 
-// These addresses are what JW Player's own apps ask a signing service for. They
+// These are the routes that JW Player's apps expect of a signing service. They
 // work the same for every platform.
 
-// Entitled is the answer to who may watch.
+// Entitled is the response that JW Player's apps expect.
 type Entitled struct {
-	Entitled bool   `json:"entitled"` // always true: whoever may not is refused
+	Entitled bool   `json:"entitled"` // always true: a viewer who may not watch gets a problem
 	Token    string `json:"token"`
 }
 
-// signBody is the query that the platform will be asked with, to be claimed in
-// the token; nothing at all is an empty one. Apps send it without saying that
-// it is JSON.
+// signBody holds the query parameters of the platform's address; they become
+// claims of the token. An empty body is an empty object. Apps send it without a
+// JSON content type.
 type signBody struct{ claims map[string]any }
 
-func (signBody) announcedAsText() {}
+var (
+	_ withDecode   = (*signBody)(nil)
+	_ withTextType = signBody{}
+)
+
+func (signBody) acceptsTextType() {}
 
 func (b *signBody) decode(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
@@ -41,25 +46,32 @@ func (s *server) sign(ctx context.Context, c call, body signBody) (Entitled, err
 	if err != nil {
 		return Entitled{}, err
 	}
-	return Entitled{true, token}, nil
+	return Entitled{Entitled: true, Token: token}, nil
 }
 
-// signOne signs for one video. There is no way to ask for all of them here.
+// signOne signs for one video. A token for all videos cannot be had here.
 func (s *server) signOne(ctx context.Context, c call, mediaID string, claims map[string]any) (string, error) {
 	if mediaID == signer.AllVideos {
-		return "", memberError{fmt.Errorf("%w: one at a time", signer.ErrVideo), "media_id"}
+		return "", memberError{error: fmt.Errorf("%w: name one video", signer.ErrVideo), field: "media_id"}
 	}
 	token, err := s.mint(ctx, c, signer.Request{VideoID: mediaID, Claims: claims, DRMPolicy: c.vars["policy_id"]})
 	if errors.Is(err, signer.ErrVideo) {
-		err = memberError{err, "media_id"}
+		err = memberError{error: err, field: "media_id"}
 	}
 	return token.Value, err
 }
 
-// signAllBody names videos, each with its query.
+// signAllBody names videos, each with its query parameters.
 type signAllBody struct{ media map[string]map[string]any }
 
-func (signAllBody) announcedAsText() {}
+var (
+	_ withDecode   = (*signAllBody)(nil)
+	_ withCheck    = signAllBody{}
+	_ withSize     = signAllBody{}
+	_ withTextType = signAllBody{}
+)
+
+func (signAllBody) acceptsTextType() {}
 
 func (b signAllBody) size() int { return len(b.media) }
 
@@ -67,14 +79,14 @@ func (b *signAllBody) decode(data []byte) error { return decodeObject(data, &b.m
 
 func (b signAllBody) check() error {
 	if n := len(b.media); n < 1 || n > maxBatch {
-		return invalidf("the body names %d videos, want 1 to %d", n, maxBatch)
+		return invalidf("the request names %d videos: send between 1 and %d", n, maxBatch)
 	}
 	return nil
 }
 
-// signAll answers with a token for each video, null for one that this caller
-// may not watch. The video in the path is one of a list that the app has, and
-// says nothing.
+// signAll responds with a token for each video, and null for one that the viewer
+// may not watch. The video in the path is ignored: the apps put one of their list
+// there.
 func (s *server) signAll(ctx context.Context, c call, body signAllBody) (map[string]*string, error) {
 	ids := slices.Sorted(maps.Keys(body.media))
 	tokens, errs := make([]string, len(ids)), make([]error, len(ids))
@@ -83,17 +95,17 @@ func (s *server) signAll(ctx context.Context, c call, body signAllBody) (map[str
 		all.Go(func() { tokens[i], errs[i] = s.signOne(ctx, c, id, body.media[id]) })
 	}
 	all.Wait()
-	answer := map[string]*string{}
+	signed := map[string]*string{}
 	for i, id := range ids {
 		if errs[i] == nil {
-			answer[id] = &tokens[i]
+			signed[id] = &tokens[i]
 			continue
 		}
 		if !is(signer.ErrVideo)(errs[i]) && !as[*viewers.NotEntitled](errs[i]) {
-			return nil, errs[i] // it is not about this video
+			return nil, errs[i] // it concerns the whole request, not one video
 		}
-		answer[id] = nil
-		s.noToken(failureOf(errs[i]).code)
+		signed[id] = nil
+		s.tokenRefused(failureOf(errs[i]).code)
 	}
-	return answer, nil
+	return signed, nil
 }

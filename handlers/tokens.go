@@ -17,7 +17,7 @@ import (
 // maxBatch is how many tokens one request may ask for.
 const maxBatch = 100
 
-// mintBody asks for one token. What is null is as if it were not there.
+// mintBody asks for one token. A member that is null counts as absent.
 type mintBody struct {
 	VideoID   string         `json:"video_id"`
 	ExpiresIn *int64         `json:"expires_in"`
@@ -31,9 +31,14 @@ type viewerBody struct {
 	IP *string `json:"ip"`
 }
 
+var (
+	_ withCheck     = mintBody{}
+	_ withProjectID = mintBody{}
+)
+
 func (b mintBody) projectID() string { return deref(b.ProjectID) }
 
-// deref is a text that may have been left out.
+// deref returns the text, or "" if it is absent.
 func deref(text *string) string {
 	if text == nil {
 		return ""
@@ -44,28 +49,28 @@ func deref(text *string) string {
 func (b mintBody) check() error {
 	var wrong []fieldError
 	if b.VideoID == "" {
-		wrong = append(wrong, fieldError{"video_id", "is required: name the video that the token opens"})
+		wrong = append(wrong, fieldError{"video_id", "is required: send the id of the video that the token is for"})
 	}
 	if b.Viewer.IP != nil {
 		if _, err := netip.ParseAddr(*b.Viewer.IP); err != nil {
-			wrong = append(wrong, fieldError{"viewer.ip", "is not an IP address"})
+			wrong = append(wrong, fieldError{"viewer.ip", "is not an IP address: send one like 192.0.2.1 or 2001:db8::1, or leave it out"})
 		}
 	}
 	if id := b.Viewer.ID; id != nil && (*id == "" || len(*id) > maxReason || strings.ContainsFunc(*id, unprintable)) {
-		wrong = append(wrong, fieldError{"viewer.id", fmt.Sprintf("want 1 to %d bytes of plain text", maxReason)})
+		wrong = append(wrong, fieldError{"viewer.id", fmt.Sprintf("must have 1 to %d bytes of text without control characters", maxReason)})
 	}
 	return invalidFields(append(wrong, checkProjectID(b.ProjectID)...)...)
 }
 
 func checkProjectID(id *string) []fieldError {
 	if id != nil && *id == "" {
-		return []fieldError{{"project_id", "is empty: name the project, or leave it out"}}
+		return []fieldError{{"project_id", "is empty: send the project's id, or leave it out"}}
 	}
 	return nil
 }
 
-// request is the signer's form of the body. An absent lifetime is the
-// policy's default, which a lifetime of 0 must not become.
+// request is the body as the signer takes it. An absent lifetime means the
+// policy's default; a lifetime of 0 is an error and not the default.
 func (b mintBody) request() (signer.Request, error) {
 	req := signer.Request{
 		VideoID: b.VideoID,
@@ -94,8 +99,8 @@ func (s *server) mintOne(ctx context.Context, c call, body mintBody) (Token, err
 	return NewToken(token), nil
 }
 
-// mint makes one token, if the project's rule and webhook have nothing against
-// it. Whoever may mint comes through here, by whichever address.
+// mint makes one token if the project's rule and webhook allow it. Every route
+// and every command that mints ends here.
 func (s *server) mint(ctx context.Context, c call, req signer.Request) (signer.Token, error) {
 	if c.caller.Admin {
 		var err error
@@ -105,15 +110,15 @@ func (s *server) mint(ctx context.Context, c call, req signer.Request) (signer.T
 	}
 	token, err := s.mintFor(ctx, c, req)
 	if errors.Is(err, signer.ErrNotEnforceable) {
-		err = memberError{err, restriction(req)}
+		err = memberError{error: err, field: restriction(req)}
 	}
 	if c.policy.TokenPolicy.AuditMints {
-		s.noteMint(c, req.VideoID, err)
+		s.recordMint(c, req.VideoID, err)
 	}
 	return token, err
 }
 
-// restriction names what a platform may have been unable to enforce.
+// restriction names the member that the platform could not enforce.
 func restriction(req signer.Request) string {
 	switch {
 	case req.DRMPolicy != "":
@@ -144,8 +149,8 @@ func (s *server) mintFor(ctx context.Context, c call, req signer.Request) (signe
 	if c.caller.Viewer == nil || req.Viewer.ID != "" {
 		return minter.Mint(ctx, req)
 	}
-	// Nobody asked for a token that only this viewer can use, but it is better
-	// where the platform has such a thing.
+	// The viewer did not ask for a token that only they can use, but such a
+	// token is better where the platform supports it.
 	bound := req
 	bound.Viewer.ID = c.caller.Viewer.Subject
 	token, err := minter.Mint(ctx, bound)
@@ -159,16 +164,21 @@ type batchBody struct {
 	Requests []mintBody `json:"requests"`
 }
 
+var (
+	_ withCheck = batchBody{}
+	_ withSize  = batchBody{}
+)
+
 func (b batchBody) size() int { return len(b.Requests) }
 
 func (b batchBody) check() error {
 	if n := len(b.Requests); n < 1 || n > maxBatch {
-		return invalidFields(fieldError{"requests", fmt.Sprintf("has %d requests, want 1 to %d", n, maxBatch)})
+		return invalidFields(fieldError{"requests", fmt.Sprintf("has %d requests: send between 1 and %d", n, maxBatch)})
 	}
 	return nil
 }
 
-type batchAnswer struct {
+type batchResponse struct {
 	Items []any `json:"items"` // Token or batchError
 }
 
@@ -176,8 +186,9 @@ type batchError struct {
 	Error problem `json:"error"`
 }
 
-// mintBatch mints all at once: a store that signs in batches gets them as one.
-func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchAnswer, error) {
+// mintBatch mints all tokens at once, so that a store that signs in batches can
+// sign them in one.
+func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchResponse, error) {
 	items := make([]any, len(body.Requests))
 	var all sync.WaitGroup
 	for i, item := range body.Requests {
@@ -185,7 +196,7 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchAn
 			token, err := s.mintItem(ctx, c, item)
 			if err != nil {
 				problem := s.explain(ctx, c.requestID, err)
-				s.noToken(problem.Code)
+				s.tokenRefused(problem.Code)
 				items[i] = batchError{problem}
 				return
 			}
@@ -193,11 +204,10 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchAn
 		})
 	}
 	all.Wait()
-	return batchAnswer{items}, nil
+	return batchResponse{items}, nil
 }
 
-// mintItem holds one request of a batch to what the gate holds a request of
-// its own to.
+// mintItem checks one request of a batch as the endpoint checks a single request.
 func (s *server) mintItem(ctx context.Context, c call, item mintBody) (Token, error) {
 	if err := item.check(); err != nil {
 		return Token{}, err

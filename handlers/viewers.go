@@ -14,10 +14,10 @@ import (
 	"playtoken/signer"
 )
 
-// viewer makes whoever watches the caller, if the project that they name knows
-// their provider. Why a token is not accepted stays with us: nobody has said
-// yet who is asking.
-func (s *server) viewer(ctx context.Context, c *call, token secret.Value) error {
+// identifyViewer makes the viewer the caller, if the project of the request trusts
+// their identity provider. The response never says why a token is not accepted,
+// because the client is still unknown.
+func (s *server) identifyViewer(ctx context.Context, c *call, token secret.Value) error {
 	project, err := s.projectByID(ctx, c.project)
 	switch {
 	case errors.Is(err, projects.ErrNotFound):
@@ -32,7 +32,7 @@ func (s *server) viewer(ctx context.Context, c *call, token secret.Value) error 
 	case err != nil:
 		return err
 	case caller.Viewer == nil || caller.ProjectID != project.ID:
-		return fmt.Errorf("identify a viewer of %s: got somebody else", project.ID)
+		return fmt.Errorf("identify a viewer of %s: got a caller of another project", project.ID)
 	case c.foreign:
 		return errForeignPage
 	}
@@ -40,16 +40,15 @@ func (s *server) viewer(ctx context.Context, c *call, token secret.Value) error 
 	return nil
 }
 
-// errSomebodyElse and the others are what a viewer cannot ask for.
+// These are requests that viewers may not make.
 var (
-	errSomebodyElse = fmt.Errorf("a viewer gets tokens for themselves only: leave viewer.id out; %w", projects.ErrForbidden)
-	errOwnClaims    = fmt.Errorf("a viewer cannot choose claims: leave them out; %w", projects.ErrForbidden)
-	errForeignPage  = fmt.Errorf("the project does not name the page that this comes from: add its origin to viewer_policy.origins; %w", projects.ErrForbidden)
+	errOtherViewer = fmt.Errorf("a viewer cannot get a token for another viewer: leave viewer.id out; %w", projects.ErrForbidden)
+	errOwnClaims   = fmt.Errorf("a viewer cannot choose claims: leave claims out; %w", projects.ErrForbidden)
+	errForeignPage = fmt.Errorf("the project does not list the origin of this page: add it to viewer_policy.origins; %w", projects.ErrForbidden)
 )
 
-// restrain holds a viewer's request to what viewers may ask for. What a
-// backend may vouch for, a viewer may not: who they are, and what they are
-// entitled to.
+// restrain refuses what viewers may not ask for. A backend may say who the viewer
+// is and which claims they get; a viewer may not.
 func (c call) restrain(req signer.Request) error {
 	switch viewer := c.caller.Viewer; {
 	case viewer == nil:
@@ -57,7 +56,7 @@ func (c call) restrain(req signer.Request) error {
 	case req.VideoID == signer.AllVideos:
 		return fmt.Errorf("%w for viewers", signer.ErrAllVideos)
 	case req.Viewer.ID != "" && req.Viewer.ID != viewer.Subject:
-		return errSomebodyElse
+		return errOtherViewer
 	case len(req.Claims) > 0:
 		return errOwnClaims
 	default:
@@ -65,8 +64,8 @@ func (c call) restrain(req signer.Request) error {
 	}
 }
 
-// entitled asks whoever decides for the project whether this may be watched.
-// Where nobody does, whoever may mint decided already. Errors:
+// entitled asks the project's rule and webhook whether the token may be minted.
+// A project without either leaves that decision to its callers. Errors:
 // *viewers.NotEntitled, store.ErrUnavailable.
 func (s *server) entitled(ctx context.Context, c call, req signer.Request) error {
 	policy := c.policy.ViewerPolicy
@@ -74,27 +73,27 @@ func (s *server) entitled(ctx context.Context, c call, req signer.Request) error
 	case policy.Rule == "" && policy.Webhook == nil:
 		return nil
 	case s.Viewers == nil:
-		return fmt.Errorf("project %s has a rule or webhook, and there is nobody to ask it", c.project)
+		return fmt.Errorf("project %s has a rule or webhook, but this deployment cannot evaluate it", c.project)
 	}
-	ask := viewers.Request{
+	request := viewers.Request{
 		Caller: viewers.ByAPIKey, VideoID: req.VideoID, ExpiresIn: s.lifetime(c, req), RequestID: c.requestID,
 		Viewer: viewers.Viewer{ID: req.Viewer.ID, IP: req.Viewer.IP},
 		Origin: c.request.Header.Get("Origin"),
 	}
-	if address := s.from(c.request); address.IsValid() {
-		ask.IP = address.String()
+	if address := s.clientIP(c.request); address.IsValid() {
+		request.IP = address.String()
 	}
 	if c.caller.Admin {
-		ask.Caller = viewers.ByAdmin
+		request.Caller = viewers.ByAdmin
 	}
 	if viewer := c.caller.Viewer; viewer != nil {
-		ask.Caller = viewers.ByViewer
-		ask.Viewer.ID, ask.Viewer.Issuer, ask.Viewer.Claims = viewer.Subject, viewer.Issuer, viewer.Claims
+		request.Caller = viewers.ByViewer
+		request.Viewer.ID, request.Viewer.Issuer, request.Viewer.Claims = viewer.Subject, viewer.Issuer, viewer.Claims
 	}
-	return s.Viewers.Entitled(ctx, c.policy, ask)
+	return s.Viewers.Entitled(ctx, c.policy, request)
 }
 
-// lifetime is how long the token would live.
+// lifetime is the lifetime that the token would have.
 func (s *server) lifetime(c call, req signer.Request) time.Duration {
 	switch {
 	case req.TTL != 0:
@@ -106,18 +105,18 @@ func (s *server) lifetime(c call, req signer.Request) time.Duration {
 	return time.Duration(c.policy.TokenPolicy.DefaultTTL) * time.Second
 }
 
-// The headers that browsers ask for and are told about other pages.
+// The headers by which a browser lets another site's page call this service.
 const (
 	allowOrigin = "Access-Control-Allow-Origin"
 	exposed     = "Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy"
-	// preflightAge is how long a browser may remember that it may ask, in
-	// seconds. Whether it may read the answer is decided again each time.
+	// preflightAge is how long a browser may cache a preflight, in seconds.
+	// Whether the page may read a response is decided again each time.
 	preflightAge = "600"
 )
 
-// welcome lets a page read the answer if the project names the page's origin,
-// letter by letter. Cookies are never asked for.
-func (s *server) welcome(w http.ResponseWriter, r *http.Request, policy routePolicy, c *call, projectID string) {
+// allowPage lets a page read the response if the project lists exactly the page's
+// origin. Cookies are never allowed.
+func (s *server) allowPage(w http.ResponseWriter, r *http.Request, policy routePolicy, c *call, projectID string) {
 	if !policy.viewers {
 		return
 	}
@@ -136,15 +135,16 @@ func (s *server) welcome(w http.ResponseWriter, r *http.Request, policy routePol
 	w.Header().Set("Access-Control-Expose-Headers", exposed)
 }
 
-// preflight answers a browser that asks whether it may ask. It does not say
-// for which project, so any that names the page will do.
+// preflight responds to a browser that asks whether a page may call this route.
+// The browser does not say for which project, so one that lists the page is
+// enough.
 func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Origin")
 	known := false
 	origins := r.Header.Values("Origin")
-	if len(origins) == 0 { // a question about the address, not about a page
+	if len(origins) == 0 { // not a browser's preflight
 		w.Header().Set("Allow", "OPTIONS, POST")
-		s.answer(w, r, http.StatusNoContent, noContent{})
+		s.respond(w, r, http.StatusNoContent, noContent{})
 		return
 	}
 	if len(origins) == 1 && s.Origins != nil {
@@ -163,5 +163,5 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Methods", http.MethodPost)
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	h.Set("Access-Control-Max-Age", preflightAge)
-	s.answer(w, r, http.StatusNoContent, noContent{})
+	s.respond(w, r, http.StatusNoContent, noContent{})
 }

@@ -47,7 +47,7 @@ func (m *tenancy) path(rest string) string { return "/v1/projects/" + m.project 
 func (m *tenancy) newKey(name string, scopes ...string) (id, value string) {
 	m.t.Helper()
 	body, _ := json.Marshal(map[string]any{"name": name, "scopes": scopes})
-	var made handlers.APIKeyMade
+	var made handlers.CreatedAPIKey
 	m.admin.want(http.StatusCreated, &made, "POST "+m.path("/api-keys"), string(body))
 	m.issued = append(m.issued, made.Value)
 	return made.ID, made.Value
@@ -295,7 +295,7 @@ func (m *tenancy) deletedKeysAreRefusedEverywhere() {
 	for _, key := range []string{value, tokens.Access} {
 		m.other.as(key).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
 	}
-	var shown handlers.APIKeyMade
+	var shown handlers.CreatedAPIKey
 	got := m.admin.await("GET "+m.path("/api-keys/"+id), func(got reply) bool {
 		return json.Unmarshal(got.body, &shown) == nil && shown.LastUsedAt != nil
 	})

@@ -141,7 +141,7 @@ func (p *planted) verbs() {
 	} {
 		run(nil, "", args)
 	}
-	var key handlers.APIKeyMade
+	var key handlers.CreatedAPIKey
 	args := "api-key create --project " + p.id + " --name verb -o json"
 	if err := json.Unmarshal([]byte(run(nil, "", args).stdout), &key); err != nil {
 		t.Fatal(err)

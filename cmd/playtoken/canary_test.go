@@ -181,7 +181,7 @@ func (p *planted) project() {
 	var made handlers.Project
 	p.want(http.StatusCreated, &made, "POST /v1/projects", string(text))
 	p.id = made.ID
-	var key handlers.APIKeyMade
+	var key handlers.CreatedAPIKey
 	route := "POST /v1/projects/" + p.id + "/api-keys"
 	p.want(http.StatusCreated, &key, route, `{"name":"k","scopes":["mint","keys","read"]}`)
 	p.key = p.know("API key", key.Value, route)

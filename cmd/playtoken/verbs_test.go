@@ -21,7 +21,7 @@ func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
 		}
 		var made handlers.Project
 		w.must(&made, "project", "create", "--name", "third", "--platform", "vidbeo", "--setting", "url="+m.gate+"/v2", "--credential", "api_key="+credential)
-		var key handlers.APIKeyMade
+		var key handlers.CreatedAPIKey
 		w.must(&key, "api-key", "create", "--project", m.project, "--name", "by hand", "--scope", "mint,read")
 		m.sameAnswers(made.ID, key.ID)
 		m.other.as(key.Value).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
