@@ -13,7 +13,6 @@ import (
 	"playtoken/filekeys"
 	"playtoken/handlers"
 	"playtoken/keyrotation"
-	"playtoken/signer"
 	"playtoken/store"
 )
 
@@ -58,7 +57,6 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 		{token.Token, "another", "video_not_allowed"},
 		{token.Token[:len(token.Token)-8] + "AAAAAAAA", "", "signature_invalid"},
 		{"x.y.z", "", "token_malformed"},
-		{"", "", "token_missing"},
 	} {
 		r := w.runWith(w.environ, c.token+"\n", "token", "inspect", "-", "--video", c.video)
 		if r.code != exitDone || !strings.Contains(r.stdout, c.want) {
@@ -115,6 +113,8 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "keys show", exitUsage, "missing GENERATION"},
 		{w.environ, "keys show x", exitUsage, "want a number"},
 		{w.environ, "keys list --colour", exitUsage, "unknown flag"},
+		{w.environ, "token inspect -", exitUsage, "missing TOKEN"},
+		{w.environ, "token mint counter --expires-in 1500ms", exitUsage, "whole seconds"},
 		{w.environ, "keys list -o xml", exitUsage, "text or json"},
 		{w.environ, "rotate --now --if-due", exitUsage, "exclude"},
 		{w.environ, "token mint counter --expires-in soon", exitUsage, "invalid argument"},
@@ -127,7 +127,7 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "keys rollback 1", exitUsage, "--reason"},
 		{w.environ, "keys release 1", exitUsage, "--reason"},
 		{w.environ, "keys remove-unmanaged x", exitUsage, "--reason"},
-		{w.environ, "keys show 99", exitFailed, "not found"},
+		{w.environ, "keys show 99", exitFailed, "no such key"},
 		{w.environ, "keys list --project another", exitFailed, "no such project"},
 		{w.environ, "token mint no/video", exitFailed, "video id"},
 		{w.environ, "token mint counter --expires-in 1h", exitFailed, "lifetime"},
@@ -150,11 +150,11 @@ func TestExitCodes(t *testing.T) {
 func TestErrorsHaveOneExitCode(t *testing.T) {
 	for want, errs := range map[int][]error{
 		exitDone:       {nil},
-		exitFailed:     {errors.New("any"), context.Canceled, &signer.NoActiveKey{}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
-		exitUsage:      {usageError{"x"}, configError{errors.New("x")}, fmt.Errorf("doing: %w", configError{})},
+		exitFailed:     {errors.New("any"), context.Canceled, &apiProblem{Code: "no_active_key"}, &apiProblem{Code: "platform_unavailable", NeedsOperator: true}, &apiProblem{Code: "not_found"}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
+		exitUsage:      {usageError{"x"}, configError{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", configError{})},
 		exitSomeFailed: {someFailed{1, 2}},
-		exitRefused:    {&keyrotation.Guard{Why: "early", EarliestAt: time.Now()}, &signer.NoActiveKey{EarliestAt: time.Now()}},
-		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, signer.ErrUnavailable, &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
+		exitRefused:    {&apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
+		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"syscall"
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
-	"playtoken/signer"
 	"playtoken/store"
 )
 
@@ -34,21 +32,26 @@ type someFailed struct{ failed, all int }
 func (e someFailed) Error() string { return fmt.Sprintf("%d of %d projects failed", e.failed, e.all) }
 
 // exits is the one place where an error becomes an exit code; the first row
-// that fits decides, and exitFailed is for what fits none.
+// that fits decides, and exitFailed is for what fits none. Verbs that are
+// requests to the API have its problems; the other rows are for what happens
+// before a request, and for verbs that look at the stores themselves.
 var exits = []struct {
 	is   func(error) bool
 	code int
 }{
 	{isA[usageError], exitUsage},
 	{isA[configError], exitUsage},
-	{refusedWith(http.StatusBadRequest, http.StatusUnprocessableEntity), exitUsage},
-	{refusedWith(http.StatusConflict), exitRefused},
-	{refusedWith(http.StatusServiceUnavailable), exitDown},
 	{isA[someFailed], exitSomeFailed},
-	{isA[*keyrotation.Guard], exitRefused},
+	{isA[unfinished], exitDown},
+
+	{hasCode("invalid_request", "payload_too_large"), exitUsage},
+	{hasCode("conflict"), exitRefused},
 	{isEarly, exitRefused},
+	{hasCode("no_active_key"), exitFailed},
+	{needsOperator, exitFailed},
+	{hasCode("signer_unavailable", "platform_unavailable", "audit_unavailable"), exitDown},
+
 	{is(store.ErrUnavailable), exitDown},
-	{is(signer.ErrUnavailable), exitDown},
 	{is(keyrotation.ErrUnauthorized), exitFailed},
 	{is(keyrotation.ErrRefused), exitFailed},
 	{is(store.ErrNotFound), exitFailed},
@@ -61,15 +64,18 @@ var remedies = []struct {
 	is func(error) bool
 	do string
 }{
-	{refusedWith(http.StatusNotFound), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
+	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
 	{is(projects.ErrNotFound), "playtoken project list shows which there are"},
-	{is(store.ErrNotFound), "playtoken keys list shows our keys, playtoken doctor those at the platform that are not ours"},
 	{isEarly, "try again then, or let playtoken rotate wait for it"},
-	{isA[*signer.NoActiveKey], "playtoken rotate makes one, or else says why not"},
+	{hasCode("no_active_key"), "playtoken rotate makes one, or else says why not"},
+	{isA[unfinished], "playtoken rotate goes on with it at once"},
 	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},
 }
 
 func remedy(err error) string {
+	if p, ok := errors.AsType[*apiProblem](err); ok && p.Code == "not_found" && p.missing != "" {
+		return p.missing
+	}
 	for _, row := range remedies {
 		if row.is(err) {
 			return row.do
@@ -90,17 +96,23 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// isEarly: the first key is still propagating, and the error says until when.
+// isEarly: the first key is still propagating, and the problem says until when.
 func isEarly(err error) bool {
-	none, ok := errors.AsType[*signer.NoActiveKey](err)
-	return ok && !none.EarliestAt.IsZero()
+	p, ok := errors.AsType[*apiProblem](err)
+	return ok && p.Code == "no_active_key" && p.EarliestAt != nil
 }
 
-// refusedWith: our own handlers answered with one of these.
-func refusedWith(statuses ...int) func(error) bool {
+// needsOperator: waiting does not help.
+func needsOperator(err error) bool {
+	p, ok := errors.AsType[*apiProblem](err)
+	return ok && p.NeedsOperator
+}
+
+// hasCode: the API answered with a problem that has one of these codes.
+func hasCode(codes ...string) func(error) bool {
 	return func(err error) bool {
-		r, ok := errors.AsType[refusal](err)
-		return ok && slices.Contains(statuses, r.Status)
+		p, ok := errors.AsType[*apiProblem](err)
+		return ok && slices.Contains(codes, p.Code)
 	}
 }
 

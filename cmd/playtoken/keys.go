@@ -2,103 +2,134 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"playtoken/handlers"
-	"playtoken/keyrotation"
-	"playtoken/store"
 )
 
-// keyJob is what a verb does with a project's keys; arg is its argument.
-type keyJob func(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error
+// keyVerb is a verb on the signing keys of one project, which is one request.
+type keyVerb struct {
+	use, short string
+	method     string
+	path       string // below the project; %s is the verb's argument
+	changes    bool   // needs a reason for the record
+	missing    string // what to do where there is no such project or key
 
-func (a *app) keys() *cobra.Command {
-	return group("keys", "Signing keys: look at them, and move them by hand",
-		a.keyVerb("list", "All signing keys, newest first", false, a.listKeys),
-		a.keyVerb("show GENERATION", "One signing key, with its public half", false, a.showKey),
-		a.keyVerb("activate GENERATION", "Sign with a registered key from now on", true, a.move((*keyrotation.Rotator).Activate)),
-		a.keyVerb("rollback GENERATION", "Sign with a retiring key again", true, a.move((*keyrotation.Rotator).Rollback)),
-		a.keyVerb("release GENERATION", "End a key's quarantine", true, a.move((*keyrotation.Rotator).Release)),
-		a.keyVerb("revoke GENERATION", "Stop a compromised key everywhere, now; its tokens are lost", true, a.revoke),
-		a.keyVerb("remove-unmanaged KEY_ID", "Delete a key at the platform that is not ours", true, a.removeUnmanaged))
+	// view returns a pointer to what the response is decoded into.
+	view func(project string) tabled
 }
 
-// keyVerb is a verb on the keys of one project. One that changes something
-// wants a reason for the record.
-func (a *app) keyVerb(use, short string, changes bool, do keyJob) *cobra.Command {
+const (
+	findProject = "playtoken project list shows the projects"
+	findKey     = "playtoken keys list shows the signing keys, playtoken project list the projects"
+	findForeign = "playtoken doctor shows the keys at the platform that are not ours, playtoken project list the projects"
+)
+
+func (a *app) keys() *cobra.Command {
+	get, post := http.MethodGet, http.MethodPost
+	moved := func(project string) tabled { return &rotatedView{ProjectID: project} }
+	verbs := []keyVerb{
+		{use: "list", short: "All signing keys, newest first", method: get, path: "/signing-keys", missing: findProject,
+			view: func(string) tabled { return new(keyListView) }},
+		{use: "show GENERATION", short: "One signing key, with its public half", method: get, path: "/signing-keys/%s", missing: findKey,
+			view: func(string) tabled { return new(keyView) }},
+		{use: "activate GENERATION", short: "Sign with a registered key from now on", changes: true,
+			method: post, path: "/signing-keys/%s/activate", missing: findKey, view: moved},
+		{use: "rollback GENERATION", short: "Sign with a retiring key again", changes: true,
+			method: post, path: "/signing-keys/%s/rollback", missing: findKey, view: moved},
+		{use: "release GENERATION", short: "End a key's quarantine", changes: true,
+			method: post, path: "/signing-keys/%s/release", missing: findKey, view: moved},
+		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true,
+			method: post, path: "/signing-keys/%s/revoke", missing: findKey,
+			view: func(string) tabled { return new(revocationView) }},
+		{use: "remove-unmanaged KEY_ID", short: "Delete a key at the platform that is not ours", changes: true,
+			method: http.MethodDelete, path: "/platform-keys/%s", missing: findForeign,
+			view: func(string) tabled { return new(removedView) }},
+	}
+	commands := make([]*cobra.Command, len(verbs))
+	for i, verb := range verbs {
+		commands[i] = a.keyCommand(verb)
+	}
+	return group("keys", "Signing keys: look at them, and move them by hand", commands...)
+}
+
+func (a *app) keyCommand(v keyVerb) *cobra.Command {
 	var project, reason string
-	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(strings.Fields(use)[1:]...)}
-	cmd.Flags().StringVar(&project, "project", "", "default, if not given")
-	if changes {
+	cmd := &cobra.Command{Use: v.use, Short: v.short, Args: arguments(strings.Fields(v.use)[1:]...)}
+	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
+	if v.changes {
 		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record (required)")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if changes && reason == "" {
-			return usageError{"--reason: say why, for the record"}
+		path, err := v.pathOf(args)
+		if err != nil {
+			return err
 		}
-		arg := strings.Join(args, "")
-		return a.withKeys(cmd.Context(), project, func(r *keyrotation.Rotator) error {
-			return do(cmd.Context(), r, arg, keyrotation.Order{Actor: "cli", Reason: reason})
-		})
+		q := apiRequest{method: v.method, path: path, missing: v.missing}
+		if v.changes {
+			if reason == "" {
+				return usageError{"--reason: say why, for the record"}
+			}
+			q.body = map[string]any{"reason": reason}
+		}
+		return a.aboutKeys(cmd.Context(), project, q, v.view)
 	}
 	return cmd
 }
 
-func (a *app) listKeys(ctx context.Context, r *keyrotation.Rotator, _ string, _ keyrotation.Order) error {
-	ring, err := r.Ring(ctx)
-	if err != nil {
-		return err
+// maxGeneration is the largest number that the API takes for a generation.
+const maxGeneration = 999_999_999
+
+// pathOf is the verb's path with its argument, below the project.
+func (v keyVerb) pathOf(args []string) (string, error) {
+	switch {
+	case len(args) == 0:
+		return v.path, nil
+	case !strings.HasSuffix(v.use, "GENERATION"):
+		return fmt.Sprintf(v.path, url.PathEscape(args[0])), nil
 	}
-	return a.print(keyListView(handlers.NewKeyList(ring)))
+	generation, err := strconv.ParseUint(args[0], 10, 31)
+	if err != nil || generation == 0 || generation > maxGeneration {
+		return "", usageError{"GENERATION: want a number like 3, as keys list shows it"}
+	}
+	return fmt.Sprintf(v.path, strconv.FormatUint(generation, 10)), nil
 }
 
-func (a *app) showKey(ctx context.Context, r *keyrotation.Rotator, arg string, _ keyrotation.Order) error {
-	generation, err := parseGeneration(arg)
-	if err != nil {
-		return err
-	}
-	ring, err := r.Ring(ctx)
-	if err != nil {
-		return err
-	}
-	key, ok := ring.Key(generation)
-	if !ok {
-		return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
-	}
-	return a.print(keyView(handlers.NewKeyDetail(key)))
-}
-
-// move makes a verb of one of the rotator's.
-func (a *app) move(by func(*keyrotation.Rotator, context.Context, int, keyrotation.Order) (keyrotation.Result, error)) keyJob {
-	return func(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error {
-		generation, err := parseGeneration(arg)
+// aboutKeys makes a request about the keys of a project, whose path is put
+// before the request's, and prints the response.
+func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view func(project string) tabled) error {
+	return a.withAPI(ctx, false, func(door *localAPI) error {
+		id, err := door.project(project)
 		if err != nil {
 			return err
 		}
-		result, err := by(r, ctx, generation, order)
-		if err != nil {
+		q.path = projectPath(id) + q.path
+		shown := view(id)
+		if err := door.call(ctx, q, shown); err != nil {
 			return err
 		}
-		return a.print(rotatedView{r.Project, handlers.NewRotated(result)})
-	}
+		if err := a.print(shown); err != nil {
+			return err
+		}
+		if revoked, ok := shown.(*revocationView); ok && revoked.Pending != nil {
+			return unfinished{}
+		}
+		return nil
+	})
 }
 
-func (a *app) revoke(ctx context.Context, r *keyrotation.Rotator, arg string, order keyrotation.Order) error {
-	generation, err := parseGeneration(arg)
-	if err != nil {
-		return err
-	}
-	done, err := r.Revoke(ctx, generation, order)
-	if err != nil && done.Revoked == 0 {
-		return err
-	}
-	return errors.Join(a.print(revocationView(handlers.NewRevocation(done, err))), err)
+func projectPath(id string) string { return "/v1/projects/" + url.PathEscape(id) }
+
+// unfinished is a revocation that took effect and is not done everywhere.
+type unfinished struct{}
+
+func (unfinished) Error() string {
+	return "the revocation is not finished: the next rotation goes on with it"
 }
 
 type removedView struct {
@@ -106,18 +137,3 @@ type removedView struct {
 }
 
 func (v removedView) table(w io.Writer) { fmt.Fprintf(w, "removed %s\n", v.Removed) }
-
-func (a *app) removeUnmanaged(ctx context.Context, r *keyrotation.Rotator, keyID string, order keyrotation.Order) error {
-	if err := r.RemoveUnmanaged(ctx, keyID, order); err != nil {
-		return err
-	}
-	return a.print(removedView{keyID})
-}
-
-func parseGeneration(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 31)
-	if err != nil || n == 0 {
-		return 0, usageError{"GENERATION: want a number like 3, as keys list shows it"}
-	}
-	return int(n), nil
-}

@@ -42,7 +42,7 @@ func (a *app) apiKey() *cobra.Command {
 
 // inProject adds the flag that says whose, and returns where that is.
 func inProject(cmd *cobra.Command) func() string {
-	project := cmd.Flags().String("project", "default", "whose")
+	project := cmd.Flags().String("project", "default", "project id")
 	return func() string { return "/v1/projects/" + url.PathEscape(*project) }
 }
 
@@ -66,7 +66,7 @@ func (a *app) lister(use, path string, ofProject bool) *cobra.Command {
 				query.Set(strings.ReplaceAll(name, "-", "_"), value)
 			}
 		}
-		return a.ask(cmd.Context(), asking{method: http.MethodGet, path: above() + path, query: query})
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodGet, path: above() + path, query: query})
 	}
 	return cmd
 }
@@ -78,7 +78,7 @@ func (a *app) counter(path string, ofProject bool) *cobra.Command {
 		above = inProject(cmd)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.ask(cmd.Context(), asking{method: http.MethodGet, path: above() + path})
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodGet, path: above() + path})
 	}
 	return cmd
 }
@@ -94,7 +94,7 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 		if *revoke {
 			query.Set("revoke", "true")
 		}
-		return a.ask(cmd.Context(), asking{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
 	}
 	return cmd
 }
@@ -103,7 +103,7 @@ func (a *app) apiKeyVerb(use, short, method string) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("API_KEY_ID")}
 	above := inProject(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), asking{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0])})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0])})
 	}
 	return cmd
 }
@@ -138,7 +138,7 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 			return err
 		}
 		path := strings.Join(append([]string{"/v1/projects"}, args...), "/")
-		return a.ask(cmd.Context(), asking{method: method, path: path, body: body})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body})
 	}
 	return cmd
 }
@@ -158,7 +158,7 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 			body["scopes"] = *scopes
 		}
 		path := strings.Join(append([]string{above() + "/api-keys"}, args...), "/")
-		return a.ask(cmd.Context(), asking{method: method, path: path, body: body})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body})
 	}
 	return cmd
 }

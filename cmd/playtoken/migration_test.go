@@ -144,7 +144,7 @@ func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
 	if r := w.run("doctor"); r.code != exitDone || strings.Contains(r.stdout, old.keyID) {
 		t.Errorf("doctor afterwards: exit %d\n%s", r.code, r.stdout)
 	}
-	if r := w.run(remove...); r.code != exitFailed || !strings.Contains(r.stderr, "not found") {
+	if r := w.run(remove...); r.code != exitFailed || !strings.Contains(r.stderr, "no such key") {
 		t.Errorf("removed twice: exit %d, %s", r.code, r.stderr)
 	}
 }

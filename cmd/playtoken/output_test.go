@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,19 +11,20 @@ import (
 	"playtoken/handlers"
 )
 
-func TestPeopleSeeWhichProjectAnAnswerIsAbout(t *testing.T) {
-	fine, broken := rotatedView{"project_a", handlers.Rotated{Reason: "nothing is due"}}, failedView{"project_b", "it is down"}
+func TestPeopleSeeWhichProjectAResultIsAbout(t *testing.T) {
+	fine := outcome{id: "project_a", view: rotatedView{ProjectID: "project_a", Rotated: handlers.Rotated{Reason: "nothing is due"}}}
+	broken := outcome{id: "project_b", err: errors.New("it is down")}
 	var text bytes.Buffer
-	answer([]tabled{fine, broken}, []string{"project_a", "project_b"}, "").table(&text)
+	viewOf([]outcome{fine, broken}, false).table(&text)
 	want := "project project_a:\nnothing changed: nothing is due\nnext action: -\nproject project_b:\nfailed: it is down\n"
 	if text.String() != want {
-		t.Errorf("of two:\n%s", &text)
+		t.Errorf("table of two projects:\n%swant\n%s", &text, want)
 	}
-	for _, only := range []string{"", "project_a"} { // one answer needs no heading
+	for _, named := range []bool{false, true} { // one result needs no heading
 		text.Reset()
-		answer([]tabled{fine}, []string{"project_a"}, only).table(&text)
+		viewOf([]outcome{fine}, named).table(&text)
 		if !strings.HasPrefix(text.String(), "nothing changed") {
-			t.Errorf("of one, asked for %q:\n%s", only, &text)
+			t.Errorf("table of one project, named %t:\n%swant no heading", named, &text)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"playtoken/handlers"
@@ -92,40 +91,4 @@ func (a *app) withParts(ctx context.Context, create bool, do func(*parts) error)
 	}
 	defer p.close()
 	return do(p)
-}
-
-// withProject runs a verb on one project; with no name, on the default one.
-func (a *app) withProject(ctx context.Context, project string, do func(*works) error) error {
-	return a.withParts(ctx, false, func(p *parts) error {
-		opened, err := p.named(ctx, project)
-		if err != nil {
-			return err
-		}
-		return do(opened)
-	})
-}
-
-// withKeys is withProject for verbs on signing keys.
-func (a *app) withKeys(ctx context.Context, project string, do func(*keyrotation.Rotator) error) error {
-	return a.withProject(ctx, project, func(w *works) error {
-		if w.rotator == nil {
-			return fmt.Errorf("project %s has no signing keys: its platform neither takes nor makes any", w.project.ID)
-		}
-		return do(w.rotator)
-	})
-}
-
-// named opens the project that a flag names.
-func (p *parts) named(ctx context.Context, project string) (*works, error) {
-	if project == "" && p.projects.DefaultProject == nil {
-		return nil, configError{errors.New("there is no project default: PLAYTOKEN_PLATFORM_API_KEY makes it; or name another one with --project")}
-	}
-	if project == "" {
-		project = projects.Default
-	}
-	opened, err := p.workshop.of(ctx, project)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", project, err)
-	}
-	return opened, nil
 }

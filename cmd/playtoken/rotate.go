@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"slices"
-	"time"
+	"net/http"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
-	"playtoken/keyrotation"
 )
 
 // rotateFlags is the command line of rotate.
@@ -33,13 +30,16 @@ func (a *app) rotate() *cobra.Command {
 			if f.ifDue && f.now {
 				return usageError{"--if-due and --now exclude each other"}
 			}
-			return a.withParts(cmd.Context(), !f.dryRun, func(p *parts) error {
-				return a.rotateMeant(cmd.Context(), p, f)
+			return a.withAPI(cmd.Context(), !f.dryRun, func(door *localAPI) error {
+				if f.dryRun {
+					return a.showPlan(cmd.Context(), door, f.project)
+				}
+				return a.makeMoves(cmd.Context(), door, f)
 			})
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.project, "project", "", "only this project")
+	flags.StringVar(&f.project, "project", "", "project id; every project, if not given")
 	flags.BoolVar(&f.ifDue, "if-due", false, "only what is due (the default)")
 	flags.BoolVar(&f.now, "now", false, "make the standby active even if that is not due")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and change nothing")
@@ -47,71 +47,149 @@ func (a *app) rotate() *cobra.Command {
 	return cmd
 }
 
-// rotateMeant rotates the project that was named, or every one, and with them
-// the keys of our own that access tokens are signed with.
-func (a *app) rotateMeant(ctx context.Context, p *parts, f rotateFlags) error {
-	ids := []string{f.project}
-	if f.project == "" {
-		var err error
-		if ids, err = p.Rotating(ctx); err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return configError{errors.New("there is no project: PLAYTOKEN_PLATFORM_API_KEY makes the project default, playtoken project create another one")}
-		}
+// body is the request of a rotation.
+func (f rotateFlags) body() map[string]any {
+	mode := "due"
+	if f.now {
+		mode = "now"
 	}
-	err := a.rotateEach(ctx, p, ids, f)
-	if f.project == "" && !f.dryRun {
-		_, own := p.own.Reconcile(ctx, keyrotation.Order{Actor: "cli", Reason: f.reason})
-		err = errors.Join(err, own)
-	}
-	return err
+	return map[string]any{"mode": mode, "reason": f.reason}
 }
 
-// rotateEach does what was asked for with every project, some at a time: one
-// whose platform is slow, or fails, keeps none of the others waiting long.
-func (a *app) rotateEach(ctx context.Context, p *parts, ids []string, f rotateFlags) error {
-	views, failed := make([]tabled, len(ids)), make([]error, len(ids))
+// showPlan prints the dry run of one project, or of every one.
+func (a *app) showPlan(ctx context.Context, door *localAPI, project string) error {
+	if project != "" {
+		status := statusView{ProjectID: project}
+		err := door.call(ctx, apiRequest{method: http.MethodGet, path: projectPath(project) + "/rotation"}, &status)
+		return a.printOutcomes([]outcome{{id: project, view: status, err: err}}, true)
+	}
+	var all struct {
+		Results []struct {
+			statusView
+			Error *apiProblem `json:"error"`
+		} `json:"results"`
+	}
+	if err := door.call(ctx, apiRequest{method: http.MethodGet, path: "/v1/rotation"}, &all); err != nil {
+		return err
+	}
+	outcomes := make([]outcome, len(all.Results))
+	for i, one := range all.Results {
+		outcomes[i] = outcome{id: one.ProjectID, view: one.statusView}
+		if one.Error != nil {
+			outcomes[i].err = one.Error
+		}
+	}
+	return a.printOutcomes(outcomes, false)
+}
+
+// makeMoves rotates the project that was named, or every one, and waits where a
+// project has no active key yet.
+func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) error {
+	passes, err := firstPasses(ctx, door, f)
+	if err != nil {
+		return err
+	}
+	outcomes := make([]outcome, len(passes))
 	var all errgroup.Group
 	all.SetLimit(handlers.ProjectsAtOnce)
-	for i, id := range ids {
+	for i, first := range passes {
 		all.Go(func() error {
-			r, err := p.workshop.rotatorOf(ctx, id)
-			if err == nil {
-				views[i], err = a.rotateOne(ctx, r, f)
-			}
-			if err != nil {
-				views[i], failed[i] = failedView{id, err.Error()}, fmt.Errorf("%s: %w", id, err)
-			}
+			wait := &bootstrap{door: door, log: a.log(), project: first.ProjectID, reason: f.reason}
+			view, err := wait.until(ctx, first)
+			outcomes[i] = outcome{id: first.ProjectID, view: view, err: err}
 			return nil
 		})
 	}
-	all.Wait()
-	failures := slices.DeleteFunc(failed, func(err error) bool { return err == nil })
-	err := a.print(answer(views, ids, f.project))
-	switch len(failures) {
-	case 0:
+	_ = all.Wait() // an outcome has its own error
+	return a.printOutcomes(outcomes, f.project != "")
+}
+
+// onePass is how one rotation of a project ended.
+type onePass struct {
+	rotatedView
+	Error *apiProblem `json:"error"`
+}
+
+// failure is why the pass did not do what was asked; nil if it did.
+func (p onePass) failure() error {
+	switch {
+	case p.Error != nil:
+		return p.Error
+	case p.Refused:
+		return &apiProblem{Status: http.StatusConflict, Code: "conflict", Detail: p.Reason}
+	}
+	return nil
+}
+
+// firstPasses makes one pass over the project that was named, or over every one.
+func firstPasses(ctx context.Context, door *localAPI, f rotateFlags) ([]onePass, error) {
+	if f.project != "" {
+		return []onePass{door.rotate(ctx, f.project, f.body())}, nil
+	}
+	var all struct {
+		Results []onePass `json:"results"`
+	}
+	err := door.call(ctx, apiRequest{method: http.MethodPost, path: "/v1/rotation", body: f.body()}, &all)
+	return all.Results, err
+}
+
+// rotate makes one pass over one project.
+func (d *localAPI) rotate(ctx context.Context, id string, body map[string]any) onePass {
+	pass := onePass{rotatedView: rotatedView{ProjectID: id}}
+	err := d.call(ctx, apiRequest{method: http.MethodPost, path: projectPath(id) + "/rotation", body: body, missing: findProject}, &pass.rotatedView)
+	if err != nil && !errors.As(err, &pass.Error) {
+		pass.Error = &apiProblem{Detail: err.Error()}
+	}
+	return pass
+}
+
+// outcome is what is printed about one project.
+type outcome struct {
+	id   string
+	view tabled
+	err  error
+}
+
+// printOutcomes prints what became of each project. Its error is that of the
+// projects: the only one's, all of them, or how many failed.
+func (a *app) printOutcomes(outcomes []outcome, named bool) error {
+	if len(outcomes) == 0 {
+		return configError{errors.New("there is no project: set PLAYTOKEN_PLATFORM_API_KEY to create the project default, or create one with playtoken project create")}
+	}
+	var failures []error
+	for _, one := range outcomes {
+		if one.err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", one.id, one.err))
+		}
+	}
+	switch err := a.print(viewOf(outcomes, named)); {
+	case err != nil || len(failures) == 0:
 		return err
-	case len(ids):
-		return errors.Join(failures...)
+	case len(failures) < len(outcomes):
+		return someFailed{failed: len(failures), all: len(outcomes)}
 	}
-	return someFailed{len(failures), len(ids)}
+	return errors.Join(failures...)
 }
 
-func (a *app) rotateOne(ctx context.Context, r *keyrotation.Rotator, f rotateFlags) (tabled, error) {
-	if f.dryRun {
-		status, err := r.Status(ctx)
-		return statusView{r.Project, handlers.NewRotationStatus(status)}, err
+// viewOf is one object where a project was named, and else a list.
+func viewOf(outcomes []outcome, named bool) tabled {
+	results := resultsView{Results: make([]tabled, len(outcomes)), ids: make([]string, len(outcomes))}
+	for i, one := range outcomes {
+		results.ids[i], results.Results[i] = one.id, one.view
+		if one.err != nil {
+			results.Results[i] = failedView{ProjectID: one.id, Error: one.err.Error()}
+		}
 	}
-	order := keyrotation.Order{Now: f.now, Actor: "cli", Reason: f.reason}
-	result, err := bootstrapping{Rotator: r, log: a.log()}.reconcile(ctx, order)
-	return rotatedView{r.Project, handlers.NewRotated(result)}, err
+	if named {
+		return results.Results[0]
+	}
+	return results
 }
 
-// resultsView is the answer about every project.
+// resultsView is what became of several projects.
 type resultsView struct {
 	Results []tabled `json:"results"`
-	ids     []string // whose they are
+	ids     []string // of the projects, in the same order
 }
 
 func (v resultsView) table(w io.Writer) {
@@ -123,14 +201,6 @@ func (v resultsView) table(w io.Writer) {
 	}
 }
 
-// answer is one project's view where one was asked for, else the list.
-func answer(views []tabled, ids []string, only string) tabled {
-	if only != "" {
-		return views[0]
-	}
-	return resultsView{views, ids}
-}
-
 // failedView stands for a project that could not be rotated.
 type failedView struct {
 	ProjectID string `json:"project_id"`
@@ -138,80 +208,3 @@ type failedView struct {
 }
 
 func (v failedView) table(w io.Writer) { fmt.Fprintf(w, "failed: %s\n", v.Error) }
-
-// Bounds of the wait for a project's first active key, beyond the delays that
-// its policy asks for anyway.
-const (
-	bootstrapSlack    = 30 * time.Second
-	bootstrapFailures = 3 // passes in a row
-)
-
-// bootstrapping reconciles and, while the project has no active key, again
-// when something more can be done: the first key has to propagate before it
-// may sign, and whoever ran rotate wants a project that works.
-type bootstrapping struct {
-	*keyrotation.Rotator
-	log *slog.Logger
-}
-
-func (b bootstrapping) reconcile(ctx context.Context, order keyrotation.Order) (keyrotation.Result, error) {
-	d := b.Policy.Durations
-	ctx, cancel := context.WithTimeoutCause(ctx, d.Propagation+2*d.Settle+bootstrapSlack,
-		errors.New("gave up waiting for an active key"))
-	defer cancel()
-	var all []keyrotation.Done
-	for failures := 0; ; {
-		result, err := b.Reconcile(ctx, order)
-		all = append(all, result.Actions...)
-		result.Actions, result.Changed = all, len(all) > 0
-		active, unread := b.active(ctx)
-		if err == nil {
-			err = unread
-		}
-		if active || unread != nil {
-			return result, err
-		}
-		// The store answers, and no key signs.
-		order.Now = false
-		if err == nil {
-			failures = 0
-		} else if failures++; failures == bootstrapFailures || !mayPass(err) {
-			return result, err
-		}
-		if err := b.wait(ctx, result, err); err != nil {
-			return result, err
-		}
-	}
-}
-
-func (b bootstrapping) active(ctx context.Context) (bool, error) {
-	ring, err := b.Ring(ctx)
-	if err != nil {
-		return false, err
-	}
-	_, active := ring.Active()
-	return active, nil
-}
-
-// mayPass: trying again soon can help.
-func mayPass(err error) bool { return exitCode(err) == exitDown }
-
-// wait returns when the next pass can do something, or why none ever will.
-func (b bootstrapping) wait(ctx context.Context, result keyrotation.Result, failed error) error {
-	pause := time.Until(result.NextActionAt)
-	switch {
-	case failed != nil:
-		b.log.Warn("trying again", "project", b.Project, "error", failed)
-		pause = time.Second
-	case result.NextActionAt.IsZero():
-		return fmt.Errorf("no key is active, and none will be by waiting: %s", result.Reason)
-	default:
-		b.log.Info("no key is active yet", "project", b.Project, "waiting_until", result.NextActionAt)
-	}
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("rotation of %s: %w", b.Project, context.Cause(ctx))
-	case <-time.After(max(pause, 50*time.Millisecond)):
-		return nil
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"playtoken/handlers"
-	"playtoken/signer"
 )
 
 func (a *app) token() *cobra.Command {
@@ -25,19 +25,17 @@ func (a *app) tokenMint() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "mint VIDEO_ID", Short: "Make a playback token", Args: arguments("VIDEO_ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("expires-in") && expiresIn <= 0 {
-				return usageError{"--expires-in: want a duration like 10m"}
+			if cmd.Flags().Changed("expires-in") && (expiresIn <= 0 || expiresIn%time.Second != 0) {
+				return usageError{"--expires-in: want a duration in whole seconds, like 10m"}
 			}
-			return a.withProject(cmd.Context(), project, func(w *works) error {
-				token, err := w.minter.Mint(cmd.Context(), signer.Request{VideoID: args[0], TTL: expiresIn})
-				if err != nil {
-					return err
-				}
-				return a.print(tokenView(handlers.NewToken(token)))
-			})
+			body := map[string]any{"video_id": args[0]}
+			if cmd.Flags().Changed("expires-in") {
+				body["expires_in"] = int64(expiresIn / time.Second)
+			}
+			return a.aboutToken(cmd.Context(), project, "", body, new(tokenView))
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "default, if not given")
+	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
 	cmd.Flags().DurationVar(&expiresIn, "expires-in", 0, "life of the token; the project's default, if not given")
 	return cmd
 }
@@ -59,10 +57,14 @@ func (a *app) tokenInspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.inspectToken(cmd.Context(), project, token, video)
+			body := map[string]any{"token": token}
+			if video != "" {
+				body["video_id"] = video
+			}
+			return a.aboutToken(cmd.Context(), project, "/inspect", body, new(inspectionView))
 		},
 	}
-	cmd.Flags().StringVar(&project, "project", "", "default, if not given")
+	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
 	cmd.Flags().StringVar(&video, "video", "", "the video that it should open; its own, if not given")
 	return cmd
 }
@@ -71,41 +73,52 @@ func (a *app) tokenInspect() *cobra.Command {
 const maxTokenInput = 64 << 10
 
 func (a *app) tokenArgument(args []string) (string, error) {
-	if len(args) == 1 && args[0] != "-" {
+	if len(args) == 1 && args[0] != "-" && args[0] != "" {
 		return args[0], nil
 	}
 	data, err := io.ReadAll(io.LimitReader(a.stdin, maxTokenInput))
 	if err != nil {
 		return "", fmt.Errorf("read token: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", usageError{"missing TOKEN: standard input is empty"}
+	}
+	return token, nil
 }
 
-func (a *app) inspectToken(ctx context.Context, project, token, video string) error {
-	return a.withProject(ctx, project, func(w *works) error {
-		said, err := w.inspect(ctx, token, video)
+// aboutToken makes a request about playback tokens of a project and prints the
+// response as a view.
+func (a *app) aboutToken(ctx context.Context, project, below string, body map[string]any, view tabled) error {
+	return a.withAPI(ctx, false, func(door *localAPI) error {
+		id, err := door.project(project)
 		if err != nil {
 			return err
 		}
-		return a.print(inspectionView(said))
+		body["project_id"] = id
+		err = door.call(ctx, apiRequest{method: http.MethodPost, path: "/v1/playback-tokens" + below, body: body}, view)
+		if err != nil {
+			return err
+		}
+		return a.print(view)
 	})
 }
 
 type inspectionView handlers.Inspection
 
-func (said inspectionView) table(w io.Writer) {
-	if said.Valid {
+func (v inspectionView) table(w io.Writer) {
+	if v.Valid {
 		fmt.Fprintln(w, "the platform accepts this token")
 	} else {
-		fmt.Fprintf(w, "the platform refuses this token: %s\n%s\n", strings.Join(said.Reasons, ", "), said.Detail)
+		fmt.Fprintf(w, "the platform refuses this token: %s\n%s\n", strings.Join(v.Reasons, ", "), v.Detail)
 	}
-	for _, part := range []map[string]any{said.Header, said.Claims} {
+	for _, part := range []map[string]any{v.Header, v.Claims} {
 		for _, name := range slices.Sorted(maps.Keys(part)) {
 			fmt.Fprintf(w, "%s\t%s\n", name, spell(part[name]))
 		}
 	}
-	if said.Key != nil {
-		fmt.Fprintf(w, "key\tgeneration %d, %s\n", said.Key.Generation, said.Key.State)
+	if v.Key != nil {
+		fmt.Fprintf(w, "key\tgeneration %d, %s\n", v.Key.Generation, v.Key.State)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
@@ -234,19 +233,6 @@ func or(own int64, deployment time.Duration) time.Duration {
 		return time.Duration(own) * time.Second
 	}
 	return deployment
-}
-
-// inspect says why the platform would refuse a token.
-func (w *works) inspect(ctx context.Context, token, video string) (handlers.Inspection, error) {
-	if w.platform.Inspect != nil {
-		verdict, err := w.platform.Inspect(ctx, token, video, time.Now())
-		return handlers.NewInspection(verdict), err
-	}
-	ring, err := w.rotator.Ring(ctx)
-	if err != nil {
-		return handlers.Inspection{}, err
-	}
-	return handlers.Inspect(ring, token, video, time.Now()), nil
 }
 
 // issued returns what reads the value of the active key that a platform made

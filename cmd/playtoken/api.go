@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"playtoken/handlers"
+	"playtoken/projects"
+	"playtoken/secret"
+)
+
+// localAPI is the HTTP API without a network: requests go to the handlers that serve
+// has, so that a verb and its route have the same permissions, rules, records
+// and results.
+type localAPI struct {
+	handler    http.Handler
+	config     config
+	hasDefault bool // the environment describes the project default
+}
+
+// withAPI opens the deployment that the environment describes and calls a
+// function with its API. The caller of the API is the local operator, who holds
+// the store's credential, needs no other, and is not counted against limits.
+func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error) error {
+	return a.withParts(ctx, create, func(p *parts) error {
+		c := p.handlers()
+		c.Callers, c.Limits = localOperator{}, nil
+		return do(&localAPI{handler: handlers.New(c), config: p.config, hasDefault: p.projects.DefaultProject != nil})
+	})
+}
+
+// localOperator identifies every caller as the person or cron job that runs this
+// process.
+type localOperator struct{}
+
+func (localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
+	return projects.Caller{ID: "cli", Admin: true}, nil
+}
+
+// ask makes one request and prints its response.
+func (a *app) ask(ctx context.Context, q apiRequest) error {
+	return a.withAPI(ctx, q.method != http.MethodGet, func(door *localAPI) error {
+		var response jsontext.Value
+		if err := door.call(ctx, q, &response); err != nil || response == nil {
+			return err
+		}
+		return a.print(jsonView{response})
+	})
+}
+
+// project returns the id of the project that a flag names: that of the project
+// default if the flag is empty.
+func (d *localAPI) project(flag string) (string, error) {
+	if flag == "" && !d.hasDefault {
+		return "", configError{errors.New("there is no project default: set PLAYTOKEN_PLATFORM_API_KEY to create it, or name a project with --project")}
+	}
+	return cmp.Or(flag, projects.Default), nil
+}
+
+// apiRequest is a request to the API.
+type apiRequest struct {
+	method, path string
+	query        url.Values
+	body         map[string]any // nil: the request has no body
+	missing      string         // what to do about a response not_found, where that differs from the usual
+}
+
+// call makes a request and decodes the response into a value. It returns a
+// *apiProblem if the request was refused.
+func (d *localAPI) call(ctx context.Context, q apiRequest, into any) error {
+	request, err := q.request(ctx)
+	if err != nil {
+		return err
+	}
+	response := &responseBuffer{header: http.Header{}, status: http.StatusOK}
+	d.handler.ServeHTTP(response, request)
+	body := bytes.TrimSpace(response.body.Bytes())
+	switch {
+	case response.status >= http.StatusBadRequest:
+		return newProblem(response.status, body, q.missing)
+	case len(body) == 0:
+		return nil
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("read the response to %s %s: %w", q.method, q.path, err)
+	}
+	return nil
+}
+
+func (q apiRequest) request(ctx context.Context) (*http.Request, error) {
+	var body io.Reader
+	if q.body != nil {
+		data, err := json.Marshal(q.body)
+		if err != nil {
+			return nil, usageError{"a flag or an argument is not UTF-8"} // the only text that has no JSON
+		}
+		body = bytes.NewReader(data)
+	}
+	target := q.path
+	if len(q.query) > 0 {
+		target += "?" + q.query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, q.method, target, body)
+	if err != nil {
+		return nil, usageError{fmt.Sprintf("not an id: %q", q.path)}
+	}
+	request.Header.Set("Authorization", "Bearer cli")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// responseBuffer is an http.ResponseWriter that keeps the response.
+type responseBuffer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *responseBuffer) Header() http.Header         { return b.header }
+func (b *responseBuffer) WriteHeader(status int)      { b.status = status }
+func (b *responseBuffer) Write(p []byte) (int, error) { return b.body.Write(p) }
+
+// apiProblem is the API's description of an error.
+type apiProblem struct {
+	Status        int        `json:"status"`
+	Code          string     `json:"code"`
+	Detail        string     `json:"detail"`
+	EarliestAt    *time.Time `json:"earliest_at"`
+	NeedsOperator bool       `json:"needs_operator"`
+
+	missing string // of the request
+}
+
+func newProblem(status int, body []byte, missing string) error {
+	p := &apiProblem{missing: missing}
+	if err := json.Unmarshal(body, p); err != nil {
+		return fmt.Errorf("refused with status %d", status)
+	}
+	return p
+}
+
+func (p *apiProblem) Error() string { return p.Detail }

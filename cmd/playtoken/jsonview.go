@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// jsonView prints a response as it is. Its table has one row for each item of a
+// list, and else one line for each member.
+type jsonView struct{ jsontext.Value }
+
+func (v jsonView) MarshalJSON() ([]byte, error) { return v.Value, nil }
+
+func (v jsonView) table(w io.Writer) {
+	var list struct {
+		Items []map[string]any `json:"items"`
+		Links []struct{ Rel, Href string }
+	}
+	if json.Unmarshal(v.Value, &list) != nil || list.Items == nil {
+		v.members(w)
+		return
+	}
+	for _, item := range list.Items {
+		for _, column := range []string{"project_id", "api_key_id", "name", "platform", "scopes", "created_at", "last_used_at"} {
+			if value, ok := item[column]; ok {
+				fmt.Fprintf(w, "%v\t", shownOr(value))
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for _, link := range list.Links {
+		if _, query, ok := strings.Cut(link.Href, "?"); ok && link.Rel == "next" {
+			values, _ := url.ParseQuery(query)
+			fmt.Fprintf(w, "\nmore: --cursor %s\n", values.Get("cursor"))
+		}
+	}
+}
+
+func shownOr(value any) any {
+	if value == nil {
+		return "-"
+	}
+	return value
+}
+
+func (v jsonView) members(w io.Writer) {
+	decoder := jsontext.NewDecoder(bytes.NewReader(v.Value))
+	for {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			return
+		}
+		if kind := token.Kind(); kind != '{' && kind != '}' && kind != '[' && kind != ']' && !isName(decoder) {
+			fmt.Fprintf(w, "%s\t%s\n", member(decoder.StackPointer()), token)
+		}
+	}
+}
+
+// isName reports whether the token that was just read is a member's name.
+func isName(decoder *jsontext.Decoder) bool {
+	kind, length := decoder.StackIndex(decoder.StackDepth())
+	return kind == '{' && length%2 == 1
+}
+
+// member says where a value is: "platform_settings.url", "scopes.0".
+func member(pointer jsontext.Pointer) string {
+	var names []string
+	for name := range pointer.Tokens() {
+		names = append(names, name)
+	}
+	return strings.Join(names, ".")
+}
