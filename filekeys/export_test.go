@@ -19,9 +19,3 @@ func (s *Store) At(path string) *Store {
 	c.db.path = path
 	return c
 }
-
-// Cheap makes options of which trying a password costs next to nothing.
-func Cheap(o Options) Options {
-	o.workFactor = 2
-	return o
-}

@@ -49,7 +49,9 @@ type Options struct {
 	// returns ErrUnavailable, if its context does not end sooner. Default 10s.
 	Patience time.Duration
 
-	workFactor int // of a new file's password; tests choose less
+	// WorkFactor makes trying the password of a new file cost 2^WorkFactor
+	// rounds of scrypt. Default, and most: 15. Only tests have reason for less.
+	WorkFactor int
 }
 
 // Store holds private keys and documents in a file. It is safe for concurrent
@@ -81,8 +83,8 @@ func Open(path string, password secret.Value, o Options) (*Store, error) {
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Second
 	}
-	if o.workFactor <= 0 {
-		o.workFactor = workFactor
+	if o.WorkFactor <= 0 {
+		o.WorkFactor = workFactor
 	}
 	s, err := open(path, password, o)
 	if err != nil {
@@ -96,7 +98,7 @@ func open(path string, password secret.Value, o Options) (*Store, error) {
 		return nil, errors.New("a password is needed")
 	}
 	if o.Create {
-		if err := create(path, password, o.workFactor); err != nil {
+		if err := create(path, password, o.WorkFactor); err != nil {
 			return nil, err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // What most tests create stores with.
-var creating = filekeys.Cheap(filekeys.Options{Create: true})
+var creating = filekeys.Options{Create: true, WorkFactor: 2}
 
 var password = secret.New("correct horse battery staple")
 

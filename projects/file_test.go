@@ -18,7 +18,7 @@ import (
 func TestFileStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	open := func() *projects.Store {
-		f, err := filekeys.Open(path, secret.New("correct horse battery staple"), filekeys.Options{Create: true})
+		f, err := filekeys.Open(path, secret.New("correct horse battery staple"), filekeys.Options{Create: true, WorkFactor: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

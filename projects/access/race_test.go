@@ -133,7 +133,7 @@ func TestAtMostOneRedeemsOnAFileStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	var handles []store.Documents
 	for n := range 3 {
-		s, err := filekeys.Open(path, secret.New("correct horse battery staple"), filekeys.Options{Create: n == 0, Patience: time.Minute})
+		s, err := filekeys.Open(path, secret.New("correct horse battery staple"), filekeys.Options{Create: n == 0, Patience: time.Minute, WorkFactor: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func issuing(t *testing.T, s *filekeys.Store, keys access.Keys) *access.Access {
 // expires, and no minute longer.
 func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("correct horse battery staple"), filekeys.Options{Create: true})
+		s, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("correct horse battery staple"), filekeys.Options{Create: true, WorkFactor: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 // TestRevokingOurKeyEndsItsTokens within the view age.
 func TestRevokingOurKeyEndsItsTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("correct horse battery staple"), filekeys.Options{Create: true})
+		s, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("correct horse battery staple"), filekeys.Options{Create: true, WorkFactor: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
