@@ -80,18 +80,18 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 			return Inspection{}, err
 		}
 		if known {
-			return NewInspection(verdict), nil
+			return newInspection(verdict), nil
 		}
 	}
 	ring, err := s.ringOf(ctx, c.project)
 	if err != nil {
 		return Inspection{}, err
 	}
-	return Inspect(ring, body.Token, deref(body.VideoID), at), nil
+	return inspectWith(ring, body.Token, deref(body.VideoID), at), nil
 }
 
-// NewInspection shows the verdict of a platform whose tokens are its own kind.
-func NewInspection(v platforms.Verdict) Inspection {
+// newInspection shows the verdict of a platform whose tokens are its own kind.
+func newInspection(v platforms.Verdict) Inspection {
 	a := Inspection{Reasons: []string{}, Header: v.Header, Claims: v.Claims}
 	for _, reason := range v.Reasons {
 		a.refuse(reason.Code, reason.Detail)
@@ -102,7 +102,7 @@ func NewInspection(v platforms.Verdict) Inspection {
 
 // Inspect verifies a token as a platform would that has the usable keys of a
 // ring. Without a videoID, the token's own is used.
-func Inspect(ring keyrotation.Ring, token, videoID string, at time.Time) Inspection {
+func inspectWith(ring keyrotation.Ring, token, videoID string, at time.Time) Inspection {
 	a := Inspection{Reasons: []string{}}
 	a.examine(ring, token, videoID, at)
 	a.Valid = len(a.Reasons) == 0

@@ -21,7 +21,7 @@ func (s *server) listKeys(ctx context.Context, c call, _ noBody) (KeyList, error
 	if err != nil {
 		return KeyList{}, err
 	}
-	return NewKeyList(ring), nil
+	return newKeyList(ring), nil
 }
 
 func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, error) {
@@ -33,7 +33,7 @@ func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, erro
 	if !ok {
 		return KeyDetail{}, store.ErrNotFound
 	}
-	return NewKeyDetail(key), nil
+	return newKeyDetail(key), nil
 }
 
 // generation is the one in the path, whose pattern allows only numbers.
@@ -77,7 +77,7 @@ func (s *server) operate(do operation) func(context.Context, call, reasonBody) (
 		if err != nil {
 			return Rotated{}, err
 		}
-		return NewRotated(result), nil
+		return newRotated(result), nil
 	}
 }
 
@@ -95,5 +95,5 @@ func (s *server) revokeKey(ctx context.Context, c call, body reasonBody) (Revoca
 	if err != nil {
 		s.Log.Warn("a revocation is not finished; the next rotations finish it", "request_id", c.requestID, "error", err)
 	}
-	return NewRevocation(done, err), nil
+	return newRevocation(done, err), nil
 }

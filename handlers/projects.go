@@ -25,8 +25,8 @@ var _ withCreated = Project{}
 
 func (p Project) created() (project, subject string) { return p.ID, "" }
 
-// NewProject shows a project with the policies in force; inForce may be nil.
-func NewProject(p projects.Project, inForce func(projects.Project) (signer.Policy, keyrotation.Policy)) Project {
+// newProject shows a project with the policies in force; inForce may be nil.
+func newProject(p projects.Project, inForce func(projects.Project) (signer.Policy, keyrotation.Policy)) Project {
 	if inForce != nil {
 		tokens, keys := inForce(p)
 		p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = wholeSeconds(tokens.DefaultTTL), wholeSeconds(tokens.MaxTTL)
@@ -44,7 +44,7 @@ func NewProject(p projects.Project, inForce func(projects.Project) (signer.Polic
 func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func (s *server) shown(ctx context.Context, p projects.Project) Project {
-	shown := NewProject(p, s.InForce)
+	shown := newProject(p, s.InForce)
 	if s.Capabilities == nil {
 		return shown
 	}

@@ -24,8 +24,8 @@ type Token struct {
 	URLs      signer.URLs `json:"urls"`
 }
 
-// NewToken shows a token.
-func NewToken(t signer.Token) Token {
+// newToken shows a token.
+func newToken(t signer.Token) Token {
 	return Token{
 		Token: t.Value, VideoID: t.VideoID, KeyID: textOrNull(t.KeyID), IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
 		ExpiresIn: int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second), RefreshAt: t.RefreshAt, URLs: t.URLs,
@@ -70,13 +70,13 @@ func newKey(k keyrotation.Key) Key {
 	}
 }
 
-// NewKeyDetail shows one key.
-func NewKeyDetail(k keyrotation.Key) KeyDetail {
+// newKeyDetail shows one key.
+func newKeyDetail(k keyrotation.Key) KeyDetail {
 	return KeyDetail{Key: newKey(k), PublicKey: textOrNull(k.PublicKey)}
 }
 
-// NewKeyList shows all keys of a ring.
-func NewKeyList(ring keyrotation.Ring) KeyList {
+// newKeyList shows all keys of a ring.
+func newKeyList(ring keyrotation.Ring) KeyList {
 	list := KeyList{Items: []Key{}}
 	for _, k := range slices.Backward(ring.Keys) {
 		list.Items = append(list.Items, newKey(k))
@@ -100,8 +100,8 @@ type Action struct {
 	KeyID      *string `json:"key_id"`
 }
 
-// NewRotated shows a result.
-func NewRotated(r keyrotation.Result) Rotated {
+// newRotated shows a result.
+func newRotated(r keyrotation.Result) Rotated {
 	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: timeOrNull(r.NextActionAt), Reason: r.Reason}
 	for _, done := range r.Actions {
 		rotated.Actions = append(rotated.Actions, Action{
@@ -137,8 +137,8 @@ type LastRun struct {
 	Error   *string    `json:"error"`
 }
 
-// NewRotationStatus shows a dry run.
-func NewRotationStatus(s keyrotation.Status) RotationStatus {
+// newRotationStatus shows a dry run.
+func newRotationStatus(s keyrotation.Status) RotationStatus {
 	status := RotationStatus{
 		Due: s.Due, NextActionAt: timeOrNull(s.NextActionAt), Plan: []Move{}, Overdue: s.Overdue,
 		LastRun: LastRun{At: timeOrNull(s.LastRun.At), Outcome: textOrNull(s.LastRun.Outcome), Error: textOrNull(s.LastRun.Error)},
@@ -161,9 +161,9 @@ type Revocation struct {
 	Pending              *string    `json:"pending"` // what the next rotations still have to do; null: the revocation is complete
 }
 
-// NewRevocation shows a revocation that took effect, and the error that kept it
+// newRevocation shows a revocation that took effect, and the error that kept it
 // from being completed, if there was one.
-func NewRevocation(r keyrotation.Revocation, trouble error) Revocation {
+func newRevocation(r keyrotation.Revocation, trouble error) Revocation {
 	revocation := Revocation{Revoked: r.Revoked, ActiveGeneration: generationOrNull(r.ActiveGeneration), EarliestAt: timeOrNull(r.EarliestAt)}
 	if r.TokensLostFor > 0 {
 		revocation.TokensLostForSeconds = seconds(r.TokensLostFor)

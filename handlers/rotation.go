@@ -44,7 +44,7 @@ func (s *server) rotationStatus(ctx context.Context, c call, _ noBody) (Rotation
 	if err != nil {
 		return RotationStatus{}, err
 	}
-	return NewRotationStatus(status), nil
+	return newRotationStatus(status), nil
 }
 
 // rotateBody asks for the moves that are due, which is the default, or for a
@@ -84,7 +84,7 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 	} else if err != nil {
 		return Rotated{}, err
 	}
-	return NewRotated(result), nil
+	return newRotated(result), nil
 }
 
 // newRefused shows a rotation that a guard refused. That is a response and not
@@ -94,7 +94,7 @@ func newRefused(result keyrotation.Result, guard *keyrotation.Guard) Rotated {
 	if result.NextActionAt.IsZero() {
 		result.NextActionAt = guard.EarliestAt
 	}
-	rotated := NewRotated(result)
+	rotated := newRotated(result)
 	rotated.Refused = true
 	return rotated
 }
@@ -188,7 +188,7 @@ func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatuses, 
 		status, err := s.rotationStatus(ctx, c, noBody{})
 		one := oneStatus{ProjectID: id, RotationStatus: status}
 		if err != nil {
-			one.RotationStatus = NewRotationStatus(keyrotation.Status{})
+			one.RotationStatus = newRotationStatus(keyrotation.Status{})
 			trouble := s.explain(ctx, c.requestID, err)
 			one.Error = &trouble
 		}

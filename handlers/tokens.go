@@ -96,7 +96,7 @@ func (s *server) mintOne(ctx context.Context, c call, body mintBody) (Token, err
 	if err != nil {
 		return Token{}, err
 	}
-	return NewToken(token), nil
+	return newToken(token), nil
 }
 
 // mint makes one token if the project's rule and webhook allow it. Every route
