@@ -2,114 +2,114 @@ package main
 
 // mutants are the guards that keep viewers in and others out, broken in turn.
 var mutants = []mutant{
-	{name: "a key is activated without waiting for its propagation", file: "keyrotation/plan.go",
+	{name: "a key is activated without waiting for its propagation", file: "keyrotation/plan_activate.go",
 		guard: `at, why := p.ring.readyAt(standby), "no key is active"`, broken: `at, why := p.now, "no key is active"`},
-	{name: "a key is activated without looking at the platform", file: "keyrotation/plan.go",
-		guard: `if reason := p.look.against(standby, p.ring.Durations); reason != "" {`, broken: `if reason := ""; reason != "" {`},
+	{name: "a key is activated without observing the platform", file: "keyrotation/plan_activate.go",
+		guard: `if reason := p.observation.against(standby, p.ring.Durations); reason != "" {`, broken: `if reason := ""; reason != "" {`},
 	{name: "a retired key is deleted too early", file: "keyrotation/plan_remove.go",
-		guard: `if !p.after(k.DeleteNotBefore, Delete, k, why) || !p.seen("before a key is deleted") {`, broken: `if !p.seen("before a key is deleted") {`},
+		guard: `if !p.after(k.DeleteNotBefore, Delete, k, why) || !p.observed("before a key is deleted") {`, broken: `if !p.observed("before a key is deleted") {`},
 	{name: "the overlap forgets the longest token", file: "keyrotation/ring.go",
 		guard: `max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew`, broken: `max(d.ViewAge, d.Staleness) + 2*d.Skew`},
 	{name: "the overlap forgets how old a view may be", file: "keyrotation/ring.go",
 		guard: `max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew`, broken: `maxTTL + 2*d.Skew`},
-	{name: "the overlap is counted from the write, not from a read after it", file: "keyrotation/moves_remove.go",
+	{name: "the overlap is counted from the write, not from a read after it", file: "keyrotation/moves.go",
 		guard: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, time.Time{}`, broken: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, now.Add(time.Second)`},
 	{name: "the last usable key is deleted while none is active", file: "keyrotation/plan_remove.go",
 		guard: `case !active:`, broken: `case false && !active:`},
 	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",
-		guard: `case p.look.clockOff(p.ring.Durations):`, broken: `case false:`},
-	{name: "a registration is sent again before it settled", file: "keyrotation/plan.go",
+		guard: `case p.observation.clockOff(p.ring.Durations):`, broken: `case false:`},
+	{name: "a registration is sent again before it settled", file: "keyrotation/plan_register.go",
 		guard: `	if p.now.Before(settled) {`, broken: `	if settled = k.AttemptAt; p.now.Before(settled) {`},
-	{name: "a lost answer is not looked for, the key is just sent again", file: "keyrotation/plan.go",
+	{name: "a registration whose response was lost is not looked for, only sent again", file: "keyrotation/plan_register.go",
 		guard: `case !ok:
 		return false
 	case k.Issued`, broken: `case !ok || !k.Issued:
 		return false
 	case k.Issued`},
-	{name: "a registration does not look first whether the platform has the key already", file: "keyrotation/plan.go",
-		guard: `p.seen(fmt.Sprintf("before generation %d is registered", k.Generation)) && `, broken: ``},
-	{name: "the intent to register is not written first", file: "keyrotation/moves.go",
+	{name: "a registration does not look first whether the platform has the key already", file: "keyrotation/plan_register.go",
+		guard: `p.observed(fmt.Sprintf("before generation %d is registered", k.Generation)) && `, broken: ``},
+	{name: "the intent to register is not written first", file: "keyrotation/moves_register.go",
 		guard: `k.State, k.AttemptAt = Registering, p.now() })`, broken: `k.State = Registering })`},
-	{name: "an orphan is deleted after one look", file: "keyrotation/plan_remove.go",
+	{name: "an orphan is deleted after one observation", file: "keyrotation/plan_remove.go",
 		guard: `again := later(o.SeenAt, o.DeletingAt).Add(settle)`, broken: `again := later(o.SeenAt, o.DeletingAt).Add(0 * settle)`},
 	{name: "another deployment's or a hand-made key is taken for an orphan", file: "keyrotation/plan_remove.go",
 		guard: `if k.Fingerprint == "" || k.Fingerprint != shown.Fingerprint {`, broken: `if false {`},
-	{name: "an id is believed to be ours whatever key it shows", file: "keyrotation/plan_remove.go",
+	{name: "a key id is taken for ours although it shows another key", file: "keyrotation/observation.go",
 		guard: `return there && shown.Fingerprint == k.Fingerprint`, broken: `return there && shown.ID == k.KeyID`},
-	{name: "the wrong account is not noticed", file: "keyrotation/plan_remove.go",
+	{name: "the wrong account is not noticed", file: "keyrotation/plan_doubt.go",
 		guard: `return expected > 0`, broken: `return false && expected > 0`},
-	{name: "one look that disagrees is enough for a quarantine", file: "keyrotation/plan_remove.go",
+	{name: "one observation that disagrees is enough for a quarantine", file: "keyrotation/plan_doubt.go",
 		guard: `again := k.DoubtedAt.Add(p.ring.Durations.Settle)`, broken: `again := k.DoubtedAt`},
-	{name: "a key that the platform lost goes on signing", file: "keyrotation/plan_remove.go",
-		guard: `reason := p.look.disagrees(k)
+	{name: "a key that the platform lost goes on signing", file: "keyrotation/plan_doubt.go",
+		guard: `reason := p.observation.disagrees(k)
 		switch {`, broken: `reason := ""
 		switch {`},
 	{name: "durations of the policy are used before the ring records them", file: "keyrotation/plan.go",
 		guard: `if !wide && len(p.ring.Keys) > 0 {`, broken: `if false && !wide {`},
-	{name: "the states' table is not asked", file: "keyrotation/pass.go",
+	{name: "the table of states is not consulted", file: "keyrotation/pass.go",
 		guard: `if !allowed {`, broken: `if false && !allowed {`},
 	{name: "a revocation waits for the record", file: "keyrotation/pass.go",
 		guard: `err != nil && !urgent {`, broken: `err != nil || urgent && err != nil {`},
-	{name: "an emergency promotes a standby that has not propagated", file: "keyrotation/moves_remove.go",
+	{name: "an emergency activates a standby that has not propagated", file: "keyrotation/moves.go",
 		guard: `ok && !now.Before(r.readyAt(standby)) && fit(standby)`, broken: `ok && fit(standby)`},
-	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan.go",
-		guard: `if theirs && (k.Issued || !ours) {`, broken: `if theirs {`},
-	{name: "the value of a revoked issued key goes before the platform knows", file: "keyrotation/plan.go",
-		guard: `if theirs && (k.Issued || !ours) {`, broken: `if theirs && !ours {`},
-	{name: "the value of a revoked issued key waits for the platform", file: "keyrotation/plan.go",
-		guard: `if ours {`, broken: `if ours && !(theirs && k.Issued) {`},
-	{name: "an issued key is registered before its value is kept", file: "keyrotation/moves.go",
-		guard: `err = p.source().keep(sent, k, made)
+	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan_remove.go",
+		guard: `if atPlatform && (k.Issued || !inStore) {`, broken: `if atPlatform {`},
+	{name: "the value of a revoked issued key goes before the platform knows", file: "keyrotation/plan_remove.go",
+		guard: `if atPlatform && (k.Issued || !inStore) {`, broken: `if atPlatform && !inStore {`},
+	{name: "the value of a revoked issued key waits for the platform", file: "keyrotation/plan_remove.go",
+		guard: `if inStore {`, broken: `if inStore && !(atPlatform && k.Issued) {`},
+	{name: "an issued key is registered before its value is stored", file: "keyrotation/moves_register.go",
+		guard: `err = p.rotator.source().keep(sent, k, made)
 	cancel()
 	if err != nil {
 		return err
 	}
-	return p.answered(ctx, ring, k, made.ID)`, broken: `if err = p.answered(ctx, ring, k, made.ID); err == nil {
-		err = p.source().keep(sent, k, made)
+	return p.recordRegistration(ctx, ring, k, made.ID)`, broken: `if err = p.recordRegistration(ctx, ring, k, made.ID); err == nil {
+		err = p.rotator.source().keep(sent, k, made)
 	}
 	cancel()
 	return err`},
-	{name: "a value that was shown is lost when its caller goes away", file: "keyrotation/moves.go",
+	{name: "the value of an issued key is lost when the caller cancels", file: "keyrotation/moves_register.go",
 		guard: `ctx = context.WithoutCancel(ctx)
 	sent, cancel = call(ctx, ring)`, broken: `sent, cancel = call(ctx, ring)`},
-	{name: "an issued key whose value is lost is adopted", file: "keyrotation/plan.go",
+	{name: "an issued key whose value is lost is adopted", file: "keyrotation/plan_register.go",
 		guard: `case k.Issued && !states[k.State].leaving:`, broken: `case false:`},
-	{name: "an issued key is asked for twice under one name", file: "keyrotation/plan.go",
-		guard: `		p.forsake(k, settled)
+	{name: "an issued key is asked for twice under one name", file: "keyrotation/plan_register.go",
+		guard: `		p.giveUpValue(k, settled)
 		return
 `, broken: ``},
-	{name: "a lost answer of an issued key is given up before whoever asked has heard", file: "keyrotation/issued.go",
+	{name: "an issued key is given up while its response may still come", file: "keyrotation/plan_register.go",
 		guard: `if p.after(settled, Discard, k, valueLost) {`, broken: `if true {`},
-	{name: "the name of an issued key comes again", file: "keyrotation/moves.go",
+	{name: "the name of an issued key is used again", file: "keyrotation/moves_register.go",
 		guard: `fmt.Sprintf("playtoken #%d %s", m.Generation, k.StoreName)`, broken: `fmt.Sprintf("playtoken #%d %s", m.Generation, next.StoreID)`},
 	{name: "a value is taken for that of another key id", file: "keyrotation/issued.go",
 		guard: `d.ID == "" || d.ID != k.KeyID`, broken: `d.ID == ""`},
-	{name: "a value that is late finds a new place", file: "keyrotation/source.go",
-		guard: `return errors.New("keep its value: the store has no place for it any more")`,
+	{name: "a value that arrives late is stored after its document was destroyed", file: "keyrotation/source.go",
+		guard: `return errors.New("store its value: its document was destroyed meanwhile")`,
 		broken: `_, err = s.documents.Write(ctx, IssuedName(k.StoreName), made.encode(), 0)
 		return err`},
-	{name: "a private key is taken that somebody else rotated", file: "keyrotation/source.go",
+	{name: "a private key is used that was rotated inside the store", file: "keyrotation/source.go",
 		guard: ` || stored.Versions != 1 {`, broken: ` {`},
-	{name: "a key that can never be made is asked for again and again", file: "keyrotation/moves.go",
+	{name: "a key that can never be made is asked for again and again", file: "keyrotation/moves_register.go",
 		guard: `if errors.Is(err, errUnfit) {`, broken: `if false {`},
-	{name: "a store that makes other keys is filled with them", file: "keyrotation/moves.go",
+	{name: "a store that makes other keys is filled with them", file: "keyrotation/moves_register.go",
 		guard: `k.State, k.Note = Abandoning, why.Error()
-	next.failed(nil, p.now())`, broken: `k.State, k.Note = Abandoning, why.Error()`},
-	{name: "a registration is dated by a clock that nobody checked", file: "keyrotation/moves.go",
-		guard: `p.ahead = look.ClockAhead`, broken: ``},
+	next.delayRegistration(nil, p.now())`, broken: `k.State, k.Note = Abandoning, why.Error()`},
+	{name: "a registration is dated by a clock that was not compared with the store's", file: "keyrotation/moves_observe.go",
+		guard: `p.ahead = observation.ClockAhead`, broken: ``},
 	{name: "a clock that is behind the ring moves keys", file: "keyrotation/plan.go",
 		guard: `if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {`, broken: `if newest := p.ring.newest(); false {`},
-	{name: "a standby of another kind goes before there is a better one", file: "keyrotation/spec.go",
-		guard: `p.ring.wants(k) || !ok && !full {`, broken: `p.ring.wants(k) {`},
-	{name: "a key of ours may be removed as somebody else's", file: "keyrotation/drift.go",
+	{name: "a standby of another kind goes before there is a better one", file: "keyrotation/plan_activate.go",
+		guard: `p.ring.matches(k) || !ok && !full {`, broken: `p.ring.matches(k) {`},
+	{name: "a key of ours may be removed as unmanaged", file: "keyrotation/drift.go",
 		guard: `ours := ring.owner(shown); ours {`, broken: `ours := ring.owner(shown); false && ours {`},
 	{name: "an urgent key is not let through first", file: "keyrotation/pass.go",
 		guard: `if p.urgent > 0 && m.Generation == p.urgent && m.due(now) {`, broken: `if false {`},
 	{name: "a key is buried though the platform still shows it", file: "keyrotation/plan_remove.go",
-		guard: `if shown, there := p.look.Platform[k.KeyID]; there && shown.Fingerprint == k.Fingerprint {
-		if p.after(`, broken: `if shown, there := p.look.Platform[k.KeyID]; false && there && shown.Fingerprint == k.Fingerprint {
+		guard: `if shown, there := p.observation.Platform[k.KeyID]; there && shown.Fingerprint == k.Fingerprint {
+		if p.after(`, broken: `if shown, there := p.observation.Platform[k.KeyID]; false && there && shown.Fingerprint == k.Fingerprint {
 		if p.after(`},
-	{name: "the budget of keys is exceeded", file: "keyrotation/plan.go",
+	{name: "the budget of keys is exceeded", file: "keyrotation/plan_register.go",
 		guard: `case live >= p.policy.KeyBudget:`, broken: `case false && live >= p.policy.KeyBudget:`},
 	{name: "check-and-set is ignored by the file store", file: "filekeys/documents.go",
 		guard: `if current.Version != version {`, broken: `if false && current.Version != version {`},

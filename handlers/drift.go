@@ -47,7 +47,7 @@ func newFindings(project string, found []keyrotation.Finding) []Finding {
 func DriftRemedy(project string, f keyrotation.Finding) string {
 	remove := fmt.Sprintf("playtoken keys remove-unmanaged %s --project %s --reason TEXT", f.KeyID, project)
 	switch f.Code {
-	case keyrotation.KeyDuplicate:
+	case keyrotation.KeyOrphan:
 		return "none needed, the next rotations delete it; to hurry: playtoken rotate --project " + project
 	case keyrotation.KeyForgotten:
 		return fmt.Sprintf("if no copy of the store is in use, and %s after the backup was restored: %s", f.TokensFor, remove)

@@ -129,7 +129,7 @@ func TestDriftIsListed(t *testing.T) {
 	const path = "/v1/projects/default/drift"
 	equal(t, w.ask("GET", path, adminKey, ""), 200, `{"orphans":[],"missing":[],"unmanaged":[],"mismatched":[]}`)
 	w.rotation.drift = keyrotation.Drift{
-		Orphans:   []keyrotation.Finding{{Code: keyrotation.KeyDuplicate, KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m"}},
+		Orphans:   []keyrotation.Finding{{Code: keyrotation.KeyOrphan, KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m"}},
 		Unmanaged: []keyrotation.Finding{{Code: keyrotation.KeyForeign, KeyID: "u", Meaning: "m"}},
 	}
 	equal(t, w.ask("GET", path, adminKey, ""), 200, `{
@@ -144,7 +144,7 @@ func TestEveryFindingHasARemedy(t *testing.T) {
 	for code, want := range map[keyrotation.FindingCode]string{
 		keyrotation.KeyMissing:      "playtoken keys revoke 3 --project project_a --reason TEXT",
 		keyrotation.KeyMismatched:   "playtoken keys revoke 3 --project project_a --reason TEXT",
-		keyrotation.KeyDuplicate:    "playtoken rotate --project project_a",
+		keyrotation.KeyOrphan:       "playtoken rotate --project project_a",
 		keyrotation.KeyForgotten:    "1h0m0s after the backup was restored: " + remove,
 		keyrotation.KeyForeign:      remove,
 		keyrotation.KeyOfProject:    "none needed",
@@ -155,7 +155,7 @@ func TestEveryFindingHasARemedy(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("DriftRemedy of %q = %q, want it to contain %q", code, got, want)
 		}
-		harmless := code == keyrotation.KeyOfProject || code == keyrotation.KeyUnattributed || code == keyrotation.KeyDuplicate
+		harmless := code == keyrotation.KeyOfProject || code == keyrotation.KeyUnattributed || code == keyrotation.KeyOrphan
 		if harmless && (strings.Contains(got, "remove-unmanaged") || strings.Contains(got, "revoke")) {
 			t.Errorf("DriftRemedy of %q = %q, want nothing that could lock viewers out", code, got)
 		}

@@ -24,7 +24,7 @@ type FindingCode string
 const (
 	KeyMissing      FindingCode = "missing"       // the platform does not show the key
 	KeyMismatched   FindingCode = "mismatched"    // platform or store hold another key than the ring records
-	KeyDuplicate    FindingCode = "duplicate"     // a second registration of the key; rotations delete it
+	KeyOrphan       FindingCode = "orphan"        // a second registration of the key; rotations delete it
 	KeyForgotten    FindingCode = "forgotten"     // named as this ring names its keys, but not in the ring
 	KeyOfProject    FindingCode = "other_project" // another project of this deployment owns the key
 	KeyUnattributed FindingCode = "unattributed"  // not of this project; the other projects could not be read
@@ -57,7 +57,7 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	if err != nil {
 		return Drift{}, err
 	}
-	look, err := r.see(ctx, ring)
+	observation, err := r.observe(ctx, ring)
 	if err != nil {
 		return Drift{}, err
 	}
@@ -69,21 +69,21 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	}
 	var d Drift
 	for _, k := range ring.Keys {
-		d.compare(look, k)
+		d.compare(observation, k)
 	}
-	for _, id := range look.ids() {
-		r.classify(&d, newer, look.Platform[id])
+	for _, id := range observation.ids() {
+		r.classify(&d, newer, observation.Platform[id])
 	}
-	r.attribute(ctx, &d, look)
+	r.attribute(ctx, &d, observation)
 	return d, nil
 }
 
 // compare reports a key of the ring, if platform or store disagree about it.
-func (d *Drift) compare(look *Observation, k Key) {
+func (d *Drift) compare(observation *Observation, k Key) {
 	if !states[k.State].shown && k.State != Quarantined {
 		return
 	}
-	reason := look.disagrees(k)
+	reason := observation.disagrees(k)
 	if reason == "" {
 		return
 	}
@@ -91,7 +91,7 @@ func (d *Drift) compare(look *Observation, k Key) {
 		Code: KeyMissing, KeyID: k.KeyID, Name: k.Name, Fingerprint: k.Fingerprint, Generation: k.Generation,
 		Meaning: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, reason),
 	}
-	if _, there := look.Platform[k.KeyID]; there {
+	if _, there := observation.Platform[k.KeyID]; there {
 		f.Code = KeyMismatched
 		d.Mismatched = append(d.Mismatched, f)
 	} else {
@@ -104,7 +104,7 @@ func (r *Rotator) classify(d *Drift, ring Ring, shown PlatformKey) {
 	f := Finding{KeyID: shown.ID, Name: shown.Name, Fingerprint: shown.Fingerprint}
 	switch owner, ours := ring.owner(shown); {
 	case ours && ring.orphaned(shown):
-		f.Code, f.Generation = KeyDuplicate, owner
+		f.Code, f.Generation = KeyOrphan, owner
 		f.Meaning = fmt.Sprintf("a second registration of generation %d, left behind by a lost response", owner)
 		d.Orphans = append(d.Orphans, f)
 	case ours:
@@ -129,13 +129,13 @@ func (r *Ring) named(shown PlatformKey) bool {
 
 // attribute says which unmanaged keys belong to other projects, whose viewers
 // would be locked out if the keys were removed.
-func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Observation) {
+func (r *Rotator) attribute(ctx context.Context, d *Drift, observation *Observation) {
 	if r.OtherOwners == nil || len(d.Unmanaged) == 0 {
 		return
 	}
 	var shown []PlatformKey
 	for _, f := range d.Unmanaged {
-		shown = append(shown, look.Platform[f.KeyID])
+		shown = append(shown, observation.Platform[f.KeyID])
 	}
 	projects, err := r.OtherOwners(ctx, shown)
 	for i := range d.Unmanaged {
@@ -152,7 +152,8 @@ func (r *Rotator) attribute(ctx context.Context, d *Drift, look *Observation) {
 	}
 }
 
-// owner finds the generation whose public key, or whose live id, this is.
+// owner returns the generation with this public key, or with this key id
+// unless it is deleted.
 func (r *Ring) owner(shown PlatformKey) (generation int, ours bool) {
 	for _, k := range r.Keys {
 		same := k.Fingerprint != "" && k.Fingerprint == shown.Fingerprint
@@ -163,10 +164,10 @@ func (r *Ring) owner(shown PlatformKey) (generation int, ours bool) {
 	return 0, false
 }
 
-// RemoveUnmanaged deletes a key at the platform that is not ours, such as the
-// hand-made one that this deployment replaces. Errors: ErrNotFound; *Guard if
-// it is ours, or of another project, or if that is not known, or if no key of
-// ours could take its place.
+// RemoveUnmanaged deletes a key at the platform that is not ours, such as a
+// hand-made one that this deployment replaces. Errors: store.ErrNotFound;
+// *Guard if the key is ours or another project's, if its owner is unknown, or
+// if no key of ours could take its place.
 func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order) error {
 	if err := r.permit(ctx); err != nil {
 		return err
@@ -175,19 +176,19 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	if err != nil {
 		return err
 	}
-	look, err := r.see(ctx, ring)
+	observation, err := r.observe(ctx, ring)
 	if err != nil {
 		return err
 	}
-	shown, there := look.Platform[keyID]
+	shown, there := observation.Platform[keyID]
 	if !there {
 		return fmt.Errorf("key at the platform: %w", store.ErrNotFound)
 	}
-	// The look shows nothing that was not announced in a ring before it.
+	// A key that was registered meanwhile was announced in the ring before.
 	if ring, err = r.load(ctx); err != nil {
 		return err
 	}
-	if err := r.mayRemove(ctx, ring, look, shown); err != nil {
+	if err := r.mayRemove(ctx, ring, observation, shown); err != nil {
 		return err
 	}
 	if r.Record != nil {
@@ -207,21 +208,21 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 	return nil
 }
 
-// mayRemove returns the *Guard that forbids to remove a key, if there is one.
-func (r *Rotator) mayRemove(ctx context.Context, ring Ring, look *Observation, shown PlatformKey) error {
+// mayRemove returns a *Guard if the key must not be removed.
+func (r *Rotator) mayRemove(ctx context.Context, ring Ring, observation *Observation, shown PlatformKey) error {
 	if generation, ours := ring.owner(shown); ours {
 		return &Guard{Why: fmt.Sprintf("this key is generation %d of ours: use revoke", generation)}
 	}
 	if r.OtherOwners != nil {
 		projects, err := r.OtherOwners(ctx, []PlatformKey{shown})
 		if err != nil {
-			return &Guard{Why: fmt.Sprintf("it cannot be said whether this key is another project's, whose viewers would be locked out: %v", err)}
+			return &Guard{Why: fmt.Sprintf("it is unknown whether another project owns this key, whose viewers would be locked out: %v", err)}
 		}
 		if _, known := projects[shown.ID]; known {
-			return &Guard{Why: "this key is of another project of this deployment: its viewers would be locked out"}
+			return &Guard{Why: "another project of this deployment owns this key: its viewers would be locked out"}
 		}
 	}
-	if active, ok := ring.Active(); !ok || !look.shows(active) {
+	if active, ok := ring.Active(); !ok || !observation.shows(active) {
 		return &Guard{Why: "no active key of ours is at the platform yet: nothing could take this key's place",
 			EarliestAt: ring.EarliestActive()}
 	}

@@ -164,7 +164,7 @@ func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
 	}
 	s.mustGuard(s.removeUnmanaged(theirs), "another project")
 	s.sharedWith(nil, errLost)
-	s.mustGuard(s.removeUnmanaged(nobodys), "cannot be said")
+	s.mustGuard(s.removeUnmanaged(nobodys), "unknown whether another project")
 	drift, err = ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
 	for _, f := range drift.Unmanaged {

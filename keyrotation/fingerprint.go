@@ -11,13 +11,12 @@ import (
 	"strings"
 )
 
-// maxPEM bounds what ParsePublicKey looks at; a 16384-bit key is under 3 KB.
+// maxPEM bounds what ParsePublicKey accepts; a 16384-bit key is under 3 KB.
 const maxPEM = 8 << 10
 
 // ParsePublicKey reads the RSA public key in text: one PEM block, PUBLIC KEY,
-// with nothing but white space around it. Platforms re-wrap and re-indent what
-// they were given, so white space around lines is forgiven; anything else is
-// not.
+// with nothing but white space around it. Platforms wrap and indent what they
+// were given, so white space around lines is accepted too.
 func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 	if len(text) > maxPEM {
 		return nil, errors.New("public key: longer than any RSA key")
@@ -37,8 +36,8 @@ func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
-// onlyBlock is stricter than pem.Decode, which skips what is before a block:
-// text, or another block that it cannot read.
+// onlyBlock is stricter than pem.Decode, which skips text before a block, and
+// blocks that it cannot read.
 func onlyBlock(text string) (*pem.Block, error) {
 	var lines []string
 	for line := range strings.Lines(strings.TrimSpace(text)) {

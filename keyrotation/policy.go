@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// Policy is what an operator asks of a project's rotation.
+// Policy is what an operator wants of a project's rotation.
 type Policy struct {
 	RotateEvery  time.Duration // P: a new active key this long after the last
-	ObserveEvery time.Duration // how often to look at the platform with nothing else to do
-	// MaxTTL (T) is the longest token; for issued keys the longest life of what
-	// is bought with one and ends with it, 0 if nothing does.
+	ObserveEvery time.Duration // how often to observe the platform when nothing else is due
+	// MaxTTL (T) is the longest lifetime of a token. With issued keys it is the
+	// longest lifetime of what the platform gives out for a key and withdraws with
+	// it; 0 if there is no such thing.
 	MaxTTL    time.Duration
-	Durations Durations // seeds for the ring; see there
-	KeySpec   KeySpec   // wanted; the ring says which is in force
-	KeyBudget int       // keys of ours that the platform may hold at once
+	Durations Durations // to be written to the ring, whose durations are in force
+	KeySpec   KeySpec   // to be brought into force; see Ring.Spec
+	KeyBudget int       // how many keys of ours the platform may hold at once
 }
 
-// maxDuration is far beyond reason, and far below where sums of durations
-// overflow.
+// maxDuration is longer than any useful duration, and far below where sums of
+// durations overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// Validate reports, all at once, what no rotation could live with.
+// Validate reports every reason why no rotation can follow the policy.
 func (p Policy) Validate() error {
 	var problems []error
 	refuse := func(bad bool, format string, args ...any) {
@@ -57,14 +58,14 @@ func (p Policy) Validate() error {
 // may still have tokens out.
 func (p Policy) KeysNeeded() int {
 	if p.RotateEvery <= 0 {
-		return 2 // Validate refuses such a policy, and asks here on the way
+		return 2 // Validate refuses such a policy, and calls KeysNeeded nevertheless
 	}
 	overlap := p.Durations.overlap(p.MaxTTL)
 	retired := int((overlap + p.RotateEvery - 1) / p.RotateEvery)
 	return 2 + retired
 }
 
-// CallTimeout bounds one call to the platform. It ends well before the settle
-// time, so that a call which was sent has landed, or never will, when the
-// settle time is over.
+// CallTimeout bounds one call to the platform. It is much shorter than the
+// settle time, so that when that is over, a request that was sent has arrived or
+// never will.
 func (d Durations) CallTimeout() time.Duration { return min(10*time.Second, d.Settle/2) }

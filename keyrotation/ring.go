@@ -13,32 +13,32 @@ import (
 	"playtoken/store"
 )
 
-// State is where a signing key is in its life. What a state lets a key do is
-// the table below; how a key moves between states is in plan.go and moves.go.
+// State is where a signing key is in its life. The table below says what a state
+// means; the plan and moves files say how a key moves between states.
 type State string
 
 // The states, in the order of a life without trouble, then the others.
 const (
 	Planned     State = "planned"     // a name is reserved; the store may hold a private key
-	Generated   State = "generated"   // the private key exists (or room for an issued one), its identity is recorded
+	Generated   State = "generated"   // the private key (or the document for an issued one) exists, its identity is recorded
 	Registering State = "registering" // the public half, or the request, may have reached the platform
 	Registered  State = "registered"  // the platform knows it: a standby, once it has propagated
 	Active      State = "active"      // signs; at most one key of a ring
-	Retiring    State = "retiring"    // signs nothing new; its tokens may still be out there
+	Retiring    State = "retiring"    // signs nothing new; its tokens may still be in use
 	Deleting    State = "deleting"    // being removed: platform first, then private key
-	Deleted     State = "deleted"     // a tombstone, so that late answers are recognised
+	Deleted     State = "deleted"     // a tombstone, so that late registrations are recognised
 	Abandoning  State = "abandoning"  // never used and never will be; removed like Deleting
 	Revoking    State = "revoking"    // compromised: private key first, then platform
 	Quarantined State = "quarantined" // store or platform disagree with the ring: signs nothing
 )
 
-// trait is what a state means for everybody else.
+// trait is what a state means.
 type trait struct {
-	live    bool    // the platform may hold it: counts towards the budget
-	leaving bool    // on its way to Deleted, never back
-	shown   bool    // the platform has to show it under its key id
-	coming  bool    // will be a standby, or is one
-	next    []State // where it may go
+	live    bool    // the platform may hold the key: it counts towards the budget
+	leaving bool    // the key is on its way to Deleted, and never comes back
+	shown   bool    // the platform has to show the key under its key id
+	coming  bool    // the key is a standby, or will be one
+	next    []State // that may follow
 }
 
 var states = map[State]trait{
@@ -61,7 +61,7 @@ type Key struct {
 	Generation  int    `json:"generation"` // 1, 2, 3…; never reused
 	State       State  `json:"state"`
 	StoreName   string `json:"store_name"` // of the private key; server-made
-	Name        string `json:"name"`       // at the platform, for people; authorises nothing, but see Fingerprint
+	Name        string `json:"name"`       // at the platform, for people; no move depends on it, but see Fingerprint
 	KeyID       string `json:"key_id,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"` // of the public key; of an issued key, SHA-256 of its name
 	PublicKey   string `json:"public_key,omitempty"`  // PEM; dropped from tombstones; an issued key has none
@@ -69,8 +69,8 @@ type Key struct {
 	Exportable  bool   `json:"exportable"`
 	Issued      bool   `json:"issued,omitzero"` // made by the platform; its value is in the document IssuedName
 
-	// MaxTTL is the longest life a token of this key may ever have had. It
-	// only grows, and grows here before any signer uses it.
+	// MaxTTL is the longest lifetime that a token of this key may have. It only
+	// grows, and grows here before any signer uses it.
 	MaxTTL time.Duration `json:"max_ttl_ns"`
 
 	CreatedAt       time.Time `json:"created_at,omitzero"`
@@ -79,7 +79,7 @@ type Key struct {
 	ActivatedAt     time.Time `json:"activated_at,omitzero"`
 	RetiredAt       time.Time `json:"retired_at,omitzero"`
 	DeleteNotBefore time.Time `json:"delete_not_before,omitzero"`
-	DoubtedAt       time.Time `json:"doubted_at,omitzero"`   // first look that disagreed
+	DoubtedAt       time.Time `json:"doubted_at,omitzero"`   // first observation that disagreed
 	WithdrawnAt     time.Time `json:"withdrawn_at,omitzero"` // the platform agreed to delete it
 	DestroyedAt     time.Time `json:"destroyed_at,omitzero"` // the private key is gone
 	DeletedAt       time.Time `json:"deleted_at,omitzero"`
@@ -87,14 +87,14 @@ type Key struct {
 	Note string `json:"note,omitempty"` // why it was revoked, quarantined or abandoned
 }
 
-// Durations are in force for everybody who works with a ring, whatever their
-// own environment says. They only grow.
+// Durations are in force for every replica that uses the ring, even if its own
+// environment differs. They only grow.
 type Durations struct {
 	Propagation time.Duration `json:"propagation_ns"` // D: from registration until every edge knows the key
 	ViewAge     time.Duration `json:"view_age_ns"`    // V: how old a signer's view of the ring may be
-	Staleness   time.Duration `json:"staleness_ns"`   // W: the same while the store is away (memory signing)
+	Staleness   time.Duration `json:"staleness_ns"`   // W: the same while the store is unavailable (memory signing)
 	Skew        time.Duration `json:"skew_ns"`        // S: how far clocks may be apart
-	Settle      time.Duration `json:"settle_ns"`      // after which an unanswered call has landed or never will
+	Settle      time.Duration `json:"settle_ns"`      // after which a call without a response has arrived or never will
 }
 
 // widest returns, field by field, the longer of two.
@@ -108,19 +108,19 @@ func (d Durations) widest(e Durations) Durations {
 	}
 }
 
-// overlap is how long a key must stay verifiable after the ring said that it
-// is retired. Skew counts twice: the clock that starts the wait and the one
-// that ends it may differ, and so may the signer's and the platform's.
+// overlap is how long a key must stay at the platform after the ring said that
+// it is retired. Skew counts twice: the clocks that begin and end the wait may
+// differ, and so may those of signer and platform.
 func (d Durations) overlap(maxTTL time.Duration) time.Duration {
 	return max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew
 }
 
-// Orphan is a second registration, under another id, of a key of ours: what
-// is left when an answer was lost.
+// Orphan is a second registration of a key of ours under another id. A lost
+// response leaves it behind.
 type Orphan struct {
 	KeyID       string    `json:"key_id"`
 	Fingerprint string    `json:"fingerprint"`
-	SeenAt      time.Time `json:"seen_at"`              // by the first complete list that showed it
+	SeenAt      time.Time `json:"seen_at"`              // when a complete list first showed it
 	DeletingAt  time.Time `json:"deleting_at,omitzero"` // intent to delete
 }
 
@@ -132,26 +132,25 @@ type Run struct {
 	SuccessAt time.Time `json:"success_at,omitzero"`
 }
 
-// Ring is everything that is known about the signing keys of a project: the
-// one document that rotation reads and writes. One write of it is one atomic
+// Ring is all that is known about the signing keys of a project: the one
+// document that rotation reads and writes. One write of it is one atomic
 // transition.
 type Ring struct {
 	Project    string    `json:"project"`
 	StoreID    string    `json:"store_id"` // random, made once: tells our keys from another deployment's
 	Durations  Durations `json:"durations"`
 	Spec       KeySpec   `json:"spec,omitzero"`    // the kind of key that is made
-	SpecAt     time.Time `json:"spec_at,omitzero"` // when that was changed last
+	SpecAt     time.Time `json:"spec_at,omitzero"` // when the kind last changed
 	Keys       []Key     `json:"keys"`             // by rising generation
 	Orphans    []Orphan  `json:"orphans,omitempty"`
-	ObservedAt time.Time `json:"looked_at,omitzero"` // newest complete look at the platform
+	ObservedAt time.Time `json:"looked_at,omitzero"` // newest complete observation
 	RetryAt    time.Time `json:"retry_at,omitzero"`  // no new registration before
 	Failures   int       `json:"failures,omitempty"` // registrations refused in a row
 	LastRun    Run       `json:"last_run,omitzero"`
 	NextAction time.Time `json:"next_action_at,omitzero"`
-	EndedAt    time.Time `json:"ended_at,omitzero"` // since then no key is made any more; see Rotator.End
+	EndedAt    time.Time `json:"ended_at,omitzero"` // after it no key is made; see Rotator.End
 
-	// Version is the document's version in the store; 0 if it was never
-	// written.
+	// Version is the document's version in the store, 0 before the first write.
 	Version int64 `json:"-"`
 }
 
@@ -193,7 +192,7 @@ func (r *Ring) key(generation int) *Key {
 	return nil
 }
 
-// clone returns a copy that shares nothing that is ever written to.
+// clone returns a copy that shares no slice with the ring.
 func (r *Ring) clone() Ring {
 	c := *r
 	c.Keys = slices.Clone(r.Keys)
@@ -210,16 +209,16 @@ func (r *Ring) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// DecodeRing reads a document to write it again. Members it does not know are
-// an error: they were written by a newer version, which knows things about
-// these keys that this one would forget.
+// DecodeRing decodes a document that the caller will write again. Unknown
+// members are an error: a newer version wrote them, and this one would lose what
+// they say about the keys.
 func DecodeRing(doc store.Document) (Ring, error) {
 	return decodeRing(doc, (*json.Decoder).DisallowUnknownFields)
 }
 
-// ReadRing reads a document to look at it only. Members it does not know are
-// passed over, so that signers of an older version go on while a newer one is
-// being rolled out; a state that it does not know is an error still.
+// ReadRing decodes a document that the caller only reads. It ignores unknown
+// members, so that signers of an older version go on while a newer one is rolled
+// out. An unknown state is still an error.
 func ReadRing(doc store.Document) (Ring, error) { return decodeRing(doc, func(*json.Decoder) {}) }
 
 func decodeRing(doc store.Document, prepare func(*json.Decoder)) (Ring, error) {
@@ -230,7 +229,7 @@ func decodeRing(doc store.Document, prepare func(*json.Decoder)) (Ring, error) {
 		return Ring{}, fmt.Errorf("decode ring: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Ring{}, errors.New("decode ring: something follows the document")
+		return Ring{}, errors.New("decode ring: unexpected data after the document")
 	}
 	r.Version = doc.Version
 	if err := r.check(); err != nil {
@@ -239,8 +238,8 @@ func decodeRing(doc store.Document, prepare func(*json.Decoder)) (Ring, error) {
 	return r, nil
 }
 
-// check refuses a ring that no sequence of moves leads to. It stands between
-// every decode and encode, so such a ring is neither believed nor written.
+// check refuses a ring that no sequence of moves leads to. It is called after
+// every decoding and before every write.
 func (r *Ring) check() error {
 	active, last := 0, 0
 	ids := map[string]bool{}
@@ -259,11 +258,11 @@ func (r *Ring) check() error {
 			return fmt.Errorf("generation %d: %s without key id or public key", k.Generation, k.State)
 		}
 		if k.State == Deleted {
-			continue // a platform may use an id again
+			continue // a platform may reuse an id
 		}
 		for _, id := range []string{"id " + k.KeyID, "fingerprint " + k.Fingerprint} {
 			if ids[id] && !strings.HasSuffix(id, " ") {
-				return fmt.Errorf("generation %d: %s is another key's", k.Generation, id)
+				return fmt.Errorf("generation %d: %s is also that of another key", k.Generation, id)
 			}
 			ids[id] = true
 		}
@@ -274,8 +273,8 @@ func (r *Ring) check() error {
 	return nil
 }
 
-// standby returns the key that is active next if there is none: the oldest
-// registered one that nobody doubts, or else the oldest. See successor.
+// standby returns the key that becomes active if no key is: the oldest
+// registered one that is not in doubt, or else the oldest. See successor.
 func (r *Ring) standby() (Key, bool) {
 	return r.oldest(func(Key) bool { return true })
 }
@@ -296,8 +295,8 @@ func (r *Ring) oldest(fit func(Key) bool) (Key, bool) {
 // readyAt is when a registered key has propagated.
 func (r *Ring) readyAt(k Key) time.Time { return k.RegisteredAt.Add(r.Durations.Propagation) }
 
-// EarliestActive is when the next key can be active at the soonest, as far as
-// the ring knows; zero if it does not.
+// EarliestActive is when the standby can be active at the soonest. It is zero if
+// the ring has no standby.
 func (r *Ring) EarliestActive() time.Time {
 	if standby, ok := r.standby(); ok {
 		return r.readyAt(standby)
@@ -305,7 +304,7 @@ func (r *Ring) EarliestActive() time.Time {
 	return time.Time{}
 }
 
-// newest is the newest time at which something in the ring has happened.
+// newest is the newest time at which something happened, by the ring's record.
 func (r *Ring) newest() time.Time {
 	newest := later(later(r.ObservedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {

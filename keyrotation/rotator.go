@@ -11,55 +11,57 @@ import (
 	"playtoken/store"
 )
 
-// Rotator carries out the moves of one project's keys. Any number of them may
-// work on the same project at once, in any number of processes: check-and-set
-// on the ring lets one of them make each move.
+// Rotator carries out the moves of one project's keys. Any number of rotators
+// may work on the same project at once, in any number of processes: each move
+// is made by the one whose check-and-set write of the ring succeeds.
 type Rotator struct {
 	Project   string
 	Documents store.Documents
 
-	// Either Platform, and Keys to make what it takes; or Issuer, and a Policy
-	// whose KeySpec says Issued.
+	// Either Platform, and Keys that makes the keys for it; or Issuer, and a
+	// Policy whose KeySpec says Issued.
 	Keys     store.PrivateKeys
 	Platform Registrar
 	Issuer   Issuer
 
-	// StoreTime is the store's own clock. What is written into the ring is dated
-	// by it, and ours is checked against it before a key is activated or
-	// deleted. Nil where the store has none.
+	// StoreTime is the store's own clock. It dates what is written into the ring,
+	// and our clock is compared with it before a key is activated or deleted. Nil
+	// if the store has no clock.
 	StoreTime func(context.Context) (time.Time, error)
 
 	Policy Policy
 	Log    *slog.Logger
 
-	// Rest is the longest wait between two turns; 0 is 30 seconds. What other
-	// processes make due is noticed that late.
+	// Rest is the longest wait between two turns; 0 means 30 seconds. Changes
+	// that other processes make to the ring are noticed that late.
 	Rest time.Duration
 
-	// Clock is time.Now, if nil.
+	// Clock is this process's clock; nil means time.Now.
 	Clock func() time.Time
-	// Record is told of every transition before it is written to the ring, and of
-	// the removal of a key that is not ours. An error stops it, unless it is a
-	// revocation. Nil records nothing.
+
+	// Record is called with every transition before it is written to the ring,
+	// and with the removal of a key that is not ours. Its error stops either,
+	// except for a revocation. Nil records nothing.
 	Record func(context.Context, Transition) error
 
-	// Permit is asked before each verb that changes keys or looks at private
-	// ones, and its error ends the verb. It is asked every time, because rights
-	// at the store can change while a process runs. [Rotator.Turn] does not ask:
-	// a scheduler asks once, before its first turn. Nil permits everything.
+	// Permit is called before each verb that changes keys or examines private
+	// ones, and its error ends the verb. It is called every time, because rights
+	// at the store can change while a process runs. [Rotator.Turn] does not call
+	// it: a scheduler does so once, before its first turn. Nil permits everything.
 	Permit func(context.Context) error
+
 	// Changed is called after each verb that may have changed the ring, in which
 	// something may now be due sooner than a scheduler planned. Nil does nothing.
 	Changed func()
 
-	// OtherOwners tells which of these keys, which our ring does not know, are of
-	// another project of this deployment: several may share an account. It
-	// returns those projects by key id. After an error nobody knows, and nothing
-	// is removed. Nil: there are no others.
+	// OtherOwners says which keys of the platform belong to other projects of this
+	// deployment that use the same account. It returns their projects by key id.
+	// After an error the owners are unknown, and no such key is removed. Nil means
+	// that no other project uses the account.
 	OtherOwners func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
 }
 
-// Transition is one step of one key, as the record of what was done has it.
+// Transition is one step of one key, for the record.
 type Transition struct {
 	Project     string
 	Actor       string
@@ -70,47 +72,46 @@ type Transition struct {
 	From, To    State // From is empty for a new key, and for one that is not ours
 }
 
-// Order is what somebody asked for, and who.
+// Order says who wants a verb carried out, and why.
 type Order struct {
 	Now    bool   // rotate even if it is not due
-	Actor  string // "scheduler", "cli", "admin", an API key's id
+	Actor  string // "scheduler", "cli", "admin", or the id of an API key
 	Reason string
 }
 
 // Done is one move that was carried out.
 type Done struct {
-	Action     string `json:"action"`
-	Generation int    `json:"generation,omitempty"`
-	KeyID      string `json:"key_id,omitempty"`
+	Action     string
+	Generation int    // 0: the move was not about one key of the ring
+	KeyID      string // at the platform; empty if the key was never registered
 }
 
-// Result is how a reconcile or an operator's verb ended.
+// Result is how a reconcile or another verb ended.
 type Result struct {
 	Changed      bool
-	Actions      []Done    // what was done, in order; looking around and book-keeping left out
+	Actions      []Done    // in order, without observations and bookkeeping
 	NextActionAt time.Time // zero: nothing is planned
-	Reason       string    // why nothing changed, or what stopped it half-way
+	Reason       string    // why nothing changed, or what stopped the verb
 }
 
 // Status is the dry run.
 type Status struct {
 	Due          bool
-	NextActionAt time.Time
+	NextActionAt time.Time // zero: nothing is planned
 	Plan         []Move
 	LastRun      Run
-	Overdue      bool // should have moved long ago by the ring's own record
+	Overdue      bool // by the ring's record, a move should have been made long ago
 }
 
-// Revocation is the answer to Revoke.
+// Revocation is how Revoke ended.
 type Revocation struct {
 	Revoked          int
-	ActiveGeneration int           // 0: none
-	EarliestAt       time.Time     // when there will be one, if there is none and that is known
-	TokensLostFor    time.Duration // tokens already out are refused for up to this long
+	ActiveGeneration int           // 0: no key is active
+	EarliestAt       time.Time     // when a key can be active, if none is; zero if that is unknown
+	TokensLostFor    time.Duration // tokens that viewers hold are refused for up to this long
 }
 
-// Guard is the refusal of something that would lock viewers out, or that is
-// not possible yet.
+// Guard refuses what would lock viewers out, or is not possible yet.
 type Guard struct {
 	Why        string
 	EarliestAt time.Time // zero if time alone will not help
@@ -123,11 +124,11 @@ func (g *Guard) Error() string {
 	return fmt.Sprintf("%s; possible from %s", g.Why, g.EarliestAt.UTC().Format(time.RFC3339))
 }
 
-// Ring returns the project's ring; an empty one before the first rotation.
+// Ring returns the project's ring, which is empty before the first rotation.
 func (r *Rotator) Ring(ctx context.Context) (Ring, error) { return r.load(ctx) }
 
-// Status returns the dry run. It changes nothing, and looks at the platform
-// only if something is due that depends on what is there.
+// Status returns the dry run. It changes nothing, and observes the platform
+// only if a move is due that depends on what the platform holds.
 func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	ring, err := r.load(ctx)
 	if err != nil {
@@ -136,8 +137,8 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	now := r.now()
 	moves := Plan(now, ring, nil, r.Policy)
 	if first, due := firstDue(moves, now); due && first.Action == Observe && !first.routine {
-		if look, err := r.see(ctx, ring); err == nil {
-			moves = Plan(now, ring, look, r.Policy)
+		if observation, err := r.observe(ctx, ring); err == nil {
+			moves = Plan(now, ring, observation, r.Policy)
 		}
 	}
 	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == Observe })
@@ -151,8 +152,9 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 	}, nil
 }
 
-// Overdue reports whether a move should have been made long ago: the ring's
-// record says when, and a whole round of looks has passed since.
+// Overdue reports whether a move should have been made long ago: the time at
+// which the ring says that it is due has passed by more than the interval
+// between two observations.
 func (r *Rotator) Overdue(ring Ring) bool {
 	grace := r.Policy.ObserveEvery + ring.Durations.Settle
 	return !ring.NextAction.IsZero() && r.now().After(ring.NextAction.Add(grace))
@@ -196,32 +198,16 @@ func (r *Rotator) changed() {
 	}
 }
 
-// result tells what the pass did.
-func (p *pass) result(err error) Result {
-	res := Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves)}
-	switch why := blocked(p.moves); {
-	case err != nil:
-		res.Reason = err.Error()
-	case why != "":
-		res.Reason = why
-	case !res.Changed && res.NextActionAt.IsZero():
-		res.Reason = "nothing is due"
-	case !res.Changed:
-		res.Reason = "nothing is due before " + res.NextActionAt.Format(time.RFC3339)
-	}
-	return res
-}
-
 // Bounds of the wait between two turns.
 const (
 	shortestWait = 200 * time.Millisecond
 	longestWait  = 30 * time.Second // unless Rotator.Rest says otherwise
 )
 
-// Turn makes every move that is due, as the scheduler, and returns how long to
-// wait before the next turn: until something will be due, looks included, but
-// not so long that what others did to the ring goes unnoticed; or, if it
-// failed, longer with every failure in a row before it.
+// Turn makes every move that is due, for a scheduler, and returns how long to
+// wait before the next turn: until a move or an observation will be due, but
+// not longer than Rest; after an error, longer with every failure in a row
+// before it.
 func (r *Rotator) Turn(ctx context.Context, failures int) (wait time.Duration, err error) {
 	p := r.newPass(Order{Actor: "scheduler"})
 	if err := p.run(ctx); err != nil {
@@ -230,9 +216,10 @@ func (r *Rotator) Turn(ctx context.Context, failures int) (wait time.Duration, e
 	return p.untilNext(), nil
 }
 
-// untilNext is how long nothing will be due, looks included.
+// untilNext is how long neither a move nor an observation will be due. The plan
+// of a pass that has observed does not contain the next observation.
 func (p *pass) untilNext() time.Duration {
-	wait := min(cmp.Or(p.Rest, longestWait), p.Policy.ObserveEvery) // the plan of a pass that has looked does not name the next look
+	wait := min(cmp.Or(p.rotator.Rest, longestWait), p.rotator.Policy.ObserveEvery)
 	for _, m := range p.moves {
 		if !m.Blocked {
 			wait = min(wait, m.NotBefore.Sub(p.now()))

@@ -42,8 +42,8 @@ func (r *Rotator) source() source {
 	return storeMade{platform: r.Platform, keys: r.Keys}
 }
 
-// account is the part of a platform that is the same for both sources: the
-// keys that it has of ours, and of others.
+// account is the part of a platform that is the same for both sources: its list
+// of keys.
 type account struct {
 	platform interface {
 		List(ctx context.Context) ([]PlatformKey, error)
@@ -88,9 +88,9 @@ func (a account) identified(k PlatformKey) PlatformKey {
 	return k
 }
 
-// errUnfit: what stands under the key's name will never be the key that was
-// asked for. Somebody rotated it by hand, say, and more than one private key
-// may now sign in its name.
+// errUnfit: the store holds another key under this name than was asked for, and
+// always will. For instance, an operator rotated it inside the store, so that
+// more than one private key can sign in its name.
 var errUnfit = errors.New("the store has another key than was asked for")
 
 // storeMade: the store makes a pair, and the platform takes its public half.
@@ -99,15 +99,15 @@ type storeMade struct {
 	keys     store.PrivateKeys
 }
 
-// prepare: the name is in the ring, so a key made by a call whose answer was
-// lost is found by the next call, and a crash leaves no key without a name.
+// prepare finds a key that an earlier call made whose response was lost: the
+// name is in the ring before the key is made.
 func (s storeMade) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
-	stored, err := s.keys.Create(ctx, k.StoreName, k.pair())
+	stored, err := s.keys.Create(ctx, k.StoreName, k.storeSpec())
 	if err != nil {
 		return "", "", err
 	}
 	fingerprint = Fingerprint(stored.PublicKey)
-	if fingerprint == "" || stored.Spec != k.pair() || stored.Versions != 1 {
+	if fingerprint == "" || stored.Spec != k.storeSpec() || stored.Versions != 1 {
 		return "", "", fmt.Errorf("%w (bits %d, exportable %t, versions %d)", errUnfit, stored.Spec.Bits, stored.Spec.Exportable, stored.Versions)
 	}
 	return fingerprint, stored.PublicKey, nil
@@ -118,7 +118,7 @@ func (s storeMade) request(ctx context.Context, k Key) (IssuedKey, error) {
 	return IssuedKey{ID: id}, fromPlatform(err)
 }
 
-// keep has nothing to do: a lost id is found again by the public key.
+// keep has nothing to store: a lost id is found again by the public key.
 func (s storeMade) keep(context.Context, Key, IssuedKey) error { return nil }
 
 func (s storeMade) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
@@ -133,20 +133,20 @@ type platformMade struct {
 	documents store.Documents
 }
 
-// identity stands for a name as a fingerprint does for a public key. It is all
-// that makes an issued key ours, so its name is random, asked for by one
-// generation only, and compared in full.
+// identity represents an issued key's name as a fingerprint represents a public
+// key. It alone makes the key ours, so the name is random, belongs to one
+// generation, and is compared in full.
 func identity(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:])
 }
 
-// prepare reserves the value's document. A store that will not take a value is
-// found out before there is one to lose, and a value that arrives after its
-// document was destroyed has nothing left to replace.
+// prepare creates the empty document for the value. So a store that refuses
+// writes is noticed before a value can be lost, and a value that arrives after
+// its document was destroyed is not stored again.
 func (s platformMade) prepare(ctx context.Context, k Key) (fingerprint, publicKey string, err error) {
 	_, err = s.documents.Write(ctx, IssuedName(k.StoreName), IssuedKey{}.encode(), 0)
-	if err != nil && !errors.Is(err, store.ErrConflict) { // a conflict: an earlier call has done it
+	if err != nil && !errors.Is(err, store.ErrConflict) { // after a conflict the document exists
 		return "", "", err
 	}
 	return identity(k.Name), "", nil
@@ -163,13 +163,13 @@ func (s platformMade) request(ctx context.Context, k Key) (IssuedKey, error) {
 func (s platformMade) keep(ctx context.Context, k Key, made IssuedKey) error {
 	doc, err := s.documents.Read(ctx, IssuedName(k.StoreName))
 	if errors.Is(err, store.ErrNotFound) {
-		return errors.New("keep its value: the store has no place for it any more")
+		return errors.New("store its value: its document was destroyed meanwhile")
 	}
 	if err == nil {
 		_, err = s.documents.Write(ctx, IssuedName(k.StoreName), made.encode(), doc.Version)
 	}
 	if err != nil {
-		return fmt.Errorf("keep its value: %w", err)
+		return fmt.Errorf("store its value: %w", err)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (s platformMade) holds(ctx context.Context, k Key) (store.KeyInfo, error) {
 	if _, err := ReadIssued(ctx, s.documents, k); err != nil {
 		return store.KeyInfo{}, err
 	}
-	return store.KeyInfo{Spec: k.pair(), Versions: 1}, nil
+	return store.KeyInfo{Spec: k.storeSpec(), Versions: 1}, nil
 }
 
 func (s platformMade) destroy(ctx context.Context, k Key) error {

@@ -1,0 +1,95 @@
+package keyrotation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"playtoken/store"
+)
+
+// Observation is what platform and store really held at one moment. A pass
+// relies on it until it changes something at the platform, or finds that
+// another process changed the ring.
+type Observation struct {
+	At time.Time // when it began
+	// Platform is the platform's whole list, by key id. An id of ours that the
+	// list lacked was asked for by itself, so a missing key is really missing.
+	Platform map[string]PlatformKey
+	// Store has the private keys of our generations, by store name.
+	Store map[string]store.KeyInfo
+	// ClockAhead is our clock minus the store's.
+	ClockAhead time.Duration
+}
+
+// ids are the key ids in a fixed order.
+func (o *Observation) ids() []string {
+	ids := make([]string, 0, len(o.Platform))
+	for id := range o.Platform {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// byFingerprint returns the oldest registration of a public key.
+func (o *Observation) byFingerprint(fingerprint string) (oldest PlatformKey, ok bool) {
+	for _, k := range o.Platform {
+		if fingerprint == "" || k.Fingerprint != fingerprint {
+			continue
+		}
+		older := k.CreatedAt.Before(oldest.CreatedAt) || k.CreatedAt.Equal(oldest.CreatedAt) && k.ID < oldest.ID
+		if !ok || older {
+			oldest, ok = k, true
+		}
+	}
+	return oldest, ok
+}
+
+// shows reports whether the platform shows the key under its id.
+func (o *Observation) shows(k Key) bool {
+	shown, there := o.Platform[k.KeyID]
+	return there && shown.Fingerprint == k.Fingerprint
+}
+
+// disagrees says how platform or store differ from the ring's record of a key
+// that should be able to sign. It returns "" if they do not.
+func (o *Observation) disagrees(k Key) string {
+	stored, held := o.Store[k.StoreName]
+	switch {
+	case !o.shows(k):
+		if _, there := o.Platform[k.KeyID]; there {
+			return "the platform shows another key under its id"
+		}
+		return "the platform does not show it"
+	case !held && k.Issued:
+		return "its value is not in the store"
+	case !held:
+		return "its private key is not in the store"
+	case k.Issued:
+		return ""
+	case Fingerprint(stored.PublicKey) != k.Fingerprint || stored.Versions != 1:
+		return "its private key in the store was replaced or rotated"
+	case stored.Spec.Exportable != k.Exportable:
+		return fmt.Sprintf("its private key in the store has exportable=%t", stored.Spec.Exportable)
+	}
+	return ""
+}
+
+// against says why a key must not be activated. It returns "" if it may be.
+func (o *Observation) against(k Key, d Durations) string {
+	if o.clockOff(d) {
+		return o.clockReason()
+	}
+	if !k.DoubtedAt.IsZero() {
+		return "platform or store disagreed about it at the last look"
+	}
+	return o.disagrees(k)
+}
+
+func (o *Observation) clockOff(d Durations) bool { return o.ClockAhead.Abs() > d.Skew }
+
+func (o *Observation) clockReason() string {
+	return fmt.Sprintf("our clock is %s ahead of the store's, more than the allowed skew: set the clock",
+		o.ClockAhead.Round(time.Millisecond))
+}

@@ -1,0 +1,154 @@
+package keyrotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"playtoken/store"
+)
+
+// Revoke stops a compromised generation everywhere. One write takes it out of
+// use and makes the standby active, if that is ready; then its private key is
+// destroyed; then its public key is deleted at the platform (an issued key is
+// deleted there first, then its value is destroyed). Revoke observes nothing
+// beforehand, and disagreeing clocks do not delay it. Errors: as of Activate,
+// but no *Guard; an error after the first write says how far it came, and the
+// next reconcile continues.
+func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revocation, error) {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return Revocation{}, err
+	}
+	defer r.changed()
+	p.urgent = generation // no failure of another key delays it
+	var lost time.Duration
+	err = p.decide(ctx, true, func(ring *Ring) error {
+		k, ok := ring.Key(generation)
+		if !ok {
+			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
+		}
+		if k.State == Revoking || k.State == Deleted {
+			return errAlreadyDone
+		}
+		lost = ring.tokensOut(k, p.now())
+		ring.deactivate(generation, Revoking, order.Reason, p.now(), func(standby Key) bool { return standby.DoubtedAt.IsZero() })
+		return nil
+	})
+	if err != nil && !errors.Is(err, errAlreadyDone) {
+		return Revocation{}, err
+	}
+	trouble := p.run(ctx)
+	ring, err := r.load(ctx)
+	if err != nil {
+		return Revocation{}, fmt.Errorf("revoked, but: %w", err)
+	}
+	done := Revocation{Revoked: generation, EarliestAt: ring.EarliestActive(), TokensLostFor: lost}
+	if active, ok := ring.Active(); ok {
+		done.ActiveGeneration, done.EarliestAt = active.Generation, time.Time{}
+	}
+	k, _ := ring.Key(generation)
+	if why := unfinished(k, trouble, p.moves); why != nil {
+		return done, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, why)
+	}
+	return done, nil
+}
+
+// unfinished says why platform or store may still have a revoked key. It
+// returns nil if only time has to pass.
+func unfinished(k Key, trouble error, moves []Move) error {
+	if k.State == Deleted {
+		return nil
+	}
+	if trouble != nil && (k.WithdrawnAt.IsZero() || k.DestroyedAt.IsZero()) {
+		return trouble
+	}
+	for _, m := range moves {
+		if m.Blocked && m.Action == Observe {
+			return errors.New(m.Why)
+		}
+	}
+	return nil
+}
+
+// tokensOut is for how long tokens of the key may still be in use.
+func (r *Ring) tokensOut(k Key, now time.Time) time.Duration {
+	switch {
+	case k.State == Active:
+		return k.MaxTTL
+	case !k.RetiredAt.IsZero():
+		return max(0, k.RetiredAt.Add(r.Durations.overlap(k.MaxTTL)).Sub(now))
+	}
+	return 0
+}
+
+// End revokes every key of the ring with one write, after which no replica makes
+// a key for it: the project is about to be deleted. (Keys that are revoked one
+// by one would be replaced meanwhile.) It returns nil once neither platform nor
+// store have any of them. A *Guard says that a registration without a response
+// may still arrive, and when that will be known; other errors say what is in the
+// way. After an error the next reconcile continues, and so does another End.
+func (r *Rotator) End(ctx context.Context, order Order) error {
+	p, err := r.begin(ctx, order)
+	if err != nil {
+		return err
+	}
+	defer r.changed()
+	err = p.decide(ctx, true, func(ring *Ring) error {
+		if !ring.EndedAt.IsZero() {
+			return errAlreadyDone
+		}
+		ring.end(order.Reason, p.now())
+		return nil
+	})
+	if err != nil && !errors.Is(err, errAlreadyDone) {
+		return err
+	}
+	trouble := p.run(ctx)
+	ring, err := r.load(ctx)
+	if err != nil {
+		return fmt.Errorf("every key is revoked, but: %w", err)
+	}
+	return p.unended(ring, trouble)
+}
+
+// unended says why platform or store may still have a key of an ended ring. It
+// returns nil if they have none.
+func (p *pass) unended(ring Ring, trouble error) error {
+	left := 0
+	for _, k := range ring.Keys {
+		if k.State != Deleted {
+			left++
+		}
+	}
+	switch {
+	case left == 0:
+		return nil
+	case trouble != nil:
+		return fmt.Errorf("every key is revoked, but %d are not yet gone everywhere: %w", left, trouble)
+	}
+	why := blocked(p.moves)
+	if why == "" {
+		why = "what was sent to the platform may still arrive there"
+	}
+	return &Guard{
+		Why:        fmt.Sprintf("every key is revoked, but %d are not yet gone everywhere: %s; try again later", left, why),
+		EarliestAt: nextAction(p.moves),
+	}
+}
+
+// end revokes every key.
+func (r *Ring) end(note string, now time.Time) {
+	r.EndedAt = now
+	for i := range r.Keys {
+		k := &r.Keys[i]
+		if k.State == Deleted || k.State == Revoking {
+			continue
+		}
+		if k.State == Active {
+			k.RetiredAt = now
+		}
+		k.State, k.Note = Revoking, note
+	}
+}
