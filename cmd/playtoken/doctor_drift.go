@@ -53,7 +53,7 @@ func (e projectExamination) difference(f keyrotation.Finding) doctor.Finding {
 
 // differences are the codes of what a rotation reports.
 var differences = map[keyrotation.FindingCode]doctor.Code{
-	keyrotation.KeyDuplicate:    doctor.KeyOrphaned,
+	keyrotation.KeyOrphan:       doctor.KeyOrphaned,
 	keyrotation.KeyMissing:      doctor.KeyMissing,
 	keyrotation.KeyMismatched:   doctor.KeyMismatched,
 	keyrotation.KeyForgotten:    doctor.KeyForgotten,
