@@ -1,27 +1,47 @@
 package gate
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"playtoken/gate/playlist"
 )
 
-// toTicketPath sends the player of a DASH manifest to the same manifest with
-// the ticket in the path. A DASH manifest is never rewritten: its players
-// resolve what it names against the address that they were sent to, so that
-// the ticket is in every request for a file of the video and in none for
-// another site. In a query the ticket would be lost there.
-func toTicketPath(w http.ResponseWriter, r *http.Request, p place, a admission) error {
-	target := strings.Repeat("../", strings.Count(p.file, "/")) + "~" + a.ticket + "/" + (&url.URL{Path: p.file}).EscapedPath()
-	if query := otherParameters(r.URL.RawQuery); query != "" {
-		target += "?" + query
+// serveManifest answers with a DASH manifest for this viewer. The cookie is for
+// players that read the bases of a manifest wrongly, as ffmpeg does where
+// several are to be joined.
+func (g *Gate) serveManifest(w http.ResponseWriter, r *http.Request, file mediaFile, p place, a admission) error {
+	where := g.location(r, p)
+	text, err := readText(file, where)
+	if err != nil {
+		return err
 	}
-	// A relative reference, because the gate may be mounted below a path that
-	// it does not know.
-	w.Header().Set("Location", target)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusFound)
+	out, err := playlist.Manifest(text, where, a.ticket, p.ticket != "")
+	if err != nil {
+		return unavailable(where, err)
+	}
+	g.handCookie(w, r, a, "/"+a.video)
+	w.Header().Set("Content-Type", mediaTypes[".mpd"])
+	w.Header().Set("Content-Security-Policy", sandbox)
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(out))
 	return nil
+}
+
+// readText reads an open playlist or manifest.
+func readText(file io.Reader, where playlist.Location) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(file, maxPlaylist+1))
+	if err != nil {
+		return "", fmt.Errorf("read playlist: %w", err)
+	}
+	if len(text) > maxPlaylist {
+		return "", unavailable(where, errors.New("the playlist is larger than 8 MiB"))
+	}
+	return string(text), nil
 }
 
 // otherParameters returns a query without the viewer's credentials.

@@ -1,40 +1,41 @@
 package gate_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 )
 
-// TestADASHPlayerKeepsItsTicket: the player is sent to the manifest below the
-// ticket, and every relative address that it reads there leads there too.
+// TestADASHPlayerKeepsItsTicket: every relative address that it reads in the
+// manifest leads below the ticket, and so does the manifest's own.
 func TestADASHPlayerKeepsItsTicket(t *testing.T) {
-	manifest := `<MPD><BaseURL>a/</BaseURL><BaseURL>https://cdn.example/</BaseURL></MPD>`
-	media := fstest.MapFS{"film/dash/m.mpd": {Data: []byte(manifest)}, "film/dash/a/1.m4s": {Data: []byte("one")}, "film/2.M4S": {Data: []byte("two")}}
+	media := fstest.MapFS{"film/dash/m.mpd": {Data: []byte(`<MPD><BaseURL>a/</BaseURL></MPD>`)},
+		"film/dash/a/1.m4s": {Data: []byte("one")}, "film/2.M4S": {Data: []byte("two")}, "film/broken.mpd": {Data: []byte("<MPD>\n<a>\n</MPD>")}}
 	w := open(t, media, nil)
-	w.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	opened := "/film/dash/m.mpd?v=2&jwt=" + w.token(video, time.Second)
-	a := w.get(opened)
-	location := resolve(t, opened, a.header.Get("Location"))
-	if a.status != 302 || !strings.HasPrefix(location, "/film/~film.") || !strings.HasSuffix(location, "/dash/m.mpd?v=2") || a.header.Get("Cache-Control") != "no-store" {
-		t.Fatalf("got %v to %s, want a redirect to the ticket's path", a, location)
+	opened := "/film/dash/m.mpd?jwt=" + w.token(video, time.Second)
+	a := w.want(w.get(opened), 200, "")
+	base := ticketBase.FindStringSubmatch(a.body)
+	if base == nil || a.header.Get("Content-Type") != "application/dash+xml" || !strings.Contains(a.header.Get("Content-Security-Policy"), "sandbox") {
+		t.Fatalf("got %v %v, want a manifest with the ticket in its base", a, a.header)
 	}
 	w.advance(time.Hour)
-	got := w.want(w.get(location), 200, "")
-	if got.body != manifest || got.header.Get("Content-Type") != "application/dash+xml" || !strings.Contains(got.header.Get("Content-Security-Policy"), "sandbox") {
-		t.Errorf("got %v %v, want the manifest as it is", got, got.header)
+	at := resolve(t, opened, base[1])
+	w.want(w.get(at+"1.m4s"), 200, "")
+	w.want(w.get(resolve(t, at, "../../2.M4S")), 200, "")
+	w.want(w.get(resolve(t, at, "../../../2.M4S")), 401, "token_missing")
+	again := resolve(t, at, "../m.mpd")
+	if a := w.want(w.get(again), 200, ""); strings.Contains(a.body, "~") {
+		t.Errorf("below the ticket the manifest is %s, want it as it is on the disk", a.body)
 	}
-	w.want(w.get(resolve(t, location, "a/1.m4s")), 200, "")
-	w.want(w.get(resolve(t, location, "../2.M4S")), 200, "")
-	w.want(w.get(resolve(t, location, "../../2.M4S")), 401, "token_missing")
-	w.want(w.get(strings.Replace(location, "/~film.", "/~other.", 1)), 401, "signature_invalid")
-	w.want(w.get("/film/~/dash/m.mpd"), 401, "token_missing")
-	w.want(w.get("/other"+strings.TrimPrefix(location, "/film")), 403, "video_not_allowed")
+	ticket := strings.Split(at, "/")[2]
+	w.want(w.get("/film/"+flip(ticket)+"/2.M4S"), 401, "signature_invalid")
+	w.want(w.get("/film/~/2.M4S"), 401, "token_missing")
+	w.want(w.get("/other/"+ticket+"/2.M4S"), 403, "video_not_allowed")
+	w.want(w.get("/film/"+ticket+"/broken.mpd"), 422, "video_unavailable")
 	w.server.Close() // now everything is logged
-	if ticket := strings.Split(location, "/")[2][6:]; strings.Contains(w.log.String(), ticket) {
-		t.Errorf("the log has the ticket:\n%s", w.log.String())
+	if text := w.log.String(); strings.Contains(text, ticket[6:]) || !strings.Contains(text, "film/broken.mpd: line 3: ") {
+		t.Errorf("the log is\n%s\nwant no ticket and the fault in broken.mpd", text)
 	}
 }
 

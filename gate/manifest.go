@@ -2,7 +2,6 @@ package gate
 
 import (
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,14 +44,11 @@ func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaF
 // readPlaylist reads and checks an open playlist. What is wrong with it is for
 // the operator; the viewer is told that the video is not available.
 func readPlaylist(file mediaFile, where playlist.Location) (*playlist.Playlist, error) {
-	text, err := io.ReadAll(io.LimitReader(file, maxPlaylist+1))
+	text, err := readText(file, where)
 	if err != nil {
-		return nil, fmt.Errorf("read playlist: %w", err)
+		return nil, err
 	}
-	if len(text) > maxPlaylist {
-		return nil, unavailable(where, errors.New("the playlist is larger than 8 MiB"))
-	}
-	list, err := playlist.Parse(string(text), where)
+	list, err := playlist.Parse(text, where)
 	if err != nil {
 		return nil, unavailable(where, err)
 	}

@@ -34,13 +34,15 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 	case ".m3u8":
 		return g.servePlaylist(w, r, file, p, a)
 	case ".mpd":
-		if p.ticket == "" {
-			return toTicketPath(w, r, p, a)
-		}
+		return g.serveManifest(w, r, file, p, a)
 	}
 	file.serve(w, r)
 	return nil
 }
+
+// sandbox is the policy of media that a browser may take for a document: it
+// has no origin and runs nothing.
+const sandbox = "default-src 'none'; sandbox"
 
 // mayLeave reports whether viewers who may watch the video may have the file.
 func (g *Gate) mayLeave(p place) bool {
@@ -63,8 +65,7 @@ func (f mediaFile) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	mediaType, _ := served(f.name)
 	h.Set("Content-Type", mediaType)
-	// Some of these types are documents to a browser: they get no origin.
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Security-Policy", sandbox)
 	if modified := f.info.ModTime(); !modified.IsZero() {
 		h.Set("ETag", `"`+strconv.FormatInt(f.info.Size(), 36)+"-"+strconv.FormatInt(modified.UnixNano(), 36)+`"`)
 	}

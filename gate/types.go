@@ -68,9 +68,9 @@ func hidden(file string) bool { return strings.Contains("/"+file, "/.") }
 // may keep none.
 func caching(file string) string {
 	switch ending(file) {
-	case ".m3u8", ".key":
+	case ".m3u8", ".mpd", ".key":
 		return "no-store"
-	case ".mpd", ".json":
+	case ".json":
 		return "private, no-cache"
 	}
 	return "private, max-age=3600"

@@ -1,6 +1,7 @@
 // Package playlist puts a viewer's session ticket into the URIs of an HLS
 // playlist: every URI of every tag in RFC 8216 and its successor
-// (draft-pantos-hls-rfc8216bis), and the lines that are URIs themselves.
+// (draft-pantos-hls-rfc8216bis), and the lines that are URIs themselves. For a
+// DASH manifest it puts the ticket into the base of what the manifest names.
 //
 // A playlist is never parsed into a model and printed anew, because that loses
 // the tags that the model does not know. One tokenizer finds the URIs; the

@@ -123,36 +123,41 @@ func cutScheme(uri string) (scheme, rest string) {
 // walk follows a path as a player does and returns the segments of the file
 // within the video's folder; own is false if the path ends outside it.
 func (r resolver) walk(path string, rooted bool) (segments []string, own bool, err error) {
+	segments, folder, own, err := r.segments(path, rooted)
+	if err == nil && own && (folder || len(segments) == 0) {
+		err = errFolder
+	}
+	return segments, own, err
+}
+
+// segments is walk for a path that may also name a folder.
+func (r resolver) segments(path string, rooted bool) (segments []string, folder, own bool, err error) {
 	where := append(slices.Clone(r.root), r.folder...)
 	if rooted {
 		where = where[:0]
 	}
-	file := false // the path so far ends in a name
 	for segment := range strings.SplitSeq(path, "/") {
 		name := decode(segment)
-		file = name != "" && name != "." && name != ".."
+		folder = name == "" || name == "." || name == ".."
 		switch {
 		case name == "..":
 			where = where[:max(0, len(where)-1)]
 		case name != ".":
 			if err := checkName(name); err != nil {
-				return nil, false, err
+				return nil, false, false, err
 			}
 			where = append(where, name)
 		}
 	}
 	where = slices.DeleteFunc(where, func(name string) bool { return name == "" })
 	if len(where) < len(r.root) || !slices.Equal(where[:len(r.root)], r.root) {
-		return nil, false, nil
+		return nil, folder, false, nil
 	}
 	segments = where[len(r.root):]
-	if !file || len(segments) == 0 {
-		return nil, false, errFolder
+	if len(segments) > 0 && strings.HasPrefix(segments[0], "~") {
+		return nil, folder, false, errors.New("a name that begins with ~ in the video's folder; there the gate expects a ticket")
 	}
-	if strings.HasPrefix(segments[0], "~") {
-		return nil, false, errors.New("a name that begins with ~ in the video's folder; there the gate expects a ticket")
-	}
-	return segments, true, nil
+	return segments, folder, true, nil
 }
 
 // checkName refuses names that servers and players would read differently.

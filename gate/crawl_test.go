@@ -1,0 +1,213 @@
+package gate_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestEveryKindOfVideoIsServed crawls each video of the corpus as its players
+// do, and plays it with ffmpeg past the life of its token.
+func TestEveryKindOfVideoIsServed(t *testing.T) {
+	media := makeCorpus(t)
+	if t.Failed() {
+		return
+	}
+	root, err := os.OpenRoot(media)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	w := open(t, root.FS(), nil)
+	for _, r := range corpus {
+		t.Run(r.name, func(t *testing.T) {
+			if first := r.firstFile(); strings.HasSuffix(first, ".mpd") {
+				w.crawlFolder(t, media, r)
+			} else {
+				w.crawl(t, media, r)
+			}
+			w.play(t, r)
+		})
+	}
+}
+
+func (r recipe) firstFile() string {
+	if r.first != "" {
+		return r.first
+	}
+	return "hls.m3u8"
+}
+
+var uriAttribute = regexp.MustCompile(`URI="([^"]*)"`)
+
+// urisOf reads a playlist in the simplest way there is.
+func urisOf(body string) (uris []string) {
+	for line := range strings.Lines(body) {
+		line = strings.TrimRight(line, "\r\n")
+		if line != "" && line[0] != '#' {
+			uris = append(uris, line)
+		}
+		for _, m := range uriAttribute.FindAllStringSubmatch(line, -1) {
+			uris = append(uris, m[1])
+		}
+	}
+	return uris
+}
+
+// crawl follows every URI from the first playlist on: each opens with its
+// ticket and with nothing else, and leads to the file as it is on the disk.
+func (w *world) crawl(t *testing.T, media string, r recipe) {
+	t.Helper()
+	first := "/" + r.name + "/hls.m3u8?jwt=" + w.token(r.name, time.Minute)
+	seen, todo := map[string]bool{}, []string{first}
+	for ; len(todo) > 0; todo = todo[1:] {
+		at := todo[0]
+		a := w.get(at)
+		if a.status != 200 {
+			t.Errorf("%s is answered %v, want 200", at, a)
+			continue
+		}
+		u, err := url.Parse(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := strings.TrimPrefix(u.Path, "/"+r.name+"/")
+		if seen[file] = true; !strings.HasSuffix(file, ".m3u8") {
+			w.compare(t, filepath.Join(media, r.name, file), a)
+			continue
+		}
+		for _, uri := range urisOf(a.body) {
+			next := resolve(t, at, uri)
+			if again := slices.Contains(todo, next) || next == at; !again {
+				w.refusedWithout(t, next)
+				todo = append(todo, next)
+			}
+		}
+	}
+	checkAllSeen(t, filepath.Join(media, r.name), seen, r.unread)
+}
+
+func (w *world) compare(t *testing.T, name string, a answer) {
+	t.Helper()
+	if text, err := os.ReadFile(name); err != nil || string(text) != a.body {
+		t.Errorf("%s: got %d bytes, want the %d on the disk, %v", name, len(a.body), len(text), err)
+	}
+}
+
+// refusedWithout asks for a file without the ticket that its URI carries.
+func (w *world) refusedWithout(t *testing.T, uri string) {
+	t.Helper()
+	before, _, found := strings.Cut(uri, "ticket=")
+	if !found {
+		t.Errorf("%s has no ticket", uri)
+	}
+	if a := w.get(before); a.status != 401 {
+		t.Errorf("%s is answered %v, want 401", before, a)
+	}
+}
+
+func checkAllSeen(t *testing.T, dir string, seen map[string]bool, unread []string) {
+	t.Helper()
+	for _, file := range filesOf(t, dir) {
+		if !seen[file] && !slices.Contains(unread, file) {
+			t.Errorf("no playlist leads to %s: got %v", file, seen)
+		}
+	}
+}
+
+func filesOf(t *testing.T, dir string) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files = append(files, strings.TrimPrefix(name, dir+"/"))
+		}
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %d files in %s, %v, want some", len(files), dir, err)
+	}
+	return files
+}
+
+var ticketBase = regexp.MustCompile(`<BaseURL>([^<]*~[^<]*)</BaseURL>`)
+
+// crawlFolder asks for every file of a DASH video below the manifest's base.
+func (w *world) crawlFolder(t *testing.T, media string, r recipe) {
+	t.Helper()
+	at := "/" + r.name + "/" + r.first
+	a := w.get(at + "?jwt=" + w.token(r.name, time.Minute))
+	base := ticketBase.FindStringSubmatch(a.body)
+	if a.status != 200 || base == nil {
+		t.Fatalf("the manifest is answered %v, want a base with the ticket", a)
+	}
+	top := strings.TrimSuffix(resolve(t, at, base[1])+filepath.Base(r.first), r.first)
+	for _, file := range filesOf(t, filepath.Join(media, r.name)) {
+		w.compare(t, filepath.Join(media, r.name, file), w.get(top+file))
+		if a := w.get("/" + r.name + "/" + file); a.status != 401 {
+			t.Errorf("%s without a ticket is answered %v, want 401", file, a)
+		}
+	}
+}
+
+// play lets ffmpeg play a video. As soon as it has the first playlist an hour
+// passes, so that everything else is served to the session.
+func (w *world) play(t *testing.T, r recipe) {
+	t.Helper()
+	var mu sync.Mutex
+	var refused []string
+	asked := 0
+	handler := w.gate.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
+		recorded := &statusOf{ResponseWriter: rw, status: 200}
+		handler.ServeHTTP(recorded, request)
+		mu.Lock()
+		defer mu.Unlock()
+		if asked++; asked == 1 {
+			w.advance(time.Hour)
+		}
+		if recorded.status >= 400 {
+			refused = append(refused, fmt.Sprintf("%d %s", recorded.status, request.URL.Path))
+		}
+	}))
+	defer server.Close()
+	address := server.URL + "/" + r.name + "/" + r.firstFile() + "?jwt=" + w.token(r.name, time.Minute)
+	args := []string{"-v", "error", "-nostdin"}
+	if strings.HasSuffix(r.firstFile(), ".m3u8") {
+		args = append(args, "-allowed_extensions", "ALL", "-allowed_segment_extensions", "ALL", "-live_start_index", "0")
+	}
+	args = append(args, "-i", address, "-t", "1.5", "-map", "0:v?", "-map", "0:a?", "-f", "framecrc", "-")
+	var out, complaints bytes.Buffer
+	cmd := exec.Command("ffmpeg", args...)
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err := cmd.Run()
+	mu.Lock()
+	defer mu.Unlock()
+	if frames := strings.Count(out.String(), "\n0,"); err != nil || frames < 10 || len(refused) > 0 {
+		t.Errorf("ffmpeg played %d frames, %v, refused %q, want 10 or more\n%s", frames, err, refused, complaints.String())
+	}
+	if asked < 2 {
+		t.Errorf("ffmpeg made %d requests, want it to load what the first playlist names", asked)
+	}
+}
+
+type statusOf struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusOf) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
