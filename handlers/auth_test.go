@@ -19,7 +19,7 @@ func TestAnAPIKeyIsExchangedForTokens(t *testing.T) {
 		equal(t, d.ask("POST", prefix+"/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`), 200, tokens)
 		equal(t, d.ask("POST", prefix+"/auth/refresh", "", `{"refreshToken":"refresh-1"}`), 200, tokens)
 	}
-	// Clients send an Authorization of their own along; it says nothing.
+	// Some clients send an Authorization header, too; it is ignored.
 	equal(t, d.ask("POST", "/auth/api-key", "garbage", `{"apiKey":"`+d.keys["mint"]+`"}`), 200, tokens)
 	lines := d.record.short()
 	key := strings.Fields(lines[0])[0]
@@ -29,7 +29,7 @@ func TestAnAPIKeyIsExchangedForTokens(t *testing.T) {
 	}
 }
 
-func TestABadKeyIsAProblemOfBothKinds(t *testing.T) {
+func TestABadKeyIsAProblemThatBothAPIsUnderstand(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for member, path := range map[string]string{"apiKey": "/auth/api-key", "refreshToken": "/v1/auth/refresh"} {
@@ -37,29 +37,29 @@ func TestABadKeyIsAProblemOfBothKinds(t *testing.T) {
 		p := problemOf(t, got)
 		if got.Code != 400 || p.Code != "authentication-invalid-user-credentials" || !strings.HasSuffix(p.Type, "/"+p.Code) ||
 			p.Title != "The user credentials were incorrect." || decoded(t, got)["name"] != member {
-			t.Errorf("%s: %s", path, got.Body)
+			t.Errorf("%s: got %s, want a problem with api.video's code, type and title that names the member", path, got.Body)
 		}
 		if strings.Contains(got.Body.String()+d.log.String()+fmt.Sprint(d.record.short()), "canary") {
-			t.Errorf("%s: what was presented came out", path)
+			t.Errorf("%s: got the presented credential in a response, the log or the audit log, want it nowhere", path)
 		}
 		for _, body := range []string{`{}`, `{"` + member + `":""}`, `{"` + member + `":5}`, `{"` + strings.ToLower(member) + `":"x"}`, `{"x":"y"}`, ``} {
 			if got := short(d.ask("POST", path, "", body)); got != "400 invalid_request" {
-				t.Errorf("%s %s: %s", path, body, got)
+				t.Errorf("%s %s: got %s, want 400 invalid_request", path, body, got)
 			}
 		}
 	}
 	d.access.err = fmt.Errorf("read: %w", store.ErrUnavailable)
 	if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`)); got != "503 signer_unavailable" {
-		t.Errorf("without the store: %s", got)
+		t.Errorf("exchange while the store is unavailable: got %s, want 503 signer_unavailable", got)
 	}
 }
 
-func TestWhatIsNoAPIKeyIsNotExchanged(t *testing.T) {
+func TestOnlyAPIKeysAreExchanged(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for _, credential := range []string{adminKey, apiKey, accessToken, viewerToken, d.lost} {
 		if got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+credential+`"}`)); got != "400 authentication-invalid-user-credentials" {
-			t.Errorf("%s: %s", credential, got)
+			t.Errorf("exchange of %s: got %s, want 400 authentication-invalid-user-credentials", credential, got)
 		}
 	}
 }
@@ -70,31 +70,31 @@ func TestExchangesAreCountedByKey(t *testing.T) {
 	for n := range 61 {
 		got := short(d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`))
 		if want := map[bool]string{true: "200", false: "429 rate_limited"}[n < 60]; got != want {
-			t.Fatalf("call %d: %s", n, got)
+			t.Fatalf("call %d: got %s, want %s", n, got, want)
 		}
 	}
 }
 
-func TestTokensThatAreNotOnRecordAreNotHandedOut(t *testing.T) {
+func TestTokensThatCannotBeRecordedAreNotReturned(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.record.err = errors.New("disk full")
 	got := d.ask("POST", "/v1/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`)
 	if short(got) != "503 audit_unavailable" || strings.Contains(got.Body.String(), accessToken) {
-		t.Errorf("%s", got.Body)
+		t.Errorf("refresh that cannot be recorded: got %s, want 503 audit_unavailable without a token", got.Body)
 	}
 }
 
-func TestTheKeySetMayBeKeptForAMoment(t *testing.T) {
+func TestTheKeySetMayBeCached(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	got := d.ask("GET", "/.well-known/jwks.json", "", "")
 	if got.Code != 200 || strings.TrimSpace(got.Body.String()) != `{"keys":[]}` || got.Header().Get("Cache-Control") != "public, max-age=60" {
-		t.Errorf("%d %s %v", got.Code, got.Body, got.Header())
+		t.Errorf("JWKS: got %d %s %v, want an empty set that may be cached for a minute", got.Code, got.Body, got.Header())
 	}
 	d.access.err = store.ErrUnavailable
 	got = d.ask("GET", "/.well-known/jwks.json", "", "")
 	if short(got) != "503 signer_unavailable" || got.Header().Get("Cache-Control") != "no-store" {
-		t.Errorf("%s %v", got.Body, got.Header())
+		t.Errorf("JWKS while the store is unavailable: got %s %v, want 503 signer_unavailable that is not stored", got.Body, got.Header())
 	}
 }

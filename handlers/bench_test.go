@@ -15,7 +15,7 @@ import (
 	"playtoken/projects"
 )
 
-// views knows every project by heart.
+// views returns the same project for every id.
 type views struct{}
 
 func (views) Project(_ context.Context, id string) (projects.Project, error) {
@@ -34,7 +34,7 @@ func BenchmarkMint(b *testing.B) {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(body)
 	})
-	// With a stored API key, limits and the record.
+	// With a stored API key, limits and the audit log.
 	d, closeIt := deploy(b, func(c *handlers.Config) { c.Limits, c.View = limits.NewLocal(), views{} })
 	defer closeIt()
 	for _, c := range []struct {

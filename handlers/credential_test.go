@@ -11,7 +11,7 @@ import (
 
 func basic(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// authorizations are headers, and what is said about them.
+// authorizations are headers and the responses to them.
 var authorizations = []struct {
 	name   string
 	values []string
@@ -60,13 +60,13 @@ func TestAuthorizationHeaders(t *testing.T) {
 			continue
 		}
 		if p := problemOf(t, got); !strings.Contains(p.Detail, c.detail) {
-			t.Errorf("%s: %s", c.name, p.Detail)
+			t.Errorf("%s: got the detail %q, want one with %q", c.name, p.Detail, c.detail)
 		}
 		if strings.Contains(got.Body.String()+w.log.String(), strings.TrimRight(apiKey, "-")) {
-			t.Errorf("%s: the key came back or was logged", c.name)
+			t.Errorf("%s: got the key in the response or the log, want it nowhere", c.name)
 		}
 		if challenge := got.Header().Get("WWW-Authenticate"); (challenge == `Bearer realm="playtoken"`) != (c.status == 401) {
-			t.Errorf("%s: WWW-Authenticate %q", c.name, challenge)
+			t.Errorf("%s: got WWW-Authenticate %q, want a Bearer challenge only for 401", c.name, challenge)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func FuzzAuthorization(f *testing.F) {
 		credential, err := handlers.Credential(http.Header{"Authorization": {header}})
 		text := credential.Reveal()
 		if (err == nil) != (text != "") {
-			t.Fatalf("%q: %q, %v", header, text, err)
+			t.Fatalf("header %q: got the credential %q and the error %v, want exactly one of them", header, text, err)
 		}
 		if err != nil {
 			return
@@ -90,7 +90,7 @@ func FuzzAuthorization(f *testing.F) {
 			}
 			same, err := handlers.Credential(http.Header{"Authorization": {again}})
 			if err != nil || same.Reveal() != text {
-				t.Fatalf("%q means %q, but %q does not: %v", header, text, again, err)
+				t.Fatalf("header %q is read as %q, but %q is not: %v; want the same", header, text, again, err)
 			}
 		}
 	})

@@ -89,8 +89,8 @@ func (e *exchanger) answer(good bool) (access.Tokens, error) {
 
 func (e *exchanger) JWKS(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), e.err }
 
-// audience knows viewers by tokens like "viewer.alice.sig", and refuses them
-// the videos that it is told to.
+// audience identifies viewers by tokens like "viewer.alice.sig", and refuses them
+// the videos that a test lists.
 type audience struct {
 	mu      sync.Mutex
 	refuses map[string]bool
@@ -120,7 +120,7 @@ func (a *audience) Entitled(_ context.Context, _ projects.Project, ask viewers.R
 	return nil
 }
 
-// record keeps entries, short.
+// record keeps audit entries in a short form.
 type record struct {
 	mu      sync.Mutex
 	err     error
@@ -147,7 +147,7 @@ func (r *record) short() (lines []string) {
 	return lines
 }
 
-// counter is a limiter whose minute never ends.
+// counter is a limiter whose period never ends.
 type counter struct {
 	mu    sync.Mutex
 	taken map[string]int
@@ -196,7 +196,7 @@ var kinds = projects.Kinds{"vidbeo": platforms.Kind{
 	},
 }}
 
-// Identify is everybody whom this deployment knows.
+// Identify knows every caller of this deployment.
 func (d *deployment) identify(view *projects.View) func(context.Context, secret.Value) (projects.Caller, error) {
 	environment := projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}
 	return func(ctx context.Context, credential secret.Value) (projects.Caller, error) {
@@ -298,7 +298,7 @@ func (d *deployment) populate(t testing.TB) {
 	d.rotations[d.own.ID] = d.rotation
 }
 
-// change changes the own project.
+// change changes the project own.
 func (d *deployment) change(t testing.TB, change func(*projects.Project)) {
 	t.Helper()
 	var err error
@@ -307,7 +307,7 @@ func (d *deployment) change(t testing.TB, change func(*projects.Project)) {
 	}
 }
 
-// short is an answer in a few characters.
+// short is a response in a few characters.
 func short(got *httptest.ResponseRecorder) string {
 	body := got.Body.String()
 	if _, code, ok := strings.Cut(body, `"code":"`); ok {

@@ -119,7 +119,7 @@ func (shape) URLs(videoID, token string) signer.URLs {
 	return signer.URLs{HLS: "https://media.example/" + videoID + "?jwt=" + token}
 }
 
-// rotation answers as it is told, and remembers what it was asked.
+// rotation returns what a test sets, and remembers what it was asked for.
 type rotation struct {
 	store  *fakeStore
 	result keyrotation.Result
@@ -174,7 +174,7 @@ func (r *rotation) RemoveUnmanaged(_ context.Context, id string, o keyrotation.O
 }
 
 // world is a service with one project, default, and a second that exists but
-// is nobody's in these tests.
+// has no callers in these tests.
 type world struct {
 	http.Handler
 	store    *fakeStore
@@ -184,7 +184,7 @@ type world struct {
 	logger   *slog.Logger
 	swapped  handlers.Rotation
 	others   []string  // ids of further rotating projects, which fail
-	own      *rotation // of the keys of access tokens; nil: there are none
+	own      *rotation // of the keys of access tokens; nil: there are no such keys
 }
 
 func (w *world) Minter(_ context.Context, id string) (signer.Minter, error) {

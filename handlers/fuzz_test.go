@@ -12,8 +12,8 @@ import (
 	"playtoken/handlers"
 )
 
-// FuzzBodies: whatever is accepted means the same to Go's lenient decoder,
-// that is, to the kind of reader that others may have.
+// FuzzBodies: a body that is accepted has the same meaning for Go's lenient decoder,
+// which stands for the parsers of other programs.
 func FuzzBodies(f *testing.F) {
 	for _, seed := range []string{
 		`{"video_id":"a"}`, `{"video_id":"a","VIDEO_ID":"b"}`, `{"video_id":"a","video_id":"b"}`, `{"requests":[{"video_id":"a"}]}`,
@@ -27,17 +27,17 @@ func FuzzBodies(f *testing.F) {
 				VideoID string `json:"video_id"`
 			}
 			if err := json.Unmarshal(data, &same); err != nil || same.VideoID != video || !utf8.Valid(data) {
-				t.Fatalf("%q: %q, but %q: %v", data, video, same.VideoID, err)
+				t.Fatalf("body %q: got the video %q, but a lenient decoder %q and the error %v; want the same", data, video, same.VideoID, err)
 			}
 		}
 		if n, err := handlers.DecodeBatch(data); err == nil && !bytes.Contains(data, []byte("requests")) && n > 0 {
-			t.Fatalf("%q: %d requests", data, n)
+			t.Fatalf("body %q: got %d requests, want none without the member requests", data, n)
 		}
 	})
 }
 
-// FuzzPaths: a path that gets in is one that cleaning, decoding again and
-// splitting at any slash leave as it is.
+// FuzzPaths: a path that is accepted does not change when it is cleaned, decoded
+// again or split at slashes.
 func FuzzPaths(f *testing.F) {
 	for _, seed := range []string{"/v1/rotation", "/a/../b", "/%2e%2e/a", "/a%2fb", "/a%5cb", "//a", "/a/", "/%252f", "*", "/%00", "http://x/a"} {
 		f.Add(seed)
@@ -48,10 +48,10 @@ func FuzzPaths(f *testing.F) {
 			return
 		}
 		if clean := path.Clean(u.Path); clean != u.Path && clean+"/" != u.Path {
-			t.Errorf("%q is cleaned to %q", u.Path, clean)
+			t.Errorf("path %q: cleaned to %q, want it unchanged", u.Path, clean)
 		}
 		if strings.Count(u.EscapedPath(), "/") != strings.Count(u.Path, "/") || strings.ContainsAny(u.Path, "\\\x00\r\n") {
-			t.Errorf("%q has two meanings", raw)
+			t.Errorf("path %q: want one meaning for every reader", raw)
 		}
 	})
 }

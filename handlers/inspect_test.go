@@ -16,13 +16,13 @@ import (
 	"playtoken/store"
 )
 
-// inspected is what inspect says, in short: reasons, and the key's state.
+// inspected is the result of inspect in short: reasons, and the key's state.
 func (w *world) inspected(t *testing.T, key string, ask map[string]any) string {
 	t.Helper()
 	body, _ := json.Marshal(ask)
 	got := w.ask("POST", "/v1/playback-tokens/inspect", key, string(body))
 	if got.Code != 200 {
-		t.Fatalf("%s", got.Body)
+		t.Fatalf("inspect: got %s, want 200", got.Body)
 	}
 	var a struct {
 		Valid   bool
@@ -36,7 +36,7 @@ func (w *world) inspected(t *testing.T, key string, ask map[string]any) string {
 		t.Fatal(err)
 	}
 	if a.Reasons == nil || a.Valid != (len(a.Reasons) == 0) || a.Valid != (a.Detail == "") || (a.Header == nil) != (a.Claims == nil) {
-		t.Errorf("%s", got.Body)
+		t.Errorf("inspection %s: want valid without reasons and detail, or neither; header and claims together", got.Body)
 	}
 	state := "no key"
 	if a.Key != nil {
@@ -51,7 +51,7 @@ func TestInspect(t *testing.T) {
 		token := answer["token"].(string)
 		parts := strings.Split(token, ".")
 		forged := parts[0] + "." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"vid2","exp":%d}`, time.Now().Add(time.Hour).Unix())) + "." + parts[2]
-		stranger := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-8"}`)) + "." + parts[1] + "." + parts[2]
+		unknown := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-8"}`)) + "." + parts[1] + "." + parts[2]
 		tombstone := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`)) + "." + parts[1] + "." + parts[2]
 		for _, c := range []struct {
 			name string
@@ -66,7 +66,7 @@ func TestInspect(t *testing.T) {
 			{"expired, in another zone", map[string]any{"token": token, "at": "2000-01-01T02:01:00+02:00"}, "token_expired, active"},
 			{"expired and another video", map[string]any{"token": token, "at": "2001-01-01T00:00:00Z", "video_id": "vid2"}, "token_expired video_not_allowed, active"},
 			{"forged", map[string]any{"token": forged}, "signature_invalid, active"},
-			{"stranger's", map[string]any{"token": stranger}, "unknown_key, no key"},
+			{"unknown's", map[string]any{"token": unknown}, "unknown_key, no key"},
 			{"a deleted key's", map[string]any{"token": tombstone}, "key_not_usable, deleted"},
 			{"malformed", map[string]any{"token": token + "."}, "token_malformed, no key"},
 			{"line end", map[string]any{"token": token + "\n"}, "token_malformed, no key"},
@@ -98,18 +98,18 @@ func TestInspectByTheKeysState(t *testing.T) {
 		weak.PublicKey = "not a key"
 		w.store.set(func(s *fakeStore) { s.ring.Keys = []keyrotation.Key{weak} })
 		if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != "key_not_usable, active" {
-			t.Errorf("without a signature that could be checked: %q", got)
+			t.Errorf("token without a recorded public key: got %q, want key_not_usable, active", got)
 		}
 		tombstone := activeKey(t)
 		tombstone.Generation, tombstone.State, tombstone.PublicKey = 1, keyrotation.Deleted, ""
 		w.store.set(func(s *fakeStore) { s.ring.Keys = []keyrotation.Key{tombstone, activeKey(t)} })
 		if got := w.inspected(t, apiKey, map[string]any{"token": token}); got != ", active" {
-			t.Errorf("under an id that was used before: %q", got)
+			t.Errorf("token with an id that a deleted key had: got %q, want the active key and no reasons", got)
 		}
 	})
 }
 
-func TestTheWholeInspectAnswer(t *testing.T) {
+func TestTheWholeInspectResponse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		token := decoded(t, w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1","expires_in":60}`))["token"].(string)
 		equal(t, w.ask("POST", "/v1/playback-tokens/inspect", apiKey, `{"token":"`+token+`"}`), 200, `{"valid":true,"reasons":[],"detail":"",
@@ -120,7 +120,7 @@ func TestTheWholeInspectAnswer(t *testing.T) {
 	})
 }
 
-func TestAPlatformSpeaksForItsOwnTokens(t *testing.T) {
+func TestAPlatformVerifiesTokensOfItsOwnKind(t *testing.T) {
 	known, trouble := true, error(nil)
 	d, done := deploy(t, func(c *handlers.Config) {
 		c.Verdict = func(_ context.Context, _, token, video string, _ time.Time) (platforms.Verdict, bool, error) {
@@ -136,6 +136,6 @@ func TestAPlatformSpeaksForItsOwnTokens(t *testing.T) {
 	equal(t, ask(), 200, `{"valid":false,"reasons":["token_malformed"],"detail":"…","header":null,"claims":null,"key":null}`)
 	trouble = store.ErrUnavailable
 	if got := ask(); got.Code != 503 {
-		t.Errorf("%s", got.Body)
+		t.Errorf("inspect while the platform cannot be asked: got %s, want 503", got.Body)
 	}
 }

@@ -29,16 +29,16 @@ func TestSigningKeysAreListedNewestFirst(t *testing.T) {
 
 	one := decoded(t, w.ask("GET", signingKeys+"/2", keysKey, ""))
 	if one["public_key"] != activeKey(t).PublicKey || one["generation"] != 2.0 {
-		t.Errorf("%v", one)
+		t.Errorf("generation 2: got %v, want its public key", one)
 	}
 	if one := decoded(t, w.ask("GET", signingKeys+"/1", keysKey, "")); one["public_key"] != nil || one["generation"] != 1.0 {
-		t.Errorf("%v", one)
+		t.Errorf("generation 1, deleted: got %v, want no public key", one)
 	}
 	w.store.set(func(s *fakeStore) { s.ring = keyrotation.Ring{} })
 	equal(t, w.ask("GET", signingKeys, keysKey, ""), 200, `{"items":[]}`)
 }
 
-func TestVerbsReachTheirGeneration(t *testing.T) {
+func TestOperationsReachTheirGeneration(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	w.rotation.result = keyrotation.Result{Changed: true, Actions: []keyrotation.Done{{Action: "activate", Generation: 7}}, NextActionAt: day(9)}
@@ -46,12 +46,12 @@ func TestVerbsReachTheirGeneration(t *testing.T) {
 		equal(t, w.ask("POST", signingKeys+"/7/"+verb, adminKey, because), 200,
 			`{"changed":true,"actions":[{"action":"activate","generation":7,"key_id":null}],"next_action_at":"1999-12-09T00:00:00Z","reason":""}`)
 		if w.rotation.asked != verb+" 7" || w.rotation.order != (keyrotation.Order{Actor: "admin", Reason: "because"}) {
-			t.Errorf("asked %q %+v", w.rotation.asked, w.rotation.order)
+			t.Errorf("rotation was asked for %q with %+v, want %s 7 by the admin because of \"because\"", w.rotation.asked, w.rotation.order, verb)
 		}
 	}
 }
 
-func TestARevocationAnswer(t *testing.T) {
+func TestARevocation(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, ActiveGeneration: 3, TokensLostFor: 90*time.Second + 1}
@@ -62,7 +62,7 @@ func TestARevocationAnswer(t *testing.T) {
 		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0,"pending":null}`)
 	w.rotation.err = keyrotation.ErrUnauthorized // it took effect; the platform would not delete the key
 	if a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because); a.Code != 200 || !strings.Contains(a.Body.String(), "not yet deleted everywhere") {
-		t.Errorf("a revocation that is not finished: %d %s", a.Code, a.Body)
+		t.Errorf("revocation that is not finished: got %d %s, want 200 and what is pending", a.Code, a.Body)
 	}
 }
 
@@ -71,15 +71,15 @@ func TestRemovingAnUnmanagedKey(t *testing.T) {
 	defer done()
 	equal(t, w.ask("DELETE", "/v1/projects/default/platform-keys/key-9", adminKey, because), 200, `{"removed":"key-9"}`)
 	if w.rotation.asked != "remove key-9" {
-		t.Errorf("asked %q", w.rotation.asked)
+		t.Errorf("rotation was asked for %q, want remove key-9", w.rotation.asked)
 	}
 	w.rotation.asked = ""
 	if got := w.ask("DELETE", "/v1/projects/default/platform-keys/a%20b", adminKey, because); got.Code != 404 || w.rotation.asked != "" {
-		t.Errorf("%d, asked %q", got.Code, w.rotation.asked)
+		t.Errorf("key id with a space: got %d, asked for %q, want 404 and nothing asked", got.Code, w.rotation.asked)
 	}
 }
 
-// paced is a platform that says when to come back.
+// paced is the error of a platform that says when to retry.
 type paced struct{ error }
 
 func (paced) RetryAfter() time.Duration { return 6500 * time.Millisecond }
@@ -120,14 +120,14 @@ func TestErrorsOfARotation(t *testing.T) {
 			got := w.ask(method, path, adminKey, body)
 			p := problemOf(t, got)
 			if got.Code != c.status || p.Code != c.code || p.EarliestAt != c.when || got.Header().Get("Retry-After") != c.after {
-				t.Errorf("%s: %v: Retry-After %q, %s", route, c.err, got.Header().Get("Retry-After"), got.Body)
+				t.Errorf("%s with error %v: got Retry-After %q and %s, want %q, %d %s, earliest at %q", route, c.err, got.Header().Get("Retry-After"), got.Body, c.after, c.status, c.code, c.when)
 			}
 		}
 		done()
 	}
 }
 
-func TestAChangeGoesOnWhenTheCallerHangsUp(t *testing.T) {
+func TestAChangeGoesOnAfterTheCallerDisconnects(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -138,7 +138,7 @@ func TestAChangeGoesOnWhenTheCallerHangsUp(t *testing.T) {
 		cancelled.err = errors.New("never called")
 		w.ServeHTTP(httptest.NewRecorder(), request("POST", path, adminKey, because).WithContext(ctx))
 		if cancelled.err != nil {
-			t.Errorf("%s: %v", path, cancelled.err)
+			t.Errorf("%s after the caller has gone: got %v, want the change to be made", path, cancelled.err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"playtoken/projects"
 )
 
-func TestEveryAnswerSaysWhereTheCallerStands(t *testing.T) {
+func TestEveryResponseShowsTheLimit(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	mints := `"mints";r=%d;t=30 "mints";q=6000000;w=60`
@@ -47,7 +47,7 @@ func TestEveryAnswerSaysWhereTheCallerStands(t *testing.T) {
 	}
 }
 
-func TestWhoIsOverTheLimitDoesNothing(t *testing.T) {
+func TestACallAboveTheLimitDoesNothing(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	revoke := "/v1/projects/" + d.own.ID + "/signing-keys/2/revoke"
@@ -56,26 +56,26 @@ func TestWhoIsOverTheLimitDoesNothing(t *testing.T) {
 		got := d.ask("POST", revoke, d.keys["keys"], because)
 		if n < 60 {
 			if got.Code != 200 {
-				t.Fatalf("call %d: %s", n, got.Body)
+				t.Fatalf("call %d: got %s, want 200", n, got.Body)
 			}
 			continue
 		}
 		p := problemOf(t, got)
 		if got.Code != 429 || p.Code != "rate_limited" || p.RetryAfter != 2 || got.Header().Get("Retry-After") != "2" || d.rotation.asked != "" {
-			t.Errorf("call %d: %s, asked %q", n, got.Body, d.rotation.asked)
+			t.Errorf("call %d: got %s, asked for %q, want 429 rate_limited, 2 seconds to wait, and nothing asked", n, got.Body, d.rotation.asked)
 		}
 	}
 	if got := d.ask("GET", "/v1/projects/"+d.own.ID, d.keys["read"], ""); got.Code != 200 {
-		t.Errorf("another key of the project: %s", got.Body)
+		t.Errorf("another key of the project: got %s, want 200", got.Body)
 	}
 	for range 10 {
 		d.ask("GET", "/v1/projects", adminKey, "")
 	}
 	if got := d.ask("POST", "/v1/projects", adminKey, `{"name":"n","platform":"vidbeo","platform_credential":{"api_key":"x"}}`); got.Code != 429 || !d.unchanged(t) {
-		t.Errorf("the admin key: %s", got.Body)
+		t.Errorf("admin key above its limit: got %s, want 429 and nothing changed", got.Body)
 	}
 	if got := d.ask("POST", "/v1/playback-tokens", adminKey, `{"video_id":"vid1","project_id":"`+d.own.ID+`"}`); got.Code != 201 {
-		t.Errorf("minting is not management: %s", got.Body)
+		t.Errorf("minting with the admin key above its limit for management: got %s, want 201", got.Body)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestAProjectLimitsItsMintsByKeyAndByViewer(t *testing.T) {
 	four := `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"},{"video_id":"vid3"},{"video_id":"vid4"}]}`
 	got := d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], four) // never possible, and not charged
 	if short(got) != "400 invalid_request" || !strings.Contains(got.Body.String(), "split it") || got.Header().Get("X-RateLimit-Remaining") != "3" {
-		t.Errorf("a batch beyond the limit: %v %s", got.Header(), got.Body)
+		t.Errorf("batch larger than the limit: got %v %s, want 400 invalid_request and nothing charged", got.Header(), got.Body)
 	}
 	for _, want := range []string{"200", "429 rate_limited"} {
 		if got := short(d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], two)); got != want {
@@ -114,7 +114,7 @@ func TestAProjectLimitsItsMintsByKeyAndByViewer(t *testing.T) {
 	}
 }
 
-func TestGuessersAreSlowedDownAndNeighboursAreNot(t *testing.T) {
+func TestFailuresLimitAnAddressAndNotItsNeighbours(t *testing.T) {
 	d, done := deploy(t, func(c *handlers.Config) {
 		c.ClientIP = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("Test-Source")) }
 	})
@@ -138,12 +138,12 @@ func TestGuessersAreSlowedDownAndNeighboursAreNot(t *testing.T) {
 		}
 	}
 	if got := try("2001:db8::1", d.keys["mint"]); got != "201" {
-		t.Errorf("a good key from the same place: %s", got)
+		t.Errorf("valid key from an address above the failure limit: got %s, want 201", got)
 	}
 	if got := try("2001:db8::1", ""); got != "401 unauthenticated" {
-		t.Errorf("who presents nothing guesses nothing: %s", got)
+		t.Errorf("no credential from an address above the failure limit: got %s, want 401 unauthenticated", got)
 	}
 	if after := d.record.short(); len(after) != before+2 || before != 60 || after[0] != "2001:db8::1 authenticate unauthenticated" {
-		t.Errorf("on record %d, then %v", before, after[before:])
+		t.Errorf("recorded %d failures, then %v, want 60, then 2 from other networks", before, after[before:])
 	}
 }

@@ -19,34 +19,34 @@ var callerKinds = []string{"none", "garbage", "admin", "mint", "keys", "read", "
 
 // expectations is every route: a good body, and the status that each kind of
 // caller gets for its own project. For projects that are not theirs, or are
-// gone, see TestWhoMayDoWhat.
+// gone, see TestPermissions.
 var expectations = map[string]struct {
 	body string
 	own  [8]int
 }{
-	"GET /healthz":               {"", everybody(200)},
-	"GET /readyz":                {"", everybody(200)},
-	"GET /openapi.json":          {"", everybody(200)},
-	"GET /.well-known/jwks.json": {"", everybody(200)},
+	"GET /healthz":               {"", always(200)},
+	"GET /readyz":                {"", always(200)},
+	"GET /openapi.json":          {"", always(200)},
+	"GET /.well-known/jwks.json": {"", always(200)},
 
-	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, everybody(400)},
-	"POST /v1/auth/refresh": {`{"refreshToken":"refresh-1"}`, everybody(200)},
-	"POST /auth/api-key":    {`{"apiKey":"x"}`, everybody(400)},
-	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, everybody(200)},
+	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, always(400)},
+	"POST /v1/auth/refresh": {`{"refreshToken":"refresh-1"}`, always(200)},
+	"POST /auth/api-key":    {`{"apiKey":"x"}`, always(400)},
+	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, always(200)},
 
 	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [8]int{401, 401, 201, 201, 403, 403, 201, 201}},
 	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
 	"POST /v1/playback-tokens/inspect": {`{"token":"x","project_id":"{project_id}"}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
-	"OPTIONS /v1/playback-tokens":      {"", everybody(204)},
+	"OPTIONS /v1/playback-tokens":      {"", always(204)},
 
 	media + "/sign":                                           {`{}`, signs},
 	media + "/sign/drm/{policy_id}":                           {`{}`, signs},
 	media + "/sign_public/drm/{policy_id}":                    {`{}`, signs},
 	media + "/sign_all_public/drm/{policy_id}":                {`{"vid1":{}}`, signs},
-	preflights + "/sign":                                      {"", everybody(204)},
-	preflights + "/sign/drm/{policy_id}":                      {"", everybody(204)},
-	preflights + "/sign_public/drm/{policy_id}":               {"", everybody(204)},
-	preflights + "/sign_all_public/drm/{policy_id}":           {"", everybody(204)},
+	preflights + "/sign":                                      {"", always(204)},
+	preflights + "/sign/drm/{policy_id}":                      {"", always(204)},
+	preflights + "/sign_public/drm/{policy_id}":               {"", always(204)},
+	preflights + "/sign_all_public/drm/{policy_id}":           {"", always(204)},
 	"GET /v1/projects/{project_id}/signing-keys":              {"", keepers},
 	"GET " + generation:                                       {"", keepers},
 	"POST " + generation + "/revoke":                          {because, keepers},
@@ -85,7 +85,7 @@ var (
 	keepers = [8]int{401, 401, 200, 403, 200, 403, 403, 401}
 )
 
-func everybody(status int) [8]int {
+func always(status int) [8]int {
 	return [8]int{status, status, status, status, status, status, status, status}
 }
 
@@ -111,15 +111,15 @@ func target(route, project string) (method, path string) {
 func TestEveryRouteIsInTheTable(t *testing.T) {
 	for _, route := range routes() {
 		if _, ok := expectations[route]; !ok {
-			t.Errorf("%s: nothing says who may call it", route)
+			t.Errorf("route %s: got no expectation, want one in the table", route)
 		}
 	}
 	if len(routes()) != len(expectations) {
-		t.Errorf("%d routes, the table has %d", len(routes()), len(expectations))
+		t.Errorf("got %d routes, want %d as in the table", len(routes()), len(expectations))
 	}
 }
 
-// credentialOf is what a kind of caller presents.
+// credentialOf is the credential of a kind of caller.
 func (d *deployment) credentialOf(kind string) string {
 	return map[string]string{
 		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken,
@@ -151,20 +151,20 @@ func (d *deployment) unchanged(t *testing.T) bool {
 	return d.rotation.asked == "" && len(list.Items) == 2 && list.Items[0].Name == "own" && n == 4 && err == nil
 }
 
-// elsewhere is what a caller is to be told about a project that is not theirs
-// (or nobody's any more), given what they are told about their own.
-func elsewhere(route, kind string, own int) int {
+// forOther is the status that a caller gets for another caller's or a deleted
+// project, given the status for their own.
+func forOther(route, kind string, own int) int {
 	single := strings.Contains(route, "{project_id}") || strings.Contains(expectations[route].body, "{project_id}")
 	switch {
 	case !single, own == 401, own == 204 && strings.HasPrefix(route, "OPTIONS"):
 		return own
 	case kind == "viewer":
-		return 401 // no project of theirs, no viewer
+		return 401 // a viewer belongs to one project
 	}
 	return 404
 }
 
-func TestWhoMayDoWhat(t *testing.T) {
+func TestPermissions(t *testing.T) {
 	for _, route := range routes() {
 		c := expectations[route]
 		for i, kind := range callerKinds {
@@ -172,7 +172,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			for _, project := range []projects.Project{d.gone, d.other, d.own} { // last what may succeed
 				want := c.own[i]
 				if project.ID == d.gone.ID || project.ID == d.other.ID && kind != "admin" {
-					want = elsewhere(route, kind, want)
+					want = forOther(route, kind, want)
 				}
 				if project.ID == d.other.ID && kind == "admin" {
 					continue // as their own
@@ -182,10 +182,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 					t.Errorf("%s by %s of %s: %d, want %d\n%s", route, kind, project.Name, got.Code, want, got.Body)
 				}
 				if got.Code >= 400 && !d.unchanged(t) {
-					t.Errorf("%s by %s of %s was refused after it was done", route, kind, project.Name)
+					t.Errorf("%s by %s of %s: got a change although it was refused, want none", route, kind, project.Name)
 				}
 				if (got.Header().Get("WWW-Authenticate") != "") != (got.Code == 401) {
-					t.Errorf("%s by %s: WWW-Authenticate %q", route, kind, got.Header().Get("WWW-Authenticate"))
+					t.Errorf("%s by %s: got WWW-Authenticate %q, want one only for 401", route, kind, got.Header().Get("WWW-Authenticate"))
 				}
 			}
 			done()
@@ -193,37 +193,37 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// TestAnothersProjectCannotBeToldFromNone: whether it exists or not, the
-// answer is the same, for whatever would be allowed or not at home.
-func TestAnothersProjectCannotBeToldFromNone(t *testing.T) {
+// The response is the same whether another caller's project exists or not, and
+// whether the call would be allowed for the caller's own project or not.
+func TestAnotherProjectLooksLikeOneThatDoesNotExist(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for _, route := range routes() {
 		for _, kind := range []string{"mint", "keys", "read", "access", "viewer"} {
 			var bodies []string
-			for _, project := range []projects.Project{d.other, d.gone, {ID: "project_of_nobody"}} {
+			for _, project := range []projects.Project{d.other, d.gone, {ID: "project_unknown"}} {
 				got := d.try(t, route, kind, project)
 				bodies = append(bodies, fmt.Sprint(got.Code, requestIDs.ReplaceAllString(got.Body.String(), "")))
 			}
 			if bodies[0][:3] >= "400" && (bodies[0] != bodies[1] || bodies[0] != bodies[2]) {
-				t.Errorf("%s by %s: the answers differ:\n%s%s%s", route, kind, bodies[0], bodies[1], bodies[2])
+				t.Errorf("%s by %s: got different responses for other projects, want the same:\n%s%s%s", route, kind, bodies[0], bodies[1], bodies[2])
 			}
 		}
 		d.counter.taken = map[string]int{}
 	}
 }
 
-func TestAnAPIKeyGoesWithItsProject(t *testing.T) {
+func TestAnAPIKeyIsDeletedWithItsProject(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	if got := d.ask("POST", "/v1/playback-tokens", d.lost, `{"video_id":"vid1"}`); got.Code != 401 {
-		t.Errorf("%s", got.Body)
+		t.Errorf("key of a deleted project: got %s, want 401", got.Body)
 	}
 }
 
 var requestIDs = regexp.MustCompile(`"request_id":"[A-Z2-7]{26}"`)
 
-func TestEveryAnswerHasAnIdOfOursAndIsNotStored(t *testing.T) {
+func TestEveryResponseHasAGeneratedIDAndIsNotStored(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	seen := map[string]bool{}
@@ -233,18 +233,18 @@ func TestEveryAnswerHasAnIdOfOursAndIsNotStored(t *testing.T) {
 		got := w.send(r)
 		id := got.Header().Get("X-Request-Id")
 		if len(id) != 26 || seen[id] {
-			t.Errorf("%s: id %q", path, id)
+			t.Errorf("%s: got the request id %q, want a new one of 26 characters", path, id)
 		}
 		seen[id] = true
 		if got.Code >= 400 && !strings.Contains(got.Body.String(), `"request_id":"`+id+`"`) {
-			t.Errorf("%s: %s", path, got.Body)
+			t.Errorf("%s: got the problem %s, want one with the request id", path, got.Body)
 		}
 		if got.Header().Get("Cache-Control") != "no-store" {
-			t.Errorf("%s may be stored", path)
+			t.Errorf("%s: got a response that may be stored, want Cache-Control: no-store", path)
 		}
 		for name := range got.Header() {
 			if strings.HasPrefix(name, "Access-Control-") {
-				t.Errorf("%s: %s", path, name)
+				t.Errorf("%s: got the header %s, want no header that allows other pages", path, name)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"playtoken/secret"
 )
 
-// observer writes down what the service says about itself.
+// observer remembers what the service reports about itself.
 type observer struct {
 	mu  sync.Mutex
 	saw []string
@@ -39,7 +39,7 @@ func (o *observer) answered(route, method string, status int, took time.Duration
 	o.note(fmt.Sprintf("%s %q %d", method, route, status))
 }
 
-// observe makes a world tell what it does.
+// observe connects an observer to a world.
 func (w *world) observe(o *observer) {
 	w.Handler = handlers.New(handlers.Config{
 		Callers:  callers{projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
@@ -49,7 +49,7 @@ func (w *world) observe(o *observer) {
 	})
 }
 
-func TestEveryAnswerAndEveryTokenRefusedIsTold(t *testing.T) {
+func TestEveryResponseAndEveryRefusedTokenIsReported(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	const one, batch = "/v1/playback-tokens", "/v1/playback-tokens/batch"
@@ -64,7 +64,7 @@ func TestEveryAnswerAndEveryTokenRefusedIsTold(t *testing.T) {
 		{"POST", batch, apiKey, `{"requests":[{"video_id":"vid1"},{"video_id":"x"},{"video_id":"vid1","expires_in":0}]}`,
 			[]string{`POST "/v1/playback-tokens/batch" 200`, "refused ttl_out_of_range", "refused video_invalid"}},
 		{"POST", batch, apiKey, `{"requests":[]}`, []string{"refused invalid_request", `POST "/v1/playback-tokens/batch" 400`}},
-		// A problem that is not instead of a token is only an answer.
+		// A problem on another route is not a refused token.
 		{"POST", one + "/inspect", apiKey, `{}`, []string{`POST "/v1/playback-tokens/inspect" 400`}},
 		{"GET", "/v1/projects/default/signing-keys/2", adminKey, "", []string{`GET "/v1/projects/{project_id}/signing-keys/{generation}" 200`}},
 		{"GET", "/v1/projects/secret-id/signing-keys/x", adminKey, "", []string{`GET "" 404`}},
@@ -83,14 +83,14 @@ func TestEveryAnswerAndEveryTokenRefusedIsTold(t *testing.T) {
 	}
 }
 
-func TestMetricsAreOnlyWhereTheyWereAskedFor(t *testing.T) {
+func TestMetricsAreServedOnlyIfConfigured(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	if got := w.ask("GET", "/metrics", "", ""); got.Code != http.StatusNotFound {
-		t.Errorf("without: %d", got.Code)
+		t.Errorf("metrics that are not configured: got %d, want 404", got.Code)
 	}
 	w.observe(&observer{})
 	if got := w.ask("GET", "/metrics", "", ""); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "metrics") {
-		t.Errorf("with: %d %s", got.Code, got.Body)
+		t.Errorf("metrics: got %d %s, want 200 and the metrics", got.Code, got.Body)
 	}
 }

@@ -45,16 +45,14 @@ func documented(t testing.TB) described {
 	t.Helper()
 	d, err := theDocument()
 	if err != nil {
-		t.Fatalf("reading the document: %v", err)
+		t.Fatalf("read the document: %v", err)
 	}
 	return d
 }
 
-// validated wraps a service so that all it answers, and all that it does, has
-// to be what the document says: whatever is answered has a documented status,
-// headers and body, and whatever is not refused was a documented request.
-// Requests that are meant to be bad are refused as documented. Benchmarks and
-// fuzzers get the service as it is.
+// validated wraps a service so that every response must have a documented
+// status, headers and body, and every request that is not refused must be a
+// documented one. Benchmarks and fuzz tests get the service unwrapped.
 func validated(t testing.TB, next http.Handler) http.Handler {
 	t.Helper()
 	if _, ok := t.(*testing.T); !ok {
@@ -73,7 +71,7 @@ func validated(t testing.TB, next http.Handler) http.Handler {
 		asked := r.Clone(context.WithoutCancel(r.Context()))
 		asked.Body, asked.URL.RawPath = io.NopCloser(bytes.NewReader(body)), "" // one spelling of a path is enough for the document
 		if err := d.holds(asked, answer); err != nil {
-			t.Errorf("%s %s -> %d is not as documented: %v", r.Method, r.URL, answer.Code, err)
+			t.Errorf("%s %s: got %d, want it as documented: %v", r.Method, r.URL, answer.Code, err)
 		}
 		for name, values := range answer.Header() {
 			w.Header()[name] = values
@@ -83,7 +81,7 @@ func validated(t testing.TB, next http.Handler) http.Handler {
 	})
 }
 
-// holds reports how a request and its answer differ from the document.
+// holds reports how a request and its response differ from the document.
 func (d described) holds(r *http.Request, answer *httptest.ResponseRecorder) error {
 	if r.Method == http.MethodHead {
 		r.Method = http.MethodGet
@@ -109,7 +107,7 @@ func (d described) holds(r *http.Request, answer *httptest.ResponseRecorder) err
 	return openapi3filter.ValidateResponse(r.Context(), out)
 }
 
-// isProblem is for what no route is there for: it has to be refused.
+// isProblem checks the response to a request that no route matches.
 func (d described) isProblem(answer *httptest.ResponseRecorder, why error) error {
 	if answer.Code < 400 {
 		return fmt.Errorf("it is answered, and %w", why)
@@ -125,7 +123,7 @@ func (d described) isProblem(answer *httptest.ResponseRecorder, why error) error
 	return schema.VisitJSON(problem, openapi3.EnableJSONSchema2020(), openapi3.VisitAsResponse())
 }
 
-func TestTheDocumentIsAGoodOne(t *testing.T) {
+func TestTheDocumentIsValid(t *testing.T) {
 	d := documented(t)
 	if err := d.doc.Validate(t.Context(), openapi3.EnableExamplesValidation()); err != nil {
 		t.Error(err)
@@ -134,7 +132,7 @@ func TestTheDocumentIsAGoodOne(t *testing.T) {
 	for path, item := range d.doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			if other := ids[op.OperationID]; op.OperationID == "" || other != "" || op.Summary == "" || len(op.Tags) != 1 {
-				t.Errorf("%s %s: operation id %q (also %s), %q, %q", method, path, op.OperationID, other, op.Summary, op.Tags)
+				t.Errorf("%s %s: got operation id %q (also that of %s), summary %q, tags %q, want an id of its own, a summary and one tag", method, path, op.OperationID, other, op.Summary, op.Tags)
 			}
 			ids[op.OperationID] = path
 		}
@@ -143,12 +141,12 @@ func TestTheDocumentIsAGoodOne(t *testing.T) {
 
 var variablePattern = regexp.MustCompile(`:[^{}]*({[^}]*})?[^{}]*}`)
 
-func TestEveryRouteIsInTheDocumentAndTheReverse(t *testing.T) {
+func TestTheDocumentHasExactlyTheRoutes(t *testing.T) {
 	var served, described []string
 	for _, route := range handlers.Routes() {
 		served = append(served, variablePattern.ReplaceAllString(route, "}"))
 	}
-	served = append(served, "GET /metrics") // where somebody answers it
+	served = append(served, "GET /metrics") // where it is configured
 	for path, item := range documented(t).doc.Paths.Map() {
 		for method := range item.Operations() {
 			described = append(described, method+" "+path)
@@ -157,7 +155,7 @@ func TestEveryRouteIsInTheDocumentAndTheReverse(t *testing.T) {
 	slices.Sort(served)
 	slices.Sort(described)
 	if diff := cmp.Diff(slices.Compact(served), described); diff != "" {
-		t.Errorf("served (-) and described (+):\n%s", diff)
+		t.Errorf("served routes (-got) and described ones (+want):\n%s", diff)
 	}
 }
 
@@ -166,13 +164,13 @@ func TestTheDocumentIsServed(t *testing.T) {
 	defer done()
 	got := w.ask("GET", "/openapi.json", "", "")
 	if got.Code != 200 || got.Header().Get("Content-Type") != "application/json" || !strings.Contains(got.Body.String(), `"openapi": "3.1.0"`) {
-		t.Errorf("%d %v", got.Code, got.Header())
+		t.Errorf("document: got %d %v, want JSON of OpenAPI 3.1.0", got.Code, got.Header())
 	}
 }
 
-// TestEveryAnswerIsAsDocumented asks for everything, as everybody, well and
-// badly.
-func TestEveryAnswerIsAsDocumented(t *testing.T) {
+// TestEveryResponseIsAsDocumented calls every route as every kind of caller, with
+// good and with bad requests.
+func TestEveryResponseIsAsDocumented(t *testing.T) {
 	for _, route := range routes() {
 		d, done := deploy(t)
 		d.Handler = validated(t, d.Handler)
@@ -197,9 +195,9 @@ func TestEveryAnswerIsAsDocumented(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotDocumentedIsNoticed is the positive control of all tests that go
+// TestUndocumentedResponsesAreFound is the positive control of all tests that go
 // through validated.
-func TestWhatIsNotDocumentedIsNoticed(t *testing.T) {
+func TestUndocumentedResponsesAreFound(t *testing.T) {
 	d := documented(t)
 	const token = `{"token":"a","video_id":"v","key_id":null,"issued_at":"2026-01-02T15:04:05Z","expires_at":"2026-01-02T15:04:05Z","expires_in":1,"refresh_at":"2026-01-02T15:04:05Z","urls":{}}`
 	const refusal = `{"type":"about:blank","title":"t","status":404,"detail":"d","code":"not_found","request_id":"R"}`
@@ -230,11 +228,11 @@ func TestWhatIsNotDocumentedIsNoticed(t *testing.T) {
 		answer.WriteHeader(c.status)
 		_, _ = answer.WriteString(c.answer)
 		if err := d.holds(request("POST", c.path, apiKey, c.body), answer); (err == nil) != c.good {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want an error unless the case is good", name, err)
 		}
 		answer.Header().Del("X-Request-Id")
 		if err := d.holds(request("POST", c.path, apiKey, c.body), answer); err == nil && !strings.HasPrefix(name, "no route") {
-			t.Errorf("%s, without X-Request-Id: no error", name)
+			t.Errorf("%s, without X-Request-Id: got no error, want one", name)
 		}
 	}
 }

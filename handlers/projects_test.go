@@ -17,7 +17,7 @@ import (
 	"playtoken/store"
 )
 
-// settled fills in what projects leave to the deployment.
+// settled returns the defaults of the deployment.
 func settled(p projects.Project) (signer.Policy, keyrotation.Policy) {
 	ttl := time.Duration(p.TokenPolicy.DefaultTTL) * time.Second
 	if ttl == 0 {
@@ -44,19 +44,19 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 		"capabilities":{"mints":true,"registers":false,"issues":false,"urls":["hls"]},"created_at":"…","updated_at":"…"}`)
 	id := decoded(t, got)["project_id"].(string)
 	if !strings.HasPrefix(id, "project_") {
-		t.Errorf("id %q", id)
+		t.Errorf("id of a created project: got %q, want the prefix project_", id)
 	}
 	stored, err := d.projects.Project(t.Context(), id)
 	if err != nil || !stored.Credential["api_key"].Equal("canary-1") || !stored.WebhookSecret.Equal("canary-2") {
-		t.Errorf("stored %+v, %v", stored, err)
+		t.Errorf("stored: got %+v, %v, want the secrets of the request", stored, err)
 	}
 	all := d.ask("GET", "/v1/projects", adminKey, "").Body.String() + d.ask("GET", "/v1/projects/"+id, adminKey, "").Body.String() + got.Body.String()
 	if strings.Contains(all+d.log.String()+fmt.Sprint(d.record.short()), "canary") {
-		t.Error("a secret came out")
+		t.Error("got a secret in a response, the log or the audit log, want it nowhere ¦")
 	}
 }
 
-func TestWhatIsWrongWithAProjectIsSaidMemberByMember(t *testing.T) {
+func TestErrorsOfAProjectNameTheirMembers(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	const good = `"name":"n","platform":"vidbeo","platform_credential":{"api_key":"x"}`
@@ -84,12 +84,12 @@ func TestWhatIsWrongWithAProjectIsSaidMemberByMember(t *testing.T) {
 			continue
 		}
 		if p := problemOf(t, got); got.Code != 400 || p.Code != "invalid_request" || len(p.Errors) == 0 || p.Errors[0].Field != field {
-			t.Errorf("%s: %s", body, got.Body)
+			t.Errorf("%s: got %s, want 400 invalid_request for %s", body, got.Body, field)
 		}
 	}
 }
 
-func TestAPatchChangesWhatItNames(t *testing.T) {
+func TestAPatchChangesOnlyTheMembersItNames(t *testing.T) {
 	d, done := deploySettled(t)
 	defer done()
 	path := "/v1/projects/" + d.own.ID
@@ -122,7 +122,7 @@ func TestAPatchChangesWhatItNames(t *testing.T) {
 		}
 		c.want(&want)
 		if got := d.ask("PATCH", path, adminKey, c.body); got.Code != 200 {
-			t.Errorf("%s: %s", c.body, got.Body)
+			t.Errorf("%s: got %s, want 200", c.body, got.Body)
 		}
 		got, err := d.projects.Project(t.Context(), d.own.ID)
 		if err != nil {
@@ -147,7 +147,7 @@ func plain(t *testing.T, p projects.Project) string {
 	return strings.NewReplacer("null", "[]", `"platform_settings":[]`, `"platform_settings":{}`).Replace(text)
 }
 
-func TestAProjectDoesNotMoveToAnotherAccount(t *testing.T) {
+func TestAProjectCannotChangeToAnotherAccount(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	path := "/v1/projects/" + d.own.ID
@@ -168,12 +168,12 @@ func TestAProjectDoesNotMoveToAnotherAccount(t *testing.T) {
 		}
 		for _, p := range d.asked {
 			if p.Credential["api_key"].Reveal() != "x" {
-				t.Errorf("%s: somebody else was asked with the old credential", c.body)
+				t.Errorf("%s: the platform was asked with the old credential, want the new one", c.body)
 			}
 		}
 		now, _ := d.projects.Project(t.Context(), d.own.ID)
 		if c.want != "200" && now.Settings["url"] != "" {
-			t.Errorf("%s: moved", c.body)
+			t.Errorf("%s: got the new settings stored, want the old ones", c.body)
 		}
 	}
 }
@@ -185,11 +185,11 @@ func TestAProjectIsDeletedOnlyWithoutLiveKeys(t *testing.T) {
 	for _, q := range []string{"", "?revoke=false"} {
 		got := d.ask("DELETE", path+q, adminKey, "")
 		if p := problemOf(t, got); got.Code != 409 || p.Code != "conflict" || !strings.Contains(p.Detail, "revoke set to true") {
-			t.Errorf("%q: %s", q, got.Body)
+			t.Errorf("DELETE with %q: got %s, want 409 conflict that says how to revoke", q, got.Body)
 		}
 	}
 	if d.rotation.asked != "" {
-		t.Errorf("asked %q", d.rotation.asked)
+		t.Errorf("rotation was asked for %q, want nothing", d.rotation.asked)
 	}
 	for want, err := range map[string]error{
 		"503 platform_unavailable": fmt.Errorf("withdraw: %w", keyrotation.ErrThrottled),
@@ -198,28 +198,28 @@ func TestAProjectIsDeletedOnlyWithoutLiveKeys(t *testing.T) {
 	} {
 		d.rotation.err = err
 		if got := short(d.ask("DELETE", path+"?revoke=true", adminKey, "")); got != want {
-			t.Errorf("%v: %s", err, got)
+			t.Errorf("DELETE with error %v: got %s, want %s", err, got, want)
 		}
 	}
 	if _, err := d.projects.Project(t.Context(), d.own.ID); err != nil {
-		t.Fatalf("deleted, and its keys are live: %v", err)
+		t.Fatalf("project with live keys: got %v, want it still there", err)
 	}
 	d.rotation.err = nil
 	if got := d.ask("DELETE", path+"?revoke=true", adminKey, ""); got.Code != 204 || got.Body.Len() != 0 {
-		t.Errorf("%d %s", got.Code, got.Body)
+		t.Errorf("DELETE with revoke: got %d %s, want 204 and no body", got.Code, got.Body)
 	}
 	if _, err := d.projects.Project(t.Context(), d.own.ID); err == nil {
-		t.Error("it is still there")
+		t.Error("deleted project: got no error, want ErrNotFound")
 	}
 	if got := d.ask("DELETE", path, adminKey, ""); got.Code != 404 {
-		t.Errorf("again: %s", got.Body)
+		t.Errorf("DELETE again: got %s, want 404", got.Body)
 	}
 	if order := d.rotation.order; d.rotation.asked != "end" || order.Actor != "admin" || order.Reason == "" {
-		t.Errorf("asked %q: %+v", d.rotation.asked, order)
+		t.Errorf("rotation was asked for %q with %+v, want end by the admin with a reason", d.rotation.asked, order)
 	}
 }
 
-// No key may come into being behind the back of a deletion.
+// No key may be created while its project is deleted.
 func TestAProjectWithoutLiveKeysGetsNoneWhileItIsDeleted(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
@@ -228,15 +228,15 @@ func TestAProjectWithoutLiveKeysGetsNoneWhileItIsDeleted(t *testing.T) {
 	r := &rotation{store: &fakeStore{ring: keyrotation.Ring{Project: d.own.ID, Keys: []keyrotation.Key{dead}}}}
 	d.rotations[d.own.ID] = r
 	if got := d.ask("DELETE", "/v1/projects/"+d.own.ID, adminKey, ""); got.Code != 204 || r.asked != "end" {
-		t.Errorf("%d, asked %q", got.Code, r.asked)
+		t.Errorf("DELETE without live keys: got %d, asked for %q, want 204 and end", got.Code, r.asked)
 	}
 }
 
-func TestTheProjectOfTheEnvironmentIsNotDeleted(t *testing.T) {
+func TestTheDefaultProjectIsNotDeleted(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	if got := short(d.ask("DELETE", "/v1/projects/default?revoke=true", adminKey, "")); got != "409 conflict" {
-		t.Errorf("%s", got)
+		t.Errorf("DELETE of the default project: got %s, want 409 conflict", got)
 	}
 }
 
@@ -247,7 +247,7 @@ func (d *deployment) walk(t *testing.T, address string, seen func(page map[strin
 		got := d.ask("GET", address, adminKey, "")
 		d.counter.taken = map[string]int{}
 		if got.Code != 200 {
-			t.Fatalf("%s: %s", address, got.Body)
+			t.Fatalf("GET %s: got %s, want 200", address, got.Body)
 		}
 		page := decoded(t, got)
 		seen(page)
@@ -281,13 +281,13 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 		number++
 		links, shown := hrefs(page), page["pagination"].(map[string]any)
 		if shown["current_page"] != float64(number) || shown["page_size"] != 3.0 || shown["items_on_page"] != float64(len(page["items"].([]any))) {
-			t.Errorf("page %d: %v", number, shown)
+			t.Errorf("page %d: got pagination %v, want its number, a size of 3 and its items", number, shown)
 		}
 		if (links["previous"] != "") != (number > 1) || links["self"] == "" || (links["next"] != "") != (number < 2) {
-			t.Errorf("page %d: %v", number, links)
+			t.Errorf("page %d: got links %v, want previous after page 1, self, next before page 2", number, links)
 		}
 		if u, err := url.Parse(links["self"]); err != nil || u.IsAbs() || u.Host != "" || u.Query().Get("page") != fmt.Sprint(number) {
-			t.Errorf("self %s", links["self"])
+			t.Errorf("link self: got %s, want a relative reference with its page number", links["self"])
 		}
 		if number == 1 { // a row that comes later is not in the list that was begun
 			_, err := d.projects.CreateAPIKey(context.Background(), d.other.ID, "key &=2a", []projects.Scope{"mint"})
@@ -297,25 +297,25 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 		}
 	})
 	if want := "[key &=5 key &=4 key &=3 key &=2 key &=1 key &=0]"; fmt.Sprint(names) != want {
-		t.Errorf("%v", names)
+		t.Errorf("names on all pages: got %v, want %s", names, want)
 	}
 	second := decoded(t, d.ask("GET", keys+"?page=2&page_size=3&sort_by=name", adminKey, ""))
 	back := decoded(t, d.ask("GET", hrefs(second)["previous"], adminKey, ""))
 	if items := back["items"].([]any); len(items) != 3 || items[0].(map[string]any)["name"] != "k" && items[0].(map[string]any)["name"] != "key &=0" {
-		t.Errorf("before the second page: %v", back)
+		t.Errorf("page before the second: got %v, want the first", back)
 	}
 	if n := decoded(t, d.ask("GET", keys+"/count?name=2a", adminKey, ""))["count"]; n != 1.0 {
-		t.Errorf("count %v", n)
+		t.Errorf("keys with 2a in their names: got a count of %v, want 1", n)
 	}
 	if n := decoded(t, d.ask("GET", "/v1/projects/count", adminKey, ""))["count"]; n != 2.0 {
-		t.Errorf("count %v", n)
+		t.Errorf("projects: got a count of %v, want 2", n)
 	}
 }
 
-func TestSettingsThatNobodyLookedAtAreNotSaved(t *testing.T) {
+func TestUncheckedSettingsAreNotSaved(t *testing.T) {
 	var d *deployment
 	d, done := deploy(t, func(c *handlers.Config) {
-		c.CheckSettingsChange = func(context.Context, projects.Project) error { // somebody else is faster
+		c.CheckSettingsChange = func(context.Context, projects.Project) error { // another caller is faster
 			d.change(t, func(p *projects.Project) {
 				p.Settings = map[string]string{"hls_url": "https://theirs.example/{video_id}"}
 			})
@@ -325,9 +325,9 @@ func TestSettingsThatNobodyLookedAtAreNotSaved(t *testing.T) {
 	defer done()
 	body := `{"platform_settings":{"url":"https://new.example"},"platform_credential":{"api_key":"x"}}`
 	if got := short(d.ask("PATCH", "/v1/projects/"+d.own.ID, adminKey, body)); got != "409 conflict" {
-		t.Errorf("%s", got)
+		t.Errorf("PATCH while another caller changes the settings: got %s, want 409 conflict", got)
 	}
 	if now, err := d.projects.Project(t.Context(), d.own.ID); err != nil || now.Settings["url"] != "" {
-		t.Errorf("%v, %v", now.Settings, err)
+		t.Errorf("settings after the conflict: got %v, %v, want no url", now.Settings, err)
 	}
 }

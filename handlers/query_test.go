@@ -37,7 +37,7 @@ func TestQueriesAreReadStrictly(t *testing.T) {
 		d.counter.taken = map[string]int{}
 		if field == "" {
 			if got.Code != 200 {
-				t.Errorf("%s: %s", target, got.Body)
+				t.Errorf("GET %s: got %s, want 200", target, got.Body)
 			}
 			continue
 		}
@@ -49,22 +49,22 @@ func TestQueriesAreReadStrictly(t *testing.T) {
 	}
 	for _, q := range []string{"?revoke=yes", "?revoke=", "?revoke=true&revoke=true", "?force=true", "?revoke=TRUE"} {
 		if got := d.ask("DELETE", "/v1/projects/"+d.own.ID+q, adminKey, ""); got.Code != 400 || d.rotation.asked != "" {
-			t.Errorf("%s: %s", q, got.Body)
+			t.Errorf("DELETE with %s: got %s, want 400 and nothing asked", q, got.Body)
 		}
 		d.counter.taken = map[string]int{}
 	}
 }
 
-func TestEverythingWrongWithAQueryIsSaidAtOnce(t *testing.T) {
+func TestAllErrorsOfAQueryAreReported(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	p := problemOf(t, d.ask("GET", "/v1/projects?page=0&sort_by=x&limit=1", adminKey, ""))
 	if len(p.Errors) != 3 {
-		t.Errorf("%+v", p.Errors)
+		t.Errorf("errors: got %+v, want 3", p.Errors)
 	}
 }
 
-// FuzzQuery: what is understood can be spelt again, and then means the same.
+// FuzzQuery: a query that is understood can be written again with the same meaning.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"page_size=5&page=2", "name=a%26b&sort_by=name", "page=01", "page=1;x", "cursor=a&sort_order=desc", "%70age=1", "name=%F0%9F%98%80", "name=+",
@@ -77,14 +77,14 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		if page.Size < 1 || page.Size > 100 || page.Number < 1 || !utf8.ValidString(page.Name) {
-			t.Fatalf("%q: %+v", raw, page)
+			t.Fatalf("query %q: got %+v, want a page within bounds", raw, page)
 		}
 		if lenient, err := url.ParseQuery(raw); err != nil || lenient.Get("name") != page.Name || lenient.Get("cursor") != page.Cursor {
-			t.Fatalf("%q: %+v, to others %v", raw, page, lenient)
+			t.Fatalf("query %q: got %+v, but a lenient parser %v; want the same", raw, page, lenient)
 		}
 		same, _, err := handlers.DecodeQuery(strings.TrimPrefix(again, "?"))
 		if err != nil || same != page {
-			t.Fatalf("%q: %+v, spelt %q: %+v, %v", raw, page, again, same, err)
+			t.Fatalf("query %q: got %+v, written again %q: %+v, %v; want the same page", raw, page, again, same, err)
 		}
 	})
 }

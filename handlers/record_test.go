@@ -60,17 +60,17 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 			c.want[i] = strings.NewReplacer("{p}", d.own.ID, "{k}", key, "{new}", made).Replace(c.want[i])
 		}
 		if diff := cmp.Diff(c.want, d.record.short()); diff != "" {
-			t.Errorf("%s %s: -want +got:\n%s", c.method, c.path, diff)
+			t.Errorf("%s %s: recorded -want +got:\n%s", c.method, c.path, diff)
 		}
 		for _, e := range d.record.entries {
 			if e.RequestID != got.Header().Get("X-Request-Id") || strings.Contains(fmt.Sprint(e), "canary") {
-				t.Errorf("%s %s: %+v", c.method, c.path, e)
+				t.Errorf("%s %s: got the entry %+v, want the request's id and no secret", c.method, c.path, e)
 			}
 		}
 	}
 }
 
-func TestMintsAreRecordedWhereTheProjectWantsThat(t *testing.T) {
+func TestMintsAreRecordedIfTheProjectSaysSo(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.change(t, func(p *projects.Project) { p.TokenPolicy.AuditMints = true })
@@ -78,11 +78,11 @@ func TestMintsAreRecordedWhereTheProjectWantsThat(t *testing.T) {
 	d.mintAs(adminKey, "", `"video_id":"x"`)
 	want := []string{"viewer:alice mint " + d.own.ID + " vid1 ok", "admin mint " + d.own.ID + " x video_invalid"}
 	if diff := cmp.Diff(want, d.record.short()); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
+		t.Errorf("recorded -want +got:\n%s", diff)
 	}
 }
 
-func TestWhatCannotBeRecordedIsNotDoneUnlessItIsUrgent(t *testing.T) {
+func TestAChangeThatCannotBeRecordedIsMadeOnlyIfUrgent(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.change(t, func(p *projects.Project) { p.TokenPolicy.AuditMints = true })
@@ -95,21 +95,21 @@ func TestWhatCannotBeRecordedIsNotDoneUnlessItIsUrgent(t *testing.T) {
 		changes := method != "GET" && method != "OPTIONS" && !strings.Contains(route, "playback-tokens") && !strings.Contains(route, "/media/")
 		refused := changes && !strings.HasSuffix(route, "/revoke") && !strings.HasSuffix(route, "auth/api-key") // that has a bad key
 		if (short(got) == "503 audit_unavailable") != refused || !refused && got.Code != c.own[2] {
-			t.Errorf("%s: %s", route, got.Body)
+			t.Errorf("%s without the audit log: got %s, want 503 audit_unavailable unless the change is urgent", route, got.Body)
 		}
 		if refused && (!d.unchanged(t) || got.Header().Get("Retry-After") == "" || strings.Contains(got.Body.String(), "space")) {
-			t.Errorf("%s: changed, or not said well: %s", route, got.Body)
+			t.Errorf("%s without the audit log: got %s, want nothing changed, Retry-After, and no detail of the cause", route, got.Body)
 		}
 	}
 }
 
-func TestTheRecordSaysHowAChangeEnded(t *testing.T) {
+func TestTheOutcomeOfAChangeIsRecorded(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.rotation.err = &keyrotation.Guard{Why: "too early"}
 	d.ask("POST", "/v1/projects/"+d.own.ID+"/signing-keys/2/activate", d.keys["keys"], because)
 	lines := d.record.short()
 	if len(lines) != 2 || !strings.HasSuffix(lines[1], "signing_key.activate "+d.own.ID+" 2 conflict because") || !strings.HasPrefix(lines[1], "api_key_") {
-		t.Errorf("%v", lines)
+		t.Errorf("recorded: got %v, want an intent and a conflict by the API key", lines)
 	}
 }

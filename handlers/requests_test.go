@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// problem is what an error answer says.
+// problem is the body of an error response.
 type problem struct {
 	Type, Title, Detail, Code string
 	Status                    int
@@ -23,13 +23,13 @@ type problem struct {
 func problemOf(t *testing.T, got *httptest.ResponseRecorder) (p problem) {
 	t.Helper()
 	if kind := got.Header().Get("Content-Type"); kind != "application/problem+json" {
-		t.Errorf("Content-Type %q of %s", kind, got.Body)
+		t.Errorf("got Content-Type %q of %s, want application/problem+json", kind, got.Body)
 	}
 	if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil {
-		t.Errorf("%v in %s", err, got.Body)
+		t.Errorf("got the error %v in %s, want a problem in JSON", err, got.Body)
 	}
 	if p.Status != got.Code || p.Title == "" || p.Type == "" || p.Detail == "" || p.Code == "" {
-		t.Errorf("incomplete: %s", got.Body)
+		t.Errorf("got the problem %s, want status, title, type, detail and code", got.Body)
 	}
 	return p
 }
@@ -38,7 +38,7 @@ const mint, batch, rotate, inspect = "/v1/playback-tokens", "/v1/playback-tokens
 
 var tooLong = strings.Repeat("x", 64<<10)
 
-// bodies are what may be sent, and what is said about what may not.
+// bodies are requests and the responses to them.
 var bodies = []struct {
 	path, body  string
 	status      int
@@ -113,7 +113,7 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 		}
 		p := problemOf(t, got)
 		if p.Code != c.code || !strings.Contains(p.Detail, c.detail) {
-			t.Errorf("%.80s: %s", c.body, got.Body)
+			t.Errorf("%.80s: got %s, want code %s and a detail with %q", c.body, got.Body, c.code, c.detail)
 		}
 		if c.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != c.field || !strings.Contains(p.Detail, c.field)) {
 			t.Errorf("%.80s: names %v, want %q", c.body, p.Errors, c.field)
@@ -136,7 +136,7 @@ func TestLifetimesInRequests(t *testing.T) {
 		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1","expires_in":`+value+`}`)
 		if want == "" {
 			if got.Code != 201 {
-				t.Errorf("%s: %s", value, got.Body)
+				t.Errorf("lifetime %s: got %s, want 201", value, got.Body)
 			}
 			continue
 		}
@@ -147,7 +147,7 @@ func TestLifetimesInRequests(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotPlainJSONIsToldHowToBe(t *testing.T) {
+func TestABodyThatIsNotPlainJSONIsRefused(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	for _, c := range []struct {
@@ -167,31 +167,31 @@ func TestWhatIsNotPlainJSONIsToldHowToBe(t *testing.T) {
 		r.Header.Set(c.name, c.value)
 		got := w.send(r)
 		if got.Code != c.status {
-			t.Errorf("%s %q: %s", c.name, c.value, got.Body)
+			t.Errorf("%s %q: got %s, want %d", c.name, c.value, got.Body, c.status)
 		}
 		if c.status == 400 && !strings.Contains(problemOf(t, got).Detail, "Content-") {
-			t.Errorf("%s %q: %s", c.name, c.value, got.Body)
+			t.Errorf("%s %q: got %s, want a detail that names the header", c.name, c.value, got.Body)
 		}
 	}
 	got := w.ask("POST", "/v1/playback-tokens?api_key=x", apiKey, `{"video_id":"vid1"}`)
 	if got.Code != 400 || !strings.Contains(problemOf(t, got).Detail, "query") {
-		t.Errorf("%s", got.Body)
+		t.Errorf("query on a path without parameters: got %s, want 400 that says so", got.Body)
 	}
 }
 
-// broken is a body whose sender goes away.
+// broken is a body whose sender disconnects.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestABodyThatDoesNotArriveIsNotActedOn(t *testing.T) {
+func TestAnIncompleteBodyIsRefused(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	r := httptest.NewRequest("POST", "/v1/projects/default/signing-keys/2/revoke", io.MultiReader(strings.NewReader(because), broken{}))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+adminKey)
 	if got := w.send(r); got.Code != 400 || w.rotation.asked != "" {
-		t.Errorf("%d, asked %q", got.Code, w.rotation.asked)
+		t.Errorf("body that breaks off: got %d, asked for %q, want 400 and nothing asked", got.Code, w.rotation.asked)
 	}
 }
 
@@ -226,7 +226,7 @@ func TestPathsHaveOneMeaning(t *testing.T) {
 	}
 }
 
-func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+func TestAWrongMethodGetsTheAllowedOnes(t *testing.T) {
 	w, done := deploy(t)
 	defer done()
 	allowed := map[string]map[string]bool{}
@@ -247,7 +247,7 @@ func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
 			}
 			got := w.ask(method, path, adminKey, "")
 			if got.Code != http.StatusMethodNotAllowed || problemOf(t, got).Code != "method_not_allowed" {
-				t.Errorf("%s %s: %s", method, path, got.Body)
+				t.Errorf("%s %s: got %s, want 405 method_not_allowed", method, path, got.Body)
 			}
 			list := strings.Split(got.Header().Get("Allow"), ", ")
 			if len(list) != len(methods) || !methods[list[0]] || !methods[list[len(list)-1]] {
@@ -256,7 +256,7 @@ func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
 		}
 	}
 	if got := w.ask("HEAD", "/healthz", "", ""); got.Code != 200 {
-		t.Errorf("HEAD: %d", got.Code)
+		t.Errorf("HEAD /healthz: got %d, want 200", got.Code)
 	}
 }
 
@@ -278,13 +278,13 @@ func TestReasons(t *testing.T) {
 			w.rotation.asked = ""
 			got := w.ask(method, path, keysKey, string(body))
 			if got.Code != want || (w.rotation.asked != "") != (want == 200) {
-				t.Errorf("%s %q: %d, asked %q", route, reason, got.Code, w.rotation.asked)
+				t.Errorf("%s with reason %q: got %d, asked for %q, want %d", route, reason, got.Code, w.rotation.asked, want)
 			}
 			if want == 400 && problemOf(t, got).Errors[0].Field != "reason" {
-				t.Errorf("%s %q: %s", route, reason, got.Body)
+				t.Errorf("%s with reason %q: got %s, want an error about reason", route, reason, got.Body)
 			}
 			if want == 200 && fmt.Sprint(w.rotation.order) != fmt.Sprintf("{false api_key_keys %s}", reason) {
-				t.Errorf("%s: %+v", route, w.rotation.order)
+				t.Errorf("%s: got the order %+v, want one with the caller and the reason", route, w.rotation.order)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func (s *stubborn) Activate(ctx context.Context, _ int, _ keyrotation.Order) (ke
 	return keyrotation.Result{}, nil
 }
 
-func TestAPlatformThatHangsIsNotTakenForTheStore(t *testing.T) {
+func TestAPlatformTimeoutIsNotReportedAsTheStores(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	for want, err := range map[string]error{
@@ -38,7 +38,7 @@ func TestAPlatformThatHangsIsNotTakenForTheStore(t *testing.T) {
 	} {
 		w.rotation.err = err
 		if got := short(w.ask("POST", rotationPath, adminKey, `{"mode":"now"}`)); got != want {
-			t.Errorf("%v: %s", err, got)
+			t.Errorf("rotation with error %v: got %s, want %s", err, got, want)
 		}
 	}
 }
@@ -68,17 +68,17 @@ func TestARotation(t *testing.T) {
 	equal(t, w.ask("POST", rotationPath, keysKey, `{"mode":"due"}`), 200,
 		`{"changed":false,"actions":[],"next_action_at":"1999-12-05T00:00:00Z","reason":"nothing is due"}`)
 	if w.rotation.order != (keyrotation.Order{Actor: "api_key_keys"}) {
-		t.Errorf("%+v", w.rotation.order)
+		t.Errorf("got the order %+v, want one by the API key that is not urgent", w.rotation.order)
 	}
 	w.rotation.result = keyrotation.Result{Changed: true, Actions: []keyrotation.Done{{Action: "register", Generation: 3, KeyID: "key-3"}}}
 	equal(t, w.ask("POST", rotationPath, adminKey, `{"mode":"now","reason":"drill"}`), 200,
 		`{"changed":true,"actions":[{"action":"register","generation":3,"key_id":"key-3"}],"next_action_at":null,"reason":""}`)
 	if w.rotation.order != (keyrotation.Order{Now: true, Actor: "admin", Reason: "drill"}) {
-		t.Errorf("%+v", w.rotation.order)
+		t.Errorf("got the order %+v, want one for now by the admin with the reason drill", w.rotation.order)
 	}
 }
 
-func TestTooEarlyToRotateIsAnAnswer(t *testing.T) {
+func TestTooEarlyToRotateIsNotAnError(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	w.rotation.err = &keyrotation.Guard{Why: "still propagating", EarliestAt: day(5)}

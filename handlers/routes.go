@@ -23,17 +23,32 @@ const (
 	mediaPath      = projectPath + "/media/{media_id}"
 )
 
-const (
-	get, post, patch = http.MethodGet, http.MethodPost, http.MethodPatch
-	remove, options  = http.MethodDelete, http.MethodOptions
-)
+func get(path string, handler http.Handler) route {
+	return route{method: http.MethodGet, path: path, handler: handler}
+}
+
+func post(path string, handler http.Handler) route {
+	return route{method: http.MethodPost, path: path, handler: handler}
+}
+
+func patch(path string, handler http.Handler) route {
+	return route{method: http.MethodPatch, path: path, handler: handler}
+}
+
+func remove(path string, handler http.Handler) route {
+	return route{method: http.MethodDelete, path: path, handler: handler}
+}
+
+func options(path string, handler http.HandlerFunc) route {
+	return route{method: http.MethodOptions, path: path, handler: handler}
+}
 
 // routes lists every route of this configuration.
 func (s *server) routes() []route {
 	routes := []route{
-		{get, "/healthz", http.HandlerFunc(s.healthz)},
-		{get, "/readyz", http.HandlerFunc(s.readyz)},
-		{get, "/openapi.json", http.HandlerFunc(s.openapi)},
+		get("/healthz", http.HandlerFunc(s.healthz)),
+		get("/readyz", http.HandlerFunc(s.readyz)),
+		get("/openapi.json", http.HandlerFunc(s.openapi)),
 	}
 	routes = append(routes, s.tokenRoutes()...)
 	routes = append(routes, s.keyRoutes()...)
@@ -44,7 +59,7 @@ func (s *server) routes() []route {
 		routes = append(routes, s.projectRoutes()...)
 	}
 	if s.Metrics != nil {
-		routes = append(routes, route{get, "/metrics", s.Metrics})
+		routes = append(routes, get("/metrics", s.Metrics))
 	}
 	return routes
 }
@@ -55,46 +70,46 @@ func (s *server) tokenRoutes() []route {
 	made := routePolicy{action: projects.Mint, status: http.StatusCreated, viewers: true}
 	signed := routePolicy{action: projects.Mint, status: http.StatusOK, viewers: true}
 	routes := []route{
-		{post, tokensPath, endpoint(s, made, s.mintOne)},
-		{options, tokensPath, http.HandlerFunc(s.preflight)},
-		{post, tokensPath + "/batch", endpoint(s, minted, s.mintBatch)},
-		{post, tokensPath + "/inspect", endpoint(s, routePolicy{action: projects.Inspect, status: http.StatusOK}, s.inspect)},
+		post(tokensPath, endpoint(s, made, s.mintOne)),
+		options(tokensPath, s.preflight),
+		post(tokensPath+"/batch", endpoint(s, minted, s.mintBatch)),
+		post(tokensPath+"/inspect", endpoint(s, routePolicy{action: projects.Inspect, status: http.StatusOK}, s.inspect)),
 
-		{post, mediaPath + "/sign_all_public/drm/{policy_id}", endpoint(s, signed, s.signAll)},
-		{options, mediaPath + "/sign_all_public/drm/{policy_id}", http.HandlerFunc(s.preflight)},
+		post(mediaPath+"/sign_all_public/drm/{policy_id}", endpoint(s, signed, s.signAll)),
+		options(mediaPath+"/sign_all_public/drm/{policy_id}", s.preflight),
 	}
 	for _, form := range []string{"/sign", "/sign/drm/{policy_id}", "/sign_public/drm/{policy_id}"} {
 		routes = append(routes,
-			route{post, mediaPath + form, endpoint(s, signed, s.sign)},
-			route{options, mediaPath + form, http.HandlerFunc(s.preflight)})
+			post(mediaPath+form, endpoint(s, signed, s.sign)),
+			options(mediaPath+form, s.preflight))
 	}
 	return routes
 }
 
 // keyRoutes are for operators and cron.
 func (s *server) keyRoutes() []route {
-	look := routePolicy{action: projects.ReadKeys, status: http.StatusOK}
+	read := routePolicy{action: projects.ReadKeys, status: http.StatusOK}
 	order := func(record string) routePolicy {
 		return routePolicy{action: projects.WriteKeys, status: http.StatusOK, record: record}
 	}
 	revoke := order("signing_key.revoke")
 	revoke.urgent = true
 	all := routePolicy{action: projects.RotateAll, status: http.StatusOK, record: "rotation.all"}
-	lookAtAll := routePolicy{action: projects.ListProjects, status: http.StatusOK}
+	readAll := routePolicy{action: projects.ListProjects, status: http.StatusOK}
 	return []route{
-		{get, projectPath + "/signing-keys", endpoint(s, look, s.listKeys)},
-		{get, generationPath, endpoint(s, look, s.showKey)},
-		{post, generationPath + "/revoke", endpoint(s, revoke, s.revokeKey)},
-		{post, generationPath + "/activate", endpoint(s, order("signing_key.activate"), s.operate(Rotation.Activate))},
-		{post, generationPath + "/rollback", endpoint(s, order("signing_key.rollback"), s.operate(Rotation.Rollback))},
-		{post, generationPath + "/release", endpoint(s, order("signing_key.release"), s.operate(Rotation.Release))},
+		get(projectPath+"/signing-keys", endpoint(s, read, s.listKeys)),
+		get(generationPath, endpoint(s, read, s.showKey)),
+		post(generationPath+"/revoke", endpoint(s, revoke, s.revokeKey)),
+		post(generationPath+"/activate", endpoint(s, order("signing_key.activate"), s.operate(Rotation.Activate))),
+		post(generationPath+"/rollback", endpoint(s, order("signing_key.rollback"), s.operate(Rotation.Rollback))),
+		post(generationPath+"/release", endpoint(s, order("signing_key.release"), s.operate(Rotation.Release))),
 
-		{get, projectPath + "/rotation", endpoint(s, look, s.rotationStatus)},
-		{post, projectPath + "/rotation", endpoint(s, order("rotation"), s.rotate)},
-		{get, "/v1/rotation", endpoint(s, lookAtAll, s.allStatus)},
-		{post, "/v1/rotation", endpoint(s, all, s.rotateAll)},
-		{get, projectPath + "/drift", endpoint(s, look, s.drift)},
-		{remove, projectPath + "/platform-keys/{key_id}", endpoint(s, order("platform_key.delete"), s.removeUnmanaged)},
+		get(projectPath+"/rotation", endpoint(s, read, s.rotationStatus)),
+		post(projectPath+"/rotation", endpoint(s, order("rotation"), s.rotate)),
+		get("/v1/rotation", endpoint(s, readAll, s.allStatus)),
+		post("/v1/rotation", endpoint(s, all, s.rotateAll)),
+		get(projectPath+"/drift", endpoint(s, read, s.drift)),
+		remove(projectPath+"/platform-keys/{key_id}", endpoint(s, order("platform_key.delete"), s.removeUnmanaged)),
 	}
 }
 
@@ -106,32 +121,32 @@ func (s *server) authRoutes() []route {
 	var routes []route
 	for _, version := range []string{"/v1", ""} {
 		routes = append(routes,
-			route{post, version + "/auth/api-key", endpoint(s, exchanged, s.exchange)},
-			route{post, version + "/auth/refresh", endpoint(s, refreshed, s.refresh)})
+			post(version+"/auth/api-key", endpoint(s, exchanged, s.exchange)),
+			post(version+"/auth/refresh", endpoint(s, refreshed, s.refresh)))
 	}
-	return append(routes, route{get, "/.well-known/jwks.json", http.HandlerFunc(s.jwks)})
+	return append(routes, get("/.well-known/jwks.json", http.HandlerFunc(s.jwks)))
 }
 
 // projectRoutes are for operators of the deployment.
 func (s *server) projectRoutes() []route {
-	look := func(action projects.Action) routePolicy { return routePolicy{action: action, status: http.StatusOK} }
+	read := func(action projects.Action) routePolicy { return routePolicy{action: action, status: http.StatusOK} }
 	change := func(action projects.Action, status int, record string) routePolicy {
 		return routePolicy{action: action, status: status, record: record}
 	}
 	return []route{
-		{get, projectsPath, endpoint(s, look(projects.ListProjects), s.listProjects)},
-		{post, projectsPath, endpoint(s, change(projects.CreateProject, http.StatusCreated, "project.create"), s.createProject)},
-		{get, projectsPath + "/count", endpoint(s, look(projects.ListProjects), s.countProjects)},
-		{get, projectPath, endpoint(s, look(projects.ReadProject), s.showProject)},
-		{patch, projectPath, endpoint(s, change(projects.WriteProject, http.StatusOK, "project.update"), s.updateProject)},
-		{remove, projectPath, endpoint(s, change(projects.DeleteProject, http.StatusNoContent, "project.delete"), s.deleteProject)},
+		get(projectsPath, endpoint(s, read(projects.ListProjects), s.listProjects)),
+		post(projectsPath, endpoint(s, change(projects.CreateProject, http.StatusCreated, "project.create"), s.createProject)),
+		get(projectsPath+"/count", endpoint(s, read(projects.ListProjects), s.countProjects)),
+		get(projectPath, endpoint(s, read(projects.ReadProject), s.showProject)),
+		patch(projectPath, endpoint(s, change(projects.WriteProject, http.StatusOK, "project.update"), s.updateProject)),
+		remove(projectPath, endpoint(s, change(projects.DeleteProject, http.StatusNoContent, "project.delete"), s.deleteProject)),
 
-		{get, apiKeysPath, endpoint(s, look(projects.ReadAPIKeys), s.listAPIKeys)},
-		{post, apiKeysPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusCreated, "api_key.create"), s.createAPIKey)},
-		{get, apiKeysPath + "/count", endpoint(s, look(projects.ReadAPIKeys), s.countAPIKeys)},
-		{get, apiKeyPath, endpoint(s, look(projects.ReadAPIKeys), s.showAPIKey)},
-		{patch, apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)},
-		{remove, apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)},
+		get(apiKeysPath, endpoint(s, read(projects.ReadAPIKeys), s.listAPIKeys)),
+		post(apiKeysPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusCreated, "api_key.create"), s.createAPIKey)),
+		get(apiKeysPath+"/count", endpoint(s, read(projects.ReadAPIKeys), s.countAPIKeys)),
+		get(apiKeyPath, endpoint(s, read(projects.ReadAPIKeys), s.showAPIKey)),
+		patch(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)),
+		remove(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// sdk is a public client whose users are to find here what they know.
+// sdk is a public client that has to work with this service.
 const sdk = "@api.video/nodejs-client@2.6.8"
 
 // sdkModules is the folder with the client, fetched once into the user's
@@ -63,7 +63,7 @@ const attempt = async (what, call) => {
   await attempt('bad token', () => client.advancedAuthentication.refresh({ refreshToken: 'guess' }));
 })();`
 
-func TestThePublicClientFindsWhatItKnows(t *testing.T) {
+func TestThePublicClientUnderstandsTheResponses(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skipf("NOT TESTED with %s: %v", sdk, err)
@@ -89,6 +89,6 @@ bad key 400 The user credentials were incorrect. authentication-invalid-user-cre
 bad token 400 The user credentials were incorrect. authentication-invalid-user-credentials refreshToken
 `
 	if err != nil || string(out) != want {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("client's script: got %v and\n%s\nwant\n%s", err, out, want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"playtoken/store"
 )
 
-// signAs posts as an app does: JSON that is announced as text.
+// signAs posts as an app does: JSON with a text content type.
 func (d *deployment) signAs(key, path, body string) *httptest.ResponseRecorder {
 	r := request("POST", "/v1/projects/"+d.own.ID+"/media/"+path, key, "")
 	if body != "" {
@@ -21,7 +21,7 @@ func (d *deployment) signAs(key, path, body string) *httptest.ResponseRecorder {
 	return d.send(r)
 }
 
-// claims are those of a token that we made.
+// claims are the claims of a token.
 func (d *deployment) claims(t *testing.T, token any) map[string]any {
 	t.Helper()
 	d.counter.taken = map[string]int{}
@@ -29,7 +29,7 @@ func (d *deployment) claims(t *testing.T, token any) map[string]any {
 	return decoded(t, got)["claims"].(map[string]any)
 }
 
-func TestAppsOfJWPlayerGetTheirSignatures(t *testing.T) {
+func TestJWPlayersAppsGetTheirSignatures(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for _, c := range []struct{ key, path, body, drm string }{
@@ -40,33 +40,33 @@ func TestAppsOfJWPlayerGetTheirSignatures(t *testing.T) {
 		got := d.signAs(c.key, c.path, c.body)
 		if c.drm == "refused" {
 			if short(got) != "400 invalid_request" {
-				t.Errorf("%s %s: %s", c.path, c.body, got.Body)
+				t.Errorf("%s %s: got %s, want 400 invalid_request", c.path, c.body, got.Body)
 			}
 			continue
 		}
 		answer := decoded(t, got)
 		if got.Code != 200 || answer["entitled"] != true || len(answer) != 2 || got.Header().Get("Access-Control-Allow-Origin") != page {
-			t.Fatalf("%s %s: %s", c.path, c.body, got.Body)
+			t.Fatalf("%s %s: got %s, want 200, entitled, and the page allowed", c.path, c.body, got.Body)
 		}
 		claims := d.claims(t, answer["token"])
 		if drm, _ := claims["drm"].(string); claims["sub"] != "vid1" || drm != c.drm || (claims["plan"] == "640") != strings.Contains(c.body, "plan") {
-			t.Errorf("%s: claims %v", c.path, claims)
+			t.Errorf("%s: got the claims %v, want vid1, the DRM policy and the plan of the body", c.path, claims)
 		}
 	}
 }
 
-func TestNobodySignsInPublic(t *testing.T) {
+func TestSigningNeedsACredential(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	r := request("POST", "/v1/projects/"+d.own.ID+"/media/vid1/sign_public/drm/policy-1", "", "{}")
 	r.Header["Authorization"] = []string{""} // as apps send it
 	r.Header.Set("Origin", page)
 	if got := d.send(r); got.Code != 401 || got.Header().Get("Access-Control-Allow-Origin") != page {
-		t.Errorf("%s %v", got.Body, got.Header())
+		t.Errorf("sign_public without a credential: got %s %v, want 401 that the page may read", got.Body, got.Header())
 	}
 }
 
-func TestSigningHoldsToWhatMintingHolds(t *testing.T) {
+func TestSigningChecksWhatMintingChecks(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.change(t, func(p *projects.Project) { p.ViewerPolicy.Rule = "true" })
@@ -98,15 +98,15 @@ func TestAListIsSignedAtOnce(t *testing.T) {
 	const all = "any/sign_all_public/drm/policy-1"
 	answer := decoded(t, d.signAs(viewerToken, all, `{"vid1":{},"vid2":{},"x":{},"vid3":{}}`))
 	if len(answer) != 4 || answer["vid2"] != nil || answer["x"] != nil || answer["vid1"] == nil {
-		t.Fatalf("%v", answer)
+		t.Fatalf("list: got %v, want tokens for vid1 and vid3, null for the others", answer)
 	}
 	claims := d.claims(t, answer["vid3"])
 	if claims["sub"] != "vid3" || claims["drm"] != "policy-1" {
-		t.Errorf("%v", claims)
+		t.Errorf("token of vid3: got the claims %v, want vid3 and policy-1", claims)
 	}
 	d.signAs(viewerToken, all, `{"vid1":{},"vid4":{},"vid5":{}}`)
 	if got := short(d.signAs(viewerToken, all, `{"vid1":{},"vid4":{},"vid5":{}}`)); got != "429 rate_limited" {
-		t.Errorf("a list counts as many as it has: %s", got)
+		t.Errorf("list of three above the limit: got %s, want 429 rate_limited", got)
 	}
 	d.counter.taken = map[string]int{}
 	for body, want := range map[string]string{
@@ -121,6 +121,6 @@ func TestAListIsSignedAtOnce(t *testing.T) {
 	defer done()
 	d.store.set(func(s *fakeStore) { s.err = store.ErrUnavailable })
 	if got := d.signAs(viewerToken, all, `{"vid6":{}}`); got.Code != 503 {
-		t.Errorf("trouble that is not about a video: %s", got.Body)
+		t.Errorf("list while the store is unavailable: got %s, want 503", got.Body)
 	}
 }

@@ -15,19 +15,19 @@ import (
 	"playtoken/store"
 )
 
-// decoded is an answer as a program sees it.
+// decoded is the body of a response.
 func decoded(t *testing.T, got *httptest.ResponseRecorder) (body map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal(got.Body.Bytes(), &body); err != nil {
-		t.Fatalf("%v in %s", err, got.Body)
+		t.Fatalf("got the error %v in %s, want JSON", err, got.Body)
 	}
 	if kind := got.Header().Get("Content-Type"); got.Code < 300 && kind != "application/json" {
-		t.Errorf("Content-Type %q", kind)
+		t.Errorf("got Content-Type %q, want application/json", kind)
 	}
 	return body
 }
 
-// equal compares an answer with the JSON it should be, "…" in a string
+// equal compares a response with the JSON it should have, "…" in a string
 // standing for anything.
 func equal(t *testing.T, got *httptest.ResponseRecorder, status int, want string) {
 	t.Helper()
@@ -53,22 +53,22 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func TestATokenAnswer(t *testing.T) {
+func TestATokenResponse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1","expires_in":100}`)
 		equal(t, got, 201, `{"token":"…","video_id":"vid1","key_id":"key-2","issued_at":"2000-01-01T00:00:00Z",
 			"expires_at":"2000-01-01T00:01:40Z","expires_in":100,"refresh_at":"2000-01-01T00:01:15Z","urls":{"hls":"…"}}`)
 		body := decoded(t, got)
 		if url := body["urls"].(map[string]any)["hls"]; url != "https://media.example/vid1?jwt="+body["token"].(string) {
-			t.Errorf("hls %v", url)
+			t.Errorf("hls: got %v, want the address with the token", url)
 		}
 		if got.Header().Get("Cache-Control") != "no-store" {
-			t.Error("the token may be stored")
+			t.Error("token: got a response that may be stored, want Cache-Control: no-store")
 		}
 	})
 }
 
-func TestWhatCannotBeMinted(t *testing.T) {
+func TestMintErrors(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	for body, want := range map[string]string{
@@ -93,7 +93,7 @@ func TestWhatCannotBeMinted(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeMintedNamesTheMember(t *testing.T) {
+func TestAMintErrorNamesTheMember(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for members, field := range map[string]string{
@@ -108,15 +108,15 @@ func TestWhatCannotBeMintedNamesTheMember(t *testing.T) {
 	} {
 		got := d.mintAs(d.keys["mint"], "", members)
 		if p := problemOf(t, got); got.Code != 422 || len(p.Errors) != 1 || p.Errors[0].Field != field {
-			t.Errorf("%s: %s", members, got.Body)
+			t.Errorf("%s: got %s, want 422 for %s", members, got.Body, field)
 		}
 	}
 	if p := problemOf(t, d.signAs(adminKey, "x/sign", "{}")); len(p.Errors) != 1 || p.Errors[0].Field != "media_id" {
-		t.Errorf("%+v", p)
+		t.Errorf("sign for a malformed video: got %+v, want an error about media_id", p)
 	}
 }
 
-func TestEmptyTextsAreNotTakenForAbsentOnes(t *testing.T) {
+func TestEmptyTextsDifferFromAbsentOnes(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	for body, field := range map[string]string{
@@ -124,19 +124,19 @@ func TestEmptyTextsAreNotTakenForAbsentOnes(t *testing.T) {
 		`{"video_id":"vid1","project_id":""}`: "project_id", `{"video_id":""}`: "video_id",
 	} {
 		if p := problemOf(t, w.ask("POST", mint, adminKey, body)); p.Status != 400 || p.Errors[0].Field != field {
-			t.Errorf("%s: %+v", body, p)
+			t.Errorf("%s: got %+v, want 400 for %s", body, p, field)
 		}
 	}
 	for body, field := range map[string]string{
 		`{"token":"x","project_id":""}`: "project_id", `{"token":"x","video_id":""}`: "video_id",
 	} {
 		if p := problemOf(t, w.ask("POST", inspect, adminKey, body)); p.Status != 400 || p.Errors[0].Field != field {
-			t.Errorf("%s: %+v", body, p)
+			t.Errorf("inspect %s: got %+v, want 400 for %s", body, p, field)
 		}
 	}
 }
 
-func TestABatchAnswersInOrderEachForItself(t *testing.T) {
+func TestABatchRespondsToEachRequestInOrder(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	got := w.ask("POST", "/v1/playback-tokens/batch", apiKey, `{"requests":[
@@ -151,7 +151,7 @@ func TestABatchAnswersInOrderEachForItself(t *testing.T) {
 		if trouble, ok := item["error"].(map[string]any); ok {
 			said = fmt.Sprintf("%v %v", trouble["status"], trouble["code"])
 			if trouble["request_id"] != got.Header().Get("X-Request-Id") {
-				t.Errorf("%d: request id %v", i, trouble["request_id"])
+				t.Errorf("item %d: got the request id %v, want that of the header", i, trouble["request_id"])
 			}
 		}
 		if said != want[i] {
@@ -160,11 +160,11 @@ func TestABatchAnswersInOrderEachForItself(t *testing.T) {
 	}
 	full := `{"requests":[` + strings.Repeat(`{"video_id":"vid"},`, 99) + `{"video_id":"vid"}]}`
 	if got := w.ask("POST", "/v1/playback-tokens/batch", adminKey, full); got.Code != 200 || len(decoded(t, got)["items"].([]any)) != 100 {
-		t.Errorf("100 requests: %d", got.Code)
+		t.Errorf("batch of 100: got %d, want 200 and 100 items", got.Code)
 	}
 }
 
-func TestWithoutActiveKeyTheExactWaitIsTold(t *testing.T) {
+func TestTheExactWaitForAnActiveKeyIsReported(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		standby := activeKey(t)
 		standby.State, standby.RegisteredAt = keyrotation.Registered, time.Now()
@@ -179,22 +179,22 @@ func TestWithoutActiveKeyTheExactWaitIsTold(t *testing.T) {
 			got := ask()
 			p := problemOf(t, got)
 			if got.Code != 503 || p.Code != "no_active_key" || p.EarliestAt != "2000-01-01T00:01:00Z" {
-				t.Errorf("%s", got.Body)
+				t.Errorf("no active key yet: got %s, want 503 no_active_key with the time of activation", got.Body)
 			}
 			if after := got.Header().Get("Retry-After"); after != "48" || p.RetryAfter != 48 {
-				t.Errorf("Retry-After %s, %d; 47.999 s remain", after, p.RetryAfter)
+				t.Errorf("47.999 s before activation: got Retry-After %s, retry_after %d, want 48", after, p.RetryAfter)
 			}
 		}
 		w.store.set(func(s *fakeStore) { s.ring.Keys = nil })
 		time.Sleep(time.Second)
 		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1"}`)
 		if p := problemOf(t, got); p.Code != "no_active_key" || p.EarliestAt != "" || got.Header().Get("Retry-After") == "" {
-			t.Errorf("%s", got.Body)
+			t.Errorf("no active key at all: got %s, want no_active_key without a time, and Retry-After", got.Body)
 		}
 	})
 }
 
-func TestAStoreThatIsDownIsSaidQuicklyAndComesBackByItself(t *testing.T) {
+func TestAnUnavailableStoreIsReportedAtOnceAndRecovers(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		mint := func() *httptest.ResponseRecorder {
 			return w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1"}`)
@@ -205,29 +205,29 @@ func TestAStoreThatIsDownIsSaidQuicklyAndComesBackByItself(t *testing.T) {
 			asked := time.Now()
 			got := mint()
 			if p := problemOf(t, got); got.Code != 503 || p.Code != "signer_unavailable" || got.Header().Get("Retry-After") != "1" {
-				t.Fatalf("%s", got.Body)
+				t.Fatalf("mint while the store is unavailable: got %s, want 503 signer_unavailable, Retry-After 1", got.Body)
 			}
 			if strings.Contains(got.Body.String(), "vault.internal") {
-				t.Fatal("a caller learns where the store is")
+				t.Fatal("got the store's address in the response, want it only in the log")
 			}
 			if time.Since(asked) != 0 {
-				t.Fatalf("took %s", time.Since(asked))
+				t.Fatalf("mint with a view that is too old: took %s, want no wait", time.Since(asked))
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
 		if got := w.ask("GET", "/readyz", "", ""); got.Code != 503 {
-			t.Errorf("ready: %s", got.Body)
+			t.Errorf("readyz while the store is unavailable: got %s, want 503", got.Body)
 		}
 		if !strings.Contains(w.log.String(), "vault.internal") {
-			t.Error("the log does not say what the trouble is")
+			t.Error("got a log without the cause, want it there")
 		}
 		w.store.set(func(s *fakeStore) { s.err = nil })
 		time.Sleep(time.Second) // what Retry-After said
 		if got := mint(); got.Code != 201 {
-			t.Errorf("%s", got.Body)
+			t.Errorf("mint after the store is back: got %s, want 201", got.Body)
 		}
 		if got := w.ask("GET", "/readyz", "", ""); got.Code != 200 {
-			t.Errorf("ready: %s", got.Body)
+			t.Errorf("readyz after the store is back: got %s, want 200", got.Body)
 		}
 	})
 }

@@ -29,7 +29,7 @@ func TestAViewerMintsForThemselvesOnly(t *testing.T) {
 		`"video_id":"vid1"`:                            "201",
 		`"video_id":"vid1","expires_in":60`:            "201",
 		`"video_id":"vid1","viewer":{"id":"alice"}`:    "201",
-		`"video_id":"vidfree"`:                         "201", // the platform cannot bind it, and nobody asked
+		`"video_id":"vidfree"`:                         "201", // the platform cannot bind it, and the request does not ask for that
 		`"video_id":"vidfree","viewer":{"id":"alice"}`: "422 not_enforceable",
 		`"video_id":"vid1","viewer":{"id":"bob"}`:      "403 forbidden",
 		`"video_id":"vid1","viewer":{"id":""}`:         "400 invalid_request",
@@ -44,23 +44,23 @@ func TestAViewerMintsForThemselvesOnly(t *testing.T) {
 	}
 	d.minter.Policy.AllowAllVideos = true
 	if got := short(d.mintAs(viewerToken, page, `"video_id":"*"`)); got != "403 forbidden" {
-		t.Errorf("all videos, where an API key may: %s", got)
+		t.Errorf("token for all videos for a viewer: got %s, want 403 forbidden", got)
 	}
 	token := decoded(t, d.mintAs(viewerToken, "", `"video_id":"vid1"`))["token"].(string)
 	asked := d.ask("POST", "/v1/playback-tokens/inspect", d.keys["mint"], `{"token":"`+token+`"}`)
 	if claims := decoded(t, asked)["claims"].(map[string]any); claims["viewer"] != "alice" {
-		t.Errorf("claims %v", claims)
+		t.Errorf("got the claims %v, want the viewer alice", claims)
 	}
 }
 
-func TestWhoIsNoViewerOfTheProjectIsNobody(t *testing.T) {
+func TestAnUnknownViewerIsUnauthenticated(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for name, c := range map[string]struct{ key, body, want string }{
 		"no project":                 {viewerToken, `{"video_id":"vid1"}`, "401 unauthenticated"},
 		"a project without issuers":  {viewerToken, `{"video_id":"vid1","project_id":"` + d.other.ID + `"}`, "401 unauthenticated"},
 		"no such project":            {viewerToken, `{"video_id":"vid1","project_id":"../x"}`, "401 unauthenticated"},
-		"a stranger":                 {"stranger.alice.sig", `{"video_id":"vid1","project_id":"` + d.own.ID + `"}`, "401 unauthenticated"},
+		"an unknown token":           {"stranger.alice.sig", `{"video_id":"vid1","project_id":"` + d.own.ID + `"}`, "401 unauthenticated"},
 		"not of the form":            {"viewer.alice", `{"video_id":"vid1","project_id":"` + d.own.ID + `"}`, "401 unauthenticated"},
 		"a body that cannot be read": {viewerToken, `{"video":"vid1"}`, "400 invalid_request"},
 	} {
@@ -71,16 +71,16 @@ func TestWhoIsNoViewerOfTheProjectIsNobody(t *testing.T) {
 	d.audience.err = &viewers.Unavailable{What: "issuer", After: 7 * time.Second}
 	got := d.mintAs(viewerToken, "", `"video_id":"vid1"`)
 	if short(got) != "503 signer_unavailable" || got.Header().Get("Retry-After") != "7" {
-		t.Errorf("an issuer that is away: %s", got.Body)
+		t.Errorf("viewer while the issuer is unavailable: got %s, want 503 signer_unavailable, Retry-After 7", got.Body)
 	}
 }
 
-func TestEveryMintIsPutToWhoeverDecides(t *testing.T) {
+func TestEveryMintIsDecidedByRuleAndWebhook(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	d.mintAs(viewerToken, page, `"video_id":"vid1"`)
 	if len(d.audience.asked) != 0 {
-		t.Error("asked, where there is neither rule nor webhook")
+		t.Error("project without rule and webhook: got a question about the viewer, want none")
 	}
 	d.change(t, func(p *projects.Project) { p.ViewerPolicy.Rule = "true" })
 	d.audience.refuses["vid2"] = true
@@ -96,7 +96,7 @@ func TestEveryMintIsPutToWhoeverDecides(t *testing.T) {
 		d.audience.asked = nil
 		got := d.mintAs(c.key, page, `"video_id":"`+c.video+`","expires_in":60,"viewer":{"id":"alice"}`)
 		if short(got) != c.want || len(d.audience.asked) != 1 {
-			t.Fatalf("%s by %s: %s, asked %v", c.video, c.caller, got.Body, d.audience.asked)
+			t.Fatalf("%s by %s: got %s, asked about %v, want %s and one question", c.video, c.caller, got.Body, d.audience.asked, c.want)
 		}
 		ask := d.audience.asked[0]
 		ask.RequestID = ""
@@ -108,17 +108,17 @@ func TestEveryMintIsPutToWhoeverDecides(t *testing.T) {
 			t.Errorf("asked %+v, want %+v", ask, want)
 		}
 		if c.want != "201" && !strings.Contains(problemOf(t, got).Detail, "rule") {
-			t.Errorf("it is not said who refused: %s", got.Body)
+			t.Errorf("refusal: got %s, want a detail that names the rule", got.Body)
 		}
 	}
 	got := d.ask("POST", "/v1/playback-tokens/batch", d.keys["mint"], `{"requests":[{"video_id":"vid1"},{"video_id":"vid2"}]}`)
 	items := decoded(t, got)["items"].([]any)
 	if items[0].(map[string]any)["token"] == nil || items[1].(map[string]any)["error"].(map[string]any)["code"] != "not_entitled" {
-		t.Errorf("%s", got.Body)
+		t.Errorf("batch: got %s, want a token, then not_entitled", got.Body)
 	}
 }
 
-func TestAPageReadsAnswersOnlyIfTheProjectNamesIt(t *testing.T) {
+func TestAPageReadsResponsesOnlyIfTheProjectListsIt(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	for _, c := range []struct {
@@ -127,35 +127,35 @@ func TestAPageReadsAnswersOnlyIfTheProjectNamesIt(t *testing.T) {
 		allowed           bool
 	}{
 		{"viewer", viewerToken, page, 201, true},
-		{"viewer, elsewhere", viewerToken, "https://evil.example", 403, false},
+		{"viewer, another page", viewerToken, "https://evil.example", 403, false},
 		{"viewer, nearly", viewerToken, page + ".evil.example", 403, false},
 		{"viewer, another scheme", viewerToken, "http://www.example.com", 403, false},
 		{"viewer, null", viewerToken, "null", 403, false},
 		{"viewer, no page", viewerToken, "", 201, false},
-		{"stranger", "a.b.c", page, 401, true},
+		{"unknown token", "a.b.c", page, 401, true},
 		{"API key", d.keys["mint"], page, 201, true},
-		{"API key, elsewhere", d.keys["mint"], "https://evil.example", 201, false},
+		{"API key, another page", d.keys["mint"], "https://evil.example", 201, false},
 	} {
 		got := d.mintAs(c.key, c.origin, `"video_id":"vid1"`)
 		allowed := got.Header().Get("Access-Control-Allow-Origin")
 		if got.Code != c.status || (allowed == c.origin && allowed != "") != c.allowed || !c.allowed && allowed != "" {
-			t.Errorf("%s: %d, %q, %s", c.name, got.Code, allowed, got.Body)
+			t.Errorf("%s: got %d, allowed page %q, %s, want %d and allowed %t", c.name, got.Code, allowed, got.Body, c.status, c.allowed)
 		}
 		if got.Header().Get("Vary") != "Origin" || got.Header().Get("Access-Control-Allow-Credentials") != "" {
-			t.Errorf("%s: %v", c.name, got.Header())
+			t.Errorf("%s: got the headers %v, want Vary: Origin and no credentials", c.name, got.Header())
 		}
 		if exposed := got.Header().Get("Access-Control-Expose-Headers"); c.allowed != strings.Contains(exposed, "Retry-After") {
-			t.Errorf("%s: exposed %q", c.name, exposed)
+			t.Errorf("%s: got the exposed headers %q, want Retry-After among them if the page is allowed", c.name, exposed)
 		}
 	}
 	r := request("POST", "/v1/playback-tokens", viewerToken, `{"video_id":"vid1","project_id":"`+d.own.ID+`"}`)
 	r.Header["Origin"] = []string{page, page}
 	if got := d.send(r); got.Code != 403 || got.Header().Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("two pages at once: %d", got.Code)
+		t.Errorf("two Origin headers: got %d, want 403 and no page allowed", got.Code)
 	}
 }
 
-func TestABrowserMayAskOnlyForPagesThatAreKnown(t *testing.T) {
+func TestPreflightsAreAllowedOnlyForListedPages(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
 	preflight := func(path, origin string) *httptest.ResponseRecorder {
@@ -170,24 +170,24 @@ func TestABrowserMayAskOnlyForPagesThatAreKnown(t *testing.T) {
 		h := got.Header()
 		if got.Code != 204 || got.Body.Len() != 0 || h.Get("Access-Control-Allow-Origin") != page || h.Get("Vary") != "Origin" ||
 			h.Get("Access-Control-Allow-Methods") != "POST" || h.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
-			t.Errorf("%s: %d %v", path, got.Code, h)
+			t.Errorf("preflight of %s: got %d %v, want 204 and what the page may send", path, got.Code, h)
 		}
 		for _, origin := range []string{"https://evil.example", "null", "*", strings.ToUpper(page)} {
 			got := preflight(path, origin)
 			if got.Code != 403 || got.Header().Get("Access-Control-Allow-Origin") != "" {
-				t.Errorf("%s from %s: %d %v", path, origin, got.Code, got.Header())
+				t.Errorf("preflight of %s from %s: got %d %v, want 403 and no page allowed", path, origin, got.Code, got.Header())
 			}
 		}
 	}
 	for _, path := range []string{"/v1/playback-tokens/batch", "/v1/projects", "/v1/auth/api-key"} {
 		if got := preflight(path, page); got.Code != 405 || got.Header().Get("Access-Control-Allow-Origin") != "" {
-			t.Errorf("%s: %d", path, got.Code)
+			t.Errorf("preflight of %s: got %d, want 405 and no page allowed", path, got.Code)
 		}
 	}
 	d.documents.mu.Lock()
 	d.documents.err = store.ErrUnavailable
 	d.documents.mu.Unlock()
 	if got := preflight("/v1/playback-tokens", page); got.Code != 503 {
-		t.Errorf("without the store: %d", got.Code)
+		t.Errorf("preflight while the store is unavailable: got %d, want 503", got.Code)
 	}
 }
