@@ -8,7 +8,7 @@ import (
 	"playtoken/platforms/apivideo"
 	"playtoken/platforms/apivideo/apivideotest"
 	"playtoken/platforms/jwplayer"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 	"playtoken/signer"
 )
@@ -48,7 +48,7 @@ var credential = map[string]secret.Value{"api_key": secret.New("api-key-of-nobod
 // serveAPIVideo is api.video without its rate limit.
 func serveAPIVideo(ctx context.Context) error {
 	const plenty = 1 << 20 // calls in a minute
-	standin := apivideotest.New(platformtest.World{Credential: credential, Keys: platformtest.New(platformtest.Options{}), PageSize: 100})
+	standin := apivideotest.New(standin.World{Credential: credential, Keys: standin.New(standin.Options{}), PageSize: 100})
 	standin.Limit("read", plenty)
 	standin.Limit("write", plenty)
 	return serveUntil(ctx, standin)

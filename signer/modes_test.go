@@ -21,7 +21,7 @@ import (
 	"playtoken/filekeys"
 	"playtoken/gate/verify"
 	"playtoken/keyrotation"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
@@ -69,7 +69,7 @@ func (d *disk) Export(ctx context.Context, name string) (*rsa.PrivateKey, error)
 type deployment struct {
 	t        *testing.T
 	disk     *disk
-	platform *platformtest.Standin
+	platform *standin.Keys
 	minters  map[string]*signer.RS256
 	log      *slog.Logger // of everything there is to log
 	logged   bytes.Buffer
@@ -96,7 +96,7 @@ func deployed(t *testing.T, test func(*deployment)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &deployment{t: t, disk: &disk{Store: file}, platform: platformtest.New(platformtest.Options{}), minters: map[string]*signer.RS256{}}
+		d := &deployment{t: t, disk: &disk{Store: file}, platform: standin.New(standin.Options{}), minters: map[string]*signer.RS256{}}
 		d.log = slog.New(slog.NewTextHandler(&d.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		memory := signer.NewMemory(d.disk, d.log)
 		defer memory.Close()
@@ -179,7 +179,7 @@ func (d *deployment) ring() *keyrotation.Ring {
 func (d *deployment) check() {
 	d.t.Helper()
 	known := map[string]*rsa.PublicKey{}
-	for _, k := range d.platform.Keys() {
+	for _, k := range d.platform.Current() {
 		known[k.ID], _ = keyrotation.ParsePublicKey(k.PublicKey)
 	}
 	kept := d.live[:0]

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/platforms/vidbeo"
 	"playtoken/secret"
 	"playtoken/signer"
@@ -129,7 +129,7 @@ func TestAnAnswerThatIsNoKeyIsAnErrorThatTellsNothing(t *testing.T) {
 // memoryMinter signs in memory for a project whose first key is active.
 func memoryMinter(t *testing.T, s *vaultkeys.Store, policy keyrotation.Policy, log *slog.Logger) *signer.RS256 {
 	t.Helper()
-	rotator := &keyrotation.Rotator{Project: "default", Documents: s, Keys: s, Platform: platformtest.New(platformtest.Options{}),
+	rotator := &keyrotation.Rotator{Project: "default", Documents: s, Keys: s, Platform: standin.New(standin.Options{}),
 		StoreTime: s.Now, Policy: policy, Log: log}
 	for range 2 {
 		if _, err := rotator.Reconcile(t.Context(), keyrotation.Order{}); err != nil {

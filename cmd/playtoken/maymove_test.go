@@ -10,7 +10,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 )
 
@@ -20,8 +20,8 @@ const accountsAdminKey = "admin-key-of-the-account-0123456789"
 // account there.
 func newIssuing(t *testing.T) map[string]string {
 	t.Helper()
-	standin := apivideotest.New(platformtest.World{
-		Credential: map[string]secret.Value{"admin_key": secret.New(accountsAdminKey)}, Keys: platformtest.New(platformtest.Options{}), PageSize: 100,
+	standin := apivideotest.New(standin.World{
+		Credential: map[string]secret.Value{"admin_key": secret.New(accountsAdminKey)}, Keys: standin.New(standin.Options{}), PageSize: 100,
 	})
 	server := httptest.NewServer(standin)
 	t.Cleanup(server.Close)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/signer"
 )
 
@@ -127,7 +127,7 @@ func TestThePlatformsCountIsBelieved(t *testing.T) {
 	bubble(t, "429 without a word", func(t *testing.T) {
 		w := newWorld(t)
 		w.must(t)
-		w.Script(show, platformtest.Refuse(429))
+		w.Script(show, standin.Refuse(429))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || retryAfter(err) == 0 {
 			t.Errorf("%v", err)
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 // script answers requests to the Admin API one by one.
@@ -135,7 +135,7 @@ func TestTheAdminAPIIsNotOverrun(t *testing.T) {
 			t.Errorf("forty calls within %s", took)
 		}
 		// Throttled all the same, it is up to the caller which call must be tried.
-		w.keys.Script(platformtest.Throttle("3600"))
+		w.keys.Script(standin.Throttle("3600"))
 		if _, err := w.platform.Issuer.List(t.Context()); err == nil {
 			t.Error("not throttled")
 		}

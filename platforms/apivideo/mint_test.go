@@ -13,7 +13,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/signer"
 )
 
@@ -144,10 +144,10 @@ func TestRestrictionsAreRefused(t *testing.T) {
 const aDay = 24 * time.Hour
 
 func TestTroubleOnTheWayIsNobodysFault(t *testing.T) {
-	for name, fault := range map[string]platformtest.Fault{
-		"lost": {Answer: platformtest.Lost}, "garbled": {Answer: platformtest.Garbled}, "silent": {Answer: platformtest.Silent},
-		"empty": {Answer: platformtest.Empty}, "500": platformtest.Refuse(500), "403": platformtest.Refuse(403), "redirected": {Answer: platformtest.Redirected},
-		"echo": {Answer: platformtest.Says, Status: 400, Echo: true},
+	for name, fault := range map[string]standin.Fault{
+		"lost": {Response: standin.Lost}, "garbled": {Response: standin.InvalidUTF8}, "silent": {Response: standin.Silent},
+		"empty": {Response: standin.Empty}, "500": standin.Refuse(500), "403": standin.Refuse(403), "redirected": {Response: standin.Redirected},
+		"echo": {Response: standin.ErrorStatus, Status: 400, Echo: true},
 	} {
 		for _, route := range []string{show, session} {
 			bubble(t, name+" "+route, func(t *testing.T) {
@@ -167,21 +167,21 @@ func TestTroubleOnTheWayIsNobodysFault(t *testing.T) {
 	}
 	bubble(t, "404 of a login is no word on the video", func(t *testing.T) {
 		w := newWorld(t)
-		w.Script(authenticate, platformtest.Refuse(404))
+		w.Script(authenticate, standin.Refuse(404))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || errors.Is(err, signer.ErrVideo) {
 			t.Errorf("%v", err)
 		}
 	})
 	bubble(t, "404 of a session is no word on the video", func(t *testing.T) {
 		w := newWorld(t)
-		w.Script(session, platformtest.Refuse(404))
+		w.Script(session, standin.Refuse(404))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || errors.Is(err, signer.ErrVideo) {
 			t.Errorf("%v", err)
 		}
 	})
 	bubble(t, "401 of a session is no word on the key", func(t *testing.T) {
 		w := newWorld(t)
-		w.Script(session, platformtest.Refuse(401))
+		w.Script(session, standin.Refuse(401))
 		if _, err := w.mint(t.Context(), film); errors.Is(err, keyrotation.ErrUnauthorized) || w.Count(authenticate) != 1 {
 			t.Errorf("%v, %d logins", err, w.Count(authenticate))
 		}

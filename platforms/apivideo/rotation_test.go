@@ -12,7 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
@@ -96,7 +96,7 @@ func rotation(t *testing.T, share float64) (*world, *keyrotation.Rotator) {
 	}
 	w.account.Issued = issuedBy(rotator, durations.ViewAge)
 	w.platform = w.open(t)
-	w.chaos = platformtest.Chaos(7, share, 20*time.Second)
+	w.chaos = standin.Chaos(7, share, 20*time.Second)
 	return w, rotator
 }
 
@@ -145,8 +145,8 @@ func TestNoMintIsRefusedDuringRotations(t *testing.T) {
 			if active, ok := ring.Active(); err != nil || !ok || active.Generation < 7 {
 				t.Errorf("%+v, %v", active, err)
 			}
-			if n := len(w.keys.Keys()); n > 4 {
-				t.Errorf("%d keys are left at the platform: %v", n, w.keys.Keys())
+			if n := len(w.keys.Current()); n > 4 {
+				t.Errorf("%d keys are left at the platform: %v", n, w.keys.Current())
 			}
 			if minted < 1000 {
 				t.Errorf("%d tokens", minted)
@@ -177,7 +177,7 @@ func TestARevokedKeyIsReplaced(t *testing.T) {
 		rotator.Reconcile(t.Context(), order)
 		time.Sleep(rotator.Policy.Durations.ViewAge)
 		w.must(t)
-		for _, key := range w.keys.Keys() {
+		for _, key := range w.keys.Current() {
 			if key.ID == stolen.KeyID {
 				t.Error(fmt.Sprint("it is still there: ", key))
 			}

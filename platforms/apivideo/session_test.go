@@ -15,7 +15,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/signer"
 )
 
@@ -41,12 +41,12 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 			t.Errorf("when it was due three times: %v", got)
 		}
 	})
-	for name, trouble := range map[string]platformtest.Fault{
-		"the answer is lost":        {Answer: platformtest.Lost},
-		"the request is lost":       {Answer: platformtest.Lost, Effect: platformtest.Never},
-		"it is answered 401":        platformtest.Refuse(401),
-		"it is answered 500":        platformtest.Refuse(500),
-		"the answer makes no sense": {Answer: platformtest.Garbled},
+	for name, trouble := range map[string]standin.Fault{
+		"the answer is lost":        {Response: standin.Lost},
+		"the request is lost":       {Response: standin.Lost, Effect: standin.Never},
+		"it is answered 401":        standin.Refuse(401),
+		"it is answered 500":        standin.Refuse(500),
+		"the answer makes no sense": {Response: standin.InvalidUTF8},
 	} {
 		bubble(t, "by a login when "+name, func(t *testing.T) {
 			w := newWorld(t)
@@ -64,7 +64,7 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 	bubble(t, "later when it is throttled", func(t *testing.T) {
 		w := newWorld(t)
 		w.must(t)
-		w.Script(refresh, platformtest.Throttle("5"))
+		w.Script(refresh, standin.Throttle("5"))
 		since := w.counts(authenticate, refresh)
 		time.Sleep(apivideotest.BearerLife * 9 / 10)
 		w.must(t)
@@ -93,13 +93,13 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 // A renewal that does not work must not cost anybody a token as long as the
 // session is good.
 func TestNoFailureEndsASessionBeforeItsTime(t *testing.T) {
-	for name, fault := range map[string]platformtest.Fault{
-		"unavailable": platformtest.Refuse(503), "silent": {Answer: platformtest.Silent}, "throttled": platformtest.Throttle("600"), "rejected": platformtest.Refuse(401),
+	for name, fault := range map[string]standin.Fault{
+		"unavailable": standin.Refuse(503), "silent": {Response: standin.Silent}, "throttled": standin.Throttle("600"), "rejected": standin.Refuse(401),
 	} {
 		bubble(t, name, func(t *testing.T) {
 			w := newWorld(t)
 			w.must(t)
-			broken := slices.Repeat([]platformtest.Fault{fault}, 1000)
+			broken := slices.Repeat([]standin.Fault{fault}, 1000)
 			w.Script(authenticate, broken...)
 			w.Script(refresh, broken...)
 			made := time.Now()
@@ -161,7 +161,7 @@ func TestARefusedReadIsMadeOnceMoreAfterOneLogin(t *testing.T) {
 			t.Errorf("a session that ended early: %v", got)
 		}
 		since = w.counts(authenticate, refresh, show)
-		w.Script(show, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 4)...)
+		w.Script(show, slices.Repeat([]standin.Fault{standin.Refuse(401)}, 4)...)
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) || !errors.Is(err, signer.ErrUnavailable) {
 			t.Errorf("a key that may log in and nothing else: %v", err)
 		}
@@ -184,7 +184,7 @@ func TestARefusedReadIsMadeOnceMoreAfterOneLogin(t *testing.T) {
 func TestOneWhoGivesUpSpoilsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Script(authenticate, platformtest.Fault{Answer: platformtest.Silent})
+		w.Script(authenticate, standin.Fault{Response: standin.Silent})
 		ctx, cancel := context.WithCancel(t.Context())
 		var crowd sync.WaitGroup
 		crowd.Go(func() {
@@ -205,7 +205,7 @@ func TestOneWhoGivesUpSpoilsNothing(t *testing.T) {
 func TestADeadKeyDoesNotLogInForEachToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Script(authenticate, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 100)...)
+		w.Script(authenticate, slices.Repeat([]standin.Fault{standin.Refuse(401)}, 100)...)
 		for range 50 {
 			if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) || !errors.Is(err, signer.ErrUnavailable) {
 				t.Fatal(err)
@@ -221,7 +221,7 @@ func TestBasicNeverLogsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "authentication", "basic")
 		w.must(t)
-		w.Script(show, platformtest.Refuse(401), platformtest.Refuse(401))
+		w.Script(show, standin.Refuse(401), standin.Refuse(401))
 		since := w.counts(show)
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) {
 			t.Errorf("%v", err)
@@ -251,7 +251,7 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 		w := newWorld(t, "issued", "yes")
 		w.must(t)
 		w.activate(w.keys.AddIssued("next"))
-		w.Script(authenticate, slices.Repeat([]platformtest.Fault{platformtest.Refuse(401)}, 2)...)
+		w.Script(authenticate, slices.Repeat([]standin.Fault{standin.Refuse(401)}, 2)...)
 		since := w.counts(authenticate)
 		for range 30 {
 			w.must(t)

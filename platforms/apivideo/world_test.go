@@ -14,7 +14,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/platforms/apivideo"
 	"playtoken/platforms/apivideo/apivideotest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 	"playtoken/signer"
 )
@@ -35,22 +35,22 @@ var (
 // world is a stand-in, an account of it, and a network that takes no time.
 type world struct {
 	*apivideotest.Standin
-	keys     *platformtest.Standin
+	keys     *standin.Keys
 	account  platforms.Account
 	platform platforms.Platform
 
 	mu     sync.Mutex
-	active platformtest.Record // of an account whose keys are issued
-	chaos  func(platformtest.Call) platformtest.Fault
+	active standin.Record // of an account whose keys are issued
+	chaos  func(standin.Call) standin.Fault
 }
 
 // settings are added to an account's; "issued" chooses the other credential.
 func newWorld(t *testing.T, settings ...string) *world {
 	t.Helper()
 	w := &world{}
-	w.keys = platformtest.New(platformtest.Options{Fault: func(call platformtest.Call) platformtest.Fault {
+	w.keys = standin.New(standin.Options{Fault: func(call standin.Call) standin.Fault {
 		if w.chaos == nil {
-			return platformtest.Fault{}
+			return standin.Fault{}
 		}
 		return w.chaos(call)
 	}})
@@ -65,7 +65,7 @@ func newWorld(t *testing.T, settings ...string) *world {
 		all["project_id"] = apivideotest.Project
 		w.active = w.keys.AddIssued("first")
 	}
-	w.Standin = apivideotest.New(platformtest.World{Credential: credential, Keys: w.keys, PageSize: 100})
+	w.Standin = apivideotest.New(standin.World{Credential: credential, Keys: w.keys, PageSize: 100})
 	w.account = platforms.Account{Settings: all, Credential: credential, Issued: w.issued, Transport: direct{w.Standin}}
 	w.platform = w.open(t)
 	return w
@@ -87,7 +87,7 @@ func (w *world) issued(context.Context) (platforms.IssuedKey, error) {
 	return platforms.IssuedKey{ID: w.active.ID, Value: secret.New(w.active.Value)}, nil
 }
 
-func (w *world) activate(key platformtest.Record) {
+func (w *world) activate(key standin.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.active = key

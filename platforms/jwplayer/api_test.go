@@ -15,7 +15,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/platforms/jwplayer"
 	"playtoken/platforms/jwplayer/jwplayertest"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/secret"
 )
 
@@ -36,7 +36,7 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func stand(site, apiSecret string) (*direct, platforms.Account) {
 	credential := map[string]secret.Value{"signing_secret": secret.New(publishedSecret), "api_secret": secret.New(apiSecret)}
-	d := &direct{handler: jwplayertest.Serve(platformtest.World{Credential: credential})}
+	d := &direct{handler: jwplayertest.Serve(standin.World{Credential: credential})}
 	return d, platforms.Account{Settings: map[string]string{"site_id": site}, Credential: credential, Transport: d}
 }
 

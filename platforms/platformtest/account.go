@@ -17,6 +17,8 @@ import (
 	"playtoken/platforms"
 	"playtoken/secret"
 	"playtoken/signer"
+
+	"playtoken/platforms/standin"
 )
 
 func (s Suite) accounts(t *testing.T) {
@@ -80,7 +82,7 @@ func (s Suite) check(t *testing.T) {
 		if err != nil || health.Detail == "" {
 			t.Errorf("%+v, %v", health, err)
 		}
-		if n := len(b.wire.requests()); n == 0 {
+		if n := len(b.wire.Requests()); n == 0 {
 			t.Error("nobody was asked")
 		}
 	})
@@ -92,7 +94,7 @@ func (s Suite) check(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.wire.fail(Fault{Answer: Silent})
+		b.wire.Script(standin.Fault{Response: standin.Silent})
 		start := time.Now()
 		if _, err := p.Check(t.Context()); err == nil || time.Since(start) != account.Timeout {
 			t.Errorf("%v after %s", err, time.Since(start))
@@ -132,12 +134,12 @@ type act func(ctx context.Context, b *bench) error
 // faults is an act under all that can go wrong on the way. Judge gets the
 // error and the status that was answered, 0 if the answer was no answer.
 func (s Suite) faults(t *testing.T, do act, judge func(t *testing.T, status int, err error)) {
-	faults := map[string]Fault{}
+	faults := map[string]standin.Fault{}
 	for status := range meanings {
-		faults[fmt.Sprint(status)] = Fault{Answer: Says, Status: status, Effect: Never, RetryAfter: "7"}
+		faults[fmt.Sprint(status)] = standin.Fault{Response: standin.ErrorStatus, Status: status, Effect: standin.Never, RetryAfter: "7"}
 	}
-	for name, answer := range unclear {
-		faults[name] = Fault{Answer: answer, Effect: Never}
+	for name, answer := range standin.Unclear() {
+		faults[name] = standin.Fault{Response: answer, Effect: standin.Never}
 	}
 	for name, fault := range faults {
 		for _, fault.Echo = range []bool{false, true} {
@@ -146,13 +148,13 @@ func (s Suite) faults(t *testing.T, do act, judge func(t *testing.T, status int,
 			})
 		}
 	}
-	for name, answer := range map[string]Answer{"silent": Silent, "slow": Slow} {
+	for name, answer := range map[string]standin.Response{"silent": standin.Silent, "slow": standin.Slow} {
 		s.try(t, "CancellingIsPrompt/"+name, options{}, func(t *testing.T, b *bench) { b.testPrompt(t, do, answer) })
 	}
 }
 
-func (b *bench) testFault(t *testing.T, do act, fault Fault, judge func(*testing.T, int, error)) {
-	b.wire.fail(fault)
+func (b *bench) testFault(t *testing.T, do act, fault standin.Fault, judge func(*testing.T, int, error)) {
+	b.wire.Script(fault)
 	start := time.Now()
 	err := do(t.Context(), b)
 	judge(t, fault.Status, err)
@@ -164,7 +166,7 @@ func (b *bench) testFault(t *testing.T, do act, fault Fault, judge func(*testing
 	if n := b.sent.Load(); n > 2<<20 {
 		t.Errorf("took %d bytes of an answer", n)
 	}
-	if n := len(b.wire.requests()); n != 1 {
+	if n := len(b.wire.Requests()); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 	if b.strays.Load() != 0 {
@@ -176,9 +178,9 @@ func (b *bench) testFault(t *testing.T, do act, fault Fault, judge func(*testing
 	}
 }
 
-func (b *bench) testPrompt(t *testing.T, do act, answer Answer) {
+func (b *bench) testPrompt(t *testing.T, do act, answer standin.Response) {
 	ctx, cancel := context.WithCancel(t.Context())
-	b.wire.fail(Fault{Answer: answer})
+	b.wire.Script(standin.Fault{Response: answer})
 	done := make(chan error, 1)
 	go func() { done <- do(ctx, b) }()
 	synctest.Wait()
@@ -195,21 +197,21 @@ func (s Suite) limits(t *testing.T, do act) {
 		return
 	}
 	s.try(t, "Limit/HealthSaysWhatIsLeft", options{}, func(t *testing.T, b *bench) {
-		b.wire.tell(s.Limit.Left(s.Limit.Calls - 23))
+		b.wire.SetHeader(s.Limit.Left(s.Limit.Calls - 23))
 		health, err := b.platform.Check(t.Context())
 		if err != nil || health.Limit != s.Limit.Calls || health.Remaining != s.Limit.Calls-23 || health.Window != s.Limit.Window {
 			t.Errorf("%+v, %v", health, err)
 		}
 	})
 	s.try(t, "Limit/NothingIsSentWhenNothingIsLeft", options{}, func(t *testing.T, b *bench) {
-		b.wire.tell(s.Limit.Left(0))
+		b.wire.SetHeader(s.Limit.Left(0))
 		if err := do(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
-		b.wire.tell(nil)
-		sent := len(b.wire.requests())
-		if err := do(t.Context(), b); !errors.Is(err, keyrotation.ErrThrottled) || len(b.wire.requests()) != sent {
-			t.Errorf("%v, %d more requests", err, len(b.wire.requests())-sent)
+		b.wire.SetHeader(nil)
+		sent := len(b.wire.Requests())
+		if err := do(t.Context(), b); !errors.Is(err, keyrotation.ErrThrottled) || len(b.wire.Requests()) != sent {
+			t.Errorf("%v, %d more requests", err, len(b.wire.Requests())-sent)
 		}
 		time.Sleep(s.Limit.Window)
 		if err := do(t.Context(), b); err != nil {
@@ -241,7 +243,7 @@ func (b *bench) testCrowd(t *testing.T, do act) {
 		})
 	}
 	crowd.Wait()
-	sent := b.wire.requests()
+	sent := b.wire.Requests()
 	for i := range sent {
 		if j := i + limit.Calls; j < len(sent) && sent[j].Sub(sent[i]) < limit.Window {
 			t.Fatalf("more than %d calls within %s", limit.Calls, sent[j].Sub(sent[i]))

@@ -18,6 +18,8 @@ import (
 
 	"playtoken/platforms"
 	"playtoken/secret"
+
+	"playtoken/platforms/standin"
 )
 
 const canary = "canary-7Fq2xW9-bearer-Zk41"
@@ -26,19 +28,19 @@ const canary = "canary-7Fq2xW9-bearer-Zk41"
 type options struct {
 	pageSize int
 	relative bool
-	fault    func(Call) Fault
+	fault    func(standin.Call) standin.Fault
 }
 
 // bench is a stand-in and an opened account of it, joined by a network that
 // takes no time. All of it is in one synctest bubble, so its clock only moves
 // when everybody waits, and a goroutine that is left behind fails the test.
 type bench struct {
-	*Standin // the account's keys
-	suite    Suite
-	wire     *wire
-	platform platforms.Platform
-	account  platforms.Account
-	signing  *rsa.PrivateKey // of a Shape's tokens
+	*standin.Keys // the account's keys
+	suite         Suite
+	wire          *standin.Wire
+	platform      platforms.Platform
+	account       platforms.Account
+	signing       *rsa.PrivateKey // of a Shape's tokens
 
 	strays *atomic.Int64 // connections to anywhere else
 	sent   *atomic.Int64 // bytes of answers
@@ -52,14 +54,14 @@ func (s Suite) try(t *testing.T, name string, o options, test func(t *testing.T,
 }
 
 func (s Suite) bench(t *testing.T, o options) *bench {
-	b := &bench{Standin: New(Options{Fault: o.fault}), suite: s, strays: new(atomic.Int64), sent: new(atomic.Int64)}
+	b := &bench{Keys: standin.New(standin.Options{Fault: o.fault}), suite: s, strays: new(atomic.Int64), sent: new(atomic.Int64)}
 	credential := map[string]secret.Value{}
 	n := s.benches.Add(1)
 	for _, member := range s.Kind.Credentials {
 		credential[member.Name] = secret.New(fmt.Sprintf("%s-%s-%d", canary, member.Name, n))
 	}
-	b.wire = &wire{refuse: s.Refuse, inner: s.Serve(World{
-		Credential: credential, Keys: b.Standin, PageSize: cmp.Or(o.pageSize, 25), Relative: o.relative,
+	b.wire = &standin.Wire{Refuse: s.Refuse, Platform: s.Serve(standin.World{
+		Credential: credential, Keys: b.Keys, PageSize: cmp.Or(o.pageSize, 25), Relative: o.relative,
 	})}
 	b.account = platforms.Account{
 		Settings: maps.Clone(s.Settings), Credential: credential, Transport: b.network(t), Issued: b.issued(),
@@ -75,7 +77,7 @@ func (s Suite) bench(t *testing.T, o options) *bench {
 // issued returns the newest issued key, and has the first one made.
 func (b *bench) issued() func(context.Context) (platforms.IssuedKey, error) {
 	var once sync.Once
-	var key Record
+	var key standin.Record
 	return func(context.Context) (platforms.IssuedKey, error) {
 		once.Do(func() { key = b.AddIssued("playtoken-active") })
 		return platforms.IssuedKey{ID: key.ID, Value: secret.New(key.Value)}, nil

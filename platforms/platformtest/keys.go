@@ -13,6 +13,8 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/store"
+
+	"playtoken/platforms/standin"
 )
 
 // keyAPI is what a Registrar and an Issuer have in common.
@@ -46,30 +48,32 @@ func (b *bench) add(name string, seed uint64) (id string) {
 	if b.platform.Issuer != nil {
 		return b.AddIssued(name).ID
 	}
-	return b.Add(name, PublicKey(seed))
+	return b.Add(name, standin.PublicKey(seed))
 }
 
 // creating is how this platform's keys come about.
-func (b *bench) creating() Op {
+func (b *bench) creating() standin.Op {
 	if b.platform.Issuer != nil {
-		return OpIssue
+		return standin.OpIssue
 	}
-	return OpRegister
+	return standin.OpRegister
 }
 
 // ops are all operations; the one after which no other works is the last.
-func (b *bench) ops() []Op { return []Op{b.creating(), OpList, OpGet, OpDelete} }
+func (b *bench) ops() []standin.Op {
+	return []standin.Op{b.creating(), standin.OpList, standin.OpGet, standin.OpDelete}
+}
 
 // call makes the call of an operation; keyID is a key that is there.
-func (b *bench) call(ctx context.Context, op Op, keyID string) (err error) {
+func (b *bench) call(ctx context.Context, op standin.Op, keyID string) (err error) {
 	switch op {
-	case OpRegister, OpIssue:
-		_, err = b.create(ctx, "a name", PublicKey(9))
-	case OpList:
+	case standin.OpRegister, standin.OpIssue:
+		_, err = b.create(ctx, "a name", standin.PublicKey(9))
+	case standin.OpList:
 		_, err = b.client().List(ctx)
-	case OpGet:
+	case standin.OpGet:
 		_, err = b.client().Get(ctx, keyID)
-	case OpDelete:
+	case standin.OpDelete:
 		err = b.client().Delete(ctx, keyID)
 	}
 	return err
@@ -91,11 +95,11 @@ func (s Suite) keys(t *testing.T) {
 	}
 	s.try(t, "AnAnswerAboutAnotherKeyIsNoAnswer", options{}, func(t *testing.T, b *bench) {
 		id := b.add("there", 1)
-		for _, op := range []Op{b.creating(), OpGet} {
-			if op == OpIssue {
+		for _, op := range []standin.Op{b.creating(), standin.OpGet} {
+			if op == standin.OpIssue {
 				continue // nothing in the answer could be compared
 			}
-			b.Script(Fault{Answer: Mistaken})
+			b.Script(standin.Fault{Response: standin.WrongKey})
 			if err := b.call(t.Context(), op, id); err == nil || kinds(err) != "" {
 				t.Errorf("%s: %v", op, err)
 			}
@@ -105,36 +109,36 @@ func (s Suite) keys(t *testing.T) {
 
 // lossy are the ways in which a write can be carried out, or not, without its
 // caller learning which.
-func lossy() map[string]Fault {
-	faults := map[string]Fault{"conflict": {Answer: Says, Status: http.StatusConflict}}
+func lossy() map[string]standin.Fault {
+	faults := map[string]standin.Fault{"conflict": {Response: standin.ErrorStatus, Status: http.StatusConflict}}
 	for _, status := range []int{301, 302, 303, 408, 500, 502, 503, 504} {
-		faults[fmt.Sprint(status)] = Fault{Answer: Says, Status: status, RetryAfter: "5"}
+		faults[fmt.Sprint(status)] = standin.Fault{Response: standin.ErrorStatus, Status: status, RetryAfter: "5"}
 	}
-	for name, answer := range unclear {
-		faults[name] = Fault{Answer: answer}
-		faults[name+" and not done"] = Fault{Answer: answer, Effect: Never}
-		faults[name+" and done late"] = Fault{Answer: answer, Effect: Later, Delay: time.Minute}
+	for name, answer := range standin.Unclear() {
+		faults[name] = standin.Fault{Response: answer}
+		faults[name+" and not done"] = standin.Fault{Response: answer, Effect: standin.Never}
+		faults[name+" and done late"] = standin.Fault{Response: answer, Effect: standin.Later, Delay: time.Minute}
 	}
 	return faults
 }
 
 func testLife(t *testing.T, b *bench) {
-	public := PublicKey(1)
+	public := standin.PublicKey(1)
 	name := strings.Repeat("ä", 50)
 	id, err := b.create(t.Context(), name, public)
-	if err != nil || len(b.Keys()) != 1 || b.Keys()[0].ID != id || b.creating() == OpRegister && !b.Holds(id, keyrotation.Fingerprint(public)) {
-		t.Fatalf("%s: %q, %v; the platform has %v", b.creating(), id, err, b.Keys())
+	if err != nil || len(b.Current()) != 1 || b.Current()[0].ID != id || b.creating() == standin.OpRegister && !b.Holds(id, keyrotation.Fingerprint(public)) {
+		t.Fatalf("%s: %q, %v; the platform has %v", b.creating(), id, err, b.Current())
 	}
 	got, err := b.client().Get(t.Context(), id)
-	if err != nil || got != b.Keys()[0] || got.Name != name || got.CreatedAt.IsZero() {
-		t.Errorf("get: %+v, %v; want %+v", got, err, b.Keys()[0])
+	if err != nil || got != b.Current()[0] || got.Name != name || got.CreatedAt.IsZero() {
+		t.Errorf("get: %+v, %v; want %+v", got, err, b.Current()[0])
 	}
-	if list, err := b.client().List(t.Context()); err != nil || !slices.Equal(list, b.Keys()) {
+	if list, err := b.client().List(t.Context()); err != nil || !slices.Equal(list, b.Current()) {
 		t.Errorf("list: %+v, %v", list, err)
 	}
 	for range 2 { // the second time there is nothing to delete, which is a success too
-		if err := b.client().Delete(t.Context(), id); err != nil || len(b.Keys()) != 0 {
-			t.Errorf("delete: %v; the platform has %v", err, b.Keys())
+		if err := b.client().Delete(t.Context(), id); err != nil || len(b.Current()) != 0 {
+			t.Errorf("delete: %v; the platform has %v", err, b.Current())
 		}
 	}
 	if _, err := b.client().Get(t.Context(), id); kinds(err) != store.ErrNotFound.Error() {
@@ -146,9 +150,9 @@ func testLife(t *testing.T, b *bench) {
 }
 
 func testBadInput(t *testing.T, b *bench) {
-	public := PublicKey(1)
+	public := standin.PublicKey(1)
 	cases := []struct{ name, public string }{{"", public}, {"two\nlines", public}}
-	if b.creating() == OpRegister {
+	if b.creating() == standin.OpRegister {
 		cases = append(cases, []struct{ name, public string }{
 			{strings.Repeat("n", 51), public},
 			{"name", ""},
@@ -165,28 +169,28 @@ func testBadInput(t *testing.T, b *bench) {
 }
 
 // testOnePost also makes sure that the error claims to know nothing.
-func testOnePost(t *testing.T, b *bench, fault Fault) {
+func testOnePost(t *testing.T, b *bench, fault standin.Fault) {
 	b.Script(fault)
-	_, err := b.create(t.Context(), "a name", PublicKey(1))
+	_, err := b.create(t.Context(), "a name", standin.PublicKey(1))
 	if err == nil || kinds(err) != "" {
 		t.Errorf("%v, which says %q", err, kinds(err))
 	}
 	b.Land()
 	want := 1
-	if fault.Effect == Never {
+	if fault.Effect == standin.Never {
 		want = 0
 	}
-	if b.Count(b.creating()) != 1 || len(b.Keys()) != want {
-		t.Errorf("%d requests, %d keys; want 1 and %d", b.Count(b.creating()), len(b.Keys()), want)
+	if b.Count(b.creating()) != 1 || len(b.Current()) != want {
+		t.Errorf("%d requests, %d keys; want 1 and %d", b.Count(b.creating()), len(b.Current()), want)
 	}
 }
 
 func (s Suite) bounds(t *testing.T) {
-	for name, answer := range unclear {
+	for name, answer := range standin.Unclear() {
 		s.try(t, "NothingIsBelieved/"+name, options{}, func(t *testing.T, b *bench) { testUnclear(t, b, answer) })
 	}
 	for op := range 4 {
-		for name, answer := range map[string]Answer{"silent": Silent, "slow": Slow} {
+		for name, answer := range map[string]standin.Response{"silent": standin.Silent, "slow": standin.Slow} {
 			s.try(t, fmt.Sprintf("CancellingIsPrompt/%d/%s", op, name), options{}, func(t *testing.T, b *bench) {
 				testCancel(t, b, b.ops()[op], answer)
 			})
@@ -194,16 +198,13 @@ func (s Suite) bounds(t *testing.T) {
 	}
 }
 
-// bodily is an answer with which only the body is wrong.
-func bodily(answer Answer) bool { return bend[answer] != nil || answer == Unsuccessful }
-
-func testUnclear(t *testing.T, b *bench, answer Answer) {
+func testUnclear(t *testing.T, b *bench, answer standin.Response) {
 	id := b.add("there", 1)
 	for _, op := range b.ops() {
-		if op == OpDelete && b.suite.BareDelete && bodily(answer) {
+		if op == standin.OpDelete && b.suite.BareDelete && standin.BodyOnly(answer) {
 			continue
 		}
-		b.Script(Fault{Answer: answer, Effect: Never})
+		b.Script(standin.Fault{Response: answer, Effect: standin.Never})
 		start, sent := time.Now(), b.sent.Load()
 		if err := b.call(t.Context(), op, id); err == nil || kinds(err) != "" {
 			t.Errorf("%s: %v, which says %q", op, err, kinds(err))
@@ -224,10 +225,10 @@ func testUnclear(t *testing.T, b *bench, answer Answer) {
 	}
 }
 
-func testCancel(t *testing.T, b *bench, op Op, answer Answer) {
+func testCancel(t *testing.T, b *bench, op standin.Op, answer standin.Response) {
 	id := b.add("there", 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	b.Script(Fault{Answer: answer})
+	b.Script(standin.Fault{Response: answer})
 	done := make(chan error, 1)
 	go func() { done <- b.call(ctx, op, id) }()
 	synctest.Wait()

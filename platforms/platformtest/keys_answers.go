@@ -14,42 +14,44 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/store"
+
+	"playtoken/platforms/standin"
 )
 
 func (s Suite) lists(t *testing.T) {
 	for _, relative := range []bool{false, true} {
 		s.try(t, fmt.Sprintf("EveryPageIsRead/relative links %v", relative), options{pageSize: 10, relative: relative}, testPages)
 	}
-	for name, view := range map[string]View{"doubled": Doubled, "circular": Circular, "unending": Unending, "abroad": Abroad, "astray": Astray} {
-		s.try(t, "NotBelieved/"+name, options{pageSize: 10, fault: func(Call) Fault { return Fault{View: view} }}, testNoList)
+	for name, view := range map[string]standin.View{"doubled": standin.Doubled, "circular": standin.Circular, "unending": standin.Unending, "abroad": standin.OtherHost, "astray": standin.OtherResource} {
+		s.try(t, "NotBelieved/"+name, options{pageSize: 10, fault: func(standin.Call) standin.Fault { return standin.Fault{View: view} }}, testNoList)
 	}
-	s.try(t, "NoPageIsReadTwice", options{pageSize: 10, fault: func(Call) Fault { return Fault{View: Circular} }}, func(t *testing.T, b *bench) {
+	s.try(t, "NoPageIsReadTwice", options{pageSize: 10, fault: func(standin.Call) standin.Fault { return standin.Fault{View: standin.Circular} }}, func(t *testing.T, b *bench) {
 		testNoList(t, b)
-		if n := b.Count(OpList); n > 2 {
+		if n := b.Count(standin.OpList); n > 2 {
 			t.Errorf("it read %d pages, of which there are two", n)
 		}
 	})
 	for page := range 3 {
-		for name, answer := range unclear {
-			faults := append(make([]Fault, page), Fault{Answer: answer})
+		for name, answer := range standin.Unclear() {
+			faults := append(make([]standin.Fault, page), standin.Fault{Response: answer})
 			s.try(t, fmt.Sprintf("NoPart/page %d %s", page, name), options{pageSize: 10}, func(t *testing.T, b *bench) {
 				b.Script(faults...)
 				testNoList(t, b)
 			})
 		}
 	}
-	for name, view := range map[string]View{"reordered": Reordered, "rewrapped": Rewrapped, "other line ends": CRLF} {
-		s.try(t, "TheSameKeys/"+name, options{fault: func(Call) Fault { return Fault{View: view} }}, testOtherLook)
+	for name, view := range map[string]standin.View{"reordered": standin.Reordered, "rewrapped": standin.Rewrapped, "other line ends": standin.CRLF} {
+		s.try(t, "TheSameKeys/"+name, options{fault: func(standin.Call) standin.Fault { return standin.Fault{View: view} }}, testOtherLook)
 	}
 	s.try(t, "KeysThatNobodyCanReadAreListed", options{}, func(t *testing.T, b *bench) {
-		if b.creating() == OpIssue {
+		if b.creating() == standin.OpIssue {
 			return
 		}
 		for _, text := range []string{"", "-----BEGIN PUBLIC KEY-----...", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", strings.Repeat("x", 20000)} {
 			b.Add("not ours", text)
 		}
 		list, err := b.client().List(t.Context())
-		if err != nil || !slices.Equal(list, b.Keys()) || list[3].Fingerprint != "" {
+		if err != nil || !slices.Equal(list, b.Current()) || list[3].Fingerprint != "" {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})
@@ -64,8 +66,8 @@ func fill(b *bench) {
 func testPages(t *testing.T, b *bench) {
 	fill(b)
 	list, err := b.client().List(t.Context())
-	if err != nil || !slices.Equal(list, b.Keys()) || b.Count(OpList) != 3 {
-		t.Errorf("%d keys by %d calls, %v", len(list), b.Count(OpList), err)
+	if err != nil || !slices.Equal(list, b.Current()) || b.Count(standin.OpList) != 3 {
+		t.Errorf("%d keys by %d calls, %v", len(list), b.Count(standin.OpList), err)
 	}
 }
 
@@ -78,7 +80,7 @@ func testNoList(t *testing.T, b *bench) {
 	if b.strays.Load() != 0 {
 		t.Error("it talked to another host")
 	}
-	if n := b.Count(OpList); n > 1000 {
+	if n := b.Count(standin.OpList); n > 1000 {
 		t.Errorf("it read %d pages", n)
 	}
 }
@@ -90,9 +92,9 @@ func testOtherLook(t *testing.T, b *bench) {
 	for _, key := range list {
 		got[key.ID] = key.Fingerprint
 	}
-	for _, key := range b.Keys() {
+	for _, key := range b.Current() {
 		want[key.ID] = key.Fingerprint
-		if _, listed := got[key.ID]; !listed || got[key.ID] != key.Fingerprint || (key.Fingerprint == "") != (b.creating() == OpIssue) {
+		if _, listed := got[key.ID]; !listed || got[key.ID] != key.Fingerprint || (key.Fingerprint == "") != (b.creating() == standin.OpIssue) {
 			t.Errorf("key %s: %q, want %q", key.ID, got[key.ID], key.Fingerprint)
 		}
 	}
@@ -133,12 +135,12 @@ func testStatus(t *testing.T, b *bench, status int, meaning error) {
 		if meaning != nil {
 			want = meaning.Error()
 		}
-		if status == http.StatusNotFound && op == OpGet {
+		if status == http.StatusNotFound && op == standin.OpGet {
 			want = store.ErrNotFound.Error()
 		}
-		b.Script(Refuse(status))
+		b.Script(standin.Refuse(status))
 		err := b.call(t.Context(), op, id)
-		if status == http.StatusNotFound && op == OpDelete {
+		if status == http.StatusNotFound && op == standin.OpDelete {
 			if err != nil {
 				t.Errorf("delete of a key that is not there: %v", err)
 			}
@@ -153,7 +155,7 @@ func testStatus(t *testing.T, b *bench, status int, meaning error) {
 
 // testRetryAfter leaves the default to the client.
 func testRetryAfter(t *testing.T, b *bench, header string, want time.Duration) {
-	b.Script(Throttle(header))
+	b.Script(standin.Throttle(header))
 	_, err := b.client().List(t.Context())
 	var says interface{ RetryAfter() time.Duration }
 	if !errors.Is(err, keyrotation.ErrThrottled) || !errors.As(err, &says) {
@@ -168,9 +170,9 @@ func testRetryAfter(t *testing.T, b *bench, header string, want time.Duration) {
 func (s Suite) secrets(t *testing.T) {
 	faults := lossy()
 	for status := range meanings {
-		faults[fmt.Sprint(status)] = Refuse(status)
+		faults[fmt.Sprint(status)] = standin.Refuse(status)
 	}
-	faults["a success"] = Fault{}
+	faults["a success"] = standin.Fault{}
 	for name, fault := range faults {
 		fault.Echo = true
 		s.try(t, name, options{}, func(t *testing.T, b *bench) { testSecret(t, b, fault) })
@@ -178,7 +180,7 @@ func (s Suite) secrets(t *testing.T) {
 }
 
 // testSecret looks for the credential in every error, however it is printed.
-func testSecret(t *testing.T, b *bench, fault Fault) {
+func testSecret(t *testing.T, b *bench, fault standin.Fault) {
 	id := b.add("there", 1)
 	for _, op := range b.ops() {
 		b.Script(fault)

@@ -37,7 +37,7 @@ func (b *bench) minter(t *testing.T, policy signer.Policy) signer.Minter {
 		}
 		b.Add("signing", public)
 	}
-	keys := b.Keys()
+	keys := b.Current()
 	return &shaped{shape: b.platform.Shape, policy: policy, key: b.signing, keyID: keys[len(keys)-1].ID}
 }
 
@@ -60,7 +60,7 @@ func (s Suite) mint(t *testing.T) {
 	asks := false
 	s.try(t, "WhetherItAsks", options{}, func(t *testing.T, b *bench) {
 		_, err := b.minter(t, tokens).Mint(t.Context(), signer.Request{VideoID: s.Mint.Videos[0]})
-		asks = err == nil && len(b.wire.requests()) > 0
+		asks = err == nil && len(b.wire.Requests()) > 0
 	})
 	if asks {
 		s.mintFaults(t)
@@ -201,8 +201,8 @@ func testNoKey(t *testing.T, b *bench) {
 			t.Fatal(err)
 		}
 		token, err := p.Minter(tokens).Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0]})
-		if !errors.Is(err, want) || token.Value != "" || len(b.wire.requests()) > 0 {
-			t.Errorf("%v, want %v; %d requests", err, want, len(b.wire.requests()))
+		if !errors.Is(err, want) || token.Value != "" || len(b.wire.Requests()) > 0 {
+			t.Errorf("%v, want %v; %d requests", err, want, len(b.wire.Requests()))
 		}
 	}
 }
@@ -273,7 +273,7 @@ func testBadVideos(t *testing.T, b *bench) {
 			t.Errorf("%.40q: %+v, %v", video, token, err)
 		}
 	}
-	if n := len(b.wire.requests()); n != 0 {
+	if n := len(b.wire.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 }

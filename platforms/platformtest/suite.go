@@ -1,3 +1,9 @@
+// Package platformtest is the conformance suite of platforms: [Run] checks
+// what an opened platforms.Platform promises, under every fault of the
+// platform and the network that package standin can produce.
+//
+// The decision a newcomer would get wrong: a test of the suite never names a
+// platform. What a platform does is in its capabilities and in its [Suite].
 package platformtest
 
 import (
@@ -12,7 +18,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
-	"playtoken/secret"
+	"playtoken/platforms/standin"
 	"playtoken/store"
 )
 
@@ -26,10 +32,10 @@ type Suite struct {
 	Settings map[string]string
 
 	// Serve is the platform over HTTP, the API and the viewers' side alike.
-	Serve func(World) http.Handler
+	Serve func(standin.World) http.Handler
 
 	// Refuse is a refusal in the platform's own form, with a text for people.
-	Refuse func(status int, text string) string
+	Refuse standin.Refusal
 
 	Limit Limit
 	Mint  Mint
@@ -40,14 +46,6 @@ type Suite struct {
 
 	key     *rsa.PrivateKey // that signs a Shape's tokens
 	benches *atomic.Int64   // so far; each has credentials of its own
-}
-
-// World is what a stand-in is told to be.
-type World struct {
-	Credential map[string]secret.Value // lets in, by the Kind's names
-	Keys       *Standin                // the account's keys; issued ones let in, too
-	PageSize   int                     // of lists
-	Relative   bool                    // links to the next page name no host
 }
 
 // Limit is how the platform counts its callers' calls. The zero Limit: it does
@@ -81,7 +79,7 @@ func Run(t *testing.T, s Suite) {
 	synctest.Test(t, func(t *testing.T) {
 		b := s.bench(t, options{})
 		opened = b.platform
-		if len(b.wire.requests()) > 0 {
+		if len(b.wire.Requests()) > 0 {
 			t.Error("opening an account calls the platform")
 		}
 	})

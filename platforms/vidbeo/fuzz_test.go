@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"playtoken/keyrotation"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 var usable = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -21,7 +21,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		p := says(t, body)
-		if id, err := p.Register(t.Context(), "name", platformtest.PublicKey(1)); (err == nil) != usable.MatchString(id) {
+		if id, err := p.Register(t.Context(), "name", standin.PublicKey(1)); (err == nil) != usable.MatchString(id) {
 			t.Errorf("%q: registered %q, %v", body, id, err)
 		}
 		if key, err := p.Get(t.Context(), "a"); err == nil && key.ID != "a" {
@@ -57,7 +57,7 @@ func FuzzNext(f *testing.F) {
 }
 
 func FuzzPEM(f *testing.F) {
-	public := platformtest.PublicKey(1)
+	public := standin.PublicKey(1)
 	for _, text := range []string{"", public, strings.ReplaceAll(public, "\n", "\r\n"), public + public, strings.ReplaceAll(public, "PUBLIC", "RSA PUBLIC"), "-----BEGIN PUBLIC KEY-----..."} {
 		f.Add(text)
 	}

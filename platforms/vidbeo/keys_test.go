@@ -12,7 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/platforms/vidbeo"
 )
 
@@ -34,19 +34,19 @@ func envelope(result, links string) string {
 }
 
 func TestAnswersAsDocumented(t *testing.T) {
-	public, err := json.Marshal(platformtest.PublicKey(1))
+	public, err := json.Marshal(standin.PublicKey(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	row := fmt.Sprintf(`{"id":"abcde12345abcde12345a","name":"New key","public_key":%s,"created_by":"abcde12345abcde1234a",
 		"created_time":"2022-01-01T00:00:00.000Z","updated_by":null,"updated_time":"2022-01-01T00:00:00.000Z"}`, public)
 	p := says(t, envelope(row, "null"))
-	id, err := p.Register(t.Context(), "New key", platformtest.PublicKey(1))
+	id, err := p.Register(t.Context(), "New key", standin.PublicKey(1))
 	if id != "abcde12345abcde12345a" || err != nil {
 		t.Errorf("register: %q, %v", id, err)
 	}
 	key, err := p.Get(t.Context(), id)
-	if err != nil || key.Fingerprint != keyrotation.Fingerprint(platformtest.PublicKey(1)) || key.CreatedAt.Year() != 2022 {
+	if err != nil || key.Fingerprint != keyrotation.Fingerprint(standin.PublicKey(1)) || key.CreatedAt.Year() != 2022 {
 		t.Errorf("get: %+v, %v", key, err)
 	}
 	list, err := says(t, envelope("["+row+"]", "{}")).List(t.Context())
@@ -69,8 +69,8 @@ func TestRequestsAsDocumented(t *testing.T) {
 	p.Check(t.Context())
 	p.Get(t.Context(), "a-B_1")
 	p.Delete(t.Context(), "a-B_1")
-	p.Register(t.Context(), "a name", platformtest.PublicKey(1))
-	public, _ := json.Marshal(platformtest.PublicKey(1))
+	p.Register(t.Context(), "a name", standin.PublicKey(1))
+	public, _ := json.Marshal(standin.PublicKey(1))
 	want := []string{
 		"GET https://api.vidbeo.com/v2/jwt_keys ", "GET https://api.vidbeo.com/v2/jwt_keys?limit=1 ",
 		"GET https://api.vidbeo.com/v2/jwt_keys/a-B_1 ", "DELETE https://api.vidbeo.com/v2/jwt_keys/a-B_1 ",
@@ -166,7 +166,7 @@ func TestErrorsInSeveralForms(t *testing.T) {
 		`<html>`:                                                                        ` `,
 	} {
 		p := platform(t, vidbeo.Config{Transport: answers(func(*http.Request) (int, string) { return 400, body })})
-		_, err := p.Register(t.Context(), "name", platformtest.PublicKey(1))
+		_, err := p.Register(t.Context(), "name", standin.PublicKey(1))
 		var status *client.StatusError
 		if !errors.As(err, &status) || status.Code+" "+status.Text != want || !errors.Is(err, keyrotation.ErrRefused) {
 			t.Errorf("%s: %v", body, err)

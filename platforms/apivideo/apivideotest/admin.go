@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 const (
@@ -31,11 +31,11 @@ type link struct {
 	Href string `json:"href"`
 }
 
-func reply(said answer) platformtest.Reply {
-	return platformtest.Reply{Status: said.status, Body: said.body, Refuse: Refuse}
+func reply(said answer) standin.Reply {
+	return standin.Reply{Status: said.status, Body: said.body, Refuse: Refuse}
 }
 
-func wire(r platformtest.Record) apiKey {
+func wire(r standin.Record) apiKey {
 	return apiKey{
 		ProjectID: Project, APIKeyID: r.ID, Name: r.Name, Value: r.Value,
 		CreatedAt: r.Created.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
@@ -52,7 +52,7 @@ func badAttribute(name, constraint string) answer {
 
 // adminAPI is admin.api.video.
 func (s *Standin) adminAPI() {
-	for route, serve := range map[string]func(*http.Request) (platformtest.Fault, answer){
+	for route, serve := range map[string]func(*http.Request) (standin.Fault, answer){
 		"GET /projects/" + Project:      s.project,
 		"GET " + keysPath:               s.listKeys,
 		"GET " + keysPath + "/count":    s.countKeys,
@@ -65,9 +65,9 @@ func (s *Standin) adminAPI() {
 			user, password, _ := r.BasicAuth()
 			switch {
 			case password != "" || !s.world.Credential["admin_key"].Equal(user):
-				platformtest.Fault{}.Send(w, r, reply(noKey))
+				standin.Fault{}.Send(w, r, reply(noKey))
 			case !s.chargeAdmin():
-				platformtest.Fault{}.Send(w, r, reply(tooMany))
+				standin.Fault{}.Send(w, r, reply(tooMany))
 			default:
 				fault, said := serve(r)
 				fault.Send(w, r, reply(said))
@@ -88,46 +88,46 @@ func (s *Standin) chargeAdmin() bool {
 	return true
 }
 
-func (s *Standin) project(*http.Request) (platformtest.Fault, answer) {
-	return platformtest.Fault{}, ok(map[string]any{
+func (s *Standin) project(*http.Request) (standin.Fault, answer) {
+	return standin.Fault{}, ok(map[string]any{
 		"project_id": Project, "created_at": "2024-02-05T00:00:00+01:00", "name": "My project",
 		"deletes_at": nil, "region": "eu-central-1", "deleted": false,
 	})
 }
 
-func (s *Standin) countKeys(*http.Request) (platformtest.Fault, answer) {
-	return platformtest.Fault{}, ok(map[string]int{"count": len(s.world.Keys.Keys())})
+func (s *Standin) countKeys(*http.Request) (standin.Fault, answer) {
+	return standin.Fault{}, ok(map[string]int{"count": len(s.world.Keys.Current())})
 }
 
-func (s *Standin) makeKey(r *http.Request) (platformtest.Fault, answer) {
+func (s *Standin) makeKey(r *http.Request) (standin.Fault, answer) {
 	name, problem := member(r, "name")
-	fault := s.world.Keys.Begin(platformtest.Call{Op: platformtest.OpIssue, Name: name})
+	fault := s.world.Keys.Begin(standin.Call{Op: standin.OpIssue, Name: name})
 	if problem.status != 0 || utf8.RuneCountInString(name) > 255 {
 		return fault, badAttribute("name", "required")
 	}
 	made := wire(s.world.Keys.Make(fault, name))
-	if fault.Answer == platformtest.Mistaken {
+	if fault.Response == standin.WrongKey {
 		made.Name, made.APIKeyID = "another name", "api_key_another"
 	}
 	return fault, answer{http.StatusCreated, text(made)}
 }
 
-func (s *Standin) showKey(r *http.Request) (platformtest.Fault, answer) {
+func (s *Standin) showKey(r *http.Request) (standin.Fault, answer) {
 	id := r.PathValue("key")
-	fault := s.world.Keys.Begin(platformtest.Call{Op: platformtest.OpGet, KeyID: id})
+	fault := s.world.Keys.Begin(standin.Call{Op: standin.OpGet, KeyID: id})
 	row, found := s.world.Keys.Find(fault, id)
 	if !found {
 		return fault, notFound
 	}
-	if fault.Answer == platformtest.Mistaken {
+	if fault.Response == standin.WrongKey {
 		row.ID = "api_key_another"
 	}
 	return fault, ok(wire(row))
 }
 
-func (s *Standin) deleteKey(r *http.Request) (platformtest.Fault, answer) {
+func (s *Standin) deleteKey(r *http.Request) (standin.Fault, answer) {
 	id := r.PathValue("key")
-	fault := s.world.Keys.Begin(platformtest.Call{Op: platformtest.OpDelete, KeyID: id})
+	fault := s.world.Keys.Begin(standin.Call{Op: standin.OpDelete, KeyID: id})
 	if !s.world.Keys.Drop(fault, id) {
 		return fault, notFound
 	}
@@ -136,11 +136,11 @@ func (s *Standin) deleteKey(r *http.Request) (platformtest.Fault, answer) {
 
 // listKeys is a page by number, as the documents have it: a key that goes
 // between two pages takes the first row of the second one with it.
-func (s *Standin) listKeys(r *http.Request) (platformtest.Fault, answer) {
+func (s *Standin) listKeys(r *http.Request) (standin.Fault, answer) {
 	query := r.URL.Query()
 	size, ok1 := count(query, "page_size", defaultPage)
 	page, ok2 := count(query, "page", 1)
-	fault := s.world.Keys.Begin(platformtest.Call{Op: platformtest.OpList, Page: page - 1})
+	fault := s.world.Keys.Begin(standin.Call{Op: standin.OpList, Page: page - 1})
 	if !ok1 || size > maxPage {
 		return fault, badAttribute("page_size", "range")
 	}
@@ -174,7 +174,7 @@ func count(query url.Values, name string, otherwise int) (int, bool) {
 	return n, err == nil && n >= 1
 }
 
-func (s *Standin) links(r *http.Request, fault platformtest.Fault, page int, more bool) []link {
+func (s *Standin) links(r *http.Request, fault standin.Fault, page int, more bool) []link {
 	host := ""
 	if !s.world.Relative {
 		host = "http://" + r.Host
@@ -189,13 +189,13 @@ func (s *Standin) links(r *http.Request, fault platformtest.Fault, page int, mor
 		links = append(links, link{"previous", to(host, keysPath, page-1)})
 	}
 	switch {
-	case fault.View == platformtest.Circular:
+	case fault.View == standin.Circular:
 		links = append(links, link{"next", to(host, keysPath, page)})
-	case fault.View == platformtest.Abroad:
-		links = append(links, link{"next", to("http://"+platformtest.SinkHost, keysPath, page+1)})
-	case fault.View == platformtest.Astray:
+	case fault.View == standin.OtherHost:
+		links = append(links, link{"next", to("http://"+standin.SinkHost, keysPath, page+1)})
+	case fault.View == standin.OtherResource:
 		links = append(links, link{"next", to(host, "/projects", page+1)})
-	case more || fault.View == platformtest.Unending:
+	case more || fault.View == standin.Unending:
 		links = append(links, link{"next", to(host, keysPath, page+1)})
 	}
 	return links

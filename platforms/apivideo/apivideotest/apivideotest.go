@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 // What an account may do, by the documents.
@@ -37,7 +37,7 @@ var (
 
 // Standin is one account over HTTP. It is safe for concurrent use.
 type Standin struct {
-	world platformtest.World
+	world standin.World
 	mux   *http.ServeMux
 
 	mu         sync.Mutex
@@ -50,7 +50,7 @@ type Standin struct {
 	stale      string // the token that a cache keeps giving out
 	caching    bool
 	videos     map[string]bool // public?
-	script     map[string][]platformtest.Fault
+	script     map[string][]standin.Fault
 	calls      map[string]int
 }
 
@@ -66,11 +66,11 @@ type minute struct {
 }
 
 // Serve is a Standin for platformtest.
-func Serve(world platformtest.World) http.Handler { return New(world) }
+func Serve(world standin.World) http.Handler { return New(world) }
 
 // New returns the account of a world. Its API keys are the world's api_key, if
 // there is one, and the keys that were issued.
-func New(world platformtest.World) *Standin {
+func New(world standin.World) *Standin {
 	s := &Standin{
 		world:      world,
 		mux:        http.NewServeMux(),
@@ -80,7 +80,7 @@ func New(world platformtest.World) *Standin {
 		refreshers: map[string]string{},
 		private:    map[string]*private{},
 		videos:     map[string]bool{PublicVideo: true},
-		script:     map[string][]platformtest.Fault{},
+		script:     map[string][]standin.Fault{},
 		calls:      map[string]int{},
 	}
 	for _, id := range PrivateVideos {
@@ -100,7 +100,7 @@ func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 
 // Script says what goes wrong with the next calls of a route of the API
 // ("GET /videos/{video}"), one by one. Keys.Script does the same for API keys.
-func (s *Standin) Script(route string, faults ...platformtest.Fault) {
+func (s *Standin) Script(route string, faults ...standin.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script[route] = append(s.script[route], faults...)
@@ -190,14 +190,14 @@ func (s *Standin) handle(route, class string, serve func(*http.Request) answer) 
 	s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 		fault := s.begin(route)
 		said, within := tooMany, s.charge(w.Header(), class)
-		if within && (fault.Effect != platformtest.Never || r.Method == http.MethodGet) {
+		if within && (fault.Effect != standin.Never || r.Method == http.MethodGet) {
 			said = serve(r)
 		}
-		fault.Send(w, r, platformtest.Reply{Status: said.status, Body: said.body, Refuse: Refuse})
+		fault.Send(w, r, standin.Reply{Status: said.status, Body: said.body, Refuse: Refuse})
 	})
 }
 
-func (s *Standin) begin(route string) platformtest.Fault {
+func (s *Standin) begin(route string) standin.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[route]++
@@ -205,7 +205,7 @@ func (s *Standin) begin(route string) platformtest.Fault {
 		s.script[route] = script[1:]
 		return script[0]
 	}
-	return platformtest.Fault{}
+	return standin.Fault{}
 }
 
 // charge counts a call, says in the header what is left, and reports whether

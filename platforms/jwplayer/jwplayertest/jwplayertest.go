@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 // What the account has.
@@ -34,14 +34,14 @@ var Contents = []string{"nPripu9l", "RltV8MtT", "Xw0oaD4q"}
 
 // server is one property.
 type server struct {
-	world platformtest.World
+	world standin.World
 
 	mu    sync.Mutex
 	calls map[string][]time.Time // of the last window, by secret
 }
 
 // Serve is the management API below /v2, and the delivery API below /cdn.
-func Serve(world platformtest.World) http.Handler {
+func Serve(world standin.World) http.Handler {
 	s := &server{world: world, calls: map[string][]time.Time{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v2/sites/{site}/media/{$}", s.media)

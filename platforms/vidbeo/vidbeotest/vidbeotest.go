@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"playtoken/keyrotation"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 const maxLimit = 100
@@ -63,15 +63,15 @@ func body(e envelope) string {
 
 // exchange is one request over HTTP.
 type exchange struct {
-	platformtest.World
+	standin.World
 	w     http.ResponseWriter
 	r     *http.Request
-	fault platformtest.Fault
+	fault standin.Fault
 }
 
 // Serve is the account over HTTP: the key API below /v2, and the videos below
 // /watch.
-func Serve(world platformtest.World) http.Handler {
+func Serve(world standin.World) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(*exchange){
 		"GET /v2/jwt_keys":         (*exchange).list,
@@ -95,13 +95,13 @@ func Serve(world platformtest.World) http.Handler {
 
 // refuse is an honest no, unless the fault wants something else.
 func (x *exchange) refuse(status int, text string) {
-	x.fault.Send(x.w, x.r, platformtest.Reply{Status: status, Body: Refuse(status, text), Refuse: Refuse})
+	x.fault.Send(x.w, x.r, standin.Reply{Status: status, Body: Refuse(status, text), Refuse: Refuse})
 }
 
 // answer sends the envelope, or what the fault makes of it.
 func (x *exchange) answer(e envelope) {
 	e.Success = true
-	x.fault.Send(x.w, x.r, platformtest.Reply{Status: http.StatusOK, Body: body(e), Refuse: Refuse})
+	x.fault.Send(x.w, x.r, standin.Reply{Status: http.StatusOK, Body: body(e), Refuse: Refuse})
 }
 
 func (x *exchange) register() {
@@ -114,8 +114,8 @@ func (x *exchange) register() {
 		x.refuse(http.StatusBadRequest, "the body is not JSON")
 		return
 	}
-	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpRegister, Name: body.Name, Fingerprint: keyrotation.Fingerprint(body.PublicKey)})
-	if problem := platformtest.BadKey(body.Name, body.PublicKey); problem != "" {
+	x.fault = x.Keys.Begin(standin.Call{Op: standin.OpRegister, Name: body.Name, Fingerprint: keyrotation.Fingerprint(body.PublicKey)})
+	if problem := standin.BadKey(body.Name, body.PublicKey); problem != "" {
 		x.refuse(http.StatusBadRequest, problem)
 		return
 	}
@@ -124,7 +124,7 @@ func (x *exchange) register() {
 
 func (x *exchange) get() {
 	id := x.r.PathValue("id")
-	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpGet, KeyID: id})
+	x.fault = x.Keys.Begin(standin.Call{Op: standin.OpGet, KeyID: id})
 	r, ok := x.Keys.Find(x.fault, id)
 	if !ok {
 		x.refuse(http.StatusNotFound, "no such key")
@@ -135,7 +135,7 @@ func (x *exchange) get() {
 
 func (x *exchange) delete() {
 	id := x.r.PathValue("id")
-	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpDelete, KeyID: id})
+	x.fault = x.Keys.Begin(standin.Call{Op: standin.OpDelete, KeyID: id})
 	if !x.Keys.Drop(x.fault, id) {
 		x.refuse(http.StatusNotFound, "no such key")
 		return
@@ -144,16 +144,16 @@ func (x *exchange) delete() {
 }
 
 // one answers with one key.
-func (x *exchange) one(r platformtest.Record) {
-	if x.fault.Answer == platformtest.Mistaken {
-		r.ID, r.PublicKey = "another-id", platformtest.PublicKey(1<<31)
+func (x *exchange) one(r standin.Record) {
+	if x.fault.Response == standin.WrongKey {
+		r.ID, r.PublicKey = "another-id", standin.PublicKey(1<<31)
 	}
 	x.answer(envelope{Result: wire(r)})
 }
 
 func (x *exchange) list() {
 	after, page, limit, ok := x.position()
-	x.fault = x.Keys.Begin(platformtest.Call{Op: platformtest.OpList, Page: page})
+	x.fault = x.Keys.Begin(standin.Call{Op: standin.OpList, Page: page})
 	if !ok {
 		x.refuse(http.StatusBadRequest, "limit or cursor")
 		return
@@ -197,7 +197,7 @@ func (x *exchange) position() (after, page, limit int, ok bool) {
 }
 
 // slice returns the page of rows that follows a serial number.
-func slice(rows []platformtest.Record, after, limit int) (page []platformtest.Record, more bool) {
+func slice(rows []standin.Record, after, limit int) (page []standin.Record, more bool) {
 	for _, r := range rows {
 		if r.Serial > after {
 			page = append(page, r)
@@ -213,12 +213,12 @@ func slice(rows []platformtest.Record, after, limit int) (page []platformtest.Re
 func (x *exchange) next(after, page, limit int, more bool) string {
 	link := "http://" + x.r.Host + x.r.URL.Path
 	switch {
-	case x.fault.View == platformtest.Circular && x.r.URL.RawQuery != "":
+	case x.fault.View == standin.Circular && x.r.URL.RawQuery != "":
 		return link + "?" + x.r.URL.RawQuery
-	case x.fault.View == platformtest.Circular, x.fault.View == platformtest.Unending:
-	case x.fault.View == platformtest.Abroad:
-		link = "http://" + platformtest.SinkHost + x.r.URL.Path
-	case x.fault.View == platformtest.Astray:
+	case x.fault.View == standin.Circular, x.fault.View == standin.Unending:
+	case x.fault.View == standin.OtherHost:
+		link = "http://" + standin.SinkHost + x.r.URL.Path
+	case x.fault.View == standin.OtherResource:
 		link = "http://" + x.r.Host + "/v2/api_keys"
 	case !more:
 		return ""
@@ -229,7 +229,7 @@ func (x *exchange) next(after, page, limit int, more bool) string {
 	return link + "?" + url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}.Encode()
 }
 
-func wire(r platformtest.Record) jwtKey {
+func wire(r standin.Record) jwtKey {
 	created := r.Created.UTC().Format("2006-01-02T15:04:05.000Z")
 	return jwtKey{
 		ID: r.ID, Name: r.Name, PublicKey: r.PublicKey,

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"playtoken/gate/verify"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 )
 
 // viewers is what the videos' host decides. All of them are authenticated.
-type viewers struct{ keys *platformtest.Standin }
+type viewers struct{ keys *standin.Keys }
 
 func (v *viewers) watch(w http.ResponseWriter, r *http.Request) {
 	_, err := verify.Verify(r.URL.Query().Get("jwt"), r.PathValue("video"), time.Now(), v.key)
@@ -23,7 +23,7 @@ func (v *viewers) watch(w http.ResponseWriter, r *http.Request) {
 
 // key is the public key that was registered under an id.
 func (v *viewers) key(keyID string) (*rsa.PublicKey, bool) {
-	for _, key := range v.keys.Keys() {
+	for _, key := range v.keys.Current() {
 		if key.ID == keyID {
 			public, err := verify.ParsePublicKey(key.PublicKey)
 			return public, err == nil

@@ -1,4 +1,4 @@
-package platformtest
+package standin
 
 import (
 	"net/http"
@@ -6,23 +6,25 @@ import (
 	"time"
 )
 
-// SinkHost is where bad links and redirects lead.
+// SinkHost is the host of bad links and redirects. Nothing listens there.
 const SinkHost = "127.0.0.2:9"
 
-// Reply is what an honest platform answers to one request.
+// Refusal returns the body of an error response in a platform's own form, with
+// a text for people.
+type Refusal func(status int, text string) string
+
+// Reply is the response of a platform on which nothing goes wrong.
 type Reply struct {
 	Status int
 	Body   string
-
-	// Refuse is a refusal in the platform's own form, with a text for people.
-	Refuse func(status int, text string) string
+	Refuse Refusal // makes the body of the error that a fault replaces Body with
 }
 
-// Send answers a request with the reply, or with what the fault makes of it.
-// A stand-in's handler ends with it.
+// Send sends the reply, changed as the fault says. It is the last thing that
+// the handler of a stand-in does.
 func (f Fault) Send(w http.ResponseWriter, r *http.Request, reply Reply) {
-	switch f.Answer {
-	case Says:
+	switch f.Response {
+	case ErrorStatus:
 		reply.Status, reply.Body = f.Status, reply.Refuse(f.Status, http.StatusText(f.Status))
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)
@@ -37,19 +39,20 @@ func (f Fault) Send(w http.ResponseWriter, r *http.Request, reply Reply) {
 	f.send(w, r, reply)
 }
 
-// echo repeats the caller's credential wherever there is room.
+// echo repeats the caller's credential in the header, and in the body that it
+// returns.
 func echo(header http.Header, r *http.Request, reply Reply) string {
-	told := r.Header.Get("Authorization")
-	_, credential, _ := strings.Cut(told, " ")
+	authorization := r.Header.Get("Authorization")
+	_, credential, _ := strings.Cut(authorization, " ")
 	header.Set("Location", "/?token="+credential)
-	header.Set("X-Echo", told)
-	return reply.Refuse(reply.Status, credential+": you sent "+told)
+	header.Set("X-Echo", authorization)
+	return reply.Refuse(reply.Status, credential+": you sent "+authorization)
 }
 
 func (f Fault) send(w http.ResponseWriter, r *http.Request, reply Reply) {
-	switch f.Answer {
+	switch f.Response {
 	case Lost:
-		panic(http.ErrAbortHandler) // how a handler closes its connection
+		panic(http.ErrAbortHandler) // closes the connection
 	case Silent:
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
@@ -65,27 +68,31 @@ func (f Fault) send(w http.ResponseWriter, r *http.Request, reply Reply) {
 	case Slow:
 		forever(w, r, time.Second, " ")
 	default:
-		if bent, ok := bend[f.Answer]; ok {
-			reply.Status, reply.Body = http.StatusOK, bent(reply.Body)
+		if damage, ok := damages[f.Response]; ok {
+			reply.Status, reply.Body = http.StatusOK, damage(reply.Body)
 		}
 		w.WriteHeader(reply.Status)
 		write(w, reply.Body)
 	}
 }
 
-// bend are the bodies that are wrong from the first byte to the last.
-var bend = map[Answer]func(body string) string{
+// BodyOnly reports whether a response differs from a success in its body
+// alone, so that it says nothing wrong where a success has no body.
+func BodyOnly(r Response) bool { return damages[r] != nil || r == Unsuccessful }
+
+// damages make the bodies of complete responses that no client may believe.
+var damages = map[Response]func(body string) string{
 	HTML:      func(string) string { return "<!doctype html><title>Sign in</title>" },
 	Empty:     func(string) string { return "" },
 	Truncated: func(body string) string { return body[:len(body)/2] },
 	Deep: func(body string) string {
 		return insert(body, `"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000))
 	},
-	Duplicated: func(body string) string { return insert(body, `"twice":1,"twice":1`) },
-	Garbled:    func(body string) string { return insert(body, "\"note\":\"\xff\"") },
+	Duplicated:  func(body string) string { return insert(body, `"twice":1,"twice":1`) },
+	InvalidUTF8: func(body string) string { return insert(body, "\"note\":\"\xff\"") },
 }
 
-// insert puts members in front of an object's others.
+// insert puts members before those of a JSON object.
 func insert(object, members string) string {
 	rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(object), "{"))
 	if rest == "}" || rest == "" {
@@ -94,7 +101,7 @@ func insert(object, members string) string {
 	return "{" + members + "," + rest
 }
 
-// forever writes until the caller gives up.
+// forever writes until the client closes the connection.
 func forever(w http.ResponseWriter, r *http.Request, pause time.Duration, chunk string) {
 	w.WriteHeader(http.StatusOK)
 	for write(w, chunk) {

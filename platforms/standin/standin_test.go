@@ -1,4 +1,4 @@
-package platformtest_test
+package standin_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
-	"playtoken/platforms/platformtest"
+	"playtoken/platforms/standin"
 	"playtoken/platforms/vidbeo"
 	"playtoken/platforms/vidbeo/vidbeotest"
 	"playtoken/secret"
@@ -28,8 +28,8 @@ func (c *clock) now() time.Time { return c.at }
 func newClock() *clock { return &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
 
 // faces returns the two ways to a stand-in: in process, and over HTTP.
-func faces(t *testing.T, s *platformtest.Standin) map[string]keyrotation.Registrar {
-	server := httptest.NewServer(vidbeotest.Serve(platformtest.World{Keys: s, PageSize: 25}))
+func faces(t *testing.T, s *standin.Keys) map[string]keyrotation.Registrar {
+	server := httptest.NewServer(vidbeotest.Serve(standin.World{Keys: s, PageSize: 25}))
 	t.Cleanup(server.Close)
 	p, err := vidbeo.New(vidbeo.Config{URL: server.URL + "/v2", Credential: secret.New("anything goes here")})
 	if err != nil {
@@ -38,31 +38,31 @@ func faces(t *testing.T, s *platformtest.Standin) map[string]keyrotation.Registr
 	return map[string]keyrotation.Registrar{"in process": s, "over HTTP": p}
 }
 
-var public, fingerprint = platformtest.PublicKey(1), keyrotation.Fingerprint(platformtest.PublicKey(1))
+var public, fingerprint = standin.PublicKey(1), keyrotation.Fingerprint(standin.PublicKey(1))
 
 func TestEffectAndAnswerAreIndependent(t *testing.T) {
-	unanswered := []platformtest.Fault{
-		{Answer: platformtest.Lost}, {Answer: platformtest.Unsuccessful}, {Answer: platformtest.HTML},
-		{Answer: platformtest.Says, Status: 409}, {Answer: platformtest.Says, Status: 500},
+	unanswered := []standin.Fault{
+		{Response: standin.Lost}, {Response: standin.Unsuccessful}, {Response: standin.HTML},
+		{Response: standin.ErrorStatus, Status: 409}, {Response: standin.ErrorStatus, Status: 500},
 	}
-	for effect, counts := range map[platformtest.Effect][2]int{ // keys at once, and in the end
-		platformtest.Once: {1, 1}, platformtest.Never: {0, 0}, platformtest.Twice: {2, 2}, platformtest.Later: {0, 1},
+	for effect, counts := range map[standin.Effect][2]int{ // keys at once, and in the end
+		standin.Once: {1, 1}, standin.Never: {0, 0}, standin.Twice: {2, 2}, standin.Later: {0, 1},
 	} {
 		for _, fault := range unanswered {
 			clock := newClock()
-			s := platformtest.New(platformtest.Options{Now: clock.now})
+			s := standin.New(standin.Options{Now: clock.now})
 			for face, keys := range faces(t, s) {
 				fault.Effect, fault.Delay = effect, time.Minute
 				s.Script(fault)
 				id, err := keys.Register(t.Context(), "name", public)
-				if id != "" || err == nil || len(s.Keys()) != counts[0] {
-					t.Errorf("%s, %+v: %q, %v, %d keys", face, fault, id, err, len(s.Keys()))
+				if id != "" || err == nil || len(s.Current()) != counts[0] {
+					t.Errorf("%s, %+v: %q, %v, %d keys", face, fault, id, err, len(s.Current()))
 				}
 				clock.at = clock.at.Add(time.Minute)
-				if len(s.Keys()) != counts[1] || s.Pending() != 0 {
-					t.Errorf("%s, %+v: %d keys in the end", face, fault, len(s.Keys()))
+				if len(s.Current()) != counts[1] || s.Pending() != 0 {
+					t.Errorf("%s, %+v: %d keys in the end", face, fault, len(s.Current()))
 				}
-				for _, key := range s.Keys() {
+				for _, key := range s.Current() {
 					if !s.Holds(key.ID, fingerprint) || s.Holds(key.ID, "") || s.Holds(key.ID+"x", fingerprint) {
 						t.Errorf("%s: it does not know what it holds", face)
 					}
@@ -76,10 +76,10 @@ func TestEffectAndAnswerAreIndependent(t *testing.T) {
 func TestALateDeleteLandsWhenItsTimeComesOrOnRequest(t *testing.T) {
 	for _, land := range []bool{false, true} {
 		clock := newClock()
-		s := platformtest.New(platformtest.Options{Now: clock.now})
+		s := standin.New(standin.Options{Now: clock.now})
 		for face, keys := range faces(t, s) {
 			id := s.Add("name", public)
-			s.Script(platformtest.Fault{Effect: platformtest.Later, Delay: time.Minute, Answer: platformtest.Lost})
+			s.Script(standin.Fault{Effect: standin.Later, Delay: time.Minute, Response: standin.Lost})
 			if err := keys.Delete(t.Context(), id); err == nil || !s.Holds(id, fingerprint) || s.Pending() != 1 {
 				t.Errorf("%s: %v, %d pending", face, err, s.Pending())
 			}
@@ -97,24 +97,24 @@ func TestALateDeleteLandsWhenItsTimeComesOrOnRequest(t *testing.T) {
 
 func TestStaleViewsShowThePast(t *testing.T) {
 	clock := newClock()
-	s := platformtest.New(platformtest.Options{Now: clock.now})
+	s := standin.New(standin.Options{Now: clock.now})
 	old := s.Add("old", public)
 	clock.at = clock.at.Add(time.Minute)
 	s.Remove(old)
-	s.Add("new", platformtest.PublicKey(2))
+	s.Add("new", standin.PublicKey(2))
 	for face, keys := range faces(t, s) {
 		for age, want := range map[time.Duration]string{0: "new", time.Second: "old"} {
-			s.Script(platformtest.Fault{Stale: age})
+			s.Script(standin.Fault{Stale: age})
 			list, err := keys.List(t.Context())
 			if err != nil || len(list) != 1 || list[0].Name != want {
 				t.Errorf("%s, %s ago: %+v, %v", face, age, list, err)
 			}
 		}
-		s.Script(platformtest.Fault{Stale: time.Second})
+		s.Script(standin.Fault{Stale: time.Second})
 		if key, err := keys.Get(t.Context(), old); err != nil || key.ID != old {
 			t.Errorf("%s: %+v, %v", face, key, err)
 		}
-		s.Script(platformtest.Fault{Stale: time.Hour})
+		s.Script(standin.Fault{Stale: time.Hour})
 		if list, err := keys.List(t.Context()); err != nil || len(list) != 0 {
 			t.Errorf("%s, before there was any: %+v, %v", face, list, err)
 		}
@@ -122,10 +122,10 @@ func TestStaleViewsShowThePast(t *testing.T) {
 }
 
 func TestBothFacesShowTheSame(t *testing.T) {
-	for view := platformtest.True; view <= platformtest.Astray; view++ {
-		s := platformtest.New(platformtest.Options{Fault: func(platformtest.Call) platformtest.Fault { return platformtest.Fault{View: view} }})
+	for view := standin.Accurate; view <= standin.OtherResource; view++ {
+		s := standin.New(standin.Options{Fault: func(standin.Call) standin.Fault { return standin.Fault{View: view} }})
 		for i := range 7 {
-			s.Add(fmt.Sprint(i), platformtest.PublicKey(uint64(i)))
+			s.Add(fmt.Sprint(i), standin.PublicKey(uint64(i)))
 		}
 		shown := map[string]string{}
 		for face, keys := range faces(t, s) {
@@ -133,7 +133,7 @@ func TestBothFacesShowTheSame(t *testing.T) {
 			for _, key := range list {
 				shown[face] += key.ID + " " + key.Name + " " + key.Fingerprint + "\n"
 			}
-			if (err != nil) != (view >= platformtest.Doubled) || (err == nil) != (len(list) > 0) {
+			if (err != nil) != (view >= standin.Doubled) || (err == nil) != (len(list) > 0) {
 				t.Errorf("%s, view %d: %d keys, %v", face, view, len(list), err)
 			}
 		}
@@ -144,24 +144,24 @@ func TestBothFacesShowTheSame(t *testing.T) {
 }
 
 func TestChaosRepeatsItself(t *testing.T) {
-	one, two, other := platformtest.Chaos(1, 0.5, time.Minute), platformtest.Chaos(1, 0.5, time.Minute), platformtest.Chaos(2, 0.5, time.Minute)
-	ops := []platformtest.Op{platformtest.OpRegister, platformtest.OpList, platformtest.OpGet, platformtest.OpDelete}
+	one, two, other := standin.Chaos(1, 0.5, time.Minute), standin.Chaos(1, 0.5, time.Minute), standin.Chaos(2, 0.5, time.Minute)
+	ops := []standin.Op{standin.OpRegister, standin.OpList, standin.OpGet, standin.OpDelete}
 	wrong, differs := 0, false
 	for i := range 10000 {
-		call := platformtest.Call{Op: ops[i%len(ops)]}
+		call := standin.Call{Op: ops[i%len(ops)]}
 		f := one(call)
 		if f != two(call) {
 			t.Fatal("the same seed, but another fault")
 		}
 		differs = differs || f != other(call)
-		if f != (platformtest.Fault{}) {
+		if f != (standin.Fault{}) {
 			wrong++
 		}
 		refused := errors.Is(answer(f), keyrotation.ErrRefused) || errors.Is(answer(f), keyrotation.ErrThrottled) || errors.Is(answer(f), keyrotation.ErrUnauthorized)
-		if refused && f.Effect != platformtest.Never || f.Delay > time.Minute || f.Stale > time.Minute {
+		if refused && f.Effect != standin.Never || f.Delay > time.Minute || f.Stale > time.Minute {
 			t.Errorf("%+v", f)
 		}
-		if f.Answer == platformtest.Honest && (f.Effect == platformtest.Never || f.Effect == platformtest.Later) && call.Op != platformtest.OpList {
+		if f.Response == standin.Normal && (f.Effect == standin.Never || f.Effect == standin.Later) && call.Op != standin.OpList {
 			t.Errorf("%+v: a lie, which no client could see through", f)
 		}
 	}
@@ -171,8 +171,8 @@ func TestChaosRepeatsItself(t *testing.T) {
 }
 
 // answer is the error of a call with this fault.
-func answer(f platformtest.Fault) error {
-	s := platformtest.New(platformtest.Options{})
+func answer(f standin.Fault) error {
+	s := standin.New(standin.Options{})
 	s.Script(f)
 	_, err := s.List(context.Background())
 	return err
@@ -180,10 +180,10 @@ func answer(f platformtest.Fault) error {
 
 func TestIDsAreUsedAgainOnlyOnRequest(t *testing.T) {
 	for _, reuse := range []bool{false, true} {
-		s := platformtest.New(platformtest.Options{ReuseIDs: reuse})
-		one, two := s.Add("one", public), s.Add("two", platformtest.PublicKey(2))
+		s := standin.New(standin.Options{ReuseIDs: reuse})
+		one, two := s.Add("one", public), s.Add("two", standin.PublicKey(2))
 		s.Remove(one)
-		three := s.Add("three", platformtest.PublicKey(3))
+		three := s.Add("three", standin.PublicKey(3))
 		if one == two || two == three || (three == one) != reuse || s.Holds(one, fingerprint) {
 			t.Errorf("reuse %v: %s, %s, %s", reuse, one, two, three)
 		}
@@ -193,8 +193,8 @@ func TestIDsAreUsedAgainOnlyOnRequest(t *testing.T) {
 func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range uint64(100) {
-		f := keyrotation.Fingerprint(platformtest.PublicKey(i))
-		if f == "" || seen[f] || f != keyrotation.Fingerprint(platformtest.PublicKey(i)) {
+		f := keyrotation.Fingerprint(standin.PublicKey(i))
+		if f == "" || seen[f] || f != keyrotation.Fingerprint(standin.PublicKey(i)) {
 			t.Errorf("%d: %q", i, f)
 		}
 		seen[f] = true
@@ -203,7 +203,7 @@ func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
 
 func TestIssuedKeysComeAndGoLikeOthers(t *testing.T) {
 	clock := newClock()
-	s := platformtest.New(platformtest.Options{Now: clock.now})
+	s := standin.New(standin.Options{Now: clock.now})
 	byHand := s.AddIssued("by hand")
 	key, err := s.Issue(t.Context(), "one")
 	if err != nil || s.Issued()[string(key.Value)].ID != key.ID || s.Issued()[byHand.Value].ID != byHand.ID || string(key.Value) == byHand.Value {
@@ -212,14 +212,14 @@ func TestIssuedKeysComeAndGoLikeOthers(t *testing.T) {
 	if _, err := s.Issue(t.Context(), ""); !errors.Is(err, keyrotation.ErrRefused) {
 		t.Errorf("without a name: %v", err)
 	}
-	s.Script(platformtest.Fault{Effect: platformtest.Twice, Answer: platformtest.Lost}, platformtest.Fault{Effect: platformtest.Never, Answer: platformtest.Lost})
+	s.Script(standin.Fault{Effect: standin.Twice, Response: standin.Lost}, standin.Fault{Effect: standin.Never, Response: standin.Lost})
 	for range 2 {
 		if key, err := s.Issue(t.Context(), "lost"); err == nil || key.Value != nil {
 			t.Errorf("%+v, %v", key, err)
 		}
 	}
-	if n := len(s.Issued()); n != 4 || s.Count(platformtest.OpIssue) != 4 {
-		t.Errorf("%d keys, %d calls", n, s.Count(platformtest.OpIssue))
+	if n := len(s.Issued()); n != 4 || s.Count(standin.OpIssue) != 4 {
+		t.Errorf("%d keys, %d calls", n, s.Count(standin.OpIssue))
 	}
 	if err := s.Delete(t.Context(), key.ID); err != nil || len(s.Issued()) != 3 || s.Holds(byHand.ID, "") {
 		t.Errorf("%v, %d keys", err, len(s.Issued()))
