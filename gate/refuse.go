@@ -30,6 +30,8 @@ func (e *refusal) Error() string {
 	return e.code + ": " + e.detail
 }
 
+func (e *refusal) Unwrap() error { return e.cause }
+
 // asRefusal is the one place where an error becomes an answer. An error that
 // the gate did not foresee is logged, not shown.
 func asRefusal(err error) *refusal {
