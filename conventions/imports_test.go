@@ -23,6 +23,8 @@ var mayImport = map[string][]string{
 	"platforms/vidbeo":   platform,
 	"platforms/jwplayer": append(platform, "gate/verify"),
 	"platforms/apivideo": platform,
+	"platforms/all":      {"platforms", "platforms/vidbeo", "platforms/jwplayer", "platforms/apivideo"},
+	"settings":           {"keyrotation", "platforms", "platforms/all", "platforms/client", "secret"},
 	"projects":           {"projects/internal/cache", "signer", "keyrotation", "store", "secret", "platforms"},
 	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "store", "secret", "gate/verify"},
 	"projects/viewers":   {"projects", "store", "secret"},

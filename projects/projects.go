@@ -138,32 +138,12 @@ func permission(action Action) Permission {
 	return Permission{}
 }
 
-// minCredential is the length below which a credential could be guessed.
-const minCredential = 32
-
 // EnvironmentKeys is the callers that the environment names: the holder of the
 // admin key, and the frontend of the default project. A key that is not set
 // is nobody's.
 type EnvironmentKeys struct {
 	AdminKey secret.Value
 	APIKey   secret.Value
-}
-
-// Validate reports, all at once, what is wrong with the keys.
-func (e EnvironmentKeys) Validate() error {
-	var problems []error
-	for _, key := range []struct {
-		name  string
-		value secret.Value
-	}{{"admin key", e.AdminKey}, {"API key", e.APIKey}} {
-		if n := len(key.value.Reveal()); n > 0 && n < minCredential {
-			problems = append(problems, fmt.Errorf("%s: %d characters, want at least %d", key.name, n, minCredential))
-		}
-	}
-	if e.APIKey.Equal(e.AdminKey.Reveal()) {
-		problems = append(problems, errors.New("admin key and API key are the same; the frontend must not hold the admin key"))
-	}
-	return errors.Join(problems...)
 }
 
 // Identify returns whose credential this is, or ErrUnknownCaller. Its time

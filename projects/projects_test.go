@@ -108,23 +108,3 @@ func TestEveryActionHasOnePermission(t *testing.T) {
 		}
 	}
 }
-
-func TestValidate(t *testing.T) {
-	short := secret.New("short-canary")
-	for name, c := range map[string]struct {
-		keys projects.EnvironmentKeys
-		want string
-	}{
-		"good":  {keys, ""},
-		"none":  {projects.EnvironmentKeys{}, ""},
-		"short": {projects.EnvironmentKeys{AdminKey: short, APIKey: short}, "admin key: 12 characters, want at least 32\nAPI key: 12 characters, want at least 32\nadmin key and API key are the same; the frontend must not hold the admin key"},
-	} {
-		got := ""
-		if err := c.keys.Validate(); err != nil {
-			got = err.Error()
-		}
-		if got != c.want {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-}

@@ -17,6 +17,7 @@ import (
 	"playtoken/handlers"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/settings"
 )
 
 // localAPI is the HTTP API without a network: requests go to the handlers that serve
@@ -24,7 +25,7 @@ import (
 // and results.
 type localAPI struct {
 	handler    http.Handler
-	config     config
+	config     settings.Settings
 	hasDefault bool // the environment describes the project default
 }
 
@@ -62,7 +63,7 @@ func (a *app) ask(ctx context.Context, q apiRequest) error {
 // default if the flag is empty.
 func (d *localAPI) project(flag string) (string, error) {
 	if flag == "" && !d.hasDefault {
-		return "", configError{errors.New("there is no project default: set PLAYTOKEN_PLATFORM_API_KEY to create it, or name a project with --project")}
+		return "", settings.Error{errors.New("there is no project default: set PLAYTOKEN_PLATFORM_API_KEY to create it, or name a project with --project")}
 	}
 	return cmp.Or(flag, projects.Default), nil
 }

@@ -11,9 +11,11 @@ import (
 	"playtoken/filekeys"
 	"playtoken/keyrotation"
 	"playtoken/metrics"
+	"playtoken/platforms/all"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/viewers"
+	"playtoken/settings"
 	"playtoken/signer"
 	"playtoken/store"
 	"playtoken/vaultkeys"
@@ -32,7 +34,7 @@ type keyStore interface {
 
 // parts is what serve and every verb are made of.
 type parts struct {
-	config    config
+	config    settings.Settings
 	log       *slog.Logger
 	stderr    io.Writer
 	metrics   *metrics.Service
@@ -61,14 +63,14 @@ type parts struct {
 // build opens the store and puts the parts together. Nothing is asked of
 // Vault or a platform yet, so a service can start while either is down. A
 // file store is made where there is none only for verbs that may create.
-func build(ctx context.Context, c config, create bool, log *slog.Logger, stderr io.Writer) (*parts, error) {
+func build(ctx context.Context, c settings.Settings, create bool, log *slog.Logger, stderr io.Writer) (*parts, error) {
 	measured, err := metrics.NewService(buildVersion().build())
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{config: c, metrics: measured, log: log, stderr: stderr, kinds: kinds()}
+	p := &parts{config: c, metrics: measured, log: log, stderr: stderr, kinds: all.Kinds()}
 	open := p.openVault
-	if c.storeFile != "" {
+	if c.StoreFile != "" {
 		open = p.openFile
 	}
 	if err := open(ctx, create); err != nil {
@@ -84,7 +86,7 @@ func build(ctx context.Context, c config, create bool, log *slog.Logger, stderr 
 }
 
 // build is for verbs that a person runs.
-func (a *app) build(ctx context.Context, c config, create bool) (*parts, error) {
+func (a *app) build(ctx context.Context, c settings.Settings, create bool) (*parts, error) {
 	return build(ctx, c, create, a.log(), a.stderr)
 }
 
@@ -97,11 +99,11 @@ func (p *parts) close() {
 
 func (p *parts) openVault(ctx context.Context, _ bool) error {
 	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
-		Token: p.config.vaultToken, Login: p.config.vaultLogin,
-		Transit: p.config.vaultTransit, KV: p.config.vaultKV, Log: p.log,
+		Token: p.config.Vault.Token, Login: vaultLogin(p.config.Vault),
+		Transit: p.config.Vault.Transit, KV: p.config.Vault.KV, Log: p.log,
 	})
 	if err != nil {
-		return configError{err} // nothing was asked of Vault yet
+		return settings.Error{err} // nothing was asked of Vault yet
 	}
 	measured := p.metrics.Store(vault)
 	p.store, p.exporter, p.storeTime, p.mayRotate = measured, measured, vault.Now, vault.MayRotate
@@ -112,14 +114,20 @@ func (p *parts) openVault(ctx context.Context, _ bool) error {
 }
 
 func (p *parts) openFile(_ context.Context, create bool) error {
-	file, err := filekeys.Open(p.config.storeFile, p.config.storePassword, filekeys.Options{Create: create})
+	file, err := filekeys.Open(p.config.StoreFile, p.config.StorePassword, filekeys.Options{Create: create})
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		return err
 	case err != nil:
-		return configError{err}
+		return settings.Error{err}
 	}
 	measured := p.metrics.Store(file)
 	p.store, p.exporter, p.storeTime = measured, measured, file.Now
 	return nil
+}
+
+func vaultLogin(v settings.Vault) vaultkeys.Login {
+	return vaultkeys.Login{
+		Method: v.Method, Path: v.Path, RoleID: v.RoleID, SecretID: v.SecretID, Role: v.Role, JWTFile: v.JWTFile,
+	}
 }

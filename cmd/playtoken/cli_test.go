@@ -13,6 +13,7 @@ import (
 	"playtoken/filekeys"
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/settings"
 	"playtoken/store"
 )
 
@@ -151,7 +152,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 	for want, errs := range map[int][]error{
 		exitDone:       {nil},
 		exitFailed:     {errors.New("any"), context.Canceled, &apiProblem{Code: "no_active_key"}, &apiProblem{Code: "platform_unavailable", NeedsOperator: true}, &apiProblem{Code: "not_found"}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
-		exitUsage:      {usageError{"x"}, configError{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", configError{})},
+		exitUsage:      {usageError{"x"}, settings.Error{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", settings.Error{})},
 		exitSomeFailed: {someFailed{1, 2}},
 		exitRefused:    {&apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
 		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},

@@ -16,6 +16,7 @@ import (
 	"playtoken/gate"
 	"playtoken/gate/sample"
 	"playtoken/projects"
+	"playtoken/settings"
 	"playtoken/web"
 )
 
@@ -106,7 +107,7 @@ func (d *demoRun) handler(s *service) (http.Handler, func(), error) {
 		return nil, nil, err
 	}
 	page, err := web.Demo(web.DemoConfig{
-		VideoID: sample.VideoID, API: api, APIKey: s.config.apiKey, Keys: s.keyRows, MediaOrigin: origin(d.media),
+		VideoID: sample.VideoID, API: api, APIKey: s.config.APIKey, Keys: s.keyRows, MediaOrigin: origin(d.media),
 	})
 	if err != nil {
 		closeLimits()
@@ -155,14 +156,14 @@ func (d *demoRun) folder() (remove func(), err error) {
 
 // openGate opens a gate that is quiet: a player asks for something every few
 // seconds, and the moves of the keys are what there is to see.
-func (d *demoRun) openGate(c config) (*gate.Gate, error) {
+func (d *demoRun) openGate(c settings.Settings) (*gate.Gate, error) {
 	media, err := sample.FS()
 	if err != nil {
 		return nil, fmt.Errorf("open sample: %w", err)
 	}
 	return gate.Open(gate.Config{
-		Media: media, Data: filepath.Join(d.data, "gate.db"), APIKey: c.gate.apiKey, PublicURL: origin(d.media),
-		Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL,
+		Media: media, Data: filepath.Join(d.data, "gate.db"), APIKey: c.Gate.APIKey, PublicURL: origin(d.media),
+		Origins: c.Gate.Origins, SessionTTL: c.Gate.SessionTTL,
 		Log: slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"playtoken/gate/sample"
 	"playtoken/platforms/client"
+	"playtoken/settings"
 )
 
 // listenBoth takes the service's address and, for the gate, the port after
@@ -38,7 +39,7 @@ func (d *demoRun) listenBoth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at := cmp.Or(newEnvironment(d.environ)["PLAYTOKEN_GATE_LISTEN"], net.JoinHostPort(host, next))
+	at := cmp.Or(settings.Variables(d.environ)["PLAYTOKEN_GATE_LISTEN"], net.JoinHostPort(host, next))
 	d.media, err = listen(ctx, at)
 	if err != nil {
 		return errors.Join(err, d.service.Close())
@@ -58,11 +59,11 @@ func origin(ln net.Listener) string {
 // config is an ordinary configuration of the service with the gate as its
 // platform: the demo has nothing that an installation could not have. The
 // environment comes between the demo's wishes and its needs.
-func (d *demoRun) config() (config, error) {
-	env := newEnvironment(d.environ)
+func (d *demoRun) config() (settings.Settings, error) {
+	env := settings.Variables(d.environ)
 	password, err := d.password()
 	if err != nil {
-		return config{}, err
+		return settings.Settings{}, err
 	}
 	gateKey := cmp.Or(env["PLAYTOKEN_GATE_API_KEY"], newKey("gate"))
 	site := origin(d.media)
@@ -85,7 +86,7 @@ func (d *demoRun) config() (config, error) {
 	if env["PLAYTOKEN_AUDIT"] == "" { // not between what is printed for people
 		environ = append(environ, "PLAYTOKEN_AUDIT=file:"+filepath.Join(d.data, "audit.log"))
 	}
-	return serviceConfig(environ)
+	return settings.ForService(environ)
 }
 
 // without leaves out the names that others set, and their files.
@@ -115,7 +116,7 @@ func (d *demoRun) password() (string, error) {
 
 // announce waits for the first key that signs, and then says where to look.
 func (d *demoRun) announce(ctx context.Context, s *service) error {
-	d.log().Info("waiting for the first key to propagate", "delay", s.config.rotation.Durations.Propagation)
+	d.log().Info("waiting for the first key to propagate", "delay", s.config.Rotation.Durations.Propagation)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for s.ready(ctx) != nil {
@@ -137,11 +138,11 @@ type demoView struct {
 	Curl     string `json:"curl"`
 }
 
-func (d *demoRun) view(c config) demoView {
+func (d *demoRun) view(c settings.Settings) demoView {
 	service := origin(d.service)
-	v := demoView{Player: service + "/demo/", Service: service, Gate: origin(d.media), APIKey: c.apiKey.Reveal()}
+	v := demoView{Player: service + "/demo/", Service: service, Gate: origin(d.media), APIKey: c.APIKey.Reveal()}
 	if d.madeAdmin {
-		v.AdminKey = c.adminKey.Reveal()
+		v.AdminKey = c.AdminKey.Reveal()
 	}
 	v.Curl = "curl -sS " + service + "/v1/playback-tokens -H " + quoted("Authorization: Bearer "+v.APIKey) +
 		" -H 'Content-Type: application/json' -d " + quoted(`{"video_id":"`+sample.VideoID+`"}`)

@@ -9,6 +9,7 @@ import (
 
 	"playtoken/projects"
 	"playtoken/service/doctor"
+	"playtoken/settings"
 )
 
 // findingView is one finding, with what to do about it.
@@ -25,7 +26,7 @@ type findingsView struct {
 	Findings []findingView `json:"findings"`
 }
 
-func viewFindings(findings []doctor.Finding, c config) (view findingsView) {
+func viewFindings(findings []doctor.Finding, c settings.Settings) (view findingsView) {
 	for _, f := range findings {
 		view.Findings = append(view.Findings, findingView{
 			ProjectID: f.ProjectID, Code: string(f.Code), Check: f.Check, OK: f.Severity != doctor.Problem,
@@ -94,7 +95,7 @@ func problem(f doctor.Finding) error {
 		err = errors.New(f.Detail)
 	}
 	if doctorRemedies[f.Code].settings {
-		return configError{err}
+		return settings.Error{err}
 	}
 	return err
 }
@@ -104,7 +105,7 @@ func (a *app) doctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Examine everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, _ := serviceConfig(a.environ) // what is wrong with it is among the findings
+			c, _ := settings.ForService(a.environ) // what is wrong with it is among the findings
 			findings := a.examine(cmd.Context(), project)
 			if err := a.print(viewFindings(findings, c)); err != nil {
 				return err

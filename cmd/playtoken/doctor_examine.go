@@ -11,6 +11,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/service/doctor"
+	"playtoken/settings"
 )
 
 // examination is the checks of an open deployment.
@@ -21,11 +22,11 @@ type examination struct {
 
 // examine makes every check that makes sense after the checks before it.
 func (a *app) examine(ctx context.Context, project string) []doctor.Finding {
-	c, err := serviceConfig(a.environ)
-	if problems, ok := errors.AsType[configError](err); ok {
+	c, err := settings.ForService(a.environ)
+	if problems, ok := errors.AsType[settings.Error](err); ok {
 		var findings []doctor.Finding
 		for _, problem := range problems {
-			findings = append(findings, doctor.Failed(doctor.SettingsInvalid, configError{problem}, doctor.Data{}))
+			findings = append(findings, doctor.Failed(doctor.SettingsInvalid, settings.Error{problem}, doctor.Data{}))
 		}
 		return findings
 	}

@@ -8,16 +8,17 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/service/doctor"
+	"playtoken/settings"
 )
 
 // doctorAdvice is what a person can do about a finding.
 type doctorAdvice struct {
-	do       func(f doctor.Finding, c config) string
+	do       func(f doctor.Finding, c settings.Settings) string
 	settings bool // what is wrong is how the deployment or the project is set
 }
 
 // doctorRemedy returns "" for a finding about which there is nothing to do.
-func doctorRemedy(f doctor.Finding, c config) string {
+func doctorRemedy(f doctor.Finding, c settings.Settings) string {
 	if advice, ok := doctorRemedies[f.Code]; ok {
 		return advice.do(f, c)
 	}
@@ -26,25 +27,27 @@ func doctorRemedy(f doctor.Finding, c config) string {
 
 // advise is the same advice for every finding with a code.
 func advise(text string) doctorAdvice {
-	return doctorAdvice{do: func(doctor.Finding, config) string { return text }}
+	return doctorAdvice{do: func(doctor.Finding, settings.Settings) string { return text }}
 }
 
-func adviseBy(do func(f doctor.Finding, c config) string) doctorAdvice { return doctorAdvice{do: do} }
+func adviseBy(do func(f doctor.Finding, c settings.Settings) string) doctorAdvice {
+	return doctorAdvice{do: do}
+}
 
 // correct is advice about a setting.
-func correct(do func(f doctor.Finding, c config) string) doctorAdvice {
+func correct(do func(f doctor.Finding, c settings.Settings) string) doctorAdvice {
 	return doctorAdvice{do: do, settings: true}
 }
 
 // forProject is advice that ends with the project's id.
 func forProject(text string) doctorAdvice {
-	return adviseBy(func(f doctor.Finding, _ config) string { return text + f.ProjectID })
+	return adviseBy(func(f doctor.Finding, _ settings.Settings) string { return text + f.ProjectID })
 }
 
 // afterRestore is advice for a store that was put back: what makes every new
 // token good at once. $ACTIVE, $STANDBY and $PROJECT stand for the finding's.
 func afterRestore(text string) doctorAdvice {
-	return adviseBy(func(f doctor.Finding, _ config) string {
+	return adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return strings.NewReplacer(
 			"$ACTIVE", fmt.Sprint(f.Data.Generation), "$STANDBY", fmt.Sprint(f.Data.Standby),
 			"$PROJECT", " --project "+f.ProjectID, "$REASON", " --reason 'a backup was put back'",
@@ -54,9 +57,9 @@ func afterRestore(text string) doctorAdvice {
 
 // doctorRemedies has a row for every code that is a problem or a note.
 var doctorRemedies = map[doctor.Code]doctorAdvice{
-	doctor.SettingsInvalid: correct(func(doctor.Finding, config) string { return "correct the environment" }),
+	doctor.SettingsInvalid: correct(func(doctor.Finding, settings.Settings) string { return "correct the environment" }),
 
-	doctor.StoreTooOpen:     adviseBy(func(f doctor.Finding, _ config) string { return f.Data.Command }),
+	doctor.StoreTooOpen:     adviseBy(func(f doctor.Finding, _ settings.Settings) string { return f.Data.Command }),
 	doctor.StoreUnopenable:  advise("check PLAYTOKEN_STORE, its password and its file"),
 	doctor.StoreUnreachable: advise("make the store reachable, unsealed, and readable with our credential"),
 
@@ -66,10 +69,10 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 	doctor.RightsUnknown:     adviseBy(setUpVault),
 	doctor.RightsMissing:     adviseBy(setUpVault),
 	doctor.RightsExcessive:   adviseBy(setUpVault),
-	doctor.RightsOtherPolicy: adviseBy(func(f doctor.Finding, c config) string {
+	doctor.RightsOtherPolicy: adviseBy(func(f doctor.Finding, c settings.Settings) string {
 		return "only where they are not intended: " + setUpVault(f, c)
 	}),
-	doctor.StoreFileExposed:   adviseBy(func(f doctor.Finding, _ config) string { return f.Data.Command }),
+	doctor.StoreFileExposed:   adviseBy(func(f doctor.Finding, _ settings.Settings) string { return f.Data.Command }),
 	doctor.StoreFileUnchecked: advise("make the file and its directory readable"),
 
 	doctor.ClockUnknown: advise("make the store reachable"),
@@ -79,9 +82,9 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 	doctor.SecretsMissing:    advise("once, with a rotator's credential: playtoken rotate"),
 
 	doctor.AuditUnopenable: adviseBy(appendToAudit),
-	doctor.AuditUnwritable: adviseBy(func(f doctor.Finding, _ config) string { return "chown $(id -u) " + f.Data.Path }),
-	doctor.AuditUnreadable: adviseBy(func(f doctor.Finding, _ config) string { return "playtoken audit verify " + f.Data.Path }),
-	doctor.AuditAltered: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.AuditUnwritable: adviseBy(func(f doctor.Finding, _ settings.Settings) string { return "chown $(id -u) " + f.Data.Path }),
+	doctor.AuditUnreadable: adviseBy(func(f doctor.Finding, _ settings.Settings) string { return "playtoken audit verify " + f.Data.Path }),
+	doctor.AuditAltered: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return fmt.Sprintf("playtoken audit verify %[1]s; keep the file for those who investigate, and begin another: mv %[1]s %[1]s.kept", f.Data.Path)
 	}),
 
@@ -89,44 +92,48 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 	doctor.ProjectUnknown:    advise("playtoken project list shows which there are"),
 	doctor.ProjectUnopenable: advise("check its platform's settings and credential"),
 
-	doctor.PlatformRefusesCredential: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.PlatformRefusesCredential: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return replaceCredential(f) + ", to one that the platform accepts and that may manage keys"
 	}),
 	doctor.PlatformThrottles: advise("its calls are used up for now: wait, or find out who else uses the credential"),
-	doctor.PlatformUnreachable: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.PlatformUnreachable: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "look whether it is there and the way to it is open, or " + changeAddress(f) + "; minting may go on meanwhile"
 	}),
 	doctor.CallsNearlyUsedUp: advise("find out who else uses the credential, or ask the platform for more"),
-	doctor.CredentialExpires: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.CredentialExpires: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "renew it at the platform, then " + replaceCredential(f)
 	}),
-	doctor.IssuerUnreachable: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.IssuerUnreachable: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "curl " + strings.TrimSuffix(f.Data.Issuer, "/") + "/.well-known/openid-configuration; if it has moved, change viewer_policy: playtoken project update " +
 			f.ProjectID + " --from FILE"
 	}),
 
-	doctor.RingUnreadable:      advise("run the newest version of playtoken that ever worked with this store; else make the store readable"),
-	doctor.KeyBudgetTooSmall:   correct(func(f doctor.Finding, _ config) string { return raiseBudget(f, fmt.Sprint(f.Data.KeysNeeded)) }),
+	doctor.RingUnreadable: advise("run the newest version of playtoken that ever worked with this store; else make the store readable"),
+	doctor.KeyBudgetTooSmall: correct(func(f doctor.Finding, _ settings.Settings) string {
+		return raiseBudget(f, fmt.Sprint(f.Data.KeysNeeded))
+	}),
 	doctor.PolicyContradictory: correct(mendPolicy),
 	doctor.DurationsOnRecord:   adviseBy(recordedDurations),
 	doctor.LifetimeOverRecord:  forProject("playtoken rotate --project "),
-	doctor.KeysEnded: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.KeysEnded: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "playtoken project delete " + f.ProjectID + " --revoke"
 	}),
-	doctor.ActiveKeyMissing: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.ActiveKeyMissing: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		do := "playtoken rotate --project " + f.ProjectID + ", or let serve do it"
 		if earliest := f.Data.EarliestAt; !earliest.IsZero() {
 			do += "; earliest " + moment(earliest)
 		}
 		return do
 	}),
-	doctor.RotationUnknown:     advise("make the store reachable"),
-	doctor.RotationOverdue:     adviseBy(haveRotated),
-	doctor.RotationUnattended:  adviseBy(haveRotated),
-	doctor.MoveBlockedByBudget: adviseBy(func(f doctor.Finding, _ config) string { return "let it hold more: " + raiseBudget(f, "NUMBER") }),
-	doctor.ObservationBlocked:  advise("see the findings about clock and drift"),
-	doctor.MoveBlocked:         forProject("see the findings about clock and drift, and playtoken rotate --dry-run --project "),
-	doctor.LastRunFailed: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.RotationUnknown:    advise("make the store reachable"),
+	doctor.RotationOverdue:    adviseBy(haveRotated),
+	doctor.RotationUnattended: adviseBy(haveRotated),
+	doctor.MoveBlockedByBudget: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
+		return "let it hold more: " + raiseBudget(f, "NUMBER")
+	}),
+	doctor.ObservationBlocked: advise("see the findings about clock and drift"),
+	doctor.MoveBlocked:        forProject("see the findings about clock and drift, and playtoken rotate --dry-run --project "),
+	doctor.LastRunFailed: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "playtoken rotate --project " + f.ProjectID + ", which tries again and says more"
 	}),
 
@@ -138,7 +145,7 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 	doctor.KeyOwnerUnknown:   adviseBy(aboutKey),
 	doctor.KeyForgotten:      adviseBy(aboutKey),
 	doctor.KeyUnmanaged:      adviseBy(aboutKey),
-	doctor.AccountWithoutOurKeys: adviseBy(func(f doctor.Finding, _ config) string {
+	doctor.AccountWithoutOurKeys: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return replaceCredential(f) + ", to the one of the account that has them"
 	}),
 
@@ -153,30 +160,30 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 		"playtoken keys revoke $ACTIVE$PROJECT$REASON, then playtoken rotate$PROJECT"),
 }
 
-func aboutKey(f doctor.Finding, _ config) string {
+func aboutKey(f doctor.Finding, _ settings.Settings) string {
 	return handlers.DriftRemedy(f.ProjectID, f.Data.Key)
 }
 
 // setUpVault is how a process gets the rights of a role, and no others.
-func setUpVault(f doctor.Finding, c config) string {
+func setUpVault(f doctor.Finding, c settings.Settings) string {
 	memory, role := "", f.Data.Role
-	if c.rotation.KeySpec.Exportable {
+	if c.Rotation.KeySpec.Exportable {
 		memory = " --memory-signing"
 	}
 	if role == "" {
 		role = "either role"
 	}
-	return "as an operator of Vault: playtoken vault setup" + memory + c.mountSettings() +
+	return "as an operator of Vault: playtoken vault setup" + memory + mountSettings(c.Vault) +
 		", then log in with the policy of " + role + " alone, as it prints"
 }
 
-func newToken(f doctor.Finding, _ config) string {
+func newToken(f doctor.Finding, _ settings.Settings) string {
 	return "export VAULT_TOKEN=\"$(vault token create -orphan -no-default-policy -policy=" + f.Data.Role +
 		" -period=24h -field=token)\", or let it log in by a role: playtoken vault setup --approle"
 }
 
-func haveRotated(f doctor.Finding, c config) string {
-	if !c.scheduler {
+func haveRotated(f doctor.Finding, c settings.Settings) string {
+	if !c.Scheduler {
 		return "PLAYTOKEN_SCHEDULER is off: have cron run playtoken rotate --if-due every hour, or set it to on"
 	}
 	return "start playtoken serve, whose scheduler is on, or run playtoken rotate --project " + f.ProjectID
@@ -195,7 +202,7 @@ func raiseBudget(f doctor.Finding, to string) string {
 	return change(f, "PLAYTOKEN_KEY_BUDGET="+to, `{"rotation_policy":{"key_budget":`+to+`}}`)
 }
 
-func mendPolicy(f doctor.Finding, _ config) string {
+func mendPolicy(f doctor.Finding, _ settings.Settings) string {
 	return change(f, "set the durations and intervals so that they go together", `{"rotation_policy":{"rotate_every":SECONDS}}`)
 }
 
@@ -218,7 +225,7 @@ func changeAddress(f doctor.Finding) string {
 }
 
 // recordedDurations are the settings that say what is in force.
-func recordedDurations(f doctor.Finding, _ config) string {
+func recordedDurations(f doctor.Finding, _ settings.Settings) string {
 	on := f.Data.OnRecord
 	var settings []string
 	for _, d := range []struct {
@@ -238,7 +245,7 @@ func recordedDurations(f doctor.Finding, _ config) string {
 	return "to have the settings say what is in force: " + strings.Join(settings, " ")
 }
 
-func appendToAudit(f doctor.Finding, _ config) string {
+func appendToAudit(f doctor.Finding, _ settings.Settings) string {
 	return "let the user who runs this append to it: mkdir -p " + filepath.Dir(f.Data.Path) + " && touch " + f.Data.Path +
 		"; until then nothing that has to be recorded is done"
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"playtoken/service/doctor"
+	"playtoken/settings"
 )
 
 func TestEveryProblemAndNoteHasARemedy(t *testing.T) {
@@ -26,7 +27,7 @@ func TestRemediesFillInWhatTheFindingSays(t *testing.T) {
 	for _, d := range doctor.Codes() {
 		f := doctor.New(d.Code, "detail", doctor.Data{Generation: 7, Standby: 8})
 		f.ProjectID = "project_x"
-		got := doctorRemedy(f, config{})
+		got := doctorRemedy(f, settings.Settings{})
 		for _, placeholder := range []string{"$ACTIVE", "$STANDBY", "$PROJECT", "$REASON", "%!"} {
 			if d.Severity != doctor.OK && strings.Contains(got, placeholder) {
 				t.Errorf("remedy for %s = %q, want no %s in it", d.Code, got, placeholder)

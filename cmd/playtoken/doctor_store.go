@@ -14,17 +14,18 @@ import (
 	"playtoken/audit"
 	"playtoken/filekeys"
 	"playtoken/service/doctor"
+	"playtoken/settings"
 	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
 // unopened says why the deployment could not be put together.
-func unopened(c config, err error) doctor.Finding {
+func unopened(c settings.Settings, err error) doctor.Finding {
 	if exposed, ok := errors.AsType[*filekeys.Exposed](err); ok {
 		return doctor.Failed(doctor.StoreTooOpen, err, doctor.Data{Path: exposed.Path, Command: exposed.Remedy})
 	}
-	if file, ok := errors.AsType[*fs.PathError](err); ok && file.Path == c.auditFile && c.auditFile != "" {
-		return doctor.Failed(doctor.AuditUnopenable, err, doctor.Data{Path: c.auditFile})
+	if file, ok := errors.AsType[*fs.PathError](err); ok && file.Path == c.AuditFile && c.AuditFile != "" {
+		return doctor.Failed(doctor.AuditUnopenable, err, doctor.Data{Path: c.AuditFile})
 	}
 	return doctor.Failed(doctor.StoreUnopenable, err, doctor.Data{})
 }
@@ -43,7 +44,7 @@ func (d examination) clock(ctx context.Context) []doctor.Finding {
 		return one(doctor.Failed(doctor.ClockUnknown, err, doctor.Data{}))
 	}
 	off := asked.Sub(theirs).Round(time.Millisecond)
-	if skew := d.config.rotation.Durations.Skew; off.Abs() > skew {
+	if skew := d.config.Rotation.Durations.Skew; off.Abs() > skew {
 		return one(doctor.New(doctor.ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", off, skew), doctor.Data{}))
 	}
 	return one(doctor.New(doctor.ClockAgrees, fmt.Sprintf("within %s of the store's", off.Abs()), doctor.Data{}))
@@ -55,7 +56,7 @@ func (d examination) rights(ctx context.Context) []doctor.Finding {
 	if d.vault == nil {
 		return d.file()
 	}
-	rights, err := d.vault.Rights(ctx, d.config.rotation.KeySpec.Exportable)
+	rights, err := d.vault.Rights(ctx, d.config.Rotation.KeySpec.Exportable)
 	switch {
 	case errors.Is(err, vaultkeys.ErrForbidden):
 		return one(doctor.Failed(doctor.RightsUnknown, err, doctor.Data{}))
@@ -110,7 +111,7 @@ func (d examination) tokenLife(rights vaultkeys.Rights) doctor.Finding {
 	data := doctor.Data{Role: rights.Role.Name(), Until: end}
 	switch {
 	case life.Replaced:
-		return doctor.New(doctor.LoginRepeats, "by "+d.config.vaultLogin.Method+", again and again", data)
+		return doctor.New(doctor.LoginRepeats, "by "+d.config.Vault.Method+", again and again", data)
 	case end.IsZero() && life.Renewable:
 		return doctor.New(doctor.LoginRenews, "by a token that is renewed while serve runs", data)
 	case end.IsZero():
@@ -125,7 +126,7 @@ func (d examination) tokenLife(rights vaultkeys.Rights) doctor.Finding {
 
 // file examines who else may open, or replace, a file store.
 func (d examination) file() []doctor.Finding {
-	exposed, err := filekeys.Exposures(d.config.storeFile)
+	exposed, err := filekeys.Exposures(d.config.StoreFile)
 	if err != nil {
 		return one(doctor.Failed(doctor.StoreFileUnchecked, err, doctor.Data{}))
 	}
@@ -163,7 +164,7 @@ func (d examination) secrets(ctx context.Context) []doctor.Finding {
 // record examines whether acts can be recorded, and whether the records were
 // left alone.
 func (d examination) record(ctx context.Context) []doctor.Finding {
-	path := d.config.auditFile
+	path := d.config.AuditFile
 	if path == "" {
 		return one(doctor.New(doctor.AuditToStderr, "to stderr: the collector of stderr keeps the records", doctor.Data{}))
 	}

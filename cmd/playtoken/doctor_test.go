@@ -15,7 +15,9 @@ import (
 	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/platforms/all"
 	"playtoken/platforms/jwplayer/jwplayertest"
+	"playtoken/settings"
 )
 
 // trouble is something that doctor has to find.
@@ -235,15 +237,15 @@ func TestDoctorFindsCredentialsThatEnd(t *testing.T) {
 		if tt.in != 0 {
 			health.ExpiresAt = time.Now().Add(tt.in)
 		}
-		e := projectExamination{works: &works{}, kind: kinds()["vidbeo"]}
+		e := projectExamination{works: &works{}, kind: all.Kinds()["vidbeo"]}
 		e.project.ID = "project_x"
 		found := e.credentialLasts(health)
 		if got := len(found) == 1; got != tt.want {
 			t.Errorf("a credential that ends in %s: got the findings %+v, want a problem %t", tt.in, found, tt.want)
 		}
 		const want = "playtoken project update project_x --credential api_key=FILE"
-		if tt.want && !strings.Contains(doctorRemedy(found[0], config{}), want) {
-			t.Errorf("a credential that ends in %s: got the remedy %q, want %q in it", tt.in, doctorRemedy(found[0], config{}), want)
+		if tt.want && !strings.Contains(doctorRemedy(found[0], settings.Settings{}), want) {
+			t.Errorf("a credential that ends in %s: got the remedy %q, want %q in it", tt.in, doctorRemedy(found[0], settings.Settings{}), want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/settings"
 	"playtoken/store"
 )
 
@@ -40,7 +41,7 @@ var exits = []struct {
 	code int
 }{
 	{isA[usageError], exitUsage},
-	{isA[configError], exitUsage},
+	{isA[settings.Error], exitUsage},
 	{isA[someFailed], exitSomeFailed},
 	{isA[unfinished], exitDown},
 

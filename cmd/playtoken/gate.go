@@ -12,6 +12,7 @@ import (
 
 	"playtoken/gate"
 	"playtoken/metrics"
+	"playtoken/settings"
 )
 
 func (a *app) gateVerb() *cobra.Command {
@@ -25,7 +26,7 @@ func (a *app) gateVerb() *cobra.Command {
 }
 
 func (a *app) serveGate(ctx context.Context, media string) error {
-	c, err := gateOnlyConfig(a.environ, media)
+	c, err := settings.ForGate(a.environ, media)
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, c.gate.listen)
+	ln, err := listen(ctx, c.Gate.Listen)
 	if err != nil {
 		return err
 	}
@@ -54,22 +55,31 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 }
 
 // openGate opens a gate on a folder, out of which no link leads.
-func openGate(c config, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
-	root, err := os.OpenRoot(c.gate.media)
+func openGate(c settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
+	root, err := os.OpenRoot(c.Gate.Media)
 	if err != nil {
-		return nil, nil, configError{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
+		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
 	}
-	settings := gate.Config{
-		Media: root.FS(), Data: c.gate.data, APIKey: c.gate.apiKey, PublicURL: c.gate.url,
-		Forward: c.gate.forward, Origins: c.gate.origins, SessionTTL: c.gate.sessionTTL, Log: log,
+	config := gate.Config{
+		Media: root.FS(), Data: c.Gate.Data, APIKey: c.Gate.APIKey, PublicURL: c.Gate.URL,
+		Forward: c.Gate.Forward, Origins: c.Gate.Origins, SessionTTL: c.Gate.SessionTTL, Log: log,
 		Admission: counted.Admission,
 	}
-	if c.metricsListen == "" {
-		settings.Metrics = counted.Handler(log)
+	if c.MetricsListen == "" {
+		config.Metrics = counted.Handler(log)
 	}
-	g, err := gate.Open(settings)
+	g, err := gate.Open(config)
 	if err != nil {
 		return nil, nil, errors.Join(err, root.Close())
 	}
 	return g, func() error { return errors.Join(g.Close(), root.Close()) }, nil
+}
+
+// withoutPath leaves out the path of a file, which may be a secret that was
+// given in place of one.
+func withoutPath(err error) error {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		return pe.Err
+	}
+	return err
 }

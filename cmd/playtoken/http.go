@@ -13,6 +13,7 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/secret"
+	"playtoken/settings"
 )
 
 // handlers is what the HTTP face works with, whether it is reached over a
@@ -40,7 +41,7 @@ func (p *parts) callers() callers {
 
 // environment is the callers that the environment names.
 func (p *parts) environment() projects.EnvironmentKeys {
-	return projects.EnvironmentKeys{AdminKey: p.config.adminKey, APIKey: p.config.apiKey}
+	return projects.EnvironmentKeys{AdminKey: p.config.AdminKey, APIKey: p.config.APIKey}
 }
 
 // Identify implements [handlers.Callers].
@@ -80,18 +81,18 @@ func (p *parts) verdict(ctx context.Context, projectID, token, video string, at 
 
 // source is where a request comes from, behind the proxies that are declared.
 func (p *parts) source(r *http.Request) netip.Addr {
-	return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), p.config.proxies)
+	return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), p.config.TrustedProxies)
 }
 
 // limiter counts what callers do: alone, or together with other replicas.
 func (s *service) limiter() (limits.Limiter, func(), error) {
 	local := limits.NewLocal()
-	if s.config.redisURL.IsZero() {
+	if s.config.RedisURL.IsZero() {
 		return local, func() {}, nil
 	}
-	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.config.redisURL, Local: local, Degraded: s.degraded})
+	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.config.RedisURL, Local: local, Degraded: s.degraded})
 	if err != nil {
-		return nil, nil, configError{err}
+		return nil, nil, settings.Error{err}
 	}
 	return shared, func() { shared.Close() }, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"playtoken/settings"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,7 +135,7 @@ func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
 			t.Errorf("%s: %q and %q", instruction, a, b)
 		}
 	}
-	if _, err := serviceConfig(goodEnviron(strings.Fields(strings.Join(static.all["ENV"], " "))...)); err != nil {
+	if _, err := settings.ForService(goodEnviron(strings.Fields(strings.Join(static.all["ENV"], " "))...)); err != nil {
 		t.Errorf("the image's settings: %v", err)
 	}
 	// What is linked with a Debian's libraries has to find them.

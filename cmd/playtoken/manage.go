@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"playtoken/platforms/all"
+	"playtoken/settings"
 	"slices"
 	"strings"
 
@@ -117,7 +119,7 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 	from := flags.String("from", "", "file with the Admin API's JSON body, - for standard input; the other flags go before it")
 	flags.String("name", "", "for people")
 	if method == http.MethodPost {
-		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(kinds())), ", "))
+		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
 	}
 	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
 	credentials := flags.StringArray("credential", nil, "name=FILE of the platform's credential")
@@ -176,7 +178,7 @@ func addCredentials(body map[string]any, files []string) error {
 		if !found {
 			return usageError{"--credential: want name=FILE"}
 		}
-		text, err := readSecret(file)
+		text, err := settings.ReadSecret(file)
 		if err != nil {
 			return usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
 		}

@@ -32,7 +32,7 @@ func (p *parts) mayMove(ctx context.Context, project projects.Project) error {
 		return stays(active, "it was issued for the old address, and is sent to no other")
 	}
 	platform, err := kind.Open(platforms.Account{
-		Settings: project.Settings, Credential: project.Credential, Timeout: p.config.rotation.Durations.CallTimeout(),
+		Settings: project.Settings, Credential: project.Credential, Timeout: p.config.Rotation.Durations.CallTimeout(),
 		Issued: func(ctx context.Context) (platforms.IssuedKey, error) { return p.readIssued(ctx, active) },
 	})
 	switch {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"playtoken/metrics"
+	"playtoken/settings"
 	"playtoken/vaultkeys"
 )
 
@@ -22,11 +23,11 @@ func (p *parts) watchLogin(vault *vaultkeys.Store) {
 
 // listenMetrics takes PLAYTOKEN_METRICS_LISTEN, if there is one; it returns
 // nil if metrics are to be where everything else is.
-func listenMetrics(ctx context.Context, c config) (net.Listener, error) {
-	if c.metricsListen == "" {
+func listenMetrics(ctx context.Context, c settings.Settings) (net.Listener, error) {
+	if c.MetricsListen == "" {
 		return nil, nil
 	}
-	return listen(ctx, c.metricsListen)
+	return listen(ctx, c.MetricsListen)
 }
 
 // closeMetrics closes what listenMetrics took.

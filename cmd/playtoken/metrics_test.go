@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"playtoken/settings"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,7 +246,7 @@ func TestAMetricsPortThatIsTakenChangesNothing(t *testing.T) {
 
 func TestMetricsTellHowVaultIsLoggedIn(t *testing.T) {
 	t.Setenv("VAULT_ADDR", "http://"+freeAddress(t)) // down
-	c, err := serviceConfig([]string{"VAULT_TOKEN=hvs.secret-token"})
+	c, err := settings.ForService([]string{"VAULT_TOKEN=hvs.secret-token"})
 	if err != nil {
 		t.Fatal(err)
 	}

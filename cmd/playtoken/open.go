@@ -11,12 +11,13 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/viewers"
+	"playtoken/settings"
 	"playtoken/signer"
 )
 
 // openProjects makes what knows the projects and what opens them.
 func (p *parts) openProjects() error {
-	asked, err := viewers.New(viewers.Config{Allowed: p.config.targets, Log: p.log, Watch: p.metrics.Viewer})
+	asked, err := viewers.New(viewers.Config{Allowed: p.config.PrivateTargets, Log: p.log, Watch: p.metrics.Viewer})
 	if err != nil {
 		return err
 	}
@@ -25,11 +26,11 @@ func (p *parts) openProjects() error {
 	p.projects = projects.NewStore(p.store, p.kinds)
 	p.projects.InForce, p.projects.CheckViewers = p.inForceAt, asked.Check
 	p.projects.Forget = func(ctx context.Context, apiKeyID string) error { return access.Forget(ctx, p.store, apiKeyID) }
-	if p.config.account.exists() {
-		environment := p.config.account.project(p.kinds)
+	if p.config.Account.Exists() {
+		environment := environmentProject(p.config.Account)
 		p.projects.DefaultProject = &environment
 	}
-	durations := p.config.rotation.Durations
+	durations := p.config.Rotation.Durations
 	p.view = projects.NewView(p.projects, durations.ViewAge, durations.Staleness)
 	p.closers = append(p.closers, p.view.Close)
 	p.held = newReadings()
@@ -69,12 +70,12 @@ func (p *parts) inForceAt(project projects.Project) (signer.Policy, keyrotation.
 // is only read when there is something to record.
 func (p *parts) openAudit() error {
 	key := func(ctx context.Context) ([]byte, error) { return p.projects.Secret(ctx, auditKey) }
-	if p.config.auditFile == "" {
+	if p.config.AuditFile == "" {
 		p.audit = audit.To(p.stderr, key)
 	} else {
-		opened, err := audit.Open(p.config.auditFile, key)
+		opened, err := audit.Open(p.config.AuditFile, key)
 		if err != nil {
-			return configError{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
+			return settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
 		}
 		p.audit = opened
 	}
@@ -98,7 +99,7 @@ const ownKeys = access.RingID
 func (p *parts) openAccess() error {
 	ring := p.ringView(ownKeys)
 	p.closers = append(p.closers, ring.Close)
-	durations := p.config.rotation.Durations
+	durations := p.config.Rotation.Durations
 	exchange, err := access.New(access.Config{
 		Documents: p.store, Keys: access.WithEnvironment(p.view, p.environment(), p.projects), Secrets: p.projects,
 		Signer:  &signer.JWTs{Ring: ring, Signatures: p.signatures},
@@ -109,7 +110,7 @@ func (p *parts) openAccess() error {
 	}
 	p.access = exchange
 	p.closers = append(p.closers, exchange.Close)
-	policy := p.config.rotation
+	policy := p.config.Rotation
 	policy.MaxTTL = access.Lifetime
 	policy.Durations.Propagation = durations.ViewAge           // a replica's view of the set is no older
 	policy.RotateEvery = max(policy.RotateEvery, 24*time.Hour) // nobody outside depends on these
@@ -135,5 +136,14 @@ func (p *parts) ensureDefault(ctx context.Context) {
 		if !pause(ctx, wait) {
 			return
 		}
+	}
+}
+
+// environmentProject is the project default as the environment describes it.
+// Its policies are those of the deployment.
+func environmentProject(account settings.Account) projects.Project {
+	return projects.Project{
+		ID: projects.Default, Name: projects.Default, Platform: account.Platform,
+		Settings: account.Settings, Credential: account.Credential,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
+	"playtoken/settings"
 	"playtoken/signer"
 	"playtoken/store"
 )
@@ -81,7 +82,7 @@ func (p *parts) storeAnswers(ctx context.Context) error {
 // withParts runs a verb that a person or cron started. Only a verb that makes
 // something may make a file store: a look at a mistyped path should not.
 func (a *app) withParts(ctx context.Context, create bool, do func(*parts) error) error {
-	c, err := serviceConfig(a.environ)
+	c, err := settings.ForService(a.environ)
 	if err != nil {
 		return err
 	}

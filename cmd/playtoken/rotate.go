@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
+	"playtoken/settings"
 )
 
 // rotateFlags is the command line of rotate.
@@ -154,7 +155,7 @@ type outcome struct {
 // projects: the only one's, all of them, or how many failed.
 func (a *app) printOutcomes(outcomes []outcome, named bool) error {
 	if len(outcomes) == 0 {
-		return configError{errors.New("there is no project: set PLAYTOKEN_PLATFORM_API_KEY to create the project default, or create one with playtoken project create")}
+		return settings.Error{errors.New("there is no project: set PLAYTOKEN_PLATFORM_API_KEY to create the project default, or create one with playtoken project create")}
 	}
 	var failures []error
 	for _, one := range outcomes {

@@ -17,8 +17,10 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/metrics"
+	"playtoken/platforms/all"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/settings"
 	"playtoken/store"
 )
 
@@ -43,7 +45,7 @@ func (c *counting) during(do func()) int64 {
 // counted is parts on a counting store, as build makes them.
 func counted(t *testing.T, environ []string) (*parts, *counting) {
 	t.Helper()
-	c, err := serviceConfig(environ)
+	c, err := settings.ForService(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +53,7 @@ func counted(t *testing.T, environ []string) (*parts, *counting) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &parts{config: c, metrics: measured, log: slog.New(slog.DiscardHandler), stderr: io.Discard, kinds: kinds()}
+	p := &parts{config: c, metrics: measured, log: slog.New(slog.DiscardHandler), stderr: io.Discard, kinds: all.Kinds()}
 	if err := p.openFile(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (s *scheduler) run(ctx context.Context) {
 	}
 	s.running.Go(func() { s.ensureDefault(ctx) })
 	s.tend(ctx, ownKeys, 0) // even where cron sees to the projects': one that asks over HTTP does not rotate these
-	if !s.config.scheduler {
+	if !s.config.Scheduler {
 		return
 	}
 	s.tend(ctx, projects.Default, 0)

@@ -18,13 +18,14 @@ import (
 	"playtoken/handlers"
 	"playtoken/limits"
 	"playtoken/projects"
+	"playtoken/settings"
 )
 
 func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := serviceConfig(a.environ)
+			c, err := settings.ForService(a.environ)
 			if err != nil {
 				return err
 			}
@@ -46,8 +47,8 @@ func (a *app) collectLess() {
 // runService serves until ctx ends. What it stops, it stops in this order: it
 // says that it is not ready, takes no new requests, finishes those under way,
 // ends the rotation after the move it is making, and lets go of the stores.
-func runService(ctx context.Context, c config, log *slog.Logger, stderr io.Writer) error {
-	ln, err := listen(ctx, c.listen)
+func runService(ctx context.Context, c settings.Settings, log *slog.Logger, stderr io.Writer) error {
+	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func runService(ctx context.Context, c config, log *slog.Logger, stderr io.Write
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	c.holdsKeys = c.rotation.KeySpec.Exportable // other verbs come and go, and leave them where they are
+	c.HoldsKeys = c.Rotation.KeySpec.Exportable // other verbs come and go, and leave them where they are
 	p, err := build(ctx, c, true, log, stderr)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
@@ -106,7 +107,7 @@ func (s *service) handler() (handler http.Handler, close func(), err error) {
 	c := s.handlers()
 	c.Callers, c.Limits, c.MintCounter, c.ClientIP = s.callers(), limiter, limits.NewLocal(), s.source
 	c.Ready, c.Refused, c.Responded = s.ready, s.metrics.Refused, s.metrics.Answered
-	if s.config.metricsListen == "" {
+	if s.config.MetricsListen == "" {
 		c.Metrics = s.metrics.Handler(s.log)
 	}
 	return handlers.New(c), close, nil

@@ -12,6 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/platforms/all"
 	"playtoken/projects"
 	"playtoken/secret"
 )
@@ -159,7 +160,7 @@ func credentials(names ...string) map[string]secret.Value {
 }
 
 func BenchmarkCapabilities(b *testing.B) {
-	p := &parts{kinds: kinds()}
+	p := &parts{kinds: all.Kinds()}
 	for name, account := range accounts {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -9,7 +9,7 @@ import (
 // openSigning makes what tokens are signed with, of all projects together.
 func (p *parts) openSigning() error {
 	var keys signer.PrivateKeys = p.store
-	if p.config.holdsKeys {
+	if p.config.HoldsKeys {
 		if err := forbidDumps(); err != nil {
 			return fmt.Errorf("before private keys are held in memory: %w", err)
 		}

@@ -8,20 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/settings"
 	"playtoken/vaultkeys"
 )
 
 func (a *app) vault() *cobra.Command {
 	return group("vault", "What playtoken needs in HashiCorp Vault", a.vaultSetup(), a.vaultPolicy())
-}
-
-// operatorConfig reads what the verbs for Vault's operators need: of the
-// service's settings, where in Vault it works. How it logs in is not how they
-// do.
-func operatorConfig(environ []string) (config, error) {
-	var c config
-	err := newEnvironment(environ).read(c.variables(), nil)
-	return c, err
 }
 
 // setupFlags is the command line of vault setup.
@@ -73,15 +65,15 @@ func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
 	if err != nil {
 		return err
 	}
-	c, err := operatorConfig(a.environ)
+	c, err := settings.ForOperator(a.environ)
 	if err != nil {
 		return err
 	}
 	vault, err := vaultkeys.Open(cmd.Context(), vaultkeys.Config{
-		Token: c.vaultToken, Transit: c.vaultTransit, KV: c.vaultKV, Log: a.log(),
+		Token: c.Vault.Token, Transit: c.Vault.Transit, KV: c.Vault.KV, Log: a.log(),
 	})
 	if err != nil {
-		return configError{err}
+		return settings.Error{err}
 	}
 	defer vault.Close()
 	report, err := vault.Setup(cmd.Context(), wanted)
@@ -104,7 +96,7 @@ type nextStep struct {
 	Commands []string `json:"commands"` // for a shell
 }
 
-func viewSetup(report vaultkeys.Report, f setupFlags, c config) setupView {
+func viewSetup(report vaultkeys.Report, f setupFlags, c settings.Settings) setupView {
 	v := setupView{Steps: report.Steps, RoleIDs: report.RoleIDs}
 	v.Changed = slices.ContainsFunc(report.Steps, func(s vaultkeys.Step) bool { return s.Change != "unchanged" })
 	if report.KubernetesUnconfigured {
@@ -116,7 +108,7 @@ func viewSetup(report vaultkeys.Report, f setupFlags, c config) setupView {
 		if role == vaultkeys.Signer {
 			who = "replicas of serve that mint and leave the keys to others"
 		}
-		v.Next = append(v.Next, logins(role, who, report, f, c.mountSettings())...)
+		v.Next = append(v.Next, logins(role, who, report, f, mountSettings(c.Vault))...)
 	}
 	return v
 }
@@ -148,15 +140,16 @@ func atPath(path, usual string) string {
 	return " PLAYTOKEN_VAULT_AUTH_PATH=" + path
 }
 
-// mountSettings is what tells a process where to work, if that is not obvious.
-func (c *config) mountSettings() (settings string) {
-	if c.vaultTransit != "playtoken-transit" {
-		settings += " PLAYTOKEN_VAULT_TRANSIT=" + c.vaultTransit
+// mountSettings returns the assignments that tell a process which mounts to
+// use, each after a space; those that have their default are left out.
+func mountSettings(v settings.Vault) (assignments string) {
+	if v.Transit != "playtoken-transit" {
+		assignments += " PLAYTOKEN_VAULT_TRANSIT=" + v.Transit
 	}
-	if c.vaultKV != "playtoken-kv" {
-		settings += " PLAYTOKEN_VAULT_KV=" + c.vaultKV
+	if v.KV != "playtoken-kv" {
+		assignments += " PLAYTOKEN_VAULT_KV=" + v.KV
 	}
-	return settings
+	return assignments
 }
 
 func (v setupView) table(w io.Writer) {
@@ -186,11 +179,11 @@ func (a *app) vaultPolicy() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := operatorConfig(a.environ)
+			c, err := settings.ForOperator(a.environ)
 			if err != nil {
 				return err
 			}
-			access := vaultkeys.Access{Transit: c.vaultTransit, KV: c.vaultKV, MemorySigning: memory}
+			access := vaultkeys.Access{Transit: c.Vault.Transit, KV: c.Vault.KV, MemorySigning: memory}
 			var v policiesView
 			for _, role := range vaultkeys.Roles() {
 				if len(args) == 0 || args[0] == string(role) {

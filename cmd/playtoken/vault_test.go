@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"playtoken/settings"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -216,7 +217,7 @@ func TestALoginNeedsAllItsSettings(t *testing.T) {
 		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE_ID=r"), "is for PLAYTOKEN_VAULT_AUTH=approle"},
 		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE=r"), "is for PLAYTOKEN_VAULT_AUTH=kubernetes"},
 	} {
-		_, err := serviceConfig(c.environ)
+		_, err := settings.ForService(c.environ)
 		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
 			t.Errorf("%q: %v", c.environ[len(c.environ)-2:], err)
 		}

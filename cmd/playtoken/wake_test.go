@@ -84,7 +84,7 @@ func TestOnlyAKeyThatShouldBeThereIsRungFor(t *testing.T) {
 // scheduler, when it went to sleep, had nothing to do for minutes.
 func TestARevocationThatLeavesNoKeyIsMadeGoodAtTheTimeThatItTells(t *testing.T) {
 	p, project := newParts(t)
-	p.config.rotation.ObserveEvery, p.config.rotation.Durations.Propagation = time.Hour, 2*time.Second
+	p.config.Rotation.ObserveEvery, p.config.Rotation.Durations.Propagation = time.Hour, 2*time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &scheduler{workshop: p.workshop, tending: map[string]func(){}}
 	defer s.running.Wait()

@@ -12,6 +12,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/settings"
 	"playtoken/signer"
 )
 
@@ -42,7 +43,7 @@ type workshop struct {
 // request lasts, so that none is closed while it is in use, and longer than
 // memory signing may do without the store.
 func (w *workshop) idle() time.Duration {
-	return max(10*time.Minute, w.config.rotation.Durations.Staleness)
+	return max(10*time.Minute, w.config.Rotation.Durations.Staleness)
 }
 
 // of returns the works of a project. Errors: projects.ErrNotFound,
@@ -134,11 +135,11 @@ func (w *workshop) openWorks(p projects.Project, before *works) (*works, error) 
 		opened.ring = &ringOf{open: func() *signer.RingView { return w.ringView(p.ID) }}
 	}
 	platform, err := kind.Open(platforms.Account{
-		Settings: p.Settings, Credential: p.Credential, Timeout: w.config.rotation.Durations.CallTimeout(),
+		Settings: p.Settings, Credential: p.Credential, Timeout: w.config.Rotation.Durations.CallTimeout(),
 		Issued: w.issued(opened.ring),
 	})
 	if err != nil {
-		return nil, configError{err}
+		return nil, settings.Error{err}
 	}
 	opened.platform = platform
 	w.mintWith(opened)
@@ -206,18 +207,18 @@ func (p *parts) newRotator(id string, policy keyrotation.Policy) *keyrotation.Ro
 // tokenPolicy is a project's, with the deployment's where it has none.
 func (p *parts) tokenPolicy(t projects.TokenPolicy) signer.Policy {
 	return signer.Policy{
-		DefaultTTL: min(or(t.DefaultTTL, p.config.tokenTTL), p.maxTTL(t)), MaxTTL: p.maxTTL(t),
+		DefaultTTL: min(or(t.DefaultTTL, p.config.TokenTTL), p.maxTTL(t)), MaxTTL: p.maxTTL(t),
 		AllowAllVideos: t.AllowAllVideos, AllowedClaims: t.AllowedClaims,
 	}
 }
 
 func (p *parts) maxTTL(t projects.TokenPolicy) time.Duration {
-	return or(t.MaxTTL, p.config.rotation.MaxTTL)
+	return or(t.MaxTTL, p.config.Rotation.MaxTTL)
 }
 
 // rotationPolicy is the same for the rotation.
 func (p *parts) rotationPolicy(project projects.Project) keyrotation.Policy {
-	policy, r := p.config.rotation, project.RotationPolicy
+	policy, r := p.config.Rotation, project.RotationPolicy
 	policy.MaxTTL = p.maxTTL(project.TokenPolicy)
 	policy.RotateEvery = or(r.RotateEvery, policy.RotateEvery)
 	policy.Durations.Propagation = or(r.PropagationDelay, policy.Durations.Propagation)

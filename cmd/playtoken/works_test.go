@@ -15,6 +15,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/settings"
 	"playtoken/store"
 )
 
@@ -22,11 +23,11 @@ import (
 func newParts(t *testing.T) (*parts, projects.Project) {
 	t.Helper()
 	w := newWorld(t, "PLAYTOKEN_SIGNING=memory")
-	c, err := serviceConfig(w.environ)
+	c, err := settings.ForService(w.environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.holdsKeys = true
+	c.HoldsKeys = true
 	p, err := build(t.Context(), c, true, slog.New(slog.DiscardHandler), io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"cmp"
@@ -30,12 +30,13 @@ type rule struct {
 	check func() error
 }
 
-// environment is the process's environment; of a name that appears twice, the
-// last one counts.
+// environment is the process's environment, by name.
 type environment map[string]string
 
-func newEnvironment(environ []string) environment {
-	env := make(environment, len(environ))
+// Variables returns the environment by name. Of a name that appears twice, the
+// last entry counts.
+func Variables(environ []string) map[string]string {
+	env := make(map[string]string, len(environ))
 	for _, entry := range environ {
 		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
 			env[name] = value
@@ -44,11 +45,11 @@ func newEnvironment(environ []string) environment {
 	return env
 }
 
-// read parses every row, then asks every rule. The error is a configError
+// read parses every row, then asks every rule. The error is a Error
 // with all problems at once. No problem shows a value: people do paste
 // credentials into the wrong variable.
 func (env environment) read(rows []variable, rules []rule) error {
-	var problems configError
+	var problems Error
 	bad := map[string]bool{}
 	for _, row := range rows {
 		text, err := env.lookup(row)
@@ -94,7 +95,7 @@ func (env environment) lookup(row variable) (string, error) {
 		if text != "" {
 			return "", fmt.Errorf("both it and %s_FILE are set", row.name)
 		}
-		return readSecret(file)
+		return ReadSecret(file)
 	}
 	if text == "" {
 		text = row.fallback
@@ -102,10 +103,10 @@ func (env environment) lookup(row variable) (string, error) {
 	return text, nil
 }
 
-// readSecret returns a file's content without the one newline that editors
+// ReadSecret returns a file's content without the one newline that editors
 // and echo put at its end. Its errors do not show the path, which may be the
 // secret itself.
-func readSecret(path string) (string, error) {
+func ReadSecret(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("its file: %w", withoutPath(err))

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"os"
@@ -11,7 +11,6 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/secret"
-	"playtoken/vaultkeys"
 )
 
 const (
@@ -32,20 +31,21 @@ func goodEnviron(more ...string) []string {
 }
 
 func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
-	c, err := serviceConfig([]string{"VAULT_TOKEN=root"})
+	c, err := ForService([]string{"VAULT_TOKEN=root"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{
-		listen: "127.0.0.1:8080", vaultToken: secret.New("root"), vaultLogin: vaultkeys.Login{Method: "token"}, vaultTransit: "playtoken-transit", vaultKV: "playtoken-kv",
-		account:  account{platform: "vidbeo", settings: map[string]string{}, credential: map[string]secret.Value{}},
-		tokenTTL: 10 * time.Minute, scheduler: true,
-		rotation: keyrotation.Policy{
+	want := Settings{
+		Listen:   "127.0.0.1:8080",
+		Vault:    Vault{Token: secret.New("root"), Method: "token", Transit: "playtoken-transit", KV: "playtoken-kv"},
+		Account:  Account{Platform: "vidbeo", Settings: map[string]string{}, Credential: map[string]secret.Value{}},
+		TokenTTL: 10 * time.Minute, Scheduler: true,
+		Rotation: keyrotation.Policy{
 			RotateEvery: 720 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: time.Hour,
 			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second},
 			KeySpec:   keyrotation.KeySpec{Bits: 2048}, KeyBudget: 10,
 		},
-		gate: gateConfig{listen: "127.0.0.1:8081", data: "gate.db", origins: []string{"*"}, sessionTTL: 4 * time.Hour},
+		Gate: Gate{Listen: "127.0.0.1:8081", Data: "gate.db", Origins: []string{"*"}, SessionTTL: 4 * time.Hour},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -102,15 +102,15 @@ var wrong = map[string][]string{
 }
 
 func TestWrongValuesOfEveryVariableAreRefused(t *testing.T) {
-	if _, err := gateOnlyConfig(goodEnviron(), ""); err != nil {
+	if _, err := ForGate(goodEnviron(), ""); err != nil {
 		t.Fatalf("positive control: %v", err)
 	}
-	for _, row := range new(config).variables() {
+	for _, row := range new(Settings).variables() {
 		if wrong[row.name] == nil && !slices.Contains([]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_DATA", "PLAYTOKEN_VAULT_JWT_FILE"}, row.name) {
 			t.Errorf("%s: no wrong values to try", row.name)
 		}
 		for _, value := range wrong[row.name] {
-			_, err := serviceConfig(goodEnviron(row.name + "=" + value))
+			_, err := ForService(goodEnviron(row.name + "=" + value))
 			if err == nil {
 				t.Errorf("%s=%q was accepted", row.name, value)
 			} else if row.secret && strings.Contains(err.Error(), value) && len(value) > 1 {
@@ -130,14 +130,14 @@ func TestRightValuesAreAccepted(t *testing.T) {
 		"PLAYTOKEN_SERVICE_HOST=10.0.0.1", "PLAYTOKEN_PORT=tcp://10.0.0.1:80", "PLAYTOKEN_PORT_80_TCP=x", "PLAYTOKEN_TEST_VAULT_ADDR=x",
 		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_ROTATE_EVERY=240h", "PLAYTOKEN_KEY_BITS=3072", "PLAYTOKEN_SCHEDULER=off",
 	} {
-		if _, err := serviceConfig(goodEnviron(entry)); err != nil {
+		if _, err := ForService(goodEnviron(entry)); err != nil {
 			t.Errorf("%s: %v", entry, err)
 		}
 	}
 }
 
 func TestAllProblemsAreReportedAtOnce(t *testing.T) {
-	_, err := serviceConfig([]string{"PLAYTOKEN_LISTEN=x", "PLAYTOKEN_TOKEN_TTL=x", "PLAYTOKEN_VIEW_AGE=x", "PLAYTOKEN_ROTATE_EVERY=1s",
+	_, err := ForService([]string{"PLAYTOKEN_LISTEN=x", "PLAYTOKEN_TOKEN_TTL=x", "PLAYTOKEN_VIEW_AGE=x", "PLAYTOKEN_ROTATE_EVERY=1s",
 		"PLAYTOKEN_KEY_BITS=1", "PLAYTOKEN_SIGNNG=memory", "PLAYTOKEN_STORE_PASWORD_FILE=x", "PLAYTOKEN_COLOUR_OF_THE_LOGO=red", "PLAYTOKEN_HLS_URL=x"})
 	if err == nil {
 		t.Fatal("accepted")
@@ -163,14 +163,14 @@ func TestEverySecretIsReadFromItsFile(t *testing.T) {
 		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN", "PLAYTOKEN_PLATFORM_CREDENTIALS"}
 	value := strings.Repeat("v", 40)
 	good := file("good", value+"\n")
-	for _, row := range new(config).variables() {
+	for _, row := range new(Settings).variables() {
 		if row.secret != slices.Contains(secrets, row.name) {
 			t.Errorf("%s: secret is %v", row.name, row.secret)
 		}
 		if !row.secret {
 			continue
 		}
-		env := newEnvironment([]string{row.name + "_FILE=" + good})
+		env := environment(Variables([]string{row.name + "_FILE=" + good}))
 		if got, err := env.lookup(row); got != value || err != nil {
 			t.Errorf("%s_FILE: %q, %v", row.name, got, err)
 		}
@@ -181,12 +181,12 @@ func TestEverySecretIsReadFromItsFile(t *testing.T) {
 			"a folder":   {row.name + "_FILE=" + dir},
 			"very large": {row.name + "_FILE=" + file("large", strings.Repeat("x", maxSecretFile+1))},
 		} {
-			if _, err := serviceConfig(entries); err == nil || !strings.Contains(err.Error(), row.name+": ") {
+			if _, err := ForService(entries); err == nil || !strings.Contains(err.Error(), row.name+": ") {
 				t.Errorf("%s, %s: %v", row.name, what, err)
 			}
 		}
 	}
-	env := newEnvironment([]string{"VAULT_TOKEN_FILE=" + file("two", "x\n\n")})
+	env := environment(Variables([]string{"VAULT_TOKEN_FILE=" + file("two", "x\n\n")}))
 	if got, _ := env.lookup(variable{name: "VAULT_TOKEN", secret: true}); got != "x\n" {
 		t.Errorf("more than one newline was trimmed: %q", got)
 	}
@@ -198,9 +198,9 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Add(strings.Join(goodEnviron(), "\n"))
 	f.Fuzz(func(t *testing.T, entries string) {
-		c, err := serviceConfig(goodEnviron(strings.Split(entries, "\n")...))
+		c, err := ForService(goodEnviron(strings.Split(entries, "\n")...))
 		if err == nil {
-			if c.tokenTTL > c.rotation.MaxTTL || c.rotation.Validate() != nil || c.adminKey.Equal(c.apiKey.Reveal()) {
+			if c.TokenTTL > c.Rotation.MaxTTL || c.Rotation.Validate() != nil || c.AdminKey.Equal(c.APIKey.Reveal()) {
 				t.Errorf("accepted: %q", entries)
 			}
 			return
@@ -215,18 +215,18 @@ func FuzzConfig(f *testing.F) {
 
 func TestOnlyMemorySigningObeysTheStaleness(t *testing.T) {
 	for mode, want := range map[string]time.Duration{"transit": 0, "memory": 2 * time.Hour} {
-		c, err := serviceConfig(goodEnviron("PLAYTOKEN_MAX_STALENESS=2h", "PLAYTOKEN_SIGNING="+mode))
+		c, err := ForService(goodEnviron("PLAYTOKEN_MAX_STALENESS=2h", "PLAYTOKEN_SIGNING="+mode))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.rotation; got.Durations.Staleness != want || got.KeySpec.Exportable != (want > 0) {
+		if got := c.Rotation; got.Durations.Staleness != want || got.KeySpec.Exportable != (want > 0) {
 			t.Errorf("%s: %+v", mode, got)
 		}
 	}
-	if c, _ := serviceConfig(goodEnviron("PLAYTOKEN_SIGNING=memory")); c.rotation.Durations.Staleness != time.Hour {
-		t.Errorf("the default is %s", c.rotation.Durations.Staleness)
+	if c, _ := ForService(goodEnviron("PLAYTOKEN_SIGNING=memory")); c.Rotation.Durations.Staleness != time.Hour {
+		t.Errorf("the default is %s", c.Rotation.Durations.Staleness)
 	}
-	_, err := serviceConfig(goodEnviron("PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=23h", "PLAYTOKEN_ROTATE_EVERY=2h"))
+	_, err := ForService(goodEnviron("PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=23h", "PLAYTOKEN_ROTATE_EVERY=2h"))
 	if err == nil || !strings.Contains(err.Error(), "key budget") {
 		t.Errorf("more keys than the budget at once: %v", err)
 	}

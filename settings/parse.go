@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -210,6 +210,19 @@ func credential(to *secret.Value) func(string) error {
 		}
 		*to = secret.New(s)
 		return nil
+	}
+}
+
+// minOwnKey is the length below which a key of ours could be guessed.
+const minOwnKey = 32
+
+// ownKey is a credential for our own API.
+func ownKey(to *secret.Value) func(string) error {
+	return func(text string) error {
+		if n := len(text); n < minOwnKey {
+			return fmt.Errorf("%d characters, want at least %d: a shorter key could be guessed", n, minOwnKey)
+		}
+		return credential(to)(text)
 	}
 }
 

@@ -1,0 +1,114 @@
+// Package settings turns the environment into one typed value and reports all
+// that is wrong with it at once.
+//
+// The decision a newcomer would get wrong: there is one table of settings
+// (table.go). What is parsed, what help and docs/settings.md say and what
+// `playtoken settings` prints are all made from it, so a new setting is one
+// row there and one field here.
+package settings
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"playtoken/keyrotation"
+	"playtoken/secret"
+)
+
+// Settings is the environment, read and checked. Durations and limits are
+// within what the packages that obey them accept.
+type Settings struct {
+	Listen        string // host:port of the service
+	MetricsListen string // host:port of /metrics alone; "": it is served at Listen
+
+	StoreFile     string       // path of the file store; "": the store is Vault
+	StorePassword secret.Value // encrypts the file store
+	Vault         Vault
+
+	AdminKey secret.Value // zero: there is no admin key
+	APIKey   secret.Value // of the project default; zero: the environment names none
+
+	AuditFile      string         // path of the audit record; "": stderr
+	RedisURL       secret.Value   // of the limits that replicas share; zero: each replica counts alone
+	TrustedProxies []netip.Prefix // whose forwarding headers count
+	PrivateTargets []netip.Prefix // private networks where issuers and webhooks may be
+
+	Account   Account       // of the project default
+	TokenTTL  time.Duration // of a token for which no lifetime was asked
+	Rotation  keyrotation.Policy
+	Scheduler bool // serve rotates keys by itself
+
+	// HoldsKeys is set by the caller, not by the environment: exportable
+	// private keys are held in memory.
+	HoldsKeys bool
+
+	Gate Gate
+}
+
+// Vault is where the store is in HashiCorp Vault and how to log in there.
+type Vault struct {
+	Token   secret.Value // VAULT_TOKEN
+	Transit string       // mount of the transit engine
+	KV      string       // mount of the KV v2 engine
+
+	Method   string       // "token", "approle" or "kubernetes"
+	Path     string       // where the login method is mounted; "": at its name
+	RoleID   string       // of an AppRole
+	SecretID secret.Value // of an AppRole
+	Role     string       // to log in as, with Kubernetes
+	JWTFile  string       // of the service account's token; "": where a pod has it
+}
+
+// Gate is what the self-hosted platform reads.
+type Gate struct {
+	Listen     string        // host:port
+	Media      string        // folder of the videos
+	Data       string        // file of the keys and the session secret
+	APIKey     secret.Value  // for its key API
+	URL        string        // how viewers reach it; "": at its address
+	Forward    string        // the proxy whose forward-auth header is read; "": there is no such proxy
+	Origins    []string      // of the pages whose scripts may read media
+	SessionTTL time.Duration // of a session ticket
+}
+
+// Error is everything that is wrong with the environment. Each problem is one
+// line that begins with the name of the setting.
+type Error []error
+
+func (e Error) Error() string {
+	lines := make([]string, len(e))
+	for i, problem := range e {
+		lines[i] = "\n  " + problem.Error()
+	}
+	return "configuration:" + strings.Join(lines, "")
+}
+
+func (e Error) Unwrap() []error { return e }
+
+// ForService reads what serve needs, and every verb that opens its store.
+func ForService(environ []string) (Settings, error) {
+	var s Settings
+	err := environment(Variables(environ)).read(s.variables(), append(s.rules(), s.storeRule()))
+	return s, err
+}
+
+// ForGate reads what the gate needs; media, if not empty, takes the place of
+// PLAYTOKEN_GATE_MEDIA.
+func ForGate(environ []string, media string) (Settings, error) {
+	if media != "" {
+		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
+	}
+	var s Settings
+	err := environment(Variables(environ)).read(s.variables(), append(s.rules(), s.gateRule()))
+	return s, err
+}
+
+// ForOperator reads what an operator of Vault needs, who logs in with
+// VAULT_TOKEN whatever login the service has: rules between settings are not
+// checked.
+func ForOperator(environ []string) (Settings, error) {
+	var s Settings
+	err := environment(Variables(environ)).read(s.variables(), nil)
+	return s, err
+}
