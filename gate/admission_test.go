@@ -49,15 +49,15 @@ func (w *world) checkMetrics(status int) {
 	w.Helper()
 	for _, target := range []string{"/metrics", "/metrics?jwt=x"} {
 		if a := w.get(target); a.status != status || status == 200 && (a.body != "metrics" || a.header.Get("Cache-Control") != "no-store") {
-			w.Errorf("%s: %s", target, a)
+			w.Errorf("%s: got %s, want %d, not stored", target, a, status)
 		}
 	}
 	for _, target := range []string{"/metrics/", "/metrics/hls.m3u8", "/embed/metrics"} {
 		if a := w.get(target); a.status != 404 && a.status != 403 {
-			w.Errorf("%s: %s", target, a)
+			w.Errorf("%s: got %s, want 404 or 403", target, a)
 		}
 	}
 	if a := w.do("POST", "/metrics", ""); a.status == 200 {
-		w.Errorf("POST: %s", a)
+		w.Errorf("POST: got %s, want a refusal", a)
 	}
 }

@@ -181,7 +181,7 @@ func (r recipe) make(t *testing.T, ffmpeg, clip, dir string) {
 		err = r.after(dir)
 	}
 	if err != nil {
-		t.Errorf("%s: %v", r.name, err)
+		t.Errorf("make %s: got %v, want no error", r.name, err)
 	}
 }
 
@@ -190,6 +190,6 @@ func runIn(t *testing.T, dir, program string, args []string) {
 	cmd := exec.Command(program, append([]string{"-hide_banner", "-loglevel", "error", "-nostdin", "-y"}, args...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%s %s in %s: %v\n%s", program, strings.Join(args, " "), filepath.Base(dir), err, bytes.TrimSpace(out))
+		t.Errorf("%s %s in %s: got %v, want no error\n%s", program, strings.Join(args, " "), filepath.Base(dir), err, bytes.TrimSpace(out))
 	}
 }

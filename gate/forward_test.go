@@ -49,7 +49,7 @@ func TestAuthAnswers(t *testing.T) {
 	token := w.token(video, time.Minute)
 	opened := w.want(ask("/film/360/index.m3u8?jwt="+token), 200, "")
 	if opened.header.Get("Cache-Control") != "no-store" || opened.body != "" {
-		t.Errorf("got %v %v", opened, opened.header)
+		t.Errorf("got %v %v, want an empty body that is not stored", opened, opened.header)
 	}
 	checkCookies(t, opened, "/film")
 	cookie := strings.Split(opened.header.Get("Set-Cookie"), ";")[0]
@@ -116,7 +116,7 @@ func TestCookiesAreSecureUnlessTheViewerIsOnThisMachine(t *testing.T) {
 		a := w.want(w.get("/auth", "X-Original-URI", prefix+"/film/a.ts?jwt="+w.token(video, time.Minute)), 200, "")
 		c := (&http.Response{Header: a.header}).Cookies()[0]
 		if c.Secure != want || c.Path != prefix+"/film" {
-			t.Errorf("%s: the cookie is %+v", publicURL, c)
+			t.Errorf("%s: got the cookie %+v, want Secure %t and the path %s/film", publicURL, c, want, prefix)
 		}
 		if prefix != "" {
 			w.want(w.get("/auth", "X-Original-URI", "/film/a.ts?jwt="+w.token(video, time.Minute)), 403, "forbidden")
@@ -140,7 +140,7 @@ func videoAsServed(uri string) string {
 	return segments[0]
 }
 
-// FuzzAuth: whatever the URI, a token for one video passes nothing that a
+// FuzzAuth: with any URI, a token for one video passes nothing that a
 // proxy would take from another's folder, and the answer is 200, 401 or 403.
 func FuzzAuth(f *testing.F) {
 	for _, uri := range append(named, ambiguous...) {

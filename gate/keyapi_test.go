@@ -207,14 +207,14 @@ func TestViewersAreServedWhileKeysChange(t *testing.T) {
 				var made struct{ Result struct{ ID string } }
 				a := w.api("POST", "/v2/jwt_keys", body)
 				if err := json.Unmarshal([]byte(a.body), &made); err != nil || a.status != 200 {
-					t.Errorf("register: %v, %v", a, err)
+					t.Errorf("register: got %v, %v, want 200", a, err)
 				}
 				if a := w.api("DELETE", "/v2/jwt_keys/"+made.Result.ID+"?end_sessions=true", ""); a.status != 200 {
-					t.Errorf("delete: %v", a)
+					t.Errorf("delete: got %v, want 200", a)
 				}
 				for _, query := range []string{"jwt=" + token, "ticket=" + ticket} {
 					if a := w.get("/film/360/0.m4s?" + query); a.status != 200 {
-						t.Errorf("watch: %v", a)
+						t.Errorf("watch: got %v, want 200", a)
 					}
 				}
 			}
@@ -229,7 +229,7 @@ func TestViewersAreServedWhileKeysChange(t *testing.T) {
 func TestOneProcessOwnsTheDataFile(t *testing.T) {
 	w := open(t, films(), nil)
 	if g, err := gate.Open(w.config); err == nil || !strings.Contains(err.Error(), "another process") {
-		t.Errorf("a second gate opened: %v, %v", g, err)
+		t.Errorf("a second gate: got %v, %v, want an error", g, err)
 	}
 }
 

@@ -30,12 +30,11 @@ func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaF
 	}
 	if p.file == g.config.Index {
 		g.handCookie(w, r, a, "/"+a.video)
-		if list.Growing() && a.ticketElsewhere(r) {
-			list, err = variantOf(p, r)
+		if list.Growing() && loadsAgain(r, a) {
+			if list, err = variantOf(p, r); err != nil {
+				return err
+			}
 		}
-	}
-	if err != nil {
-		return err
 	}
 	g.sendPlaylist(w, r, list, a.ticket)
 	return nil
@@ -105,11 +104,11 @@ func (g *Gate) firstVariable(where playlist.Location, video, name string) (value
 	return list.Variable(name)
 }
 
-// ticketElsewhere reports whether a player that loads the very same URL again
-// would come without a ticket of its own.
-func (a admission) ticketElsewhere(r *http.Request) bool {
+// loadsAgain reports whether the player of a growing playlist would load this
+// very URL again, which has no ticket.
+func loadsAgain(r *http.Request, a admission) bool {
 	for name := range r.URL.Query() {
-		if strings.HasPrefix(name, "_HLS_") { // LL-HLS: the player has the playlist and waits for what comes next
+		if strings.HasPrefix(name, "_HLS_") { // LL-HLS: the player has the playlist and waits for its next version
 			return false
 		}
 	}

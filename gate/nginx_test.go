@@ -55,7 +55,7 @@ http {
 `
 
 // startNginx serves a copy of the sample, and other videos, behind the gate,
-// on a socket in the file system: nobody has to guess a free port.
+// on a socket in the file system: no free port has to be guessed.
 func startNginx(t *testing.T, gateURL string) (socket string) {
 	t.Helper()
 	binary, err := exec.LookPath("nginx")
@@ -176,7 +176,7 @@ func TestARealNginxAsksTheGate(t *testing.T) {
 	}
 	for _, uri := range append(named, ambiguous...) {
 		if got := raw(t, "unix", socket, uri+"?jwt="+w.token("film", time.Minute)); got == 200 {
-			t.Errorf("%s passes nginx and the gate", uri)
+			t.Errorf("%s: got 200 through nginx and the gate, want a refusal", uri)
 		}
 	}
 	w.advance(5 * time.Hour)
@@ -201,7 +201,7 @@ func TestFfprobeReadsTheSampleThroughTheGate(t *testing.T) {
 	out, err := exec.Command(ffprobe, "-v", "error", "-count_packets", "-of", "csv=p=0",
 		"-show_entries", "stream=codec_name,width,nb_read_packets", url).CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("ffprobe: got %v, want no error\n%s", err, out)
 	}
 	for _, stream := range []string{"h264,320,1200", "h264,640,1200", "aac,"} {
 		if !strings.Contains(string(out), stream) {

@@ -9,14 +9,14 @@ import (
 )
 
 func TestMediaAreOpenToConfiguredOrigins(t *testing.T) {
-	anybody := open(t, films(), nil)
+	public := open(t, films(), nil)
 	named := open(t, films(), func(c *gate.Config) { c.Origins = []string{"https://site.example", "http://localhost:3000"} })
 	for _, c := range []struct {
 		w                    *world
 		origin, allow, creds string
 	}{
-		{anybody, "https://any.example", "*", ""},
-		{anybody, "", "*", ""},
+		{public, "https://any.example", "*", ""},
+		{public, "", "*", ""},
 		{named, "https://site.example", "https://site.example", "true"},
 		{named, "http://localhost:3000", "http://localhost:3000", "true"},
 		{named, "https://site.example:443", "", ""},

@@ -79,10 +79,10 @@ func TestPlaylistsComeWithTicketsAndAreNotStored(t *testing.T) {
 	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/vnd.apple.mpegurl" ||
 		a.header.Get("Referrer-Policy") != "no-referrer" {
-		t.Errorf("headers are %v", a.header)
+		t.Errorf("got the headers %v, want a playlist that is not stored and sends no referrer", a.header)
 	}
 	if head := w.want(w.do("HEAD", "/film/360/index.m3u8?ticket="+ticket, ""), 200, ""); head.body != "" {
-		t.Errorf("HEAD has a body: %q", head.body)
+		t.Errorf("HEAD: got the body %q, want none", head.body)
 	}
 }
 
@@ -91,10 +91,10 @@ func TestSegmentsAreServedInParts(t *testing.T) {
 	for _, credential := range []string{"ticket=" + w.ticket(video), "jwt=" + w.token(video, time.Minute)} {
 		a := w.want(w.get("/film/360/0.m4s?"+credential, "Range", "bytes=2-4"), 206, "")
 		if a.body != "234" || a.header.Get("Content-Range") != "bytes 2-4/10" || a.header.Get("Content-Type") != "video/mp4" {
-			t.Errorf("got %v %v", a, a.header)
+			t.Errorf("got %v %v, want bytes 2 to 4 of 10 of video/mp4", a, a.header)
 		}
 		if got := a.header.Get("Cache-Control"); !strings.Contains(got, "private") {
-			t.Errorf("Cache-Control is %q", got)
+			t.Errorf("Cache-Control = %q, want private", got)
 		}
 		w.want(w.get("/film/360/0.m4s?"+credential, "Range", "bytes=20-"), 416, "")
 	}
@@ -132,7 +132,7 @@ func TestRefusalsOfTokens(t *testing.T) {
 			for _, file := range []string{"/film/hls.m3u8", "/film/360/index.m3u8", "/film/360/0.m4s", "/film", "/embed/film"} {
 				a := w.want(w.get(file+"?"+c.query), c.status, c.code)
 				if c.status != 200 && (a.header.Get("Content-Type") != "application/problem+json" || a.header.Get("Cache-Control") != "no-store") {
-					t.Errorf("%s: headers are %v", file, a.header)
+					t.Errorf("%s: got the headers %v, want a problem that is not stored", file, a.header)
 				}
 				if strings.Contains(a.body, good) && c.status != 200 {
 					t.Errorf("%s: the refusal shows the token", file)
@@ -144,7 +144,7 @@ func TestRefusalsOfTokens(t *testing.T) {
 
 func TestATicketOpensOnlyItsOwnVideoAndOnlyAsItWasMade(t *testing.T) {
 	w := open(t, films(), nil)
-	elsewhere := open(t, films(), nil)
+	another := open(t, films(), nil)
 	good := w.ticket(video)
 	part := strings.Split(good, ".")
 	for _, c := range []struct {
@@ -162,7 +162,7 @@ func TestATicketOpensOnlyItsOwnVideoAndOnlyAsItWasMade(t *testing.T) {
 		{"cut", "/film/360/0.m4s", good[:len(good)-1], 401, "signature_invalid"},
 		{"extended", "/film/360/0.m4s", good + "A", 401, "signature_invalid"},
 		{"no MAC", "/film/360/0.m4s", part[0] + "." + part[1] + "." + part[2] + ".", 401, "signature_invalid"},
-		{"other gate", "/film/360/0.m4s", elsewhere.ticket(video), 401, "signature_invalid"},
+		{"other gate", "/film/360/0.m4s", another.ticket(video), 401, "signature_invalid"},
 		{"a token", "/film/360/0.m4s", w.token(video, time.Minute), 401, "token_malformed"},
 		{"long", "/film/360/0.m4s", strings.Repeat("a.", 5000), 401, "token_malformed"},
 		{"empty", "/film/360/0.m4s", "", 401, "token_missing"},
@@ -224,7 +224,7 @@ func TestOnlyMediaFilesLeaveTheFolder(t *testing.T) {
 	for _, path := range []string{"/", "/metrics", "/v2/hls.m3u8", "/embed", "/embed/v2", "/top.m4s", "/film/", "/embed/film/x", "/healthz/x"} {
 		a := w.get(path + "?jwt=" + w.token("v2", time.Minute))
 		if a.status != 404 && a.status != 401 && a.status != 403 {
-			t.Errorf("%s: got %v", path, a)
+			t.Errorf("%s: got %v, want 401, 403 or 404", path, a)
 		}
 	}
 	all := sign(w.keyID, ours(), jwt.MapClaims{"exp": w.now().Add(time.Minute).Unix()})
@@ -239,7 +239,7 @@ func TestPagesPlayWithTheirOwnSession(t *testing.T) {
 		policy := a.header.Get("Content-Security-Policy")
 		if !strings.HasSuffix(policy, "frame-ancestors "+frames) || strings.Contains(policy, "unsafe") ||
 			a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "no-referrer" {
-			t.Errorf("%s: headers are %v", page, a.header)
+			t.Errorf("%s: got the headers %v, want frames from %s, not stored, no referrer", page, a.header, frames)
 		}
 		for _, attribute := range []string{"script type=\"module\" src", "link rel=\"stylesheet\" href"} {
 			_, rest, _ := strings.Cut(a.body, "<"+attribute+`="`)
@@ -260,7 +260,7 @@ func TestPagesPlayWithTheirOwnSession(t *testing.T) {
 
 var imports = regexp.MustCompile(`from "\./([a-z-]+\.js)"`)
 
-func TestThePlayersModulesAreServedToEverybodyAndNotMixed(t *testing.T) {
+func TestThePlayersModulesNeedNoTokenAndAreNotMixed(t *testing.T) {
 	w := open(t, films(), nil)
 	names := []string{"page.js"}
 	for i := 0; i < len(names); i++ {
@@ -268,7 +268,7 @@ func TestThePlayersModulesAreServedToEverybodyAndNotMixed(t *testing.T) {
 		h := a.header
 		if h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("Cache-Control") != "no-cache" ||
 			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Access-Control-Allow-Origin") != "*" {
-			t.Errorf("%s: headers are %v", names[i], h)
+			t.Errorf("%s: got the headers %v, want a script for every origin that is asked for again", names[i], h)
 		}
 		if again := w.get("/embed/"+names[i], "If-None-Match", h.Get("ETag")); again.status != 304 || again.body != "" {
 			t.Errorf("%s: what the browser has is answered %v", names[i], again)
@@ -280,10 +280,10 @@ func TestThePlayersModulesAreServedToEverybodyAndNotMixed(t *testing.T) {
 		}
 	}
 	if !slices.Contains(names, "mse-player.js") || !slices.Contains(names, "native-player.js") {
-		t.Errorf("the page is made of %v", names)
+		t.Errorf("the page is made of %v, want both players in it", names)
 	}
 	if a := w.want(w.get("/embed/page.css"), 200, ""); a.header.Get("Content-Type") != "text/css; charset=utf-8" {
-		t.Errorf("page.css: headers are %v", a.header)
+		t.Errorf("page.css: got the headers %v, want text/css", a.header)
 	}
 	for _, name := range []string{"page.html", "demo.js", "token-source.js", "none.js", "Page.js", "player/player.js", "-.js"} {
 		w.want(w.get("/embed/"+name), 404, "not_found")
@@ -298,7 +298,7 @@ func checkCookies(t *testing.T, a answer, paths ...string) {
 	}
 	for i, c := range cookies {
 		if c.Name != "playtoken_film" || c.Path != paths[i] || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 4*3600 {
-			t.Errorf("cookie is %+v", c)
+			t.Errorf("got the cookie %+v, want playtoken_film for %s, four hours, HttpOnly, SameSite=Lax", c, paths[i])
 		}
 	}
 }
@@ -307,7 +307,7 @@ func TestBrowsersGetAPageAndProgramsAProblem(t *testing.T) {
 	w := open(t, films(), nil)
 	a := w.get("/film", "Accept", "text/html,*/*")
 	if a.status != 401 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "token_missing") {
-		t.Errorf("got %v %v", a, a.header)
+		t.Errorf("got %v %v, want a page with token_missing", a, a.header)
 	}
 	p := w.want(w.get("/film", "Accept", "*/*"), 401, "token_missing")
 	for _, member := range []string{`"type":"about:blank"`, `"title":"Unauthorized"`, `"status":401`, `"detail":"`, `"request_id":"` + p.header.Get("X-Request-Id")} {

@@ -56,7 +56,7 @@ func publicPEM(key *rsa.PrivateKey) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// films is a media folder with two videos and things that are none.
+// films is a media folder with two videos and files that are not media.
 func films() fstest.MapFS {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	return fstest.MapFS{

@@ -10,7 +10,7 @@ import (
 )
 
 // urlAttributes are the attributes of a DASH manifest with a URL or a template
-// of one, in whatever element.
+// of one, in any element.
 var urlAttributes = []string{"initialization", "media", "mediaURL", "index", "sourceURL", "bitstreamSwitching"}
 
 // urlElements are the elements whose text is a URL.

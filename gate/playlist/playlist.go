@@ -41,7 +41,7 @@ type Location struct {
 	// defined by it (EXT-X-DEFINE:QUERYPARAM). Nil: there are no parameters.
 	Parameter func(name string) (value string, ok bool)
 	// Import finds a variable of the multivariant playlist, for one that the
-	// playlist imports from there (EXT-X-DEFINE:IMPORT). Nil: there are none.
+	// playlist imports from there (EXT-X-DEFINE:IMPORT). Nil: every import is an error.
 	Import func(name string) (value string, ok bool)
 }
 

@@ -58,8 +58,8 @@ func (s *scanner) take(name string, from func(string) (string, bool)) bool {
 	return ok
 }
 
-// credential reports whether a query parameter is one of the gate's own, in
-// whatever form a player may take it for.
+// credential reports whether a query parameter is one of the gate's own, or
+// may be taken for one by a player.
 func credential(name string) bool {
 	if decoded, err := url.QueryUnescape(name); err == nil {
 		name = decoded

@@ -2,7 +2,7 @@
 # Makes the sample clip in media/counter: two minutes of ffmpeg's test pattern
 # with a running counter of seconds and a 440 Hz tone, as H.264/AAC fragmented
 # MP4 HLS in two renditions. Needs ffmpeg with libx264. The result is committed,
-# so that nobody needs ffmpeg to build, test or run the project.
+# so that building, testing and running the project need no ffmpeg.
 set -eu
 cd "$(dirname "$0")"
 rm -rf media/counter

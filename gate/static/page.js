@@ -14,7 +14,7 @@ function say(text) {
 
 const player = new Player(video, async () => source);
 player.addEventListener("retry", ({ detail }) => {
-  // While there is something to watch, nobody need know.
+  // While there is something to watch, the viewer need not know.
   if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) say(messageFor(detail.error.code));
 });
 player.addEventListener("recover", () => say(""));

@@ -97,7 +97,7 @@ func TestPublicKeys(t *testing.T) {
 func TestTheKeyThatIsReadIsTheOneThatWasSent(t *testing.T) {
 	key, err := verify.ParsePublicKey(strings.ReplaceAll(public(t, &ours().PublicKey), "\n", "\r\n"))
 	if err != nil || !key.Equal(&ours().PublicKey) {
-		t.Errorf("%v, %v", key, err)
+		t.Errorf("ParsePublicKey = %v, %v, want the key that was written", key, err)
 	}
 }
 

@@ -31,14 +31,14 @@ var keyIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // not known. It is for showing a token to people, never for letting one in.
 func Parse(token string) (Token, error) {
 	if token == "" {
-		return Token{}, &Error{TokenMissing, "there is no token"}
+		return Token{}, &Error{Reason: TokenMissing, Detail: "there is no token"}
 	}
 	t, err := parse(token)
 	if err == nil {
 		err = t.isPlayback()
 	}
 	if err != nil {
-		return Token{}, &Error{TokenMalformed, err.Error()}
+		return Token{}, &Error{Reason: TokenMalformed, Detail: err.Error()}
 	}
 	return t, nil
 }
@@ -69,7 +69,7 @@ func parse(token string) (Token, error) {
 	return t, t.readClaims()
 }
 
-// canonical decodes a part that is spelt in the one way that its bytes have.
+// canonical decodes a part that is written in the one way that its bytes have.
 // Comparing with the re-encoded bytes also refuses what Go's decoder skips
 // (line ends) or ignores (unused bits of the last character).
 func canonical(part string) ([]byte, error) {
@@ -153,8 +153,8 @@ func (t *Token) isPlayback() error {
 	if typ, there := t.Header["typ"]; there && typ != "JWT" {
 		return errors.New(`header: "typ" is not JWT`)
 	}
-	// RFC 7519, section 4.1.3: whoever is not in the audience must refuse, and
-	// playback tokens have none.
+	// RFC 7519, section 4.1.3: a recipient that is not in the audience must
+	// refuse the token, and playback tokens have no audience.
 	if _, there := t.Claims["aud"]; there {
 		return errors.New(`claims: "aud" is not for this platform`)
 	}

@@ -17,8 +17,8 @@ import (
 	"playtoken/gate/verify"
 )
 
-// TestATokenHasOneSpelling: whatever decodes to a valid token but is written
-// differently is refused, because somebody may remember tokens by their text.
+// TestATokenHasOneSpelling: a text that decodes to a valid token but is written
+// differently is refused, because a service may remember tokens by their text.
 func TestATokenHasOneSpelling(t *testing.T) {
 	good := sign(goodHeader, goodClaims)
 	part := strings.Split(good, ".")
@@ -117,7 +117,7 @@ func mustDecode(token string) []byte {
 	return sig
 }
 
-func TestATokenCannotMakeUsCallAnybody(t *testing.T) {
+func TestATokenCannotMakeTheVerifierCallAServer(t *testing.T) {
 	called := 0
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called++ }))
 	defer server.Close()
@@ -126,7 +126,7 @@ func TestATokenCannotMakeUsCallAnybody(t *testing.T) {
 		check(t, sign(header, goodClaims), verify.TokenMalformed)
 	}
 	if called != 0 {
-		t.Errorf("%d calls went out", called)
+		t.Errorf("got %d calls, want 0", called)
 	}
 }
 
@@ -153,7 +153,7 @@ func FuzzVerify(f *testing.F) {
 
 func signed(token string) string { return token[:strings.LastIndexByte(token, '.')+1] }
 
-// FuzzClaims signs whatever it is given: only what the rules allow gets in.
+// FuzzClaims signs any claims: only what the rules allow opens the video.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{goodClaims, `{"exp":1e300}`, `{"exp":null}`, `{"exp":1,"exp":2}`, `{"sub":"*"}`} {
 		f.Add(claims)

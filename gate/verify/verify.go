@@ -1,6 +1,6 @@
-// Package verify decides whether a playback token opens a video, and why not
-// if it does not. It follows RFC 8725 and does nothing but compute: no network,
-// no clock of its own, no keys but those it is handed.
+// Package verify decides whether a playback token opens a video, and says why
+// not if it does not. It follows RFC 8725 and only computes: no network, no
+// clock of its own, no keys but those that its caller hands it.
 //
 // The token is first read by the strict reader of this package and only then
 // given to a JWT library, for the signature alone. Libraries accept several
@@ -75,21 +75,21 @@ func Verify(token, videoID string, now time.Time, keys Keys) (Token, error) {
 	return t, nil
 }
 
-// Signed reads a token that is no playback token, as strictly, and returns it
-// if its header has exactly the given "typ" and its signature is good. What it
-// claims is for the caller to judge, "exp" and "nbf" included; that they are
-// times, and "exp" is there, is certain. Playback tokens have the type "JWT"
+// Signed reads a token of another kind as strictly, and returns it if its
+// header has exactly the given "typ" and its signature is good. Its claims are
+// for the caller to judge, "exp" and "nbf" included; that they are times, and
+// that "exp" is there, is certain. Playback tokens have the type "JWT"
 // or none: no token passes here for typ and in Verify, unless typ is "JWT".
 func Signed(token, typ string, keys Keys) (Token, error) {
 	if token == "" {
-		return Token{}, &Error{TokenMissing, "there is no token"}
+		return Token{}, &Error{Reason: TokenMissing, Detail: "there is no token"}
 	}
 	t, err := parse(token)
 	if err == nil && t.Header["typ"] != typ {
 		err = fmt.Errorf(`header: "typ" is not %s`, typ)
 	}
 	if err != nil {
-		return Token{}, &Error{TokenMalformed, err.Error()}
+		return Token{}, &Error{Reason: TokenMalformed, Detail: err.Error()}
 	}
 	if err := t.signedBy(keys, token); err != nil {
 		return Token{}, err
@@ -101,10 +101,10 @@ func Signed(token, typ string, keys Keys) (Token, error) {
 func (t Token) signedBy(keys Keys, token string) error {
 	key, ok := keys(t.KeyID)
 	if !ok {
-		return &Error{KeyUnknown, "no key is registered under the token's kid"}
+		return &Error{Reason: KeyUnknown, Detail: "no key is registered under the token's kid"}
 	}
 	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.RS256, key)); err != nil {
-		return &Error{SignatureInvalid, "the signature is not that of the key named by kid"}
+		return &Error{Reason: SignatureInvalid, Detail: "the signature is not that of the key named by kid"}
 	}
 	return nil
 }
@@ -112,11 +112,11 @@ func (t Token) signedBy(keys Keys, token string) error {
 func (t Token) opens(videoID string, now time.Time) error {
 	switch {
 	case !now.Before(t.Expires):
-		return &Error{TokenExpired, "the token expired at " + t.Expires.UTC().Format(time.RFC3339)}
+		return &Error{Reason: TokenExpired, Detail: "the token expired at " + t.Expires.UTC().Format(time.RFC3339)}
 	case now.Before(t.NotBefore):
-		return &Error{TokenNotYetValid, "the token is not valid before " + t.NotBefore.UTC().Format(time.RFC3339)}
+		return &Error{Reason: TokenNotYetValid, Detail: "the token is not valid before " + t.NotBefore.UTC().Format(time.RFC3339)}
 	case t.Subject != "" && t.Subject != "*" && t.Subject != videoID:
-		return &Error{VideoNotAllowed, "the token is for another video"}
+		return &Error{Reason: VideoNotAllowed, Detail: "the token is for another video"}
 	}
 	return nil
 }

@@ -84,13 +84,13 @@ func header(rest string) string { return `{"alg":"RS256","kid":"` + kid + `"` + 
 func alg(alg string) string     { return `{"alg":` + alg + `,"kid":"` + kid + `"}` }
 func id(id string) string       { return `{"alg":"RS256","kid":` + id + `}` }
 
-// spelt is a part of a token as it is written, and what becomes of the token.
-type spelt struct {
+// tokenPart is a part of a token as it is written, and what becomes of the token.
+type tokenPart struct {
 	name, json string
 	want       verify.Reason
 }
 
-var headers = []spelt{
+var headers = []tokenPart{
 	{"no typ", header(""), ""},
 	{"unknown parameter", header(`,"x":[{"y":null}]`), ""},
 	{"depth 32", header(`,"x":` + nested(31)), ""},
@@ -152,7 +152,7 @@ func TestHeaders(t *testing.T) {
 
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
-var claims = []spelt{
+var claims = []tokenPart{
 	{"no sub", `{"exp":1700000600}`, ""},
 	{"all videos", `{"exp":1700000600,"sub":"*"}`, ""},
 	{"last second", `{"exp":1700000001}`, ""},
