@@ -15,7 +15,7 @@ import (
 // unfinished lists the folders that do not yet follow the rules about words,
 // literals and test failures.
 var unfinished = []string{
-	".", "audit", "bench", "chaos", "cmd", "filekeys", "keyrotation", "limits", "metrics", "platforms",
+	".", "audit", "bench", "chaos", "cmd", "filekeys", "keyrotation", "limits", "platforms",
 	"projects", "secret", "settings", "signer", "store", "vaultkeys", "web",
 }
 

@@ -32,7 +32,7 @@ func newService(t *testing.T) *metrics.Service {
 	return s
 }
 
-// exposition is what one scrape shows, read as Prometheus reads it.
+// exposition is the response to one scrape, parsed as Prometheus parses it.
 type exposition struct {
 	families map[string]*dto.MetricFamily
 	text     string
@@ -42,29 +42,29 @@ type handler interface {
 	Handler(*slog.Logger) http.Handler
 }
 
-// get answers one scrape.
+// get serves one scrape.
 func get(h handler) *httptest.ResponseRecorder {
-	answer := httptest.NewRecorder()
-	h.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
-	return answer
+	response := httptest.NewRecorder()
+	h.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(response, httptest.NewRequest("GET", "/metrics", nil))
+	return response
 }
 
 func scrape(t *testing.T, h handler) exposition {
 	t.Helper()
-	answer := get(h)
-	if answer.Code != http.StatusOK {
-		t.Fatalf("%d %s", answer.Code, answer.Body)
+	response := get(h)
+	if response.Code != http.StatusOK {
+		t.Fatalf("scrape: got status %d, want 200: %s", response.Code, response.Body)
 	}
-	text := answer.Body.String()
+	text := response.Body.String()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 	if err != nil {
-		t.Fatalf("%v in\n%s", err, text)
+		t.Fatalf("parse the exposition: %v in\n%s", err, text)
 	}
-	return exposition{families, text}
+	return exposition{families: families, text: text}
 }
 
-// ours lists the names of our own families with their labels.
+// ours lists the families of this project, with their types and labels.
 func (e exposition) ours() (names []string) {
 	for name, family := range e.families {
 		if !strings.HasPrefix(name, "playtoken_") {
@@ -81,8 +81,8 @@ func (e exposition) ours() (names []string) {
 	return names
 }
 
-// value is that of the series whose label values, in any order, are these; for
-// a histogram, how often it observed. False: there is no such series.
+// value returns the value of the series with these label values, in any order;
+// for a histogram, its number of observations. False: there is no such series.
 func (e exposition) value(name string, labels ...string) (float64, bool) {
 	for _, m := range e.families[name].GetMetric() {
 		var values []string
@@ -100,15 +100,15 @@ func (e exposition) value(name string, labels ...string) (float64, bool) {
 	return 0, false
 }
 
-// shows complains about every series that is not as wanted: "name label=… value".
+// shows checks that there is a series with these label values, and its value.
 func (e exposition) shows(t *testing.T, want float64, name string, labels ...string) {
 	t.Helper()
 	if got, ok := e.value(name, labels...); !ok || got != want {
-		t.Errorf("%s%q is %v (there: %v), want %v", name, labels, got, ok, want)
+		t.Errorf("%s%q = %v (exists: %v), want %v", name, labels, got, ok, want)
 	}
 }
 
-// rotation has a ring, and a store in front of it that may be away.
+// rotation reads its ring from a store that may fail or hang.
 type rotation struct {
 	mu      sync.Mutex
 	ring    keyrotation.Ring
@@ -138,7 +138,7 @@ func (r *rotation) Ring(ctx context.Context) (keyrotation.Ring, error) {
 
 func (r *rotation) Overdue(keyrotation.Ring) bool { return r.overdue }
 
-// someRing has a key that signs since an hour, a standby and two tombstones.
+// someRing has an active key, a standby and two tombstones.
 func someRing() keyrotation.Ring {
 	now := time.Now()
 	return keyrotation.Ring{

@@ -1,11 +1,12 @@
-// Package metrics counts what the service and the gate do, and shows it to
-// Prometheus.
+// Package metrics counts what the service and the gate do, and exposes the
+// counts to Prometheus.
 //
-// The decision a newcomer would get wrong: what is measured does not know it.
-// Stores, signers and platforms are wrapped where they are put together, with
-// wrappers that have the same interface, and the rest comes through a few
-// functions that are told what happened. No label value is ever taken from a
-// request, so neither a token nor the number of series is in a caller's hands.
+// The decision a newcomer would get wrong: the code that is measured does not
+// import this package. Stores, signers and platforms are wrapped, where a
+// process puts its parts together, in values with the same interface; the rest
+// is reported through a few methods that record events. No label value is
+// taken from a request, so a caller can neither place a token in a label nor
+// add series.
 package metrics
 
 import (
@@ -19,53 +20,58 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Build is what the binary was built from.
+// Build identifies the source of the running program.
 type Build struct{ Version, Revision string }
 
-// maxScrapes is how many scrapes are answered at a time; more get 503.
+// maxScrapes is how many scrapes are served at the same time. Further ones get
+// status 503.
 const maxScrapes = 4
 
-// exposition is a registry of its own and how it is read.
-type exposition struct{ registry *prometheus.Registry }
-
-func newExposition(build Build, own prometheus.Collector) (exposition, error) {
+// newRegistry returns a registry of own, the build, the Go runtime and the
+// process.
+func newRegistry(build Build, own prometheus.Collector) (*prometheus.Registry, error) {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: buildInfo.text, Help: buildInfo.help}, buildInfo.labels)
 	info.WithLabelValues(build.Version, build.Revision).Set(1)
-	e := exposition{prometheus.NewRegistry()}
+	registry := prometheus.NewRegistry()
 	var problems []error
 	for _, c := range []prometheus.Collector{
 		info, own, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
-		problems = append(problems, e.registry.Register(c))
+		problems = append(problems, registry.Register(c))
 	}
 	if err := errors.Join(problems...); err != nil {
-		return exposition{}, fmt.Errorf("register metrics: %w", err)
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return e, nil
+	return registry, nil
 }
 
-// Handler answers scrapes.
-func (e exposition) Handler(log *slog.Logger) http.Handler {
-	return promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{
+func expose(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 	})
 }
 
-// Gate is what the gate counts.
+// Gate has the metrics of the gate. It is safe for concurrent use.
 type Gate struct {
-	exposition
+	registry   *prometheus.Registry
 	admissions *prometheus.CounterVec
 }
 
-// NewGate returns a Gate that has counted nothing.
+// NewGate returns a Gate with all counts at zero.
 func NewGate(build Build) (*Gate, error) {
-	g := &Gate{admissions: gateAdmissions.counter()}
-	var err error
-	g.exposition, err = newExposition(build, g.admissions)
-	return g, err
+	admissions := gateAdmissions.counter()
+	registry, err := newRegistry(build, admissions)
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{registry: registry, admissions: admissions}, nil
 }
 
-// Admission takes note of a decision: see [playtoken/gate.Config].
+// Handler serves scrapes. Errors of a scrape go to the log.
+func (g *Gate) Handler(log *slog.Logger) http.Handler { return expose(g.registry, log) }
+
+// Admission counts a decision of the gate; the values of result are those of
+// playtoken/gate.Config.
 func (g *Gate) Admission(result string) { g.admissions.WithLabelValues(result).Inc() }

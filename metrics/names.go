@@ -7,57 +7,80 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// name is one metric: what it is called, what it tells, and by which labels.
+// name is a metric: its name, its help text and the names of its labels.
 type name struct {
 	text, help string
 	labels     []string
 }
 
-// Every metric there is, beside those of Go (go_) and of the process
-// (process_). Dashboards and alerts hang on these names: a new one is added
-// here, an old one is never changed.
+// All metrics, besides those of the Go runtime (go_) and of the process
+// (process_). Dashboards and alerts depend on the names: a new metric is added
+// here, and an old one is never changed.
 //
-// The values of a label are: project, the id of a project, or "others" from
-// the 201st on; code, a code of a
-// problem, as in the API's errors; route, a template like
-// /v1/projects/{project_id}, or "none"; state, a state of a signing key;
-// operation, a method of a store or platform; result, a name of the table
-// results.
+// The values of the labels are: project, the id of a project, or "others" from
+// the 201st project on; code, the code of a problem in the API; route, a
+// template such as /v1/projects/{project_id}, or "none"; state, the state of a
+// signing key; operation, a method of a store or platform; result, "ok",
+// "failed" or a name from the table results.
 var (
-	buildInfo = name{"playtoken_build_info", "Always 1; the labels say what this binary was built from.", []string{"version", "revision"}}
+	buildInfo = name{text: "playtoken_build_info", labels: []string{"version", "revision"},
+		help: "Always 1; the labels identify the source of the running program."}
 
-	tokensMinted     = name{"playtoken_tokens_minted_total", "Playback tokens handed out.", []string{"project"}}
-	tokensRefused    = name{"playtoken_tokens_refused_total", "Requests for a playback token that were answered with a problem, by its code.", []string{"code"}}
-	signaturesShared = name{"playtoken_signatures_shared_total", "Playback tokens that carry a signature made for an equal token.", nil}
-	signing          = name{"playtoken_signing_duration_seconds", "Time to make one signature, waiting for a batch included.", []string{"result"}}
-	storeDuration    = name{"playtoken_store_duration_seconds", "Time the store took to answer, signatures left out.", []string{"operation", "result"}}
+	tokensMinted = name{text: "playtoken_tokens_minted_total", labels: []string{"project"},
+		help: "Playback tokens minted."}
+	tokensRefused = name{text: "playtoken_tokens_refused_total", labels: []string{"code"},
+		help: "Requests for a playback token that were refused, by the code of the problem."}
+	signaturesShared = name{text: "playtoken_signatures_shared_total",
+		help: "Playback tokens that reuse the signature of an equal token."}
+	signing = name{text: "playtoken_signing_duration_seconds", labels: []string{"result"},
+		help: "Time to make one signature, including the wait for a batch."}
+	storeDuration = name{text: "playtoken_store_duration_seconds", labels: []string{"operation", "result"},
+		help: "Time that an operation of the store took, signatures excluded."}
 
-	httpRequests = name{"playtoken_http_requests_total", "Requests answered.", []string{"route", "method", "status"}}
-	httpDuration = name{"playtoken_http_request_duration_seconds", "Time to answer a request.", []string{"route"}}
+	httpRequests = name{text: "playtoken_http_requests_total", labels: []string{"route", "method", "status"},
+		help: "HTTP requests served."}
+	httpDuration = name{text: "playtoken_http_request_duration_seconds", labels: []string{"route"},
+		help: "Time to serve an HTTP request."}
 
-	signingKeys   = name{"playtoken_signing_keys", "Signing keys by state, tombstones of deleted ones included.", []string{"project", "state"}}
-	activeKeyAge  = name{"playtoken_active_key_age_seconds", "Time since the key that signs became active; missing while no key signs.", []string{"project"}}
-	nextAction    = name{"playtoken_rotation_next_action_seconds", "Time until the next move is due, negative if it is due; missing if none is planned.", []string{"project"}}
-	lastSuccess   = name{"playtoken_rotation_last_success_age_seconds", "Time since a rotation that had something to do last ended well, in any process.", []string{"project"}}
-	lastLook      = name{"playtoken_rotation_last_look_age_seconds", "Time since the platform's keys were last looked at, in any process.", []string{"project"}}
-	overdue       = name{"playtoken_rotation_overdue", "1 if a move should have been made long ago, else 0.", []string{"project"}}
-	ringStaleness = name{"playtoken_ring_stale_seconds", "Age of the record that the gauges about keys and rotations were read from.", []string{"project"}}
+	signingKeys = name{text: "playtoken_signing_keys", labels: []string{"project", "state"},
+		help: "Signing keys by state, including the tombstones of deleted keys."}
+	activeKeyAge = name{text: "playtoken_active_key_age_seconds", labels: []string{"project"},
+		help: "Time since the active key became active; missing while no key is active."}
+	nextAction = name{text: "playtoken_rotation_next_action_seconds", labels: []string{"project"},
+		help: "Time until the next action of the rotation is due, negative once it is due; missing if no action is planned."}
+	lastSuccess = name{text: "playtoken_rotation_last_success_age_seconds", labels: []string{"project"},
+		help: "Time since a rotation run that had an action to take last succeeded, in any process."}
+	lastLook = name{text: "playtoken_rotation_last_look_age_seconds", labels: []string{"project"},
+		help: "Time since the platform's keys were last listed, in any process."}
+	overdue = name{text: "playtoken_rotation_overdue", labels: []string{"project"},
+		help: "1 if an action of the rotation is long overdue, else 0."}
+	ringStaleness = name{text: "playtoken_ring_stale_seconds", labels: []string{"project"},
+		help: "Age of the key ring that the gauges about keys and rotations were computed from."}
 
-	platformCalls     = name{"playtoken_platform_calls_total", "Operations on the video platform's key API.", []string{"platform", "operation", "result"}}
-	platformCallsLeft = name{"playtoken_platform_calls_left", "Calls that the platform still allows, by its newest answer; missing if it does not say.", []string{"platform"}}
+	platformCalls = name{text: "playtoken_platform_calls_total", labels: []string{"platform", "operation", "result"},
+		help: "Operations on the key API of the video platform."}
+	platformCallsLeft = name{text: "playtoken_platform_calls_left", labels: []string{"platform"},
+		help: "Calls that the platform still allows, by its newest response, for the account with the fewest left; missing if no response said so."}
 
-	loginAge      = name{"playtoken_vault_login_age_seconds", "Time since the last login to Vault; missing before the first.", []string{"method"}}
-	loginExpires  = name{"playtoken_vault_login_expires_seconds", "Time until Vault's token ends; missing if it does not, or that is unknown.", []string{"method"}}
-	loginFailures = name{"playtoken_vault_login_failures", "Attempts to log in to Vault, or to renew, that failed since one succeeded.", []string{"method"}}
+	loginAge = name{text: "playtoken_vault_login_age_seconds", labels: []string{"method"},
+		help: "Time since the last login to Vault; missing before the first login."}
+	loginExpires = name{text: "playtoken_vault_login_expires_seconds", labels: []string{"method"},
+		help: "Time until the Vault token expires; missing if it never does, or its expiry is unknown."}
+	loginFailures = name{text: "playtoken_vault_login_failures", labels: []string{"method"},
+		help: "Logins to Vault, and renewals, that failed since the last one that succeeded."}
 
-	limitsAlone     = name{"playtoken_limits_alone", "1 while this process counts callers' requests alone although it was told to share the count, else 0.", nil}
-	auditFailures   = name{"playtoken_audit_failures_total", "Entries that could not be written to the record of what was done.", nil}
-	viewerQuestions = name{"playtoken_viewer_questions_total", "Questions about viewers, by who was asked (issuer, rule or webhook) and how it ended.", []string{"part", "outcome"}}
+	limitsAlone = name{text: "playtoken_limits_alone",
+		help: "1 while this process counts callers' requests on its own although replicas should share the counts, else 0."}
+	auditFailures = name{text: "playtoken_audit_failures_total",
+		help: "Audit entries that could not be written."}
+	viewerQuestions = name{text: "playtoken_viewer_questions_total", labels: []string{"part", "outcome"},
+		help: "Decisions about viewers, by what decided (issuer, rule or webhook) and the outcome."}
 
-	gateAdmissions = name{"playtoken_gate_admissions_total", "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal.", []string{"result"}}
+	gateAdmissions = name{text: "playtoken_gate_admissions_total", labels: []string{"result"},
+		help: "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal."}
 )
 
-// ofService are the names that a Service describes.
+// ofService lists the metrics of a Service.
 var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
@@ -71,13 +94,14 @@ func (n name) counter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: n.text, Help: n.help}, n.labels)
 }
 
-// histogram has 16 buckets, each twice the one before, from the first.
+// histogram returns 16 buckets: the first has the upper bound first, and each
+// further one twice the bound of the one before.
 func (n name) histogram(first float64) *prometheus.HistogramVec {
 	buckets := prometheus.ExponentialBuckets(first, 2, 16)
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: n.text, Help: n.help, Buckets: buckets}, n.labels)
 }
 
-// sink is where a scrape collects what is not counted but looked up.
+// sink receives the metrics that a scrape computes.
 type sink chan<- prometheus.Metric
 
 func (s sink) gauge(n name, value float64, labels ...string) {
@@ -96,5 +120,5 @@ func (s sink) send(n name, kind prometheus.ValueType, value float64, labels []st
 	s <- m
 }
 
-// sorted is for output that does not change from scrape to scrape.
+// sorted returns the keys in an order that is the same for every scrape.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// freshFor is how long a ring is not read again, however often we are
-	// scraped.
+	// freshFor is how long a ring is not read again, however often scrapes
+	// come.
 	freshFor = 5 * time.Second
 	// patience is how long a scrape waits for the store. After that it shows
-	// what it has, and how old that is.
+	// the ring that was read last, and its age.
 	patience = time.Second
 )
 
-// Rotation is what is watched of a keyrotation.Rotator. Ring has to end with
-// its context.
+// Rotation is the part of a keyrotation.Rotator that is watched. Ring must
+// return when its context ends, and neither method may change anything.
 type Rotation interface {
 	Ring(ctx context.Context) (keyrotation.Ring, error)
 	Overdue(ring keyrotation.Ring) bool
 }
 
-// maxProjects is how many projects have series of their own. More would be
-// more than anybody looks at, and than a monitoring system likes.
+// maxProjects is how many projects have series of their own, so that the
+// number of series stays within what a monitoring system handles.
 const maxProjects = 200
 
-// Watch shows the keys and rotations of a project, from now on by this
-// rotation. What is beyond the projects that have series of their own is not
-// shown.
+// Watch exposes the keys and the rotation of a project. A second call for the
+// same project replaces the rotation. A project is ignored once maxProjects
+// others are watched.
 func (s *Service) Watch(project string, rotation Rotation) {
 	s.rings.mu.Lock()
 	defer s.rings.mu.Unlock()
@@ -46,17 +46,20 @@ func (s *Service) Watch(project string, rotation Rotation) {
 	}
 }
 
-// Unwatch ends that.
+// Unwatch undoes Watch and CallsLeft for a project.
 func (s *Service) Unwatch(project string) {
 	s.rings.mu.Lock()
-	defer s.rings.mu.Unlock()
 	s.rings.watched = slices.DeleteFunc(s.rings.watched, func(w *watched) bool { return w.project == project })
+	s.rings.mu.Unlock()
+	s.mu.Lock()
+	delete(s.left, project)
+	s.mu.Unlock()
 }
 
-// rings are the newest known ring of each project.
+// rings has the newest known ring of each project.
 type rings struct {
 	reading sync.Mutex // held while rings are read
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	watched []*watched
 }
 
@@ -64,8 +67,8 @@ type watched struct {
 	project  string
 	rotation Rotation
 	asked    time.Time // start of the newest read
-	since    time.Time // start of the newest read that succeeded; before that, of our watch
-	known    bool      // one has succeeded
+	since    time.Time // start of the newest read that succeeded; before the first, of the watch
+	known    bool      // a read has succeeded
 	ring     keyrotation.Ring
 }
 
@@ -78,8 +81,8 @@ func (r *rings) collect(to sink, now time.Time) {
 	}
 }
 
-// refresh reads the rings that are no longer fresh, those first that were not
-// read for longest. If another scrape is at it, that has to do.
+// refresh reads the rings that are no longer fresh, least recently read first.
+// While another scrape reads, it does nothing.
 func (r *rings) refresh(now time.Time) {
 	if !r.reading.TryLock() {
 		return
@@ -113,7 +116,7 @@ func (r *rings) due(now time.Time) []*watched {
 	return due
 }
 
-// states are shown even while no key is in them.
+// states are the states that are shown even while no key is in them.
 var states = []keyrotation.State{
 	keyrotation.Planned, keyrotation.Generated, keyrotation.Registering, keyrotation.Registered, keyrotation.Active,
 	keyrotation.Retiring, keyrotation.Deleting, keyrotation.Deleted, keyrotation.Abandoning, keyrotation.Revoking,

@@ -10,9 +10,9 @@ import (
 	"playtoken/keyrotation"
 )
 
-var errAway = errors.New("the store is away")
+var errAway = errors.New("the store is unavailable")
 
-func TestTheGaugesAreThoseOfTheRing(t *testing.T) {
+func TestGaugesComeFromTheRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := newService(t), &rotation{ring: someRing()}
 		s.Watch("default", r)
@@ -32,7 +32,7 @@ func TestTheGaugesAreThoseOfTheRing(t *testing.T) {
 	})
 }
 
-func TestWhatHasNotHappenedIsMissing(t *testing.T) {
+func TestGaugesOfWhatHasNotHappenedAreMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := newService(t), &rotation{overdue: true}
 		s.Watch("default", r)
@@ -42,7 +42,7 @@ func TestWhatHasNotHappenedIsMissing(t *testing.T) {
 			"playtoken_rotation_last_success_age_seconds", "playtoken_rotation_last_look_age_seconds",
 		} {
 			if got, there := e.value(name, "default"); there {
-				t.Errorf("%s is %v", name, got)
+				t.Errorf("%s = %v, want no series for an empty ring", name, got)
 			}
 		}
 		e.shows(t, 0, "playtoken_signing_keys", "default", "active")
@@ -50,7 +50,7 @@ func TestWhatHasNotHappenedIsMissing(t *testing.T) {
 	})
 }
 
-func TestAStoreThatIsDownLeavesTheOldValuesAndTheirAge(t *testing.T) {
+func TestAnUnavailableStoreLeavesTheOldValuesAndTheirAge(t *testing.T) {
 	for name, down := range map[string]func(*rotation){
 		"error": func(r *rotation) { r.err = errAway },
 		"hangs": func(r *rotation) { r.hangs = true },
@@ -66,7 +66,7 @@ func TestAStoreThatIsDownLeavesTheOldValuesAndTheirAge(t *testing.T) {
 				e := scrape(t, s)
 				took := time.Since(began)
 				if took > time.Second {
-					t.Errorf("took %s", took)
+					t.Errorf("the scrape took %s, want 1s at most", took)
 				}
 				e.shows(t, 7200+took.Seconds(), "playtoken_active_key_age_seconds", "default")
 				e.shows(t, 3600+took.Seconds(), "playtoken_ring_stale_seconds", "default")
@@ -78,7 +78,7 @@ func TestAStoreThatIsDownLeavesTheOldValuesAndTheirAge(t *testing.T) {
 	}
 }
 
-func TestAStoreThatWasNeverUpHidesOnlyTheRing(t *testing.T) {
+func TestAStoreThatNeverRespondedHidesOnlyTheRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		s.Watch("default", &rotation{err: errAway})
@@ -86,13 +86,13 @@ func TestAStoreThatWasNeverUpHidesOnlyTheRing(t *testing.T) {
 		e := scrape(t, s)
 		e.shows(t, 60, "playtoken_ring_stale_seconds", "default")
 		if _, there := e.value("playtoken_signing_keys", "default", "active"); there {
-			t.Error("it knows what it never read")
+			t.Error("got a series of signing keys before the first read, want none")
 		}
 		e.shows(t, 1, "playtoken_build_info", "v1.2.3", "abcdef")
 	})
 }
 
-func TestARingIsReadEveryFiveSecondsAtMost(t *testing.T) {
+func TestARingIsReadAtMostEveryFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := newService(t), &rotation{ring: someRing()}
 		s.Watch("default", r)
@@ -102,12 +102,12 @@ func TestARingIsReadEveryFiveSecondsAtMost(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if r.reads != 2 {
-			t.Errorf("%d reads in ten seconds", r.reads)
+			t.Errorf("got %d reads in ten seconds, want 2", r.reads)
 		}
 	})
 }
 
-func TestScrapesDoNotQueueUpBehindAStoreThatHangs(t *testing.T) {
+func TestScrapesDoNotQueueBehindAStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := newService(t), &rotation{ring: someRing()}
 		s.Watch("default", r)
@@ -119,7 +119,7 @@ func TestScrapesDoNotQueueUpBehindAStoreThatHangs(t *testing.T) {
 		began := time.Now()
 		scrape(t, s).shows(t, 3610, "playtoken_active_key_age_seconds", "default")
 		if took := time.Since(began); took != 0 {
-			t.Errorf("the second scrape took %s", took)
+			t.Errorf("the second scrape took %s, want no wait", took)
 		}
 		time.Sleep(time.Second) // the first one ends
 	})
@@ -135,26 +135,26 @@ func TestOneRingThatHangsDoesNotKeepTheOthersOld(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		scrape(t, s)
 		if bad.reads != 2 || good.reads != 1 {
-			t.Errorf("bad read %d times, good %d times", bad.reads, good.reads)
+			t.Errorf("got %d reads of the bad ring and %d of the good one, want 2 and 1", bad.reads, good.reads)
 		}
 		scrape(t, s)
 		if good.reads != 2 {
-			t.Errorf("good read %d times", good.reads)
+			t.Errorf("got %d reads of the good ring, want 2", good.reads)
 		}
 	})
 }
 
-func TestEveryStateOfAKeyIsShown(t *testing.T) {
+func TestUnknownStatesOfKeysAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		s.Watch("default", &rotation{ring: keyrotation.Ring{Keys: []keyrotation.Key{{State: "a_new_state"}}}})
 		e := scrape(t, s)
 		e.shows(t, 1, "playtoken_signing_keys", "default", "a_new_state")
 		if n := len(e.families["playtoken_signing_keys"].Metric); n != 12 {
-			t.Errorf("%d states", n)
+			t.Errorf("got %d states, want 12", n)
 		}
 		if !slices.Contains(e.ours(), "playtoken_signing_keys gauge {project,state}") {
-			t.Errorf("%q", e.ours())
+			t.Errorf("got the families %q, want playtoken_signing_keys among them", e.ours())
 		}
 	})
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -12,51 +13,61 @@ import (
 	"playtoken/signer"
 )
 
-// Service is what the service counts, and knows whom to ask. It is safe for
-// concurrent use.
+// Service has the metrics of the service. It is safe for concurrent use.
 type Service struct {
-	exposition
+	registry *prometheus.Registry
+
 	minted, refused, requests, calls *prometheus.CounterVec
 	questions, unrecorded            *prometheus.CounterVec
-	signing, store, answers          *prometheus.HistogramVec
+	signing, store, responses        *prometheus.HistogramVec
 	rings                            rings
 
 	mu     sync.Mutex
 	shared []func() uint64
-	named  map[string]bool               // projects with a series of their own
-	left   map[string]func() (int, bool) // by platform
-	login  func() Login                  // nil: there is none
-	alone  bool                          // the limits are not shared, though they should be
+	named  map[string]bool      // projects with series of their own
+	left   map[string]callsLeft // by project
+	login  func() Login         // nil: the store needs no login
+	alone  bool                 // the limits are not shared, although they should be
 }
 
-// NewService returns a Service that has counted nothing.
+// callsLeft reads how many calls an account at a platform may still make.
+type callsLeft struct {
+	platform string
+	read     func() (calls int, known bool)
+}
+
+// NewService returns a Service with all counts at zero.
 func NewService(build Build) (*Service, error) {
 	s := &Service{
 		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
 		requests: httpRequests.counter(), calls: platformCalls.counter(),
-		signing: signing.histogram(0.0001), store: storeDuration.histogram(0.0005), answers: httpDuration.histogram(0.0005),
+		signing: signing.histogram(0.0001), store: storeDuration.histogram(0.0005), responses: httpDuration.histogram(0.0005),
 		questions: viewerQuestions.counter(), unrecorded: auditFailures.counter(),
-		left: map[string]func() (int, bool){}, named: map[string]bool{},
+		left: map[string]callsLeft{}, named: map[string]bool{},
 	}
 	var err error
-	s.exposition, err = newExposition(build, collector{s})
+	s.registry, err = newRegistry(build, collector{s})
 	return s, err
 }
 
-// Refused takes note of a request for a token that got a problem instead.
+// Handler serves scrapes. Errors of a scrape go to the log.
+func (s *Service) Handler(log *slog.Logger) http.Handler { return expose(s.registry, log) }
+
+// Refused counts a request for a token that was refused with a problem of this
+// code.
 func (s *Service) Refused(code string) { s.refused.WithLabelValues(code).Inc() }
 
-// Answered takes note of an answer over HTTP. Route is the template, or empty
-// if there was none for the request.
-func (s *Service) Answered(route, method string, status int, took time.Duration) {
+// Responded counts a response over HTTP. Route is the template of the route,
+// or empty if the request matched no route.
+func (s *Service) Responded(route, method string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"
 	}
 	s.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(status)).Inc()
-	s.answers.WithLabelValues(route).Observe(took.Seconds())
+	s.responses.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// knownMethod keeps whatever a caller may call a method out of the labels.
+// knownMethod keeps the methods that callers invent out of the labels.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions:
@@ -65,12 +76,12 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// Minter counts the tokens of a project.
+// Minter returns next with the project's tokens counted.
 func (s *Service) Minter(project string, next signer.Minter) signer.Minter {
-	return minter{next, s.minted.WithLabelValues(s.label(project))}
+	return countedMinter{next: next, minted: s.minted.WithLabelValues(s.label(project))}
 }
 
-// label is a project's own, if there is one left.
+// label returns the project's value of the label project.
 func (s *Service) label(project string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,48 +92,53 @@ func (s *Service) label(project string) string {
 	return project
 }
 
-// LimitsAlone takes note of whether the limits are counted here alone although
-// they should be shared.
+// LimitsAlone records whether this process counts requests on its own although
+// replicas should share the counts.
 func (s *Service) LimitsAlone(alone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.alone = alone
 }
 
-// Unrecorded takes note of an entry that is missing in the record.
+// Unrecorded counts an audit entry that could not be written.
 func (s *Service) Unrecorded() { s.unrecorded.WithLabelValues().Inc() }
 
-// Viewer takes note of a question about a viewer: see [playtoken/projects/viewers.Config].
+// Viewer counts a decision about a viewer; the values of part and outcome are
+// those of playtoken/projects/viewers.Config.
 func (s *Service) Viewer(part, outcome string) { s.questions.WithLabelValues(part, outcome).Inc() }
 
-type minter struct {
-	signer.Minter
+type countedMinter struct {
+	next   signer.Minter
 	minted prometheus.Counter
 }
 
-func (m minter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
-	token, err := m.Minter.Mint(ctx, req)
+func (m countedMinter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
+	token, err := m.next.Mint(ctx, req)
 	if err == nil {
 		m.minted.Inc()
 	}
 	return token, err
 }
 
-// Shared asks read, at each scrape, how many signatures were shared so far.
+// Shared adds the number of shared signatures that read returns to the one
+// that scrapes show. Each scrape calls read.
 func (s *Service) Shared(read func() uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shared = append(s.shared, read)
 }
 
-// CallsLeft asks read, at each scrape, how many calls a platform still allows.
-func (s *Service) CallsLeft(platform string, read func() (calls int, known bool)) {
+// CallsLeft has every scrape call read for the number of calls that the
+// platform still allows the project's account, until Unwatch is called for the
+// project. Of the accounts at one platform, scrapes show the one with the
+// fewest calls left. Read must return at once and make no call.
+func (s *Service) CallsLeft(project, platform string, read func() (calls int, known bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.left[platform] = read
+	s.left[project] = callsLeft{platform: platform, read: read}
 }
 
-// Login is how a store is logged in. Zero times are unknown.
+// Login describes the login to a store. A zero time is unknown.
 type Login struct {
 	Method    string
 	At        time.Time
@@ -130,14 +146,14 @@ type Login struct {
 	Failures  int
 }
 
-// Login asks read, at each scrape, how the store is logged in.
+// Login has every scrape call read for the state of the login to the store.
 func (s *Service) Login(read func() Login) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.login = read
 }
 
-// collector is a Service as the registry sees it.
+// collector is the Service as its registry needs it.
 type collector struct{ s *Service }
 
 func (c collector) Describe(to chan<- *prometheus.Desc) {
@@ -149,14 +165,15 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
 	for _, counted := range []prometheus.Collector{
-		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.answers, c.s.questions, c.s.unrecorded,
+		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.responses, c.s.questions, c.s.unrecorded,
 	} {
 		counted.Collect(to)
 	}
-	c.s.lookUp(to, time.Now())
+	c.s.read(to, time.Now())
 }
 
-func (s *Service) lookUp(to sink, now time.Time) {
+// read sends the metrics whose values are read at each scrape.
+func (s *Service) read(to sink, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	shared := uint64(0)
@@ -169,15 +186,26 @@ func (s *Service) lookUp(to sink, now time.Time) {
 		alone = 1
 	}
 	to.gauge(limitsAlone, alone)
-	for _, platform := range sorted(s.left) {
-		if calls, known := s.left[platform](); known {
-			to.gauge(platformCallsLeft, float64(calls), platform)
+	s.readCallsLeft(to)
+	if s.login != nil {
+		s.login().collect(to, now)
+	}
+}
+
+func (s *Service) readCallsLeft(to sink) {
+	fewest := map[string]int{}
+	for _, account := range s.left {
+		calls, known := account.read()
+		if least, seen := fewest[account.platform]; known && (!seen || calls < least) {
+			fewest[account.platform] = calls
 		}
 	}
-	if s.login == nil {
-		return
+	for _, platform := range sorted(fewest) {
+		to.gauge(platformCallsLeft, float64(fewest[platform]), platform)
 	}
-	l := s.login()
+}
+
+func (l Login) collect(to sink, now time.Time) {
 	to.gauge(loginFailures, float64(l.Failures), l.Method)
 	if !l.At.IsZero() {
 		to.gauge(loginAge, now.Sub(l.At).Seconds(), l.Method)

@@ -18,7 +18,7 @@ import (
 	"playtoken/store"
 )
 
-// everything is a store, a platform and a minter whose calls all end in err.
+// everything is a store, a platform and a minter. All its methods return err.
 type everything struct{ err error }
 
 func (e everything) Read(context.Context, string) (store.Document, error) {
@@ -48,12 +48,12 @@ func (e everything) Mint(context.Context, signer.Request) (signer.Token, error) 
 	return signer.Token{Value: "eyJ.a.token"}, e.err
 }
 
-// secrets is what callers, stores and platforms say in these tests, and what
-// must not be in any series.
+// secrets lists texts that callers, stores and platforms use in these tests and
+// that no series may contain.
 const secrets = "store_name_1 key-name key-1 eyJ.a.token vid-secret"
 
-// use calls everything that is measured, once, with an outcome.
-func use(t *testing.T, s *metrics.Service, err error) (answers []string) {
+// use calls each measured method once. All of them return err.
+func use(t *testing.T, s *metrics.Service, err error) (results []string) {
 	t.Helper()
 	ctx, parts := t.Context(), everything{err}
 	measured, platform := s.Store(parts), s.Platform("vidbeo", parts)
@@ -70,7 +70,7 @@ func use(t *testing.T, s *metrics.Service, err error) (answers []string) {
 	for _, got := range []error{read, write, create, describe, export, measured.Destroy(ctx, "store_name_1"), sign,
 		register, list, get, platform.Delete(ctx, "key-1"), mint} {
 		if got != err {
-			t.Errorf("%v on its way became %v", err, got)
+			t.Errorf("a measured method returned %v, want %v unchanged", got, err)
 		}
 	}
 	return []string{fmt.Sprintf("%d %d %s %s", document.Version, version, created.PublicKey, described.PublicKey), string(signature), keyID, keys[0].ID, key.ID, token.Value}
@@ -80,9 +80,9 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s := newService(t)
 	use(t, s, nil)
 	s.Refused("forbidden")
-	s.Answered("/v1/playback-tokens", "POST", 201, time.Millisecond)
+	s.Responded("/v1/playback-tokens", "POST", 201, time.Millisecond)
 	s.Shared(func() uint64 { return 3 })
-	s.CallsLeft("vidbeo", func() (int, bool) { return 59, true })
+	s.CallsLeft("default", "vidbeo", func() (int, bool) { return 59, true })
 	s.Login(func() metrics.Login {
 		return metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Failures: 1}
 	})
@@ -97,7 +97,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	gate.Admission("token")
 	e := scrape(t, s)
 	got := append(e.ours(), scrape(t, gate).ours()...)
-	// A dashboard somewhere depends on every line of this.
+	// Dashboards depend on every line of this.
 	want := []string{
 		"playtoken_active_key_age_seconds gauge {project}",
 		"playtoken_audit_failures_total counter {}",
@@ -130,12 +130,12 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	}
 	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
 		if e.families[name] == nil {
-			t.Errorf("%s is missing", name)
+			t.Errorf("family %s is missing, want it exposed", name)
 		}
 	}
 }
 
-func TestWhatIsMeasuredIsNotChanged(t *testing.T) {
+func TestMeasuredMethodsReturnTheSame(t *testing.T) {
 	s := newService(t)
 	want := []string{"7 8 pem pem", "signature", "key-1", "key-1", "key-1", "eyJ.a.token"}
 	for range 2 {
@@ -154,7 +154,7 @@ func TestWhatIsMeasuredIsNotChanged(t *testing.T) {
 	e.shows(t, 2, "playtoken_tokens_minted_total", "default")
 }
 
-func TestResultsAreOfAFewKinds(t *testing.T) {
+func TestErrorsMapToAFixedSetOfResults(t *testing.T) {
 	s := newService(t)
 	for _, c := range []struct {
 		err  error
@@ -163,7 +163,7 @@ func TestResultsAreOfAFewKinds(t *testing.T) {
 		{store.ErrNotFound, "not_found"}, {store.ErrConflict, "conflict"},
 		{store.ErrUnavailable, "unavailable"}, {signer.ErrUnavailable, "unavailable"}, {signer.ErrKeyGone, "key_gone"},
 		{keyrotation.ErrRefused, "refused"}, {keyrotation.ErrUnauthorized, "unauthorized"}, {keyrotation.ErrThrottled, "throttled"},
-		{errors.New("no answer about store_name_1"), "failed"},
+		{errors.New("lost the response about store_name_1"), "failed"},
 	} {
 		before, _ := scrape(t, s).value("playtoken_store_duration_seconds", "read", c.want)
 		use(t, s, fmt.Errorf("call with key-name: %w", c.err))
@@ -173,25 +173,25 @@ func TestResultsAreOfAFewKinds(t *testing.T) {
 		e.shows(t, 0, "playtoken_tokens_minted_total", "default")
 		for _, secret := range strings.Fields(secrets) {
 			if strings.Contains(e.text, secret) {
-				t.Errorf("%v: %q is shown", c.err, secret)
+				t.Errorf("after the error %v, the exposition contains %q", c.err, secret)
 			}
 		}
 	}
 }
 
-func TestNoCallerMakesSeries(t *testing.T) {
+func TestCallersCannotAddSeries(t *testing.T) {
 	s := newService(t)
 	for i := range 100 {
-		s.Answered("", fmt.Sprint("METHOD", i), 404, 0)
+		s.Responded("", fmt.Sprint("METHOD", i), 404, 0)
 	}
 	e := scrape(t, s)
 	e.shows(t, 100, "playtoken_http_requests_total", "none", "other", "404")
 	if n := len(e.families["playtoken_http_requests_total"].Metric); n != 1 {
-		t.Errorf("%d series", n)
+		t.Errorf("got %d series after requests with invented methods, want 1", n)
 	}
 }
 
-func TestWhatTheLoginTells(t *testing.T) {
+func TestLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, l := newService(t), metrics.Login{Method: "approle", Failures: 2}
 		s.Login(func() metrics.Login { return l })
@@ -199,7 +199,7 @@ func TestWhatTheLoginTells(t *testing.T) {
 		e.shows(t, 2, "playtoken_vault_login_failures", "approle")
 		for _, unknown := range []string{"playtoken_vault_login_age_seconds", "playtoken_vault_login_expires_seconds"} {
 			if got, there := e.value(unknown, "approle"); there {
-				t.Errorf("%s is %v", unknown, got)
+				t.Errorf("%s = %v, want no series while the time is unknown", unknown, got)
 			}
 		}
 		l = metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
@@ -210,14 +210,30 @@ func TestWhatTheLoginTells(t *testing.T) {
 	})
 }
 
-func TestAPlatformThatSaysNothingHasNoCallsLeft(t *testing.T) {
+func TestCallsLeft(t *testing.T) {
+	const name = "playtoken_platform_calls_left"
+	fixed := func(calls int, known bool) func() (int, bool) { return func() (int, bool) { return calls, known } }
 	s := newService(t)
-	s.CallsLeft("quiet", func() (int, bool) { return 0, false })
-	s.CallsLeft("spent", func() (int, bool) { return 0, true })
+	s.CallsLeft("p1", "quiet", fixed(0, false))
+	s.CallsLeft("p2", "exhausted", fixed(0, true))
+	s.CallsLeft("p3", "shared", fixed(40, true))
+	s.CallsLeft("p4", "shared", fixed(30, true))
+	s.CallsLeft("p5", "shared", fixed(20, false))
 	e := scrape(t, s)
-	e.shows(t, 0, "playtoken_platform_calls_left", "spent")
-	if _, there := e.value("playtoken_platform_calls_left", "quiet"); there {
-		t.Error("it shows what nobody said")
+	e.shows(t, 0, name, "exhausted")
+	e.shows(t, 30, name, "shared") // the account with the fewest
+	if got, there := e.value(name, "quiet"); there {
+		t.Errorf("%s = %v for a platform that never said so, want no series", name, got)
+	}
+
+	s.CallsLeft("p2", "exhausted", fixed(60, true)) // the account was opened again
+	s.Unwatch("p4")
+	e = scrape(t, s)
+	e.shows(t, 60, name, "exhausted")
+	e.shows(t, 40, name, "shared")
+	s.Unwatch("p3")
+	if got, there := scrape(t, s).value(name, "shared"); there {
+		t.Errorf("%s = %v after the projects were closed, want no series", name, got)
 	}
 }
 
@@ -232,7 +248,7 @@ func BenchmarkMeasuredSigning(b *testing.B) {
 	}
 }
 
-func TestOnlySoManyProjectsHaveSeriesOfTheirOwn(t *testing.T) {
+func TestAtMost200ProjectsHaveSeriesOfTheirOwn(t *testing.T) {
 	s := newService(t)
 	for i := range 1000 {
 		project := fmt.Sprintf("project_%d", i)
@@ -245,16 +261,16 @@ func TestOnlySoManyProjectsHaveSeriesOfTheirOwn(t *testing.T) {
 	e.shows(t, 1, "playtoken_tokens_minted_total", "project_199")
 	e.shows(t, 800, "playtoken_tokens_minted_total", "others")
 	if _, there := e.value("playtoken_tokens_minted_total", "project_200"); there {
-		t.Error("the 201st project has a series")
+		t.Error("the 201st project has a series of minted tokens, want it counted under others")
 	}
 	if _, there := e.value("playtoken_active_key_age_seconds", "project_199"); !there {
-		t.Error("the 200th project is not watched")
+		t.Error("the 200th project has no series of its active key, want one")
 	}
 	if _, there := e.value("playtoken_active_key_age_seconds", "project_200"); there {
-		t.Error("the 201st project is watched")
+		t.Error("the 201st project has a series of its active key, want none")
 	}
 	s.Unwatch("project_199")
 	if _, there := scrape(t, s).value("playtoken_active_key_age_seconds", "project_199"); there {
-		t.Error("a project that is gone is still shown")
+		t.Error("after Unwatch, the project still has a series of its active key")
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"playtoken/store"
 )
 
-// results are all values of the label result, beside "ok" and "failed". An
-// error is the first of the table that it is; one that is none is "failed":
-// nobody knows what was done.
+// results lists the values of the label result, besides "ok" and "failed". The
+// first row that matches an error counts. An error that matches no row is
+// "failed": whether the operation took effect is unknown.
 var results = []struct {
 	err  error
 	name string
@@ -42,22 +42,24 @@ func result(err error) string {
 	return "failed"
 }
 
-// Store is what a store does for the keys and documents.
+// Store is a store of documents and private keys that can also sign.
 type Store interface {
 	store.Documents
 	store.PrivateKeys
 	signer.Store
 }
 
-// Store measures a store, but for its signatures: see Signing.
-func (s *Service) Store(next Store) Store { return measuredStore{next, s.store} }
+// Store returns next with its operations measured. Signatures are left out:
+// Signing measures them, in a store or in memory.
+func (s *Service) Store(next Store) Store { return measuredStore{Store: next, took: s.store} }
 
+// measuredStore embeds the store so that SignSHA256 is the store's own.
 type measuredStore struct {
 	Store
 	took *prometheus.HistogramVec
 }
 
-// done is to be deferred: it takes the time and the error of the call.
+// done records the duration and the result of an operation. Methods defer it.
 func (m measuredStore) done(operation string, began time.Time, err *error) {
 	m.took.WithLabelValues(operation, result(*err)).Observe(time.Since(began).Seconds())
 }
@@ -97,34 +99,34 @@ func (m measuredStore) Export(ctx context.Context, storeName string) (_ *rsa.Pri
 	return m.Store.Export(ctx, storeName)
 }
 
-// Signing measures signatures, wherever they are made.
+// Signing returns next with its signatures measured.
 func (s *Service) Signing(next signer.PrivateKeys) signer.PrivateKeys {
-	return measuredSigning{next, s.signing}
+	return measuredSigning{next: next, took: s.signing}
 }
 
 type measuredSigning struct {
-	signer.PrivateKeys
+	next signer.PrivateKeys
 	took *prometheus.HistogramVec
 }
 
 func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
 	began := time.Now()
-	signature, err := m.PrivateKeys.SignSHA256(ctx, storeName, digest)
+	signature, err := m.next.SignSHA256(ctx, storeName, digest)
 	m.took.WithLabelValues(result(err)).Observe(time.Since(began).Seconds())
 	return signature, err
 }
 
-// Platform counts the operations on a platform's key API.
+// Platform returns next with its operations counted.
 func (s *Service) Platform(platform string, next keyrotation.Registrar) keyrotation.Registrar {
-	return countedRegistrar{counted{next, platform, s.calls}, next}
+	return countedRegistrar{counted: counted{api: next, platform: platform, calls: s.calls}, next: next}
 }
 
-// Issuer counts the operations on the API of a platform that makes keys.
+// Issuer returns next with its operations counted.
 func (s *Service) Issuer(platform string, next keyrotation.Issuer) keyrotation.Issuer {
-	return countedIssuer{counted{next, platform, s.calls}, next}
+	return countedIssuer{counted: counted{api: next, platform: platform, calls: s.calls}, next: next}
 }
 
-// keyAPI is what all key APIs have.
+// keyAPI has the methods that a Registrar and an Issuer share.
 type keyAPI interface {
 	List(ctx context.Context) ([]keyrotation.PlatformKey, error)
 	Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error)

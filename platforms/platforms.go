@@ -1,11 +1,11 @@
-// Package platforms says what a video platform is to the rest of playtoken.
-// Each folder beside this file is one of them.
+// Package platforms defines what a video platform is to the rest of playtoken.
+// Each folder beside this file implements one platform.
 //
-// The decision a newcomer would get wrong: nobody asks a platform for its name
-// to decide what to do. A platform is what its [Platform] value holds: a nil
-// member is something that it does not do, and [Platform.Capabilities] is that
-// in words. Adding one is a folder with a [Kind], a line in cmd/playtoken's
-// table, a call of platformtest and a row of the README.
+// The decision a newcomer would get wrong: no code looks at a platform's name
+// to decide what to do. What a platform can do is in its [Platform] value: a
+// nil member is something that it does not do, and [Platform.Capabilities]
+// reports the same to programs. A new platform is a folder with a [Kind], a
+// line in package all, a call of platformtest.Run and a page in docs.
 package platforms
 
 import (
@@ -18,19 +18,18 @@ import (
 	"playtoken/signer"
 )
 
-// Kind is one platform, before anybody has an account there.
+// Kind describes a platform: the members of its accounts, and how to open one.
 type Kind struct {
-	Name string // "vidbeo"; never changes, it is in stored documents
+	Name string // "vidbeo"; never changes, because stored documents contain it
 
-	// Settings and Credentials are the members that an account may have, by
-	// name ("url", "api_key"). What is not listed is refused when a project is
-	// saved.
+	// Settings and Credentials are the members that an account may have
+	// ("url", "api_key"). Saving a project with any other member is refused.
 	Settings    []Member
 	Credentials []Member
 
-	// Open checks an account's settings and credential for form; it calls
-	// nobody and starts nothing. Its errors name the member and say what to
-	// do, and never show a credential.
+	// Open checks the form of an account's settings and credential. It makes
+	// no call and starts no goroutine. Its errors name the member, say what to
+	// do, and never contain a credential.
 	Open func(Account) (Platform, error)
 }
 
@@ -40,8 +39,8 @@ type Member struct {
 	Required bool
 	Meaning  string // one line, for people
 
-	// Receives marks a setting that says where the credential is sent. Whoever
-	// changes it has to know the credential.
+	// Receives marks a setting that decides where the credential is sent. A
+	// caller who changes the setting must also send the credential.
 	Receives bool
 }
 
@@ -50,80 +49,87 @@ type Account struct {
 	Settings   map[string]string
 	Credential map[string]secret.Value
 
-	// Timeout bounds one call; 0 is the platform's own.
+	// Timeout bounds one call; 0 is the platform's default.
 	Timeout time.Duration
-	// Issued returns the value of the key that the platform issued to us and
-	// that is active now, and its id there. Errors: *signer.NoActiveKey,
-	// signer.ErrUnavailable. It is nil unless Platform.Issuer is used.
+	// Issued returns the active key among those that the platform issued to
+	// this account. Errors: *signer.NoActiveKey, signer.ErrUnavailable. It is
+	// nil unless Platform.Issuer is used.
 	Issued func(context.Context) (IssuedKey, error)
 
 	Transport http.RoundTripper // nil outside tests
 }
 
-// IssuedKey is a key that a platform made for us.
+// IssuedKey is a key that a platform generated.
 type IssuedKey struct {
-	ID    string
+	ID    string // on the platform
 	Value secret.Value
 }
 
-// Platform is an opened account: what can be done there. Nil members are what
-// this platform, or this account of it, does not do. Everything in it is safe
-// for concurrent use.
+// Platform is an opened account. A nil member is something that the platform,
+// or this account, does not do. All members are safe for concurrent use, and
+// none of them retries a call that may have had an effect.
 type Platform struct {
-	// Exactly one of the two makes tokens. A Shape's tokens are signed with
-	// the active key of the project's ring; a Minter makes its own (and obeys
-	// the policy that it is given).
+	// Exactly one of the two makes tokens. The tokens of a Shape are signed
+	// with the active key of the project's ring. A Minter makes its own tokens
+	// and enforces the policy that it is given.
 	Shape  signer.Shape
 	Minter func(signer.Policy) signer.Minter
 
-	// At most one: who takes our public keys, or makes keys for us.
+	// At most one of the two: the platform registers public keys, or it issues
+	// keys.
 	Registrar keyrotation.Registrar
 	Issuer    keyrotation.Issuer
 
-	// URLs are the members of signer.URLs that its tokens come with, by their
+	// URLs lists the members of signer.URLs that its tokens have, by their
 	// JSON names.
 	URLs []string
 
-	// Check asks the platform whether the credential is alive. Errors:
-	// keyrotation.ErrUnauthorized, ErrThrottled, or any other, after which it
-	// is not known.
+	// Check asks the platform whether it accepts the credential. Errors:
+	// keyrotation.ErrUnauthorized, keyrotation.ErrThrottled; after any other
+	// error the answer is unknown.
 	Check func(context.Context) (Health, error)
 
-	// Inspect says why the platform would refuse a token of its own kind; nil
-	// where the ring's keys tell (see Shape).
+	// CallsLeft returns how many calls the platform still allowed in its
+	// newest response that said so; false before the first such response. It
+	// makes no call. Nil if the platform never says.
+	CallsLeft func() (calls int, known bool)
+
+	// Inspect returns the reasons for which the platform would refuse a token
+	// of its own kind. Nil for a Shape, whose tokens are checked against the
+	// keys of the ring.
 	Inspect func(ctx context.Context, token, videoID string, at time.Time) (Verdict, error)
 }
 
-// Health is what a platform says about a credential.
+// Health is what a platform reports about a credential.
 type Health struct {
-	Detail    string // one line, for people: whose account, which permissions
-	Limit     int    // calls per Window; 0: not known
-	Remaining int    // of Limit, at the newest answer
+	Detail    string // one line, for people: which account, which permissions
+	Limit     int    // calls per Window; 0: unknown
+	Remaining int    // calls of Limit that are left, by the newest response
 	Window    time.Duration
-	ExpiresAt time.Time // of the credential; zero: never, or not known
+	ExpiresAt time.Time // of the credential; zero: never, or unknown
 }
 
-// Verdict is what a platform would say to a token.
+// Verdict is a platform's decision about a token.
 type Verdict struct {
-	Reasons []Reason // none: it would be accepted
+	Reasons []Reason // empty: the platform would accept the token
 	Header  map[string]any
 	Claims  map[string]any
 }
 
-// Reason is one reason for a refusal: a code for programs ("token_expired"),
-// and a sentence for people.
+// Reason is a reason for a refusal: a code for programs ("token_expired") and a
+// sentence for people.
 type Reason struct{ Code, Detail string }
 
-// Capabilities is what a platform does, for programs that would otherwise ask
-// for its name.
+// Capabilities is what a platform can do, for programs that would otherwise
+// look at its name.
 type Capabilities struct {
 	Mints     bool     `json:"mints"`
-	Registers bool     `json:"registers"` // takes our public keys
-	Issues    bool     `json:"issues"`    // makes keys for us
+	Registers bool     `json:"registers"` // public keys
+	Issues    bool     `json:"issues"`    // keys
 	URLs      []string `json:"urls"`
 }
 
-// Capabilities says what the account can do.
+// Capabilities returns what the account can do.
 func (p Platform) Capabilities() Capabilities {
 	return Capabilities{
 		Mints:     p.Shape != nil || p.Minter != nil,

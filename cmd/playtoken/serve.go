@@ -106,7 +106,7 @@ func (s *service) handler() (handler http.Handler, close func(), err error) {
 	}
 	c := s.handlers()
 	c.Callers, c.Limits, c.MintCounter, c.ClientIP = s.callers(), limiter, limits.NewLocal(), s.source
-	c.Ready, c.Refused, c.Responded = s.ready, s.metrics.Refused, s.metrics.Answered
+	c.Ready, c.Refused, c.Responded = s.ready, s.metrics.Refused, s.metrics.Responded
 	if s.config.MetricsListen == "" {
 		c.Metrics = s.metrics.Handler(s.log)
 	}

@@ -178,6 +178,9 @@ func forIssued(policy keyrotation.Policy) keyrotation.Policy {
 // rotateWith makes the rotator, where there is something to rotate.
 func (w *workshop) rotateWith(opened *works) {
 	platform := opened.platform
+	if platform.CallsLeft != nil {
+		w.metrics.CallsLeft(opened.project.ID, opened.project.Platform, platform.CallsLeft)
+	}
 	if platform.Registrar == nil && platform.Issuer == nil {
 		return
 	}

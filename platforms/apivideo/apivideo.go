@@ -93,6 +93,8 @@ func Open(a platforms.Account) (platforms.Platform, error) {
 		URLs:    []string{"embed", "hls", "mp4", "thumbnail"},
 		Check:   p.check,
 		Inspect: inspect,
+
+		CallsLeft: p.budget.callsLeft,
 	}
 	if p.keys != nil {
 		opened.Issuer = p.keys

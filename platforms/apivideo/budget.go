@@ -255,6 +255,12 @@ func (b *budget) left() (limit, remaining int, known bool) {
 	return b.limit, max(0, b.remaining), b.known
 }
 
+// callsLeft implements platforms.Platform.CallsLeft.
+func (b *budget) callsLeft() (calls int, known bool) {
+	_, calls, known = b.left()
+	return calls, known
+}
+
 // number reads a whole number from a header; what is beyond the bounds is
 // brought within them, and what is no number is not there.
 func number(header http.Header, name string, low, high int) (int, bool) {

@@ -147,10 +147,17 @@ func TestThePlatformsCountIsBelieved(t *testing.T) {
 func TestHealthSaysWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		if calls, known := w.platform.CallsLeft(); known {
+			t.Errorf("CallsLeft before the first read = %d, want unknown", calls)
+		}
 		w.must(t)
+		const left = apivideotest.ProductionReads - 3
 		health, err := w.platform.Check(t.Context())
-		if err != nil || health.Limit != apivideotest.ProductionReads || health.Remaining != apivideotest.ProductionReads-3 || health.Window != time.Minute {
-			t.Errorf("%+v, %v", health, err)
+		if err != nil || health.Limit != apivideotest.ProductionReads || health.Remaining != left || health.Window != time.Minute {
+			t.Errorf("Check = %+v, %v, want %d of %d reads left in a minute", health, err, left, apivideotest.ProductionReads)
+		}
+		if calls, known := w.platform.CallsLeft(); !known || calls != left {
+			t.Errorf("CallsLeft = %d, %v, want %d", calls, known, left)
 		}
 	})
 }

@@ -75,6 +75,7 @@ func open(account platforms.Account, paces *client.Paces) (platforms.Platform, e
 	if err != nil {
 		return platforms.Platform{}, fmt.Errorf("jwplayer: %w", err)
 	}
+	p.CallsLeft = api.pace.Left
 	if s.id != "" {
 		p.Check = api.check
 	}

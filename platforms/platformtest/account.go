@@ -200,9 +200,10 @@ func (s Suite) limits(t *testing.T, do act) {
 		b.wire.SetHeader(s.Limit.Left(s.Limit.Calls - 23))
 		health, err := b.platform.Check(t.Context())
 		if err != nil || health.Limit != s.Limit.Calls || health.Remaining != s.Limit.Calls-23 || health.Window != s.Limit.Window {
-			t.Errorf("%+v, %v", health, err)
+			t.Errorf("Check = %+v, %v, want %d of %d calls left in %s", health, err, s.Limit.Calls-23, s.Limit.Calls, s.Limit.Window)
 		}
 	})
+	s.try(t, "Limit/CallsLeftIsKnownFromTheFirstResponseOn", options{}, testCallsLeft)
 	s.try(t, "Limit/NothingIsSentWhenNothingIsLeft", options{}, func(t *testing.T, b *bench) {
 		b.wire.SetHeader(s.Limit.Left(0))
 		if err := do(t.Context(), b); err != nil {
@@ -219,6 +220,23 @@ func (s Suite) limits(t *testing.T, do act) {
 		}
 	})
 	s.try(t, "Limit/ACrowdKeepsItAndNobodyIsLost", options{}, func(t *testing.T, b *bench) { b.testCrowd(t, do) })
+}
+
+func testCallsLeft(t *testing.T, b *bench) {
+	limit := b.suite.Limit
+	if calls, known := b.platform.CallsLeft(); known {
+		t.Errorf("CallsLeft before the first call = %d, want unknown", calls)
+	}
+	b.wire.SetHeader(limit.Left(limit.Calls - 23))
+	if _, err := b.platform.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if calls, known := b.platform.CallsLeft(); !known || calls != limit.Calls-23 {
+		t.Errorf("CallsLeft = %d, %v, want %d", calls, known, limit.Calls-23)
+	}
+	if n := len(b.wire.Requests()); n != 1 {
+		t.Errorf("got %d requests, want only that of Check", n)
+	}
 }
 
 // testCrowd has three windows' worth of callers at once, who come back when
