@@ -147,5 +147,5 @@ var mutants = []mutant{
 	{name: "a refresh token works twice", file: "projects/access/access.go",
 		guard: `case family.Counter != token.counter:`, broken: `case false:`},
 	{name: "a race for one refresh token ends nothing", file: "projects/access/access.go", by: "Race|Redeem|Once|Lockstep|Refresh",
-		guard: `case errors.Is(err, store.ErrConflict): // somebody else redeems the same token`, broken: `case false:`},
+		guard: `case errors.Is(err, store.ErrConflict): // another request redeems the same token`, broken: `case false:`},
 }

@@ -10,7 +10,7 @@ import (
 	"playtoken/secret"
 )
 
-// apiKeyDocument is how an API key is stored.
+// apiKeyDocument is the stored form of an API key.
 type apiKeyDocument struct {
 	ID        string    `json:"api_key_id"`
 	ProjectID string    `json:"project_id"`
@@ -20,7 +20,7 @@ type apiKeyDocument struct {
 	Hash      []byte    `json:"hash"` // of the value; see Store.hash
 }
 
-// useDocument is when an API key was used.
+// useDocument says when an API key was last used.
 type useDocument struct {
 	LastUsedAt time.Time `json:"last_used_at"`
 }
@@ -33,8 +33,8 @@ func (k *APIKey) entry() entry {
 	return entry{id: k.ID, name: k.Name, created: k.CreatedAt, version: k.Version}
 }
 
-// CreateAPIKey makes an API key of a project. Its value is in the answer, and
-// nowhere else.
+// CreateAPIKey creates an API key of a project. Only the result contains its value;
+// the store keeps a hash.
 func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes []Scope) (NewAPIKey, error) {
 	k := APIKey{ProjectID: projectID, Name: name, Scopes: slices.Clone(scopes), CreatedAt: s.now()}
 	if err := checkAPIKey(k); err != nil {
@@ -47,17 +47,17 @@ func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes
 	if k.ID, err = s.newID(ctx, apiKeyPrefix); err != nil {
 		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
 	}
-	made := NewAPIKey{APIKey: k, Value: newValue(k.ID)}
-	if made.Version, err = s.storeNewKey(ctx, k, made.Value); err != nil {
+	created := NewAPIKey{APIKey: k, Value: newValue(k.ID)}
+	if created.Version, err = s.storeNewKey(ctx, k, created.Value); err != nil {
 		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
 	}
 	if _, err := s.Project(ctx, projectID); errors.Is(err, ErrNotFound) { // deleted meanwhile
 		return NewAPIKey{}, errors.Join(err, s.dropAPIKey(ctx, projectID, k.ID))
 	}
-	return made, nil
+	return created, nil
 }
 
-// storeNewKey writes the row that leads to a key, and then the key.
+// storeNewKey writes the key's row in the index, and then the key.
 func (s *Store) storeNewKey(ctx context.Context, k APIKey, value secret.Value) (int64, error) {
 	hash, err := s.hash(ctx, value)
 	if err != nil {
@@ -73,10 +73,10 @@ func (s *Store) storeNewKey(ctx context.Context, k APIKey, value secret.Value) (
 	}, 0)
 }
 
-// APIKey returns an API key of a project, straight from the store. ErrNotFound
-// if it is another project's.
+// APIKey returns an API key of a project, read from the store. The error is
+// ErrNotFound for a key of another project.
 func (s *Store) APIKey(ctx context.Context, projectID, id string) (APIKey, error) {
-	held, version, err := s.apiKey(ctx, id, s.look)
+	held, version, err := s.apiKey(ctx, id, s.readOnly)
 	if err == nil && held.ProjectID != projectID {
 		err = fmt.Errorf("API key %s: %w", id, ErrNotFound)
 	}
@@ -85,7 +85,7 @@ func (s *Store) APIKey(ctx context.Context, projectID, id string) (APIKey, error
 	}
 	k := held.key(version)
 	var used useDocument
-	if _, err := s.look(ctx, useName(id), &used); err == nil {
+	if _, err := s.readOnly(ctx, useName(id), &used); err == nil {
 		k.LastUsedAt = &used.LastUsedAt
 	} else if !isNotFound(notFound(err)) {
 		return APIKey{}, fmt.Errorf("read last use of API key %s: %w", id, err)
@@ -94,7 +94,7 @@ func (s *Store) APIKey(ctx context.Context, projectID, id string) (APIKey, error
 }
 
 func (s *Store) apiKey(ctx context.Context, id string, read reader) (held apiKeyDocument, version int64, err error) {
-	if !anID.MatchString(id) {
+	if !idForm.MatchString(id) {
 		return held, 0, ErrNotFound
 	}
 	if version, err = read(ctx, apiKeyName(id), &held); err != nil {
@@ -103,12 +103,12 @@ func (s *Store) apiKey(ctx context.Context, id string, read reader) (held apiKey
 	return held, version, nil
 }
 
-// UpdateAPIKey changes the name and the scopes of an API key. Change may be
-// called again if somebody else was faster, and its error ends the update.
+// UpdateAPIKey changes the name and the scopes of an API key. Change is called
+// again after a conflict with another writer, and its error ends the update.
 func (s *Store) UpdateAPIKey(ctx context.Context, projectID, id string, change func(*APIKey) error) (APIKey, error) {
 	var k APIKey
 	var renamed bool
-	err := again("update API key "+id, func() (err error) {
+	err := retryConflicts("update API key "+id, func() (err error) {
 		k, renamed, err = s.updateKeyOnce(ctx, projectID, id, change)
 		return err
 	})
@@ -125,7 +125,7 @@ func (s *Store) updateKeyOnce(ctx context.Context, projectID, id string, change 
 	if k, err = s.APIKey(ctx, projectID, id); err != nil {
 		return k, false, err
 	}
-	held, version, err := s.apiKey(ctx, id, s.edit)
+	held, version, err := s.apiKey(ctx, id, s.readForUpdate)
 	if err != nil {
 		return k, false, err
 	}
@@ -148,7 +148,7 @@ func (s *Store) updateKeyOnce(ctx context.Context, projectID, id string, change 
 
 // DeleteAPIKey deletes an API key.
 func (s *Store) DeleteAPIKey(ctx context.Context, projectID, id string) error {
-	held, _, err := s.apiKey(ctx, id, s.look)
+	held, _, err := s.apiKey(ctx, id, s.readOnly)
 	if err == nil && held.ProjectID != projectID {
 		err = fmt.Errorf("API key %s: %w", id, ErrNotFound)
 	}

@@ -12,34 +12,34 @@ import (
 )
 
 const (
-	// walkFor is how long following a list's links may take.
+	// walkFor is how long a cursor is accepted after its first page was read.
 	walkFor   = time.Hour
 	maxCursor = 4 << 10 // characters
 )
 
-// walk is where somebody is who follows the links of a list, and what the list
-// was when he began.
+// walk is the position of a caller that follows the links of a list, and the state
+// of the list when it read the first page.
 type walk struct {
 	Began int64         `json:"t"` // Unix time in seconds
 	Seqs  [shards]int64 `json:"s"` // of the index, at that time
 
 	Number int  `json:"n"` // of the page
-	Back   bool `json:"b"` // the page ends before the place, else it begins there
-	// The place is a row, which may be gone by now; if it has no ID, the page
+	Back   bool `json:"b"` // the page ends before the place; otherwise it begins there
+	// The place is a row, which may have been deleted; without an ID, the page
 	// is found by its number.
 	ID      string `json:"i"`
 	Name    string `json:"k"`
 	Created int64  `json:"c"`
 }
 
-// bound is what a cursor is good for and nothing else.
+// bound is the list that a cursor is valid for.
 func (p Page) bound(c collection) []byte {
-	data, _ := json.Marshal([]any{c.name, p.Name, p.SortBy, p.Desc}) // all of it is UTF-8 by now
+	data, _ := json.Marshal([]any{c.name, p.Name, p.SortBy, p.Desc}) // checked to be UTF-8 before
 	return data
 }
 
-// cursors seals cursors, so that nobody learns from one what he may not list,
-// or makes one up.
+// cursors seals cursors, so that a caller can neither read names in them that it
+// may not list, nor forge one.
 func (s *Store) cursors(ctx context.Context) (cipher.AEAD, error) {
 	key, err := s.Secret(ctx, "cursor")
 	if err != nil {
@@ -60,8 +60,8 @@ func (w walk) seal(aead cipher.AEAD, bound []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, data, bound)), nil
 }
 
-// openWalk is the walk of a cursor; without one, it begins a walk at the page
-// that is asked for.
+// openWalk returns the walk of a cursor, or a new walk at the page that is asked
+// for.
 func (s *Store) openWalk(aead cipher.AEAD, c collection, p Page, all *[shards]shard) (walk, error) {
 	if p.Cursor == "" {
 		w := walk{Began: s.now().Unix(), Number: p.Number}
@@ -76,10 +76,10 @@ func (s *Store) openWalk(aead cipher.AEAD, c collection, p Page, all *[shards]sh
 		sealed, err = aead.Open(nil, nil, sealed, p.bound(c))
 	}
 	if err != nil || len(p.Cursor) > maxCursor || json.Unmarshal(sealed, &w, json.RejectUnknownMembers(true)) != nil {
-		return walk{}, invalid("cursor", "does not belong to this list; begin again without it")
+		return walk{}, invalid("cursor", "does not belong to this list: start again without a cursor")
 	}
 	if s.now().Unix()-w.Began > int64(walkFor/time.Second) {
-		return walk{}, invalid("cursor", "is too old; begin again without it")
+		return walk{}, invalid("cursor", "has expired: start again without a cursor")
 	}
 	return w, nil
 }

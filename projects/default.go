@@ -12,32 +12,32 @@ import (
 	"playtoken/store"
 )
 
-// overlaid returns the project default: what is stored, under what the
-// environment says. Without an environment that describes it, there is none,
-// whatever is left of it in the store.
-func (s *Store) overlaid(p Project) (Project, error) {
+// withEnvironment returns the default project: the stored document, with the
+// fields that the environment sets. Without an environment that defines it, the
+// project does not exist, even if the store still has its document.
+func (s *Store) withEnvironment(p Project) (Project, error) {
 	if s.DefaultProject == nil {
 		return Project{}, fmt.Errorf("read project %s: %w", Default, ErrNotFound)
 	}
-	says := s.DefaultProject.clone()
+	set := s.DefaultProject.clone()
 	if p.Version == 0 {
-		p = says
+		p = set
 		p.ViewerPolicy = ViewerPolicy{}
 	}
-	p.ID, p.Platform, p.Settings, p.Credential = Default, says.Platform, says.Settings, says.Credential
-	p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = says.TokenPolicy.DefaultTTL, says.TokenPolicy.MaxTTL
-	p.RotationPolicy = says.RotationPolicy
+	p.ID, p.Platform, p.Settings, p.Credential = Default, set.Platform, set.Settings, set.Credential
+	p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = set.TokenPolicy.DefaultTTL, set.TokenPolicy.MaxTTL
+	p.RotationPolicy = set.RotationPolicy
 	return p, nil
 }
 
-// withoutEnvironment is what is stored of the project default.
+// withoutEnvironment is the part of the default project that is stored.
 func withoutEnvironment(p Project) Project {
 	p.Platform, p.Settings, p.Credential, p.RotationPolicy = "", nil, nil, RotationPolicy{}
 	p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = 0, 0
 	return p
 }
 
-// checkEnvironment refuses to change what the environment says.
+// checkEnvironment refuses to change fields that the environment sets.
 func checkEnvironment(was, p Project) error {
 	for _, c := range []struct {
 		changed bool
@@ -52,24 +52,24 @@ func checkEnvironment(was, p Project) error {
 	} {
 		if c.changed {
 			return &keyrotation.Guard{Why: fmt.Sprintf(
-				"the %s of the project %s comes from the environment (PLAYTOKEN_…): change it there and start again", c.what, Default)}
+				"the environment sets the %s of the project %s: change it there and restart", c.what, Default)}
 		}
 	}
 	return nil
 }
 
-// EnsureDefault makes sure that the project default is in lists and can be
-// changed. Of p, only what the environment does not set is stored, and only if
-// nothing is stored yet.
+// EnsureDefault makes sure that the default project is in lists and can be
+// changed. It stores only the fields of p that the environment does not set, and
+// only if no document is stored yet.
 func (s *Store) EnsureDefault(ctx context.Context, p Project) error {
 	var held projectDocument
-	version, err := s.look(ctx, projectName(Default), &held)
+	version, err := s.readOnly(ctx, projectName(Default), &held)
 	if errors.Is(err, store.ErrNotFound) {
 		p = p.clone()
 		p.ID, p.CreatedAt = Default, s.now()
 		p.UpdatedAt = p.CreatedAt
 		if err = s.storeNew(ctx, &p); errors.Is(err, store.ErrConflict) {
-			err = nil // another process did it
+			err = nil // another process has stored it
 		}
 	} else if err == nil {
 		held.ID = Default
@@ -82,13 +82,13 @@ func (s *Store) EnsureDefault(ctx context.Context, p Project) error {
 	return nil
 }
 
-// hideDefault takes the project default out of lists.
+// hideDefault removes the default project from an index that was read.
 func hideDefault(all *[shards]shard) {
 	held := &all[shardOf(Default)]
 	held.Rows = slices.DeleteFunc(held.Rows, func(r row) bool { return r.Own == Default })
 }
 
-// account is what a platform is opened with.
+// account is the project's account, to open a platform with.
 func (p *Project) account() platforms.Account {
 	return platforms.Account{Settings: p.Settings, Credential: p.Credential}
 }

@@ -29,23 +29,23 @@ func TestDefaultIsListedAndHasKeys(t *testing.T) {
 	}
 	list, err := s.Projects(t.Context(), projects.Page{})
 	if err != nil || len(list.Items) != 1 || list.Items[0].ID != "default" || list.Items[0].Credential["api_key"].Reveal() != canary {
-		t.Errorf("%+v, %v", list, err)
+		t.Errorf("list: got %+v, %v, want the default project with the environment's credential", list, err)
 	}
 	k := createKey(t, s, projects.Default)
 	v := newView(t, s, 0)
 	if got, err := v.Identify(t.Context(), k.Value); err != nil || got.ProjectID != projects.Default {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("API key of the default project: got %+v, %v, want a caller of it", got, err)
 	}
 	if keys, err := s.APIKeys(t.Context(), projects.Default, projects.Page{}); err != nil || len(keys.Items) != 1 {
-		t.Errorf("%+v, %v", keys, err)
+		t.Errorf("API keys of the default project: got %+v, %v, want one", keys, err)
 	}
 	if stored := string(docs.docs["project/default"].Data); strings.Contains(stored, canary) || strings.Contains(stored, "a.example") {
-		t.Error("what the environment says is stored")
+		t.Error("got fields of the environment in the stored document, want none")
 	}
 	// Another deployment of the same store, whose environment describes none.
 	other := newStore(docs)
 	if list, err := other.Projects(t.Context(), projects.Page{}); err != nil || len(list.Items) != 0 {
-		t.Errorf("%+v, %v", list, err)
+		t.Errorf("list without an environment: got %+v, %v, want no projects", list, err)
 	}
 	if _, err := newView(t, other, 0).Identify(t.Context(), k.Value); !errors.Is(err, projects.ErrUnknownCaller) {
 		t.Error(err)
@@ -62,23 +62,23 @@ func TestDefaultFollowsTheEnvironment(t *testing.T) {
 			}
 		}
 		if p, err := s.Project(t.Context(), projects.Default); err != nil || p.Platform != "fake" || p.Name != "default" {
-			t.Errorf("%s: %+v, %v", name, p, err)
+			t.Errorf("%s: got %+v, %v, want the environment's platform and name", name, p, err)
 		}
 		if _, err := s.UpdateProject(t.Context(), projects.Default, func(p *projects.Project) error {
 			p.Name, p.TokenPolicy.AllowAllVideos, p.TokenPolicy.AllowedClaims = "ours", true, []string{"plan"}
 			p.ViewerPolicy.Origins = []string{"https://a.example"}
 			return nil
 		}); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: update: got %v, want no error", name, err)
 		}
 		restarted := defaultStore(docs)
 		restarted.DefaultProject.TokenPolicy.DefaultTTL = 30
 		p, err := restarted.Project(t.Context(), projects.Default)
 		if err != nil || !p.TokenPolicy.AllowAllVideos || p.TokenPolicy.DefaultTTL != 30 || p.Name != "ours" || p.CreatedAt.IsZero() {
-			t.Errorf("%s: %+v, %v", name, p, err)
+			t.Errorf("%s: got %+v, %v, want the stored change under the new environment", name, p, err)
 		}
 		if n, err := restarted.CountProjects(t.Context(), "ours"); n != 1 || err != nil {
-			t.Errorf("%s: %d, %v", name, n, err)
+			t.Errorf("%s: count of the new name: got %d, %v, want 1", name, n, err)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestEnvironmentIsChangedInTheEnvironment(t *testing.T) {
 		_, err := s.UpdateProject(t.Context(), projects.Default, func(p *projects.Project) error { c.change(p); return nil })
 		guard, ok := errors.AsType[*keyrotation.Guard](err)
 		if ok == c.want || ok && !strings.Contains(guard.Why, "environment") || c.want && err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want a guard that names the environment, or no error", name, err)
 		}
 	}
 	err := s.DeleteProject(t.Context(), projects.Default)
@@ -112,6 +112,6 @@ func TestEnvironmentIsChangedInTheEnvironment(t *testing.T) {
 		t.Error(err)
 	}
 	if s.DefaultProject.Settings["hls_url"] != "" {
-		t.Error("the environment itself was changed")
+		t.Error("got the environment's own settings changed, want a copy")
 	}
 }

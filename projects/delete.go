@@ -9,16 +9,17 @@ import (
 	"playtoken/keyrotation"
 )
 
-// sweptAtOnce is how many API keys of a deleted project a list tidies away.
+// sweptAtOnce is how many API keys of a deleted project one list request deletes.
 const sweptAtOnce = 200
 
-// DeleteProject deletes a project, and then its API keys, which are nobody's
-// from the first moment. The caller has seen to its signing keys. If it is
-// interrupted, calling it again (ErrNotFound then) or a list goes on with it.
+// DeleteProject deletes a project, and then its API keys, which stop working as
+// soon as the project is deleted. The caller must have ended its signing keys. If
+// the deletion is interrupted, another call (which returns ErrNotFound) or a list
+// request completes it.
 func (s *Store) DeleteProject(ctx context.Context, id string) error {
 	if id == Default {
 		return &keyrotation.Guard{Why: fmt.Sprintf(
-			"the project %s comes from the environment: remove PLAYTOKEN_PLATFORM_API_KEY there and start again", Default)}
+			"the environment defines the project %s: remove its platform's credential there and restart", Default)}
 	}
 	p, err := s.Project(ctx, id)
 	if err != nil {
@@ -27,26 +28,26 @@ func (s *Store) DeleteProject(ctx context.Context, id string) error {
 	if err := s.remove(ctx, projectName(id)); err != nil {
 		return fmt.Errorf("delete project %s: %w", id, err)
 	}
-	// Now it is deleted; the rest is tidying up.
+	// The project is deleted; what follows removes what is left of it.
 	if err := s.dropOrigins(ctx, id, p.ViewerPolicy.Origins); err != nil {
 		return fmt.Errorf("delete project %s: its origins: %w", id, err)
 	}
 	return s.sweep(ctx, id, MaxRows)
 }
 
-// deleteRest goes on with a deletion that was interrupted.
+// deleteRest completes a deletion that was interrupted.
 func (s *Store) deleteRest(ctx context.Context, id string, found error) error {
 	if genuine, err := s.genuine(ctx, projectPrefix, id); err != nil || !genuine || !isNotFound(found) {
 		return found
 	}
-	_ = s.sweep(ctx, id, MaxRows) // what is left is tidied up by lists
+	_ = s.sweep(ctx, id, MaxRows) // list requests complete it if this fails
 	return found
 }
 
 func (s *Store) sweepSome(ctx context.Context, id string) error { return s.sweep(ctx, id, sweptAtOnce) }
 
-// sweep removes what is left of a project whose document is gone: its API
-// keys, at most so many, then their index, and last the row that leads here.
+// sweep removes what is left of a project whose document is deleted: at most a
+// number of its API keys, then their index, and last the project's row.
 func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	keys := keysOf(id)
 	all, err := s.loadIndex(ctx, keys)
@@ -54,7 +55,7 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 		return fmt.Errorf("API keys of deleted project %s: %w", id, err)
 	}
 	ids, remove := keys.ids(all), s.removeAPIKey
-	if len(ids) > most { // the next one goes on with what is left
+	if len(ids) > most { // the next sweep deletes the others
 		remove = func(ctx context.Context, key string) error { return s.dropAPIKey(ctx, id, key) }
 	}
 	group, within := errgroup.WithContext(ctx)
@@ -67,7 +68,7 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	}
 	for i := range all {
 		if all[i].Seq == 0 {
-			continue // was never written
+			continue // never written
 		}
 		if err := s.remove(ctx, keys.document(i)); err != nil {
 			return fmt.Errorf("API keys of deleted project %s: %w", id, err)
@@ -76,8 +77,8 @@ func (s *Store) sweep(ctx context.Context, id string, most int) error {
 	return s.dropRow(ctx, allProjects, id)
 }
 
-// removeAPIKey removes the documents of an API key, the one that counts first,
-// and what others keep about it.
+// removeAPIKey deletes the documents of an API key, first the one that makes it
+// valid, and what other packages store about it.
 func (s *Store) removeAPIKey(ctx context.Context, id string) error {
 	if err := s.remove(ctx, apiKeyName(id)); err != nil {
 		return fmt.Errorf("delete API key %s: %w", id, err)
@@ -94,7 +95,7 @@ func (s *Store) removeAPIKey(ctx context.Context, id string) error {
 	return nil
 }
 
-// dropAPIKey removes what is left of an API key.
+// dropAPIKey deletes an API key and its row.
 func (s *Store) dropAPIKey(ctx context.Context, projectID, id string) error {
 	if err := s.removeAPIKey(ctx, id); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"playtoken/store"
 )
 
-// projectDocument is how a project is stored. It is the only place where its
-// credential is.
+// projectDocument is the stored form of a project, and the only place where its
+// credential is kept.
 type projectDocument struct {
 	Project
 	Credential    map[string]string `json:"platform_credential"`
@@ -41,7 +41,7 @@ func (d *projectDocument) project(version int64) Project {
 	return p
 }
 
-// clone returns a copy that shares nothing that could be written to.
+// clone returns a copy that shares no memory that could be written to.
 func (p Project) clone() Project {
 	p.Settings, p.Credential = maps.Clone(p.Settings), maps.Clone(p.Credential)
 	p.TokenPolicy.AllowedClaims = slices.Clone(p.TokenPolicy.AllowedClaims)
@@ -61,22 +61,22 @@ func (p *Project) entry() entry {
 	return entry{id: p.ID, name: p.Name, created: p.CreatedAt, version: p.Version}
 }
 
-// reader is look or edit.
+// reader is readOnly or readForUpdate.
 type reader func(ctx context.Context, name string, into any) (int64, error)
 
-// Project returns a project, straight from the store.
+// Project returns a project, read from the store.
 func (s *Store) Project(ctx context.Context, id string) (Project, error) {
-	return s.project(ctx, id, s.look)
+	return s.project(ctx, id, s.readOnly)
 }
 
 func (s *Store) project(ctx context.Context, id string, read reader) (Project, error) {
-	if !anID.MatchString(id) {
+	if !idForm.MatchString(id) {
 		return Project{}, ErrNotFound
 	}
 	var doc projectDocument
 	version, err := read(ctx, projectName(id), &doc)
 	if id == Default && (err == nil || errors.Is(err, store.ErrNotFound)) {
-		return s.overlaid(doc.project(version))
+		return s.withEnvironment(doc.project(version))
 	}
 	if err != nil {
 		return Project{}, fmt.Errorf("read project %s: %w", id, notFound(err))
@@ -84,7 +84,7 @@ func (s *Store) project(ctx context.Context, id string, read reader) (Project, e
 	return doc.project(version), nil
 }
 
-// CreateProject stores a project under an id of our making, and returns it.
+// CreateProject stores a project under a new id, and returns it.
 func (s *Store) CreateProject(ctx context.Context, p Project) (Project, error) {
 	p = p.clone()
 	p.Version, p.CreatedAt = 0, s.now()
@@ -102,7 +102,7 @@ func (s *Store) CreateProject(ctx context.Context, p Project) (Project, error) {
 	return p, nil
 }
 
-// storeNew writes what leads to a project, and then the project.
+// storeNew writes the entries that lead to a project, and then the project.
 func (s *Store) storeNew(ctx context.Context, p *Project) error {
 	if err := s.addOrigins(ctx, p.ID, p.ViewerPolicy.Origins); err != nil {
 		return err
@@ -112,22 +112,22 @@ func (s *Store) storeNew(ctx context.Context, p *Project) error {
 	if err := s.addRow(ctx, allProjects, row, false); err != nil {
 		return err
 	}
-	// A crash here leaves a row that no list shows.
+	// A crash here leaves a row without a project, which no list shows.
 	version, err := s.save(ctx, projectName(p.ID), p.document(), 0)
 	p.Version = version
 	return err
 }
 
-// UpdateProject changes a project. Change may be called again if somebody else
-// was faster, and its error ends the update. What it gets has no Credential:
-// the one that is stored stays, unless change puts another in its place.
+// UpdateProject changes a project. Change is called again after a conflict with
+// another writer, and its error ends the update. The project that change gets has
+// no Credential: the stored one stays unless change sets another.
 func (s *Store) UpdateProject(ctx context.Context, id string, change func(*Project) error) (Project, error) {
 	var was, p Project
-	err := again("update project "+id, func() (err error) {
+	err := retryConflicts("update project "+id, func() (err error) {
 		was, p, err = s.updateOnce(ctx, id, change)
 		return err
 	})
-	if err == nil { // the project is what it should be; now its name leads to it
+	if err == nil { // the project is stored; now the index gets its name
 		err = s.addRow(ctx, allProjects, p.entry(), p.Name != was.Name)
 	}
 	if err == nil {
@@ -139,10 +139,10 @@ func (s *Store) UpdateProject(ctx context.Context, id string, change func(*Proje
 	return p, nil
 }
 
-// Revision returns a project as it is, and as UpdateProject would store it now,
-// credential included. It stores nothing.
+// Revision returns a project as it is stored, and as UpdateProject would store it,
+// credentials included. It stores nothing.
 func (s *Store) Revision(ctx context.Context, id string, change func(*Project) error) (was, p Project, err error) {
-	if was, err = s.project(ctx, id, s.edit); err != nil {
+	if was, err = s.project(ctx, id, s.readForUpdate); err != nil {
 		return was, p, err
 	}
 	p = was.clone()
@@ -158,19 +158,19 @@ func (s *Store) updateOnce(ctx context.Context, id string, change func(*Project)
 	if was, p, err = s.Revision(ctx, id, change); err != nil {
 		return was, p, err
 	}
-	if p.Version == 0 { // the project default, if nobody has written to it yet
+	if p.Version == 0 { // the default project, before its first change
 		p.CreatedAt = p.UpdatedAt
 		err = s.storeNew(ctx, &p)
 		return was, p, err
 	}
-	// Origins of new pages lead here before the project names them.
+	// New origins lead to the project before the project lists them.
 	if err = s.addOrigins(ctx, id, without(p.ViewerPolicy.Origins, was.ViewerPolicy.Origins)); err == nil {
 		p.Version, err = s.save(ctx, projectName(id), p.document(), was.Version)
 	}
 	return was, p, err
 }
 
-// without returns what is in a and not in b.
+// without returns the elements of a that are not in b.
 func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }

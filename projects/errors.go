@@ -8,15 +8,15 @@ import (
 	"playtoken/store"
 )
 
-// FieldError is what is wrong with one member of a request. It never shows a
+// FieldError says what is wrong with one member of a request. It never contains a
 // credential.
 type FieldError struct {
 	Field   string `json:"field"` // "token_policy.max_ttl"
 	Problem string `json:"problem"`
 }
 
-// Invalid is a request that has to be mended before it is made again. A cursor
-// that is no good is the field "cursor".
+// Invalid is the error of a request that has to be corrected. The field of a
+// cursor that is not accepted is "cursor".
 type Invalid struct {
 	Fields []FieldError // at least one
 }
@@ -30,15 +30,15 @@ func (e *Invalid) Error() string {
 }
 
 func invalid(field, problem string) error {
-	return &Invalid{Fields: []FieldError{{field, problem}}}
+	return &Invalid{Fields: []FieldError{{Field: field, Problem: problem}}}
 }
 
-// findings collects what is wrong, so that all of it is said at once.
+// findings collects errors, so that all of them are reported at once.
 type findings []FieldError
 
 func (f *findings) refuse(bad bool, field, format string, args ...any) {
 	if bad {
-		*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
+		*f = append(*f, FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -49,7 +49,7 @@ func (f findings) err() error {
 	return &Invalid{Fields: f}
 }
 
-// notFound turns a store's "no such document" into ours.
+// notFound turns the store's ErrNotFound into this package's.
 func notFound(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound

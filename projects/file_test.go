@@ -38,11 +38,11 @@ func TestFileStore(t *testing.T) {
 	made.Wait()
 	ids := slices.Concat(walked(t, lister(stores[0]), projects.Page{Size: 2, SortBy: "name"}, projectID)...)
 	if len(ids) != 6 {
-		t.Fatalf("%d projects", len(ids))
+		t.Fatalf("got %d projects, want 6", len(ids))
 	}
 	k := createKey(t, stores[0], ids[0])
 	if got, err := newView(t, stores[1], 0).Identify(t.Context(), k.Value); err != nil || got.ProjectID != ids[0] {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("identify in another process: got %+v, %v, want the first project", got, err)
 	}
 	for i, id := range ids {
 		if err := stores[i%2].DeleteProject(t.Context(), id); err != nil {
@@ -50,7 +50,7 @@ func TestFileStore(t *testing.T) {
 		}
 	}
 	if n, err := stores[1].CountProjects(t.Context(), ""); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("count after the deletion: got %d, %v, want 0", n, err)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 		for _, id := range stay {
 			if seen[id] != 1 {
-				t.Errorf("a project was shown %d times", seen[id])
+				t.Errorf("a project was shown %d times, want 1", seen[id])
 			}
 		}
 	}
@@ -134,10 +134,10 @@ func BenchmarkProjects(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := newStore(newDocuments())
 			for i := range n {
-				create(b, s, fmt.Sprint("project of somebody ", i))
+				create(b, s, fmt.Sprint("project number ", i))
 			}
 			for b.Loop() {
-				if _, err := s.Projects(b.Context(), projects.Page{SortBy: "name", Name: "SOMEBODY"}); err != nil {
+				if _, err := s.Projects(b.Context(), projects.Page{SortBy: "name", Name: "NUMBER"}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -24,14 +24,14 @@ func FuzzName(f *testing.F) {
 		p, err := s.CreateProject(t.Context(), good(name))
 		if err != nil {
 			if !slices.Equal(fieldsOf(err), []string{"name"}) {
-				t.Errorf("%q: %v", name, err)
+				t.Errorf("name %q: got %v, want an error about name", name, err)
 			}
 			return
 		}
 		defer s.DeleteProject(context.Background(), p.ID)
 		got, err := s.Project(t.Context(), p.ID)
 		if err != nil || got.Name != name || utf8.RuneCountInString(name) > 50 {
-			t.Errorf("%q became %q, %v", name, got.Name, err)
+			t.Errorf("name %q: stored as %q, %v, want it unchanged and at most 50 characters", name, got.Name, err)
 		}
 		for _, part := range []string{name, strings.ToUpper(name), strings.ToLower(name)} {
 			// Upper and lower case of some letters are not each other's.
@@ -40,7 +40,7 @@ func FuzzName(f *testing.F) {
 			}
 			list, err := s.Projects(t.Context(), projects.Page{Name: part})
 			if err != nil || len(list.Items) == 0 {
-				t.Errorf("%q is not found by %q: %v", name, part, err)
+				t.Errorf("name %q: not found by %q: %v; want it in the list", name, part, err)
 			}
 		}
 	})
@@ -64,7 +64,7 @@ func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cursor string) {
 		_, err := s.Projects(t.Context(), projects.Page{Size: 1, Cursor: cursor})
 		if ours := cursor == "" || cursor == list.Next; (err == nil) != ours || !ours && !slices.Equal(fieldsOf(err), []string{"cursor"}) {
-			t.Errorf("%q: %v", cursor, err)
+			t.Errorf("cursor %q: got %v, want an error about the cursor unless it is from the list", cursor, err)
 		}
 	})
 }
@@ -91,11 +91,11 @@ func FuzzValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got, ok := projects.ParseValue(secret.New(text))
 		if ok && (!id.MatchString(got) || !strings.HasPrefix(text, "pt_"+strings.TrimPrefix(got, "api_key_")+"_") || len(text) != len(value)) {
-			t.Errorf("%q: %q", text, got)
+			t.Errorf("value %q: got the id %q, want the id in it", text, got)
 		}
 		caller, err := v.Identify(t.Context(), secret.New(text))
 		if (err == nil) != (text == value) || err != nil && !errors.Is(err, projects.ErrUnknownCaller) || err == nil && caller.ID != k.ID {
-			t.Errorf("%q: %+v, %v", text, caller, err)
+			t.Errorf("value %q: got %+v, %v, want the caller for the key's value only", text, caller, err)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func FuzzOrigin(f *testing.F) {
 			_ = s.DeleteProject(t.Context(), made.ID)
 		}
 		if err == nil && !shape.MatchString(origin) {
-			t.Errorf("%q was accepted", origin)
+			t.Errorf("origin %q: got no error, want one", origin)
 		}
 	})
 }

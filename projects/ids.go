@@ -10,34 +10,34 @@ import (
 	"strings"
 )
 
-// What ids begin with.
+// The prefixes of ids.
 const (
 	projectPrefix = "project_"
 	apiKeyPrefix  = "api_key_"
 )
 
-// An id's own part is 16 characters of chance and 10 that only we could have
-// added. So ids that somebody makes up are known for what they are without
-// asking the store, however many he tries.
+// After its prefix, an id has 16 random characters and 10 of a MAC that only this
+// deployment can compute. So an invented id is recognised without a read of the
+// store.
 const (
-	chanceLength = 16 // 80 bits
+	randomLength = 16 // 80 bits
 	idLength     = 26
 	secretLength = 52 // 256 bits
 )
 
 var (
 	base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-	anID        = regexp.MustCompile(`^[a-z0-9_]{7,40}$`) // may be part of a document's name
+	idForm      = regexp.MustCompile(`^[a-z0-9_]{7,40}$`) // may be part of a document's name
 )
 
-// newID makes an id.
+// newID returns a new id.
 func (s *Store) newID(ctx context.Context, prefix string) (string, error) {
-	chance := randomText(chanceLength)
-	mark, err := s.mark(ctx, prefix, chance)
+	random := randomText(randomLength)
+	mark, err := s.mark(ctx, prefix, random)
 	if err != nil {
 		return "", err
 	}
-	return prefix + chance + mark, nil
+	return prefix + random + mark, nil
 }
 
 // genuine reports whether an id was made by newID.
@@ -46,28 +46,28 @@ func (s *Store) genuine(ctx context.Context, prefix, id string) (bool, error) {
 	if !ok || len(own) != idLength {
 		return false, nil
 	}
-	mark, err := s.mark(ctx, prefix, own[:chanceLength])
-	return err == nil && hmac.Equal([]byte(mark), []byte(own[chanceLength:])), err
+	mark, err := s.mark(ctx, prefix, own[:randomLength])
+	return err == nil && hmac.Equal([]byte(mark), []byte(own[randomLength:])), err
 }
 
-func (s *Store) mark(ctx context.Context, prefix, chance string) (string, error) {
+func (s *Store) mark(ctx context.Context, prefix, random string) (string, error) {
 	key, err := s.Secret(ctx, "ids")
 	if err != nil {
 		return "", err
 	}
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(prefix + chance))
-	return base32Lower.EncodeToString(mac.Sum(nil))[:idLength-chanceLength], nil
+	mac.Write([]byte(prefix + random))
+	return base32Lower.EncodeToString(mac.Sum(nil))[:idLength-randomLength], nil
 }
 
-// randomText is this many characters of base32, 5 bits each.
+// randomText returns random characters of base32, 5 bits each.
 func randomText(length int) string {
 	random := make([]byte, length*5/8+1)
 	rand.Read(random) // never fails
 	return base32Lower.EncodeToString(random)[:length]
 }
 
-// Names of documents.
+// The names of documents.
 func projectName(id string) string { return "project/" + id }
 func apiKeyName(id string) string  { return "apikey/" + id }
 func useName(id string) string     { return "use/" + id }

@@ -23,13 +23,13 @@ const (
 	MaxRows  = 100_000
 	maxShard = 400 << 10 // bytes; stores take documents of 512 KiB
 
-	// formerNames and formerFor bound how long a row remembers its former
-	// names. A walk through a list, which needs them, has to end sooner.
+	// formerNames and formerFor bound how many former names a row keeps, and how
+	// long. Cursors, which need them, expire sooner.
 	formerNames = 32
 	formerFor   = 2 * time.Hour
 )
 
-// collection is what an index is of.
+// collection is the kind of documents that an index lists.
 type collection struct {
 	name   string // of the index; part of documents' names
 	prefix string // of the ids in it
@@ -41,7 +41,7 @@ func keysOf(projectID string) collection {
 	return collection{"keys_" + strings.TrimPrefix(projectID, projectPrefix), apiKeyPrefix}
 }
 
-// shardOf is where an id's row is.
+// shardOf is the shard that has an id's row.
 func shardOf(id string) int { sum := sha256.Sum256([]byte(id)); return int(sum[0]) % shards }
 
 func (c collection) document(shard int) string {
@@ -51,30 +51,30 @@ func (c collection) document(shard int) string {
 // shard is one document of an index. Its members' names are short because
 // there are so many of them.
 type shard struct {
-	// Seq counts the writes of this shard. It tells what was before what,
-	// whatever the clocks of the writers said.
+	// Seq counts the writes of this shard. It orders them independently of the
+	// writers' clocks.
 	Seq  int64 `json:"seq"`
 	Rows []row `json:"rows"`
 }
 
-// row is what lists need to know of a document without reading it.
+// row is what a list needs of a document without reading it.
 type row struct {
 	Own     string   `json:"i"`          // the id, without the collection's prefix
 	Name    string   `json:"n"`          //
 	Created int64    `json:"c"`          // Unix time in microseconds
-	Since   int64    `json:"s"`          // Seq of the write that made the row
-	Version int64    `json:"v"`          // of the document that has this name
+	Since   int64    `json:"s"`          // Seq of the write that added the row
+	Version int64    `json:"v"`          // of the document with this name
 	Former  []former `json:"f,omitzero"` // oldest first
 }
 
-// former is a name that a row had.
+// former is a previous name of a row.
 type former struct {
 	Name  string `json:"n"`
 	Until int64  `json:"u"` // Seq of the write that ended it
 	At    int64  `json:"t"` // when that was: Unix time in seconds
 }
 
-// nameAt is the name that the row had when its shard was at seq.
+// nameAt is the row's name when its shard was at seq.
 func (r *row) nameAt(seq int64) string {
 	for _, f := range r.Former {
 		if seq < f.Until {
@@ -93,7 +93,7 @@ func (r *row) rename(name string, version, seq int64, now time.Time) {
 	r.forget(now)
 }
 
-// forget drops former names that nobody asks for any more.
+// forget drops former names that no valid cursor needs.
 func (r *row) forget(now time.Time) {
 	oldest := now.Add(-formerFor).Unix()
 	r.Former = slices.DeleteFunc(r.Former, func(f former) bool { return f.At < oldest })
@@ -104,7 +104,7 @@ func (r *row) forget(now time.Time) {
 
 func (c collection) own(id string) string { return strings.TrimPrefix(id, c.prefix) }
 
-// id is the whole id. [Default] is the only one that was not made by us.
+// id is the whole id. [Default] is the only one that newID did not make.
 func (c collection) id(r *row) string {
 	if len(r.Own) == idLength {
 		return c.prefix + r.Own
@@ -112,16 +112,16 @@ func (c collection) id(r *row) string {
 	return r.Own
 }
 
-// loadIndex reads all of an index.
+// loadIndex reads every shard of an index.
 func (s *Store) loadIndex(ctx context.Context, c collection) (*[shards]shard, error) {
 	var all [shards]shard
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i := range all {
 		group.Go(func() error {
-			_, err := s.look(ctx, c.document(i), &all[i])
+			_, err := s.readOnly(ctx, c.document(i), &all[i])
 			if errors.Is(err, store.ErrNotFound) {
-				return nil // nobody was ever put there
+				return nil // the shard never had a row
 			}
 			return err
 		})
@@ -135,20 +135,20 @@ func (s *Store) loadIndex(ctx context.Context, c collection) (*[shards]shard, er
 	return &all, nil
 }
 
-// changeShard applies a change to the shard of an id, again if somebody else
-// was faster. Change returns whether there is anything to write.
+// changeShard applies a change to the shard of an id, and again after a conflict
+// with another process. Change reports whether there is anything to write.
 func (s *Store) changeShard(ctx context.Context, c collection, id string, change func(*shard) (bool, error)) error {
 	n := shardOf(id)
 	select {
-	case s.turns[n] <- struct{}{}:
-		defer func() { <-s.turns[n] }()
+	case s.shardLocks[n] <- struct{}{}:
+		defer func() { <-s.shardLocks[n] }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	name := c.document(n)
-	return again("change index "+c.name, func() error {
+	return retryConflicts("change index "+c.name, func() error {
 		var held shard
-		version, err := s.edit(ctx, name, &held)
+		version, err := s.readForUpdate(ctx, name, &held)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -168,19 +168,18 @@ func (s *Store) changeShard(ctx context.Context, c collection, id string, change
 	})
 }
 
-var errFull = &keyrotation.Guard{Why: fmt.Sprintf("there is no room for more: at most %d, or fewer with long names", MaxRows)}
+var errFull = &keyrotation.Guard{Why: fmt.Sprintf("the list is full: it holds at most %d items, fewer if their names are long", MaxRows)}
 
-// entry is what a row says of a document.
+// entry is the part of a document that its row shows.
 type entry struct {
 	id, name string
 	created  time.Time
 	version  int64
 }
 
-// addRow makes sure that the index has a document's row, under the name that
-// the document has at this version. A row that knows a newer version stays as
-// it is; renamed says that this version changed the name, so that the row has
-// to know of it even if it looks right.
+// addRow makes sure that the index has a document's row with the name of this
+// version. A row of a newer version stays unchanged. Renamed says that this version
+// changed the name, so that the row must record it even if its name is the same.
 func (s *Store) addRow(ctx context.Context, c collection, of entry, renamed bool) error {
 	return s.changeShard(ctx, c, of.id, func(held *shard) (bool, error) {
 		if at := held.find(c.own(of.id)); at >= 0 {
@@ -201,7 +200,7 @@ func (s *Store) addRow(ctx context.Context, c collection, of entry, renamed bool
 	})
 }
 
-// dropRow makes sure that the index has no such row.
+// dropRow makes sure that the index has no row of an id.
 func (s *Store) dropRow(ctx context.Context, c collection, id string) error {
 	return s.changeShard(ctx, c, id, func(held *shard) (bool, error) {
 		at := held.find(c.own(id))
@@ -227,7 +226,7 @@ func (c collection) ids(all *[shards]shard) (ids []string) {
 	return ids
 }
 
-// count is how many rows have a name that contains this.
+// count is the number of rows whose name contains a text.
 func (s *Store) count(ctx context.Context, c collection, name string) (int, error) {
 	wanted, err := newFilter(name)
 	if err != nil {

@@ -9,24 +9,23 @@ import (
 	"playtoken/secret"
 )
 
-// valuePrefix makes a value that was left lying around known for what it is.
+// valuePrefix lets secret scanners recognise a leaked value.
 const valuePrefix = "pt_"
 
-// newValue makes the value of an API key: "pt_", its id without the prefix,
-// "_" and 260 bits of chance.
+// newValue returns the value of a new API key: "pt_", its id without the prefix,
+// "_" and 260 random bits.
 func newValue(id string) secret.Value {
 	return secret.New(valuePrefix + strings.TrimPrefix(id, apiKeyPrefix) + "_" + randomText(secretLength))
 }
 
-// ParseValue returns the id of the API key that a value claims to be of. It
-// says nothing about whether there is such a key.
+// ParseValue returns the id of the API key in a value. The key need not exist.
 func ParseValue(value secret.Value) (id string, ok bool) {
 	rest, ok := strings.CutPrefix(value.Reveal(), valuePrefix)
 	if !ok || len(rest) != idLength+1+secretLength || rest[idLength] != '_' {
 		return "", false
 	}
-	own, chance := rest[:idLength], rest[idLength+1:]
-	if !isBase32(own) || !isBase32(chance) {
+	own, random := rest[:idLength], rest[idLength+1:]
+	if !isBase32(own) || !isBase32(random) {
 		return "", false
 	}
 	return apiKeyPrefix + own, true
@@ -41,8 +40,8 @@ func isBase32(text string) bool {
 	return true
 }
 
-// hash is what is stored of a value: nothing that could be presented, or tried
-// out by who has the documents but not the deployment's secret.
+// hash is what is stored of a value. A reader of the documents can neither present
+// it nor, without the deployment's secret, guess values with it.
 func (s *Store) hash(ctx context.Context, value secret.Value) ([]byte, error) {
 	key, err := s.Secret(ctx, "api key")
 	if err != nil {

@@ -17,19 +17,19 @@ const (
 	maxPageSize     = 100
 )
 
-// normal checks what is asked for, and fills in what was left out.
+// normal checks a page and fills in the defaults.
 func (p Page) normal() (Page, error) {
 	p.Size, p.Number, p.SortBy = cmp.Or(p.Size, defaultPageSize), cmp.Or(p.Number, 1), cmp.Or(p.SortBy, "created_at")
 	var f findings
-	f.refuse(p.Size < 1 || p.Size > maxPageSize, "page_size", "want 1 to %d", maxPageSize)
-	f.refuse(p.Number < 1, "page", "want 1 or more")
-	f.refuse(p.SortBy != "created_at" && p.SortBy != "name", "sort_by", "want created_at or name")
-	f.refuse(!utf8.ValidString(p.Name), "name", "want UTF-8")
+	f.refuse(p.Size < 1 || p.Size > maxPageSize, "page_size", "must be 1 to %d", maxPageSize)
+	f.refuse(p.Number < 1, "page", "must be at least 1")
+	f.refuse(p.SortBy != "created_at" && p.SortBy != "name", "sort_by", "must be created_at or name")
+	f.refuse(!utf8.ValidString(p.Name), "name", "must be UTF-8")
 	return p, f.err()
 }
 
-// filter is a part of a name to look for, whatever the case and however it was
-// composed. The empty one is in every name.
+// filter matches names that contain a text, regardless of case and Unicode
+// composition. The empty filter matches every name.
 type filter struct {
 	part string
 	fold cases.Caser
@@ -37,7 +37,7 @@ type filter struct {
 
 func newFilter(part string) (filter, error) {
 	if !utf8.ValidString(part) {
-		return filter{}, invalid("name", "want UTF-8")
+		return filter{}, invalid("name", "must be UTF-8")
 	}
 	f := filter{fold: cases.Fold()}
 	f.part = f.folded(part)
@@ -50,17 +50,17 @@ func (f filter) matches(name string) bool {
 	return f.part == "" || strings.Contains(f.folded(name), f.part)
 }
 
-// place is where a row is in a list: in a walk, where it was when that began.
+// place is the position of a row in a list, as it was when the walk began.
 type place struct {
 	name    string
 	created int64
 	id      string
 
 	now     string // the name that the row has now
-	version int64  // of the document that has it
+	version int64  // of the document with that name
 }
 
-// before orders places. Ids make the order complete.
+// before compares places. Ids make the order total.
 func (p Page) before(a, b place) int {
 	by := cmp.Compare(a.created, b.created)
 	if p.SortBy == "name" {
@@ -73,8 +73,8 @@ func (p Page) before(a, b place) int {
 	return by
 }
 
-// places is the whole list as it was when the walk began, but for what was
-// deleted since.
+// places is the whole list as it was when the walk began, without the rows that
+// were deleted since.
 func (p Page) places(c collection, w walk, all *[shards]shard, wanted filter) []place {
 	var list []place
 	for i := range all {
@@ -89,7 +89,7 @@ func (p Page) places(c collection, w walk, all *[shards]shard, wanted filter) []
 	return list
 }
 
-// cut is where the page begins and ends in the list.
+// cut returns where the page begins and ends in the list.
 func (p Page) cut(w walk, list []place) (from, to int) {
 	if w.ID == "" {
 		from = len(list)
@@ -141,7 +141,7 @@ func (s *Store) section(ctx context.Context, c collection, p Page) (section, err
 		found.next, err = w.beyond(list[to], false).seal(aead, p.bound(c))
 	}
 	if err == nil && w.Number > 1 {
-		first := place{} // of an empty page: it is found by its number
+		first := place{} // an empty page is found by its number
 		if from < to {
 			first = list[from]
 		}
@@ -150,7 +150,7 @@ func (s *Store) section(ctx context.Context, c collection, p Page) (section, err
 	return found, err
 }
 
-// beyond is the walk to the page that begins at a row, or ends before it.
+// beyond is the walk to the page that begins at a row or ends before it.
 func (w walk) beyond(at place, back bool) walk {
 	w.ID, w.Name, w.Created, w.Back = at.id, at.name, at.created, back
 	if w.Number++; back {
@@ -159,14 +159,14 @@ func (w walk) beyond(at place, back bool) walk {
 	return w
 }
 
-// missing is how long a row may be without its document: far longer than
-// making one takes.
+// missing is how long a row may lack its document: far longer than creating one
+// takes.
 const missing = time.Hour
 
-// lags reports whether a row does not have the name of its document yet.
+// lags reports whether a row does not yet have the name of its document.
 func (p place) lags(of entry) bool { return of.version > p.version && of.name != p.now }
 
-// abandoned reports whether a row that has no document will never have one.
+// abandoned reports whether a row without a document will never get one.
 func (s *Store) abandoned(p place) bool {
 	return s.now().Sub(time.UnixMicro(p.created)) > missing
 }

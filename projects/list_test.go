@@ -36,7 +36,7 @@ func TestListsAreSortedAndFiltered(t *testing.T) {
 		{projects.Page{Name: "éCH"}, "Écho"},
 		{projects.Page{Name: "e\u0301ch"}, "Écho"},
 		{projects.Page{Name: "STRASSE"}, "Straße"},
-		{projects.Page{Name: "nobody"}, ""},
+		{projects.Page{Name: "absent"}, ""},
 		{projects.Page{Size: 2, Number: 2}, "Écho charlie"},
 		{projects.Page{Size: 2, Number: 3}, "Straße alpha"},
 		{projects.Page{Size: 2, Number: 4}, ""},
@@ -44,13 +44,13 @@ func TestListsAreSortedAndFiltered(t *testing.T) {
 	} {
 		got, err := s.Projects(t.Context(), c.page)
 		if text := strings.Join(names(got.Items), " "); err != nil || text != c.want {
-			t.Errorf("%+v: %s, %v", c.page, text, err)
+			t.Errorf("page %+v: got %s, %v, want %s", c.page, text, err, c.want)
 		}
 		if got.Items == nil {
-			t.Errorf("%+v: an empty list is null in JSON", c.page)
+			t.Errorf("page %+v: got a nil list, want an empty one", c.page)
 		}
 		if n, err := s.CountProjects(t.Context(), c.page.Name); err != nil || c.page.Number == 0 && n != len(got.Items) {
-			t.Errorf("%+v: count %d, %v", c.page, n, err)
+			t.Errorf("page %+v: got a count of %d, %v, want the length of the list", c.page, n, err)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestPagesOutOfRangeAreRefused(t *testing.T) {
 	} {
 		_, err := s.Projects(t.Context(), c.page)
 		if got := strings.Join(fieldsOf(err), " "); got != c.want || (err == nil) != (c.want == "") {
-			t.Errorf("%+v: %v", c.page, err)
+			t.Errorf("page %+v: got %v, want errors about %q", c.page, err, c.want)
 		}
 	}
 }
@@ -88,28 +88,28 @@ func TestLinksLeadBackToo(t *testing.T) {
 	page.Cursor = second.Next
 	third, err := s.Projects(t.Context(), page)
 	if err != nil || first.Previous != "" || third.Next != "" || third.Number != 3 || len(third.Items) != 1 {
-		t.Fatalf("%+v, %v", third, err)
+		t.Fatalf("last page: got %+v, %v, want page 3 with one item and no next", third, err)
 	}
 	page.Cursor = third.Previous
 	back, err := s.Projects(t.Context(), page)
 	if err != nil || !slices.Equal(names(back.Items), names(second.Items)) || back.Number != 2 {
-		t.Errorf("%v, %v", names(back.Items), err)
+		t.Errorf("page before the last: got %v, %v, want the second", names(back.Items), err)
 	}
 	page.Cursor = back.Previous
 	if back, err = s.Projects(t.Context(), page); err != nil || !slices.Equal(names(back.Items), names(first.Items)) || back.Previous != "" {
-		t.Errorf("%v, %v", names(back.Items), err)
+		t.Errorf("page before the second: got %v, %v, want the first, without a previous", names(back.Items), err)
 	}
 	page.Cursor = back.Next
 	if back, err = s.Projects(t.Context(), page); err != nil || !slices.Equal(names(back.Items), names(second.Items)) {
-		t.Errorf("%v, %v", names(back.Items), err)
+		t.Errorf("page after the first: got %v, %v, want the second", names(back.Items), err)
 	}
 	past, err := s.Projects(t.Context(), projects.Page{Size: 3, Number: 4})
 	if err != nil || len(past.Items) != 0 || past.Next != "" {
-		t.Fatalf("%+v, %v", past, err)
+		t.Fatalf("page beyond the end: got %+v, %v, want no items and no next", past, err)
 	}
 	page.Cursor = past.Previous
 	if back, err = s.Projects(t.Context(), page); err != nil || !slices.Equal(names(back.Items), names(third.Items)) {
-		t.Errorf("%v, %v", names(back.Items), err)
+		t.Errorf("page before that: got %v, %v, want the third", names(back.Items), err)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestCursorIsGoodForItsListOnly(t *testing.T) {
 	} {
 		err := ask()
 		if good := strings.HasSuffix(name, "good"); (err == nil) != good || !good && !slices.Equal(fieldsOf(err), []string{"cursor"}) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want an error about the cursor unless the case is good", name, err)
 		}
 	}
 }
@@ -253,12 +253,12 @@ func oneWalk(t *testing.T, random *rand.Rand) {
 	}
 	for id := range expected {
 		if seen[id] != 1 && !(gone[id] && seen[id] == 0) {
-			t.Errorf("%+v: a project was shown %d times", page, seen[id])
+			t.Errorf("page %+v: a project was shown %d times, want 1", page, seen[id])
 		}
 	}
 	for id, n := range seen {
 		if n != 1 || !expected[id] {
-			t.Errorf("%+v: a project that was not there was shown %d times", page, n)
+			t.Errorf("page %+v: a project that was not there at the start was shown %d times, want 0", page, n)
 		}
 	}
 }
@@ -283,7 +283,7 @@ func TestRowWithoutDocumentIsNotShownAndGoesAway(t *testing.T) {
 		return ""
 	})
 	if _, err := s.CreateProject(t.Context(), good("b")); err == nil {
-		t.Fatal("it was made")
+		t.Fatal("create in a full list: got no error, want one")
 	}
 	docs.failing(nil)
 	for _, c := range []struct {
@@ -294,7 +294,7 @@ func TestRowWithoutDocumentIsNotShownAndGoesAway(t *testing.T) {
 		list, err := s.Projects(t.Context(), projects.Page{})
 		n, _ := s.CountProjects(t.Context(), "")
 		if err != nil || len(list.Items) != 1 || n != c.count {
-			t.Errorf("%s: %d shown, %d counted, %v", c.after, len(list.Items), n, err)
+			t.Errorf("after %s: got %d shown, %d counted, %v, want 1 and %d", c.after, len(list.Items), n, err, c.count)
 		}
 	}
 }
@@ -315,7 +315,7 @@ func TestReadsOfAPageAreBounded(t *testing.T) {
 	}
 	for _, page := range []projects.Page{{}, {Number: 30}, {Name: "99"}, {SortBy: "name", Desc: true, Size: 20}} {
 		if n := cost(page); n > 32+20 {
-			t.Errorf("%+v: %d reads", page, n)
+			t.Errorf("page %+v: got %d reads, want at most 52", page, n)
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Projects returns a page of the list of projects. It reads the index and then
-// the projects of that page. A page may be shorter than asked for although
-// there is a next one: projects may be deleted while it is put together.
+// Projects returns a page of the list of projects. It reads the index and then the
+// projects of that page. A page that is not the last may be shorter than asked for,
+// because projects can be deleted between the two reads.
 func (s *Store) Projects(ctx context.Context, page Page) (List[Project], error) {
 	return listed(ctx, s, allProjects, page, func(ctx context.Context, id string) (Project, entry, error) {
 		p, err := s.Project(ctx, id)
@@ -18,7 +18,7 @@ func (s *Store) Projects(ctx context.Context, page Page) (List[Project], error) 
 	}, s.sweepSome)
 }
 
-// APIKeys returns a page of the list of a project's API keys, as Projects does.
+// APIKeys returns a page of the list of a project's API keys; see Projects.
 func (s *Store) APIKeys(ctx context.Context, projectID string, page Page) (List[APIKey], error) {
 	if _, err := s.Project(ctx, projectID); err != nil {
 		return List[APIKey]{}, err
@@ -29,12 +29,13 @@ func (s *Store) APIKeys(ctx context.Context, projectID string, page Page) (List[
 	}, func(ctx context.Context, id string) error { return s.dropAPIKey(ctx, projectID, id) })
 }
 
-// CountProjects is how many projects have a name that contains this.
+// CountProjects returns the number of projects whose name contains a text.
 func (s *Store) CountProjects(ctx context.Context, name string) (int, error) {
 	return s.count(ctx, allProjects, name)
 }
 
-// CountAPIKeys is the same for the API keys of a project.
+// CountAPIKeys returns the number of a project's API keys whose name contains a
+// text.
 func (s *Store) CountAPIKeys(ctx context.Context, projectID, name string) (int, error) {
 	if _, err := s.Project(ctx, projectID); err != nil {
 		return 0, err
@@ -42,8 +43,8 @@ func (s *Store) CountAPIKeys(ctx context.Context, projectID, name string) (int, 
 	return s.count(ctx, keysOf(projectID), name)
 }
 
-// ProjectIDs returns the ids of all projects; some may be gone already, or not
-// be there yet.
+// ProjectIDs returns the ids of all projects. Some may be deleted already, or not
+// be stored yet.
 func (s *Store) ProjectIDs(ctx context.Context) ([]string, error) {
 	all, err := s.loadIndex(ctx, allProjects)
 	if err != nil {
@@ -52,8 +53,8 @@ func (s *Store) ProjectIDs(ctx context.Context) ([]string, error) {
 	return allProjects.ids(all), nil
 }
 
-// listed returns a page of an index, with what its rows stand for. A row that
-// stands for nothing any more is tidied away.
+// listed returns a page of an index with the documents of its rows. It removes rows
+// that will never have a document.
 func listed[Row any](ctx context.Context, s *Store, c collection, page Page,
 	read func(ctx context.Context, id string) (Row, entry, error),
 	tidy func(ctx context.Context, id string) error) (List[Row], error) {
@@ -67,8 +68,8 @@ func listed[Row any](ctx context.Context, s *Store, c collection, page Page,
 			return nil, nil
 		}
 		if err == nil && at.lags(of) {
-			// A writer has died, or is about to do this himself. If it does
-			// not work out, the next list tries again.
+			// The writer of the document was interrupted, or is about to do
+			// this. If it fails, the next list request tries again.
 			_ = s.addRow(ctx, c, of, false)
 		}
 		return &item, err
@@ -81,14 +82,14 @@ func listed[Row any](ctx context.Context, s *Store, c collection, page Page,
 		if item != nil {
 			list.Items = append(list.Items, *item)
 		} else if s.abandoned(found.rows[i]) {
-			_ = tidy(ctx, found.rows[i].id) // the next list tries again
+			_ = tidy(ctx, found.rows[i].id) // if it fails, the next list request tries again
 		}
 	}
 	return list, nil
 }
 
-// gather reads what belongs to the rows of a page, a few at a time; nil is
-// what is not there (any more).
+// gather reads the documents of a page's rows, a few at a time; nil stands for one
+// that does not exist.
 func gather[Row any](ctx context.Context, rows []place, read func(context.Context, place) (*Row, error)) ([]*Row, error) {
 	found := make([]*Row, len(rows))
 	group, ctx := errgroup.WithContext(ctx)

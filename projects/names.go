@@ -9,17 +9,17 @@ import (
 
 const maxName = 50 // characters
 
-// nameProblem says why a name for people will not do; empty if it will. A name
-// is stored and shown byte for byte, so nothing may be in it that looks like
-// nothing, or makes what follows look like something else.
+// nameProblem says why a name is not accepted; "" if it is. A name is stored and
+// shown byte for byte, so it must not contain characters that are invisible or
+// change how other characters look.
 func nameProblem(name string) string {
 	switch n := utf8.RuneCountInString(name); {
 	case !utf8.ValidString(name):
-		return "want UTF-8"
+		return "must be UTF-8"
 	case n < 1 || n > maxName:
-		return "want 1 to 50 characters"
+		return "must have 1 to 50 characters"
 	case !norm.NFC.IsNormalString(name):
-		return "want composed characters (Unicode NFC)"
+		return "must have composed characters (Unicode NFC)"
 	}
 	blank := true
 	for _, r := range name {
@@ -29,21 +29,21 @@ func nameProblem(name string) string {
 		blank = blank && unicode.IsSpace(r)
 	}
 	if blank {
-		return "want more than space"
+		return "must not be blank"
 	}
 	return ""
 }
 
-// hidden reports whether a character is of those that act on others or show
-// nothing: Unicode's Cc, Cf (bidi controls are among them), Zl, Zp, and what
-// is no character for everybody (Co, Cs, noncharacters).
+// hidden reports whether a character is invisible or changes others: Unicode's Cc,
+// Cf (with the bidi controls), Zl, Zp, and code points without an agreed meaning
+// (Co, Cs, noncharacters).
 func hidden(r rune) bool {
 	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point,
 		unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// plain reports whether text is at most so many bytes of UTF-8 without hidden
-// characters or space.
+// plain reports whether text has 1 to most bytes of UTF-8, without hidden
+// characters and space.
 func plain(text string, most int) bool {
 	if text == "" || len(text) > most || !utf8.ValidString(text) {
 		return false

@@ -9,23 +9,23 @@ import (
 	"playtoken/store"
 )
 
-// maxNaming is how many projects an origin's document lists. Beyond that it is
-// said to be known for good: who is asked about an origin is the browser's
-// preflight, and the request itself is held against its own project.
+// maxNaming is how many projects an origin's document lists. An origin of more
+// projects stays known for good. That is safe because only preflights use these
+// documents; the request itself is checked against its own project.
 const maxNaming = 1000
 
-// originDocument is which projects name an origin.
+// originDocument says which projects list an origin.
 type originDocument struct {
 	Origin   string   `json:"origin"`
 	Projects []string `json:"projects"`
 	Many     bool     `json:"many"` // more than are listed
 }
 
-// OriginKnown reports whether some project names this origin, straight from
+// OriginKnown reports whether at least one project lists this origin, read from
 // the store.
 func (s *Store) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	var held originDocument
-	_, err := s.look(ctx, originName(origin), &held)
+	_, err := s.readOnly(ctx, originName(origin), &held)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -55,9 +55,10 @@ func (s *Store) dropOrigins(ctx context.Context, projectID string, origins []str
 	})
 }
 
-// settleOrigins makes the origins' documents what a changed project says. One
-// that it gave up may have been taken back meanwhile, by somebody who found
-// the document as it should be; so the project has the last word.
+// settleOrigins updates the origins' documents after a project changed. Another
+// writer may have added an origin again that this change removed, and have found
+// its document unchanged; so the project is read again, and its origins are added
+// last.
 func (s *Store) settleOrigins(ctx context.Context, projectID string, before, after []string) error {
 	if slices.Equal(before, after) {
 		return nil
@@ -72,14 +73,14 @@ func (s *Store) settleOrigins(ctx context.Context, projectID string, before, aft
 	return s.addOrigins(ctx, projectID, p.ViewerPolicy.Origins)
 }
 
-// changeOrigins applies a change, which reports whether there was one, to each
-// origin's document. A document stays when its last project goes: the next one
-// that comes could otherwise be lost.
+// changeOrigins applies a change to each origin's document; change reports whether
+// it changed anything. A document stays when its last project is removed, so that
+// a project that is added at the same time is not lost.
 func (s *Store) changeOrigins(ctx context.Context, origins []string, change func(*originDocument) bool) error {
 	for _, origin := range origins {
-		err := again("change origin", func() error {
+		err := retryConflicts("change origin", func() error {
 			var held originDocument
-			version, err := s.edit(ctx, originName(origin), &held)
+			version, err := s.readForUpdate(ctx, originName(origin), &held)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}

@@ -1,9 +1,10 @@
-// Package projects knows who may call and decides what a caller may do.
+// Package projects stores projects and API keys, identifies callers, and decides
+// what a caller may do.
 //
-// The decision a newcomer would get wrong: a caller never learns whether
-// another project exists. Whatever is asked of a project that is not the
-// caller's own is "not found", and [Caller.May] says so before anybody has
-// looked; "forbidden" is only ever said about what is the caller's own.
+// The decision a newcomer would get wrong: a caller never learns whether another
+// project exists. Every request about a project that is not the caller's own fails
+// with ErrNotFound, and [Caller.May] returns that before the store is read.
+// ErrForbidden is only for the caller's own project.
 package projects
 
 import (
@@ -15,35 +16,35 @@ import (
 	"playtoken/secret"
 )
 
-// Default is the id of the project that the environment describes.
+// Default is the id of the project that the environment defines.
 const Default = "default"
 
 // Errors of Identify and May.
 var (
-	// ErrUnknownCaller: the credential is nobody's.
-	ErrUnknownCaller = errors.New("credential not accepted")
-	// ErrNotFound: there is no such project, or it is somebody else's.
+	// ErrUnknownCaller: the credential belongs to no caller.
+	ErrUnknownCaller = errors.New("unknown credential")
+	// ErrNotFound: the project does not exist, or is not the caller's.
 	ErrNotFound = errors.New("no such project")
 	// ErrNoKeys: the project exists and has no signing keys.
-	ErrNoKeys = errors.New("this project has no signing keys: its platform neither takes nor makes any")
-	// ErrForbidden: the caller's own project, but not a thing this caller does.
-	ErrForbidden = errors.New("this credential may not do that")
+	ErrNoKeys = errors.New("this project has no signing keys: its platform does not use any")
+	// ErrForbidden: the caller lacks the permission for its own project.
+	ErrForbidden = errors.New("this credential lacks the permission")
 )
 
-// Scope is what an API key was given.
+// Scope is a permission of an API key.
 type Scope string
 
 // The scopes.
 const (
-	ScopeMint Scope = "mint" // playback tokens, inspecting them
+	ScopeMint Scope = "mint" // mint and inspect playback tokens
 	ScopeKeys Scope = "keys" // signing keys and rotation
-	ScopeRead Scope = "read" // looking at its own project
+	ScopeRead Scope = "read" // read its own project
 )
 
-// Action is what a caller wants to do, as far as permission is concerned.
+// Action is something that a caller needs a permission for.
 type Action string
 
-// The actions. What each needs is in [All].
+// The actions; [All] lists their permissions.
 const (
 	Mint          Action = "mint tokens"
 	Inspect       Action = "inspect tokens"
@@ -59,16 +60,15 @@ const (
 	WriteAPIKeys  Action = "change API keys"
 )
 
-// Permission is what an action needs. The admin key needs nothing.
+// Permission is what an action requires. The admin key may do everything.
 type Permission struct {
 	Action Action
-	Scope  Scope // of an API key; empty: API keys never do this
-	Viewer bool  // viewers do this
-	Single bool  // it is about one project, which has to be the caller's own
+	Scope  Scope // the scope that an API key needs; empty: API keys may not do this
+	Viewer bool  // viewers may do this
+	Single bool  // the action concerns one project, which must be the caller's own
 }
 
-// All is every action there is. Whatever is not in it is for the admin key
-// alone.
+// All lists every action. Only the admin key may do what is not listed.
 var All = []Permission{
 	{Action: Mint, Scope: ScopeMint, Viewer: true, Single: true},
 	{Action: Inspect, Scope: ScopeMint, Single: true},
@@ -84,22 +84,22 @@ var All = []Permission{
 	{Action: WriteAPIKeys, Single: true},
 }
 
-// Caller is whoever presented a credential. The zero Caller may do nothing.
+// Caller is an identified caller. The zero Caller may do nothing.
 type Caller struct {
-	ID        string // for records: "admin", or an API key's id; not a secret
+	ID        string // for the audit log: "admin", or an API key's id; not a secret
 	Admin     bool
 	ProjectID string // an API key's or a viewer's own project
 	Scopes    []Scope
-	Viewer    *Viewer // nil, unless a viewer calls for herself
+	Viewer    *Viewer // set if a viewer calls with their own token
 }
 
-// Viewer is who a viewer is, in the words of an OpenID provider.
+// Viewer is a viewer as an OpenID provider identifies them.
 type Viewer struct {
 	Issuer, Subject string
 	Claims          map[string]any
 }
 
-// Home is the project that is meant when the caller names none.
+// Home is the project of a request that names no project.
 func (c Caller) Home() string {
 	if c.Admin {
 		return Default
@@ -107,9 +107,9 @@ func (c Caller) Home() string {
 	return c.ProjectID
 }
 
-// May reports whether the caller may do something with a project; an action
-// that is about no single project has the id "". Errors: ErrNotFound,
-// ErrForbidden. It does not look whether the project exists.
+// May returns nil if the caller may do something with a project; the id is "" for
+// an action that does not concern a single project. It does not check whether the
+// project exists. Errors: ErrNotFound, ErrForbidden.
 func (c Caller) May(action Action, projectID string) error {
 	needs := permission(action)
 	switch {
@@ -138,16 +138,16 @@ func permission(action Action) Permission {
 	return Permission{}
 }
 
-// EnvironmentKeys is the callers that the environment names: the holder of the
-// admin key, and the frontend of the default project. A key that is not set
-// is nobody's.
+// EnvironmentKeys identifies the callers whose keys the environment sets: the
+// admin, and the front end of the default project. A key that is not set identifies
+// no caller.
 type EnvironmentKeys struct {
 	AdminKey secret.Value
 	APIKey   secret.Value
 }
 
-// Identify returns whose credential this is, or ErrUnknownCaller. Its time
-// does not tell how much of a credential was right, or whose it was.
+// Identify returns the caller of a credential, or ErrUnknownCaller. How long it
+// takes does not reveal how much of a credential was right, or whose it was.
 func (e EnvironmentKeys) Identify(_ context.Context, credential secret.Value) (Caller, error) {
 	presented := credential.Reveal()
 	admin, api := e.AdminKey.Equal(presented), e.APIKey.Equal(presented)

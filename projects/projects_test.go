@@ -33,10 +33,10 @@ func TestIdentify(t *testing.T) {
 	} {
 		got, err := c.keys.Identify(t.Context(), secret.New(c.credential))
 		if got.ID != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%s: %q, %v", c.name, got.ID, err)
+			t.Errorf("%s: got the caller %q, %v, want %q", c.name, got.ID, err, c.want)
 		}
 		if err != nil && !errors.Is(err, projects.ErrUnknownCaller) {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: got %v, want ErrUnknownCaller", c.name, err)
 		}
 	}
 }
@@ -56,9 +56,9 @@ func TestMay(t *testing.T) {
 		caller projects.Caller
 		may    []projects.Action // with its own project; nothing with others
 	}{
-		{"nobody", projects.Caller{}, nil},
-		{"nobody with scopes", projects.Caller{Scopes: []projects.Scope{"mint", "keys", "read"}}, nil},
-		{"nobody who watches", projects.Caller{Viewer: viewer.Viewer}, nil},
+		{"zero caller", projects.Caller{}, nil},
+		{"zero caller with scopes", projects.Caller{Scopes: []projects.Scope{"mint", "keys", "read"}}, nil},
+		{"viewer without a project", projects.Caller{Viewer: viewer.Viewer}, nil},
 		{"mint", caller("mint"), []projects.Action{projects.Mint, projects.Inspect}},
 		{"keys", caller("keys"), []projects.Action{projects.ReadKeys, projects.WriteKeys}},
 		{"read", caller("read"), []projects.Action{projects.ReadProject}},
@@ -77,15 +77,15 @@ func TestMay(t *testing.T) {
 				t.Errorf("%s: %s of another project: %v, want %v", c.name, p.Action, err, foreign)
 			}
 			if err := c.caller.May(p.Action, ""); err == nil {
-				t.Errorf("%s: %s of no project", c.name, p.Action)
+				t.Errorf("%s: %s of no project: got no error, want ErrForbidden", c.name, p.Action)
 			}
 			err := c.caller.May(p.Action, own)
 			if want := slices.Contains(c.may, p.Action); (err == nil) != want || err != nil && c.caller.ProjectID != "" && !errors.Is(err, projects.ErrForbidden) {
-				t.Errorf("%s: %s: %v", c.name, p.Action, err)
+				t.Errorf("%s: %s: got %v, want no error only if permitted, otherwise ErrForbidden", c.name, p.Action, err)
 			}
 			for _, project := range []string{own, other, ""} {
 				if err := (projects.Caller{Admin: true}).May(p.Action, project); err != nil {
-					t.Errorf("admin: %s: %v", p.Action, err)
+					t.Errorf("admin: %s: got %v, want no error", p.Action, err)
 				}
 			}
 		}
@@ -96,7 +96,7 @@ func TestEveryActionHasOnePermission(t *testing.T) {
 	seen := map[projects.Action]bool{}
 	for _, p := range projects.All {
 		if seen[p.Action] || p.Action == "" || !p.Single && (p.Scope != "" || p.Viewer) {
-			t.Errorf("%+v", p)
+			t.Errorf("permission %+v: want one for each action, and a scope only for a single project", p)
 		}
 		seen[p.Action] = true
 	}
@@ -104,7 +104,7 @@ func TestEveryActionHasOnePermission(t *testing.T) {
 		projects.ListProjects, projects.CreateProject, projects.ReadProject, projects.WriteProject, projects.DeleteProject,
 		projects.ReadAPIKeys, projects.WriteAPIKeys} {
 		if !seen[action] {
-			t.Errorf("%s is in no table", action)
+			t.Errorf("action %s: got no row in the table, want one", action)
 		}
 	}
 }

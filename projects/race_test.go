@@ -39,10 +39,10 @@ func TestLaterRenameWins(t *testing.T) {
 		slow := newStore(&interrupted{Documents: docs, kind: "index/", do: func() { rename(t, other, p.ID, last) }})
 		rename(t, slow, p.ID, "b")
 		if got, err := other.Project(t.Context(), p.ID); err != nil || got.Name != last {
-			t.Fatalf("%q, %v", got.Name, err)
+			t.Fatalf("name: got %q, %v, want the last one written", got.Name, err)
 		}
 		if n, err := other.CountProjects(t.Context(), last); n != 1 || err != nil {
-			t.Errorf("%q is not in the index: %d, %v", last, n, err)
+			t.Errorf("index: name %q: got a count of %d, %v, want 1", last, n, err)
 		}
 	}
 }
@@ -65,10 +65,10 @@ func TestOriginTakenBackMeanwhileStaysKnown(t *testing.T) {
 	set(newStore(slow), "https://c.example")
 	got, err := other.Project(t.Context(), p.ID)
 	if err != nil || slow.do != nil || !slices.Equal(got.ViewerPolicy.Origins, []string{origin}) {
-		t.Fatalf("%v, %v", got.ViewerPolicy.Origins, err)
+		t.Fatalf("origins: got %v, %v, want the one that was added again", got.ViewerPolicy.Origins, err)
 	}
 	if known, err := other.OriginKnown(t.Context(), origin); !known || err != nil {
-		t.Errorf("%v, %v", known, err)
+		t.Errorf("origin: got known %v, %v, want true", known, err)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestKeyMadeWhileItsProjectIsDeletedIsGone(t *testing.T) {
 		t.Error(err)
 	}
 	if left := docs.names("apikey"); len(left) != 0 {
-		t.Errorf("%d keys are left", len(left))
+		t.Errorf("after the deletion: got %d API keys left, want 0", len(left))
 	}
 }
 
@@ -107,10 +107,10 @@ func TestInterruptedRenameIsMended(t *testing.T) {
 	}
 	docs.failing(nil)
 	if list, err := s.Projects(t.Context(), projects.Page{}); err != nil || list.Items[0].Name != "b" {
-		t.Errorf("%v, %v", names(list.Items), err)
+		t.Errorf("list: got %v, %v, want the name b", names(list.Items), err)
 	}
 	if n, err := s.CountProjects(t.Context(), "b"); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("count of b: got %d, %v, want 1", n, err)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestProjectIDsAreAll(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("%v, %v", got, err)
+		t.Errorf("got %v, %v, want the ids that are stored", got, err)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestALargeProjectIsTidiedAwayByLists(t *testing.T) {
 		return ""
 	})
 	if err := s.DeleteProject(t.Context(), p.ID); !errors.Is(err, store.ErrUnavailable) {
-		t.Fatalf("DeleteProject: %v", err)
+		t.Fatalf("DeleteProject: got %v, want ErrUnavailable", err)
 	}
 	docs.failing(nil)
 	now = now.Add(2 * time.Hour)
@@ -186,7 +186,7 @@ func TestALargeProjectIsTidiedAwayByLists(t *testing.T) {
 	}
 	for name, doc := range docs.docs {
 		if own := strings.TrimPrefix(p.ID, "project_"); strings.Contains(name+string(doc.Data), own) {
-			t.Errorf("%s is left", name)
+			t.Errorf("after the deletion: document %s is left, want no trace of the project", name)
 		}
 	}
 }

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	secretsName = "deployment/secrets"
-	secretSize  = 32 // bytes
+	secretsDocument = "deployment/secrets"
+	secretSize      = 32 // bytes
 )
 
-// deploymentSecrets is the document that every process of a deployment, and
-// no other deployment, has.
+// deploymentSecrets is the document that all processes of a deployment share, and
+// that no other deployment has.
 type deploymentSecrets struct {
 	Root []byte `json:"root"`
 }
 
 // Secret returns 32 bytes that every process of this deployment derives for a
-// purpose from the same root, which is made when it is first needed. The result
-// must not be changed.
+// purpose from the same root, which is created when it is first needed. The result
+// must not be modified.
 func (s *Store) Secret(ctx context.Context, purpose string) ([]byte, error) {
 	if kept, ok := s.secrets.Load(purpose); ok {
 		return kept.([]byte), nil
@@ -41,24 +41,34 @@ func (s *Store) Secret(ctx context.Context, purpose string) ([]byte, error) {
 	return kept.([]byte), nil
 }
 
-// rootSecret reads the root, or makes it. Only what the store is known to hold
-// is ever used: of two that are made at once, one is kept.
+// SecretsExist reports whether the deployment's root secret is stored. It never
+// creates one. Errors: store.ErrUnavailable.
+func (s *Store) SecretsExist(ctx context.Context) (bool, error) {
+	_, err := s.documents.Read(ctx, secretsDocument)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rootSecret reads the root, or creates it. If two processes create one at the same
+// time, both use the one that was stored.
 func (s *Store) rootSecret(ctx context.Context) ([]byte, error) {
 	if kept := s.root.Load(); kept != nil {
 		return *kept, nil
 	}
 	var held deploymentSecrets
-	_, err := s.look(ctx, secretsName, &held)
+	_, err := s.readOnly(ctx, secretsDocument, &held)
 	if errors.Is(err, store.ErrNotFound) {
 		held.Root = make([]byte, secretSize)
 		rand.Read(held.Root) // never fails
-		if _, err = s.save(ctx, secretsName, held, 0); errors.Is(err, store.ErrConflict) {
+		if _, err = s.save(ctx, secretsDocument, held, 0); errors.Is(err, store.ErrConflict) {
 			held = deploymentSecrets{}
-			_, err = s.look(ctx, secretsName, &held)
+			_, err = s.readOnly(ctx, secretsDocument, &held)
 		}
 	}
 	if err == nil && len(held.Root) != secretSize {
-		err = fmt.Errorf("%s: want %d bytes", secretsName, secretSize)
+		err = fmt.Errorf("%s has the wrong size: it must have %d bytes", secretsDocument, secretSize)
 	}
 	if err != nil {
 		return nil, err

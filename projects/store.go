@@ -17,40 +17,39 @@ import (
 )
 
 const (
-	// attempts bounds how often a change is tried again because somebody else
-	// was faster. Each time, somebody else has got on.
+	// attempts bounds how often a change is tried again after a conflict. After
+	// each conflict another writer has made progress.
 	attempts = 32
-	// parallel bounds the reads of one request that are under way at once.
+	// parallel bounds how many reads of one request run at once.
 	parallel = 8
 )
 
-// Store keeps projects and their API keys as documents. Each change of one is
-// one check-and-set write. Every list is found in an index of a fixed number of
-// documents; a row of it is written before its document, and removed after it.
-// So a crash leaves a row too many, which is not shown and goes away, and never
-// a document that no list shows.
+// Store keeps projects and their API keys as documents. Each change is one
+// check-and-set write. Lists are read from an index of a fixed number of documents;
+// a row is written before its document and removed after it. So a crash can leave
+// a row without a document, which is not shown and removed later, but never a
+// document that no list shows.
 //
 // Its exported fields are set before it is first used. It is safe for
 // concurrent use. Errors are ErrNotFound, *Invalid, *keyrotation.Guard,
-// store.ErrConflict (others were faster, many times in a row),
-// store.ErrUnavailable; after the last one a change may or may not have
-// been made.
+// store.ErrConflict (after many conflicts in a row) and store.ErrUnavailable, after
+// which a change may or may not have been made.
 type Store struct {
-	// DefaultProject is the project [Default]; nil: there is none. What the
-	// environment sets (platform, settings, credential, lifetimes of tokens,
-	// rotation policy) is taken from here, and the rest from the store.
+	// DefaultProject is what the environment says of the project [Default]:
+	// platform, settings, credential, lifetimes of tokens and rotation policy. The
+	// rest is read from the store. Nil: the project does not exist.
 	DefaultProject *Project
 
-	// InForce fills in what a project leaves to the deployment; nil: those
-	// policies are checked by themselves.
+	// InForce returns a project's policies with the deployment's defaults. Nil:
+	// policies are checked without them.
 	InForce func(Project) (signer.Policy, keyrotation.Policy)
 
-	// CheckViewers says what is wrong with a viewer policy whose form is right;
-	// nil: nothing.
+	// CheckViewers reports errors of a viewer policy that is well-formed. May be
+	// nil.
 	CheckViewers func(ViewerPolicy) []FieldError
-	// Forget removes what others keep about an API key that was deleted; nil:
-	// nobody keeps anything. It is a success if nothing is left, and called
-	// again if a deletion was interrupted.
+	// Forget removes what other packages store about a deleted API key. It succeeds
+	// if nothing is left, and is called again after an interrupted deletion. May be
+	// nil.
 	Forget func(ctx context.Context, apiKeyID string) error
 
 	Now func() time.Time // nil: time.Now
@@ -60,21 +59,21 @@ type Store struct {
 	root      atomic.Pointer[[]byte]
 	secrets   sync.Map // purpose -> []byte
 
-	// turns lets the changes of one part of an index take turns in this
-	// process, so that only other processes are ever in the way.
-	turns [shards]chan struct{}
+	// shardLocks serialise the changes of one shard in this process, so that
+	// conflicts can come only from other processes.
+	shardLocks [shards]chan struct{}
 }
 
-// NewStore returns the projects in a store.
+// NewStore returns the projects in a store of documents.
 func NewStore(documents store.Documents, kinds Kinds) *Store {
 	s := &Store{documents: documents, kinds: kinds}
-	for i := range s.turns {
-		s.turns[i] = make(chan struct{}, 1)
+	for i := range s.shardLocks {
+		s.shardLocks[i] = make(chan struct{}, 1)
 	}
 	return s
 }
 
-// now is when something happens: UTC, to the microsecond, as it is stored.
+// now is the current time in UTC, to the microsecond, as it is stored.
 func (s *Store) now() time.Time {
 	if s.Now != nil {
 		return s.Now().UTC().Truncate(time.Microsecond)
@@ -82,15 +81,15 @@ func (s *Store) now() time.Time {
 	return time.Now().UTC().Truncate(time.Microsecond)
 }
 
-// look reads a document to look at it only: members of a newer version are
-// passed over.
-func (s *Store) look(ctx context.Context, name string, into any) (int64, error) {
+// readOnly reads a document that will not be written: unknown members, of a newer
+// version, are ignored.
+func (s *Store) readOnly(ctx context.Context, name string, into any) (int64, error) {
 	return s.read(ctx, name, into, json.RejectUnknownMembers(false))
 }
 
-// edit reads a document to write it again. What a newer version put there must
-// not be lost, so members that are not known are an error.
-func (s *Store) edit(ctx context.Context, name string, into any) (int64, error) {
+// readForUpdate reads a document that will be written again. Unknown members are an
+// error, because writing would lose what a newer version stored.
+func (s *Store) readForUpdate(ctx context.Context, name string, into any) (int64, error) {
 	return s.read(ctx, name, into, json.RejectUnknownMembers(true))
 }
 
@@ -99,13 +98,13 @@ func (s *Store) read(ctx context.Context, name string, into any, how json.Option
 	if err != nil {
 		return 0, err
 	}
-	if json.Unmarshal(doc.Data, into, how) != nil { // the error could show what is in it
-		return 0, fmt.Errorf("decode %s: not written by playtoken, or by a newer version", name)
+	if json.Unmarshal(doc.Data, into, how) != nil { // the error could quote a credential
+		return 0, fmt.Errorf("decode %s: it was not written by playtoken, or by a newer version", name)
 	}
 	return doc.Version, nil
 }
 
-// save writes a document. If the answer is lost, it looks what became of it.
+// save writes a document; see write.
 func (s *Store) save(ctx context.Context, name string, value any, version int64) (int64, error) {
 	data, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
@@ -114,6 +113,8 @@ func (s *Store) save(ctx context.Context, name string, value any, version int64)
 	return s.write(ctx, name, data, version)
 }
 
+// write writes a document. If the outcome of the write is unknown, it reads the
+// document to find out.
 func (s *Store) write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	written, err := s.documents.Write(ctx, name, data, version)
 	if err == nil || errors.Is(err, store.ErrConflict) {
@@ -125,7 +126,8 @@ func (s *Store) write(ctx context.Context, name string, data []byte, version int
 	return 0, err
 }
 
-// remove deletes a document. If the answer is lost, it looks what became of it.
+// remove deletes a document. If the outcome is unknown, it reads the document to
+// find out.
 func (s *Store) remove(ctx context.Context, name string) error {
 	err := s.documents.Delete(ctx, name)
 	if err == nil {
@@ -137,8 +139,8 @@ func (s *Store) remove(ctx context.Context, name string) error {
 	return err
 }
 
-// again runs try until nobody else was faster.
-func again(what string, try func() error) error {
+// retryConflicts runs try until it ends without a conflict.
+func retryConflicts(what string, try func() error) error {
 	for range attempts {
 		if err := try(); !errors.Is(err, store.ErrConflict) {
 			return err

@@ -33,7 +33,7 @@ func TestProjectComesBackAsItWentIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !regexp.MustCompile(`^project_[a-z2-7]{26}$`).MatchString(made.ID) || made.CreatedAt.IsZero() || made.Version == 0 {
-		t.Errorf("%+v", made)
+		t.Errorf("created: got %+v, want an id, a time and a version", made)
 	}
 	got, err := newStore(docs).Project(t.Context(), made.ID)
 	if err != nil {
@@ -56,10 +56,10 @@ func TestCredentialIsInOneDocumentAndNoError(t *testing.T) {
 	k := createKey(t, s, p.ID)
 	for name, doc := range docs.docs {
 		if has := strings.Contains(string(doc.Data), canary); has != (name == "project/"+p.ID) {
-			t.Errorf("%s: %v", name, has)
+			t.Errorf("document %s: contains the credential: got %v, want it only in the project's", name, has)
 		}
 		if secretPart := k.Value.Reveal()[30:]; strings.Contains(string(doc.Data), secretPart) {
-			t.Errorf("%s holds the value of an API key", name)
+			t.Errorf("document %s contains the value of an API key, want only its hash", name)
 		}
 	}
 	for name, change := range map[string]func(*projects.Project){
@@ -75,7 +75,7 @@ func TestCredentialIsInOneDocumentAndNoError(t *testing.T) {
 	} {
 		_, err := s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) error { change(p); return nil })
 		if len(fieldsOf(err)) == 0 || strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want errors about fields, without the credential", name, err)
 		}
 	}
 }
@@ -97,18 +97,18 @@ func TestURLOfThePlatformChangesOnlyWithTheCredential(t *testing.T) {
 	} {
 		_, err := s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) error {
 			if p.Credential != nil {
-				t.Error("the stored credential is handed out")
+				t.Error("change was given the stored credential, want none")
 			}
 			c.change(p)
 			return nil
 		})
 		if !slices.Equal(fieldsOf(err), c.want) || (err == nil) != (c.want == nil) {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: got %v, want errors about %v", c.name, err, c.want)
 		}
 	}
 	got, err := s.Project(t.Context(), p.ID)
 	if err != nil || got.Credential["api_key"].Reveal() != "another" || got.Settings["url"] != "https://b.example" {
-		t.Errorf("%v, %v", got.Settings, err)
+		t.Errorf("after the update: got %v, %v, want the new settings and credential", got.Settings, err)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestUpdatesAtOnceAreAllMade(t *testing.T) {
 		}
 	}
 	if p, err := newStore(docs).Project(t.Context(), id); err != nil || p.TokenPolicy.MintsPerMinute != 8 {
-		t.Errorf("%d, %v", p.TokenPolicy.MintsPerMinute, err)
+		t.Errorf("newer document: got %d mints per minute, %v, want 8", p.TokenPolicy.MintsPerMinute, err)
 	}
 }
 
@@ -141,14 +141,14 @@ func TestStrangeIDsNeverReachTheStore(t *testing.T) {
 	for _, id := range []string{"", "a", "../../x", "project_A", strings.Repeat("a", 41), "deflt/x", "defa%6ct"} {
 		_, err := s.Project(t.Context(), id)
 		if !errors.Is(err, projects.ErrNotFound) {
-			t.Errorf("%q: %v", id, err)
+			t.Errorf("id %q: got %v, want ErrNotFound", id, err)
 		}
 	}
 	if docs.count() != 0 {
-		t.Errorf("%d reads", docs.count())
+		t.Errorf("ids that cannot exist: got %d reads, want 0", docs.count())
 	}
 	if _, err := s.Project(t.Context(), "project_aaaaaaaaaaaaaaaaaaaaaaaaaa"); !errors.Is(err, projects.ErrNotFound) || docs.count() != 1 {
-		t.Errorf("%v, %d reads", err, docs.count())
+		t.Errorf("id that could exist: got %v, %d reads, want ErrNotFound after one", err, docs.count())
 	}
 }
 
@@ -166,21 +166,21 @@ func TestDeletingAProjectLeavesNothing(t *testing.T) {
 	createKey(t, s, kept.ID)
 	createKey(t, s, p.ID)
 	if known, err := s.OriginKnown(t.Context(), "https://a.example"); !known || err != nil {
-		t.Errorf("%v, %v", known, err)
+		t.Errorf("listed origin: got known %v, %v, want true", known, err)
 	}
 	if err := s.DeleteProject(t.Context(), p.ID); err != nil {
 		t.Fatal(err)
 	}
 	if known, err := s.OriginKnown(t.Context(), "https://a.example"); known || err != nil {
-		t.Errorf("%v, %v", known, err)
+		t.Errorf("origin of the deleted project: got known %v, %v, want false", known, err)
 	}
 	for name, doc := range docs.docs {
 		if own := strings.TrimPrefix(p.ID, "project_"); strings.Contains(name+string(doc.Data), own) {
-			t.Errorf("%s is left", name)
+			t.Errorf("after the deletion: document %s is left, want no trace of the project", name)
 		}
 	}
 	if n := len(docs.names("apikey")); n != 1 {
-		t.Errorf("%d API keys", n)
+		t.Errorf("other project: got %d API keys, want 1", n)
 	}
 	if err := s.DeleteProject(t.Context(), p.ID); !errors.Is(err, projects.ErrNotFound) {
 		t.Error(err)
@@ -244,11 +244,11 @@ func oneFault(t *testing.T, name, how string, at int, change func(*projects.Stor
 	docs.failing(nil)
 	// A conflict over a document with a new id is nothing that happens.
 	if err != nil && !errors.Is(err, store.ErrUnavailable) && !(strings.HasPrefix(name, "create") && errors.Is(err, store.ErrConflict)) {
-		t.Errorf("%s, %s, call %d: %v", name, how, at, err)
+		t.Errorf("%s, %s at call %d: got %v, want ErrUnavailable or no error", name, how, at, err)
 	}
-	if err != nil { // whoever tries again gets there
+	if err != nil { // a second attempt succeeds
 		if err = change(s, p.ID, k.ID); err != nil && !(strings.HasPrefix(name, "delete") && errors.Is(err, projects.ErrNotFound)) {
-			t.Errorf("%s, %s, call %d: again: %v", name, how, at, err)
+			t.Errorf("%s, %s at call %d: got %v from the second attempt, want no error", name, how, at, err)
 		}
 	}
 	sound(t, docs, s, name+", "+how)
@@ -261,19 +261,19 @@ func sound(t *testing.T, docs *documents, s *projects.Store, what string) {
 	listed := slices.Concat(walked(t, lister(s), projects.Page{SortBy: "name"}, projectID)...)
 	stored := docs.names("project")
 	if len(listed) != len(stored) {
-		t.Errorf("%s: %d projects listed, %d stored", what, len(listed), len(stored))
+		t.Errorf("after %s: got %d projects listed, %d stored, want the same", what, len(listed), len(stored))
 	}
 	for _, id := range listed {
 		p, err := s.Project(t.Context(), id)
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("after %s: got %v, want no error", what, err)
 		}
 		if n, err := s.CountProjects(t.Context(), p.Name); n < 1 || err != nil {
-			t.Errorf("%s: %q is not found: %v", what, p.Name, err)
+			t.Errorf("after %s: name %q is not found: %v; want it in the index", what, p.Name, err)
 		}
 		for _, origin := range p.ViewerPolicy.Origins {
 			if known, err := s.OriginKnown(t.Context(), origin); !known || err != nil {
-				t.Errorf("%s: origin: %v, %v", what, known, err)
+				t.Errorf("after %s: origin: got known %v, %v, want true", what, known, err)
 			}
 		}
 	}
@@ -282,10 +282,10 @@ func sound(t *testing.T, docs *documents, s *projects.Store, what string) {
 		list, err := s.APIKeys(t.Context(), id, projects.Page{})
 		keys += len(list.Items)
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("after %s: got %v, want no error", what, err)
 		}
 	}
 	if stored := docs.names("apikey"); keys != len(stored) && !strings.HasPrefix(what, "delete") {
-		t.Errorf("%s: %d API keys listed, %d stored", what, keys, len(stored))
+		t.Errorf("after %s: got %d API keys listed, %d stored, want the same", what, keys, len(stored))
 	}
 }

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	useEvery = time.Minute // for each key and process
-	maxUses  = 4_096       // that wait to be written; more are forgotten
+	useEvery = time.Minute // per key and process
+	maxUses  = 4_096       // waiting to be written; further ones are dropped
 	useGrace = 2 * time.Second
 	useWrite = 2 * time.Second // one of them
 )
 
-// uses writes down when API keys were used, in the background and only so
-// often. It is for people who look for keys that nobody needs: a use that
-// cannot be written is forgotten.
+// uses stores when API keys were last used, in the background and at most once per
+// interval. It helps an operator to find unused keys; a use that cannot be written
+// is dropped.
 type uses struct {
 	store   *Store
-	noted   *lru.Cache[string, time.Time] // when each key was last
+	noted   *lru.Cache[string, time.Time] // the last use of each key
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -37,11 +37,11 @@ type uses struct {
 func newUses(store *Store) *uses {
 	u := &uses{store: store, waiting: map[string]time.Time{}}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.noted, _ = lru.New[string, time.Time](heldKeys) // fails for sizes below 1 only
+	u.noted, _ = lru.New[string, time.Time](cachedKeys) // fails for sizes below 1 only
 	return u
 }
 
-// close waits for what is still to be written, but not for long.
+// close waits a short time for the writes that are left.
 func (u *uses) close() {
 	u.mu.Lock()
 	u.closed = true
@@ -52,7 +52,7 @@ func (u *uses) close() {
 	u.cancel()
 }
 
-// note says that a key was used now. It does not wait.
+// note queues a use of a key. It does not wait.
 func (u *uses) note(id string) {
 	now := u.store.now()
 	u.mu.Lock()
@@ -68,7 +68,7 @@ func (u *uses) note(id string) {
 	}
 }
 
-// work writes until nothing waits.
+// work writes until no use is waiting.
 func (u *uses) work() {
 	for {
 		id, at, ok := u.next()
@@ -94,14 +94,15 @@ func (u *uses) next() (id string, at time.Time, ok bool) {
 	return "", time.Time{}, false
 }
 
-// used writes down when an API key was used, unless that is known to the
-// minute, or somebody else is at it.
+// used stores when an API key was used, unless a use within the last minute is
+// stored, or another process is writing.
 func (s *Store) used(ctx context.Context, id string, at time.Time) {
 	var held useDocument
-	version, err := s.edit(ctx, useName(id), &held)
+	version, err := s.readForUpdate(ctx, useName(id), &held)
 	if errors.Is(err, store.ErrNotFound) {
-		// The first use; or the key is gone, and this must not outlive it.
-		_, _, err = s.apiKey(ctx, id, s.look)
+		// This is the first use, or the key is deleted; then its use must not be
+		// stored.
+		_, _, err = s.apiKey(ctx, id, s.readOnly)
 	}
 	if err == nil && at.Sub(held.LastUsedAt) >= useEvery {
 		_, _ = s.save(ctx, useName(id), useDocument{LastUsedAt: at}, version) // see uses

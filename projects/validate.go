@@ -14,7 +14,7 @@ import (
 const (
 	maxSetting    = 2 << 10 // bytes
 	maxTTL        = 24 * time.Hour
-	maxSeconds    = 10 * 365 * 24 * 3600 // far beyond reason, far below overflow
+	maxSeconds    = 10 * 365 * 24 * 3600 // longer than any useful value, far from overflow
 	maxPerMinute  = 1_000_000
 	maxClaims     = 20
 	maxClaimName  = 64 // characters
@@ -29,13 +29,13 @@ const (
 	maxHookSecret = 256
 )
 
-// registered are the claims that are ours to set (RFC 7519, section 4.1).
+// registered are the claims that callers may not set (RFC 7519, section 4.1).
 var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
 
 var scopes = []Scope{ScopeMint, ScopeKeys, ScopeRead}
 
-// check refuses a project that could not be opened, or obeyed. What the
-// environment says of the project default was checked when we started.
+// check refuses a project that could not be opened or whose policies contradict
+// each other. The default project's environment was checked at the start.
 func (s *Store) check(p Project) error {
 	var f findings
 	problem := nameProblem(p.Name)
@@ -48,7 +48,7 @@ func (s *Store) check(p Project) error {
 		f.rotation(p.RotationPolicy)
 	}
 	if len(f) > 0 {
-		return f.err() // what follows believes that each value is sane
+		return f.err() // the following checks assume that each value is valid
 	}
 	if p.ID != Default {
 		f.together(s, p)
@@ -59,7 +59,8 @@ func (s *Store) check(p Project) error {
 	return f.err()
 }
 
-// checkUpdate refuses an update of was to p, and fills in what p leaves out.
+// checkUpdate refuses an invalid update of was to p, and keeps the credential if p
+// has none.
 func (s *Store) checkUpdate(was Project, p *Project) error {
 	if was.ID == Default {
 		if err := checkEnvironment(was, *p); err != nil {
@@ -67,10 +68,10 @@ func (s *Store) checkUpdate(was Project, p *Project) error {
 		}
 	}
 	var f findings
-	f.refuse(p.Platform != was.Platform, "platform", "cannot change: make another project")
+	f.refuse(p.Platform != was.Platform, "platform", "cannot be changed: create another project")
 	for _, m := range s.kinds[was.Platform].Settings {
 		f.refuse(m.Receives && p.Settings[m.Name] != was.Settings[m.Name] && p.Credential == nil, "platform_credential",
-			"wanted along with a new platform_settings.%s: it is where the credential is sent", m.Name)
+			"is required with a new platform_settings.%s, because the credential is sent to that address", m.Name)
 	}
 	if len(f) > 0 {
 		return f.err()
@@ -81,12 +82,12 @@ func (s *Store) checkUpdate(was Project, p *Project) error {
 	return s.check(*p)
 }
 
-// account holds settings and credential against what the platform has, and
-// opens it.
+// account checks settings and credential against the platform's members, and opens
+// the platform.
 func (f *findings) account(kinds Kinds, p Project) {
 	kind, ok := kinds[p.Platform]
 	if !ok {
-		f.refuse(true, "platform", "want one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		f.refuse(true, "platform", "must be one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 		return
 	}
 	before := len(*f)
@@ -100,20 +101,20 @@ func (f *findings) account(kinds Kinds, p Project) {
 	}
 }
 
-// members refuses what a platform does not have, and misses what it needs. It
-// does not repeat what it was given: people mistake names for values.
+// members refuses unknown members and reports missing ones. It does not repeat
+// given names, because a caller can confuse names and values.
 func (f *findings) members(field, platform string, known []platforms.Member, given map[string]string) {
 	var names []string
 	for _, m := range known {
 		names = append(names, m.Name)
 		value, there := given[m.Name]
 		at := field + "." + m.Name
-		f.refuse(m.Required && value == "", at, "is needed: %s", m.Meaning)
-		f.refuse(there && value != "" && !plain(value, maxSetting), at, "want at most %d bytes without space or control characters", maxSetting)
+		f.refuse(m.Required && value == "", at, "is required: %s", m.Meaning)
+		f.refuse(there && value != "" && !plain(value, maxSetting), at, "must have at most %d bytes, without space or control characters", maxSetting)
 	}
 	for name := range given {
 		if !slices.Contains(names, name) {
-			f.refuse(true, field, "%s has %s, and nothing else", platform, strings.Join(names, ", "))
+			f.refuse(true, field, "has an unknown member: %s has only %s", platform, strings.Join(names, ", "))
 			return
 		}
 	}
@@ -127,8 +128,8 @@ func revealed(values map[string]secret.Value) map[string]string {
 	return all
 }
 
-// cleaned is an error's text, which ought not to show a credential, without
-// any.
+// cleaned is an error's text with every credential replaced. An error should not
+// contain one; this makes sure.
 func cleaned(text string, credential map[string]secret.Value) string {
 	for _, value := range credential {
 		if !value.IsZero() {
@@ -140,38 +141,38 @@ func cleaned(text string, credential map[string]secret.Value) string {
 
 func (f *findings) tokens(t TokenPolicy) {
 	for name, seconds := range map[string]int64{"default_ttl": t.DefaultTTL, "max_ttl": t.MaxTTL} {
-		f.refuse(seconds < 0 || seconds > int64(maxTTL/time.Second), "token_policy."+name, "want 0 to %d seconds", maxTTL/time.Second)
+		f.refuse(seconds < 0 || seconds > int64(maxTTL/time.Second), "token_policy."+name, "must be 0 to %d seconds", maxTTL/time.Second)
 	}
 	for name, n := range map[string]int{"mints_per_minute": t.MintsPerMinute, "management_per_minute": t.ManagementPerMinute} {
-		f.refuse(n < 0 || n > maxPerMinute, "token_policy."+name, "want 0 to %d", maxPerMinute)
+		f.refuse(n < 0 || n > maxPerMinute, "token_policy."+name, "must be 0 to %d", maxPerMinute)
 	}
 	const at = "token_policy.allowed_claims"
-	f.refuse(len(t.AllowedClaims) > maxClaims, at, "at most %d", maxClaims)
+	f.refuse(len(t.AllowedClaims) > maxClaims, at, "must have at most %d names", maxClaims)
 	for i, name := range t.AllowedClaims {
-		f.refuse(!plain(name, 4*maxClaimName) || len([]rune(name)) > maxClaimName, at, "want names of 1 to %d characters without space", maxClaimName)
-		f.refuse(slices.Contains(registered, name), at, "%q is not for callers to set", name)
-		f.refuse(slices.Contains(t.AllowedClaims[:i], name), at, "a name is there twice")
+		f.refuse(!plain(name, 4*maxClaimName) || len([]rune(name)) > maxClaimName, at, "must have names of 1 to %d characters without space", maxClaimName)
+		f.refuse(slices.Contains(registered, name), at, "%q is set by the service: remove it", name)
+		f.refuse(slices.Contains(t.AllowedClaims[:i], name), at, "has a name twice: remove one")
 	}
 }
 
 func (f *findings) rotation(r RotationPolicy) {
 	for name, seconds := range map[string]int64{"rotate_every": r.RotateEvery, "propagation_delay": r.PropagationDelay} {
-		f.refuse(seconds < 0 || seconds > maxSeconds, "rotation_policy."+name, "want 0 to %d seconds", maxSeconds)
+		f.refuse(seconds < 0 || seconds > maxSeconds, "rotation_policy."+name, "must be 0 to %d seconds", maxSeconds)
 	}
-	f.refuse(r.KeyBudget < 0 || r.KeyBudget > maxKeyBudget, "rotation_policy.key_budget", "want 0 to %d", maxKeyBudget)
+	f.refuse(r.KeyBudget < 0 || r.KeyBudget > maxKeyBudget, "rotation_policy.key_budget", "must be 0 to %d", maxKeyBudget)
 }
 
-// together holds policies that are sane by themselves against each other, and
-// against what the deployment fills in.
+// together checks valid policies against each other and against the deployment's
+// defaults.
 func (f *findings) together(s *Store, p Project) {
 	own := p.TokenPolicy
 	if s.InForce == nil {
-		f.refuse(own.MaxTTL > 0 && own.DefaultTTL > own.MaxTTL, "token_policy.default_ttl", "want at most max_ttl, %d", own.MaxTTL)
+		f.refuse(own.MaxTTL > 0 && own.DefaultTTL > own.MaxTTL, "token_policy.default_ttl", "must be at most max_ttl, %d", own.MaxTTL)
 		return
 	}
 	tokens, rotation := s.InForce(p)
 	longest := int64(tokens.MaxTTL / time.Second)
-	f.refuse(own.DefaultTTL > longest, "token_policy.default_ttl", "want at most max_ttl, %d", longest)
+	f.refuse(own.DefaultTTL > longest, "token_policy.default_ttl", "must be at most max_ttl, %d", longest)
 	if err := tokens.Validate(); err != nil {
 		f.refuse(own.DefaultTTL <= longest, "token_policy", "%v", err)
 	}
@@ -180,15 +181,15 @@ func (f *findings) together(s *Store, p Project) {
 	}
 }
 
-// checkAPIKey refuses an API key that could do nothing, or has no good name.
+// checkAPIKey refuses an API key with an invalid name or invalid scopes.
 func checkAPIKey(k APIKey) error {
 	var f findings
 	problem := nameProblem(k.Name)
 	f.refuse(problem != "", "name", "%s", problem)
-	f.refuse(len(k.Scopes) == 0, "scopes", "want at least one of %s", fmt.Sprint(scopes))
+	f.refuse(len(k.Scopes) == 0, "scopes", "must have at least one of %s", fmt.Sprint(scopes))
 	for i, scope := range k.Scopes {
-		f.refuse(!slices.Contains(scopes, scope), "scopes", "want some of %s", fmt.Sprint(scopes))
-		f.refuse(slices.Contains(k.Scopes[:i], scope), "scopes", "one is there twice")
+		f.refuse(!slices.Contains(scopes, scope), "scopes", "must be among %s", fmt.Sprint(scopes))
+		f.refuse(slices.Contains(k.Scopes[:i], scope), "scopes", "has a scope twice: remove one")
 	}
 	return f.err()
 }

@@ -26,10 +26,10 @@ func TestNames(t *testing.T) {
 	} {
 		p, err := s.CreateProject(t.Context(), good(name))
 		if (err == nil) != want || !want && !slices.Equal(fieldsOf(err), []string{"name"}) {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("name %q: got %v, want an error about name unless it is valid", name, err)
 		}
 		if err == nil && p.Name != name {
-			t.Errorf("%q became %q", name, p.Name)
+			t.Errorf("name %q: stored as %q, want it unchanged", name, p.Name)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func TestNoHiddenCharacterIsInAName(t *testing.T) {
 			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
 				_, err := s.CreateAPIKey(t.Context(), p.ID, "a"+string(c)+"b", []projects.Scope{"mint"})
 				if !slices.Equal(fieldsOf(err), []string{"name"}) {
-					t.Errorf("%U: %v", c, err)
+					t.Errorf("character %U: got %v, want an error about name", c, err)
 				}
 			}
 		}
@@ -69,7 +69,7 @@ func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
 		want   string
 	}{
 		"good":                 {func(*project) {}, ""},
-		"unknown platform":     {func(p *project) { p.Platform = "nobody" }, "platform"},
+		"unknown platform":     {func(p *project) { p.Platform = "absent" }, "platform"},
 		"no platform":          {func(p *project) { p.Platform = "" }, "platform"},
 		"no credential":        {func(p *project) { p.Credential = nil }, "platform_credential.api_key"},
 		"empty credential":     {func(p *project) { p.Credential["api_key"] = secret.Value{} }, "platform_credential.api_key"},
@@ -110,7 +110,7 @@ func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
 		}, "viewer_policy.webhook.timeout"},
 		"issuer":              {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example/x", []string{"b"}}} }, ""},
 		"issuer in the clear": {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"http://a.example/x", []string{"b"}}} }, "viewer_policy.issuers"},
-		"issuer for nobody":   {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", nil}} }, "viewer_policy.issuers"},
+		"issuer, no audience": {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", nil}} }, "viewer_policy.issuers"},
 		"issuer with query":   {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example?x", []string{"b"}}} }, "viewer_policy.issuers"},
 		"empty audience":      {func(p *project) { p.ViewerPolicy.Issuers = []projects.Issuer{{"https://a.example", []string{""}}} }, "viewer_policy.issuers"},
 		"webhook secret":      {func(p *project) { p.WebhookSecret = secret.New("a b") }, "viewer_policy.webhook_secret"},
@@ -122,7 +122,7 @@ func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
 		c.change(&p)
 		_, err := s.CreateProject(t.Context(), p)
 		if got := strings.Join(fieldsOf(err), " "); got != c.want || (err == nil) != (c.want == "") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want errors about %q", name, err, c.want)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func TestOrigins(t *testing.T) {
 		p.ViewerPolicy.Origins = []string{origin}
 		_, err := s.CreateProject(t.Context(), p)
 		if (err == nil) != want || !want && !slices.Equal(fieldsOf(err), []string{"viewer_policy.origins"}) {
-			t.Errorf("%q: %v", origin, err)
+			t.Errorf("origin %q: got %v, want an error about origins unless it is valid", origin, err)
 		}
 	}
 }
@@ -177,7 +177,7 @@ func TestPoliciesAreHeldAgainstTheDeployments(t *testing.T) {
 		p.TokenPolicy, p.RotationPolicy.RotateEvery = c.tokens, c.rotates
 		_, err := s.CreateProject(t.Context(), p)
 		if got := strings.Join(fieldsOf(err), " "); got != c.want || (err == nil) != (c.want == "") {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: got %v, want errors about %q", c.name, err, c.want)
 		}
 	}
 }
@@ -196,12 +196,12 @@ func TestAPIKeysNeedScopes(t *testing.T) {
 	} {
 		_, err := s.CreateAPIKey(t.Context(), p.ID, "a", c.scopes)
 		if (err == nil) != c.want || !c.want && !slices.Contains(fieldsOf(err), "scopes") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: create: got %v, want an error about scopes unless they are valid", name, err)
 		}
 		k := createKey(t, s, p.ID)
 		_, err = s.UpdateAPIKey(t.Context(), p.ID, k.ID, func(k *projects.APIKey) error { k.Scopes = c.scopes; return nil })
 		if (err == nil) != c.want {
-			t.Errorf("%s: update: %v", name, err)
+			t.Errorf("%s: update: got %v, want an error unless the scopes are valid", name, err)
 		}
 	}
 }
@@ -224,18 +224,18 @@ func TestAPIKeyOfAnotherProjectIsNotThere(t *testing.T) {
 	} {
 		for _, project := range []string{b.ID, "project_aaaaaaaaaaaaaaaaaaaaaaaaaa", ""} {
 			if err := ask(project); !errors.Is(err, projects.ErrNotFound) {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got %v, want ErrNotFound for another project", name, err)
 			}
 		}
 		if err := ask(a.ID); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want no error for its own project", name, err)
 		}
 	}
 	if err := s.DeleteAPIKey(t.Context(), b.ID, k.ID); !errors.Is(err, projects.ErrNotFound) {
 		t.Error(err)
 	}
 	if got, err := s.APIKey(t.Context(), a.ID, k.ID); err != nil || got.Name != "renamed" || got.ProjectID != a.ID || got.ID != k.ID {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("API key: got %+v, %v, want it unchanged but for its name", got, err)
 	}
 }
 
@@ -246,13 +246,13 @@ func TestSecretIsTheDeploymentsOwn(t *testing.T) {
 		for _, purpose := range []string{"a", "b"} {
 			key, err := newStore(docs).Secret(t.Context(), purpose)
 			if err != nil || len(key) != 32 {
-				t.Errorf("%d bytes, %v", len(key), err)
+				t.Errorf("secret: got %d bytes, %v, want 32", len(key), err)
 			}
 			secrets[string(key)] = true
 		}
 	}
 	if len(secrets) != 2 {
-		t.Errorf("%d secrets of 2 purposes", len(secrets))
+		t.Errorf("secrets of 2 purposes: got %d different ones, want 2", len(secrets))
 	}
 	for _, how := range []string{"not", "lost", "conflict"} {
 		for at := range 4 {
@@ -267,11 +267,11 @@ func TestSecretIsTheDeploymentsOwn(t *testing.T) {
 			docs.failing(nil)
 			second, again := newStore(docs).Secret(t.Context(), "a")
 			if again != nil || err == nil && string(first) != string(second) {
-				t.Errorf("%s at %d: %v, %v", how, at, err, again)
+				t.Errorf("%s at call %d: got %v, then %v, want the same secret from the second attempt", how, at, err, again)
 			}
 		}
 	}
 	if got := slices.Collect(maps.Keys(docs.docs)); !slices.Equal(got, []string{"deployment/secrets"}) {
-		t.Errorf("%v", got)
+		t.Errorf("documents: got %v, want the deployment's secrets only", got)
 	}
 }

@@ -11,54 +11,53 @@ import (
 	"unicode/utf8"
 )
 
-// viewers checks the form of a viewer policy; what its rule means is for
-// Store.CheckViewers.
+// viewers checks the form of a viewer policy. Store.CheckViewers checks the rest.
 func (f *findings) viewers(v ViewerPolicy) {
 	f.issuers(v.Issuers)
-	f.refuse(len(v.Origins) > maxOrigins, "viewer_policy.origins", "at most %d", maxOrigins)
+	f.refuse(len(v.Origins) > maxOrigins, "viewer_policy.origins", "must have at most %d", maxOrigins)
 	for i, origin := range v.Origins {
-		f.refuse(!isOrigin(origin), "viewer_policy.origins", "want https://host[:port], as browsers send it (http on a loopback host only): %.100q", origin)
-		f.refuse(slices.Contains(v.Origins[:i], origin), "viewer_policy.origins", "%.100q is there twice", origin)
+		f.refuse(!isOrigin(origin), "viewer_policy.origins", "must be https://host[:port] exactly as browsers send it (http only on a loopback host), not %.100q", origin)
+		f.refuse(slices.Contains(v.Origins[:i], origin), "viewer_policy.origins", "has %.100q twice: remove one", origin)
 	}
-	f.refuse(len(v.Rule) > maxRule || !utf8.ValidString(v.Rule), "viewer_policy.rule", "want at most %d bytes of UTF-8", maxRule)
+	f.refuse(len(v.Rule) > maxRule || !utf8.ValidString(v.Rule), "viewer_policy.rule", "must have at most %d bytes of UTF-8", maxRule)
 	if hook := v.Webhook; hook != nil {
-		f.refuse(!isEndpoint(hook.URL), "viewer_policy.webhook.url", "want an https URL (http on a loopback host only) without user or fragment")
-		f.refuse(hook.Timeout < 0 || hook.Timeout > maxHookTime, "viewer_policy.webhook.timeout", "want 1 to %d seconds, or 0", maxHookTime)
+		f.refuse(!isEndpoint(hook.URL), "viewer_policy.webhook.url", "must be an https URL (http only on a loopback host) without user or fragment")
+		f.refuse(hook.Timeout < 0 || hook.Timeout > maxHookTime, "viewer_policy.webhook.timeout", "must be 1 to %d seconds, or 0", maxHookTime)
 	}
 }
 
 func (f *findings) issuers(issuers []Issuer) {
 	const at = "viewer_policy.issuers"
-	f.refuse(len(issuers) > maxIssuers, at, "at most %d", maxIssuers)
+	f.refuse(len(issuers) > maxIssuers, at, "must have at most %d", maxIssuers)
 	for i, issuer := range issuers {
-		f.refuse(!isEndpoint(issuer.URL) || strings.Contains(issuer.URL, "?"), at, "want an https URL (http on a loopback host only) without user, query or fragment")
-		f.refuse(slices.ContainsFunc(issuers[:i], func(other Issuer) bool { return other.URL == issuer.URL }), at, "%.100q is there twice", issuer.URL)
-		f.refuse(len(issuer.Audiences) < 1 || len(issuer.Audiences) > maxAudiences, at, "want 1 to %d audiences for each", maxAudiences)
+		f.refuse(!isEndpoint(issuer.URL) || strings.Contains(issuer.URL, "?"), at, "must be an https URL (http only on a loopback host) without user, query or fragment")
+		f.refuse(slices.ContainsFunc(issuers[:i], func(other Issuer) bool { return other.URL == issuer.URL }), at, "has %.100q twice: remove one", issuer.URL)
+		f.refuse(len(issuer.Audiences) < 1 || len(issuer.Audiences) > maxAudiences, at, "must have 1 to %d audiences each", maxAudiences)
 		for _, audience := range issuer.Audiences {
-			f.refuse(!plain(audience, maxAudience), at, "want audiences of 1 to %d bytes without space", maxAudience)
+			f.refuse(!plain(audience, maxAudience), at, "must have audiences of 1 to %d bytes without space", maxAudience)
 		}
 	}
 }
 
-// webhookSecret refuses what a webhook's questions could not be signed with:
-// any text is a key, but "whsec_" announces the base64 of one.
+// webhookSecret refuses a secret that requests to a webhook cannot be signed with.
+// Any text is a key, except that "whsec_" is followed by the base64 of one.
 func (f *findings) webhookSecret(needed bool, text string) {
 	const at = "viewer_policy.webhook_secret"
-	f.refuse(needed && text == "", at, "is needed with a webhook: what it is asked is signed")
-	f.refuse(text != "" && !plain(text, maxHookSecret), at, "want at most %d characters without space", maxHookSecret)
+	f.refuse(needed && text == "", at, "is required with a webhook: requests to it are signed")
+	f.refuse(text != "" && !plain(text, maxHookSecret), at, "must have at most %d characters without space", maxHookSecret)
 	if encoded, standard := strings.CutPrefix(text, "whsec_"); standard {
 		key, err := base64.StdEncoding.DecodeString(encoded)
-		f.refuse(err != nil || len(key) == 0, at, "begins with whsec_: want base64 after that")
+		f.refuse(err != nil || len(key) == 0, at, "begins with whsec_ and must have base64 after that")
 	}
 }
 
-// isEndpoint reports whether somebody may be asked at this URL.
+// isEndpoint reports whether a URL may be called.
 func isEndpoint(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && plain(text, maxURL) && u.User == nil && !strings.Contains(text, "#") && isSafe(u)
 }
 
-// isSafe reports whether nobody can listen in on the way to a URL.
+// isSafe reports whether the connection to a URL is encrypted or local.
 func isSafe(u *url.URL) bool {
 	host := u.Hostname()
 	return host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(host))
@@ -69,12 +68,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// hostName is a name as browsers spell it: lower-case, international ones in
-// their ASCII form.
+// hostName is a host name as browsers write it: in lower case, international names
+// in their ASCII form.
 var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
-// isOrigin reports whether a browser could send this as the origin of a page
-// that may be believed.
+// isOrigin reports whether a browser could send this as the origin of a page whose
+// connection is safe.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > 255 || !isSafe(u) || u.Scheme+"://"+u.Host != text {

@@ -14,56 +14,56 @@ import (
 	"playtoken/store"
 )
 
-// heldProjects, heldKeys and heldOrigins bound what a view holds.
+// cachedProjects, cachedKeys and cachedOrigins bound the memory of a view.
 const (
-	heldProjects = 16_384
-	heldKeys     = 16_384
-	heldOrigins  = 4_096
+	cachedProjects = 16_384
+	cachedKeys     = 16_384
+	cachedOrigins  = 4_096
 )
 
-// newOrigins is how many origins that are not held yet a view looks up in a
-// second, newOriginsAtOnce how many at once. Anybody may send any origin, and
-// unlike an id none shows whether it could be somebody's.
+// newOrigins is how many origins that are not cached a view reads per second,
+// newOriginsAtOnce how many at once. A client can send any origin, and unlike an
+// id, an origin does not show whether it can exist.
 const newOrigins, newOriginsAtOnce = 100, 1_000
 
-// View is projects and API keys as this process last read them: what minting
-// works with. It is never older than its age while the store answers, and its
-// memory is bounded. It is safe for concurrent use. Close must be called.
+// View is a cache of projects and API keys, which minting reads. It is never older
+// than its age while the store is available, and its memory is bounded. It is safe
+// for concurrent use. Close must be called.
 type View struct {
-	store    *Store
-	projects *cache.Cache[Project]
-	keys     *cache.Cache[apiKeyDocument]
-	origins  *cache.Cache[bool]
-	unheard  *rate.Limiter // of origins
-	uses     *uses
+	store          *Store
+	projects       *cache.Cache[Project]
+	keys           *cache.Cache[apiKeyDocument]
+	origins        *cache.Cache[bool]
+	newOriginLimit *rate.Limiter
+	uses           *uses
 }
 
-// NewView returns a view of a store. Nothing is read until it is asked for.
-// While the store is away, what is known already may be used for up to
-// staleness; 0 is no longer than age.
+// NewView returns a view of a store. Nothing is read until it is asked for. While
+// the store is unavailable, cached entries may be used up to staleness; 0 means no
+// longer than age.
 func NewView(store *Store, age, staleness time.Duration) *View {
 	return &View{
 		store:    store,
-		projects: newCache(heldProjects, age, staleness, store.Project),
-		keys: newCache(heldKeys, age, staleness, func(ctx context.Context, id string) (apiKeyDocument, error) {
-			held, _, err := store.apiKey(ctx, id, store.look)
+		projects: newCache(cachedProjects, age, staleness, store.Project),
+		keys: newCache(cachedKeys, age, staleness, func(ctx context.Context, id string) (apiKeyDocument, error) {
+			held, _, err := store.apiKey(ctx, id, store.readOnly)
 			return held, err
 		}),
-		origins: newCache(heldOrigins, age, staleness, store.OriginKnown),
-		unheard: rate.NewLimiter(newOrigins, newOriginsAtOnce),
-		uses:    newUses(store),
+		origins:        newCache(cachedOrigins, age, staleness, store.OriginKnown),
+		newOriginLimit: rate.NewLimiter(newOrigins, newOriginsAtOnce),
+		uses:           newUses(store),
 	}
 }
 
-// firstPause is between the first two reads of a store that is away.
+// firstPause is the pause between the first two reads of an unavailable store.
 const firstPause = 50 * time.Millisecond
 
 func newCache[V any](size int, age, staleness time.Duration, read func(context.Context, string) (V, error)) *cache.Cache[V] {
 	return cache.New(cache.Config[V]{Size: size, Age: age, Staleness: staleness, Pause: firstPause, Read: read, Absent: ErrNotFound})
 }
 
-// Close ends reads that are under way, and waits a little for the writing down
-// of when keys were used.
+// Close ends reads that are under way, and waits a short time for writes of when
+// keys were used.
 func (v *View) Close() {
 	v.projects.Close()
 	v.keys.Close()
@@ -71,8 +71,8 @@ func (v *View) Close() {
 	v.uses.close()
 }
 
-// Project returns a project. It must not be changed. ErrNotFound for an id
-// that was never ours costs the store nothing.
+// Project returns a project, which must not be modified. An id that this
+// deployment cannot have made is ErrNotFound without a read of the store.
 func (v *View) Project(ctx context.Context, id string) (Project, error) {
 	if id != Default && !v.projects.Holds(id) {
 		if genuine, err := v.store.genuine(ctx, projectPrefix, id); err != nil || !genuine {
@@ -82,15 +82,14 @@ func (v *View) Project(ctx context.Context, id string) (Project, error) {
 	return v.projects.Get(ctx, id)
 }
 
-// Key returns an API key of a project that is there; its LastUsedAt is not
-// known here.
+// Key returns an API key of an existing project, without its LastUsedAt.
 func (v *View) Key(ctx context.Context, id string) (APIKey, error) {
 	held, err := v.key(ctx, id)
 	if err != nil {
 		return APIKey{}, err
 	}
 	if _, err := v.Project(ctx, held.ProjectID); err != nil {
-		return APIKey{}, err // a key of a deleted project is nobody's
+		return APIKey{}, err // a key of a deleted project is not valid
 	}
 	return held.key(0), nil
 }
@@ -111,22 +110,22 @@ func notGenuine(err error) error {
 	return err
 }
 
-// OriginKnown reports whether some project names this origin. It is
-// store.ErrUnavailable, too, while too many ask about pages that nobody
-// has asked about before.
+// OriginKnown reports whether at least one project lists this origin. The error is
+// store.ErrUnavailable, too, while there are too many requests about origins that
+// are not cached.
 func (v *View) OriginKnown(ctx context.Context, origin string) (bool, error) {
 	if !isOrigin(origin) {
-		return false, nil // no project could
+		return false, nil // no project can list it
 	}
-	if !v.origins.Holds(origin) && !v.unheard.Allow() {
-		return false, fmt.Errorf("%w: too many origins are asked about", store.ErrUnavailable)
+	if !v.origins.Holds(origin) && !v.newOriginLimit.Allow() {
+		return false, fmt.Errorf("%w: too many requests about unknown origins", store.ErrUnavailable)
 	}
 	return v.origins.Get(ctx, origin)
 }
 
-// Identify returns whose API key this is the value of. Errors:
-// ErrUnknownCaller, store.ErrUnavailable. What is compared is compared
-// in the same time, whatever of it was right, or known.
+// Identify returns the caller of an API key's value. How long the comparison takes
+// does not depend on how much of the value is right, or whether the key exists.
+// Errors: ErrUnknownCaller, store.ErrUnavailable.
 func (v *View) Identify(ctx context.Context, credential secret.Value) (Caller, error) {
 	id, ok := ParseValue(credential)
 	if !ok {
@@ -141,7 +140,7 @@ func (v *View) Identify(ctx context.Context, credential secret.Value) (Caller, e
 		return Caller{}, fmt.Errorf("identify API key: %w", err)
 	}
 	if err != nil {
-		held.Hash = make([]byte, len(presented)) // nothing's
+		held.Hash = make([]byte, len(presented)) // the hash of no value
 	}
 	if !hmac.Equal(presented, held.Hash) || err != nil {
 		return Caller{}, ErrUnknownCaller

@@ -47,10 +47,10 @@ func TestIdentifyKnowsValuesOfKeys(t *testing.T) {
 	} {
 		got, err := v.Identify(t.Context(), secret.New(c.value))
 		if got.ID != c.want || c.want == "" && !errors.Is(err, projects.ErrUnknownCaller) || c.want != "" && err != nil {
-			t.Errorf("%s: %+v, %v", name, got, err)
+			t.Errorf("%s: got %+v, %v, want the caller %q or ErrUnknownCaller", name, got, err, c.want)
 		}
 		if err == nil && (got.ProjectID != p.ID || len(got.Scopes) != 2 || got.Admin || got.Viewer != nil) {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v, want the project and the scopes of the key", name, got)
 		}
 	}
 }
@@ -88,10 +88,10 @@ func TestMadeUpIDsCostTheStoreNothing(t *testing.T) {
 		}
 	}
 	if n := docs.count() - before; n != 0 {
-		t.Errorf("%d reads", n)
+		t.Errorf("invented ids: got %d reads, want 0", n)
 	}
 	if n := docs.reads["apikey/"+deleted.ID]; n != 2 { // DeleteAPIKey's, and one
-		t.Errorf("%d reads of a deleted key", n)
+		t.Errorf("deleted key: got %d reads, want 2", n)
 	}
 }
 
@@ -120,13 +120,13 @@ func TestDeletedKeyIsNobodysWithinTheAge(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 		if err := ask(k); !errors.Is(err, projects.ErrUnknownCaller) {
-			t.Error("the key:", err)
+			t.Errorf("deleted key: got %v, want ErrUnknownCaller", err)
 		}
 		if _, err := v.Key(t.Context(), k.ID); !errors.Is(err, projects.ErrNotFound) {
-			t.Error("the key:", err)
+			t.Errorf("deleted key: got %v, want ErrNotFound", err)
 		}
 		if err := ask(l); !errors.Is(err, projects.ErrUnknownCaller) {
-			t.Error("the project's key:", err)
+			t.Errorf("key of a deleted project: got %v, want ErrUnknownCaller", err)
 		}
 		v.Close()
 	})
@@ -160,24 +160,24 @@ func TestViewWhileTheStoreIsAway(t *testing.T) {
 			for range 3 {
 				_, err := v.Identify(t.Context(), k.Value)
 				if (err == nil) != c.works || err != nil && !errors.Is(err, store.ErrUnavailable) {
-					t.Errorf("%+v: %v", c, err)
+					t.Errorf("%+v: got %v, want it to work or ErrUnavailable", c, err)
 				}
 			}
 			if _, err := v.Identify(t.Context(), unseen.Value); !errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("%+v: a key that was never seen: %v", c, err)
+				t.Errorf("%+v: key that was never read: got %v, want ErrUnavailable", c, err)
 			}
 			docs.failing(nil)
 			time.Sleep(2 * time.Second)
 			if _, err := v.Identify(t.Context(), unseen.Value); err != nil {
-				t.Errorf("%+v: the store is back: %v", c, err)
+				t.Errorf("%+v: after the store is back: got %v, want no error", c, err)
 			}
 		})
 	}
 }
 
-// TestHangingStoreDelaysNobodyForLong: who is known is served at once, and one
+// TestAHangingStoreDelaysNoCallerForLong: cached callers are served at once, and one
 // read at a time waits.
-func TestHangingStoreDelaysNobodyForLong(t *testing.T) {
+func TestAHangingStoreDelaysNoCallerForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := newDocuments()
 		s := newStore(docs)
@@ -200,7 +200,7 @@ func TestHangingStoreDelaysNobodyForLong(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		if waited > 2*time.Second {
-			t.Errorf("waited %s", waited)
+			t.Errorf("waited %s, want at most 2s", waited)
 		}
 	})
 }
@@ -230,14 +230,14 @@ func TestViewIsRenewedAheadOfTime(t *testing.T) {
 		rename(t, s, p.ID, "b")
 		time.Sleep(8 * time.Second)
 		if old := get(); old != "a" {
-			t.Errorf("%q: somebody waited", old)
+			t.Errorf("got the name %q, want the cached one at once", old)
 		}
 		synctest.Wait()
 		if renewed := get(); renewed != "b" {
-			t.Errorf("%q", renewed)
+			t.Errorf("got the name %q, want b from the read ahead", renewed)
 		}
 		if n := docs.reads["project/"+p.ID]; n != 3 { // one is UpdateProject's
-			t.Errorf("%d reads", n)
+			t.Errorf("got %d reads, want 3", n)
 		}
 	})
 }
@@ -249,7 +249,7 @@ func TestUsesAreWrittenOnceAMinute(t *testing.T) {
 		p := create(t, s, "a")
 		k := createKey(t, s, p.ID)
 		if got, err := s.APIKey(t.Context(), p.ID, k.ID); err != nil || got.LastUsedAt != nil {
-			t.Errorf("%v, %v", got.LastUsedAt, err)
+			t.Errorf("before the first use: got %v, %v, want no last use", got.LastUsedAt, err)
 		}
 		v, second := newView(t, s, 0), newView(t, s, 0)
 		began := time.Now()
@@ -265,18 +265,18 @@ func TestUsesAreWrittenOnceAMinute(t *testing.T) {
 		second.Close()
 		got, err := s.APIKey(t.Context(), p.ID, k.ID)
 		if err != nil || got.LastUsedAt == nil || !got.LastUsedAt.Equal(began.Add(2*time.Minute).UTC()) {
-			t.Errorf("%v, %v", got.LastUsedAt, err)
+			t.Errorf("last use: got %v, %v, want two minutes after the start", got.LastUsedAt, err)
 		}
 		if n := docs.docs["use/"+k.ID].Version; n != 3 {
-			t.Errorf("written %d times", n)
+			t.Errorf("last use: written %d times, want 3", n)
 		}
 		if err := s.DeleteAPIKey(t.Context(), p.ID, k.ID); err != nil || len(docs.names("use")) != 0 {
-			t.Error("the last use is left", err)
+			t.Errorf("deleted key: got %v and its last use left, want it deleted", err)
 		}
 	})
 }
 
-func TestUseThatCannotBeWrittenDelaysNobody(t *testing.T) {
+func TestAUseThatCannotBeWrittenDelaysNoCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := newDocuments()
 		s := newStore(docs)
@@ -290,7 +290,7 @@ func TestUseThatCannotBeWrittenDelaysNobody(t *testing.T) {
 		v := newView(t, s, 0)
 		began := time.Now()
 		if _, err := v.Identify(t.Context(), k.Value); err != nil || time.Since(began) > 0 {
-			t.Errorf("%s, %v", time.Since(began), err)
+			t.Errorf("identify while uses cannot be written: took %s, %v, want no wait", time.Since(began), err)
 		}
 		v.Close()
 	})
@@ -313,7 +313,7 @@ func TestUseDoesNotOutliveItsKey(t *testing.T) {
 	}
 	v.Close()
 	if left := docs.names("use"); len(left) != 0 {
-		t.Errorf("%v", left)
+		t.Errorf("documents of uses: got %v, want none", left)
 	}
 }
 
@@ -332,29 +332,29 @@ func TestOriginsAreKnown(t *testing.T) {
 		v := newView(t, s, 0)
 		known, err := v.OriginKnown(t.Context(), origin)
 		if direct, _ := s.OriginKnown(t.Context(), origin); err != nil || direct != known {
-			t.Errorf("%s: %v, %v, %v", origin, known, direct, err)
+			t.Errorf("origin %s: got %v, from the store %v, %v, want the same", origin, known, direct, err)
 		}
 		return known
 	}
 	const a, b = "https://a.example", "https://b.example"
 	if known(a) || known("null") || known("*") {
-		t.Error("nobody named it")
+		t.Error("origins before any project lists one: got one known, want none")
 	}
 	set(a)
 	if !known(a) || known(b) || known("https://a.example.evil.example") {
-		t.Error("one was named")
+		t.Error("origins after the first change: want only the first known")
 	}
 	set(b)
 	if known(a) || !known(b) {
-		t.Error("the other was named")
+		t.Error("origins after the second change: want only the second known")
 	}
 	set()
 	if known(b) {
-		t.Error("none is named")
+		t.Error("origins after the third change: got one known, want none")
 	}
 }
 
-// Whoever makes up pages costs the store little, and the known ones nothing.
+// A client that invents origins costs the store little, and known origins nothing.
 func TestMadeUpOriginsCostTheStoreLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := newDocuments()
@@ -377,16 +377,16 @@ func TestMadeUpOriginsCostTheStoreLittle(t *testing.T) {
 			if n%1_000 == 0 {
 				time.Sleep(time.Second)
 				if err := ask("https://a.example"); err != nil {
-					t.Errorf("one that was asked about before: %v", err)
+					t.Errorf("cached origin: got %v, want no error", err)
 				}
 			}
 		}
 		if n := docs.count(); n > 2_100 || refused < 7_900 {
-			t.Errorf("%d reads, %d refused", n, refused)
+			t.Errorf("unknown origins: got %d reads, %d refused, want at most 2100 and at least 7900", n, refused)
 		}
 		time.Sleep(time.Second)
 		if err := ask("https://b.example"); err != nil {
-			t.Errorf("when they have gone: %v", err)
+			t.Errorf("after the flood of unknown origins: got %v, want no error", err)
 		}
 	})
 }

@@ -1,14 +1,13 @@
-// Package access exchanges API keys for disposable tokens: an access token
-// that every replica can verify by itself for an hour, and a refresh token that
-// is good for the next pair, once.
+// Package access exchanges API keys for short-lived tokens: an access token that
+// every replica can verify by itself for an hour, and a refresh token that can be
+// exchanged for the next pair once.
 //
 // The decision a newcomer would get wrong: a refresh token that is presented a
-// second time ends its whole family, and a token that is merely wrong ends
-// nothing. Which of the two it is, its own MAC tells, before the store is
-// asked; which of two redemptions came first, the store's check-and-set
-// decides, and nobody else. The signing key is rotated like any project's: the
-// ring is [RingID], and the platform that it is registered with is the key set
-// that we publish ourselves.
+// second time ends its whole family, but a forged one ends nothing. The token's own
+// MAC tells them apart, before the store is read; the store's check-and-set alone
+// decides which of two redemptions came first. The signing key is rotated like a
+// project's: its ring is [RingID], and its platform is the key set that this
+// service publishes.
 package access
 
 import (
@@ -28,49 +27,48 @@ import (
 	"playtoken/store"
 )
 
-// RingID names the ring of the keys that sign access tokens, as a project's id
-// names a project's.
+// RingID is the id of the ring whose keys sign access tokens, in the place of a
+// project's id.
 const RingID = "access_tokens"
 
-// Lifetime is how long an access token lives, and so the longest token of the
-// ring's rotation policy.
+// Lifetime is the lifetime of an access token, and therefore the longest lifetime
+// in the ring's rotation policy.
 const Lifetime = time.Hour
 
 const (
 	familyLife  = 30 * 24 * time.Hour // from the exchange, however often it is refreshed
-	maxFamilies = 100                 // of an API key
+	maxFamilies = 100                 // per API key
 
 	tokenType = "at+jwt"    // RFC 9068, section 2.1
-	party     = "playtoken" // "iss" and "aud": these tokens are ours, for us
-	skew      = time.Minute // other clocks may be this far behind ours
+	party     = "playtoken" // "iss" and "aud": this service makes and accepts the tokens
+	skew      = time.Minute // another replica's clock may be this far behind
 
 	remembered = 10_000 // verified tokens; each takes about 300 bytes
 )
 
-// ErrCredentials: what was presented is not, or no longer, good for anything.
-// It is a [projects.ErrUnknownCaller], too.
+// ErrCredentials: the API key or token is unknown, expired, deleted or already
+// used. It is a [projects.ErrUnknownCaller], too.
 var ErrCredentials = fmt.Errorf("the user credentials were incorrect: %w", projects.ErrUnknownCaller)
 
-// Keys knows API keys; a [projects.View] is one. Both answers may be as old as
-// a view may be. Errors: store.ErrUnavailable, and those below.
+// Keys finds API keys; a [projects.View] is one. The results may be as old as a
+// view's. Errors: store.ErrUnavailable, and those below.
 type Keys interface {
-	// Identify returns whose API key this is, or projects.ErrUnknownCaller.
+	// Identify returns the caller of an API key, or projects.ErrUnknownCaller.
 	Identify(ctx context.Context, apiKey secret.Value) (projects.Caller, error)
 
-	// Key returns the API key of an id; projects.ErrNotFound once it is
-	// deleted.
+	// Key returns the API key with an id, or projects.ErrNotFound after its
+	// deletion.
 	Key(ctx context.Context, id string) (projects.APIKey, error)
 }
 
-// Secrets derives secrets that every replica knows, and that never change; a
-// [projects.Store] does. It is asked for each token.
+// Secrets derives secrets that all replicas share and that never change; a
+// [projects.Store] does. It is called for each token.
 type Secrets interface {
 	// Secret returns 32 bytes, or store.ErrUnavailable.
 	Secret(ctx context.Context, purpose string) ([]byte, error)
 }
 
-// Signer signs with the active key of the ring; see [signer.JWTs] for what it
-// promises, and its errors.
+// Signer signs with the active key of the ring; see [signer.JWTs] for its contract.
 type Signer interface {
 	Sign(ctx context.Context, typ string, ttl time.Duration, claims func(issued, expires time.Time) map[string]any) (signer.Token, error)
 }
@@ -82,14 +80,14 @@ type Config struct {
 	Secrets   Secrets
 	Signer    Signer
 
-	// ViewAge is how old a reading of the published keys may be; Staleness the
-	// same while the store does not answer, if that is longer. The ring's
-	// durations must be no shorter.
+	// ViewAge is the largest age of cached published keys; Staleness is the same
+	// while the store is unavailable, if it is longer. The ring's durations must
+	// not be shorter.
 	ViewAge, Staleness time.Duration
 }
 
-// Access makes and reads tokens. It is safe for concurrent use, and any number
-// of replicas may work on one store. Close must be called.
+// Access makes and verifies tokens. It is safe for concurrent use, and replicas may
+// share one store. Close must be called.
 type Access struct {
 	documents store.Documents
 	keys      Keys
@@ -111,18 +109,18 @@ func New(c Config) (*Access, error) {
 	}, nil
 }
 
-// Close ends a read of the published keys that is under way, and waits for it.
+// Close cancels reads of the published keys and waits for them.
 func (a *Access) Close() { a.published.held.Close() }
 
-// Tokens is the answer to an exchange or a refresh.
+// Tokens is the result of an exchange or a refresh.
 type Tokens struct {
 	Access, Refresh secret.Value
 	ExpiresIn       time.Duration // of Access; whole seconds
 }
 
-// Exchange begins a family of tokens for an API key. A key that has too many
-// loses its oldest. Errors: ErrCredentials, store.ErrUnavailable, and
-// those of the signer. After an error nothing that could be used is left.
+// Exchange begins a family of tokens for an API key. A key with too many families
+// loses its oldest. After an error no usable token exists. Errors: ErrCredentials,
+// store.ErrUnavailable, and those of the signer.
 func (a *Access) Exchange(ctx context.Context, apiKey secret.Value) (Tokens, error) {
 	caller, err := a.keys.Identify(ctx, apiKey)
 	switch {
@@ -138,7 +136,7 @@ func (a *Access) Exchange(ctx context.Context, apiKey secret.Value) (Tokens, err
 	return tokens, nil
 }
 
-// exchange shows nobody a token before all that it depends on is in the store.
+// exchange returns a token only after everything that it depends on is stored.
 func (a *Access) exchange(ctx context.Context, caller projects.Caller) (Tokens, error) {
 	key, err := a.secret(ctx)
 	if err != nil {
@@ -152,17 +150,17 @@ func (a *Access) exchange(ctx context.Context, caller projects.Caller) (Tokens, 
 	if begun.version, err = a.writeFamily(ctx, begun); err != nil {
 		return Tokens{}, err
 	}
-	// Nobody knows the family yet; it is among the key's own before somebody
-	// does, so none that is of use is ever forgotten.
+	// The family is added to the key's list before its token is returned, so
+	// that every family with a token is listed.
 	if err := a.enlist(ctx, caller.ID, begun); err != nil {
 		return Tokens{}, errors.Join(err, a.documents.Delete(context.WithoutCancel(ctx), familyName(begun.ID)))
 	}
 	return tokens(access, refreshToken{begun.ID, begun.Counter}, key), nil
 }
 
-// Refresh redeems a refresh token. Errors: ErrCredentials,
-// store.ErrUnavailable, and those of the signer. After ErrUnavailable
-// the token may have been used up; to present it again is then the second time.
+// Refresh exchanges a refresh token for new tokens. Errors: ErrCredentials,
+// store.ErrUnavailable, and those of the signer. After ErrUnavailable the token may
+// already be used, and presenting it again may count as the second time.
 func (a *Access) Refresh(ctx context.Context, presented secret.Value) (Tokens, error) {
 	key, err := a.secret(ctx)
 	if err != nil {
@@ -182,8 +180,8 @@ func (a *Access) Refresh(ctx context.Context, presented secret.Value) (Tokens, e
 	return tokens(access, refreshToken{token.family, token.counter + 1}, key), nil
 }
 
-// redeem uses a genuine token up and returns an access token. The successor is
-// owed to whoever gets one: that is nobody, if the answer to the write is lost.
+// redeem uses up a genuine token and returns an access token. If the outcome of the
+// write is unknown, no caller gets the next token.
 func (a *Access) redeem(ctx context.Context, token refreshToken) (signer.Token, error) {
 	family, err := a.readFamily(ctx, token.family)
 	switch {
@@ -198,15 +196,15 @@ func (a *Access) redeem(ctx context.Context, token refreshToken) (signer.Token, 
 	if err != nil {
 		return signer.Token{}, err
 	}
-	// Signed before the family moves on: a signer that is away costs nobody
-	// the refresh token.
+	// The access token is signed before the family changes, so that a caller
+	// keeps its refresh token while the signer is unavailable.
 	access, err := a.sign(ctx, family.APIKeyID, common(family.Scopes, key.Scopes))
 	if err != nil {
 		return signer.Token{}, err
 	}
 	family.Counter++
 	switch _, err := a.writeFamily(ctx, family); {
-	case errors.Is(err, store.ErrConflict): // somebody else redeems the same token
+	case errors.Is(err, store.ErrConflict): // another request redeems the same token
 		return signer.Token{}, a.revoke(ctx, token.family)
 	case err != nil:
 		return signer.Token{}, err
@@ -217,7 +215,7 @@ func (a *Access) redeem(ctx context.Context, token refreshToken) (signer.Token, 
 func tokens(access signer.Token, refresh refreshToken, key []byte) Tokens {
 	return Tokens{
 		Access:    secret.New(access.Value),
-		Refresh:   refresh.spell(key),
+		Refresh:   refresh.format(key),
 		ExpiresIn: access.ExpiresAt.Sub(access.IssuedAt),
 	}
 }
@@ -228,12 +226,12 @@ func (a *Access) sign(ctx context.Context, keyID string, scopes []projects.Scope
 		return map[string]any{
 			"iss": party, "aud": party, "sub": keyID, "jti": rand.Text(),
 			"iat": issued.Unix(), "nbf": issued.Add(-skew).Unix(), "exp": expires.Unix(),
-			"scope": spellScopes(scopes),
+			"scope": joinScopes(scopes),
 		}
 	})
 }
 
-// key returns an API key that still exists; else the error is ErrCredentials.
+// key returns an API key that still exists, or ErrCredentials.
 func (a *Access) key(ctx context.Context, id string) (projects.APIKey, error) {
 	key, err := a.keys.Key(ctx, id)
 	if errors.Is(err, projects.ErrNotFound) {
@@ -242,11 +240,11 @@ func (a *Access) key(ctx context.Context, id string) (projects.APIKey, error) {
 	return key, err
 }
 
-// secret is what refresh tokens are made genuine with.
+// secret is the key of refresh tokens' MACs.
 func (a *Access) secret(ctx context.Context) ([]byte, error) {
 	key, err := a.secrets.Secret(ctx, "refresh tokens")
 	if err == nil && len(key) < 32 {
-		err = fmt.Errorf("%d bytes are too few", len(key))
+		err = fmt.Errorf("it has %d bytes, fewer than 32", len(key))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("secret of refresh tokens: %w", err)
@@ -254,7 +252,7 @@ func (a *Access) secret(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
-func spellScopes(scopes []projects.Scope) string {
+func joinScopes(scopes []projects.Scope) string {
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
 		words[i] = string(s)
@@ -262,14 +260,14 @@ func spellScopes(scopes []projects.Scope) string {
 	return strings.Join(words, " ")
 }
 
-func readScopes(text string) (scopes []projects.Scope) {
+func splitScopes(text string) (scopes []projects.Scope) {
 	for word := range strings.FieldsSeq(text) {
 		scopes = append(scopes, projects.Scope(word))
 	}
 	return scopes
 }
 
-// common returns what is granted and still given.
+// common returns the scopes that the token has and the API key still has.
 func common(granted, given []projects.Scope) (both []projects.Scope) {
 	for _, s := range granted {
 		if slices.Contains(given, s) {

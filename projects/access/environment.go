@@ -12,18 +12,19 @@ import (
 	"playtoken/secret"
 )
 
-// environment is Keys, and the API key that the environment names. In tokens
-// its id depends on its value: they end when the environment has another one.
+// environment adds the API key that the environment sets to other Keys. The id of
+// that key in tokens depends on its value, so that its tokens end when the
+// environment sets another.
 type environment struct {
 	Keys
 	callers projects.EnvironmentKeys
 	secrets Secrets
 }
 
-// WithEnvironment adds the API key of the environment to those of the store.
-// The admin key is none: it is not exchanged.
+// WithEnvironment adds the API key of the environment to those of the store. The
+// admin key is not an API key and cannot be exchanged.
 func WithEnvironment(keys Keys, callers projects.EnvironmentKeys, secrets Secrets) Keys {
-	return &environment{keys, callers, secrets}
+	return &environment{Keys: keys, callers: callers, secrets: secrets}
 }
 
 // Identify implements [Keys].
@@ -39,11 +40,11 @@ func (e *environment) Identify(ctx context.Context, apiKey secret.Value) (projec
 	return caller, err
 }
 
-// Key implements [Keys]. What it returns is called as it is when it presents
-// itself: for records and limits it is one caller.
+// Key implements [Keys]. The key that it returns has the id that the key's own
+// requests have, so that audit log and limits see one caller.
 func (e *environment) Key(ctx context.Context, id string) (projects.APIKey, error) {
 	caller, err := e.callers.Identify(ctx, e.callers.APIKey)
-	if err != nil { // there is none
+	if err != nil { // the environment sets no API key
 		return e.Keys.Key(ctx, id)
 	}
 	own, err := e.id(ctx)
@@ -56,7 +57,7 @@ func (e *environment) Key(ctx context.Context, id string) (projects.APIKey, erro
 	return projects.APIKey{ID: caller.ID, ProjectID: caller.ProjectID, Scopes: caller.Scopes}, nil
 }
 
-// id tells nothing about the key to those who do not know the secret.
+// id reveals nothing about the key without the secret.
 func (e *environment) id(ctx context.Context) (string, error) {
 	key, err := e.secrets.Secret(ctx, "name of the environment's API key")
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"playtoken/store"
 )
 
-// family is what the store knows about the refresh tokens of one exchange: not
-// the tokens, only which of them is good now.
+// family is the stored state of the refresh tokens of one exchange. It does not
+// contain tokens, only the number of the one that is valid.
 type family struct {
 	ID        string           `json:"id"`
 	APIKeyID  string           `json:"api_key_id"`
-	Scopes    []projects.Scope `json:"scopes"`  // granted; what is still given counts
-	Counter   int64            `json:"counter"` // of the token that is good
+	Scopes    []projects.Scope `json:"scopes"`  // granted at the exchange
+	Counter   int64            `json:"counter"` // of the valid token
 	ExpiresAt time.Time        `json:"expires_at"`
 	RevokedAt time.Time        `json:"revoked_at,omitzero"`
 
@@ -48,10 +48,10 @@ func newFamily(of projects.Caller, now time.Time) family {
 	}
 }
 
-// over reports whether none of the family's tokens is good any more.
+// over reports whether no token of the family is valid any more.
 func (f family) over(now time.Time) bool { return !f.RevokedAt.IsZero() || !now.Before(f.ExpiresAt) }
 
-// readFamily returns ErrCredentials for a family that is gone.
+// readFamily returns ErrCredentials for a family that does not exist.
 func (a *Access) readFamily(ctx context.Context, id string) (family, error) {
 	var f family
 	version, err := load(ctx, a.documents, familyName(id), &f)
@@ -59,7 +59,7 @@ func (a *Access) readFamily(ctx context.Context, id string) (family, error) {
 		return family{}, ErrCredentials
 	}
 	if err == nil && f.ID != id {
-		err = fmt.Errorf("%w: document of family %q holds another", store.ErrUnavailable, id)
+		err = fmt.Errorf("%w: the document of family %q contains another family", store.ErrUnavailable, id)
 	}
 	f.version = version
 	return f, err
@@ -69,8 +69,8 @@ func (a *Access) writeFamily(ctx context.Context, f family) (int64, error) {
 	return a.write(ctx, familyName(f.ID), f, f.version)
 }
 
-// load decodes a document in order to write it again: members that it does not
-// know are of a newer version, which would miss them.
+// load decodes a document that will be written again. Unknown members are an error,
+// because writing would lose what a newer version stored.
 func load(ctx context.Context, documents store.Documents, name string, into any) (version int64, err error) {
 	doc, err := documents.Read(ctx, name)
 	if err != nil {
@@ -90,14 +90,14 @@ func (a *Access) write(ctx context.Context, name string, content any, version in
 	return a.documents.Write(ctx, name, data, version)
 }
 
-// revokePatience is how long a revocation is tried.
-const revokePatience = 5 * time.Second
+// revokeTimeout is how long a revocation is tried.
+const revokeTimeout = 5 * time.Second
 
-// revoke ends a family whose tokens are in two hands, even if its caller does
-// not wait. The error is ErrCredentials once it is over, by whomever; or
-// store.ErrUnavailable, and then every second presentation tries again.
+// revoke ends a family one of whose tokens was presented twice, even if the caller
+// does not wait. It returns ErrCredentials once the family has ended, or else
+// store.ErrUnavailable; then the next presentation of a used token tries again.
 func (a *Access) revoke(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokePatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	var failed error
 	for again := (pause{}); again.wait(ctx); {
@@ -120,14 +120,14 @@ func (a *Access) revoke(ctx context.Context, id string) error {
 	return fmt.Errorf("%w: revoke: %w", store.ErrUnavailable, errors.Join(failed, ctx.Err()))
 }
 
-// enlistPatience is how long an exchange waits for its turn among others of
-// the same API key.
-const enlistPatience = 10 * time.Second
+// enlistTimeout is how long an exchange retries after conflicts with other
+// exchanges of the same API key.
+const enlistTimeout = 10 * time.Second
 
-// enlist adds a family to those of its API key. What has no place there any
-// more is deleted first: a family that is not listed does not exist.
+// enlist adds a family to the list of its API key. It deletes the families that it
+// drops from the list first, so that every family that exists is listed.
 func (a *Access) enlist(ctx context.Context, keyID string, begun family) error {
-	ctx, cancel := context.WithTimeout(ctx, enlistPatience)
+	ctx, cancel := context.WithTimeout(ctx, enlistTimeout)
 	defer cancel()
 	for again := (pause{}); again.wait(ctx); {
 		list, version, err := loadList(ctx, a.documents, keyID)
@@ -147,8 +147,8 @@ func (a *Access) enlist(ctx context.Context, keyID string, begun family) error {
 	return fmt.Errorf("%w: list of families: %w", store.ErrUnavailable, ctx.Err())
 }
 
-// loadList returns the families of an API key; none, and version 0, if it never
-// had any.
+// loadList returns the families of an API key; an empty list and version 0 if it
+// never had any.
 func loadList(ctx context.Context, documents store.Documents, keyID string) (list listed, version int64, err error) {
 	version, err = load(ctx, documents, listName(keyID), &list)
 	if errors.Is(err, store.ErrNotFound) {
@@ -157,7 +157,7 @@ func loadList(ctx context.Context, documents store.Documents, keyID string) (lis
 	return list, version, err
 }
 
-// split tells the newest that live, at most n, from the others.
+// split separates the newest n families that have not expired from the others.
 func (l listed) split(n int, now time.Time) (keep, drop []member) {
 	for _, m := range l.Families {
 		if now.Before(m.ExpiresAt) {
@@ -181,10 +181,9 @@ func deleteFamilies(ctx context.Context, documents store.Documents, gone []membe
 	return nil
 }
 
-// Forget removes what the store still knows about the tokens of an API key
-// that was deleted, and last the list that leads there. They are good for
-// nothing by then, so this is about order: it may be interrupted, and called
-// again. Errors: store.ErrUnavailable.
+// Forget deletes the stored families of an API key that was deleted, and last their
+// list. Their tokens are not valid any more by then; this only cleans up. It may be
+// interrupted and called again. Errors: store.ErrUnavailable.
 func Forget(ctx context.Context, documents store.Documents, keyID string) error {
 	list, version, err := loadList(ctx, documents, keyID)
 	if err == nil && version > 0 {
@@ -199,8 +198,8 @@ func Forget(ctx context.Context, documents store.Documents, keyID string) error 
 	return nil
 }
 
-// pause paces attempts that others may disturb: the first comes at once, the
-// next ones after longer and longer.
+// pause spaces attempts that can end in conflicts: the first comes at once, the
+// next ones after growing pauses.
 type pause struct{ next time.Duration }
 
 const shortestPause, longestPause = 2 * time.Millisecond, 100 * time.Millisecond

@@ -19,7 +19,7 @@ import (
 
 type tokenHash = [sha256.Size]byte
 
-// verified is what a token says whose signature was found to be good.
+// verified is the content of a token whose signature was verified.
 type verified struct {
 	keyID              string // of the signing key
 	subject            string // the API key's id
@@ -27,33 +27,33 @@ type verified struct {
 	notBefore, expires time.Time
 }
 
-// Identify returns whose access token this is: that of an API key which still
-// exists, with the scopes that the token was given and the key still has.
-// Errors: ErrCredentials, store.ErrUnavailable.
+// Identify returns the caller of an access token: its API key, which must still
+// exist, with the scopes that both the token and the key have. Errors:
+// ErrCredentials, store.ErrUnavailable.
 func (a *Access) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
-	said, err := a.verify(ctx, credential.Reveal())
+	claims, err := a.verify(ctx, credential.Reveal())
 	if err == nil {
-		// Its form and signature are good, and its key is published now.
-		err = said.inForce(time.Now())
+		// Its form and signature are right, and its key is published now.
+		err = claims.inForce(time.Now())
 	}
 	if err != nil {
 		return projects.Caller{}, err
 	}
-	key, err := a.key(ctx, said.subject)
+	key, err := a.key(ctx, claims.subject)
 	switch {
 	case errors.Is(err, ErrCredentials):
 		return projects.Caller{}, ErrCredentials
 	case err != nil:
-		return projects.Caller{}, fmt.Errorf("access token of API key %s: %w", said.subject, err)
+		return projects.Caller{}, fmt.Errorf("access token of API key %s: %w", claims.subject, err)
 	}
-	return projects.Caller{ID: key.ID, ProjectID: key.ProjectID, Scopes: common(said.scopes, key.Scopes)}, nil
+	return projects.Caller{ID: key.ID, ProjectID: key.ProjectID, Scopes: common(claims.scopes, key.Scopes)}, nil
 }
 
-// verify reads a token, remembering those that are good. The published keys
-// are asked each time: a key that is withdrawn takes its tokens along.
+// verify verifies a token and caches the result. The published keys are checked
+// each time, so that the tokens of a withdrawn key end with it.
 func (a *Access) verify(ctx context.Context, token string) (verified, error) {
 	hash := sha256.Sum256([]byte(token))
-	said, known := a.verified.Get(hash)
+	content, known := a.verified.Get(hash)
 	if !known && !claimed(token) {
 		return verified{}, ErrCredentials
 	}
@@ -61,30 +61,29 @@ func (a *Access) verify(ctx context.Context, token string) (verified, error) {
 	if err != nil {
 		return verified{}, fmt.Errorf("access token: %w", err)
 	}
-	if _, shown := published.find(said.keyID); known && shown {
-		return said, nil
+	if _, shown := published.find(content.keyID); known && shown {
+		return content, nil
 	}
-	said, err = read(token, published.find)
+	content, err = read(token, published.find)
 	var refused *verify.Error
 	if errors.As(err, &refused) && refused.Reason == verify.KeyUnknown {
-		// Perhaps a key so new that we have not seen it yet. While the store is
-		// away nobody can say that it is not.
+		// The key may be newer than the cached set. While the store is
+		// unavailable, that cannot be ruled out.
 		newer, unread := a.published.newest(ctx)
 		if unread != nil {
 			return verified{}, fmt.Errorf("access token: %w", unread)
 		}
-		said, err = read(token, newer.find)
+		content, err = read(token, newer.find)
 	}
 	if err != nil {
 		return verified{}, ErrCredentials
 	}
-	a.verified.Add(hash, said)
-	return said, nil
+	a.verified.Add(hash, content)
+	return content, nil
 }
 
-// claimed reports whether a token says of itself that it is one of ours. Those
-// of viewers' providers do not, and no store is asked, or waited for, because
-// of them.
+// claimed reports whether a token names this service as its issuer. Tokens of
+// viewers' identity providers do not, so that they cause no read of the store.
 func claimed(token string) bool {
 	_, rest, _ := strings.Cut(token, ".")
 	claims, _, _ := strings.Cut(rest, ".")
@@ -95,7 +94,7 @@ func claimed(token string) bool {
 	return err == nil && json.Unmarshal(data, &says) == nil && says.Issuer == party
 }
 
-// read is the whole of what makes a token ours, but for its time.
+// read verifies everything about a token except its time.
 func read(token string, keys func(string) (*rsa.PublicKey, bool)) (verified, error) {
 	t, err := verify.Signed(token, tokenType, keys)
 	if err != nil {
@@ -104,12 +103,15 @@ func read(token string, keys func(string) (*rsa.PublicKey, bool)) (verified, err
 	scope, isText := t.Claims["scope"].(string)
 	switch {
 	case t.Claims["iss"] != party, t.Claims["aud"] != party, t.Subject == "", t.NotBefore.IsZero(), !isText:
-		return verified{}, errors.New("access token: not made by us, or not for us")
+		return verified{}, errors.New("access token: wrong issuer, audience or claims")
 	}
-	return verified{t.KeyID, t.Subject, readScopes(scope), t.NotBefore, t.Expires}, nil
+	return verified{
+		keyID: t.KeyID, subject: t.Subject, scopes: splitScopes(scope),
+		notBefore: t.NotBefore, expires: t.Expires,
+	}, nil
 }
 
-// inForce allows for no skew of its own: tokens are dated back by it.
+// inForce allows no clock skew, because tokens are back-dated by it.
 func (v verified) inForce(now time.Time) error {
 	if now.Before(v.notBefore) || !now.Before(v.expires) {
 		return ErrCredentials

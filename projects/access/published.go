@@ -18,7 +18,7 @@ import (
 	"playtoken/store"
 )
 
-// publishedName is the document that holds our published keys.
+// publishedName is the name of the document of published keys.
 const publishedName = "jwks/published"
 
 const (
@@ -26,7 +26,7 @@ const (
 	maxName      = 50 // characters
 )
 
-// publication is that document.
+// publication is the document of published keys.
 type publication struct {
 	Keys []publishedKey `json:"keys"`
 }
@@ -38,22 +38,22 @@ type publishedKey struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Published is the platform that the keys of [RingID] are registered with: the
-// key set that we publish, one document in the store. Every change of it is
-// one write.
+// Published is the platform that the keys of [RingID] are registered with: the key
+// set that this service publishes, one document in the store. Each change is one
+// write.
 type Published struct{ documents store.Documents }
 
-// NewPublished returns the set that a store holds. There is one.
+// NewPublished returns the key set in a store, which has only one.
 func NewPublished(documents store.Documents) *Published { return &Published{documents} }
 
 var _ keyrotation.Registrar = (*Published)(nil)
 
-// Register implements [keyrotation.Registrar]. A key that is there already
-// keeps its place: its id is its own thumbprint.
+// Register implements [keyrotation.Registrar]. Registering a key twice changes
+// nothing, because its id is its thumbprint.
 func (p *Published) Register(ctx context.Context, name, publicKey string) (string, error) {
 	key, err := keyrotation.ParsePublicKey(publicKey)
 	if err == nil && (name == "" || utf8.RuneCountInString(name) > maxName) {
-		err = fmt.Errorf("name: want 1 to %d characters", maxName)
+		err = fmt.Errorf("the name must have 1 to %d characters", maxName)
 	}
 	if err != nil {
 		return "", fmt.Errorf("publish key: %w: %w", keyrotation.ErrRefused, err)
@@ -64,9 +64,11 @@ func (p *Published) Register(ctx context.Context, name, publicKey string) (strin
 		case now.index(id) >= 0:
 			return false, nil
 		case len(now.Keys) >= maxPublished:
-			return false, fmt.Errorf("%w: there are %d keys already", keyrotation.ErrRefused, len(now.Keys))
+			return false, fmt.Errorf("%w: the set already has %d keys", keyrotation.ErrRefused, len(now.Keys))
 		}
-		now.Keys = append(now.Keys, publishedKey{id, name, publicKey, time.Now().UTC().Truncate(time.Second)})
+		now.Keys = append(now.Keys, publishedKey{
+			KeyID: id, Name: name, PublicKey: publicKey, CreatedAt: time.Now().UTC().Truncate(time.Second),
+		})
 		return true, nil
 	})
 	if err != nil {
@@ -114,14 +116,14 @@ func (p *Published) Delete(ctx context.Context, keyID string) error {
 	return nil
 }
 
-// turns is how often a change makes room for somebody else's.
-const turns = 20
+// attempts is how often a change is tried again after a conflict.
+const attempts = 20
 
-// change writes the set once. A conflict wrote nothing, so what comes after it
-// is the first attempt still.
+// change writes the set at most once: it tries again only after conflicts, which
+// write nothing.
 func (p *Published) change(ctx context.Context, edit func(*publication) (changed bool, err error)) error {
 	again := pause{}
-	for range turns {
+	for range attempts {
 		if !again.wait(ctx) {
 			return ctx.Err()
 		}
@@ -140,10 +142,10 @@ func (p *Published) change(ctx context.Context, edit func(*publication) (changed
 			return err
 		}
 	}
-	return fmt.Errorf("%w: too many others change the set", keyrotation.ErrThrottled)
+	return fmt.Errorf("%w: too many concurrent changes of the key set", keyrotation.ErrThrottled)
 }
 
-// load reads the set in order to write it again.
+// load reads the set for a change.
 func (p *Published) load(ctx context.Context) (publication, int64, error) {
 	doc, err := readPublication(ctx, p.documents)
 	if err != nil {
@@ -153,10 +155,10 @@ func (p *Published) load(ctx context.Context) (publication, int64, error) {
 	return now, doc.Version, err
 }
 
-// storedSet is the document; version 0 of it is an empty set.
+// storedSet is the document; its version 0 is an empty set.
 type storedSet store.Document
 
-// Reader is the reading half of [store.Documents].
+// Reader is the part of [store.Documents] that reads.
 type Reader interface {
 	Read(ctx context.Context, name string) (store.Document, error)
 }
@@ -169,7 +171,7 @@ func readPublication(ctx context.Context, documents Reader) (storedSet, error) {
 	return storedSet(doc), err
 }
 
-// decode believes no set in which a key has another's id.
+// decode refuses a set in which a key's id is not its thumbprint.
 func (d storedSet) decode(options ...json.Options) (publication, map[string]*rsa.PublicKey, error) {
 	var set publication
 	if err := json.Unmarshal(d.Data, &set, options...); err != nil {
@@ -179,7 +181,7 @@ func (d storedSet) decode(options ...json.Options) (publication, map[string]*rsa
 	for _, k := range set.Keys {
 		key, err := keyrotation.ParsePublicKey(k.PublicKey)
 		if err != nil || thumbprint(key) != k.KeyID || keys[k.KeyID] != nil {
-			return publication{}, nil, fmt.Errorf("%w: published key %.80q is not what its id says", store.ErrUnavailable, k.KeyID)
+			return publication{}, nil, fmt.Errorf("%w: the id of published key %.80q is not its thumbprint", store.ErrUnavailable, k.KeyID)
 		}
 		keys[k.KeyID] = key
 	}
@@ -197,7 +199,7 @@ func (k publishedKey) shown() keyrotation.PlatformKey {
 	}
 }
 
-// webKey is a public key as RFC 7518, section 6.3.1, spells it.
+// webKey is a public key in the form of RFC 7518, section 6.3.1.
 type webKey struct {
 	Kty string `json:"kty"`
 	N   string `json:"n"`
@@ -212,7 +214,7 @@ func newWebKey(id string, key *rsa.PublicKey) webKey {
 	return webKey{Kty: "RSA", N: encode(key.N.Bytes()), E: encode(big.NewInt(int64(key.E)).Bytes()), Alg: "RS256", Use: "sig", Kid: id}
 }
 
-// thumbprint is that of RFC 7638.
+// thumbprint is a key's thumbprint as RFC 7638 defines it.
 func thumbprint(key *rsa.PublicKey) string {
 	k := newWebKey("", key)
 	sum := sha256.Sum256([]byte(`{"e":"` + k.E + `","kty":"RSA","n":"` + k.N + `"}`))

@@ -11,8 +11,8 @@ import (
 	"playtoken/secret"
 )
 
-// refreshToken is what a refresh token says: the family, and the how manieth
-// of the family it is. With its MAC it is a text of one spelling.
+// refreshToken is the content of a refresh token: its family, and its number in the
+// family. Its text adds a MAC, and has one possible spelling.
 type refreshToken struct {
 	family  string
 	counter int64
@@ -20,8 +20,8 @@ type refreshToken struct {
 
 var refreshForm = regexp.MustCompile(`^ptr_([a-z2-7]{26})_(0|[1-9][0-9]{0,11})_([0-9a-f]{64})$`)
 
-// spell returns the token's text.
-func (t refreshToken) spell(key []byte) secret.Value {
+// format returns the token's text.
+func (t refreshToken) format(key []byte) secret.Value {
 	return secret.New(fmt.Sprintf("ptr_%s_%d_%s", t.family, t.counter, hex.EncodeToString(t.mac(key))))
 }
 
@@ -31,7 +31,7 @@ func (t refreshToken) mac(key []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// readRefreshToken reads a token that we made; of any other, genuine is false.
+// readRefreshToken reads a token; genuine is false if its MAC or form is wrong.
 func readRefreshToken(text string, key []byte) (t refreshToken, genuine bool) {
 	part := refreshForm.FindStringSubmatch(text)
 	if part == nil {

@@ -11,11 +11,11 @@ import (
 	"playtoken/projects/internal/cache"
 )
 
-// rest is the least time between two readings that something unusual asks for:
-// a key id that is not known, a store that fails.
-const rest = time.Second
+// minInterval is the least time between two reads because of an unknown key id or
+// an unavailable store.
+const minInterval = time.Second
 
-// set is one reading of the published keys. It does not change.
+// set is the published keys as they were read. It does not change.
 type set struct {
 	keys map[string]*rsa.PublicKey
 	jwks []byte
@@ -26,26 +26,26 @@ func (s *set) find(keyID string) (*rsa.PublicKey, bool) {
 	return key, ok
 }
 
-// sets reads the published keys, as seldom as it may.
+// sets caches the published keys.
 type sets struct{ held *cache.Cache[*set] }
 
 func newSets(documents Reader, age, staleness time.Duration) *sets {
 	return &sets{cache.New(cache.Config[*set]{
-		Size: 1, Age: age, Staleness: staleness, Pause: rest,
+		Size: 1, Age: age, Staleness: staleness, Pause: minInterval,
 		Read: func(ctx context.Context, _ string) (*set, error) { return readSet(ctx, documents) },
 	})}
 }
 
-// current returns the keys as they were published no longer ago than the view
-// age; while the store does not answer, the staleness.
+// current returns the keys as they were published at most the view age ago, or the
+// staleness while the store is unavailable.
 func (s *sets) current(ctx context.Context) (*set, error) { return s.held.Get(ctx, publishedName) }
 
-// newest reads again, unless that was done just now.
+// newest reads the keys again unless they were read just now.
 func (s *sets) newest(ctx context.Context) (*set, error) {
-	return s.held.Newest(ctx, publishedName, rest)
+	return s.held.Newest(ctx, publishedName, minInterval)
 }
 
-// readSet passes over members that it does not know: it writes nothing back.
+// readSet ignores unknown members, since it does not write the set.
 func readSet(ctx context.Context, documents Reader) (*set, error) {
 	doc, err := readPublication(ctx, documents)
 	if err != nil {

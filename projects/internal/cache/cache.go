@@ -1,9 +1,10 @@
-// Package cache holds what was read of a store for a while, so that few have to
-// wait for it, and nobody for one that is away.
+// Package cache keeps values that were read from a store for a while, so that few
+// callers wait for the store, and none for an unavailable one.
 //
-// The decision a newcomer would get wrong: a read belongs to the cache, not to
-// whoever asked for it. It is shared, nobody's cancellation spoils another's
-// answer, and what is asked for again and again is read again ahead of time.
+// The decision a newcomer would get wrong: a read belongs to the cache, not to the
+// caller that caused it. Callers share it, one caller's cancellation does not
+// affect another's result, and an entry that is often used is read again before it
+// expires.
 package cache
 
 import (
@@ -21,31 +22,31 @@ import (
 const (
 	// readTimeout bounds one read.
 	readTimeout = 2 * time.Second
-	// longestPause is the longest between two reads of a store that is away.
+	// longestPause is the longest pause between two reads of an unavailable store.
 	longestPause = time.Second
-	// awayFor is how long one failed read tells that the store is away. While
-	// it is, reads follow each other more closely than that.
-	awayFor = 5 * time.Second
-	// readAttempts bounds how often one request reads. Two suffice unless the
-	// clock is being set back meanwhile.
+	// unavailableFor is how long after a failed read the store counts as
+	// unavailable. While it is, reads follow each other more closely than that.
+	unavailableFor = 5 * time.Second
+	// readAttempts bounds how often one call reads. Two are enough unless the
+	// clock is set back meanwhile.
 	readAttempts = 3
 )
 
 var (
-	errClosed = fmt.Errorf("%w: stopping", store.ErrUnavailable)
-	errClock  = fmt.Errorf("%w: read: the clock is being set back", store.ErrUnavailable)
+	errClosed = fmt.Errorf("%w: the cache is closed", store.ErrUnavailable)
+	errClock  = fmt.Errorf("%w: the clock was set back during the read", store.ErrUnavailable)
 )
 
-// Config says what is held, and for how long.
+// Config says what is cached and for how long.
 type Config[V any] struct {
 	Size      int           // entries, at least 1
-	Age       time.Duration // of an entry, at most, while the store answers
-	Staleness time.Duration // the same while it is away, if that is longer
-	Pause     time.Duration // after a store was found away; doubled each time, up to a second
+	Age       time.Duration // the largest of an entry
+	Staleness time.Duration // the same while the store is unavailable, if it is longer
+	Pause     time.Duration // after a failed read; doubled each time, up to a second
 
-	// Read asks the store. It is away if the error is
-	// store.ErrUnavailable, or no answer comes within two seconds; Absent
-	// is an answer, and held.
+	// Read reads from the store. The store counts as unavailable if the error is
+	// store.ErrUnavailable or Read takes longer than two seconds. The error
+	// Absent is cached like a value.
 	Read   func(ctx context.Context, id string) (V, error)
 	Absent error
 }
@@ -64,29 +65,28 @@ type Cache[V any] struct {
 	fault  fault
 }
 
-// held is one answer of the store. It does not change.
+// held is one result of a read. It does not change.
 type held[V any] struct {
 	value   V
 	err     error // nil, or Absent
 	started time.Time
 }
 
-// reading is one read that is under way. Its answer may be read once done is
-// closed.
+// reading is one read in progress. Its result may be used once done is closed.
 type reading[V any] struct {
 	done  chan struct{}
 	found *held[V]
 	err   error
 }
 
-// fault is the memory of a store that is away.
+// fault remembers the last failed read; zero after a successful one.
 type fault struct {
 	err   error
 	at    time.Time
 	pause time.Duration
 }
 
-// New returns a cache that is empty.
+// New returns an empty cache.
 func New[V any](config Config[V]) *Cache[V] {
 	config.Staleness = max(config.Age, config.Staleness)
 	c := &Cache[V]{config: config, reads: map[string]*reading[V]{}}
@@ -95,7 +95,7 @@ func New[V any](config Config[V]) *Cache[V] {
 	return c
 }
 
-// Close ends every read that is under way and waits for it.
+// Close cancels all reads and waits for them.
 func (c *Cache[V]) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -104,8 +104,8 @@ func (c *Cache[V]) Close() {
 	c.running.Wait()
 }
 
-// Get returns what the store holds under an id. Errors: Absent,
-// store.ErrUnavailable, or whatever is wrong with the document.
+// Get returns the value of an id. Errors: Absent, store.ErrUnavailable, or the
+// error of a document that cannot be decoded.
 func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 	now := time.Now()
 	found, ok := c.entries.Get(id)
@@ -116,8 +116,8 @@ func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 			c.start(id)
 		}
 		return found.value, found.err
-	case usable && c.away(now) != nil:
-		c.start(id) // nobody waits for a store that is known to be away
+	case usable && c.unavailable(now) != nil:
+		c.start(id) // the caller does not wait for an unavailable store
 		return found.value, found.err
 	}
 	newer, err := c.await(ctx, id, c.config.Age, now)
@@ -127,9 +127,9 @@ func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 	return newer, err
 }
 
-// Newest is Get for whoever knows of something newer than what is held: it
-// returns what was read no longer ago than age, and nothing older, even if the
-// store is away.
+// Newest is Get for a caller that knows the entry may be outdated: it returns a
+// value that was read at most age ago, and never an older one, even if the store is
+// unavailable.
 func (c *Cache[V]) Newest(ctx context.Context, id string, age time.Duration) (V, error) {
 	now := time.Now()
 	if found, ok := c.entries.Get(id); ok && found.within(age, now) {
@@ -138,8 +138,8 @@ func (c *Cache[V]) Newest(ctx context.Context, id string, age time.Duration) (V,
 	return c.await(ctx, id, age, now)
 }
 
-// await reads until what was read is young enough at now. A read that others
-// began may have started too early to be; the next one cannot have.
+// await reads until the result is young enough at now. A read that was already in
+// progress may have started too early; the next one cannot have.
 func (c *Cache[V]) await(ctx context.Context, id string, age time.Duration, now time.Time) (none V, err error) {
 	for range readAttempts {
 		read, err := c.start(id).wait(ctx)
@@ -153,11 +153,11 @@ func (c *Cache[V]) await(ctx context.Context, id string, age time.Duration, now 
 	return none, errClock
 }
 
-// Holds reports whether something is known about an id, however old.
+// Holds reports whether an id has an entry, of any age.
 func (c *Cache[V]) Holds(id string) bool { return c.entries.Contains(id) }
 
-// start returns the read of an id that is under way, or begins one, unless the
-// store was away a moment ago. It does not wait.
+// start returns the read of an id that is in progress, or begins one unless the
+// last read failed a moment ago. It does not wait.
 func (c *Cache[V]) start(id string) *reading[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,8 +198,8 @@ func (c *Cache[V]) run(id string, own *reading[V]) {
 	close(own.done)
 }
 
-// after is what is remembered once a read has ended like this. A document that
-// cannot be decoded is trouble, but of a store that answers.
+// after is the fault after a read with this error. A store that returns a document
+// which cannot be decoded is available.
 func (f fault) after(err error, least time.Duration) fault {
 	if !errors.Is(err, store.ErrUnavailable) {
 		return fault{}
@@ -207,17 +207,17 @@ func (f fault) after(err error, least time.Duration) fault {
 	return fault{err: err, at: time.Now(), pause: min(max(2*f.pause, least), longestPause)}
 }
 
-// away returns why the store is known to be away; nil if it is not.
-func (c *Cache[V]) away(now time.Time) error {
+// unavailable returns why the store counts as unavailable; nil if it does not.
+func (c *Cache[V]) unavailable(now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fault.err != nil && now.Sub(c.fault.at) < awayFor {
+	if c.fault.err != nil && now.Sub(c.fault.at) < unavailableFor {
 		return c.fault.err
 	}
 	return nil
 }
 
-// wait returns the answer, or the cause of ctx's end; the read goes on then.
+// wait returns the result, or the cause of ctx's end; the read goes on then.
 func (r *reading[V]) wait(ctx context.Context) (*held[V], error) {
 	select {
 	case <-r.done:
@@ -227,9 +227,9 @@ func (r *reading[V]) wait(ctx context.Context) (*held[V], error) {
 	}
 }
 
-// within reports whether an entry is no older than this at now, by whichever
-// of the two clocks says more: the monotonic one stands still while a machine
-// sleeps, the other may be set.
+// within reports whether an entry is at most this old at now. It takes the larger
+// age of two clocks: the monotonic one stops while a machine sleeps, and the wall
+// clock may be set.
 func (h *held[V]) within(age time.Duration, now time.Time) bool {
 	return max(now.Sub(h.started), now.Round(0).Sub(h.started.Round(0))) <= age
 }
