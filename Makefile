@@ -76,7 +76,7 @@ chaos: deps vault
 	echo "== guards, broken in turn"
 	go run ./chaos
 	echo "== real replicas, stopped and killed"
-	PLAYTOKEN_TEST_CHAOS=1 go test -count=1 -timeout 2h -v -run 'ThreeReplicas|ColdStarts|KilledAtAnyMoment' ./cmd/playtoken
+	PLAYTOKEN_TEST_CHAOS=1 go test -count=1 -timeout 2h -v -run 'ThreeReplicas|ColdStarts|KilledAtAnyMoment|RotationsBesideServe|ThroughVaultsTroubles|ManyProjects' ./cmd/playtoken
 
 image-check:
 	go test -count=1 -v -run Image ./cmd/playtoken

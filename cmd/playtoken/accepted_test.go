@@ -13,6 +13,7 @@ import (
 // A platform whose keys are not rotated says nothing by itself: whether its
 // credential is any good is asked before it is stored.
 func TestACredentialThatThePlatformRefusesIsNotStored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	status := http.StatusUnauthorized
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {

@@ -100,9 +100,11 @@ func plantedWorld(w *world, c *canaries) {
 
 func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 	t.Run("file", func(t *testing.T) {
-		c, w := newCanaries(t), newWorld(t)
+		c, w := newCanaries(t), newEmptyWorld(t)
 		plantedWorld(w, c)
-		w.environ = append(w.environ, "PLAYTOKEN_STORE_PASSWORD="+c.plant("store password"))
+		password := c.plant("store password")
+		w.environ = append(w.environ, "PLAYTOKEN_STORE_PASSWORD="+password)
+		w.createStore(password)
 		w.tellsNothing(c)
 	})
 	t.Run("vault", func(t *testing.T) {

@@ -18,7 +18,8 @@ import (
 )
 
 func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newEmptyWorld(t)
 	if r := w.run("keys", "list"); r.code != exitUsage {
 		t.Errorf("a look made a store, or did not say where to look: exit %d, %s", r.code, r.stderr)
 	}
@@ -42,6 +43,7 @@ func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
 }
 
 func TestMintedTokensPlayAndAreExplained(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate")
 	var token tokenView
@@ -67,6 +69,7 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 }
 
 func TestOperatorsMoveKeysByHand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
@@ -94,6 +97,7 @@ func TestOperatorsMoveKeysByHand(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
 	down.Close()
 	w := newWorld(t)
@@ -166,6 +170,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 }
 
 func TestDoctorSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate")
 	var healthy findingsView

@@ -33,6 +33,7 @@ func startDemo(t *testing.T, environ []string, args ...string) (demoView, func()
 }
 
 func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	view, stop := startDemo(t, nil, "--data", data)
 	client := newClient(t)
@@ -74,6 +75,7 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 }
 
 func TestDemoKeepsItsOwnNeedsAndRefusesStrangers(t *testing.T) {
+	t.Parallel()
 	w := &world{t: t}
 	r := w.runWith([]string{"PLAYTOKEN_LISTN=:1"}, "", "demo", "--listen", "127.0.0.1:0")
 	if r.code != exitUsage || !strings.Contains(r.stderr, "PLAYTOKEN_LISTEN?") {

@@ -93,6 +93,7 @@ func (w *world) changeRing(change func(*keyrotation.Ring)) {
 }
 
 func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate")
 	w.healthy()
@@ -120,6 +121,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 }
 
 func TestDoctorFindsABudgetThatOneProjectCannotKeep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
@@ -140,6 +142,7 @@ func TestDoctorFindsABudgetThatOneProjectCannotKeep(t *testing.T) {
 }
 
 func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate")
 	file := filepath.Join(w.dir, "play.db")
@@ -162,6 +165,7 @@ func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 }
 
 func TestDoctorFindsARecordThatCannotBeKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := filepath.Join(w.dir, "audit.log")
 	audit := "PLAYTOKEN_AUDIT=file:" + path
@@ -187,6 +191,7 @@ func TestDoctorFindsARecordThatCannotBeKept(t *testing.T) {
 }
 
 func TestDoctorAsksTheIssuersOfViewers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
@@ -208,6 +213,7 @@ func TestDoctorAsksTheIssuersOfViewers(t *testing.T) {
 }
 
 func TestDoctorFindsCallsThatAreNearlyUsedUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
 	left := 30
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

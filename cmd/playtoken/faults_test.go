@@ -65,6 +65,7 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 }
 
 func TestRotateOnAnEmptyProjectGivesUpWhenThePlatformIsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.gate.Close()
 	if r := w.run("rotate", "-o", "json"); r.code != exitDown || !strings.Contains(r.stdout, `"error"`) {
@@ -73,6 +74,7 @@ func TestRotateOnAnEmptyProjectGivesUpWhenThePlatformIsDown(t *testing.T) {
 }
 
 func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
 	s := w.startServer("serve")
 	client := newClient(t)
@@ -88,6 +90,7 @@ func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
 }
 
 func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	media := filepath.Join(w.dir, "media")
 	files, err := sample.FS()
@@ -118,7 +121,7 @@ func TestEverythingWorksOnVaultToo(t *testing.T) {
 	vault := vaulttest.Start(t)
 	transit, kv := vault.Mount(t)
 	t.Setenv("VAULT_ADDR", vault.Addr)
-	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_TOKEN="+vault.RootToken,
+	w := newEmptyWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_TOKEN="+vault.RootToken,
 		"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv)
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")

@@ -17,17 +17,18 @@ import (
 
 // stage is one stage of the Dockerfile: its instructions, by name.
 type stage struct {
+	name string
 	from string
 	all  map[string][]string
 }
 
-// readDockerfile returns the stages by name, and the name of the last.
-func readDockerfile(t *testing.T) (stages map[string]stage, last string) {
-	t.Helper()
+// readDockerfile returns the stages by name; the last one is also under "".
+func readDockerfile() (stages map[string]stage, err error) {
 	text, err := os.ReadFile("../../Dockerfile")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	var last string
 	stages = map[string]stage{}
 	for _, line := range strings.Split(string(text), "\n") {
 		instruction, rest, found := strings.Cut(line, " ")
@@ -37,12 +38,22 @@ func readDockerfile(t *testing.T) (stages map[string]stage, last string) {
 		if instruction == "FROM" {
 			from, name, _ := strings.Cut(rest, " AS ")
 			last = name
-			stages[name] = stage{from, map[string][]string{}}
+			stages[name] = stage{name: name, from: from, all: map[string][]string{}}
 			continue
 		}
 		stages[last].all[instruction] = append(stages[last].all[instruction], rest)
 	}
-	return stages, last
+	stages[""] = stages[last]
+	return stages, nil
+}
+
+func dockerfile(t *testing.T) map[string]stage {
+	t.Helper()
+	stages, err := readDockerfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stages
 }
 
 // command is the exec form of an instruction.
@@ -52,23 +63,6 @@ func (s stage) command(t *testing.T, instruction string) (words []string) {
 		t.Fatalf("%s %q: without a shell, only the exec form works: %v", instruction, s.all[instruction], err)
 	}
 	return words
-}
-
-// build runs the go build of a stage as it stands there, but for the place of
-// its result, which it returns.
-func (s stage) build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(openFolder(t, 0o755), "playtoken")
-	runs := slices.DeleteFunc(slices.Clone(s.all["RUN"]), func(run string) bool { return !strings.Contains(run, "go build") })
-	if len(runs) != 1 || strings.Count(runs[0], " -o /playtoken ") != 1 {
-		t.Fatalf("want one go build -o /playtoken, got %q", runs)
-	}
-	cmd := exec.Command("sh", "-c", strings.Replace(runs[0], " -o /playtoken ", " -o '"+path+"' ", 1))
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", runs[0], err, out)
-	}
-	return path
 }
 
 // openFolder is a folder that everybody can enter, unlike t.TempDir.
@@ -114,9 +108,9 @@ func volume(t *testing.T) string {
 }
 
 func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
-	stages, last := readDockerfile(t)
-	if last != "static" {
-		t.Errorf("without --target, the image would be %q", last)
+	stages := dockerfile(t)
+	if got := stages[""].name; got != "static" {
+		t.Errorf("the image without --target = %q, want static", got)
 	}
 	static, openssl := stages["static"], stages["openssl"]
 	for _, s := range []stage{static, openssl} {
@@ -146,8 +140,12 @@ func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
 }
 
 func TestTheStaticImageNeedsNothing(t *testing.T) {
-	stages, last := readDockerfile(t)
-	path := stages["build"].build(t)
+	t.Parallel()
+	stages := dockerfile(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
 	binary, err := elf.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +159,7 @@ func TestTheStaticImageNeedsNothing(t *testing.T) {
 	if libraries, err := binary.ImportedLibraries(); err == nil && len(libraries) > 0 {
 		t.Errorf("it needs %q", libraries)
 	}
-	checkImage(t, path, stages[last].command(t, "CMD"))
+	checkImage(t, path, stages[""].command(t, "CMD"))
 }
 
 // inBase are the libraries that the base of the image openssl has, and we
@@ -169,14 +167,18 @@ func TestTheStaticImageNeedsNothing(t *testing.T) {
 var inBase = []string{"libcrypto.so.3", "libc.so.6", "libresolv.so.2", "libpthread.so.0"}
 
 func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/usr/include/openssl/evp.h"); err != nil {
 		t.Skip("no headers of OpenSSL: apt-get install libssl-dev")
 	}
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no C compiler: apt-get install gcc libc6-dev")
 	}
-	stages, _ := readDockerfile(t)
-	path := stages["build-openssl"].build(t)
+	stages := dockerfile(t)
+	path, err := stages["build-openssl"].build()
+	if err != nil {
+		t.Fatal(err)
+	}
 	binary, err := elf.Open(path)
 	if err != nil {
 		t.Fatal(err)

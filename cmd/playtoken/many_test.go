@@ -42,6 +42,7 @@ func newTroubled(t *testing.T) *world {
 }
 
 func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
+	t.Parallel()
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()

@@ -41,6 +41,7 @@ func settle(credential bool, settings map[string]any) string {
 // TestAnIssuedKeyStaysWhereItIsTaken: with the settings of another account, or
 // of none that has keys, every mint would be refused until the next rotation.
 func TestAnIssuedKeyStaysWhereItIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()

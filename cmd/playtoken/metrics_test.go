@@ -85,6 +85,7 @@ func post(t *testing.T, url, key, body string) int {
 }
 
 func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.startServer("serve")
 	client := newClient(t)
@@ -157,6 +158,7 @@ func (w *world) lockStore() (unlock func()) {
 }
 
 func TestMetricsAreThereWhileTheStoreIsNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_SCHEDULER=off")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
@@ -184,6 +186,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
+	t.Parallel()
 	media := t.TempDir()
 	for verb, names := range map[string][]string{
 		"serve": {"playtoken_tokens_minted_total", "playtoken_signing_keys"}, "gate": {"playtoken_gate_admissions_total"},
@@ -216,6 +219,7 @@ func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 }
 
 func TestAGateCountsItsAdmissions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
 		"PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_DATA="+filepath.Join(t.TempDir(), "own.db"))
 	s := w.startServer("gate")
@@ -230,9 +234,10 @@ func TestAGateCountsItsAdmissions(t *testing.T) {
 }
 
 func TestAMetricsPortThatIsTakenChangesNothing(t *testing.T) {
+	t.Parallel()
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
-	w := newWorld(t, "PLAYTOKEN_METRICS_LISTEN="+taken.Listener.Addr().String(), "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
+	w := newEmptyWorld(t, "PLAYTOKEN_METRICS_LISTEN="+taken.Listener.Addr().String(), "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
 		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_API_KEY="+gateKey)
 	for _, verb := range [][]string{{"serve"}, {"gate"}, {"demo", "--listen", "127.0.0.1:0"}} {
 		if r := w.run(verb...); r.code == exitDone || !strings.Contains(r.stderr, "address already in use") {

@@ -17,7 +17,6 @@ import (
 	"playtoken/filekeys"
 	"playtoken/handlers"
 	"playtoken/keyrotation"
-	"playtoken/secret"
 )
 
 // byHand is a key pair as it is without us: somebody made it, registered it
@@ -105,15 +104,12 @@ func (w *world) refuses(says string, args ...string) {
 // openStore is the world's store, beside whoever else has it open.
 func (w *world) openStore() *filekeys.Store {
 	w.t.Helper()
-	store, err := filekeys.Open(filepath.Join(w.dir, "play.db"), secret.New(password), filekeys.Options{Create: true})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return store
+	return w.createStore(password)
 }
 
 func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
-	w, client := newWorld(t), newClient(t)
+	t.Parallel()
+	w, client := newEmptyWorld(t), newClient(t)
 	old := w.registerByHand("our website")
 	before := w.url(old)
 	w.opens(client, http.StatusOK, before)
@@ -164,6 +160,7 @@ func (w *world) addProject(name string) (id string) {
 }
 
 func TestTwoProjectsOnOneAccountLeaveEachOthersKeysAlone(t *testing.T) {
+	t.Parallel()
 	w, client := newWorld(t), newClient(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
@@ -193,6 +190,7 @@ func TestTwoProjectsOnOneAccountLeaveEachOthersKeysAlone(t *testing.T) {
 }
 
 func TestNothingIsRemovedWhileARingCannotBeRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other, stray := w.addProject("other"), w.registerByHand("by hand")

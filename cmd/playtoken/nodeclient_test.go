@@ -82,6 +82,7 @@ type clientError struct {
 }
 
 func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
+	t.Parallel()
 	modules := nodeModules(t)
 	m := newTenancy(t, newWorld(t))
 	m.awaitActive()

@@ -10,8 +10,9 @@ import (
 
 // What went wrong is half of a message.
 func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	early := newWorld(t)
+	early := newEmptyWorld(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +67,7 @@ func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 }
 
 func TestWhoMayNotDeleteAProjectIsToldTheFlag(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	credential := filepath.Join(w.dir, "credential")
 	if err := os.WriteFile(credential, []byte(gateKey), 0o600); err != nil {

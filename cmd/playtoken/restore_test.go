@@ -73,6 +73,7 @@ func (w *world) obeys(remedy string) {
 }
 
 func TestABackupThatIsPutBackDeletesNothingAndLocksNobodyOut(t *testing.T) {
+	t.Parallel()
 	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore, before := w.backup(), w.registered()
@@ -112,6 +113,7 @@ func TestABackupThatIsPutBackDeletesNothingAndLocksNobodyOut(t *testing.T) {
 }
 
 func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
+	t.Parallel()
 	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore, before := w.backup(), w.registered()
@@ -135,6 +137,7 @@ func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
 }
 
 func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
+	t.Parallel()
 	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()
@@ -170,6 +173,7 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 // TestARestoredRingHealsByItself: where nobody reads what doctor says, looking
 // twice at the platform does it.
 func TestARestoredRingHealsByItself(t *testing.T) {
+	t.Parallel()
 	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()

@@ -22,7 +22,8 @@ func (s *server) awaitReady(client *http.Client) {
 }
 
 func TestServeMakesItsFirstKeyByItself(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newEmptyWorld(t)
 	s := w.startServer("serve")
 	client := newClient(t)
 	s.awaitReady(client)
@@ -44,6 +45,7 @@ func TestServeMakesItsFirstKeyByItself(t *testing.T) {
 }
 
 func TestServeLeavesRotationToCronIfAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PLAYTOKEN_SCHEDULER=off")
 	s := w.startServer("serve")
 	client := newClient(t)

@@ -20,6 +20,7 @@ import (
 // Any project may ask whose a key is, as often as its limit allows, and there
 // may be thousands of rings.
 func TestAllRingsAreReadOnceAtATime(t *testing.T) {
+	t.Parallel()
 	p, counter := counted(t, newWorld(t).environ)
 	ask := func() (map[string]string, error) {
 		return p.elsewhere(t.Context(), []keyrotation.PlatformKey{{ID: "unknown"}})
@@ -100,6 +101,7 @@ func TestAReadingThatFailsIsTriedAgainByTheNext(t *testing.T) {
 }
 
 func TestWorksThatNobodyUsesAreLetGoOf(t *testing.T) {
+	t.Parallel()
 	p, project := newParts(t)
 	opened, err := p.workshop.of(t.Context(), project.ID)
 	if err != nil {

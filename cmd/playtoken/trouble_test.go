@@ -192,8 +192,10 @@ func (w *world) publicKeys() verify.Keys {
 }
 
 func TestMintingThroughVaultsTroubles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("seals, restarts and meddles with a Vault for half a minute")
+	slow(t, "it seals, restarts and imitates a Vault")
+	times := 1
+	if chaos() {
+		times = 3
 	}
 	w := newVaultWorld(t, "PLAYTOKEN_TOKEN_TTL=60s", "PLAYTOKEN_TOKEN_MAX_TTL=60s")
 	environ := w.as(vaultkeys.Rotator)
@@ -214,13 +216,13 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	k.recover("the start")
 	before := measureProcess()
 
-	for range 3 {
+	for range times {
 		w.vault.Seal()
 		k.until("refusal while sealed", 20, &k.later)
 		w.vault.Unseal()
 		k.recover("sealing")
 	}
-	for range 2 {
+	for range times {
 		w.vault.Kill()
 		k.until("refusal while down", 20, &k.later)
 		w.vault.Restart()

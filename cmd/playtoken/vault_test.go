@@ -24,7 +24,7 @@ func newVaultWorld(t *testing.T, more ...string) *onVault {
 	t.Helper()
 	w := &onVault{vault: vaulttest.Start(t)}
 	t.Setenv("VAULT_ADDR", w.vault.Addr)
-	w.world = newWorld(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
+	w.world = newEmptyWorld(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
 	r := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle", "-o", "json")
 	if err := json.Unmarshal([]byte(r.stdout), &w.setup); err != nil || r.code != exitDone {
 		t.Fatalf("exit %d, %v\n%s", r.code, err, r.stderr)

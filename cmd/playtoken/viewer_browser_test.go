@@ -22,6 +22,7 @@ import (
 // viewer's own login: only a browser can say whether that page gets to ask, and
 // to read.
 func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
+	t.Parallel()
 	tab := newTab(t)
 	w := newWorld(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	url, _, stop := w.serveHere(w.environ)

@@ -83,6 +83,7 @@ func TestOnlyAKeyThatShouldBeThereIsRungFor(t *testing.T) {
 // A key that may sign from some moment on does so from then on, also where the
 // scheduler, when it went to sleep, had nothing to do for minutes.
 func TestARevocationThatLeavesNoKeyIsMadeGoodAtTheTimeThatItTells(t *testing.T) {
+	t.Parallel()
 	p, project := newParts(t)
 	p.config.Rotation.ObserveEvery, p.config.Rotation.Durations.Propagation = time.Hour, 2*time.Second
 	ctx, cancel := context.WithCancel(t.Context())

@@ -69,6 +69,7 @@ func TestAProjectThatCannotBeOpenedLeavesNothingBehind(t *testing.T) {
 }
 
 func TestADeletedProjectIsLetGoOf(t *testing.T) {
+	t.Parallel()
 	p, project := newParts(t)
 	opened, err := p.workshop.of(t.Context(), project.ID)
 	if err != nil {
@@ -89,6 +90,7 @@ func TestADeletedProjectIsLetGoOf(t *testing.T) {
 }
 
 func TestADeletedProjectTakesItsTokensAlong(t *testing.T) {
+	t.Parallel()
 	p, project := newParts(t)
 	key, err := p.projects.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
 	if err != nil {
@@ -109,6 +111,7 @@ func TestADeletedProjectTakesItsTokensAlong(t *testing.T) {
 // An issued key outlives its retirement by a day, so more of them are there at
 // a time than of ours.
 func TestARotationThatIssuedKeysHaveNoRoomForIsRefused(t *testing.T) {
+	t.Parallel()
 	p, _ := newParts(t)
 	project := projects.Project{
 		Name: "issued", Platform: "apivideo", Settings: map[string]string{"project_id": "project_theirs"},
@@ -127,6 +130,7 @@ func TestARotationThatIssuedKeysHaveNoRoomForIsRefused(t *testing.T) {
 // Nobody can exchange an API key any more once the rotation of our own keys
 // has stopped for long enough.
 func TestTheRotationOfOurOwnKeysIsWatched(t *testing.T) {
+	t.Parallel()
 	p, _ := newParts(t)
 	if _, err := p.own.Reconcile(t.Context(), keyrotation.Order{Actor: "test"}); err != nil {
 		t.Fatal(err)

@@ -9,23 +9,17 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"playtoken/filekeys"
 	"playtoken/gate"
 	"playtoken/gate/sample"
 	"playtoken/handlers"
 	"playtoken/secret"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const gateKey = "gate-key-for-tests-0123456789abcdef"
 
@@ -43,7 +37,17 @@ var quick = []string{
 	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=5m", "PLAYTOKEN_TOKEN_MAX_TTL=10m", "PLAYTOKEN_KEY_BUDGET=40",
 }
 
+// newWorld has an empty store, of which trying the password costs next to
+// nothing: every command line pays that once.
 func newWorld(t *testing.T, more ...string) *world {
+	t.Helper()
+	w := newEmptyWorld(t, more...)
+	w.createStore(password)
+	return w
+}
+
+// newEmptyWorld has no store yet.
+func newEmptyWorld(t *testing.T, more ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	w.gate = httptest.NewServer(openSample(t, w.dir).Handler())
@@ -56,6 +60,16 @@ func newWorld(t *testing.T, more ...string) *world {
 		"PLAYTOKEN_LISTEN=127.0.0.1:0",
 	}, append(quick, more...)...)
 	return w
+}
+
+// createStore makes the store's file.
+func (w *world) createStore(password string) *filekeys.Store {
+	w.t.Helper()
+	store, err := filekeys.Open(filepath.Join(w.dir, "play.db"), secret.New(password), filekeys.Options{Create: true, WorkFactor: 2})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return store
 }
 
 func openSample(t *testing.T, dir string) *gate.Gate {
@@ -144,17 +158,3 @@ func newClient(t *testing.T) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
-
-// binary is the program itself, built once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "playtoken-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "playtoken")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
-})
