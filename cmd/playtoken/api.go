@@ -141,13 +141,16 @@ type apiProblem struct {
 	EarliestAt    *time.Time `json:"earliest_at"`
 	NeedsOperator bool       `json:"needs_operator"`
 
-	missing string // of the request
+	remedy string // empty: the usual for its code
 }
 
 func newProblem(status int, body []byte, missing string) error {
-	p := &apiProblem{missing: missing}
+	p := &apiProblem{}
 	if err := json.Unmarshal(body, p); err != nil {
 		return fmt.Errorf("refused with status %d", status)
+	}
+	if p.Code == "not_found" {
+		p.remedy = missing
 	}
 	return p
 }

@@ -74,8 +74,8 @@ var remedies = []struct {
 }
 
 func remedy(err error) string {
-	if p, ok := errors.AsType[*apiProblem](err); ok && p.Code == "not_found" && p.missing != "" {
-		return p.missing
+	if p, ok := errors.AsType[*apiProblem](err); ok && p.remedy != "" {
+		return p.remedy
 	}
 	for _, row := range remedies {
 		if row.is(err) {

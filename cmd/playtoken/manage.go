@@ -8,14 +8,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"playtoken/platforms/all"
-	"playtoken/settings"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+
+	"playtoken/platforms/all"
+	"playtoken/projects"
+	"playtoken/settings"
 )
 
 // The verbs project and api-key are the Admin API without a network: each is
@@ -96,7 +98,11 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 		if *revoke {
 			query.Set("revoke", "true")
 		}
-		return a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
+		err := a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
+		if p, ok := errors.AsType[*apiProblem](err); ok && deletes && !*revoke && p.Code == "conflict" && args[0] != projects.Default {
+			p.remedy = "to revoke its signing keys and lose their tokens: playtoken project delete " + args[0] + " --revoke"
+		}
+		return err
 	}
 	return cmd
 }
