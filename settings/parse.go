@@ -85,6 +85,17 @@ func seconds(to *time.Duration) func(string) error {
 	}
 }
 
+// playlistName is the name of a file, as the gate serves it.
+func playlistName(to *string) func(string) error {
+	return func(s string) error {
+		if !strings.HasSuffix(strings.ToLower(s), ".m3u8") || strings.HasPrefix(s, ".") || strings.ContainsAny(s, `/\%#;?`) || strings.ContainsFunc(s, unicode.IsControl) {
+			return errors.New(`want the name of a file that ends in .m3u8, without / \ % # ; ?`)
+		}
+		*to = s
+		return nil
+	}
+}
+
 func number(to *int) func(string) error {
 	return func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 16)

@@ -70,6 +70,9 @@ type Gate struct {
 	Forward    string        // the proxy whose forward-auth header is read; "": there is no such proxy
 	Origins    []string      // of the pages whose scripts may read media
 	SessionTTL time.Duration // of a session ticket
+
+	Index        string        // name of the first playlist in a video's folder
+	MaxTokenLife time.Duration // the longest that a playback token may still live
 }
 
 // Error is everything that is wrong with the environment. Each problem is one
@@ -102,6 +105,14 @@ func ForGate(environ []string, media string) (Settings, error) {
 	var s Settings
 	err := environment(Variables(environ)).read(s.variables(), append(s.rules(), s.gateRule()))
 	return s, err
+}
+
+// ForCheck reads what looking through a media folder needs, which no other
+// setting has to be right for.
+func ForCheck(environ []string) (Gate, error) {
+	var s Settings
+	err := environment(Variables(environ)).read(s.variables(), nil)
+	return s.Gate, err
 }
 
 // ForOperator reads what an operator of Vault needs, who logs in with

@@ -45,7 +45,8 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second},
 			KeySpec:   keyrotation.KeySpec{Bits: 2048}, KeyBudget: 10,
 		},
-		Gate: Gate{Listen: "127.0.0.1:8081", Data: "gate.db", Origins: []string{"*"}, SessionTTL: 4 * time.Hour},
+		Gate: Gate{Listen: "127.0.0.1:8081", Data: "gate.db", Origins: []string{"*"}, SessionTTL: 4 * time.Hour,
+			Index: "hls.m3u8", MaxTokenLife: 24 * time.Hour},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -99,6 +100,8 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_GATE_FORWARD":         {"apache", "nginx,traefik"},
 	"PLAYTOKEN_GATE_ORIGINS":         {"*,https://a.example", "a.example", "https://a.example/path", "https://u@a.example", ","},
 	"PLAYTOKEN_GATE_SESSION_TTL":     {"0s", "4", "1.5s"},
+	"PLAYTOKEN_GATE_INDEX":           {"hls", "a/hls.m3u8", ".m3u8", "..m3u8", "a#.m3u8", "manifest.mpd"},
+	"PLAYTOKEN_GATE_MAX_TOKEN_LIFE":  {"0s", "24", "1.5s"},
 }
 
 func TestWrongValuesOfEveryVariableAreRefused(t *testing.T) {
@@ -126,7 +129,7 @@ func TestRightValuesAreAccepted(t *testing.T) {
 		"PLAYTOKEN_SIGNING=transit", "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=24h", "PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_VAULT_AUTH=token", "PLAYTOKEN_VAULT_KV=team/kv-2",
 		"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:8081/v2", "PLAYTOKEN_PLATFORM_URL=http://[::1]/v2/",
 		"PLAYTOKEN_PLATFORM_HLS_URL=http://localhost:1/{video_id}/hls.m3u8?jwt={token}",
-		"PLAYTOKEN_GATE_ORIGINS=https://a.example, http://localhost:3000", "PLAYTOKEN_GATE_FORWARD=caddy",
+		"PLAYTOKEN_GATE_ORIGINS=https://a.example, http://localhost:3000", "PLAYTOKEN_GATE_FORWARD=caddy", "PLAYTOKEN_GATE_INDEX=Main List.M3U8", "PLAYTOKEN_GATE_MAX_TOKEN_LIFE=720h",
 		"PLAYTOKEN_SERVICE_HOST=10.0.0.1", "PLAYTOKEN_PORT=tcp://10.0.0.1:80", "PLAYTOKEN_PORT_80_TCP=x", "PLAYTOKEN_TEST_VAULT_ADDR=x",
 		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_ROTATE_EVERY=240h", "PLAYTOKEN_KEY_BITS=3072", "PLAYTOKEN_SCHEDULER=off",
 	} {

@@ -64,5 +64,7 @@ func (s *Settings) gateVariables() []variable {
 		{name: "PLAYTOKEN_GATE_FORWARD", parse: oneOf(&g.Forward, "nginx", "traefik", "caddy")},
 		{name: "PLAYTOKEN_GATE_ORIGINS", fallback: "*", parse: origins(&g.Origins)},
 		{name: "PLAYTOKEN_GATE_SESSION_TTL", fallback: "4h", parse: seconds(&g.SessionTTL)},
+		{name: "PLAYTOKEN_GATE_INDEX", fallback: "hls.m3u8", parse: playlistName(&g.Index)},
+		{name: "PLAYTOKEN_GATE_MAX_TOKEN_LIFE", fallback: "24h", parse: seconds(&g.MaxTokenLife)},
 	}
 }

@@ -22,6 +22,10 @@ func (a *app) gateVerb() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serveGate(cmd.Context(), media) },
 	}
 	cmd.Flags().StringVar(&media, "media", "", "folder of the videos (PLAYTOKEN_GATE_MEDIA)")
+	cmd.AddCommand(&cobra.Command{
+		Use: "check FOLDER", Short: "Say which files of a media folder will not be served", Args: arguments("FOLDER"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.checkMedia(cmd.Context(), args[0]) },
+	})
 	return cmd
 }
 
@@ -51,6 +55,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), log), ln, func() {}) })
 	group.Go(func() error { return serveMetrics(ctx, scrapes, counted.Handler(log), log) })
+	group.Go(func() error { return reportMedia(ctx, c, log) })
 	return errors.Join(group.Wait(), closeGate())
 }
 
@@ -63,6 +68,7 @@ func openGate(c settings.Settings, counted *metrics.Gate, log *slog.Logger) (*ga
 	config := gate.Config{
 		Media: root.FS(), Data: c.Gate.Data, APIKey: c.Gate.APIKey, PublicURL: c.Gate.URL,
 		Forward: c.Gate.Forward, Origins: c.Gate.Origins, SessionTTL: c.Gate.SessionTTL, Log: log,
+		Index: c.Gate.Index, MaxTokenLife: c.Gate.MaxTokenLife, ClockSkew: c.Rotation.Durations.Skew,
 		Admission: counted.Admission,
 	}
 	if c.MetricsListen == "" {
