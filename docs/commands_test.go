@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	page PATH                the page that the next commands are of
 //	with OLD NEW             writes NEW where the page's commands have OLD
 //	[!] paste PREFIX         runs the page's next command with this beginning
+//	attempt PREFIX           the same, and may fail
 //	start NAME RE PREFIX     runs it in the background until its output fits RE;
 //	                         NAME becomes what the group of RE found
 //	take NAME RE             the same, of the standard output of the last command
@@ -65,7 +66,7 @@ func TestCommandsOfThePages(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"page": readNext, "with": replace, "paste": paste, "start": start, "take": take, "await": await, "realvault": realVault,
+			"page": readNext, "with": replace, "paste": paste, "attempt": attempt, "start": start, "take": take, "await": await, "realvault": realVault,
 		},
 	})
 }

@@ -44,21 +44,32 @@ func command(ts *testscript.TestScript, prefix string) string {
 	return strings.NewReplacer(s.replace...).Replace(s.page.page.commands[i])
 }
 
-// paste runs a command as a shell does, exports included.
+// paste runs a command that has to succeed or, with neg, to fail.
 func paste(ts *testscript.TestScript, neg bool, args []string) {
-	text := command(ts, args[len(args)-1])
-	before, after := filepath.Join(ts.Getenv("WORK"), ".before"), filepath.Join(ts.Getenv("WORK"), ".after")
-	ts.Check(os.RemoveAll(after))
-	file := filepath.Join(ts.Getenv("WORK"), ".pasted.sh")
-	ts.Check(os.WriteFile(file, []byte("set -euo pipefail\nenv -0 > "+before+"\n"+text+"\nenv -0 > "+after+"\n"), 0o600))
-	ts.Logf("$ %s", text)
-	err := ts.Exec("bash", file)
+	text, err := pasted(ts, args)
 	if neg == (err == nil) {
 		ts.Fatalf("%q ended with %v, want failure: %t", text, err, neg)
 	}
-	if err == nil {
-		ts.Check(export(ts, before, after))
+}
+
+// attempt runs a command that may fail.
+func attempt(ts *testscript.TestScript, _ bool, args []string) { _, _ = pasted(ts, args) }
+
+// pasted runs a command as a shell does, exports included.
+func pasted(ts *testscript.TestScript, args []string) (text string, err error) {
+	if len(args) != 1 {
+		ts.Fatalf("got %d arguments, want the beginning of a command", len(args))
 	}
+	text = command(ts, args[0])
+	work := ts.Getenv("WORK")
+	before, after, file := filepath.Join(work, ".before"), filepath.Join(work, ".after"), filepath.Join(work, ".pasted.sh")
+	ts.Check(os.WriteFile(file, []byte("set -euo pipefail\nenv -0 > "+before+"\n"+text+"\nenv -0 > "+after+"\n"), 0o600))
+	ts.Logf("$ %s", text)
+	if err := ts.Exec("bash", file); err != nil {
+		return text, err
+	}
+	ts.Check(export(ts, before, after))
+	return text, nil
 }
 
 // export carries what a command exported, and unset, over to the next.
