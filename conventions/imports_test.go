@@ -64,6 +64,9 @@ var onlyUnder = map[string][]string{
 	"cel.dev/cel-go/":                 {"projects/viewers"},
 	"github.com/redis/":               {"limits"},
 	"github.com/getkin/":              {},
+	"github.com/yuin/goldmark":        {},
+	"github.com/rogpeppe/go-internal": {},
+	"mvdan.cc/sh/":                    {},
 }
 
 // goList runs go list at the top of the module and returns its lines.

@@ -60,8 +60,31 @@ func named(t *testing.T, pattern string) map[string]bool {
 
 func TestMetricsOfThePagesAreThoseThatExist(t *testing.T) {
 	documented := named(t, `\b(playtoken_[a-z_]+[a-z])\b`)
-	delete(documented, "playtoken_console")
 	sameNames(t, "metric", documented, found(t, `"(playtoken_[a-z_]+)"`, "metrics/names.go"))
+}
+
+// notSettings are names that the pages have for another reason.
+var notSettings = []string{"PLAYTOKEN_GATE_SERVICE_HOST"}
+
+func TestSettingsOfThePagesAreThoseThatExist(t *testing.T) {
+	var sources []string
+	err := fs.WalkDir(os.DirFS(root), "settings", func(path string, d fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			sources = append(sources, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exist := found(t, `"(PLAYTOKEN_[A-Z_]+[A-Z])"`, sources...)
+	delete(exist, "PLAYTOKEN_PORT") // the beginning of a Kubernetes service link
+	documented := named(t, `\b(PLAYTOKEN_[A-Z_]+[A-Z])\b`)
+	maps.DeleteFunc(documented, func(name string, _ bool) bool {
+		secret, inFile := strings.CutSuffix(name, "_FILE")
+		return strings.HasPrefix(name, "PLAYTOKEN_TEST_") || slices.Contains(notSettings, name) || inFile && exist[secret]
+	})
+	sameNames(t, "setting", documented, exist)
 }
 
 // TestTestSettingsOfThePagesAreThoseThatTestsRead compares them with all of the
