@@ -101,7 +101,7 @@ func executed(t *testing.T) cursors {
 		}
 		here := cursors{}
 		if err := follow(here, string(archive.Comment)); err != nil {
-			t.Fatalf("%s: %v", script, err)
+			t.Fatalf("follow %s = %v, want a script that pastes what the pages have", script, err)
 		}
 		for path, c := range here {
 			merged, err := all.at(path)
