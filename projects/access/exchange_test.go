@@ -20,14 +20,14 @@ func TestEachRefreshTokenWorksOnce(t *testing.T) {
 	a := replica(t, docs, newCallers(), unsigned{})
 	got := exchange(t, a)
 	if got.Access.Reveal() != "at+jwt-canary" || got.ExpiresIn != time.Hour || !strings.HasPrefix(got.Refresh.Reveal(), "ptr_") {
-		t.Errorf("Exchange = %q, %q, %s", got.Access.Reveal(), got.Refresh.Reveal(), got.ExpiresIn)
+		t.Errorf("Exchange: got %q, %q, %s, want the signer's token, a refresh token and one hour", got.Access.Reveal(), got.Refresh.Reveal(), got.ExpiresIn)
 	}
 	seen := map[string]bool{got.Refresh.Reveal(): true}
 	used := got.Refresh
 	for range 10 {
 		next, err := a.Refresh(t.Context(), got.Refresh)
 		if err != nil || next.ExpiresIn != time.Hour || next.Access.IsZero() || seen[next.Refresh.Reveal()] {
-			t.Fatalf("Refresh = %q, %s, %v", next.Refresh.Reveal(), next.ExpiresIn, err)
+			t.Fatalf("Refresh: got %q, %s, %v, want a new refresh token and one hour", next.Refresh.Reveal(), next.ExpiresIn, err)
 		}
 		seen[next.Refresh.Reveal()] = true
 		used, got = got.Refresh, next
@@ -38,7 +38,7 @@ func TestEachRefreshTokenWorksOnce(t *testing.T) {
 	_, err = a.Refresh(t.Context(), got.Refresh)
 	refused(t, "the newest of its family", err)
 	if _, err := a.Refresh(t.Context(), other.Refresh); err != nil {
-		t.Errorf("another family of the same API key: %v", err)
+		t.Errorf("another family of the same API key: got %v, want no error", err)
 	}
 }
 
@@ -64,10 +64,10 @@ func TestAForgedTokenEndsNothing(t *testing.T) {
 		refused(t, forged, err)
 	}
 	if docs.calls != calls {
-		t.Errorf("forged tokens led to %d calls of the store", docs.calls-calls)
+		t.Errorf("forged tokens: got %d calls of the store, want 0", docs.calls-calls)
 	}
 	if _, err := a.Refresh(t.Context(), good); err != nil {
-		t.Errorf("the genuine one afterwards: %v", err)
+		t.Errorf("genuine token after forged ones: got %v, want no error", err)
 	}
 }
 
@@ -86,7 +86,7 @@ func FuzzRefreshTokens(f *testing.F) {
 		_, err := a.Refresh(t.Context(), secret.New(text))
 		refused(t, text, err)
 		if now := docs.named("family"); len(now) != 1 || now[0] != before[0] {
-			t.Errorf("%q changed the store", text)
+			t.Errorf("token %q: got the store changed, want it unchanged", text)
 		}
 	})
 }
@@ -107,7 +107,7 @@ func TestFamiliesEndAfterThirtyDaysHoweverOftenRefreshed(t *testing.T) {
 		time.Sleep(24*time.Hour - 2*time.Second)
 		last, err := a.Refresh(t.Context(), got.Refresh)
 		if err != nil {
-			t.Errorf("in the last second: %v", err)
+			t.Errorf("in the last second: got %v, want no error", err)
 		}
 		time.Sleep(2 * time.Second)
 		for what, token := range map[string]secret.Value{"refreshed often": last.Refresh, "never refreshed": unused.Refresh} {
@@ -131,7 +131,7 @@ func TestAnAPIKeyHasAHundredFamilies(t *testing.T) {
 		_, err := replicas[2].Refresh(t.Context(), first.Refresh)
 		refused(t, "the oldest of 101", err)
 		if _, err := replicas[2].Refresh(t.Context(), second.Refresh); err != nil {
-			t.Errorf("the second oldest: %v", err)
+			t.Errorf("second oldest family: got %v, want no error", err)
 		}
 		// And of many who come at once, none is lost or left over.
 		var wg sync.WaitGroup
@@ -161,7 +161,7 @@ func TestAnAPIKeyHasAHundredFamilies(t *testing.T) {
 		time.Sleep(31 * 24 * time.Hour)
 		exchange(t, replicas[0])
 		if n := len(docs.named("family")); n != 1 {
-			t.Errorf("%d families after all but one expired", n)
+			t.Errorf("after all but one expired: got %d families, want 1", n)
 		}
 	})
 }
@@ -178,7 +178,7 @@ func TestADeletedAPIKeyRefreshesNothing(t *testing.T) {
 	refused(t, "Exchange", err)
 	for range 2 {
 		if err := access.Forget(t.Context(), docs, keyID); err != nil || len(docs.docs) != 0 {
-			t.Errorf("Forget: %v, %d documents are left", err, len(docs.docs))
+			t.Errorf("Forget: got %v, %d documents left, want none", err, len(docs.docs))
 		}
 	}
 }
@@ -193,16 +193,16 @@ func TestTheStoreHoldsNoToken(t *testing.T) {
 	}
 	text := strings.Join(append(docs.named("family"), docs.named("families")...), "\n")
 	if !strings.Contains(text, keyID) {
-		t.Fatalf("nothing to look at: %s", text)
+		t.Fatalf("document: got %s, want one with the API key's id", text)
 	}
 	for _, token := range []secret.Value{got.Refresh, next.Refresh, got.Access, apiKey} {
 		for part := range strings.SplitSeq(token.Reveal(), "_") {
 			if len(part) > 30 && strings.Contains(text, part) {
-				t.Errorf("%q is in %s", part, text)
+				t.Errorf("got the part %q of a token in %s, want it nowhere", part, text)
 			}
 		}
 		if strings.Contains(text, "canary") || strings.Contains(text, token.Reveal()) {
-			t.Errorf("a token is in %s", text)
+			t.Errorf("got a token in %s, want it nowhere", text)
 		}
 	}
 }
@@ -219,12 +219,12 @@ func TestOnlyAPIKeysAreExchanged(t *testing.T) {
 		refused(t, what, err)
 	}
 	if _, err := a.Exchange(t.Context(), environment.APIKey); err != nil {
-		t.Errorf("the API key of the environment: %v", err)
+		t.Errorf("API key of the environment: got %v, want no error", err)
 	}
 }
 
-// Without one of its parts nothing is given out, and nobody is told that his
-// credential is wrong.
+// If a part is unavailable no token is returned, and the error does not blame the
+// caller's credential.
 func TestTroubleIsNotTheCallersFault(t *testing.T) {
 	away := errors.Join(store.ErrUnavailable)
 	docs, keys := newMemory(), newCallers()
@@ -250,13 +250,13 @@ func TestTroubleIsNotTheCallersFault(t *testing.T) {
 			var none *signer.NoActiveKey
 			known := errors.Is(err, store.ErrUnavailable) || errors.Is(err, signer.ErrUnavailable) || errors.As(err, &none)
 			if !known || errors.Is(err, access.ErrCredentials) || strings.Contains(err.Error(), "canary") {
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("%s: got %v, want the cause, not ErrCredentials", what, err)
 			}
 		}
 	}
 	// The signer was away before anything was written: the token is still good.
 	if _, err := replica(t, docs, keys, unsigned{}).Refresh(t.Context(), token); err != nil {
-		t.Errorf("afterwards: %v", err)
+		t.Errorf("after the trouble: got %v, want no error", err)
 	}
 }
 
@@ -275,7 +275,7 @@ func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
 	}
 	next, err := with(environment).Refresh(t.Context(), got.Refresh)
 	if err != nil {
-		t.Errorf("the same key still: %v", err)
+		t.Errorf("token of the unchanged key: got %v, want no error", err)
 	}
 	changed := environment
 	changed.APIKey = secret.New("another key of thirty-two characters")

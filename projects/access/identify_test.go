@@ -84,7 +84,7 @@ func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
 	for range 2 { // the second time it is remembered
 		got, err := a.Identify(t.Context(), token)
 		if err != nil || got.ID != keyID || got.ProjectID != "project_a" || got.Admin || !slices.Equal(got.Scopes, []projects.Scope{"mint"}) {
-			t.Errorf("Identify = %+v, %v", got, err)
+			t.Errorf("Identify: got %+v, %v, want the API key with the scope mint", got, err)
 		}
 	}
 	// Its scopes are those that it was given and the key has now.
@@ -94,11 +94,11 @@ func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
 		c.keys[apiKey.Reveal()] = k
 	})
 	if got, err := a.Identify(t.Context(), token); err != nil || !slices.Equal(got.Scopes, []projects.Scope{"keys"}) {
-		t.Errorf("with other scopes: %+v, %v", got, err)
+		t.Errorf("key with other scopes: got %+v, %v, want the scope keys", got, err)
 	}
 	keys.change(func(c *callers) { c.err = errLost })
 	if _, err := a.Identify(t.Context(), token); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
-		t.Errorf("while nobody knows: %v", err)
+		t.Errorf("while the key cannot be read: got %v, want ErrUnavailable", err)
 	}
 	keys.change(func(c *callers) { c.err = nil; clear(c.keys) })
 	_, err := a.Identify(t.Context(), token)
@@ -112,7 +112,7 @@ func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
 	h, c := header(kid), claims(-60, 600)
 	swap := func(text, old, new string) string {
 		if !strings.Contains(text, old) {
-			t.Fatalf("no %s in %s", old, text)
+			t.Fatalf("token: no %s in %s, want it there", old, text)
 		}
 		return strings.Replace(text, old, new, 1)
 	}
@@ -122,7 +122,7 @@ func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
 		"rubbish":            secret.New("a.b.c"),
 		"an API key":         apiKey,
 		"another key":        sign(stranger(), h, c),
-		"a key of nobody":    sign(ours(), header("nobody"), c),
+		"an absent key":      sign(ours(), header("absent"), c),
 		"a playback token":   sign(ours(), swap(h, "at+jwt", "JWT"), c),
 		"no type":            sign(ours(), swap(h, `"typ":"at+jwt",`, ""), c),
 		"type in capitals":   sign(ours(), swap(h, "at+jwt", "AT+JWT"), c),
@@ -148,7 +148,7 @@ func TestOnlyWhatWeMadeForUsIsAnAccessToken(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			if _, err := a.Identify(t.Context(), good); err != nil {
-				t.Fatalf("a good one: %v", err)
+				t.Fatalf("valid token: got %v, want no error", err)
 			}
 			for range 2 { // what was refused is not remembered as good
 				_, err := a.Identify(t.Context(), token)
@@ -166,10 +166,10 @@ func TestAnAccessTokenOpensNoVideo(t *testing.T) {
 	known := func(id string) (*rsa.PublicKey, bool) { return &ours().PublicKey, id == kid }
 	token := sign(ours(), header(kid), claims(-60, 600))
 	if _, err := verify.Verify(token.Reveal(), keyID, time.Now(), known); err == nil {
-		t.Error("it does")
+		t.Error("access token as a playback token: got no error, want one")
 	}
 	if _, err := verify.Signed(token.Reveal(), "at+jwt", known); err != nil {
-		t.Errorf("and not because anything else is wrong with it: %v", err)
+		t.Errorf("access token with its own type: got %v, want no error", err)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestATokenEndsInItsSecondThoughItIsRemembered(t *testing.T) {
 		for second := range 25 {
 			_, err := a.Identify(t.Context(), token)
 			if good := second >= 10 && second < 20; good != (err == nil) {
-				t.Errorf("in second %d: %v", second, err)
+				t.Errorf("in second %d: got %v, want an error outside its time only", second, err)
 			}
 			time.Sleep(time.Second)
 		}
@@ -202,7 +202,7 @@ func TestThePublishedKeysDecide(t *testing.T) {
 		kid := publish(t, docs, stranger())
 		fresh := sign(stranger(), header(kid), claims(-60, 6000))
 		if _, err := a.Identify(t.Context(), fresh); err != nil {
-			t.Errorf("a key that was published just now: %v", err)
+			t.Errorf("token of a key that was just published: got %v, want no error", err)
 		}
 		if err := access.NewPublished(docs).Delete(t.Context(), kid); err != nil {
 			t.Fatal(err)
@@ -214,19 +214,19 @@ func TestThePublishedKeysDecide(t *testing.T) {
 		docs.faulty(100, 0, 0)
 		time.Sleep(time.Hour - time.Minute)
 		if _, err := a.Identify(t.Context(), old); err != nil {
-			t.Errorf("while the store is away: %v", err)
+			t.Errorf("cached key while the store is unavailable: got %v, want no error", err)
 		}
 		if _, err := a.Identify(t.Context(), fresh); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
-			t.Errorf("a key that may be new, for all we know: %v", err)
+			t.Errorf("unknown key while the store is unavailable: got %v, want ErrUnavailable", err)
 		}
 		time.Sleep(time.Minute + time.Second)
 		if _, err := a.Identify(t.Context(), old); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
-			t.Errorf("when that is too long ago: %v", err)
+			t.Errorf("cached key after the staleness: got %v, want ErrUnavailable", err)
 		}
 		docs.faulty(0, 0, 0)
 		time.Sleep(2 * time.Second)
 		if _, err := a.Identify(t.Context(), old); err != nil {
-			t.Errorf("when it is back: %v", err)
+			t.Errorf("after the store is back: got %v, want no error", err)
 		}
 	})
 }
@@ -248,7 +248,7 @@ func TestManyCallersAskTheStoreSeldom(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if n := docs.calls - before; n > 61 {
-			t.Errorf("%d calls of the store in a minute", n)
+			t.Errorf("unknown keys: got %d calls of the store in a minute, want at most 61", n)
 		}
 	})
 }
@@ -264,11 +264,11 @@ func TestTheStoreIsNotAskedAboutTokensOfOthers(t *testing.T) {
 		refused(t, text, err)
 	}
 	if docs.calls > 0 {
-		t.Errorf("%d calls of the store", docs.calls)
+		t.Errorf("tokens of other issuers: got %d calls of the store, want 0", docs.calls)
 	}
 	_, err := a.Identify(t.Context(), sign(stranger(), header("theirs"), claims(-60, 600)))
 	if !errors.Is(err, store.ErrUnavailable) || docs.calls == 0 {
-		t.Errorf("one that says it is ours: %v, %d calls", err, docs.calls)
+		t.Errorf("token that names this service: got %v, %d calls of the store, want ErrUnavailable and a call", err, docs.calls)
 	}
 }
 
@@ -288,7 +288,7 @@ func FuzzIdentify(f *testing.F) {
 		}
 		got, err := a.Identify(t.Context(), token)
 		if err == nil && (got.ID != keyID || got.Admin || !signed && text != good.Reveal()) {
-			t.Errorf("%q is %+v", text, got)
+			t.Errorf("token %q: got %+v, want it refused", text, got)
 		}
 		if err != nil {
 			refused(t, text, err)

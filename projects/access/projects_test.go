@@ -79,7 +79,7 @@ func TestTokensFollowTheirAPIKey(t *testing.T) {
 			token := tokenOf(t, documents, key.APIKey)
 			caller, err := a.Identify(t.Context(), token)
 			if err != nil || caller.ID != key.ID || caller.ProjectID != project.ID || !slices.Equal(caller.Scopes, key.Scopes) {
-				t.Errorf("Identify = %+v, %v", caller, err)
+				t.Errorf("Identify: got %+v, %v, want the API key's caller", caller, err)
 			}
 			if err := remove(t.Context(), store, key.APIKey); err != nil {
 				t.Fatal(err)
@@ -145,13 +145,13 @@ func forgotten(t *testing.T, remove func(context.Context, *projects.Store, proje
 		remove(t.Context(), store, key.APIKey)
 	}
 	if goOn == "list" {
-		time.Sleep(2 * time.Hour) // nobody is at work on it any more
+		time.Sleep(2 * time.Hour) // no exchange is still writing it
 		store.Projects(t.Context(), projects.Page{})
 		store.APIKeys(t.Context(), project.ID, projects.Page{})
 	}
 	families, lists := documents.named("family"), documents.named("families")
 	if len(families) != 1 || len(lists) != 1 || !strings.Contains(families[0], other.ID) {
-		t.Errorf("deletion %d was not heard, %s: %d families of %d API keys are left", nth, goOn, len(families), len(lists))
+		t.Errorf("after deletion %d, interrupted, %s: got %d families and %d lists left, want only the other key's", nth, goOn, len(families), len(lists))
 	}
 	return reached
 }

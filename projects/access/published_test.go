@@ -23,37 +23,37 @@ func TestPublishedKeysComeAndGo(t *testing.T) {
 	docs := newMemory()
 	p := access.NewPublished(docs)
 	if keys, err := p.List(t.Context()); err != nil || keys == nil || len(keys) != 0 {
-		t.Errorf("List of none = %v, %v", keys, err)
+		t.Errorf("List of an empty set: got %v, %v, want an empty list", keys, err)
 	}
 	one, two := publicKey(t, ours()), publicKey(t, stranger())
 	first, err := p.Register(t.Context(), "one", one)
 	if err != nil || len(first) != 43 {
-		t.Fatalf("Register = %q, %v", first, err)
+		t.Fatalf("Register: got %q, %v, want a thumbprint", first, err)
 	}
 	if again, err := p.Register(t.Context(), "one again", one); err != nil || again != first {
 		t.Errorf("the same key again: %q, %v; want %q", again, err, first)
 	}
 	second, err := p.Register(t.Context(), "two", two)
 	if err != nil || second == first {
-		t.Errorf("another key: %q, %v", second, err)
+		t.Errorf("Register of another key: got %q, %v, want another id", second, err)
 	}
 	keys, err := p.List(t.Context())
 	if err != nil || len(keys) != 2 || keys[0].ID != first || keys[0].Name != "one" || keys[1].Fingerprint != keyrotation.Fingerprint(two) {
-		t.Errorf("List = %+v, %v", keys, err)
+		t.Errorf("List: got %+v, %v, want both keys", keys, err)
 	}
 	if got, err := p.Get(t.Context(), second); err != nil || got != keys[1] || got.CreatedAt.IsZero() {
-		t.Errorf("Get = %+v, %v", got, err)
+		t.Errorf("Get: got %+v, %v, want the second key", got, err)
 	}
 	for range 2 {
 		if err := p.Delete(t.Context(), first); err != nil {
-			t.Errorf("Delete: %v", err)
+			t.Errorf("Delete: got %v, want no error", err)
 		}
 	}
 	if _, err := p.Get(t.Context(), first); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Get of what was deleted: %v", err)
+		t.Errorf("Get of a deleted key: got %v, want ErrNotFound", err)
 	}
 	if keys, err := p.List(t.Context()); err != nil || len(keys) != 1 || keys[0].ID != second {
-		t.Errorf("List = %+v, %v", keys, err)
+		t.Errorf("List after Delete: got %+v, %v, want the second key", keys, err)
 	}
 }
 
@@ -64,16 +64,16 @@ func TestWhatIsNoKeyIsNotPublished(t *testing.T) {
 		"no key": {"name", "PEM"}, "no name": {"", publicKey(t, ours())}, "a long name": {strings.Repeat("x", 51), publicKey(t, ours())},
 	} {
 		if id, err := p.Register(t.Context(), input[0], input[1]); !errors.Is(err, keyrotation.ErrRefused) || id != "" {
-			t.Errorf("%s: %q, %v", what, id, err)
+			t.Errorf("Register of %s: got %q, %v, want ErrRefused", what, id, err)
 		}
 	}
 	if docs.calls != 0 {
-		t.Errorf("%d calls of the store", docs.calls)
+		t.Errorf("refused keys: got %d calls of the store, want 0", docs.calls)
 	}
 }
 
-// Replicas that publish at once lose nothing, whatever the store does; who
-// hears no answer looks, as a rotator does.
+// Replicas that publish at the same time lose no key, even if writes fail. A
+// replica that does not know the outcome reads the set, as a rotator does.
 func TestChangesAtOnceLoseNothing(t *testing.T) {
 	docs := newMemory()
 	var keys []string
@@ -123,18 +123,18 @@ func TestASetThatWasTamperedWithIsNotBelieved(t *testing.T) {
 		"not JSON":      `{"keys":`,
 	} {
 		if data == string(doc.Data) {
-			t.Fatalf("%s: nothing was changed", what)
+			t.Fatalf("%s: got the document unchanged, want it changed by the test", what)
 		}
 		docs.docs["jwks/published"] = store.Document{Data: []byte(data), Version: doc.Version}
 		a := replica(t, docs, newCallers(), unsigned{})
 		if _, err := a.Identify(t.Context(), token); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%s: Identify: %v", what, err)
+			t.Errorf("%s: Identify: got %v, want ErrUnavailable", what, err)
 		}
 		if _, err := a.JWKS(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%s: JWKS: %v", what, err)
+			t.Errorf("%s: JWKS: got %v, want ErrUnavailable", what, err)
 		}
 		if _, err := access.NewPublished(docs).List(t.Context()); err == nil {
-			t.Errorf("%s: List succeeded", what)
+			t.Errorf("%s: List: got no error, want one", what)
 		}
 	}
 }
@@ -148,10 +148,10 @@ func TestASetOfANewerVersionIsReadButNotWritten(t *testing.T) {
 	docs.docs["jwks/published"] = doc
 	a := replica(t, docs, newCallers(), unsigned{})
 	if _, err := a.Identify(t.Context(), sign(ours(), header(kid), claims(-60, 600))); err != nil {
-		t.Errorf("Identify: %v", err)
+		t.Errorf("Identify: got %v, want no error", err)
 	}
 	if _, err := access.NewPublished(docs).Register(t.Context(), "x", publicKey(t, stranger())); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("Register: %v", err)
+		t.Errorf("Register: got %v, want ErrUnavailable", err)
 	}
 }
 
@@ -164,11 +164,11 @@ func mustJSON(t *testing.T, text string) string {
 	return string(data)
 }
 
-func TestTheKeySetIsWhatAnybodyVerifiesWith(t *testing.T) {
+func TestTheKeySetVerifiesAccessTokens(t *testing.T) {
 	docs := newMemory()
 	a := replica(t, docs, newCallers(), unsigned{})
 	if set, err := a.JWKS(t.Context()); err != nil || string(set) != `{"keys":[]}` {
-		t.Errorf("of no keys: %s, %v", set, err)
+		t.Errorf("JWKS of no keys: got %s, %v, want an empty set", set, err)
 	}
 	kid := publish(t, docs, ours())
 	set, err := replica(t, docs, newCallers(), unsigned{}).JWKS(t.Context())
@@ -176,15 +176,15 @@ func TestTheKeySetIsWhatAnybodyVerifiesWith(t *testing.T) {
 		Keys []map[string]string `json:"keys"`
 	}
 	if err != nil || json.Unmarshal(set, &got) != nil || len(got.Keys) != 1 || len(got.Keys[0]) != 6 {
-		t.Fatalf("JWKS = %s, %v", set, err)
+		t.Fatalf("JWKS: got %s, %v, want one key of six members", set, err)
 	}
 	k := got.Keys[0]
 	n, err := base64.RawURLEncoding.Strict().DecodeString(k["n"])
 	if err != nil || n[0] == 0 || new(big.Int).SetBytes(n).Cmp(ours().N) != 0 {
-		t.Errorf("n = %s, %v", k["n"], err)
+		t.Errorf("n: got %s, %v, want the modulus without leading zeros", k["n"], err)
 	}
 	if k["kty"] != "RSA" || k["e"] != "AQAB" || k["alg"] != "RS256" || k["use"] != "sig" || k["kid"] != kid {
-		t.Errorf("key %v", k)
+		t.Errorf("got the key %v, want RSA, RS256, sig and its id", k)
 	}
 }
 
@@ -197,6 +197,6 @@ func TestKeyIDsAreThumbprints(t *testing.T) {
 	}
 	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).SetBytes(raw), E: 65537}}
 	if id := publish(t, newMemory(), key); id != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
-		t.Errorf("key id %s", id)
+		t.Errorf("key id: got %s, want the thumbprint of RFC 7638's example", id)
 	}
 }

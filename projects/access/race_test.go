@@ -34,14 +34,14 @@ func race(t testing.TB, replicas []*access.Access, callers int, token secret.Val
 				case err == nil:
 					won = append(won, got)
 				case !errors.Is(err, access.ErrCredentials) && !errors.Is(err, store.ErrUnavailable):
-					t.Errorf("refused with %v", err)
+					t.Errorf("redemption: got %v, want ErrCredentials or ErrUnavailable", err)
 				}
 			})
 		}
 	}
 	wg.Wait()
 	if len(won) > 1 {
-		t.Fatalf("%d redemptions of one token succeeded", len(won))
+		t.Fatalf("one token: got %d redemptions that succeeded, want at most 1", len(won))
 	}
 	return won
 }
@@ -79,10 +79,10 @@ func TestOfAHundredCallersOnThreeReplicasAtMostOneRedeems(t *testing.T) {
 			}
 			won := race(t, replicas, 100, token)
 			docs.faulty(0, 0, 0)
-			// Whoever heard nothing may come again, and win if nobody did.
+			// A caller without a result may retry, and succeeds if no other has.
 			again := race(t, replicas, 1, token)
 			if won = append(won, again...); len(won) > 1 {
-				t.Fatalf("round %d: one more succeeded later", n)
+				t.Fatalf("round %d: got a second redemption that succeeded later, want none", n)
 			}
 			revoked(t, replicas[0], token, won)
 			winners, losers = winners+len(won), losers+1-len(won)
@@ -90,7 +90,7 @@ func TestOfAHundredCallersOnThreeReplicasAtMostOneRedeems(t *testing.T) {
 	})
 	t.Logf("%d rounds of 300 callers: %d had a winner, in %d the winner's answer was lost", rounds, winners, losers)
 	if winners == 0 || losers == 0 && !testing.Short() {
-		t.Error("that was not both outcomes")
+		t.Error("got only one kind of outcome, want both")
 	}
 }
 
@@ -125,7 +125,7 @@ func raceOnReal(t *testing.T, handles ...store.Documents) {
 	}
 	t.Logf("%d rounds of 300 callers, %d winners", rounds, winners)
 	if winners != rounds {
-		t.Errorf("%d winners in %d rounds without any trouble", winners, rounds)
+		t.Errorf("got %d redemptions in %d rounds without faults, want one in each", winners, rounds)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 		replicas := []*access.Access{issuing(t, s, keys), issuing(t, s, keys)}
 		var none *signer.NoActiveKey
 		if _, err := replicas[0].Exchange(t.Context(), apiKey); !errors.As(err, &none) {
-			t.Errorf("before the first rotation: %v", err)
+			t.Errorf("Exchange before the first rotation: got %v, want NoActiveKey", err)
 		}
 		type issued struct {
 			token   secret.Value
@@ -76,7 +76,7 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 			for _, o := range out {
 				_, err := replicas[checks%2].Identify(t.Context(), o.token)
 				if good := time.Now().Before(o.expires); good != (err == nil) {
-					t.Fatalf("a token that ends at %s, at %s: %v", o.expires, time.Now(), err)
+					t.Fatalf("token that expires at %s, at %s: got %v, want an error only after that", o.expires, time.Now(), err)
 				}
 				checks++
 			}
@@ -87,7 +87,7 @@ func TestTokensOutliveTheRotationOfTheirKey(t *testing.T) {
 		ring, err := r.Ring(t.Context())
 		published, err2 := access.NewPublished(s).List(t.Context())
 		if err != nil || err2 != nil || len(ring.Keys) < 6 || len(published) > 4 || tokens < 130 {
-			t.Errorf("%d generations, %d published, %d tokens; %v, %v", len(ring.Keys), len(published), tokens, err, err2)
+			t.Errorf("got %d generations, %d published, %d tokens; %v, %v, want at least 6, at most 4 and at least 130", len(ring.Keys), len(published), tokens, err, err2)
 		}
 		t.Logf("%d generations, %d tokens, %d verifications", len(ring.Keys), tokens, checks)
 	})
@@ -119,10 +119,10 @@ func TestRevokingOurKeyEndsItsTokens(t *testing.T) {
 		refused(t, "the token", err)
 		next, err := a.Refresh(t.Context(), got.Refresh)
 		if err != nil {
-			t.Fatalf("Refresh: %v", err)
+			t.Fatalf("Refresh: got %v, want no error", err)
 		}
 		if _, err := a.Identify(t.Context(), next.Access); err != nil {
-			t.Errorf("the next one: %v", err)
+			t.Errorf("next access token: got %v, want no error", err)
 		}
 	})
 }

@@ -32,8 +32,8 @@ func (l *lockstep) Read(ctx context.Context, name string) (store.Document, error
 	return doc, err
 }
 
-// TestOfTwoInLockstepOneRedeemsAndBothLose: the loser of the race ends what the
-// winner was given, before anybody comes again.
+// TestOfTwoInLockstepOneRedeemsAndBothLose: the loser of the race revokes the
+// family of the winner's tokens at once.
 func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
 	docs, keys := newMemory(), newCallers()
 	token := exchange(t, replica(t, docs, keys, unsigned{})).Refresh
@@ -58,7 +58,7 @@ func TestOfTwoInLockstepOneRedeemsAndBothLose(t *testing.T) {
 		won = 1
 	}
 	if errs[won] != nil {
-		t.Fatalf("nobody won: %v, %v", errs[0], errs[1])
+		t.Fatalf("got %v and %v, want one to succeed", errs[0], errs[1])
 	}
 	refused(t, "the loser", errs[1-won])
 	_, err := replica(t, docs, keys, unsigned{}).Refresh(t.Context(), answers[won].Refresh)
@@ -78,15 +78,15 @@ func TestARevocationIsTriedUntilItIsDone(t *testing.T) {
 			}
 			deaf := &noWrites{docs, time.Now().Add(outage)}
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(time.Second, cancel) // whoever asked does not wait for it
+			time.AfterFunc(time.Second, cancel) // the caller does not wait for it
 			_, err = replica(t, deaf, newCallers(), unsigned{}).Refresh(ctx, old)
 			if done {
 				refused(t, "the old token", err)
 			} else if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, access.ErrCredentials) {
-				t.Errorf("the old token, nothing being written for %s: %v", outage, err)
+				t.Errorf("used token, while writes fail for %s: got %v, want ErrUnavailable", outage, err)
 			}
 			if _, err = a.Refresh(t.Context(), next.Refresh); done != (err != nil) {
-				t.Errorf("the newest one afterwards: %v", err)
+				t.Errorf("newest token afterwards: got %v, want an error only once the family is revoked", err)
 			}
 		})
 	}
@@ -120,11 +120,11 @@ func TestARefreshGivesNoMoreThanWasGrantedAndIsStillGiven(t *testing.T) {
 	got := exchange(t, a)
 	first := signs.claims
 	if first["scope"] != "mint read" || first["sub"] != keyID || first["iss"] != "playtoken" || first["aud"] != "playtoken" {
-		t.Errorf("claims %v", first)
+		t.Errorf("got the claims %v, want scope, sub, iss and aud", first)
 	}
 	iat, exp, nbf := first["iat"].(int64), first["exp"].(int64), first["nbf"].(int64)
 	if exp-iat != 3600 || iat-nbf != 60 {
-		t.Errorf("iat %d, exp %d, nbf %d", iat, exp, nbf)
+		t.Errorf("got iat %d, exp %d, nbf %d, want one hour and a minute of skew", iat, exp, nbf)
 	}
 	keys.change(func(c *callers) {
 		k := c.keys[apiKey.Reveal()]
@@ -132,10 +132,10 @@ func TestARefreshGivesNoMoreThanWasGrantedAndIsStillGiven(t *testing.T) {
 		c.keys[apiKey.Reveal()] = k
 	})
 	if _, err := a.Refresh(t.Context(), got.Refresh); err != nil || signs.claims["scope"] != "read" {
-		t.Errorf("refreshed with %v, %v", signs.claims, err)
+		t.Errorf("Refresh: got the claims %v, %v, want the scope read", signs.claims, err)
 	}
 	if first["jti"] == signs.claims["jti"] || len(first["jti"].(string)) < 20 {
-		t.Errorf("jti %v, then %v", first["jti"], signs.claims["jti"])
+		t.Errorf("jti: got %v, then %v, want two different ones", first["jti"], signs.claims["jti"])
 	}
 	names := []string{}
 	for name := range signs.claims {
@@ -143,7 +143,7 @@ func TestARefreshGivesNoMoreThanWasGrantedAndIsStillGiven(t *testing.T) {
 	}
 	slices.Sort(names)
 	if !slices.Equal(names, []string{"aud", "exp", "iat", "iss", "jti", "nbf", "scope", "sub"}) {
-		t.Errorf("claims %v", names)
+		t.Errorf("got the claims %v, want aud, exp, iat, iss, jti, nbf, scope and sub", names)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestAStoreThatIsAwayIsAskedSeldom(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if docs.calls > 11 {
-			t.Errorf("%d calls in ten seconds", docs.calls)
+			t.Errorf("got %d calls of the store in ten seconds, want at most 11", docs.calls)
 		}
 		// A caller who gives up says nothing about the store.
 		docs.faulty(0, 0, 0)
@@ -167,10 +167,10 @@ func TestAStoreThatIsAwayIsAskedSeldom(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := a.JWKS(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("given up: %v", err)
+			t.Errorf("JWKS with a cancelled context: got %v, want context.Canceled", err)
 		}
 		if _, err := a.JWKS(t.Context()); err != nil {
-			t.Errorf("the next one: %v", err)
+			t.Errorf("next JWKS: got %v, want no error", err)
 		}
 	})
 }
@@ -189,9 +189,9 @@ func (m *mute) Read(ctx context.Context, name string) (store.Document, error) {
 	return m.memory.Read(ctx, name)
 }
 
-// TestNobodyWaitsForAStoreThatHangs: the keys that were read last do, and those
-// who ask all the time notice nothing.
-func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
+// TestNoCallerWaitsForAHangingStore: the cached keys are used, and frequent callers
+// do not wait.
+func TestNoCallerWaitsForAHangingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := &mute{memory: newMemory()}
 		a := replica(t, docs, newCallers(), unsigned{})
@@ -211,17 +211,17 @@ func TestNobodyWaitsForAStoreThatHangs(t *testing.T) {
 		docs.silent.Store(true)
 		for range 100 {
 			if d := took(); d != 0 {
-				t.Errorf("a caller waited %s", d)
+				t.Errorf("caller waited %s, want 0s", d)
 			}
 			time.Sleep(time.Second)
 		}
-		// After a pause nobody knows that it hangs: one read is waited for.
+		// After a pause the store counts as available again: one read is waited for.
 		time.Sleep(time.Minute)
 		if d := took(); d != 2*time.Second {
-			t.Errorf("the first caller after a pause waited %s", d)
+			t.Errorf("first caller after a pause waited %s, want 2s", d)
 		}
 		if d := took(); d != 0 {
-			t.Errorf("the next one waited %s", d)
+			t.Errorf("next caller waited %s, want 0s", d)
 		}
 		docs.silent.Store(false)
 		time.Sleep(2 * time.Second)

@@ -79,7 +79,7 @@ func (m *memory) call(ctx context.Context, do func() error) error {
 }
 
 func (m *memory) Read(ctx context.Context, name string) (store.Document, error) {
-	var doc store.Document // a late reading lands here when nobody looks any more
+	var doc store.Document // a read that ends after its caller has gone writes here
 	err := m.call(ctx, func() error {
 		found, ok := m.docs[name]
 		if !ok {
@@ -182,7 +182,7 @@ func (s secrets) Secret(_ context.Context, purpose string) ([]byte, error) {
 	return []byte(fmt.Sprintf("%-32.32s", purpose)), s.err
 }
 
-// unsigned stands for a signer where nobody verifies.
+// unsigned is a signer for tests that verify no signature.
 type unsigned struct{ err error }
 
 func (u unsigned) Sign(_ context.Context, typ string, ttl time.Duration, _ func(issued, expires time.Time) map[string]any) (signer.Token, error) {

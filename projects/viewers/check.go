@@ -7,11 +7,10 @@ import (
 	"playtoken/projects"
 )
 
-// Check reports, all at once, what only this package can say about a policy
-// whose values are otherwise sane: whether we would call its issuers and its
-// webhook, and whether its rule can be understood and will end. It calls
-// nobody: whether a name leads to a permitted address is seen when it is
-// dialled, each time.
+// Check reports all errors that only this package can find in a well-formed policy:
+// issuers and webhooks that may not be called, and a rule that does not compile or
+// may cost too much. It makes no calls: the address that a name resolves to is
+// checked each time it is dialled.
 func (v *Viewers) Check(policy projects.ViewerPolicy) []projects.FieldError {
 	var wrong []projects.FieldError
 	report := func(field string, err error) {

@@ -47,7 +47,7 @@ func TestPoliciesThatCanBeSaved(t *testing.T) {
 		for _, wrong := range v.Check(c.policy) {
 			fields = append(fields, strings.TrimPrefix(wrong.Field, "viewer_policy."))
 			if wrong.Problem == "" || len(wrong.Problem) > 400 {
-				t.Errorf("%s: %+v", name, wrong)
+				t.Errorf("%s: got %+v, want a problem of at most 400 bytes", name, wrong)
 			}
 		}
 		if got := strings.Join(fields, " "); got != c.fields {
@@ -62,7 +62,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"oct","k":"AA"},7,null]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if n, err := viewers.ReadKeys(body); err != nil && n != 0 || n > 100 {
-			t.Errorf("%d keys, %v", n, err)
+			t.Errorf("ReadKeys: got %d keys, %v, want at most 100, and none with an error", n, err)
 		}
 	})
 }

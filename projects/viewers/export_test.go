@@ -7,20 +7,20 @@ import (
 	"net/netip"
 )
 
-// What tests look at from outside.
+// Constants for tests.
 const (
-	Pause      = pause
-	RenewAfter = renewAfter
-	WaitAfter  = waitAfter
-	KeepFor    = keepFor
-	MaxAsking  = maxAsking
-	MaxCost    = maxCost
+	Pause           = pause
+	RenewAfter      = renewAfter
+	WaitAfter       = waitAfter
+	KeepFor         = keepFor
+	MaxWebhookCalls = maxWebhookCalls
+	MaxCost         = maxCost
 )
 
-// ReadAnswer reads a webhook's answer.
-func ReadAnswer(body []byte) (bool, error) { return readAnswer(body) }
+// ReadResponse reads a webhook's response.
+func ReadResponse(body []byte) (bool, error) { return readResponse(body) }
 
-// Parse reports whether a token is spelled as it should be.
+// Parse reports whether a token is well-formed.
 func Parse(raw string) bool { _, err := parse(raw); return err == nil }
 
 // ReadKeys counts the keys of a set.
@@ -29,14 +29,14 @@ func ReadKeys(body []byte) (int, error) { set, err := readKeys(body); return len
 // Permits reports whether an address would be dialled.
 func Permits(allowed []netip.Prefix, addr netip.Addr) bool { return guard{allowed}.permits(addr) }
 
-// Transport is the guarded one, with names resolved as the test likes.
+// Transport is the guarded one, with the test's resolver.
 func Transport(allowed []netip.Prefix, resolver *net.Resolver) http.RoundTripper {
 	g := guard{allowed}
-	return outbound{g, g.transport(resolver), maxAnswer}
+	return outbound{guard: g, next: g.transport(resolver), max: maxResponse}
 }
 
-// DialsInClear is what the dialer is told about an address, as "localhost" may
-// have led to, that would be called without encryption.
+// DialsInClear is the guard's decision about an address that would be called
+// without encryption.
 func DialsInClear(allowed []netip.Prefix, address string) error {
 	return guard{allowed}.control(context.WithValue(context.Background(), loopbackOnly{}, true), "tcp4", address, nil)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// facts are all that a rule and a webhook learn, under the same names.
+// facts are everything that a rule and a webhook get, under the same names.
 type facts struct {
 	ProjectID string       `json:"project_id"`
 	VideoID   string       `json:"video_id"`
@@ -38,8 +38,13 @@ func factsOf(projectID string, request Request, now time.Time) facts {
 	return facts{
 		ProjectID: projectID,
 		VideoID:   request.VideoID,
-		Viewer:    viewerFacts{request.Viewer.ID, request.Viewer.Issuer, request.Viewer.IP, claims},
-		Request:   requestFacts{string(request.Caller), projectID, int64(request.ExpiresIn / time.Second), request.Origin, request.IP},
+		Viewer: viewerFacts{
+			ID: request.Viewer.ID, Issuer: request.Viewer.Issuer, IP: request.Viewer.IP, Claims: claims,
+		},
+		Request: requestFacts{
+			Caller: string(request.Caller), ProjectID: projectID, ExpiresIn: int64(request.ExpiresIn / time.Second),
+			Origin: request.Origin, IP: request.IP,
+		},
 		Now:       now.UTC().Truncate(time.Second),
 		RequestID: request.RequestID,
 	}
@@ -47,7 +52,7 @@ func factsOf(projectID string, request Request, now time.Time) facts {
 
 const maxText = 200
 
-// brief is somebody else's text, fit for one line of a log.
+// brief makes text from outside fit for one line of a log.
 func brief(text string) string {
 	text = strings.Join(strings.FieldsFunc(text[:min(len(text), 4*maxText)], unprintable), " ")
 	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")

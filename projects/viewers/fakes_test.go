@@ -123,7 +123,7 @@ func (p *provider) calls() int {
 	return p.asked[keysPath]
 }
 
-// down is a provider that nobody reaches.
+// down is a provider that cannot be reached.
 func down(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusTeapot); return true }
 
 // hang is a provider that takes a call and says nothing.

@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// errAddress: a name led to a place that this deployment does not call.
+// errAddress: a name resolved to an address that this deployment does not call.
 var errAddress = errors.New("address not permitted")
 
-// errURL: it says nobody whom we could call.
-var errURL = errors.New("want https://host/path")
+// errURL: the URL has no host.
+var errURL = errors.New("must be a URL like https://host/path")
 
-// errScheme: what is sent would not stay private.
-var errScheme = errors.New("want https (http only on a permitted loopback address)")
+// errScheme: the connection would not be encrypted.
+var errScheme = errors.New("must use https (http only on a permitted loopback address)")
 
 const (
 	dialTimeout = 5 * time.Second
@@ -30,19 +30,19 @@ const (
 	idleTimeout = 30 * time.Second
 )
 
-// global holds every IPv6 address that is routed on the internet; what
-// embeds an IPv4 address outside of it (mapped, compatible, NAT64) is not.
+// global contains every IPv6 address that is routed on the internet. Addresses
+// outside of it that embed an IPv4 address (mapped, compatible, NAT64) are not.
 var global = netip.MustParsePrefix("2000::/3")
 
-// special are the blocks without public hosts, by the IANA registries of
-// special-purpose addresses (RFC 6890 and its successors), and those whose
-// addresses lead to another one inside of them (6to4, Teredo).
+// special are the blocks without public hosts, from the IANA registries of
+// special-purpose addresses (RFC 6890 and its successors), and the blocks whose
+// addresses contain another address (6to4, Teredo).
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("10.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"), // carrier-grade NAT, and some clouds' metadata
 	netip.MustParsePrefix("127.0.0.0/8"),
-	netip.MustParsePrefix("169.254.0.0/16"), // other clouds' metadata
+	netip.MustParsePrefix("169.254.0.0/16"), // link-local, and other clouds' metadata
 	netip.MustParsePrefix("172.16.0.0/12"),
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"),
@@ -56,15 +56,16 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("224.0.0.0/4"),
 	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("2001::/23"), // Teredo among them
+	netip.MustParsePrefix("2001::/23"), // with Teredo
 	netip.MustParsePrefix("2001:db8::/32"),
 	netip.MustParsePrefix("2002::/16"), // 6to4
 	netip.MustParsePrefix("2620:4f:8000::/48"),
 	netip.MustParsePrefix("3fff::/20"),
 }
 
-// guard decides where a call may go. It looks at the address that is dialled,
-// never at a name: a name may lead somewhere else the next time.
+// guard decides which addresses may be called. It checks the address that is
+// dialled, not the name, because a name may resolve to another address the next
+// time.
 type guard struct {
 	allowed []netip.Prefix
 }
@@ -86,8 +87,7 @@ func (g guard) permits(addr netip.Addr) bool {
 // loopbackOnly marks the context of a call that is not encrypted.
 type loopbackOnly struct{}
 
-// control is called by the dialer when it knows the address and has sent
-// nothing yet.
+// control is called by the dialer when the address is known and nothing was sent.
 func (g guard) control(ctx context.Context, network, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || network != "tcp4" && network != "tcp6" {
@@ -99,7 +99,7 @@ func (g guard) control(ctx context.Context, network, address string, _ syscall.R
 	return nil
 }
 
-// checkURL reports what is wrong with a URL that we are to call.
+// checkURL reports why a URL may not be called.
 func (g guard) checkURL(u *url.URL) error {
 	host := u.Hostname()
 	addr, err := netip.ParseAddr(host)
@@ -108,7 +108,7 @@ func (g guard) checkURL(u *url.URL) error {
 	case host == "":
 		return errURL
 	case u.User != nil || u.Fragment != "":
-		return errors.New("want neither a user nor a fragment in it")
+		return errors.New("must have neither a user nor a fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && (!literal || !addr.IsLoopback())):
 		return errScheme
 	case literal && !g.permits(addr):
@@ -123,8 +123,8 @@ func (g guard) allowsLoopback() bool {
 	return g.permits(netip.AddrFrom4([4]byte{127, 0, 0, 1})) || g.permits(netip.IPv6Loopback())
 }
 
-// transport calls others: through no proxy, which would dial in our place,
-// and with bodies counted as they arrive.
+// transport makes guarded calls. It uses no proxy, which would dial instead of the
+// guarded dialer, and no compression, so that bodies are limited as they arrive.
 func (g guard) transport(resolver *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: g.control, Resolver: resolver}
 	return &http.Transport{
@@ -134,13 +134,13 @@ func (g guard) transport(resolver *net.Resolver) *http.Transport {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaders,
 		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxAsking,
+		MaxIdleConnsPerHost:    maxWebhookCalls,
 		IdleConnTimeout:        idleTimeout,
 	}
 }
 
-// outbound is every call that this package makes: where the guard permits,
-// with bodies of at most max bytes. It follows no redirects.
+// outbound makes every call of this package: to addresses that the guard permits,
+// with response bodies of at most max bytes. It follows no redirects.
 type outbound struct {
 	guard
 	next http.RoundTripper

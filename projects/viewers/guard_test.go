@@ -30,11 +30,11 @@ func TestAddressesThatAreCalled(t *testing.T) {
 		"fe80::1": false, "fe80::1%lo": false, "2606:4700::1%lo": false, "fec0::1": false, "ff02::1": false, "5f00::1": false,
 	} {
 		if got := viewers.Permits(nil, netip.MustParseAddr(address)); got != permitted {
-			t.Errorf("%s: %t", address, got)
+			t.Errorf("address %s: permitted is %t, want the opposite", address, got)
 		}
 	}
 	if viewers.Permits(nil, netip.Addr{}) {
-		t.Error("no address at all is permitted")
+		t.Error("zero address: permitted, want it refused")
 	}
 }
 
@@ -45,7 +45,7 @@ func TestAddressesThatTheDeploymentAllows(t *testing.T) {
 		"10.2.0.1": false, "127.0.0.2": false, "::1": false, "::ffff:10.1.2.3": false, "64:ff9b::a01:203": false, "169.254.169.254": false,
 	} {
 		if got := viewers.Permits(allowed, netip.MustParseAddr(address)); got != permitted {
-			t.Errorf("%s: %t", address, got)
+			t.Errorf("address %s: permitted is %t, want the opposite", address, got)
 		}
 	}
 }
@@ -136,18 +136,18 @@ func TestANameIsWhereItLeadsWhenItIsDialled(t *testing.T) {
 		"is here, in other words":     {nil, "https://[::ffff:127.0.0.1]:" + port, nil, refused},
 		"is here, as a number":        {nil, "https://2130706433:" + port, []string{"127.0.0.1"}, "no such host"},
 		"is here, in octal":           {nil, "https://0177.0.0.1:" + port, []string{"127.0.0.1"}, "no such host"},
-		"in clear":                    {loopback, "http://hook.example.com:" + port, []string{"127.0.0.1"}, "want https"},
-		"in clear, a public address":  {loopback, "http://93.184.216.34:" + port, nil, "want https"},
+		"in clear":                    {loopback, "http://hook.example.com:" + port, []string{"127.0.0.1"}, "must use https"},
+		"in clear, a public address":  {loopback, "http://93.184.216.34:" + port, nil, "must use https"},
 		"localhost is somewhere else": {nil, "http://localhost:" + port, nil, refused},
-		"a file":                      {loopback, "file:///etc/passwd", nil, "want https"},
+		"a file":                      {loopback, "file:///etc/passwd", nil, "must be a URL"},
 	} {
 		err := try(c.allowed, c.url, c.answers...)
-		if err == nil || !strings.Contains(err.Error(), c.says) && !strings.Contains(err.Error(), "want https://host") {
-			t.Errorf("%s: %v", name, err)
+		if err == nil || !strings.Contains(err.Error(), c.says) && !strings.Contains(err.Error(), "a URL like https://host") {
+			t.Errorf("%s: got %v, want %q or errURL", name, err, c.says)
 		}
 	}
 	if reached.Load() != 0 {
-		t.Errorf("reached %d times", reached.Load())
+		t.Errorf("refused addresses: got %d requests, want 0", reached.Load())
 	}
 }
 
@@ -162,7 +162,7 @@ func TestEveryDialIsLookedAt(t *testing.T) {
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "https://rebind.example.com:"+port, nil)
 		_, err := next.RoundTrip(req)
 		if dialled := err != nil && !strings.Contains(err.Error(), "not permitted"); dialled != good {
-			t.Errorf("%d: %v", n, err)
+			t.Errorf("address %d: got %v, want it dialled only if permitted", n, err)
 		}
 	}
 }
@@ -170,7 +170,7 @@ func TestEveryDialIsLookedAt(t *testing.T) {
 func TestWhatIsNotEncryptedStaysHere(t *testing.T) {
 	for address, good := range map[string]bool{"127.0.0.1:80": true, "[::1]:80": false, "93.184.216.34:80": false, "10.0.0.1:80": false, "unix": false} {
 		if err := viewers.DialsInClear(append(loopback, netip.MustParsePrefix("10.0.0.0/8")), address); (err == nil) != good {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s without encryption: got %v, want an error unless it is loopback", address, err)
 		}
 	}
 }

@@ -14,28 +14,28 @@ import (
 	"playtoken/secret"
 )
 
-// Identify returns the viewer whose token this is: an ID or access token, in
-// JWT form, of one of the project's issuers and for one of its audiences. It
-// is taken until a minute after its "exp" and from a minute before "nbf" and
-// "iat". Errors: projects.ErrUnknownCaller, *Unavailable if that cannot be
-// told, and the context's.
+// Identify returns the viewer of a token: an ID or access token, in JWT form, from
+// one of the project's issuers and for one of its audiences. It is accepted until a
+// minute after its "exp" and from a minute before "nbf" and "iat". Errors:
+// projects.ErrUnknownCaller, *Unavailable if the issuer's keys cannot be read, and
+// the context's.
 //
-// What is wrong with a token is said only if its issuer signed it; of any
-// other token everything is.
+// The error says what is wrong with a token only if its issuer signed it. Every
+// other token gets the same error.
 func (v *Viewers) Identify(ctx context.Context, project projects.Project, credential secret.Value) (projects.Caller, error) {
 	t, err := parse(credential.Reveal())
 	if err != nil {
-		return projects.Caller{}, errStranger()
+		return projects.Caller{}, errUnknownIssuer()
 	}
 	policy, listed := issuerOf(project, t.text("iss"))
 	if !listed {
-		return projects.Caller{}, errStranger()
+		return projects.Caller{}, errUnknownIssuer()
 	}
-	// The token says that it is of an issuer of the project's. Nothing of it
-	// is true before a key of this very issuer says so.
+	// The token names an issuer of the project. None of its content is trusted
+	// before a key of this issuer has verified it.
 	switch err := v.verify(ctx, v.issuer(policy.URL), t); {
 	case errors.Is(err, errNoKey):
-		return projects.Caller{}, errStranger()
+		return projects.Caller{}, errUnknownIssuer()
 	case err != nil:
 		return projects.Caller{}, err
 	}
@@ -47,12 +47,12 @@ func (v *Viewers) Identify(ctx context.Context, project projects.Project, creden
 	return projects.Caller{ID: callerID(viewer), ProjectID: project.ID, Viewer: viewer}, nil
 }
 
-func errStranger() error {
-	return fmt.Errorf("%w: not a token of one of the project's issuers", projects.ErrUnknownCaller)
+func errUnknownIssuer() error {
+	return fmt.Errorf("%w: it is not a token of one of the project's issuers", projects.ErrUnknownCaller)
 }
 
-// issuerOf chooses among the project's own issuers, by the same bytes. Where
-// one is listed twice, its audiences add up.
+// issuerOf finds one of the project's issuers by its exact URL. If it is listed
+// twice, its audiences are combined.
 func issuerOf(project projects.Project, url string) (projects.Issuer, bool) {
 	var found projects.Issuer
 	for _, issuer := range project.ViewerPolicy.Issuers {
@@ -63,8 +63,8 @@ func issuerOf(project projects.Project, url string) (projects.Issuer, bool) {
 	return found, found.URL != ""
 }
 
-// verify returns nil if a key of the issuer made the signature. A token that
-// names no key is tried with all; if that fails, there may be a new one.
+// verify returns nil if a key of the issuer verifies the signature. A token that
+// names no key is tried with all of them; if none fits, there may be a new key.
 func (v *Viewers) verify(ctx context.Context, i *issuer, t token) error {
 	var signed bool
 	err := v.find(ctx, i, func(set keySet) bool {
@@ -73,9 +73,9 @@ func (v *Viewers) verify(ctx context.Context, i *issuer, t token) error {
 			return false
 		}
 		verifier := oidc.NewVerifier(i.url, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
-			SupportedSigningAlgs: []string{t.header.Alg}, // one of ours, and the keys are made for it
-			SkipClientIDCheck:    true,                   // there are several; see check
-			SkipExpiryCheck:      true,                   // with a skew; see check
+			SupportedSigningAlgs: []string{t.header.Alg}, // accepted by parse, and fits the keys
+			SkipClientIDCheck:    true,                   // check allows several audiences
+			SkipExpiryCheck:      true,                   // check allows clock skew
 		})
 		_, err := verifier.Verify(ctx, t.raw)
 		signed = err == nil
@@ -87,8 +87,8 @@ func (v *Viewers) verify(ctx context.Context, i *issuer, t token) error {
 	return err
 }
 
-// callerID names a viewer in records without saying who it is: the same for
-// the same subject of the same issuer.
+// callerID is a viewer's name in the audit log. It does not reveal the viewer, and
+// is the same for the same subject of the same issuer.
 func callerID(viewer *projects.Viewer) string {
 	sum := sha256.Sum256([]byte(viewer.Issuer + "\x00" + viewer.Subject))
 	return "viewer_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))

@@ -33,20 +33,20 @@ func TestATokenOfTheProjectsIssuerNamesItsViewer(t *testing.T) {
 		for _, kid := range []string{key.kid, ""} {
 			caller, err := p.identify(t.Context(), v, p.token(alg, kid, key.key, map[string]any{"plan": "gold", "account": int64(math.MaxInt64)}))
 			if err != nil {
-				t.Errorf("%s, kid %q: %v", alg, kid, err)
+				t.Errorf("%s, kid %q: got %v, want no error", alg, kid, err)
 				continue
 			}
 			viewer := caller.Viewer
 			if caller.ProjectID != "project_a" || caller.Admin || len(caller.Scopes) > 0 || viewer.Issuer != p.url || viewer.Subject != "viewer-1" {
-				t.Errorf("%s: %+v, %+v", alg, caller, viewer)
+				t.Errorf("%s: got %+v, %+v, want the viewer of the project's issuer", alg, caller, viewer)
 			}
 			if viewer.Claims["plan"] != "gold" || viewer.Claims["account"] != int64(math.MaxInt64) {
-				t.Errorf("%s: claims %v", alg, viewer.Claims)
+				t.Errorf("%s: got the claims %v, want plan and the exact account", alg, viewer.Claims)
 			}
 		}
 	}
 	if p.calls() != 1 {
-		t.Errorf("the issuer was asked %d times for its keys", p.calls())
+		t.Errorf("issuer: got %d requests for its keys, want 1", p.calls())
 	}
 }
 
@@ -57,15 +57,15 @@ func TestWhoIsWhoInRecords(t *testing.T) {
 	for _, sub := range []string{"viewer-1", "viewer-2", "viewer-1"} {
 		caller, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), map[string]any{"sub": sub}))
 		if err != nil || !strings.HasPrefix(caller.ID, "viewer_") || strings.Contains(caller.ID, sub) {
-			t.Fatalf("%+v, %v", caller, err)
+			t.Fatalf("caller: got %+v, %v, want an id without the subject", caller, err)
 		}
 		if other, known := seen[caller.ID]; known && other != sub {
-			t.Errorf("%s and %s are both %s", sub, other, caller.ID)
+			t.Errorf("%s and %s: got the same id %s, want two", sub, other, caller.ID)
 		}
 		seen[caller.ID] = sub
 	}
 	if len(seen) != 2 {
-		t.Errorf("two viewers are %v", seen)
+		t.Errorf("two viewers: got the ids %v, want 2", seen)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestClaims(t *testing.T) {
 		reason  string
 	}{
 		"nothing special":             {nil, good},
-		"several audiences":           {map[string]any{"aud": []string{"elsewhere", audience}}, good},
+		"several audiences":           {map[string]any{"aud": []string{"another", audience}}, good},
 		"the project's other one":     {map[string]any{"aud": "other"}, good},
 		"expired within the skew":     {map[string]any{"exp": at(-58 * time.Second)}, good},
 		"valid soon":                  {map[string]any{"nbf": at(58 * time.Second)}, good},
@@ -98,7 +98,7 @@ func TestClaims(t *testing.T) {
 		"iat is a text":               {map[string]any{"iat": "0"}, ""},
 		"not valid yet":               {map[string]any{"nbf": at(62 * time.Second)}, "not valid yet"},
 		"issued in the future":        {map[string]any{"iat": at(62 * time.Second)}, "not valid yet"},
-		"another audience":            {map[string]any{"aud": "elsewhere"}, "audience"},
+		"another audience":            {map[string]any{"aud": "another"}, "audience"},
 		"an audience's beginning":     {map[string]any{"aud": audience[:3]}, "audience"},
 		"an audience in capitals":     {map[string]any{"aud": strings.ToUpper(audience)}, "audience"},
 		"no audience":                 {map[string]any{"aud": nil}, "audience"},
@@ -114,7 +114,7 @@ func TestClaims(t *testing.T) {
 		_, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), c.changes))
 		fails := c.reason != good || strings.HasSuffix(name, "is a text")
 		if fails != errors.Is(err, projects.ErrUnknownCaller) || !fails && err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want ErrUnknownCaller only if the case fails", name, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), c.reason) {
 			t.Errorf("%s: %v, want %q", name, err, c.reason)
@@ -160,8 +160,8 @@ func strangers(t *testing.T, p *provider) map[string]secret.Value {
 		"RS256 that says PS256":           spelled(`{"alg":"PS256","kid":"rsa"}`, string(payload), parts[2]),
 		"RSA under the name of an EC key": signed(t, jose.RS256, "ec", rsaKey(), payload, nil),
 		"EC under the name of an RSA key": signed(t, jose.ES256, "rsa", ecKey(), payload, nil),
-		"somebody else's key":             signed(t, jose.RS256, "rsa", otherRSA(), payload, nil),
-		"no kid and somebody else's key":  signed(t, jose.RS256, "", otherRSA(), payload, nil),
+		"a key of another issuer":         signed(t, jose.RS256, "rsa", otherRSA(), payload, nil),
+		"no kid, key of another issuer":   signed(t, jose.RS256, "", otherRSA(), payload, nil),
 		"its own key":                     signed(t, jose.RS256, "rsa", otherRSA(), payload, map[jose.HeaderKey]any{"jwk": public("", otherRSA())}),
 		"a good one with its own key":     with(map[jose.HeaderKey]any{"jwk": public("", rsaKey())}),
 		"a good one and where keys are":   with(map[jose.HeaderKey]any{"jku": p.url + keysPath}),
@@ -188,16 +188,16 @@ func TestStrangersLearnNothing(t *testing.T) {
 	p := listen(t, everyKey()...)
 	v := newViewers(t, viewers.Config{})
 	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), nil)); err != nil {
-		t.Fatalf("a good token: %v", err)
+		t.Fatalf("valid token: got %v, want no error", err)
 	}
-	const all = "credential not accepted: not a token of one of the project's issuers"
+	const all = "unknown credential: it is not a token of one of the project's issuers"
 	for name, token := range strangers(t, p) {
 		caller, err := p.identify(t.Context(), v, token)
 		if !errors.Is(err, projects.ErrUnknownCaller) || err.Error() != all {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want the same error for all", name, err)
 		}
 		if caller.Viewer != nil || caller.ProjectID != "" {
-			t.Errorf("%s: %+v", name, caller)
+			t.Errorf("%s: got the caller %+v, want the zero caller", name, caller)
 		}
 	}
 }
@@ -212,20 +212,20 @@ func TestAnIssuerSpeaksForItselfOnly(t *testing.T) {
 		token   secret.Value
 		good    bool
 	}{
-		"of two, in a project of both":   {project(one, two), mine, true},
-		"of two, in a project of one":    {project(one), mine, false},
-		"signed by one, said to be two":  {project(one, two), forged, false},
-		"of two, in a project of nobody": {project(), mine, false},
+		"of two, in a project of both":    {project(one, two), mine, true},
+		"of two, in a project of one":     {project(one), mine, false},
+		"signed by one, said to be two":   {project(one, two), forged, false},
+		"of two, project without issuers": {project(), mine, false},
 	} {
 		_, err := v.Identify(t.Context(), c.project, c.token)
 		if (err == nil) != c.good || err != nil && !errors.Is(err, projects.ErrUnknownCaller) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want ErrUnknownCaller unless the case is good", name, err)
 		}
 	}
 	p := project(two)
 	p.ViewerPolicy.Issuers[0].Audiences = nil
 	if _, err := v.Identify(t.Context(), p, mine); !errors.Is(err, projects.ErrUnknownCaller) {
-		t.Errorf("without audiences: %v", err)
+		t.Errorf("project without audiences: got %v, want ErrUnknownCaller", err)
 	}
 }
 
@@ -250,7 +250,7 @@ func TestKeysThatAreNotUsed(t *testing.T) {
 		"a secret":         {p.token(jose.HS256, "secret", []byte(strings.Repeat("k", 32)), nil), false},
 	} {
 		if _, err := p.identify(t.Context(), v, c.token); (err == nil) != c.good {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want an error unless the case is good", name, err)
 		}
 	}
 }
@@ -264,7 +264,7 @@ func FuzzTokens(f *testing.F) {
 			return
 		}
 		if strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, "\r\n =+/") {
-			t.Errorf("%q is taken for a token", raw)
+			t.Errorf("text %q: got it accepted as a token, want an error", raw)
 		}
 	})
 }

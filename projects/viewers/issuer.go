@@ -12,34 +12,35 @@ import (
 const (
 	fetchTimeout = 5 * time.Second // discovery and keys together
 
-	// An issuer is asked again for its keys when they are renewAfter old, and
-	// whenever a token names one that we do not know, but no sooner than pause
-	// after the last time: whoever makes up key ids reaches us, not the issuer.
+	// An issuer's keys are renewed when they are renewAfter old, and when a token
+	// names an unknown one, but no sooner than pause after the last time: a client
+	// that invents key ids must not cause a call for each.
 	renewAfter = 5 * time.Minute
 	pause      = 5 * time.Second
-	// Until waitAfter a renewal holds up nobody whose key is known. Keys that
-	// could not be renewed go on until keepFor: an issuer that is down locks
-	// nobody out, but a key that it took back does not live for ever.
+	// Up to the age waitAfter, viewers whose key is known do not wait for a
+	// renewal. Keys that could not be renewed are used until keepFor: viewers are
+	// not locked out while an issuer is down, but a key that it withdrew is not
+	// accepted for ever.
 	waitAfter = time.Hour
 	keepFor   = 24 * time.Hour
 )
 
 var (
-	errNoKey  = errors.New("no key of the issuer fits")
-	errClosed = errors.New("shutting down")
+	errNoKey  = errors.New("no key of the issuer verifies the token")
+	errClosed = errors.New("the service is shutting down")
 )
 
-// issuer is what we know of one OpenID provider. Each has its own lock, and no
-// call is made under it: a slow issuer holds up its own viewers alone.
+// issuer is the cached state of one OpenID provider. Each has its own lock, and no
+// call is made while it is held: a slow issuer delays only its own viewers.
 type issuer struct {
 	url string
 
-	mu     sync.Mutex
-	known  keySet        // nil: never got any
-	since  time.Time     // when known was asked for
-	tried  time.Time     // when the issuer was last asked
-	failed error         // of the last time it was asked and that ended
-	flight chan struct{} // closed when the one renewal under way has ended; nil: none is
+	mu      sync.Mutex
+	known   keySet        // nil: never read
+	since   time.Time     // when the read of known began
+	tried   time.Time     // when the last renewal began
+	failed  error         // of the last renewal that ended
+	renewal chan struct{} // closed when the renewal in progress ends; nil otherwise
 }
 
 func (v *Viewers) issuer(url string) *issuer {
@@ -53,20 +54,19 @@ func (v *Viewers) issuer(url string) *issuer {
 	return i
 }
 
-// within reports whether age is below limit. A clock that was set back makes
-// everything old, not new.
+// within reports whether age is below limit. After a clock was set back, every age
+// counts as too large.
 func within(age, limit time.Duration) bool { return age >= 0 && age < limit }
 
-// find hands the issuer's keys to try, which reports whether they will do; if
-// they do not, once more when they have been renewed. Errors: errNoKey,
-// *Unavailable, and the context's.
+// find calls try with the issuer's keys, and again with renewed keys if it reports
+// that none fits. Errors: errNoKey, *Unavailable, and the context's.
 func (v *Viewers) find(ctx context.Context, i *issuer, try func(keySet) bool) error {
-	if set, wait := v.look(i); !wait && try(set) {
+	if set, wait := v.current(i); !wait && try(set) {
 		return nil
 	}
-	if flight := v.renew(i); flight != nil {
+	if renewal := v.renew(i); renewal != nil {
 		select {
-		case <-flight:
+		case <-renewal:
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the keys of the issuer: %w", ctx.Err())
 		}
@@ -76,14 +76,14 @@ func (v *Viewers) find(ctx context.Context, i *issuer, try func(keySet) bool) er
 	case try(set):
 		return nil
 	case failed != nil:
-		return &Unavailable{What: "the issuer of the viewer's token is not available", After: retry}
+		return &Unavailable{What: "the issuer of the viewer's token is unavailable", After: retry}
 	}
 	return errNoKey
 }
 
-// look returns what is known, and whether it is too old to be used without
-// waiting for a renewal. Keys that are merely old are renewed meanwhile.
-func (v *Viewers) look(i *issuer) (set keySet, wait bool) {
+// current returns the cached keys, and whether the caller has to wait for a
+// renewal. Keys that are old but usable are renewed in the background.
+func (v *Viewers) current(i *issuer) (set keySet, wait bool) {
 	i.mu.Lock()
 	age := v.config.Clock().Sub(i.since)
 	set, failed := i.known, i.failed
@@ -98,28 +98,28 @@ func (v *Viewers) look(i *issuer) (set keySet, wait bool) {
 	return set, !usable
 }
 
-// renew asks the issuer, unless it is being asked, and returns what is closed
-// when that has ended; nil if it was asked a moment ago.
+// renew begins a renewal unless one is in progress, and returns a channel that is
+// closed when it ends; nil if the last renewal was a moment ago.
 func (v *Viewers) renew(i *issuer) <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := v.config.Clock()
-	if i.flight != nil {
-		return i.flight
+	if i.renewal != nil {
+		return i.renewal
 	}
 	if !i.tried.IsZero() && within(now.Sub(i.tried), pause) {
 		return nil
 	}
-	i.tried, i.flight = now, make(chan struct{})
-	if !v.background(func(ctx context.Context) { v.fly(ctx, i, now) }) {
-		i.failed, i.flight = errClosed, nil
+	i.tried, i.renewal = now, make(chan struct{})
+	if !v.background(func(ctx context.Context) { v.runRenewal(ctx, i, now) }) {
+		i.failed, i.renewal = errClosed, nil
 		return nil
 	}
-	return i.flight
+	return i.renewal
 }
 
-// fly asks the issuer and tells whoever waits.
-func (v *Viewers) fly(ctx context.Context, i *issuer, began time.Time) {
+// runRenewal reads the issuer's keys and wakes the viewers that wait for them.
+func (v *Viewers) runRenewal(ctx context.Context, i *issuer, began time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	set, err := v.fetch(ctx, i.url)
@@ -130,8 +130,8 @@ func (v *Viewers) fly(ctx context.Context, i *issuer, began time.Time) {
 	if err == nil {
 		i.known, i.since = set, began
 	}
-	close(i.flight)
-	i.flight = nil
+	close(i.renewal)
+	i.renewal = nil
 }
 
 func (v *Viewers) report(ctx context.Context, url string, err error) {
@@ -140,10 +140,11 @@ func (v *Viewers) report(ctx context.Context, url string, err error) {
 		return
 	}
 	v.config.Watch("issuer", "failed")
-	v.config.Log.LogAttrs(ctx, slog.LevelWarn, "issuer not reached", slog.String("issuer", url), slog.String("error", brief(err.Error())))
+	v.config.Log.LogAttrs(ctx, slog.LevelWarn, "cannot read the keys of an issuer", slog.String("issuer", url), slog.String("error", brief(err.Error())))
 }
 
-// outcome is how things stand after a renewal, or without one.
+// outcome returns the keys that may be used now, the error of the last renewal, and
+// when the next one may begin.
 func (i *issuer) outcome(now time.Time) (set keySet, failed error, retry time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

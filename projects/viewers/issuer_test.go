@@ -37,7 +37,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *provider, v *viewers.View
 func (p *provider) good(t *testing.T, v *viewers.Viewers, kid string, key any) {
 	t.Helper()
 	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, kid, key, nil)); err != nil {
-		t.Errorf("a token by %s: %v", kid, err)
+		t.Errorf("token of key %s: got %v, want no error", kid, err)
 	}
 }
 
@@ -48,7 +48,7 @@ func (p *provider) bad(t *testing.T, v *viewers.Viewers, kid string, key any, wa
 	}
 }
 
-func TestARotationAtTheIssuerLocksNobodyOut(t *testing.T) {
+func TestARotationAtTheIssuerLocksNoViewerOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
 		p.good(t, v, "k1", rsaKey())
 		time.Sleep(viewers.Pause)
@@ -56,7 +56,7 @@ func TestARotationAtTheIssuerLocksNobodyOut(t *testing.T) {
 		p.good(t, v, "k2", otherRSA())
 		p.good(t, v, "k1", rsaKey())
 		if p.calls() != 2 {
-			t.Errorf("asked %d times", p.calls())
+			t.Errorf("issuer: got %d requests, want 2", p.calls())
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestAKeyThatTheIssuerTookBackEnds(t *testing.T) {
 		p.good(t, v, "k1", rsaKey())
 		p.set(func(p *provider) { p.keys = []jose.JSONWebKey{public("k2", otherRSA())} })
 		time.Sleep(viewers.RenewAfter)
-		p.good(t, v, "k1", rsaKey()) // nobody waits for the renewal…
+		p.good(t, v, "k1", rsaKey()) // the viewer does not wait for the renewal…
 		synctest.Wait()
 		p.bad(t, v, "k1", rsaKey(), projects.ErrUnknownCaller) // …which tells
 		p.set(func(p *provider) { p.keys = []jose.JSONWebKey{} })
@@ -97,15 +97,15 @@ func TestMadeUpKeyIDsDoNotReachTheIssuer(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if most := int(time.Since(began)/viewers.Pause) + 1; p.calls() > most {
-			t.Errorf("asked %d times in %s", p.calls(), time.Since(began))
+			t.Errorf("issuer: got %d requests in %s, want one per pause at most", p.calls(), time.Since(began))
 		}
 		if p.calls() < 2 {
-			t.Error("never asked again")
+			t.Error("issuer: got one request, want more")
 		}
 	})
 }
 
-func TestEverybodyAtOnceAsksTheIssuerOnce(t *testing.T) {
+func TestManyViewersAtOnceCauseOneRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *provider, v *viewers.Viewers) {
 		p.set(func(p *provider) { p.answer = later(time.Second) })
 		var all sync.WaitGroup
@@ -114,7 +114,7 @@ func TestEverybodyAtOnceAsksTheIssuerOnce(t *testing.T) {
 		}
 		all.Wait()
 		if p.calls() != 1 {
-			t.Errorf("asked %d times", p.calls())
+			t.Errorf("issuer: got %d requests, want 1", p.calls())
 		}
 	})
 }
@@ -139,7 +139,7 @@ func TestAnIssuerThatIsDown(t *testing.T) {
 		"says nothing": func(http.ResponseWriter, *http.Request) bool {
 			return true
 		},
-		"is somebody else": func(w http.ResponseWriter, r *http.Request) bool {
+		"names another issuer": func(w http.ResponseWriter, r *http.Request) bool {
 			fmt.Fprint(w, `{"issuer":"https://evil.example","jwks_uri":"https://login.example.com/keys"}`)
 			return true
 		},
@@ -177,7 +177,7 @@ func TestUnavailableSaysWhen(t *testing.T) {
 		_, err := p.identify(t.Context(), v, p.token(jose.RS256, "k1", rsaKey(), nil))
 		unavailable, is := errors.AsType[*viewers.Unavailable](err)
 		if !is || unavailable.RetryAfter() != viewers.Pause-2*time.Second {
-			t.Errorf("%v: %+v", err, unavailable)
+			t.Errorf("got %v, %+v, want Unavailable until the pause ends", err, unavailable)
 		}
 		time.Sleep(unavailable.RetryAfter())
 		p.set(func(p *provider) { p.answer = nil })
@@ -192,7 +192,7 @@ func TestAWrongSignatureIsNobodysFaultButItsOwn(t *testing.T) {
 		time.Sleep(viewers.Pause)
 		p.bad(t, v, "k1", otherRSA(), projects.ErrUnknownCaller)
 		if p.calls() != 1 {
-			t.Errorf("asked %d times", p.calls())
+			t.Errorf("issuer: got %d requests, want 1", p.calls())
 		}
 	})
 }
@@ -216,11 +216,11 @@ func TestASlowIssuerHoldsUpItsOwnViewersOnly(t *testing.T) {
 		synctest.Wait()
 		quick.good(t, v, "k", rsaKey())
 		if time.Since(began) != 0 {
-			t.Errorf("the quick one took %s", time.Since(began))
+			t.Errorf("viewer of the fast issuer waited %s, want 0s", time.Since(began))
 		}
 		waits.Wait()
 		if time.Since(began) != 5*time.Second {
-			t.Errorf("the slow one was given %s", time.Since(began))
+			t.Errorf("viewer of the slow issuer waited %s, want 5s", time.Since(began))
 		}
 	})
 }
@@ -238,7 +238,7 @@ func TestAKnownKeyWaitsForNoSlowRenewal(t *testing.T) {
 			began := time.Now()
 			p.good(t, v, "k1", rsaKey())
 			if time.Since(began) != 0 {
-				t.Errorf("waited %s", time.Since(began))
+				t.Errorf("viewer with a cached key waited %s, want 0s", time.Since(began))
 			}
 			time.Sleep(10 * time.Second)
 		}
@@ -251,11 +251,11 @@ func TestACallerThatLeavesEndsNothing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := p.identify(ctx, v, p.token(jose.RS256, "k1", rsaKey(), nil)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v", err)
+			t.Errorf("Identify: got %v, want context.DeadlineExceeded", err)
 		}
 		p.good(t, v, "k1", rsaKey()) // the same call's answer
 		if p.calls() != 1 {
-			t.Errorf("asked %d times", p.calls())
+			t.Errorf("issuer: got %d requests, want 1", p.calls())
 		}
 	})
 }
@@ -287,8 +287,8 @@ func TestCloseEndsRenewals(t *testing.T) {
 
 func TestIssuersThatMeanHarm(t *testing.T) {
 	var reached atomic.Int32
-	elsewhere := listen(t, everyKey()...)
-	elsewhere.answer = func(http.ResponseWriter, *http.Request) bool { reached.Add(1); return false }
+	other := listen(t, everyKey()...)
+	other.answer = func(http.ResponseWriter, *http.Request) bool { reached.Add(1); return false }
 	endless := func(w http.ResponseWriter, _ *http.Request) bool {
 		for {
 			if _, err := w.Write([]byte(strings.Repeat(" ", 64<<10))); err != nil {
@@ -300,7 +300,7 @@ func TestIssuersThatMeanHarm(t *testing.T) {
 		return func(w http.ResponseWriter, r *http.Request) bool { return r.URL.Path == path && answer(w, r) }
 	}
 	redirect := func(w http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(w, r, elsewhere.url+r.URL.Path, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, other.url+r.URL.Path, http.StatusTemporaryRedirect)
 		return true
 	}
 	writes := func(text string) func(http.ResponseWriter, *http.Request) bool {
@@ -317,14 +317,14 @@ func TestIssuersThatMeanHarm(t *testing.T) {
 		"deep discovery":         {answer: only(discoveryPath, writes(strings.Repeat("[", 200_000)))},
 		"deep keys":              {answer: only(keysPath, writes(`{"keys":`+strings.Repeat("[", 200_000)))},
 		"a deep key":             {answer: only(keysPath, writes(`{"keys":[{"x":`+strings.Repeat("[", 9000)+strings.Repeat("]", 9000)+`}]}`))},
-		"keys of nobody":         {answer: only(keysPath, writes(`{}`))},
+		"no keys":                {answer: only(keysPath, writes(`{}`))},
 		"a page instead of keys": {answer: only(keysPath, writes(`<html>`))},
 		"keys at a file":         {document: map[string]any{"jwks_uri": "file:///etc/passwd"}},
 		"keys at no address":     {document: map[string]any{"jwks_uri": "\x00"}},
 		"no address of keys":     {document: map[string]any{}},
 		"keys at the metadata":   {document: map[string]any{"jwks_uri": "http://169.254.169.254/latest/"}},
 		"keys in clear":          {document: map[string]any{"jwks_uri": "http://login.example.com/keys"}},
-		"keys with a password":   {document: map[string]any{"jwks_uri": strings.Replace(elsewhere.url, "//", "//a:b@", 1)}},
+		"keys with a password":   {document: map[string]any{"jwks_uri": strings.Replace(other.url, "//", "//a:b@", 1)}},
 	} {
 		p := listen(t, everyKey()...)
 		p.answer = harm.answer
@@ -334,21 +334,21 @@ func TestIssuersThatMeanHarm(t *testing.T) {
 		log := &book{}
 		v := newViewers(t, viewers.Config{Log: log.log()})
 		_, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), nil))
-		// A set in which nothing is ours is an answer; all else is none.
+		// A set without usable keys is a response; every other case is not.
 		if unknown := name == "a deep key"; !unknown && !errors.Is(err, store.ErrUnavailable) || unknown && !errors.Is(err, projects.ErrUnknownCaller) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want ErrUnavailable, or ErrUnknownCaller for a deep key", name, err)
 		}
 		if len(log.String()) > 600 {
-			t.Errorf("%s: logged %d bytes", name, len(log.String()))
+			t.Errorf("%s: logged %d bytes, want at most 600", name, len(log.String()))
 		}
 	}
 	if reached.Load() != 0 {
-		t.Error("a redirect was followed")
+		t.Error("got a redirect followed, want it refused")
 	}
-	elsewhere.good(t, newViewers(t, viewers.Config{}), "rsa", rsaKey()) // the same, meaning well
+	other.good(t, newViewers(t, viewers.Config{}), "rsa", rsaKey()) // the same provider, without the fault
 }
 
-func TestNoTokenMakesUsCallAnybody(t *testing.T) {
+func TestTokensOfOtherIssuersCauseNoCall(t *testing.T) {
 	var calls atomic.Int32
 	v := newViewers(t, viewers.Config{Transport: transport(func(*http.Request) (*http.Response, error) {
 		calls.Add(1)
@@ -358,15 +358,15 @@ func TestNoTokenMakesUsCallAnybody(t *testing.T) {
 	for name, token := range strangers(t, p) {
 		if strings.Contains(name, "good one") || strings.Contains(name, "issuer") {
 			if _, err := p.identify(t.Context(), v, token); !errors.Is(err, projects.ErrUnknownCaller) {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got %v, want ErrUnknownCaller", name, err)
 			}
 		}
 	}
 	if calls.Load() != 0 {
-		t.Errorf("%d calls", calls.Load())
+		t.Errorf("tokens of other issuers: got %d requests, want 0", calls.Load())
 	}
 	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, "k", rsaKey(), nil)); !errors.Is(err, store.ErrUnavailable) || calls.Load() == 0 {
-		t.Errorf("a token of the issuer: %v, %d calls", err, calls.Load())
+		t.Errorf("token of the issuer: got %v, %d requests, want ErrUnavailable and a request", err, calls.Load())
 	}
 	_, _ = v.Identify(t.Context(), project(p), secret.New("x"))
 }
@@ -378,10 +378,10 @@ func TestReachSaysWhyNoViewerOfAnIssuerCouldBeKnown(t *testing.T) {
 		}
 		p.set(func(p *provider) { p.keys = []jose.JSONWebKey{} })
 		if err := v.Reach(t.Context(), "https://login.example.com"); err == nil || !strings.Contains(err.Error(), "no key") {
-			t.Errorf("no keys: %v", err)
+			t.Errorf("Reach of an issuer without keys: got %v, want an error that says so", err)
 		}
-		if err := v.Reach(t.Context(), "https://elsewhere.example.com"); err == nil {
-			t.Error("another issuer was reached")
+		if err := v.Reach(t.Context(), "https://other.example.com"); err == nil {
+			t.Error("Reach of another issuer: got no error, want one")
 		}
 	})
 }

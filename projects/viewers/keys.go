@@ -26,11 +26,11 @@ const (
 	maxRSA      = 8192
 )
 
-// keySet is the public keys of an issuer that we use.
+// keySet is the usable public keys of an issuer.
 type keySet []jose.JSONWebKey
 
-// fit returns the keys that may have made a signature. The kind of key says
-// what a token's algorithm may be, never the other way round.
+// fit returns the keys that may verify a token. The kind of key decides which
+// algorithms are accepted; the token's header does not.
 func (s keySet) fit(h header) []crypto.PublicKey {
 	var fitting []crypto.PublicKey
 	for _, key := range s {
@@ -41,7 +41,7 @@ func (s keySet) fit(h header) []crypto.PublicKey {
 	return fitting
 }
 
-// makes reports whether signatures of this algorithm are made with such a key.
+// makes reports whether a key of this kind can be used with an algorithm.
 func makes(key any, alg string) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -51,17 +51,17 @@ func makes(key any, alg string) bool {
 	case ed25519.PublicKey:
 		return alg == "EdDSA"
 	}
-	return false // a secret, or a private key that should not be there
+	return false // a symmetric or private key, which should not be published
 }
 
-// Reach asks an issuer for its keys as if a viewer's token needed them, and
-// remembers nothing. An error says why no viewer of it could be known.
+// Reach reads an issuer's keys as for a viewer's token, and caches nothing. The
+// error says why no viewer of this issuer could be identified.
 func (v *Viewers) Reach(ctx context.Context, issuer string) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	set, err := v.fetch(ctx, issuer)
 	if err == nil && len(set) == 0 {
-		err = errors.New("it publishes no key that tokens could be verified with")
+		err = errors.New("it publishes no key that can verify tokens")
 	}
 	if err != nil {
 		return errors.New(brief(err.Error()))
@@ -69,15 +69,15 @@ func (v *Viewers) Reach(ctx context.Context, issuer string) error {
 	return nil
 }
 
-// fetch asks an issuer where its keys are, and for them.
+// fetch reads an issuer's discovery document, and its keys.
 func (v *Viewers) fetch(ctx context.Context, issuer string) (keySet, error) {
-	calls := outbound{v.guard, v.next, maxDocument}
+	calls := outbound{guard: v.guard, next: v.next, max: maxDocument}
 	client := &http.Client{Transport: calls, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, client), issuer)
 	if err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	// It names itself as the project does: its word counts for this issuer.
+	// NewProvider has checked that the document names this issuer.
 	var document struct {
 		KeysURL string `json:"jwks_uri"`
 	}
@@ -91,11 +91,11 @@ func (v *Viewers) fetch(ctx context.Context, issuer string) (keySet, error) {
 	return readKeys(body)
 }
 
-// get reads a whole answer.
+// get reads a whole response.
 func (o outbound) get(ctx context.Context, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("not at a URL")
+		return nil, errors.New("jwks_uri is not a URL")
 	}
 	req := (&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"Accept": {"application/json"}}}).WithContext(ctx)
 	resp, err := o.RoundTrip(req)
@@ -109,14 +109,14 @@ func (o outbound) get(ctx context.Context, address string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// readKeys reads a JWK set. Keys that we do not understand or would not use
-// are somebody else's; a set in which nothing is ours is one of no keys.
+// readKeys reads a JWK set. Keys of unknown kinds or for other uses are ignored, so
+// that a set may be empty.
 func readKeys(body []byte) (keySet, error) {
 	var document struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &document); err != nil || document.Keys == nil {
-		return nil, errors.New("keys: not a JSON Web Key set")
+		return nil, errors.New("keys: the response is not a JSON Web Key set")
 	}
 	set := keySet{}
 	for _, value := range document.Keys[:min(len(document.Keys), maxKeys)] {

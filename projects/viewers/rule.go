@@ -16,23 +16,22 @@ import (
 
 const (
 	maxRule  = 4096 // bytes
-	maxNodes = 1000 // once macros are expanded
+	maxNodes = 1000 // after macros are expanded
 	maxDepth = 50
 	maxRegex = 1000 // instructions
 
-	// maxCost bounds, in CEL's units, both what a rule may cost at worst by
-	// its text and what it may use. It is a matter of milliseconds; what rules
-	// need is a hundred or so.
+	// maxCost bounds, in CEL's units, both the estimated worst cost of a rule and
+	// its actual cost. It amounts to milliseconds; real rules need about a hundred.
 	maxCost = 100_000
-	// usual is how long a list or a text of unknown length is taken to be when
-	// the worst is estimated. Longer ones are counted as they are.
-	usual = 256
+	// assumedLength is the length of a list or text of unknown length in the
+	// estimate. At run time the actual length counts.
+	assumedLength = 256
 
-	ruleTimeout = time.Second // a second line: maxCost ends a rule long before
-	checkEvery  = 100         // steps of a loop between looks at the deadline
+	ruleTimeout = time.Second // as a second limit: maxCost ends a rule long before
+	checkEvery  = 100         // steps of a loop between checks of the deadline
 )
 
-// newEnv is what a rule may speak of, and no more:
+// newEnv declares the variables of a rule:
 //
 //	viewer    .id .issuer .ip (texts, empty if unknown), .claims (a map)
 //	video_id  a text
@@ -40,10 +39,10 @@ const (
 //	          .expires_in (seconds) .origin .ip (texts, empty if unknown)
 //	now       a timestamp
 //
-// A claim that is not there is an error, and an error denies. Whoever wants
-// to do without one asks first: has(viewer.claims.plan), or "https://a/plan"
-// in viewer.claims for a name with other characters. The language has neither
-// loops without end nor side effects.
+// A missing claim is an error, and an error denies. A rule for which a claim is
+// optional checks first: has(viewer.claims.plan), or "https://a/plan" in
+// viewer.claims for a name with other characters. The language has neither endless
+// loops nor side effects.
 func newEnv() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Types(
@@ -54,7 +53,7 @@ func newEnv() (*cel.Env, error) {
 		cel.Variable("video_id", cel.StringType),
 		cel.Variable("request", cel.ObjectType("Request")),
 		cel.Variable("now", cel.TimestampType),
-		cel.CrossTypeNumericComparisons(true), // claims are numbers of either kind
+		cel.CrossTypeNumericComparisons(true), // a claim may be an integer or a float
 		cel.ParserExpressionSizeLimit(maxRule),
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ExpressionNodeLimit(maxNodes),
@@ -63,30 +62,30 @@ func newEnv() (*cel.Env, error) {
 	)
 }
 
-// compile turns text into a program that is true or false, within maxCost. Its
-// errors are for whoever wrote the rule.
+// compile turns text into a program that returns a bool within maxCost. Its errors
+// are for the author of the rule.
 func compile(env *cel.Env, text string) (cel.Program, error) {
 	if len(text) > maxRule {
-		return nil, fmt.Errorf("%d bytes long, more than %d", len(text), maxRule)
+		return nil, fmt.Errorf("has %d bytes: it may have at most %d", len(text), maxRule)
 	}
 	ast, issues := env.Compile(text)
 	if issues.Err() != nil {
 		return nil, firstOf(issues)
 	}
 	if ast.OutputType() != cel.BoolType {
-		return nil, fmt.Errorf("is of type %s and must be bool; compare a claim with something: viewer.claims.premium == true", ast.OutputType())
+		return nil, fmt.Errorf("is of type %s and must be bool: compare a claim with a value, as in viewer.claims.premium == true", ast.OutputType())
 	}
 	worst, err := env.EstimateCost(ast, lengths{})
 	if err != nil {
-		return nil, fmt.Errorf("estimate its cost: %s", brief(err.Error()))
+		return nil, fmt.Errorf("cannot estimate its cost: %s", brief(err.Error()))
 	}
 	if worst.Max > maxCost {
-		return nil, fmt.Errorf("could cost %d, more than %d; look at fewer things, or at each only once", worst.Max, maxCost)
+		return nil, fmt.Errorf("could cost %d, more than the limit of %d: use fewer values, or each of them once", worst.Max, maxCost)
 	}
 	return env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
 }
 
-// firstOf is the first thing that is wrong with a rule, in one line.
+// firstOf is the first error of a rule, in one line.
 func firstOf(issues *cel.Issues) error {
 	for _, e := range issues.Errors() {
 		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, brief(e.Message))
@@ -96,12 +95,12 @@ func firstOf(issues *cel.Issues) error {
 
 func unprintable(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) || r == ' ' }
 
-// lengths estimates what a rule's text does not tell.
+// lengths estimates the lengths that a rule's text does not give.
 type lengths struct{}
 
 // EstimateSize implements checker.CostEstimator.
 func (lengths) EstimateSize(checker.AstNode) *checker.SizeEstimate {
-	return &checker.SizeEstimate{Max: usual}
+	return &checker.SizeEstimate{Max: assumedLength}
 }
 
 // EstimateCallCost implements checker.CostEstimator.
@@ -109,7 +108,7 @@ func (lengths) EstimateCallCost(string, string, *checker.AstNode, []checker.AstN
 	return nil
 }
 
-// rule is a rule's text, compiled once by whoever is first to need it.
+// rule is a rule's text, compiled on its first use.
 type rule struct {
 	once    sync.Once
 	program cel.Program
@@ -128,20 +127,20 @@ func (v *Viewers) rule(text string) (cel.Program, error) {
 	return r.program, r.err
 }
 
-// askRule returns nil if the rule is true, and *NotEntitled whatever else
-// becomes of it.
-func (v *Viewers) askRule(ctx context.Context, text string, f facts) error {
+// evaluateRule returns nil if the rule is true, and *NotEntitled in every other
+// case.
+func (v *Viewers) evaluateRule(ctx context.Context, text string, f facts) error {
 	program, err := v.rule(text)
 	if err != nil {
-		// It was checked when it was saved: by another version of this service.
-		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "rule not understood", slog.String("project_id", f.ProjectID), slog.Any("error", err))
+		// It was checked when it was saved, but by another version of this service.
+		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "a saved rule does not compile", slog.String("project_id", f.ProjectID), slog.Any("error", err))
 		v.config.Watch("rule", "failed")
 		return &NotEntitled{Rule: "rule"}
 	}
 	entitled, err := evaluate(ctx, program, f)
 	switch {
 	case err != nil:
-		// A claim that is not there, most of the time; it may quote one.
+		// Most often a missing claim. The error may quote claims, hence the level.
 		v.config.Log.LogAttrs(ctx, slog.LevelDebug, "rule failed", slog.String("project_id", f.ProjectID), slog.String("error", brief(err.Error())))
 		v.config.Watch("rule", "failed")
 	case entitled:

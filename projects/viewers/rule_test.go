@@ -75,11 +75,11 @@ func TestRules(t *testing.T) {
 			err := v.Entitled(t.Context(), ruled(rule), question())
 			denied, is := errors.AsType[*viewers.NotEntitled](err)
 			if entitled != (err == nil) || err != nil && (!is || denied.Rule != "rule") {
-				t.Errorf("%s: %v", rule, err)
+				t.Errorf("rule %s: got %v, want the opposite, or *NotEntitled by the rule", rule, err)
 			}
 		}
 		if wrong := v.Check(ruled(rule).ViewerPolicy); wrong != nil {
-			t.Errorf("%s: cannot be saved: %v", rule, wrong)
+			t.Errorf("rule %s: got %v, want no problem when it is saved", rule, wrong)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func TestRulesWithoutAViewerKnown(t *testing.T) {
 		`"premium" in viewer.claims`:                                  false, `viewer.claims.premium == true`: false,
 	} {
 		if err := v.Entitled(t.Context(), ruled(rule), ask); entitled != (err == nil) {
-			t.Errorf("%s: %v", rule, err)
+			t.Errorf("rule %s: got %v, want the opposite", rule, err)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func TestRulesThatCannotBeSaved(t *testing.T) {
 		"\x00":                                 "",
 		`video_id.matches("[")`:                "",
 		`timestamp("yesterday") < now`:         "",
-		`video_id == "x" // ` + long(5000):     "bytes long",
+		`video_id == "x" // ` + long(5000):     "it may have at most 4096",
 		strings.Repeat("(", 1000) + "true":     "",
 		strings.Repeat("[", 500) + " == []":    "",
 		"true" + strings.Repeat("&&true", 600): "",
@@ -133,11 +133,11 @@ func TestRulesThatCannotBeSaved(t *testing.T) {
 			continue
 		}
 		if problem := wrong[0].Problem; len(problem) > 400 || strings.ContainsAny(problem, "\r\n") {
-			t.Errorf("%.40q: %q", rule, problem)
+			t.Errorf("rule %.40q: got the problem %q, want one line of at most 400 bytes", rule, problem)
 		}
-		// And what another version saved entitles nobody.
+		// And a rule that another version saved denies.
 		if err := v.Entitled(t.Context(), ruled(rule), question()); err == nil {
-			t.Errorf("%.40q entitles", rule)
+			t.Errorf("rule %.40q: got no error, want it to deny", rule)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestARuleThatCostsMoreThanItShouldDenies(t *testing.T) {
 			t.Fatal(wrong)
 		}
 		if err := v.Entitled(t.Context(), ruled(rule), ask); entitled != (err == nil) {
-			t.Errorf("%d roles: %v", n, err)
+			t.Errorf("%d roles: got %v, want the opposite", n, err)
 		}
 	}
 }
@@ -167,25 +167,25 @@ func slice(text string, n int) []any {
 	return made
 }
 
-func TestNobodyLearnsWhyARuleDenied(t *testing.T) {
+func TestTheViewerDoesNotLearnWhyARuleDenied(t *testing.T) {
 	log := &book{}
 	var outcomes []string
 	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
 	for _, rule := range []string{`viewer.claims.absent == true`, `int(viewer.claims.email) == 1`, `false`, `true`, `nonsense`} {
 		err := v.Entitled(t.Context(), ruled(rule), question())
 		if err != nil && err.Error() != "the project's rule does not entitle this viewer" {
-			t.Errorf("%s: %v", rule, err)
+			t.Errorf("rule %s: got %v, want an error that does not say why", rule, err)
 		}
 	}
 	if got := fmt.Sprint(outcomes); got != "[rule failed rule failed rule denied rule ok rule failed]" {
 		t.Error(got)
 	}
 	if text := log.String(); !strings.Contains(text, "no such key") || !strings.Contains(text, "project_a") || !strings.Contains(text, "nonsense") {
-		t.Errorf("logged %s", text)
+		t.Errorf("log: got %s, want the cause, the project and the failing rule", text)
 	}
 }
 
-func TestAProjectWithoutDecisionsAsksNobody(t *testing.T) {
+func TestAProjectWithoutRuleAndWebhookMakesNoCall(t *testing.T) {
 	v := newViewers(t, viewers.Config{})
 	p, ask := project(), question()
 	ctx := t.Context()
@@ -194,7 +194,7 @@ func TestAProjectWithoutDecisionsAsksNobody(t *testing.T) {
 			t.Error(err)
 		}
 	}); n != 0 {
-		t.Errorf("%g allocations", n)
+		t.Errorf("got %g allocations, want 0", n)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestRulesAreAskedByManyAtOnce(t *testing.T) {
 				ask.VideoID = fmt.Sprint(n)
 				err := v.Entitled(t.Context(), ruled(fmt.Sprintf(`video_id == "%d" && %d >= 0`, n%2, i%5)), ask)
 				if (err == nil) != (n < 2) {
-					t.Errorf("%d: %v", n, err)
+					t.Errorf("rule %d: got %v, want no error only for the first two", n, err)
 				}
 			}
 		})
@@ -227,7 +227,7 @@ func FuzzRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rule string) {
 		saved := rule != "" && v.Check(ruled(rule).ViewerPolicy) == nil
 		if err := v.Entitled(t.Context(), ruled(rule), question()); err == nil && rule != "" && !saved {
-			t.Errorf("%q entitles and cannot be saved", rule)
+			t.Errorf("rule %q: got no error, want it to deny what cannot be saved", rule)
 		}
 	})
 }

@@ -18,21 +18,21 @@ const (
 	maxToken   = 8 << 10 // bytes
 	maxNesting = 32
 	maxKid     = 256
-	maxSubject = 255 // as OpenID Connect has it
+	maxSubject = 255 // as in OpenID Connect
 	skew       = time.Minute
 )
 
-var errShape = errors.New("not one well-formed token")
+var errShape = errors.New("malformed token")
 
-// token is a signed token whose signature nobody has looked at yet.
+// token is a signed token whose signature is not verified yet.
 type token struct {
 	raw    string
 	header header
 	claims map[string]any
 }
 
-// header is what we go by, and what we do not take: keys come from the
-// project's issuer, never from the token, and nothing optional is critical.
+// header has the members that are used, and those that are refused: keys come from
+// the project's issuer and never from the token, and no extension is supported.
 type header struct {
 	Alg  string         `json:"alg"`
 	Kid  string         `json:"kid"`
@@ -44,12 +44,12 @@ type header struct {
 	X5U  jsontext.Value `json:"x5u"`
 }
 
-// algorithms are those that need a private key, one per kind of key and RSA's
-// two.
+// algorithms are the accepted ones: one for each kind of key, two for RSA. All need
+// a private key to sign.
 func algorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
 
-// types are "typ" of ID and access tokens, in lower case. Others name another
-// use: a logout token, a proof of possession.
+// tokenTypes are the "typ" of ID and access tokens, in lower case. Other values are
+// for other uses, such as a logout token or a proof of possession.
 func tokenTypes() []string { return []string{"", "jwt", "at+jwt", "application/at+jwt"} }
 
 func (h header) acceptable() bool {
@@ -57,9 +57,9 @@ func (h header) acceptable() bool {
 		len(h.Kid) <= maxKid && len(h.Crit)+len(h.B64)+len(h.JWK)+len(h.JKU)+len(h.X5U) == 0
 }
 
-// parse takes the one way to write a compact token. Libraries take others,
-// with line ends and stray bits; two spellings of a token are two tokens to
-// whoever compares them.
+// parse accepts exactly one spelling of a compact token. Libraries accept others,
+// with line ends and stray bits, so that code which compares tokens as text would
+// take one token for two.
 func parse(raw string) (token, error) {
 	t := token{raw: raw}
 	if len(raw) > maxToken {
@@ -81,8 +81,8 @@ func parse(raw string) (token, error) {
 	return t, nil
 }
 
-// part decodes a part of a token: canonical base64url, and not empty. What
-// looks like JSON is not nested too deep to be looked at.
+// part decodes a part of a token: canonical base64url, not empty, and no JSON that
+// is nested too deeply.
 func part(text string) ([]byte, error) {
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(data) == 0 || base64.RawURLEncoding.EncodeToString(data) != text || nested(data) {
@@ -95,14 +95,14 @@ func nested(data []byte) bool {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	for d.StackDepth() <= maxNesting {
 		if _, err := d.ReadToken(); err != nil {
-			return false // the end, or not JSON at all: found out elsewhere
+			return false // the end, or not JSON, which the decoder reports
 		}
 	}
 	return true
 }
 
-// wholeNumbers reads numbers as int64 where that is exact, so that a rule and
-// a webhook see the account number that the issuer wrote.
+// wholeNumbers reads numbers as int64 where that is exact, so that a rule and a
+// webhook get an account number as the issuer wrote it.
 func wholeNumbers() json.Options {
 	return json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, into *any) error {
 		if d.PeekKind() != '0' {
@@ -126,8 +126,8 @@ func (t token) text(claim string) string {
 	return text
 }
 
-// moment is a claim in seconds since 1970. A claim that is there and no number
-// is not ok.
+// moment is a claim in seconds since 1970. Ok is false for a claim that is present
+// and not a number.
 func (t token) moment(claim string) (at float64, there, ok bool) {
 	switch value := t.claims[claim].(type) {
 	case int64:
@@ -139,8 +139,8 @@ func (t token) moment(claim string) (at float64, there, ok bool) {
 	return 0, there, !there
 }
 
-// check says what is wrong with claims that the issuer signed. Only of those
-// may people be told.
+// check reports what is wrong with claims that the issuer signed. Only then may the
+// viewer learn it.
 func (t token) check(now time.Time, audiences []string) error {
 	expires, has, _ := t.moment("exp")
 	notBefore, _, okNotBefore := t.moment("nbf")
@@ -148,7 +148,7 @@ func (t token) check(now time.Time, audiences []string) error {
 	seconds := float64(now.UnixMicro()) / 1e6
 	switch {
 	case !has || !okNotBefore || !okIssued:
-		return errors.New("its times are missing or are not numbers")
+		return errors.New("its times are missing or not numbers")
 	case seconds >= expires+skew.Seconds():
 		return errors.New("it has expired")
 	case seconds < max(notBefore, issued)-skew.Seconds():
@@ -161,8 +161,8 @@ func (t token) check(now time.Time, audiences []string) error {
 	return t.use()
 }
 
-// use refuses tokens of our issuer and audience that are for something else:
-// events, such as a logout, and tokens bound to a key that nobody has shown.
+// use refuses tokens of the right issuer and audience that are for another use:
+// events, such as a logout, and tokens that are bound to a key.
 func (t token) use() error {
 	if t.claims["events"] != nil || t.claims["cnf"] != nil {
 		return errors.New("it is not a bearer token of a viewer")

@@ -1,13 +1,12 @@
-// Package viewers knows who watches, and asks whether they may: it verifies
-// the tokens of a project's OpenID providers, and puts each mint to the
-// project's rule and webhook.
+// Package viewers identifies viewers and decides whether they may watch: it
+// verifies the tokens of a project's OpenID providers, and checks each mint with
+// the project's rule and webhook.
 //
-// The decision a newcomer would get wrong: every doubt denies. A claim that
-// is not there, a rule that does not end, a webhook that is late or says
-// something else than yes: nobody watches. Only two things are "come back
-// later" instead, because they say nothing about the viewer: an issuer whose
-// keys we never got, and a webhook with more questions under way than it may
-// have.
+// The decision a newcomer would get wrong: every doubt denies. A missing claim, a
+// rule that costs too much, a webhook that is late or does not say yes: the viewer
+// may not watch. Only two cases are "try again later", because they say nothing
+// about the viewer: an issuer whose keys could never be read, and a webhook that
+// has too many calls in progress.
 package viewers
 
 import (
@@ -31,40 +30,40 @@ const (
 	maxRules   = 1024 // compiled and remembered, of all projects together
 )
 
-// Config says how viewers are known and who is asked about them.
+// Config configures Viewers.
 type Config struct {
-	// Allowed are addresses that issuers and webhooks may have beside public
-	// ones: 127.0.0.0/8 in a demo, an internal network. Plain http is for
-	// allowed loopback addresses only.
+	// Allowed are addresses that issuers and webhooks may have in addition to
+	// public ones: 127.0.0.0/8 in a demo, or an internal network. Plain http is
+	// only for allowed loopback addresses.
 	Allowed []netip.Prefix
 
-	// Log hears why a rule or a webhook denied and why an issuer was not
-	// reached, never of credentials. Nil: nobody does.
+	// Log gets the reasons of failed rules, webhooks and issuers, and never a
+	// credential. Nil: nothing is logged.
 	Log *slog.Logger
 
 	// Clock is time.Now if nil.
 	Clock func() time.Time
 
-	// Watch is told how every question ended, for counting: part is "issuer",
-	// "rule" or "webhook"; outcome "ok", "denied", "failed" or, of a webhook
-	// that was not asked, "full". It must not block. Optional.
+	// Watch is called with every outcome, for metrics: part is "issuer", "rule"
+	// or "webhook"; outcome is "ok", "denied", "failed" or, for a webhook with
+	// too many calls in progress, "full". It must not block. May be nil.
 	Watch func(part, outcome string)
 
-	// Transport is for tests; nil means our own, which refuses addresses that
-	// are neither public nor Allowed.
+	// Transport is for tests. Nil: the transport that refuses addresses that are
+	// neither public nor Allowed.
 	Transport http.RoundTripper
 }
 
 // Viewers identifies viewers and decides whether they may watch. It is safe
 // for concurrent use.
 type Viewers struct {
-	config  Config
-	guard   guard
-	next    http.RoundTripper
-	env     *cel.Env
-	issuers *lru.Cache[string, *issuer]
-	rules   *lru.Cache[string, *rule]
-	asking  slots
+	config       Config
+	guard        guard
+	next         http.RoundTripper
+	env          *cel.Env
+	issuers      *lru.Cache[string, *issuer]
+	rules        *lru.Cache[string, *rule]
+	webhookCalls slots
 
 	ctx     context.Context // of renewals; ends with Close
 	stop    context.CancelFunc
@@ -73,7 +72,7 @@ type Viewers struct {
 	renewal sync.WaitGroup
 }
 
-// New calls nobody. Close must be called.
+// New makes no calls. Close must be called.
 func New(config Config) (*Viewers, error) {
 	env, err := newEnv()
 	if err != nil {
@@ -109,8 +108,8 @@ func (c Config) complete() Config {
 	return c
 }
 
-// Close ends what is under way at issuers, waits for it, and closes idle
-// connections. Callers that wait for an issuer are told it is unavailable.
+// Close cancels calls to issuers, waits for them, and closes idle connections.
+// Callers that wait for an issuer get Unavailable.
 func (v *Viewers) Close() {
 	v.mu.Lock()
 	v.closed = true
@@ -122,7 +121,8 @@ func (v *Viewers) Close() {
 	}
 }
 
-// background runs a renewal that Close ends and waits for; not after Close.
+// background runs a renewal that Close cancels and waits for. It reports false
+// after Close.
 func (v *Viewers) background(renew func(context.Context)) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -133,7 +133,7 @@ func (v *Viewers) background(renew func(context.Context)) bool {
 	return true
 }
 
-// Kind is what sort of caller wants to mint.
+// Kind is the kind of caller that mints.
 type Kind string
 
 // The kinds, as rules and webhooks see them.
@@ -143,7 +143,7 @@ const (
 	ByAdmin  Kind = "admin"
 )
 
-// Request is the question whether somebody may watch.
+// Request asks whether a viewer may watch.
 type Request struct {
 	Caller    Kind
 	Viewer    Viewer
@@ -154,17 +154,17 @@ type Request struct {
 	RequestID string
 }
 
-// Viewer is who would watch, as far as known. A viewer who calls is known by a
-// token; of whom an API key asks for, only the id and what the request says.
+// Viewer is the viewer as far as known: by their token if they call themselves, or
+// by what the request of an API key says.
 type Viewer struct {
 	ID     string         // the token's "sub", or viewer.id of the request
-	Issuer string         // empty: no token said so
-	IP     string         // that the playback token is to be bound to; usually empty
+	Issuer string         // empty without a viewer's token
+	IP     string         // the address to bind the playback token to; usually empty
 	Claims map[string]any // of the viewer's token; whole numbers are int64
 }
 
-// NotEntitled says which of a project's decisions went against the viewer. Why
-// is not for the viewer, and only in the log.
+// NotEntitled says whether a project's rule or webhook denied. The reason is only
+// in the log, and not for the viewer.
 type NotEntitled struct {
 	Rule string // "rule" or "webhook"
 }
@@ -174,7 +174,7 @@ func (e *NotEntitled) Error() string {
 	return "the project's " + e.Rule + " does not entitle this viewer"
 }
 
-// Unavailable is a store.ErrUnavailable of somebody whom we have to request.
+// Unavailable is a store.ErrUnavailable of an issuer or webhook.
 type Unavailable struct {
 	What  string // for people
 	After time.Duration
@@ -183,15 +183,15 @@ type Unavailable struct {
 // Error implements error.
 func (e *Unavailable) Error() string { return e.What }
 
-// Unwrap says that nothing is wrong with the request.
+// Unwrap makes it a store.ErrUnavailable.
 func (e *Unavailable) Unwrap() error { return store.ErrUnavailable }
 
-// RetryAfter is when asking again is worth it.
+// RetryAfter is how long to wait before trying again.
 func (e *Unavailable) RetryAfter() time.Duration { return e.After }
 
-// Entitled asks the project's rule and then its webhook about one mint,
-// whoever the caller is; nil where the project has neither. Errors:
-// *NotEntitled, *Unavailable, and the context's.
+// Entitled checks one mint of any caller with the project's rule and then its
+// webhook. It returns nil if the project has neither. Errors: *NotEntitled,
+// *Unavailable, and the context's.
 func (v *Viewers) Entitled(ctx context.Context, project projects.Project, request Request) error {
 	policy := project.ViewerPolicy
 	if policy.Rule == "" && policy.Webhook == nil {
@@ -199,13 +199,13 @@ func (v *Viewers) Entitled(ctx context.Context, project projects.Project, reques
 	}
 	f := factsOf(project.ID, request, v.config.Clock())
 	if policy.Rule != "" {
-		if err := v.askRule(ctx, policy.Rule, f); err != nil {
+		if err := v.evaluateRule(ctx, policy.Rule, f); err != nil {
 			return err
 		}
-		// The rule entitles, and the webhook has the last word.
+		// The rule allows it; the webhook may still deny.
 	}
 	if policy.Webhook != nil {
-		return v.askWebhook(ctx, project, f)
+		return v.callWebhook(ctx, project, f)
 	}
 	return nil
 }

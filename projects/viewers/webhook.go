@@ -27,18 +27,18 @@ import (
 const (
 	defaultWebhookTimeout = 3 * time.Second
 	maxWebhookTimeout     = 10 * time.Second
-	maxAnswer             = 4 << 10 // bytes
-	// maxAsking is how many questions of one project its webhook is asked at
-	// a time, by each process. Whoever comes beyond is told to come back, so
-	// that a slow webhook uses up nobody else's connections and memory.
-	maxAsking = 64
+	maxResponse           = 4 << 10 // bytes
+	// maxWebhookCalls is how many calls to the webhook of one project each process
+	// makes at a time. Further ones are refused for now, so that a slow webhook
+	// does not use up the connections and memory of other projects.
+	maxWebhookCalls = 64
 )
 
-// secretPrefix marks a secret that is written as Standard Webhooks has it, the
-// rest being base64 of the key. Any other text is the key itself.
+// secretPrefix marks a secret in the form of Standard Webhooks, in which the rest
+// is the base64 of the key. Any other text is the key itself.
 const secretPrefix = "whsec_"
 
-// slots counts the questions that are under way, by project.
+// slots counts the calls in progress for each project.
 type slots struct {
 	mu    sync.Mutex
 	taken map[string]int
@@ -47,7 +47,7 @@ type slots struct {
 func (s *slots) take(project string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken[project] >= maxAsking {
+	if s.taken[project] >= maxWebhookCalls {
 		return false
 	}
 	if s.taken == nil {
@@ -65,21 +65,21 @@ func (s *slots) release(project string) {
 	}
 }
 
-// askWebhook returns nil if the webhook says yes, *Unavailable if it has
-// enough to do, and *NotEntitled whatever else becomes of it, unless it is the
-// caller who gave up.
-func (v *Viewers) askWebhook(ctx context.Context, project projects.Project, f facts) error {
-	if !v.asking.take(project.ID) {
+// callWebhook returns nil if the webhook says yes, *Unavailable if too many calls
+// are in progress, the context's error if the caller has gone, and *NotEntitled in
+// every other case.
+func (v *Viewers) callWebhook(ctx context.Context, project projects.Project, f facts) error {
+	if !v.webhookCalls.take(project.ID) {
 		v.config.Watch("webhook", "full")
 		return &Unavailable{What: "the project's webhook is busy", After: time.Second}
 	}
-	defer v.asking.release(project.ID)
+	defer v.webhookCalls.release(project.ID)
 	entitled, err := v.post(ctx, project.ViewerPolicy.Webhook, project.WebhookSecret, f)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("ask the project's webhook: %w", ctx.Err())
+		return fmt.Errorf("call the project's webhook: %w", ctx.Err())
 	case err != nil:
-		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "webhook failed", slog.String("project_id", f.ProjectID),
+		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "a webhook failed, so the viewer was denied", slog.String("project_id", f.ProjectID),
 			slog.String("request_id", f.RequestID), slog.String("error", brief(err.Error())))
 		v.config.Watch("webhook", "failed")
 	case entitled:
@@ -91,17 +91,17 @@ func (v *Viewers) askWebhook(ctx context.Context, project projects.Project, f fa
 	return &NotEntitled{Rule: "webhook"}
 }
 
-// post asks once. A question that is not answered in time is not put again:
-// the viewer waits for it.
+// post calls the webhook once. A call that fails is not retried, because the viewer
+// is waiting.
 func (v *Viewers) post(ctx context.Context, webhook *projects.Webhook, key secret.Value, f facts) (entitled bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, webhookTimeout(webhook))
 	defer cancel()
-	req, err := v.question(webhook.URL, key, f)
+	req, err := v.newRequest(webhook.URL, key, f)
 	if err != nil {
 		return false, err
 	}
-	// No http.Client: it would follow redirects, and repeat the URL in errors.
-	resp, err := outbound{v.guard, v.next, maxAnswer}.RoundTrip(req.WithContext(ctx))
+	// No http.Client: it would follow redirects, and quote the URL in errors.
+	resp, err := outbound{guard: v.guard, next: v.next, max: maxResponse}.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return false, err
 	}
@@ -111,9 +111,9 @@ func (v *Viewers) post(ctx context.Context, webhook *projects.Webhook, key secre
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return false, fmt.Errorf("read its answer: %w", err)
+		return false, fmt.Errorf("read its response: %w", err)
 	}
-	return readAnswer(body)
+	return readResponse(body)
 }
 
 func webhookTimeout(webhook *projects.Webhook) time.Duration {
@@ -123,13 +123,13 @@ func webhookTimeout(webhook *projects.Webhook) time.Duration {
 	return min(time.Duration(min(webhook.Timeout, 3600))*time.Second, maxWebhookTimeout)
 }
 
-// question is the request, signed as Standard Webhooks has it: the id, the
-// time and the body, joined by dots, under HMAC-SHA256. The id is new for each
-// question, so that whoever remembers ids can refuse a replay.
-func (v *Viewers) question(address string, key secret.Value, f facts) (*http.Request, error) {
+// newRequest signs the request as Standard Webhooks defines it: HMAC-SHA256 of the
+// id, the time and the body, joined by dots. Each request has a new id, so that a
+// webhook that remembers ids can refuse a replay.
+func (v *Viewers) newRequest(address string, key secret.Value, f facts) (*http.Request, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("its URL cannot be read")
+		return nil, errors.New("its URL is malformed")
 	}
 	signing, err := signingKey(key)
 	if err != nil {
@@ -137,7 +137,7 @@ func (v *Viewers) question(address string, key secret.Value, f facts) (*http.Req
 	}
 	body, err := json.Marshal(f)
 	if err != nil {
-		return nil, errors.New("the question cannot be written as JSON")
+		return nil, errors.New("the request cannot be encoded as JSON")
 	}
 	id, at := "msg_"+strings.ToLower(rand.Text()), strconv.FormatInt(v.config.Clock().Unix(), 10)
 	mac := hmac.New(sha256.New, signing)
@@ -156,8 +156,8 @@ func (v *Viewers) question(address string, key secret.Value, f facts) (*http.Req
 	}, nil
 }
 
-// signingKey is the key that a project's webhook secret stands for. Without
-// one, anybody could have asked, so nobody is asked.
+// signingKey is the key in a project's webhook secret. Without one the webhook
+// could not tell who calls, so it is not called.
 func signingKey(value secret.Value) ([]byte, error) {
 	encoded, standard := strings.CutPrefix(value.Reveal(), secretPrefix)
 	key := []byte(encoded)
@@ -168,18 +168,18 @@ func signingKey(value secret.Value) ([]byte, error) {
 		}
 	}
 	if len(key) == 0 {
-		return nil, errors.New("it has no secret to sign questions with")
+		return nil, errors.New("it has no secret to sign requests with")
 	}
 	return key, nil
 }
 
-// readAnswer takes exactly {"entitled": true} and {"entitled": false}.
-func readAnswer(body []byte) (entitled bool, err error) {
-	var answer struct {
+// readResponse accepts exactly {"entitled": true} and {"entitled": false}.
+func readResponse(body []byte) (entitled bool, err error) {
+	var response struct {
 		Entitled *bool `json:"entitled"`
 	}
-	if err := json.Unmarshal(body, &answer, json.RejectUnknownMembers(true)); err != nil || answer.Entitled == nil {
-		return false, errors.New(`its answer is not {"entitled":true} or {"entitled":false}`)
+	if err := json.Unmarshal(body, &response, json.RejectUnknownMembers(true)); err != nil || response.Entitled == nil {
+		return false, errors.New(`its response is neither {"entitled":true} nor {"entitled":false}`)
 	}
-	return *answer.Entitled, nil
+	return *response.Entitled, nil
 }

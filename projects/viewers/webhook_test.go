@@ -49,7 +49,7 @@ func status(code int) http.HandlerFunc {
 
 func TestOnlyAClearYesEntitles(t *testing.T) {
 	v := newViewers(t, viewers.Config{})
-	elsewhere := hook(t, says(yes))
+	other := hook(t, says(yes))
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		good   bool
@@ -78,10 +78,10 @@ func TestOnlyAClearYesEntitles(t *testing.T) {
 		"403":                 {status(403), false},
 		"500":                 {status(500), false},
 		"503":                 {status(503), false},
-		"301":                 {to(elsewhere, 301), false},
-		"302":                 {to(elsewhere, 302), false},
-		"307":                 {to(elsewhere, 307), false},
-		"308":                 {to(elsewhere, 308), false},
+		"301":                 {to(other, 301), false},
+		"302":                 {to(other, 302), false},
+		"307":                 {to(other, 307), false},
+		"308":                 {to(other, 308), false},
 		"hangs up":            {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false},
 		"hangs up half-way": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "30")
@@ -99,7 +99,7 @@ func TestOnlyAClearYesEntitles(t *testing.T) {
 		err := v.Entitled(t.Context(), hooked(hook(t, c.answer)), question())
 		denied, is := errors.AsType[*viewers.NotEntitled](err)
 		if c.good != (err == nil) || err != nil && (!is || denied.Rule != "webhook") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want the opposite, or *NotEntitled by the webhook", name, err)
 		}
 	}
 }
@@ -124,7 +124,7 @@ func verified(t *testing.T, key []byte, r *http.Request) map[string]any {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&members); err != nil {
-		t.Errorf("%s: %v", body, err)
+		t.Errorf("body %s: got %v, want the documented members", body, err)
 	}
 	return members
 }
@@ -158,19 +158,19 @@ func TestQuestionsAreSigned(t *testing.T) {
 			}
 		}
 		if len(ids) != 3 {
-			t.Errorf("three questions had the ids %v", ids)
+			t.Errorf("three requests: got the ids %v, want 3 different ones", ids)
 		}
 	}
 }
 
-func TestWithoutAUsableSecretNobodyIsAsked(t *testing.T) {
+func TestWithoutAUsableSecretThereIsNoCall(t *testing.T) {
 	url := hook(t, func(http.ResponseWriter, *http.Request) { t.Error("asked") })
 	v := newViewers(t, viewers.Config{})
 	for _, text := range []string{"", "whsec_", "whsec_!", "whsec_AAA"} {
 		p := hooked(url)
 		p.WebhookSecret = secret.New(text)
 		if err := v.Entitled(t.Context(), p, question()); !denies(err, "webhook") {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("secret %q: got %v, want a denial by the webhook", text, err)
 		}
 	}
 }
@@ -187,12 +187,12 @@ func TestTheRuleIsAskedFirst(t *testing.T) {
 	p := hooked(url)
 	p.ViewerPolicy.Rule = `false`
 	if err := v.Entitled(t.Context(), p, question()); !denies(err, "rule") || asked.Load() != 0 {
-		t.Errorf("%v, asked %d times", err, asked.Load())
+		t.Errorf("rule that denies: got %v, %d requests, want a denial by the rule and no request", err, asked.Load())
 	}
 	p.ViewerPolicy.Rule = `true`
 	for n := range 2 { // and each time, of old
 		if err := v.Entitled(t.Context(), p, question()); !denies(err, "webhook") || int(asked.Load()) != n+1 {
-			t.Errorf("%v, asked %d times", err, asked.Load())
+			t.Errorf("rule that entitles: got %v, %d requests, want a denial by the webhook", err, asked.Load())
 		}
 	}
 }
@@ -208,16 +208,16 @@ func TestWebhooksAtPrivateAddressesAreNotCalled(t *testing.T) {
 	for _, address := range []string{url, strings.Replace(url, "127.0.0.1", "localhost", 1), strings.Replace(url, "http:", "https:", 1),
 		strings.Replace(url, "http://127.0.0.1", "https://localhost", 1), "https://169.254.169.254/", "https://[::1]/", "ftp://example.com/", "\x00"} {
 		if err := v.Entitled(t.Context(), hooked(address), question()); !denies(err, "webhook") {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("%s: got %v, want a denial by the webhook", address, err)
 		}
 	}
 	if reached.Load() != 0 {
-		t.Errorf("reached %d times", reached.Load())
+		t.Errorf("refused addresses: got %d requests, want 0", reached.Load())
 	}
 	allowed := newViewers(t, viewers.Config{})
 	for _, address := range []string{url, strings.Replace(url, "127.0.0.1", "localhost", 1)} {
 		if err := allowed.Entitled(t.Context(), hooked(address), question()); err != nil {
-			t.Errorf("allowed, %s: %v", address, err)
+			t.Errorf("allowed address %s: got %v, want no error", address, err)
 		}
 	}
 }
@@ -233,12 +233,12 @@ func TestASlowWebhookIsGivenItsTime(t *testing.T) {
 			p, began := hooked("https://hook.example.com"), time.Now()
 			p.ViewerPolicy.Webhook.Timeout = timeout
 			if err := v.Entitled(t.Context(), p, question()); !denies(err, "webhook") || time.Since(began) != want {
-				t.Errorf("%d: %v after %s", timeout, err, time.Since(began))
+				t.Errorf("timeout %d: got %v after %s, want a denial after the timeout", timeout, err, time.Since(began))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
 			if err := v.Entitled(ctx, p, question()); !errors.Is(err, context.DeadlineExceeded) || denies(err, "webhook") {
-				t.Errorf("a caller who leaves: %v", err)
+				t.Errorf("caller that disconnects: got %v, want context.DeadlineExceeded", err)
 			}
 		})
 	}
@@ -260,7 +260,7 @@ func TestAnAnswerThatDripsIsCutOff(t *testing.T) {
 		defer v.Close()
 		began := time.Now()
 		if err := v.Entitled(t.Context(), hooked("https://hook.example.com"), question()); !denies(err, "webhook") || time.Since(began) != 3*time.Second {
-			t.Errorf("%v after %s", err, time.Since(began))
+			t.Errorf("slow webhook: got %v after %s, want a denial after 3s", err, time.Since(began))
 		}
 		time.Sleep(time.Minute)
 	})
@@ -282,7 +282,7 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 		quick.ID = "project_b"
 		var served, later atomic.Int32
 		var all sync.WaitGroup
-		for range 10 * viewers.MaxAsking {
+		for range 10 * viewers.MaxWebhookCalls {
 			all.Go(func() {
 				err := v.Entitled(t.Context(), slow, question())
 				busy, is := errors.AsType[*viewers.Unavailable](err)
@@ -298,14 +298,14 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 		}
 		synctest.Wait()
 		if err := v.Entitled(t.Context(), quick, question()); err != nil {
-			t.Errorf("another project: %v", err)
+			t.Errorf("another project: got %v, want no error", err)
 		}
 		all.Wait()
-		if served.Load() != viewers.MaxAsking || most.Load() != viewers.MaxAsking || later.Load() != 9*viewers.MaxAsking {
-			t.Errorf("%d served, %d at once, %d told to come back", served.Load(), most.Load(), later.Load())
+		if served.Load() != viewers.MaxWebhookCalls || most.Load() != viewers.MaxWebhookCalls || later.Load() != 9*viewers.MaxWebhookCalls {
+			t.Errorf("got %d served, %d at once, %d refused for now, want the maximum, the maximum and the rest", served.Load(), most.Load(), later.Load())
 		}
 		if err := v.Entitled(t.Context(), slow, question()); err != nil {
-			t.Errorf("afterwards: %v", err)
+			t.Errorf("afterwards: got %v, want no error", err)
 		}
 	})
 }
@@ -315,7 +315,7 @@ func TestWhatIsToldAboutAWebhook(t *testing.T) {
 	var outcomes []string
 	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
 	echo := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
-	for _, answer := range []http.HandlerFunc{says(yes), says(`{"entitled":false}`), status(500), echo, to("https://elsewhere.example.com/?canary", 302)} {
+	for _, answer := range []http.HandlerFunc{says(yes), says(`{"entitled":false}`), status(500), echo, to("https://other.example.com/?canary", 302)} {
 		_ = v.Entitled(t.Context(), hooked(hook(t, answer)), question())
 	}
 	_ = v.Entitled(t.Context(), hooked("https://user:canary@hook.example.com/?canary"), question())
@@ -323,7 +323,7 @@ func TestWhatIsToldAboutAWebhook(t *testing.T) {
 		t.Error(got)
 	}
 	if text := log.String(); strings.Contains(text, "canary") || strings.Count(text, "request_id=req-1") != 4 {
-		t.Errorf("logged %s", text)
+		t.Errorf("log: got %s, want four lines with the request's id and no secret", text)
 	}
 }
 
@@ -332,10 +332,10 @@ func FuzzAnswers(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		entitled, err := viewers.ReadAnswer(body)
+		entitled, err := viewers.ReadResponse(body)
 		compact := strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(string(body))
 		if entitled && (err != nil || compact != yes && !strings.Contains(compact, `\u`)) {
-			t.Errorf("%q entitles", body)
+			t.Errorf("body %q: got entitled, want it only for the exact response", body)
 		}
 	})
 }
