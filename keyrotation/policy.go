@@ -23,34 +23,76 @@ type Policy struct {
 // durations overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// Validate reports every reason why no rotation can follow the policy.
+// PolicyField is a member of a Policy, by the name that people call it.
+type PolicyField string
+
+// The fields that Policy.Validate examines.
+const (
+	RotationInterval    PolicyField = "rotation interval"
+	ObservationInterval PolicyField = "observation interval"
+	LongestToken        PolicyField = "longest token"
+	PropagationDelay    PolicyField = "propagation delay"
+	Staleness           PolicyField = "staleness"
+	ClockSkew           PolicyField = "clock skew"
+	ViewAge             PolicyField = "view age"
+	SettleTime          PolicyField = "settle time"
+	KeyBits             PolicyField = "key bits"
+	KeyBudget           PolicyField = "key budget"
+)
+
+// PolicyError is one reason why no rotation can follow a policy.
+type PolicyError struct {
+	Field PolicyField
+	Value any    // of the field
+	Why   string // a clause that follows the value: "must be positive"
+}
+
+func (e *PolicyError) Error() string { return fmt.Sprintf("%s %v: %s", e.Field, e.Value, e.Why) }
+
+// Validate reports every reason why no rotation can follow the policy, as
+// joined values of *PolicyError.
 func (p Policy) Validate() error {
+	d, bits := p.Durations, p.KeySpec.Bits
 	var problems []error
-	refuse := func(bad bool, format string, args ...any) {
+	refuse := func(bad bool, field PolicyField, value any, why string, args ...any) {
 		if bad {
-			problems = append(problems, fmt.Errorf(format, args...))
+			problems = append(problems, &PolicyError{Field: field, Value: value, Why: fmt.Sprintf(why, args...)})
 		}
 	}
-	d := p.Durations
-	issued := p.KeySpec.Issued
-	refuse(p.RotateEvery <= 0 || p.MaxTTL < 0 || p.MaxTTL == 0 && !issued || p.ObserveEvery <= 0 || d.ViewAge <= 0 || d.Settle <= 0,
-		"rotation interval, observation interval, longest token, view age and settle time must be positive")
-	refuse(d.Propagation < 0 || d.Staleness < 0 || d.Skew < 0,
-		"propagation delay, staleness and clock skew must not be negative")
-	longest := max(p.RotateEvery, p.ObserveEvery, d.Propagation, d.Staleness, d.Skew, d.Settle)
-	refuse(longest > maxDuration, "%s: at most %s", longest, maxDuration)
-	refuse(p.MaxTTL > 24*time.Hour, "longest token %s: at most 24h", p.MaxTTL)
-	refuse(d.Settle > time.Hour, "settle time %s: at most 1h", d.Settle)
-	refuse(d.ViewAge > time.Minute, "view age %s: at most 1m", d.ViewAge)
-	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0,
-		"rotation interval %s: must exceed propagation delay %s plus view age %s, or no new key is ready in time",
-		p.RotateEvery, d.Propagation, d.ViewAge)
-	bits := p.KeySpec.Bits
-	refuse(!issued && bits != 2048 && bits != 3072 && bits != 4096, "key bits %d: want 2048, 3072 or 4096", bits)
-	refuse(p.RotateEvery > 0 && p.KeysNeeded() > p.KeyBudget,
-		"key budget %d: these intervals need %d keys at the platform at once (rotate less often, or allow shorter tokens)",
-		p.KeyBudget, p.KeysNeeded())
+	for _, row := range p.ranges() {
+		refuse(row.value < row.least && row.least > 0, row.field, row.value, "must be positive")
+		refuse(row.value < 0 && row.least == 0, row.field, row.value, "must not be negative")
+		refuse(row.value > row.most, row.field, row.value, "must be at most %s", row.most)
+	}
+	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0, RotationInterval, p.RotateEvery,
+		"must exceed propagation delay %s plus view age %s, or no new key is ready in time", d.Propagation, d.ViewAge)
+	refuse(!p.KeySpec.Issued && bits != 2048 && bits != 3072 && bits != 4096, KeyBits, bits, "want 2048, 3072 or 4096")
+	refuse(p.RotateEvery > 0 && p.KeysNeeded() > p.KeyBudget, KeyBudget, p.KeyBudget,
+		"these intervals need %d keys at the platform at once (rotate less often, or allow shorter tokens)", p.KeysNeeded())
 	return errors.Join(problems...)
+}
+
+// durationRange is what one duration of a policy may be.
+type durationRange struct {
+	field              PolicyField
+	value, least, most time.Duration // least is 0 or the smallest positive duration
+}
+
+func (p Policy) ranges() []durationRange {
+	d, shortestToken := p.Durations, time.Duration(1)
+	if p.KeySpec.Issued {
+		shortestToken = 0
+	}
+	return []durationRange{
+		{field: RotationInterval, value: p.RotateEvery, least: 1, most: maxDuration},
+		{field: ObservationInterval, value: p.ObserveEvery, least: 1, most: maxDuration},
+		{field: LongestToken, value: p.MaxTTL, least: shortestToken, most: 24 * time.Hour},
+		{field: PropagationDelay, value: d.Propagation, most: maxDuration},
+		{field: Staleness, value: d.Staleness, most: maxDuration},
+		{field: ClockSkew, value: d.Skew, most: maxDuration},
+		{field: ViewAge, value: d.ViewAge, least: 1, most: time.Minute},
+		{field: SettleTime, value: d.Settle, least: 1, most: time.Hour},
+	}
 }
 
 // KeysNeeded is how many of our keys the platform holds at the worst moment of
