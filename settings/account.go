@@ -3,8 +3,8 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 
 	"playtoken/platforms"
 	"playtoken/platforms/all"
@@ -22,22 +22,8 @@ type Account struct {
 // Exists reports whether the environment describes the project default.
 func (a *Account) Exists() bool { return len(a.Credential) > 0 }
 
-func (a *Account) variables() []variable {
-	a.Settings, a.Credential = map[string]string{}, map[string]secret.Value{}
-	return []variable{
-		{name: "PLAYTOKEN_PLATFORM", fallback: "vidbeo", parse: oneOf(&a.Platform, slices.Sorted(maps.Keys(all.Kinds()))...)},
-		{name: "PLAYTOKEN_PLATFORM_URL", parse: a.setting("url", base)},
-		{name: "PLAYTOKEN_PLATFORM_API_KEY", secret: true, parse: a.mainCredential}, // after the platform, which names it
-		{name: "PLAYTOKEN_PLATFORM_LANDING_URL", parse: a.setting("landing_url", template)},
-		{name: "PLAYTOKEN_PLATFORM_EMBED_URL", parse: a.setting("embed_url", template)},
-		{name: "PLAYTOKEN_PLATFORM_HLS_URL", parse: a.setting("hls_url", template)},
-		{name: "PLAYTOKEN_PLATFORM_SETTINGS", parse: a.moreSettings},
-		{name: "PLAYTOKEN_PLATFORM_CREDENTIALS", secret: true, parse: a.moreCredentials},
-	}
-}
-
 // setting returns a parser that puts what another parser accepts into Settings.
-func (a *Account) setting(name string, parse func(*string) func(string) error) func(string) error {
+func (a *Account) setting(name string, parse func(*string) parser) parser {
 	return func(text string) error {
 		var value string
 		err := parse(&value)(text)
@@ -93,13 +79,30 @@ func (a *Account) check() error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	_, err := kind.Open(platforms.Account{Settings: a.Settings, Credential: a.Credential})
-	return err
+	if _, err := kind.Open(platforms.Account{Settings: a.Settings, Credential: a.Credential}); err != nil {
+		return fmt.Errorf("%s: the project default cannot be made: %w", accountVariable(err), err)
+	}
+	return nil
+}
+
+// accountVariable returns the setting that an error of a platform is about, by
+// the name of the member in it.
+func accountVariable(err error) string {
+	for _, member := range []string{"landing_url", "embed_url", "hls_url"} {
+		if strings.Contains(strings.ReplaceAll(err.Error(), " ", "_"), member) {
+			return "PLAYTOKEN_PLATFORM_" + strings.ToUpper(member)
+		}
+	}
+	return "PLAYTOKEN_PLATFORM"
 }
 
 func known(variable, platform string, members []platforms.Member, name string) error {
 	if slices.ContainsFunc(members, func(m platforms.Member) bool { return m.Name == name }) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s has no %q", variable, platform, name)
+	listed := make([]string, len(members))
+	for i, m := range members {
+		listed[i] = m.Name
+	}
+	return fmt.Errorf("%s: platform %s has no %q; it has %s", variable, platform, name, strings.Join(listed, ", "))
 }

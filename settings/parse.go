@@ -23,15 +23,15 @@ const maxDuration = 10 * 365 * 24 * time.Hour
 
 // The functions below return parsers for rows of the environment's table.
 
-func text(to *string) func(string) error {
+func text(to *string) parser {
 	return func(s string) error {
 		*to = s
 		return nil
 	}
 }
 
-// word is a name that others gave.
-func word(to *string) func(string) error {
+// word is a name that another system gave.
+func word(to *string) parser {
 	return func(s string) error {
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return errors.New("want printable characters, without space")
@@ -41,7 +41,7 @@ func word(to *string) func(string) error {
 	}
 }
 
-func address(to *string) func(string) error {
+func address(to *string) parser {
 	return func(s string) error {
 		_, port, err := net.SplitHostPort(s)
 		if err != nil {
@@ -55,7 +55,7 @@ func address(to *string) func(string) error {
 	}
 }
 
-func duration(to *time.Duration) func(string) error {
+func duration(to *time.Duration) parser {
 	return func(s string) error {
 		d, err := time.ParseDuration(s)
 		if err != nil {
@@ -65,7 +65,7 @@ func duration(to *time.Duration) func(string) error {
 			return errors.New("must not be negative")
 		}
 		if d > maxDuration {
-			return fmt.Errorf("longer than %s", maxDuration)
+			return fmt.Errorf("want at most %s", maxDuration)
 		}
 		*to = d
 		return nil
@@ -73,7 +73,7 @@ func duration(to *time.Duration) func(string) error {
 }
 
 // seconds is a duration that travels in JSON as a whole number of seconds.
-func seconds(to *time.Duration) func(string) error {
+func seconds(to *time.Duration) parser {
 	return func(s string) error {
 		if err := duration(to)(s); err != nil {
 			return err
@@ -85,10 +85,11 @@ func seconds(to *time.Duration) func(string) error {
 	}
 }
 
-// playlistName is the name of a file, as the gate serves it.
-func playlistName(to *string) func(string) error {
+// playlistName is the name of a playlist, as the gate serves it.
+func playlistName(to *string) parser {
 	return func(s string) error {
-		if !strings.HasSuffix(strings.ToLower(s), ".m3u8") || strings.HasPrefix(s, ".") || strings.ContainsAny(s, `/\%#;?`) || strings.ContainsFunc(s, unicode.IsControl) {
+		if !strings.HasSuffix(strings.ToLower(s), ".m3u8") || strings.HasPrefix(s, ".") ||
+			strings.ContainsAny(s, `/\%#;?`) || strings.ContainsFunc(s, unicode.IsControl) {
 			return errors.New(`want the name of a file that ends in .m3u8, without / \ % # ; ?`)
 		}
 		*to = s
@@ -96,7 +97,7 @@ func playlistName(to *string) func(string) error {
 	}
 }
 
-func number(to *int) func(string) error {
+func number(to *int) parser {
 	return func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 16)
 		if err != nil {
@@ -108,7 +109,7 @@ func number(to *int) func(string) error {
 }
 
 // oneOf accepts words of a list.
-func oneOf(to *string, words ...string) func(string) error {
+func oneOf(to *string, words ...string) parser {
 	return func(s string) error {
 		if !slices.Contains(words, s) {
 			return fmt.Errorf("want %s", strings.Join(words, " or "))
@@ -119,7 +120,7 @@ func oneOf(to *string, words ...string) func(string) error {
 }
 
 // networks is a list of CIDRs, or of addresses that stand for themselves.
-func networks(to *[]netip.Prefix) func(string) error {
+func networks(to *[]netip.Prefix) parser {
 	return func(s string) error {
 		for item := range strings.SplitSeq(s, ",") {
 			item = strings.TrimSpace(item)
@@ -150,8 +151,8 @@ func pairs(s string, set func(name, value string) error) error {
 	return nil
 }
 
-// auditAt is where the record of what was done is kept.
-func auditAt(path *string) func(string) error {
+// auditAt is where the audit record is kept.
+func auditAt(path *string) parser {
 	return func(s string) error {
 		file, isFile := strings.CutPrefix(s, "file:")
 		if s != "stderr" && !isFile || isFile && file == "" {
@@ -164,9 +165,9 @@ func auditAt(path *string) func(string) error {
 	}
 }
 
-// redisAt is where Redis is; what else may be in the URL is checked by whoever
-// goes there.
-func redisAt(to *secret.Value) func(string) error {
+// redisAt is where Redis is. The client that connects checks the rest of the
+// URL.
+func redisAt(to *secret.Value) parser {
 	return func(s string) error {
 		if !strings.HasPrefix(s, "redis://") && !strings.HasPrefix(s, "rediss://") {
 			return errors.New("want redis://[user:password@]host:port[/db], or rediss:// for TLS")
@@ -175,9 +176,9 @@ func redisAt(to *secret.Value) func(string) error {
 	}
 }
 
-// signing is where signatures are made. For memory, keys have to be made so
-// that they may leave the store.
-func signing(exportable *bool) func(string) error {
+// signing is where signatures are made. Signing in memory needs keys that may
+// leave the store.
+func signing(exportable *bool) parser {
 	return func(s string) error {
 		if s != "transit" && s != "memory" {
 			return errors.New("want transit or memory")
@@ -187,9 +188,9 @@ func signing(exportable *bool) func(string) error {
 	}
 }
 
-// staleness is how long memory signing may do without the store. Without
-// memory signing nobody does, and no deletion need wait for it.
-func staleness(p *keyrotation.Policy) func(string) error {
+// staleness is how long memory signing goes on without the store. With transit
+// signing it is zero, so that no deletion waits for it.
+func staleness(p *keyrotation.Policy) parser {
 	return func(s string) error {
 		var d time.Duration
 		if err := duration(&d)(s); err != nil {
@@ -202,7 +203,7 @@ func staleness(p *keyrotation.Policy) func(string) error {
 	}
 }
 
-func onOff(to *bool) func(string) error {
+func onOff(to *bool) parser {
 	return func(s string) error {
 		if s != "on" && s != "off" {
 			return errors.New("want on or off")
@@ -212,12 +213,12 @@ func onOff(to *bool) func(string) error {
 	}
 }
 
-// credential is a secret that somebody else made: any text that fits into a
-// header.
-func credential(to *secret.Value) func(string) error {
+// credential is a secret that another system made: any text that fits into an
+// HTTP header.
+func credential(to *secret.Value) parser {
 	return func(s string) error {
 		if strings.ContainsFunc(s, unicode.IsControl) || strings.TrimSpace(s) != s || !utf8.ValidString(s) {
-			return errors.New("has control characters, or space at its ends")
+			return errors.New("must not have control characters, or space at either end")
 		}
 		*to = secret.New(s)
 		return nil
@@ -228,7 +229,7 @@ func credential(to *secret.Value) func(string) error {
 const minOwnKey = 32
 
 // ownKey is a credential for our own API.
-func ownKey(to *secret.Value) func(string) error {
+func ownKey(to *secret.Value) parser {
 	return func(text string) error {
 		if n := len(text); n < minOwnKey {
 			return fmt.Errorf("%d characters, want at least %d: a shorter key could be guessed", n, minOwnKey)
@@ -238,7 +239,7 @@ func ownKey(to *secret.Value) func(string) error {
 }
 
 // base is the URL of an API or a site.
-func base(to *string) func(string) error {
+func base(to *string) parser {
 	return func(s string) error {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
@@ -250,7 +251,7 @@ func base(to *string) func(string) error {
 }
 
 // template is a viewer's URL with places for the video and the token.
-func template(to *string) func(string) error {
+func template(to *string) parser {
 	return func(s string) error {
 		if !strings.Contains(s, "{video_id}") || !strings.Contains(s, "{token}") {
 			return errors.New("want a URL with {video_id} and {token} in it")
@@ -275,7 +276,7 @@ func private(u *url.URL) error {
 	return nil
 }
 
-func origins(to *[]string) func(string) error {
+func origins(to *[]string) parser {
 	return func(s string) error {
 		for _, item := range strings.Split(s, ",") {
 			item = strings.TrimSpace(item)
@@ -292,7 +293,7 @@ func origins(to *[]string) func(string) error {
 	}
 }
 
-func storeAt(path *string) func(string) error {
+func storeAt(path *string) parser {
 	return func(s string) error {
 		file, isFile := strings.CutPrefix(s, "file:")
 		if s != "vault" && !isFile || isFile && file == "" {
@@ -307,7 +308,7 @@ func storeAt(path *string) func(string) error {
 }
 
 // mount is the name of a Vault mount; it becomes part of every path.
-func mount(to *string) func(string) error {
+func mount(to *string) parser {
 	return func(s string) error {
 		for _, segment := range strings.Split(s, "/") {
 			bad := strings.ContainsFunc(segment, func(r rune) bool {

@@ -3,66 +3,87 @@ package settings
 import (
 	"errors"
 	"fmt"
+
+	"playtoken/keyrotation"
 )
 
-// rules are the conditions between variables that hold for every verb.
+// rules are the conditions between settings that hold for every verb.
 func (s *Settings) rules() []rule {
 	return []rule{
 		{[]string{"PLAYTOKEN_TOKEN_TTL", "PLAYTOKEN_TOKEN_MAX_TTL"}, func() error {
-			return unless(s.TokenTTL <= s.Rotation.MaxTTL, "PLAYTOKEN_TOKEN_TTL: longer than PLAYTOKEN_TOKEN_MAX_TTL")
+			return unless(s.TokenTTL <= s.Rotation.MaxTTL,
+				"PLAYTOKEN_TOKEN_TTL: longer than PLAYTOKEN_TOKEN_MAX_TTL; lower it or raise the other")
 		}},
-		// Of no variable: what is wrong with the others is said even if one
-		// cannot be read, which counts as its default then.
-		{nil, func() error { return s.Rotation.Validate() }},
+		// Of no setting by name: one that cannot be parsed has its default here,
+		// and what is wrong with the others is still reported.
+		{nil, s.checkRotation},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_PLATFORM_API_KEY"}, func() error {
 			return unless(s.APIKey.IsZero() || s.Account.Exists(),
-				"PLAYTOKEN_API_KEY: belongs to the project default, which PLAYTOKEN_PLATFORM_API_KEY would make")
+				"PLAYTOKEN_API_KEY: belongs to the project default, which does not exist; set PLAYTOKEN_PLATFORM_API_KEY to create it")
 		}},
-		{names(new(Account).variables()), s.Account.check},
+		{names(new(Account).rows()), s.Account.check},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error {
 			return unless(!s.APIKey.Equal(s.AdminKey.Reveal()),
-				"PLAYTOKEN_API_KEY: is the same as PLAYTOKEN_ADMIN_KEY; a front end must not hold the admin key")
+				"PLAYTOKEN_API_KEY: the same as PLAYTOKEN_ADMIN_KEY; a front end must not hold the admin key")
 		}},
 	}
 }
 
-// storeRule: a store has to be openable.
+// checkRotation reports why no rotation could follow the policy, with the
+// settings that its fields come from.
+func (s *Settings) checkRotation() error {
+	named := map[keyrotation.PolicyField]string{}
+	for _, row := range s.rows() {
+		named[row.field] = row.Name
+	}
+	var problems []error
+	for _, err := range split(s.Rotation.Validate()) {
+		if p, ok := errors.AsType[*keyrotation.PolicyError](err); ok {
+			err = fmt.Errorf("%s: %v: %s", named[p.Field], p.Value, p.Why)
+		}
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// storeRule: the store can be opened.
 func (s *Settings) storeRule() rule {
-	return rule{names(new(Settings).storeVariables()), func() error {
+	return rule{names(new(Settings).storeRows()), func() error {
 		if s.StoreFile != "" {
 			return unless(!s.StorePassword.IsZero(), "PLAYTOKEN_STORE_PASSWORD: required for a file store")
 		}
-		return s.loginRule()
+		return s.checkLogin()
 	}}
 }
 
-// loginRule: what the way to log in to Vault needs is there, and nothing of
-// another way, which somebody would believe in.
-func (s *Settings) loginRule() error {
-	l := s.Vault
-	var problems []error
-	for _, row := range []struct {
-		method, name string
-		set          bool
-	}{
-		{"token", "VAULT_TOKEN", !s.Vault.Token.IsZero()},
-		{"approle", "PLAYTOKEN_VAULT_ROLE_ID", l.RoleID != ""},
-		{"approle", "PLAYTOKEN_VAULT_SECRET_ID", !l.SecretID.IsZero()},
-		{"kubernetes", "PLAYTOKEN_VAULT_ROLE", l.Role != ""},
+// credentialOf is a setting that one way to log in to Vault requires.
+type credentialOf struct {
+	method, name string
+	set          bool
+}
+
+// checkLogin refuses a login that lacks a credential. It also refuses the
+// credential of another login, which an operator could believe to be in use.
+func (s *Settings) checkLogin() error {
+	v := s.Vault
+	problems := []error{unless(v.Method != "token" || !v.Token.IsZero(),
+		"VAULT_TOKEN: required for the store in Vault, unless PLAYTOKEN_VAULT_AUTH names another way to log in")}
+	for _, c := range []credentialOf{
+		{method: "approle", name: "PLAYTOKEN_VAULT_ROLE_ID", set: v.RoleID != ""},
+		{method: "approle", name: "PLAYTOKEN_VAULT_SECRET_ID", set: !v.SecretID.IsZero()},
+		{method: "kubernetes", name: "PLAYTOKEN_VAULT_ROLE", set: v.Role != ""},
 	} {
 		switch {
-		case row.method == l.Method && !row.set && l.Method == "token":
-			problems = append(problems, errors.New("VAULT_TOKEN: required for the store in Vault, unless PLAYTOKEN_VAULT_AUTH says another way to log in"))
-		case row.method == l.Method && !row.set:
-			problems = append(problems, fmt.Errorf("%s: required for PLAYTOKEN_VAULT_AUTH=%s", row.name, row.method))
-		case row.method != l.Method && row.set && row.name != "VAULT_TOKEN": // an operator's shell may have it
-			problems = append(problems, fmt.Errorf("%s: is for PLAYTOKEN_VAULT_AUTH=%s", row.name, row.method))
+		case c.method == v.Method && !c.set:
+			problems = append(problems, fmt.Errorf("%s: required for PLAYTOKEN_VAULT_AUTH=%s", c.name, c.method))
+		case c.method != v.Method && c.set:
+			problems = append(problems, fmt.Errorf("%s: only for PLAYTOKEN_VAULT_AUTH=%s; unset it or change that", c.name, c.method))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// gateRule: the gate has media to serve and a key that guards its keys.
+// gateRule: the gate has media to serve, and a credential protects its key API.
 func (s *Settings) gateRule() rule {
 	return rule{[]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_API_KEY"}, func() error {
 		return errors.Join(
@@ -76,12 +97,4 @@ func unless(fine bool, problem string) error {
 		return nil
 	}
 	return errors.New(problem)
-}
-
-func names(rows []variable) []string {
-	names := make([]string, len(rows))
-	for i, row := range rows {
-		names[i] = row.name
-	}
-	return names
 }

@@ -46,6 +46,12 @@ type Settings struct {
 	Gate Gate
 }
 
+// The usual mounts in Vault.
+const (
+	DefaultTransit = "playtoken-transit"
+	DefaultKV      = "playtoken-kv"
+)
+
 // Vault is where the store is in HashiCorp Vault and how to log in there.
 type Vault struct {
 	Token   secret.Value // VAULT_TOKEN
@@ -72,7 +78,7 @@ type Gate struct {
 	SessionTTL time.Duration // of a session ticket
 
 	Index        string        // name of the first playlist in a video's folder
-	MaxTokenLife time.Duration // the longest that a playback token may still live
+	MaxTokenLife time.Duration // the longest that a playback token may still be valid
 }
 
 // Error is everything that is wrong with the environment. Each problem is one
@@ -91,8 +97,8 @@ func (e Error) Unwrap() []error { return e }
 
 // ForService reads what serve needs, and every verb that opens its store.
 func ForService(environ []string) (Settings, error) {
-	var s Settings
-	err := environment(Variables(environ)).read(s.variables(), append(s.rules(), s.storeRule()))
+	s := empty()
+	err := environment(Variables(environ)).read(s.rows(), append(s.rules(), s.storeRule()))
 	return s, err
 }
 
@@ -102,24 +108,27 @@ func ForGate(environ []string, media string) (Settings, error) {
 	if media != "" {
 		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
 	}
-	var s Settings
-	err := environment(Variables(environ)).read(s.variables(), append(s.rules(), s.gateRule()))
+	s := empty()
+	err := environment(Variables(environ)).read(s.rows(), append(s.rules(), s.gateRule()))
 	return s, err
 }
 
-// ForCheck reads what looking through a media folder needs, which no other
-// setting has to be right for.
+// ForCheck reads what an examination of a media folder needs. Rules between
+// settings are not checked.
 func ForCheck(environ []string) (Gate, error) {
-	var s Settings
-	err := environment(Variables(environ)).read(s.variables(), nil)
+	s := empty()
+	err := environment(Variables(environ)).read(s.rows(), nil)
 	return s.Gate, err
 }
 
-// ForOperator reads what an operator of Vault needs, who logs in with
-// VAULT_TOKEN whatever login the service has: rules between settings are not
-// checked.
+// ForOperator reads what an operator of Vault needs. Rules between settings are
+// not checked, because operators log in with a VAULT_TOKEN of their own.
 func ForOperator(environ []string) (Settings, error) {
-	var s Settings
-	err := environment(Variables(environ)).read(s.variables(), nil)
+	s := empty()
+	err := environment(Variables(environ)).read(s.rows(), nil)
 	return s, err
+}
+
+func empty() Settings {
+	return Settings{Account: Account{Settings: map[string]string{}, Credential: map[string]secret.Value{}}}
 }

@@ -20,7 +20,7 @@ const (
 	password    = "password-for-tests"
 )
 
-// goodEnviron is a whole, valid configuration: the positive control.
+// goodEnviron is a complete, valid configuration, and more.
 func goodEnviron(more ...string) []string {
 	return append([]string{
 		"HOME=/root", "PLAYTOKEN_STORE=file:play.db", "PLAYTOKEN_STORE_PASSWORD=" + password,
@@ -53,7 +53,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 	}
 }
 
-// wrong has, for every variable, values that must not be accepted.
+// wrong has, for every setting, values that must not be accepted.
 var wrong = map[string][]string{
 	"PLAYTOKEN_LISTEN":               {"8080", "localhost", "localhost:http", ":65536", "::1:80", ":080"},
 	"PLAYTOKEN_METRICS_LISTEN":       {"9090", "localhost:metrics"},
@@ -104,21 +104,36 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_GATE_MAX_TOKEN_LIFE":  {"0s", "24", "1.5s"},
 }
 
-func TestWrongValuesOfEveryVariableAreRefused(t *testing.T) {
+func TestWrongValuesOfEverySettingAreRefused(t *testing.T) {
 	if _, err := ForGate(goodEnviron(), ""); err != nil {
-		t.Fatalf("positive control: %v", err)
+		t.Fatalf("the valid environment: got %v, want no error", err)
 	}
-	for _, row := range new(Settings).variables() {
-		if wrong[row.name] == nil && !slices.Contains([]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_DATA", "PLAYTOKEN_VAULT_JWT_FILE"}, row.name) {
-			t.Errorf("%s: no wrong values to try", row.name)
+	for _, row := range new(Settings).rows() {
+		if wrong[row.Name] == nil && !slices.Contains([]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_DATA", "PLAYTOKEN_VAULT_JWT_FILE"}, row.Name) {
+			t.Errorf("%s: got no wrong values to try, want some", row.Name)
 		}
-		for _, value := range wrong[row.name] {
-			_, err := ForService(goodEnviron(row.name + "=" + value))
+		for _, value := range wrong[row.Name] {
+			_, err := ForService(goodEnviron(row.Name + "=" + value))
 			if err == nil {
-				t.Errorf("%s=%q was accepted", row.name, value)
-			} else if row.secret && strings.Contains(err.Error(), value) && len(value) > 1 {
-				t.Errorf("%s: the value is shown: %v", row.name, err)
+				t.Errorf("%s=%q: got no error, want one", row.Name, value)
+				continue
 			}
+			checkLines(t, err)
+			if row.Secret && strings.Contains(err.Error(), value) && len(value) > 1 {
+				t.Errorf("%s: got an error that shows the value: %v", row.Name, err)
+			}
+		}
+	}
+}
+
+// checkLines checks that each problem begins with the name of a setting.
+func checkLines(t *testing.T, err error) {
+	t.Helper()
+	known := names(new(Settings).rows())
+	for _, problem := range err.(Error) {
+		name, _, _ := strings.Cut(problem.Error(), ": ")
+		if !slices.Contains(known, name) || strings.Contains(problem.Error(), "\n") {
+			t.Errorf("got the problem %q, want one line that begins with the name of a setting", problem)
 		}
 	}
 }
@@ -134,7 +149,7 @@ func TestRightValuesAreAccepted(t *testing.T) {
 		"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_ROTATE_EVERY=240h", "PLAYTOKEN_KEY_BITS=3072", "PLAYTOKEN_SCHEDULER=off",
 	} {
 		if _, err := ForService(goodEnviron(entry)); err != nil {
-			t.Errorf("%s: %v", entry, err)
+			t.Errorf("ForService with %s: got %v, want no error", entry, err)
 		}
 	}
 }
@@ -143,12 +158,12 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	_, err := ForService([]string{"PLAYTOKEN_LISTEN=x", "PLAYTOKEN_TOKEN_TTL=x", "PLAYTOKEN_VIEW_AGE=x", "PLAYTOKEN_ROTATE_EVERY=1s",
 		"PLAYTOKEN_KEY_BITS=1", "PLAYTOKEN_SIGNNG=memory", "PLAYTOKEN_STORE_PASWORD_FILE=x", "PLAYTOKEN_COLOUR_OF_THE_LOGO=red", "PLAYTOKEN_HLS_URL=x"})
 	if err == nil {
-		t.Fatal("accepted")
+		t.Fatal("got no error, want one about every setting")
 	}
-	for _, want := range []string{"PLAYTOKEN_LISTEN: want host:port", "PLAYTOKEN_TOKEN_TTL: want a duration", "PLAYTOKEN_VIEW_AGE: want a duration", "rotation interval 1s", "key bits 1",
-		"did you mean PLAYTOKEN_SIGNING?", "did you mean PLAYTOKEN_PLATFORM_HLS_URL?", "did you mean PLAYTOKEN_STORE_PASSWORD_FILE?", "PLAYTOKEN_COLOUR_OF_THE_LOGO: no such setting\n", "VAULT_TOKEN: required"} {
+	for _, want := range []string{"PLAYTOKEN_LISTEN: want host:port", "PLAYTOKEN_TOKEN_TTL: want a duration", "PLAYTOKEN_VIEW_AGE: want a duration", "PLAYTOKEN_ROTATE_EVERY: 1s: must exceed", "PLAYTOKEN_KEY_BITS: 1: want 2048",
+		"did you mean PLAYTOKEN_SIGNING?", "did you mean PLAYTOKEN_PLATFORM_HLS_URL?", "did you mean PLAYTOKEN_STORE_PASSWORD_FILE?", "PLAYTOKEN_COLOUR_OF_THE_LOGO: no such setting; playtoken settings lists", "VAULT_TOKEN: required"} {
 		if !strings.Contains(err.Error()+"\n", want) {
-			t.Errorf("%q is missing in:\n%v", want, err)
+			t.Errorf("got\n%v\nwant in it %q", err, want)
 		}
 	}
 }
@@ -166,32 +181,32 @@ func TestEverySecretIsReadFromItsFile(t *testing.T) {
 		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN", "PLAYTOKEN_PLATFORM_CREDENTIALS"}
 	value := strings.Repeat("v", 40)
 	good := file("good", value+"\n")
-	for _, row := range new(Settings).variables() {
-		if row.secret != slices.Contains(secrets, row.name) {
-			t.Errorf("%s: secret is %v", row.name, row.secret)
+	for _, row := range new(Settings).rows() {
+		if row.Secret != slices.Contains(secrets, row.Name) {
+			t.Errorf("%s: got Secret = %t, want %t", row.Name, row.Secret, !row.Secret)
 		}
-		if !row.secret {
+		if !row.Secret {
 			continue
 		}
-		env := environment(Variables([]string{row.name + "_FILE=" + good}))
-		if got, err := env.lookup(row); got != value || err != nil {
-			t.Errorf("%s_FILE: %q, %v", row.name, got, err)
+		env := environment(Variables([]string{row.Name + "_FILE=" + good}))
+		if got, err := env.lookup(row.Setting); got != value || err != nil {
+			t.Errorf("%s_FILE: got %q, %v, want %q", row.Name, got, err, value)
 		}
 		for what, entries := range map[string][]string{
-			"both":       {row.name + "=" + value, row.name + "_FILE=" + good},
-			"empty":      {row.name + "_FILE=" + file("empty", "\n")},
-			"missing":    {row.name + "_FILE=" + filepath.Join(dir, "missing")},
-			"a folder":   {row.name + "_FILE=" + dir},
-			"very large": {row.name + "_FILE=" + file("large", strings.Repeat("x", maxSecretFile+1))},
+			"both":       {row.Name + "=" + value, row.Name + "_FILE=" + good},
+			"empty":      {row.Name + "_FILE=" + file("empty", "\n")},
+			"missing":    {row.Name + "_FILE=" + filepath.Join(dir, "missing")},
+			"a folder":   {row.Name + "_FILE=" + dir},
+			"very large": {row.Name + "_FILE=" + file("large", strings.Repeat("x", maxSecretFile+1))},
 		} {
-			if _, err := ForService(entries); err == nil || !strings.Contains(err.Error(), row.name+": ") {
-				t.Errorf("%s, %s: %v", row.name, what, err)
+			if _, err := ForService(entries); err == nil || !strings.Contains(err.Error(), row.Name+": ") {
+				t.Errorf("%s, file %s: got %v, want an error that names the setting", row.Name, what, err)
 			}
 		}
 	}
 	env := environment(Variables([]string{"VAULT_TOKEN_FILE=" + file("two", "x\n\n")}))
-	if got, _ := env.lookup(variable{name: "VAULT_TOKEN", secret: true}); got != "x\n" {
-		t.Errorf("more than one newline was trimmed: %q", got)
+	if got, _ := env.lookup(Setting{Name: "VAULT_TOKEN", Secret: true}); got != "x\n" {
+		t.Errorf("a file with two newlines at its end: got %q, want one of them left", got)
 	}
 }
 
@@ -204,13 +219,13 @@ func FuzzConfig(f *testing.F) {
 		c, err := ForService(goodEnviron(strings.Split(entries, "\n")...))
 		if err == nil {
 			if c.TokenTTL > c.Rotation.MaxTTL || c.Rotation.Validate() != nil || c.AdminKey.Equal(c.APIKey.Reveal()) {
-				t.Errorf("accepted: %q", entries)
+				t.Errorf("entries %q: got no error, want one", entries)
 			}
 			return
 		}
 		for _, s := range []string{adminKey, frontendKey, platformKey, password} {
 			if strings.Contains(err.Error(), s) && !strings.Contains(entries, s) {
-				t.Errorf("a secret is shown: %v", err)
+				t.Errorf("got an error that shows a secret: %v", err)
 			}
 		}
 	})
@@ -223,14 +238,14 @@ func TestOnlyMemorySigningObeysTheStaleness(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := c.Rotation; got.Durations.Staleness != want || got.KeySpec.Exportable != (want > 0) {
-			t.Errorf("%s: %+v", mode, got)
+			t.Errorf("signing %s: got %+v, want staleness %s", mode, got, want)
 		}
 	}
 	if c, _ := ForService(goodEnviron("PLAYTOKEN_SIGNING=memory")); c.Rotation.Durations.Staleness != time.Hour {
-		t.Errorf("the default is %s", c.Rotation.Durations.Staleness)
+		t.Errorf("default staleness: got %s, want 1h", c.Rotation.Durations.Staleness)
 	}
 	_, err := ForService(goodEnviron("PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_MAX_STALENESS=23h", "PLAYTOKEN_ROTATE_EVERY=2h"))
-	if err == nil || !strings.Contains(err.Error(), "key budget") {
-		t.Errorf("more keys than the budget at once: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "PLAYTOKEN_KEY_BUDGET: 10: these intervals need") {
+		t.Errorf("more keys at once than the budget: got %v, want an error about the budget", err)
 	}
 }

@@ -1,70 +1,202 @@
 package settings
 
-// variables is the environment's table.
-func (s *Settings) variables() []variable {
-	rows := []variable{
-		{name: "PLAYTOKEN_LISTEN", fallback: "127.0.0.1:8080", parse: address(&s.Listen)},
-		{name: "PLAYTOKEN_METRICS_LISTEN", parse: address(&s.MetricsListen)},
-		{name: "PLAYTOKEN_ADMIN_KEY", secret: true, parse: ownKey(&s.AdminKey)},
-		{name: "PLAYTOKEN_API_KEY", secret: true, parse: ownKey(&s.APIKey)},
-		{name: "PLAYTOKEN_TOKEN_TTL", fallback: "10m", parse: seconds(&s.TokenTTL)},
-		{name: "PLAYTOKEN_SCHEDULER", fallback: "on", parse: onOff(&s.Scheduler)},
-		{name: "PLAYTOKEN_AUDIT", fallback: "stderr", parse: auditAt(&s.AuditFile)},
-		{name: "PLAYTOKEN_REDIS_URL", secret: true, parse: redisAt(&s.RedisURL)},
-		{name: "PLAYTOKEN_TRUSTED_PROXIES", parse: networks(&s.TrustedProxies)},
-		{name: "PLAYTOKEN_PRIVATE_TARGETS", parse: networks(&s.PrivateTargets)},
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"playtoken/keyrotation"
+	"playtoken/platforms/all"
+)
+
+// Setting describes one setting for people.
+type Setting struct {
+	Name    string // of the environment variable
+	Default string // in force where the variable is unset or empty; "": there is no default
+	Meaning string // one or two plain sentences, without a full stop at the end
+	Secret  bool   // never shown; may be given as the file that Name_FILE names
+	UsedBy  string // the verbs that use it
+}
+
+// Section is a group of settings.
+type Section struct {
+	Title    string
+	Settings []Setting
+}
+
+// variable is a row of the table: a setting, and what takes its value. A
+// default is parsed like any other value.
+type variable struct {
+	Setting
+	field keyrotation.PolicyField // that it sets, if it belongs to the rotation policy
+	parse parser
+}
+
+// parser checks the text of a setting and stores it. Its error says what is
+// wrong and never shows the text.
+type parser func(text string) error
+
+// section is a group of rows.
+type section struct {
+	title string
+	rows  []variable
+}
+
+// What Setting.UsedBy says.
+const (
+	byService   = "serve"
+	byGate      = "gate"
+	byListeners = "serve, gate"
+	byAll       = "all"        // serve, and every verb that opens the store
+	byOperator  = "all, vault" // and the verbs of Vault's operators
+)
+
+// Table returns every setting, in the order in which they are documented.
+func Table() []Section {
+	var sections []Section
+	for _, s := range new(Settings).table() {
+		listed := Section{Title: s.title}
+		for _, row := range s.rows {
+			listed.Settings = append(listed.Settings, row.Setting)
+		}
+		sections = append(sections, listed)
 	}
-	for _, more := range [][]variable{s.storeVariables(), s.Account.variables(), s.rotationVariables(), s.gateVariables()} {
-		rows = append(rows, more...)
+	return sections
+}
+
+// table is the one table of settings. A row may depend on those before it.
+func (s *Settings) table() []section {
+	return []section{
+		{title: "The service", rows: s.serviceRows()},
+		{title: "The store", rows: s.storeRows()},
+		{title: "Signing", rows: s.signingRows()},
+		{title: "The project default", rows: s.Account.rows()},
+		{title: "Tokens and rotation", rows: s.rotationRows()},
+		{title: "The gate", rows: s.Gate.rows()},
+	}
+}
+
+func (s *Settings) rows() (rows []variable) {
+	for _, section := range s.table() {
+		rows = append(rows, section.rows...)
 	}
 	return rows
 }
 
-func (s *Settings) storeVariables() []variable {
+func names(rows []variable) []string {
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Name
+	}
+	return names
+}
+
+func (s *Settings) serviceRows() []variable {
 	return []variable{
-		{name: "PLAYTOKEN_STORE", fallback: "vault", parse: storeAt(&s.StoreFile)},
-		{name: "PLAYTOKEN_STORE_PASSWORD", secret: true, parse: credential(&s.StorePassword)},
-		{name: "VAULT_TOKEN", secret: true, parse: credential(&s.Vault.Token)},
-		{name: "PLAYTOKEN_VAULT_AUTH", fallback: "token", parse: oneOf(&s.Vault.Method, "token", "approle", "kubernetes")},
-		{name: "PLAYTOKEN_VAULT_AUTH_PATH", parse: mount(&s.Vault.Path)},
-		{name: "PLAYTOKEN_VAULT_ROLE_ID", parse: word(&s.Vault.RoleID)},
-		{name: "PLAYTOKEN_VAULT_SECRET_ID", secret: true, parse: credential(&s.Vault.SecretID)},
-		{name: "PLAYTOKEN_VAULT_ROLE", parse: word(&s.Vault.Role)},
-		{name: "PLAYTOKEN_VAULT_JWT_FILE", parse: text(&s.Vault.JWTFile)},
-		{name: "PLAYTOKEN_VAULT_TRANSIT", fallback: "playtoken-transit", parse: mount(&s.Vault.Transit)},
-		{name: "PLAYTOKEN_VAULT_KV", fallback: "playtoken-kv", parse: mount(&s.Vault.KV)},
-		{name: "PLAYTOKEN_SIGNING", parse: signing(&s.Rotation.KeySpec.Exportable)},
-		{name: "PLAYTOKEN_MAX_STALENESS", fallback: "1h", parse: staleness(&s.Rotation)}, // after the mode, which it depends on
+		{parse: address(&s.Listen), Setting: Setting{Name: "PLAYTOKEN_LISTEN", Default: "127.0.0.1:8080", UsedBy: byService,
+			Meaning: "Address of the HTTP API, host:port. TLS is the job of a proxy in front of it"}},
+		{parse: address(&s.MetricsListen), Setting: Setting{Name: "PLAYTOKEN_METRICS_LISTEN", UsedBy: byListeners,
+			Meaning: "Address of /metrics alone. Unset: /metrics is served with everything else"}},
+		{parse: ownKey(&s.AdminKey), Setting: Setting{Name: "PLAYTOKEN_ADMIN_KEY", Secret: true, UsedBy: byService,
+			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
+		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,
+			Meaning: "A key that mints tokens for the project `default`, 32 characters or more"}},
+		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byAll,
+			Meaning: "Where the audit record is written: `stderr` or `file:PATH`"}},
+		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byService,
+			Meaning: "The Redis in which replicas count requests together, `redis://` or `rediss://`. Unset: each replica counts alone"}},
+		{parse: networks(&s.TrustedProxies), Setting: Setting{Name: "PLAYTOKEN_TRUSTED_PROXIES", UsedBy: byService,
+			Meaning: "Networks of the proxies whose X-Forwarded-For is believed, as CIDRs separated by commas"}},
+		{parse: networks(&s.PrivateTargets), Setting: Setting{Name: "PLAYTOKEN_PRIVATE_TARGETS", UsedBy: byAll,
+			Meaning: "Private networks where identity providers and webhooks may be, as CIDRs separated by commas"}},
+		{parse: onOff(&s.Scheduler), Setting: Setting{Name: "PLAYTOKEN_SCHEDULER", Default: "on", UsedBy: byService,
+			Meaning: "Whether serve rotates keys by itself: `on`, or `off` where cron runs playtoken rotate"}},
 	}
 }
 
-func (s *Settings) rotationVariables() []variable {
-	p := &s.Rotation
+func (s *Settings) storeRows() []variable {
+	v := &s.Vault
 	return []variable{
-		{name: "PLAYTOKEN_KEY_BITS", fallback: "2048", parse: number(&p.KeySpec.Bits)},
-		{name: "PLAYTOKEN_KEY_BUDGET", fallback: "10", parse: number(&p.KeyBudget)},
-		{name: "PLAYTOKEN_TOKEN_MAX_TTL", fallback: "1h", parse: seconds(&p.MaxTTL)},
-		{name: "PLAYTOKEN_ROTATE_EVERY", fallback: "720h", parse: duration(&p.RotateEvery)},
-		{name: "PLAYTOKEN_OBSERVE_EVERY", fallback: "10m", parse: duration(&p.ObserveEvery)},
-		{name: "PLAYTOKEN_PROPAGATION_DELAY", fallback: "1m", parse: duration(&p.Durations.Propagation)},
-		{name: "PLAYTOKEN_CLOCK_SKEW", fallback: "1m", parse: duration(&p.Durations.Skew)},
-		{name: "PLAYTOKEN_VIEW_AGE", fallback: "15s", parse: duration(&p.Durations.ViewAge)},
-		{name: "PLAYTOKEN_SETTLE", fallback: "30s", parse: duration(&p.Durations.Settle)},
+		{parse: storeAt(&s.StoreFile), Setting: Setting{Name: "PLAYTOKEN_STORE", Default: "vault", UsedBy: byAll,
+			Meaning: "Where keys and documents are kept: `vault`, or `file:PATH` for one encrypted file"}},
+		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, UsedBy: byAll,
+			Meaning: "Encrypts the file store; required for it"}},
+		{parse: credential(&v.Token), Setting: Setting{Name: "VAULT_TOKEN", Secret: true, UsedBy: byOperator,
+			Meaning: "Vault's own variable: the token to work with, required where PLAYTOKEN_VAULT_AUTH is `token`. Vault's VAULT_ADDR and the like apply too"}},
+		{parse: oneOf(&v.Method, "token", "approle", "kubernetes"), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH", Default: "token", UsedBy: byAll,
+			Meaning: "How to log in to Vault: `token`, `approle` or `kubernetes`"}},
+		{parse: mount(&v.Path), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH_PATH", UsedBy: byAll,
+			Meaning: "Where the login method is mounted. Unset: at the method's name"}},
+		{parse: word(&v.RoleID), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE_ID", UsedBy: byAll,
+			Meaning: "Role id of the AppRole; required for `approle`"}},
+		{parse: credential(&v.SecretID), Setting: Setting{Name: "PLAYTOKEN_VAULT_SECRET_ID", Secret: true, UsedBy: byAll,
+			Meaning: "Secret id of the AppRole; required for `approle`"}},
+		{parse: word(&v.Role), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE", UsedBy: byAll,
+			Meaning: "Role to log in as; required for `kubernetes`"}},
+		{parse: text(&v.JWTFile), Setting: Setting{Name: "PLAYTOKEN_VAULT_JWT_FILE", UsedBy: byAll,
+			Meaning: "File of the service account's token, read at each login with `kubernetes`. Unset: where a pod has it"}},
+		{parse: mount(&v.Transit), Setting: Setting{Name: "PLAYTOKEN_VAULT_TRANSIT", Default: DefaultTransit, UsedBy: byOperator,
+			Meaning: "Mount of the transit engine, which holds the private keys"}},
+		{parse: mount(&v.KV), Setting: Setting{Name: "PLAYTOKEN_VAULT_KV", Default: DefaultKV, UsedBy: byOperator,
+			Meaning: "Mount of the KV v2 engine, which holds the documents"}},
 	}
 }
 
-func (s *Settings) gateVariables() []variable {
-	g := &s.Gate
+// signingRows are in this order because the staleness depends on the mode.
+func (s *Settings) signingRows() []variable {
 	return []variable{
-		{name: "PLAYTOKEN_GATE_LISTEN", fallback: "127.0.0.1:8081", parse: address(&g.Listen)},
-		{name: "PLAYTOKEN_GATE_MEDIA", parse: text(&g.Media)},
-		{name: "PLAYTOKEN_GATE_DATA", fallback: "gate.db", parse: text(&g.Data)},
-		{name: "PLAYTOKEN_GATE_API_KEY", secret: true, parse: credential(&g.APIKey)},
-		{name: "PLAYTOKEN_GATE_URL", parse: base(&g.URL)},
-		{name: "PLAYTOKEN_GATE_FORWARD", parse: oneOf(&g.Forward, "nginx", "traefik", "caddy")},
-		{name: "PLAYTOKEN_GATE_ORIGINS", fallback: "*", parse: origins(&g.Origins)},
-		{name: "PLAYTOKEN_GATE_SESSION_TTL", fallback: "4h", parse: seconds(&g.SessionTTL)},
-		{name: "PLAYTOKEN_GATE_INDEX", fallback: "hls.m3u8", parse: playlistName(&g.Index)},
-		{name: "PLAYTOKEN_GATE_MAX_TOKEN_LIFE", fallback: "24h", parse: seconds(&g.MaxTokenLife)},
+		{parse: signing(&s.Rotation.KeySpec.Exportable), Setting: Setting{Name: "PLAYTOKEN_SIGNING", Default: "transit", UsedBy: byAll,
+			Meaning: "Where signatures are made: `transit` (in the store, which private keys never leave) or `memory` (in serve, which holds the private keys in memory)"}},
+		{parse: staleness(&s.Rotation), Setting: Setting{Name: "PLAYTOKEN_MAX_STALENESS", Default: "1h", UsedBy: byAll,
+			Meaning: "With `memory`: how long serve goes on minting while the store is down. Every deletion of a key waits that long"},
+			field: keyrotation.Staleness},
+	}
+}
+
+func (a *Account) rows() []variable {
+	kinds := slices.Sorted(maps.Keys(all.Kinds()))
+	return []variable{
+		{parse: oneOf(&a.Platform, kinds...), Setting: Setting{Name: "PLAYTOKEN_PLATFORM", Default: "vidbeo", UsedBy: byAll,
+			Meaning: "Its platform: `" + strings.Join(kinds, "`, `") + "`"}},
+		{parse: a.setting("url", base), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_URL", UsedBy: byAll,
+			Meaning: "URL of the platform's API. Unset: the platform's own"}},
+		// After the platform, whose kind says what the key is called there.
+		{parse: a.mainCredential, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_API_KEY", Secret: true, UsedBy: byAll,
+			Meaning: "The credential for the platform. It makes the project `default` exist; the project then follows the environment"}},
+		{parse: a.setting("landing_url", template), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_LANDING_URL", UsedBy: byAll,
+			Meaning: "URL of a video's page, with {video_id} and {token} in it. Unset: the platform's own"}},
+		{parse: a.setting("embed_url", template), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_EMBED_URL", UsedBy: byAll,
+			Meaning: "URL of a video's embedded player, with {video_id} and {token} in it. Unset: the platform's own"}},
+		{parse: a.setting("hls_url", template), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_HLS_URL", UsedBy: byAll,
+			Meaning: "URL of a video's HLS playlist, with {video_id} and {token} in it. Unset: the platform's own"}},
+		{parse: a.moreSettings, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_SETTINGS", UsedBy: byAll,
+			Meaning: "Further settings of the account, name=value separated by commas"}},
+		{parse: a.moreCredentials, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_CREDENTIALS", Secret: true, UsedBy: byAll,
+			Meaning: "Further parts of the credential, name=value separated by commas"}},
+	}
+}
+
+func (g *Gate) rows() []variable {
+	return []variable{
+		{parse: address(&g.Listen), Setting: Setting{Name: "PLAYTOKEN_GATE_LISTEN", Default: "127.0.0.1:8081", UsedBy: byGate,
+			Meaning: "Address of the gate, host:port"}},
+		{parse: text(&g.Media), Setting: Setting{Name: "PLAYTOKEN_GATE_MEDIA", UsedBy: byGate,
+			Meaning: "Folder of the videos; required, here or with --media"}},
+		{parse: text(&g.Data), Setting: Setting{Name: "PLAYTOKEN_GATE_DATA", Default: "gate.db", UsedBy: byGate,
+			Meaning: "File of the public keys and of the secret that protects sessions"}},
+		{parse: credential(&g.APIKey), Setting: Setting{Name: "PLAYTOKEN_GATE_API_KEY", Secret: true, UsedBy: byGate,
+			Meaning: "The credential for the gate's key API; required"}},
+		{parse: base(&g.URL), Setting: Setting{Name: "PLAYTOKEN_GATE_URL", UsedBy: byGate,
+			Meaning: "How viewers reach the gate. Needed behind a proxy that ends TLS, or cookies are not Secure. Unset: at its address"}},
+		{parse: oneOf(&g.Forward, "nginx", "traefik", "caddy"), Setting: Setting{Name: "PLAYTOKEN_GATE_FORWARD", UsedBy: byGate,
+			Meaning: "The proxy whose forward-auth header /auth believes: `nginx`, `traefik` or `caddy`"}},
+		{parse: origins(&g.Origins), Setting: Setting{Name: "PLAYTOKEN_GATE_ORIGINS", Default: "*", UsedBy: byGate,
+			Meaning: "Origins of the pages whose scripts may read media, separated by commas; `*`: every page"}},
+		{parse: seconds(&g.SessionTTL), Setting: Setting{Name: "PLAYTOKEN_GATE_SESSION_TTL", Default: "4h", UsedBy: byGate,
+			Meaning: "How long a viewer's session lasts"}},
+		{parse: playlistName(&g.Index), Setting: Setting{Name: "PLAYTOKEN_GATE_INDEX", Default: "hls.m3u8", UsedBy: byGate,
+			Meaning: "Name of the first playlist in the folder of a video"}},
+		{parse: seconds(&g.MaxTokenLife), Setting: Setting{Name: "PLAYTOKEN_GATE_MAX_TOKEN_LIFE", Default: "24h", UsedBy: byGate,
+			Meaning: "The gate refuses a playback token that stays valid for longer than this"}},
 	}
 }

@@ -101,7 +101,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 	other := httptest.NewServer(openSample(t, t.TempDir()).Handler())
 	t.Cleanup(other.Close)
 	for _, tt := range []trouble{
-		{"more than the platform may hold", nil, []string{"PLAYTOKEN_KEY_BUDGET=2"}, exitUsage, "configuration", "key budget 2", "", ""},
+		{"more than the platform may hold", nil, []string{"PLAYTOKEN_KEY_BUDGET=2"}, exitUsage, "configuration", "PLAYTOKEN_KEY_BUDGET: 2", "", ""},
 		{"durations that were longer", nil, []string{"PLAYTOKEN_VIEW_AGE=50ms"}, exitDone, "durations", "stay in force", "PLAYTOKEN_VIEW_AGE=100ms", ""},
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
 			"rotate --project default"},

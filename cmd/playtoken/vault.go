@@ -143,10 +143,10 @@ func atPath(path, usual string) string {
 // mountSettings returns the assignments that tell a process which mounts to
 // use, each after a space; those that have their default are left out.
 func mountSettings(v settings.Vault) (assignments string) {
-	if v.Transit != "playtoken-transit" {
+	if v.Transit != settings.DefaultTransit {
 		assignments += " PLAYTOKEN_VAULT_TRANSIT=" + v.Transit
 	}
-	if v.KV != "playtoken-kv" {
+	if v.KV != settings.DefaultKV {
 		assignments += " PLAYTOKEN_VAULT_KV=" + v.KV
 	}
 	return assignments
