@@ -36,6 +36,7 @@ func (s *stage) loseAll() (all []keyrotation.Key) {
 }
 
 func TestAnEndedRingHasNoKeyAnywhereAndMakesNoneAnyMore(t *testing.T) {
+	t.Parallel()
 	for name, set := range map[string]func(*testing.T) *stage{
 		"never begun": newStage, "bootstrapped": bootstrapped, "rotated": rotated, "issued": issued, "issued, rotated": issuedRotated,
 		"quarantined": quarantined, "planned": stoppedBy("create", fate{happens: 1, dies: true}),
@@ -78,6 +79,7 @@ func TestAnEndWaitsForARegistrationThatWasNotAnswered(t *testing.T) {
 }
 
 func TestAnEndGoesOnAfterTrouble(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]fate{"did not happen": {hears: store.ErrUnavailable}, "answer lost": {happens: 1, hears: store.ErrUnavailable}} {
 		for _, op := range []string{"delete", "destroy", "write"} {
 			t.Run(op+", "+name, func(t *testing.T) {

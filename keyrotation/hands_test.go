@@ -14,6 +14,7 @@ import (
 // What happens when somebody else's hands were at the platform or the store.
 
 func TestSomebodyTouchesAKey(t *testing.T) {
+	t.Parallel()
 	touch := func(change func(*simKey)) func(*stage, int) {
 		return func(s *stage, generation int) {
 			name := s.key(generation).StoreName
@@ -103,6 +104,7 @@ func TestAPlannedKeyThatSomebodyTouchedIsGivenUp(t *testing.T) {
 
 // A store that always makes something else is not filled with it.
 func TestAStoreThatMakesOtherKeysIsAskedLessAndLess(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	script, made := s.script, 0
 	s.script = func(r *replica, called string) fate {
@@ -211,6 +213,7 @@ func TestARegistrationThatNeverSucceedsHoldsUpNoActivation(t *testing.T) {
 
 // An old ring was restored from a backup while the platform went on.
 func TestARestoredRingDeletesNothing(t *testing.T) {
+	t.Parallel()
 	for rotations, want := range map[int]string{
 		1: "1 deleted, 2 active, 3 registered", // the backup's standby is what signed since
 		3: "1 active, 2 registered",            // it knows no key of the account: nothing is touched

@@ -31,6 +31,7 @@ func (s *stage) named(name string) (ids []string) {
 }
 
 func TestALostValueIsGivenUpAndAnotherKeyIsIssued(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, op string
 		fate     fate
@@ -225,6 +226,7 @@ func TestTheSecondKeyOfANameIsTheOrphan(t *testing.T) {
 }
 
 func TestAPlatformThatLosesEveryAnswerIsAskedLessAndLess(t *testing.T) {
+	t.Parallel()
 	s := issued(t)
 	s.wait(interval - propagation)
 	s.askedLessAndLess("issue", fate{happens: 1, hears: errLost}, 6)
@@ -253,6 +255,7 @@ func TestAnAnswerWithoutAValueIsNoKey(t *testing.T) {
 }
 
 func TestTheStoreOfValuesMayBeAway(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"recall", "keep", "forget"} {
 		t.Run(op, func(t *testing.T) {
 			s := issued(t)

@@ -15,6 +15,7 @@ import (
 // The operator's verbs and the drift report, where a platform makes the keys.
 
 func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
+	t.Parallel()
 	for name, hand := range map[string]func(s *stage, k keyrotation.Key){
 		"deletes it at the platform": func(s *stage, k keyrotation.Key) { delete(s.platform.keys, k.KeyID) },
 		"renames it": func(s *stage, k keyrotation.Key) {

@@ -169,6 +169,7 @@ func TestRevokeSaysThatTheValueIsLeft(t *testing.T) {
 }
 
 func TestRevokeOfAnIssuedKeyInEveryOtherState(t *testing.T) {
+	t.Parallel()
 	stopped := func(op string, f fate) func(*testing.T) *stage {
 		return func(t *testing.T) *stage {
 			s := unissued(t, op, f)

@@ -139,6 +139,7 @@ func TestAFailedListDeletesNothing(t *testing.T) {
 }
 
 func TestARefusalIsNotRepeatedBeforeItsTime(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		why  error
@@ -202,6 +203,7 @@ func (s *stage) recoversInAnHour() {
 }
 
 func TestAPlatformThatRefusesEverythingIsAskedLessAndLess(t *testing.T) {
+	t.Parallel()
 	s := unanswered(t, asAsked)
 	s.askedLessAndLess("register", fate{hears: keyrotation.ErrRefused}, 7)
 	if n := s.count("create"); n != s.count("register") || len(s.store.keys) > 4 {
@@ -211,6 +213,7 @@ func TestAPlatformThatRefusesEverythingIsAskedLessAndLess(t *testing.T) {
 }
 
 func TestThePlatformMayBeDownForHours(t *testing.T) {
+	t.Parallel()
 	s := bootstrapped(t)
 	down := fate{hears: errLost}
 	s.script = func(_ *replica, op string) fate {
@@ -246,6 +249,7 @@ func TestAFailureThatIsOnRecordIsNotWrittenAgain(t *testing.T) {
 }
 
 func TestTheStoreMayBeAway(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"read", "write", "create", "describe", "destroy"} {
 		t.Run(op, func(t *testing.T) {
 			s := bootstrapped(t)

@@ -57,6 +57,7 @@ func TestRotateNowOnAnEmptyProjectBootstraps(t *testing.T) {
 }
 
 func TestRotateNowAtOnceMakesOneGenerationActive(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(4) {
 		w := newWorld(t, 2*seed, 20)
 		w.reconcile(w.replicas[0])

@@ -78,6 +78,7 @@ func TestRevokeDoesNotLetADoubtedStandbySign(t *testing.T) {
 }
 
 func TestRevokeInEveryOtherState(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		set  func(*testing.T) *stage

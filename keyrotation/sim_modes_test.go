@@ -1,6 +1,7 @@
 package keyrotation_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -81,24 +82,27 @@ func TestReplicasThatDifferDoNotRotateAgainstEachOther(t *testing.T) {
 func TestNoViewerIsRefusedWhileModesAreMixedAndChanged(t *testing.T) {
 	t.Parallel()
 	stormy := odds{lost: 40, unheard: 40, late: 80, refused: 60, crash: 10, timeStep: 8 * time.Second}
-	seeds := 8
-	if testing.Short() {
-		seeds = 3
+	seeds := 3
+	if thorough() {
+		seeds = 16
 	}
 	for seed := range uint64(seeds) {
-		w := mixed(t, seed, 2+int(seed%3))
-		w.run(200, calm)
-		for range 4 {
-			w.run(600, stormy)
-			for _, r := range w.replicas {
-				r.setMode(w.rng.IntN(2) == 0)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w := mixed(t, seed, 2+int(seed%3))
+			w.run(200, calm)
+			for range 4 {
+				w.run(600, stormy)
+				for _, r := range w.replicas {
+					r.setMode(w.rng.IntN(2) == 0)
+				}
 			}
-		}
-		w.quiet()
-		w.settled()
-		if w.oracle.total == 0 {
-			t.Error("the simulation did nothing")
-		}
+			w.quiet()
+			w.settled()
+			if w.oracle.total == 0 {
+				t.Error("got no tokens in the simulation, want some")
+			}
+		})
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 	"playtoken/store"
 )
 
-// keyPool makes RSA keys once for all simulations; a world uses each key for
-// one generation.
+// keyPool makes RSA keys once for all simulations; a world uses each key for one
+// generation. They are as small as crypto/rsa allows, because making and using
+// keys would take most of the time; a world's store calls them keys of 2048 bits.
 var keyPool struct {
 	sync.Mutex
 	keys []simKey
@@ -31,7 +32,7 @@ func pooledKey(n int) simKey {
 	keyPool.Lock()
 	defer keyPool.Unlock()
 	for len(keyPool.keys) <= n {
-		private, err := rsa.GenerateKey(rand.Reader, 2048)
+		private, err := rsa.GenerateKey(rand.Reader, 1024)
 		if err != nil {
 			panic(err)
 		}

@@ -30,7 +30,6 @@ func stageIn(w *world) *stage {
 	s := &stage{world: w}
 	s.acts, s.fresh = s.newReplica(1), s.newReplica(4)
 	s.replicas = []*replica{s.fresh, s.acts}
-	s.oracle.every = 64 // signing is what takes time here
 	s.as("")
 	return s
 }
