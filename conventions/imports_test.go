@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 
 	"handlers": {"projects", "projects/access", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits"},
+	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all",
+		"projects", "projects/access", "projects/viewers", "handlers", "limits", "audit", "metrics"},
 	"vaultkeys":     {"keyrotation", "signer", "store", "secret"},
 	"filekeys":      {"keyrotation", "signer", "store", "secret"},
 	"metrics":       {"signer", "keyrotation", "store"},

@@ -89,17 +89,30 @@ func (s *Store) CreateProject(ctx context.Context, p Project) (Project, error) {
 	p = p.clone()
 	p.Version, p.CreatedAt = 0, s.now()
 	p.UpdatedAt = p.CreatedAt
-	if err := s.check(p); err != nil {
+	err := s.check(p)
+	if err == nil {
+		err = s.checkAccount(ctx, p)
+	}
+	if err != nil {
 		return Project{}, err
 	}
-	var err error
 	if p.ID, err = s.newID(ctx, projectPrefix); err == nil {
 		err = s.storeNew(ctx, &p)
 	}
 	if err != nil {
 		return Project{}, fmt.Errorf("create project: %w", err)
 	}
+	if s.Added != nil {
+		s.Added()
+	}
 	return p, nil
+}
+
+func (s *Store) checkAccount(ctx context.Context, p Project) error {
+	if s.CheckAccount == nil {
+		return nil
+	}
+	return s.CheckAccount(ctx, p)
 }
 
 // storeNew writes the entries that lead to a project, and then the project.
@@ -155,7 +168,13 @@ func (s *Store) Revision(ctx context.Context, id string, change func(*Project) e
 }
 
 func (s *Store) updateOnce(ctx context.Context, id string, change func(*Project) error) (was, p Project, err error) {
-	if was, p, err = s.Revision(ctx, id, change); err != nil {
+	was, p, err = s.Revision(ctx, id, func(p *Project) error {
+		if err := change(p); err != nil || p.Credential == nil {
+			return err
+		}
+		return s.checkAccount(ctx, *p)
+	})
+	if err != nil {
 		return was, p, err
 	}
 	if p.Version == 0 { // the default project, before its first change

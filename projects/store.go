@@ -47,6 +47,12 @@ type Store struct {
 	// CheckViewers reports errors of a viewer policy that is well-formed. May be
 	// nil.
 	CheckViewers func(ViewerPolicy) []FieldError
+	// CheckAccount refuses the account of a new project, or of one that gets a new
+	// credential, before it is stored. It may be called again for the same
+	// change. Nil: every account is accepted.
+	CheckAccount func(context.Context, Project) error
+	// Added is called after a project was created; nil: it is not.
+	Added func()
 	// Forget removes what other packages store about a deleted API key. It succeeds
 	// if nothing is left, and is called again after an interrupted deletion. May be
 	// nil.

@@ -14,38 +14,47 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"playtoken/handlers"
 	"playtoken/projects"
-	"playtoken/secret"
+	"playtoken/service"
 	"playtoken/settings"
 )
 
-// localAPI is the HTTP API without a network: requests go to the handlers that serve
-// has, so that a verb and its route have the same permissions, rules, records
-// and results.
+// localAPI is the HTTP API without a network: requests go to the handlers that
+// serve has, so that a verb and its route have the same permissions, rules,
+// records and results.
 type localAPI struct {
 	handler    http.Handler
-	config     settings.Settings
+	settings   settings.Settings
 	hasDefault bool // the environment describes the project default
 }
 
-// withAPI opens the deployment that the environment describes and calls a
-// function with its API. The caller of the API is the local operator, who holds
-// the store's credential, needs no other, and is not counted against limits.
-func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error) error {
-	return a.withParts(ctx, create, func(p *parts) error {
-		c := p.handlers()
-		c.Callers, c.Limits = localOperator{}, nil
-		return do(&localAPI{handler: handlers.New(c), config: p.config, hasDefault: p.projects.DefaultProject != nil})
+// withService runs a verb on the deployment that the environment describes. Only
+// a verb that creates something may create a file store: the path may be
+// mistyped.
+func (a *app) withService(ctx context.Context, create bool, do func(*service.Service) error) error {
+	set, err := settings.ForService(a.environ)
+	if err != nil {
+		return err
+	}
+	s, err := a.open(ctx, set, create)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return do(s)
+}
+
+func (a *app) open(ctx context.Context, set settings.Settings, create bool) (*service.Service, error) {
+	return service.Open(ctx, set, service.Options{
+		CreateStore: create, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build(),
 	})
 }
 
-// localOperator identifies every caller as the person or cron job that runs this
-// process.
-type localOperator struct{}
-
-func (localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
-	return projects.Caller{ID: "cli", Admin: true}, nil
+// withAPI runs a verb on the API of that deployment, as the local operator.
+func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error) error {
+	return a.withService(ctx, create, func(s *service.Service) error {
+		return do(&localAPI{handler: s.LocalHandler(), settings: s.Settings, hasDefault: s.Projects.DefaultProject != nil})
+	})
 }
 
 // ask makes one request and prints its response.

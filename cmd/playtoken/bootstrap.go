@@ -83,11 +83,11 @@ func (b *bootstrap) bound(ctx context.Context) time.Duration {
 			PropagationDelay int64 `json:"propagation_delay"` // seconds
 		} `json:"rotation_policy"`
 	}
-	delay := b.door.config.Rotation.Durations.Propagation
+	delay := b.door.settings.Rotation.Durations.Propagation
 	if b.door.call(ctx, apiRequest{method: http.MethodGet, path: projectPath(b.project)}, &project) == nil {
 		delay = max(delay, time.Duration(project.RotationPolicy.PropagationDelay)*time.Second)
 	}
-	return delay + 2*b.door.config.Rotation.Durations.Settle + bootstrapSlack
+	return delay + 2*b.door.settings.Rotation.Durations.Settle + bootstrapSlack
 }
 
 // wait returns when the next pass can do something, or why none ever will.

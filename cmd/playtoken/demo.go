@@ -16,6 +16,7 @@ import (
 	"playtoken/gate"
 	"playtoken/gate/sample"
 	"playtoken/projects"
+	"playtoken/service"
 	"playtoken/settings"
 	"playtoken/web"
 )
@@ -76,57 +77,58 @@ func (d *demoRun) run(ctx context.Context) error {
 		return err
 	}
 	defer g.Close()
-	p, err := build(ctx, c, true, log, d.stderr)
+	s, err := service.Open(ctx, c, service.Options{
+		CreateStore: true, Stderr: d.stderr, Log: log, Build: buildVersion().build(),
+	})
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	return d.serve(ctx, &service{parts: p}, g)
+	defer s.Close()
+	return d.serve(ctx, s, g, log)
 }
 
 // serve runs service and gate until ctx ends or one of them fails.
-func (d *demoRun) serve(ctx context.Context, s *service, g *gate.Gate) error {
-	handler, closeLimits, err := d.handler(s)
+func (d *demoRun) serve(ctx context.Context, s *service.Service, g *gate.Gate, log *slog.Logger) error {
+	handler, err := d.handler(s)
 	if err != nil {
 		return err
 	}
-	defer closeLimits()
-	defer s.schedule(ctx)()
+	defer s.Schedule(ctx)()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), s.log), d.media, func() {}) })
-	group.Go(func() error { return serveUntil(ctx, newServer(handler, s.log), d.service, s.stop) })
-	group.Go(func() error { return serveMetrics(ctx, d.scrapes, s.metrics.Handler(s.log), s.log) })
+	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), log), d.media, func() {}) })
+	group.Go(func() error { return serveUntil(ctx, newServer(handler, log), d.service, s.Stopping) })
+	group.Go(func() error { return serveMetrics(ctx, d.scrapes, s.Metrics.Handler(log), log) })
 	group.Go(func() error { return d.announce(ctx, s) })
 	return group.Wait()
 }
 
 // handler is the service with the player page in front.
-func (d *demoRun) handler(s *service) (http.Handler, func(), error) {
-	api, closeLimits, err := s.handler()
+func (d *demoRun) handler(s *service.Service) (http.Handler, error) {
+	api, err := s.Handler()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	keys := func(ctx context.Context) ([]web.KeyRow, error) { return keyRows(ctx, s) }
 	page, err := web.Demo(web.DemoConfig{
-		VideoID: sample.VideoID, API: api, APIKey: s.config.APIKey, Keys: s.keyRows, MediaOrigin: origin(d.media),
+		VideoID: sample.VideoID, API: api, APIKey: s.Settings.APIKey, Keys: keys, MediaOrigin: origin(d.media),
 	})
 	if err != nil {
-		closeLimits()
-		return nil, nil, err
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", http.RedirectHandler("/demo/", http.StatusFound))
 	mux.Handle("/demo/", page)
 	mux.Handle("/", api)
-	return mux, closeLimits, nil
+	return mux, nil
 }
 
 // keyRows is what the player page shows of the keys.
-func (s *service) keyRows(ctx context.Context) ([]web.KeyRow, error) {
-	rotator, err := s.workshop.rotatorOf(ctx, projects.Default)
+func keyRows(ctx context.Context, s *service.Service) ([]web.KeyRow, error) {
+	opened, err := s.Tenant(ctx, projects.Default)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := rotator.Ring(ctx)
+	ring, err := opened.Rotator.Ring(ctx)
 	if err != nil {
 		return nil, err
 	}

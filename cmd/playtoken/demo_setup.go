@@ -20,6 +20,7 @@ import (
 
 	"playtoken/gate/sample"
 	"playtoken/platforms/client"
+	"playtoken/service"
 	"playtoken/settings"
 )
 
@@ -115,18 +116,18 @@ func (d *demoRun) password() (string, error) {
 }
 
 // announce waits for the first key that signs, and then says where to look.
-func (d *demoRun) announce(ctx context.Context, s *service) error {
-	d.log().Info("waiting for the first key to propagate", "delay", s.config.Rotation.Durations.Propagation)
+func (d *demoRun) announce(ctx context.Context, s *service.Service) error {
+	d.log().Info("waiting for the first key to propagate", "delay", s.Settings.Rotation.Durations.Propagation)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for s.ready(ctx) != nil {
+	for s.Ready(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 	}
-	return d.print(d.view(s.config))
+	return d.print(d.view(s.Settings))
 }
 
 type demoView struct {

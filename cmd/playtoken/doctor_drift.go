@@ -16,10 +16,10 @@ import (
 
 // drift compares ring, store and platform.
 func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []doctor.Finding {
-	rotator := *e.rotator
+	rotator := *e.tenant.Rotator
 	rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		held, err := e.whose()
-		return held.among(shown), err
+		return held.Among(shown), err
 	}
 	drift, err := rotator.Drift(ctx)
 	switch {

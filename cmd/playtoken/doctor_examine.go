@@ -10,14 +10,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
+	"playtoken/service"
 	"playtoken/service/doctor"
 	"playtoken/settings"
 )
 
 // examination is the checks of an open deployment.
 type examination struct {
-	*parts
-	whose func() (holders, error) // once for all projects: each would read every ring
+	service *service.Service
+	whose   func() (service.Owners, error) // once for all projects: each would read every ring
 }
 
 // examine makes every check that makes sense after the checks before it.
@@ -30,12 +31,12 @@ func (a *app) examine(ctx context.Context, project string) []doctor.Finding {
 		}
 		return findings
 	}
-	p, err := a.build(ctx, c, false)
+	s, err := a.open(ctx, c, false)
 	if err != nil {
 		return one(unopened(c, err))
 	}
-	defer p.close()
-	d := examination{parts: p, whose: sync.OnceValues(func() (holders, error) { return p.holders(ctx) })}
+	defer s.Close()
+	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
 	findings := one(doctor.New(doctor.SettingsComplete, "complete", doctor.Data{}))
 	for _, check := range []func(context.Context) []doctor.Finding{d.storeWorks, d.rights, d.clock, d.secrets, d.record, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
@@ -48,7 +49,7 @@ func one(f doctor.Finding) []doctor.Finding { return []doctor.Finding{f} }
 // ownKeys examines the key that signs access tokens. Without one, API keys
 // cannot be exchanged.
 func (d examination) ownKeys(ctx context.Context) []doctor.Finding {
-	ring, err := d.own.Ring(ctx)
+	ring, err := d.service.AccessKeys.Ring(ctx)
 	if err != nil {
 		return nil // the finding about the store says it
 	}

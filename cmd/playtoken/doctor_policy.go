@@ -14,7 +14,7 @@ import (
 // ring has on record and that are longer than those set rule for as long as
 // the ring lives. The other result holds these, and is zero otherwise.
 func (e projectExamination) inForce(ring keyrotation.Ring) (policy keyrotation.Policy, longer keyrotation.Durations) {
-	policy = e.rotator.Policy
+	policy = e.tenant.Rotator.Policy
 	own, recorded := &policy.Durations, ring.Durations
 	for _, d := range []struct {
 		own, longer *time.Duration
@@ -77,7 +77,7 @@ func (e projectExamination) unattended(ring keyrotation.Ring, status keyrotation
 	switch {
 	case status.Overdue:
 		return one(e.found(doctor.RotationOverdue, "overdue since "+moment(ring.NextAction)+": no process has rotated", doctor.Data{Since: ring.NextAction}))
-	case !since.IsZero() && time.Since(since) > max(longUnseen, 2*e.rotator.Policy.ObserveEvery):
+	case !since.IsZero() && time.Since(since) > max(longUnseen, 2*e.tenant.Rotator.Policy.ObserveEvery):
 		return one(e.found(doctor.RotationUnattended, "no process has looked after the keys since "+moment(since), doctor.Data{Since: since}))
 	}
 	return nil
@@ -85,7 +85,7 @@ func (e projectExamination) unattended(ring keyrotation.Ring, status keyrotation
 
 // issuers asks the issuers whose viewers may mint for themselves.
 func (e projectExamination) issuers(ctx context.Context) (findings []doctor.Finding) {
-	for _, issuer := range e.project.ViewerPolicy.Issuers {
+	for _, issuer := range e.tenant.Project.ViewerPolicy.Issuers {
 		data := doctor.Data{Issuer: issuer.URL}
 		if err := e.viewers.Reach(ctx, issuer.URL); err != nil {
 			f := e.found(doctor.IssuerUnreachable, fmt.Sprintf("issuer %s: %v; none of its viewers can be recognised meanwhile", issuer.URL, err), data)

@@ -11,17 +11,18 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
+	"playtoken/service"
 	"playtoken/service/doctor"
 )
 
 // projectExamination is the checks of one project.
 type projectExamination struct {
-	*works
+	tenant  *service.Tenant
 	viewers interface {
 		Reach(ctx context.Context, issuer string) error
 	}
 	kind  platforms.Kind
-	whose func() (holders, error)
+	whose func() (service.Owners, error)
 	// fromSettings: the deployment's settings describe the project.
 	fromSettings bool
 }
@@ -33,7 +34,7 @@ func (e projectExamination) found(code doctor.Code, detail string, data doctor.D
 		data.Credential = e.kind.Credentials[0].Name
 	}
 	f := doctor.New(code, detail, data)
-	f.ProjectID = e.project.ID
+	f.ProjectID = e.tenant.Project.ID
 	return f
 }
 
@@ -49,7 +50,7 @@ func (d examination) each(ctx context.Context, project string) []doctor.Finding 
 	ids := []string{project}
 	if project == "" {
 		var err error
-		if ids, err = d.projectIDs(ctx); err != nil {
+		if ids, err = d.service.ProjectIDs(ctx); err != nil {
 			return nil // the finding about the store says it
 		}
 	}
@@ -61,7 +62,7 @@ func (d examination) each(ctx context.Context, project string) []doctor.Finding 
 
 // project makes every check of one project.
 func (d examination) project(ctx context.Context, id string) []doctor.Finding {
-	opened, err := d.workshop.of(ctx, id)
+	opened, err := d.service.Tenant(ctx, id)
 	if err != nil {
 		code := doctor.ProjectUnopenable
 		if errors.Is(err, projects.ErrNotFound) {
@@ -72,11 +73,11 @@ func (d examination) project(ctx context.Context, id string) []doctor.Finding {
 		return one(f)
 	}
 	e := projectExamination{
-		works: opened, viewers: d.viewers, kind: d.kinds[opened.project.Platform], whose: d.whose,
-		fromSettings: id == projects.Default && d.projects.DefaultProject != nil,
+		tenant: opened, viewers: d.service.Viewers, kind: d.service.Kinds[opened.Project.Platform], whose: d.whose,
+		fromSettings: id == projects.Default && d.service.Projects.DefaultProject != nil,
 	}
 	findings := slices.Concat(e.account(ctx), e.issuers(ctx))
-	if opened.rotator != nil {
+	if opened.Rotator != nil {
 		findings = append(findings, e.keys(ctx)...)
 	}
 	return findings
@@ -84,10 +85,10 @@ func (d examination) project(ctx context.Context, id string) []doctor.Finding {
 
 // account asks the platform whether the credential is alive.
 func (e projectExamination) account(ctx context.Context) []doctor.Finding {
-	if e.platform.Check == nil {
+	if e.tenant.Platform.Check == nil {
 		return one(e.found(doctor.PlatformUnchecked, "cannot be asked about its credential", doctor.Data{}))
 	}
-	health, err := e.platform.Check(ctx)
+	health, err := e.tenant.Platform.Check(ctx)
 	if err != nil {
 		code := doctor.PlatformUnreachable
 		switch {
@@ -106,11 +107,11 @@ func (e projectExamination) account(ctx context.Context) []doctor.Finding {
 func (e projectExamination) shown(ctx context.Context) string {
 	var keys interface {
 		List(context.Context) ([]keyrotation.PlatformKey, error)
-	} = e.platform.Registrar
-	if e.platform.Issuer != nil {
-		keys = e.platform.Issuer
+	} = e.tenant.Platform.Registrar
+	if e.tenant.Platform.Issuer != nil {
+		keys = e.tenant.Platform.Issuer
 	}
-	if e.rotator == nil {
+	if e.tenant.Rotator == nil {
 		return ""
 	}
 	list, err := keys.List(ctx)
@@ -143,13 +144,13 @@ func (e projectExamination) credentialLasts(h platforms.Health) (findings []doct
 
 // keys examines all about the project's signing keys.
 func (e projectExamination) keys(ctx context.Context) []doctor.Finding {
-	ring, err := e.rotator.Ring(ctx)
+	ring, err := e.tenant.Rotator.Ring(ctx)
 	if err != nil {
 		return one(e.failed(doctor.RingUnreadable, err))
 	}
 	policy, longer := e.inForce(ring)
 	findings := slices.Concat(e.budget(policy), e.durations(longer), e.lifetimes(ring, policy), one(e.active(ring)))
-	status, err := e.rotator.Status(ctx)
+	status, err := e.tenant.Rotator.Status(ctx)
 	if err != nil {
 		return append(findings, e.failed(doctor.RotationUnknown, err))
 	}

@@ -13,9 +13,9 @@ import (
 
 	"playtoken/audit"
 	"playtoken/filekeys"
+	"playtoken/service"
 	"playtoken/service/doctor"
 	"playtoken/settings"
-	"playtoken/store"
 	"playtoken/vaultkeys"
 )
 
@@ -31,7 +31,7 @@ func unopened(c settings.Settings, err error) doctor.Finding {
 }
 
 func (d examination) storeWorks(ctx context.Context) []doctor.Finding {
-	if err := d.storeAnswers(ctx); err != nil {
+	if err := d.service.Storage.Answers(ctx); err != nil {
 		return one(doctor.Failed(doctor.StoreUnreachable, err, doctor.Data{}))
 	}
 	return one(doctor.New(doctor.StoreAnswers, "answers", doctor.Data{}))
@@ -39,12 +39,12 @@ func (d examination) storeWorks(ctx context.Context) []doctor.Finding {
 
 func (d examination) clock(ctx context.Context) []doctor.Finding {
 	asked := time.Now()
-	theirs, err := d.storeTime(ctx)
+	theirs, err := d.service.Storage.Now(ctx)
 	if err != nil {
 		return one(doctor.Failed(doctor.ClockUnknown, err, doctor.Data{}))
 	}
 	off := asked.Sub(theirs).Round(time.Millisecond)
-	if skew := d.config.Rotation.Durations.Skew; off.Abs() > skew {
+	if skew := d.service.Settings.Rotation.Durations.Skew; off.Abs() > skew {
 		return one(doctor.New(doctor.ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", off, skew), doctor.Data{}))
 	}
 	return one(doctor.New(doctor.ClockAgrees, fmt.Sprintf("within %s of the store's", off.Abs()), doctor.Data{}))
@@ -53,10 +53,10 @@ func (d examination) clock(ctx context.Context) []doctor.Finding {
 // rights examines what the store's credential may do. A file is open to every
 // process that can read it; Vault is asked.
 func (d examination) rights(ctx context.Context) []doctor.Finding {
-	if d.vault == nil {
+	if d.service.Storage.Vault == nil {
 		return d.file()
 	}
-	rights, err := d.vault.Rights(ctx, d.config.Rotation.KeySpec.Exportable)
+	rights, err := d.service.Storage.Vault.Rights(ctx, d.service.Settings.Rotation.KeySpec.Exportable)
 	switch {
 	case errors.Is(err, vaultkeys.ErrForbidden):
 		return one(doctor.Failed(doctor.RightsUnknown, err, doctor.Data{}))
@@ -111,7 +111,7 @@ func (d examination) tokenLife(rights vaultkeys.Rights) doctor.Finding {
 	data := doctor.Data{Role: rights.Role.Name(), Until: end}
 	switch {
 	case life.Replaced:
-		return doctor.New(doctor.LoginRepeats, "by "+d.config.Vault.Method+", again and again", data)
+		return doctor.New(doctor.LoginRepeats, "by "+d.service.Settings.Vault.Method+", again and again", data)
 	case end.IsZero() && life.Renewable:
 		return doctor.New(doctor.LoginRenews, "by a token that is renewed while serve runs", data)
 	case end.IsZero():
@@ -126,7 +126,7 @@ func (d examination) tokenLife(rights vaultkeys.Rights) doctor.Finding {
 
 // file examines who else may open, or replace, a file store.
 func (d examination) file() []doctor.Finding {
-	exposed, err := filekeys.Exposures(d.config.StoreFile)
+	exposed, err := filekeys.Exposures(d.service.Settings.StoreFile)
 	if err != nil {
 		return one(doctor.Failed(doctor.StoreFileUnchecked, err, doctor.Data{}))
 	}
@@ -141,21 +141,17 @@ func (d examination) file() []doctor.Finding {
 	return findings
 }
 
-// secretsDocument is where projects keeps the root of the deployment's own
-// secrets, which the first process that may write makes when one is needed.
-const secretsDocument = "deployment/secrets"
-
 // secrets examines the deployment's own secrets, which a process that may only
 // sign cannot make.
 func (d examination) secrets(ctx context.Context) []doctor.Finding {
-	_, err := d.store.Read(ctx, secretsDocument)
-	switch missing := errors.Is(err, store.ErrNotFound); {
-	case err != nil && !missing:
+	exist, err := d.service.Projects.SecretsExist(ctx)
+	switch {
+	case err != nil:
 		return one(doctor.Failed(doctor.SecretsUnreadable, err, doctor.Data{}))
-	case missing && errors.Is(d.permit(ctx), readOnly{}):
+	case !exist && errors.Is(d.service.Storage.Permit(ctx), service.ErrReadOnly):
 		return one(doctor.New(doctor.SecretsMissing, "the deployment's own secrets were never made, and this process may not make them: "+
 			"API keys, access tokens and audit records need them", doctor.Data{}))
-	case missing:
+	case !exist:
 		return one(doctor.New(doctor.SecretsNotYetMade, "made when they are first needed", doctor.Data{}))
 	}
 	return one(doctor.New(doctor.SecretsPresent, "there", doctor.Data{}))
@@ -164,7 +160,7 @@ func (d examination) secrets(ctx context.Context) []doctor.Finding {
 // record examines whether acts can be recorded, and whether the records were
 // left alone.
 func (d examination) record(ctx context.Context) []doctor.Finding {
-	path := d.config.AuditFile
+	path := d.service.Settings.AuditFile
 	if path == "" {
 		return one(doctor.New(doctor.AuditToStderr, "to stderr: the collector of stderr keeps the records", doctor.Data{}))
 	}
@@ -177,10 +173,10 @@ func (d examination) record(ctx context.Context) []doctor.Finding {
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 && !exists(path+".head") {
 		return one(doctor.New(doctor.AuditEmpty, "nothing is on record yet", doctor.Data{Path: path}))
 	}
-	if _, err := d.store.Read(ctx, secretsDocument); err != nil {
+	if exist, err := d.service.Projects.SecretsExist(ctx); err != nil || !exist {
 		return nil // the finding about secrets says it
 	}
-	key, err := d.projects.Secret(ctx, auditKey)
+	key, err := d.service.AuditKey(ctx)
 	if err != nil {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/platforms/all"
 	"playtoken/platforms/jwplayer/jwplayertest"
+	"playtoken/service"
 	"playtoken/settings"
 )
 
@@ -243,8 +244,8 @@ func TestDoctorFindsCredentialsThatEnd(t *testing.T) {
 		if tt.in != 0 {
 			health.ExpiresAt = time.Now().Add(tt.in)
 		}
-		e := projectExamination{works: &works{}, kind: all.Kinds()["vidbeo"]}
-		e.project.ID = "project_x"
+		e := projectExamination{tenant: &service.Tenant{}, kind: all.Kinds()["vidbeo"]}
+		e.tenant.Project.ID = "project_x"
 		found := e.credentialLasts(health)
 		if got := len(found) == 1; got != tt.want {
 			t.Errorf("a credential that ends in %s: got the findings %+v, want a problem %t", tt.in, found, tt.want)

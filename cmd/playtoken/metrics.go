@@ -8,17 +8,11 @@ import (
 
 	"playtoken/metrics"
 	"playtoken/settings"
-	"playtoken/vaultkeys"
 )
 
 // build is what metrics tell about this binary.
 func (v versionView) build() metrics.Build {
 	return metrics.Build{Version: v.Version, Revision: v.Revision}
-}
-
-// watchLogin shows how Vault is logged in.
-func (p *parts) watchLogin(vault *vaultkeys.Store) {
-	p.metrics.Login(func() metrics.Login { return metrics.Login(vault.Login()) })
 }
 
 // listenMetrics takes PLAYTOKEN_METRICS_LISTEN, if there is one; it returns

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"playtoken/service"
 	"playtoken/settings"
 	"strings"
 	"syscall"
@@ -255,16 +256,15 @@ func TestMetricsTellHowVaultIsLoggedIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := build(t.Context(), c, false, slog.New(slog.DiscardHandler), io.Discard)
+	s, err := service.Open(t.Context(), c, service.Options{Stderr: io.Discard, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.close()
-	handler, closeLimits, err := (&service{parts: p}).handler()
+	defer s.Close()
+	handler, err := s.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeLimits()
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	got, text := scrape(t, server.URL)

@@ -9,25 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"playtoken/audit"
-	"playtoken/keyrotation"
+	"playtoken/service"
 )
-
-// recordMove puts a signing key's move on record, before it is made. A
-// revocation goes on without; see keyrotation.Rotator.Record.
-func (p *parts) recordMove(ctx context.Context, t keyrotation.Transition) error {
-	subject := fmt.Sprintf("generation %d", t.Generation)
-	if t.Generation == 0 {
-		subject = "key " + t.KeyID + ", not ours"
-	}
-	err := p.audit.Record(ctx, audit.Entry{
-		Actor: t.Actor, Action: "signing_key." + string(t.To), Project: t.Project,
-		Subject: subject, Key: t.Fingerprint, Result: "intent", Reason: t.Reason,
-	})
-	if err != nil {
-		p.metrics.Unrecorded()
-	}
-	return err
-}
 
 func (a *app) auditVerb() *cobra.Command {
 	return group("audit", "The record of what was done", &cobra.Command{
@@ -38,8 +21,8 @@ func (a *app) auditVerb() *cobra.Command {
 
 // verifyAudit needs the store, because the key of the record is there.
 func (a *app) verifyAudit(ctx context.Context, file string) error {
-	return a.withParts(ctx, false, func(p *parts) error {
-		key, err := p.projects.Secret(ctx, auditKey)
+	return a.withService(ctx, false, func(s *service.Service) error {
+		key, err := s.AuditKey(ctx)
 		if err != nil {
 			return err
 		}

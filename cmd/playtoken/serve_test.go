@@ -56,11 +56,3 @@ func TestServeLeavesRotationToCronIfAsked(t *testing.T) {
 	s.awaitReady(client)
 	s.stop()
 }
-
-func TestReadinessEndsBeforeTheService(t *testing.T) {
-	s := &service{parts: &parts{}}
-	s.stop()
-	if s.ready(t.Context()) == nil {
-		t.Error("ready although it is stopping")
-	}
-}

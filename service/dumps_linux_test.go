@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"os"
@@ -15,7 +15,7 @@ func TestAProcessThatHoldsKeysCannotBeDumped(t *testing.T) {
 		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 		cmd.Env = append(os.Environ(), marker+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
+			t.Errorf("the process that forbids dumps ended with %v, want no error: %s", err, out)
 		}
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -18,25 +18,25 @@ func TestASleepIsCutShortByItsBellButNotToNothing(t *testing.T) {
 		sleep time.Duration
 		want  time.Duration
 	}{
-		"nobody rings":          {nil, time.Minute, time.Minute},
-		"somebody does":         {[]time.Duration{20 * time.Second}, time.Minute, 20 * time.Second},
+		"no wakeup":             {nil, time.Minute, time.Minute},
+		"one wakeup":            {[]time.Duration{20 * time.Second}, time.Minute, 20 * time.Second},
 		"at once, and often":    {[]time.Duration{0, 0, time.Millisecond}, time.Minute, shortestSleep},
 		"for less than that":    {[]time.Duration{0}, shortestSleep / 4, shortestSleep / 4},
 		"at another one's door": {[]time.Duration{-1}, time.Minute, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var b bells
-				bell := b.listen("mine")
+				var w wakeups
+				wakeup := w.listen("mine")
 				for _, at := range test.rung {
 					project := "mine"
 					if at < 0 {
 						project = "another"
 					}
-					time.AfterFunc(max(at, 0), func() { b.ring(project) })
+					time.AfterFunc(max(at, 0), func() { w.wake(project) })
 				}
 				begun := time.Now()
-				if !sleep(t.Context(), test.sleep, bell) || time.Since(begun) != test.want {
+				if !sleep(t.Context(), test.sleep, wakeup) || time.Since(begun) != test.want {
 					t.Errorf("slept for %v, want %v", time.Since(begun), test.want)
 				}
 			})
@@ -49,7 +49,7 @@ func TestASleepEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if sleep(ctx, time.Minute, nil) {
-			t.Error("somebody is said to be awake")
+			t.Error("sleep with an ended context = true, want false")
 		}
 	})
 }
@@ -70,11 +70,11 @@ func TestOnlyAKeyThatShouldBeThereIsRungFor(t *testing.T) {
 		"another trouble":      {signer.ErrUnavailable, false},
 		"not yet":              {&signer.NoActiveKey{EarliestAt: time.Now().Add(time.Minute)}, false},
 		"by now":               {&signer.NoActiveKey{EarliestAt: time.Now()}, true},
-		"nobody knows when":    {&signer.NoActiveKey{}, true},
+		"no time is known":     {&signer.NoActiveKey{}, true},
 		"told by the platform": {fmt.Errorf("%w: %w", signer.ErrUnavailable, &signer.NoActiveKey{}), true},
 	} {
 		rung := false
-		if _, err := (missing{answering{test.err}, func() { rung = true }}).Mint(t.Context(), signer.Request{}); !errors.Is(err, test.err) || rung != test.want {
+		if _, err := (wakingMinter{Minter: answering{test.err}, wake: func() { rung = true }}).Mint(t.Context(), signer.Request{}); !errors.Is(err, test.err) || rung != test.want {
 			t.Errorf("%s: rung %v, error %v", name, rung, err)
 		}
 	}
@@ -84,22 +84,22 @@ func TestOnlyAKeyThatShouldBeThereIsRungFor(t *testing.T) {
 // scheduler, when it went to sleep, had nothing to do for minutes.
 func TestARevocationThatLeavesNoKeyIsMadeGoodAtTheTimeThatItTells(t *testing.T) {
 	t.Parallel()
-	p, project := newParts(t)
-	p.config.Rotation.ObserveEvery, p.config.Rotation.Durations.Propagation = time.Hour, 2*time.Second
+	s, project := newService(t)
+	s.policies.set.Rotation.ObserveEvery, s.policies.set.Rotation.Durations.Propagation = time.Hour, 2*time.Second
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &scheduler{workshop: p.workshop, tending: map[string]func(){}}
-	defer s.running.Wait()
+	running := newSchedule(s)
+	defer running.running.Wait()
 	defer cancel()
-	s.tend(ctx, project.ID, 0)
+	running.maintain(ctx, project.ID, 0)
 	mints := func() error {
-		minter, err := p.Minter(ctx, project.ID)
+		minter, err := s.tenants.Minter(ctx, project.ID)
 		if err == nil {
 			_, err = minter.Mint(ctx, signer.Request{VideoID: "counter"})
 		}
 		return err
 	}
 	eventually(t, 20*time.Second, mints)
-	rotation, err := p.Rotation(ctx, project.ID)
+	rotation, err := s.tenants.Rotation(ctx, project.ID)
 	revoked := keyrotation.Revocation{ActiveGeneration: 1}
 	for err == nil && revoked.ActiveGeneration != 0 { // faster than keys propagate
 		revoked, err = rotation.Revoke(ctx, revoked.ActiveGeneration, keyrotation.Order{Actor: "test", Reason: "all of them"})

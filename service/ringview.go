@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -8,21 +8,21 @@ import (
 	"playtoken/signer"
 )
 
-// ringOf is the view of a project's ring, opened when somebody mints. Whoever
-// only rotates has none: it reads the ring itself, and thousands of views of
-// projects that nobody plays from would be read for nothing.
-type ringOf struct {
+// lazyRing is the view of a project's ring, opened by the first mint. Rotation
+// reads the ring itself and needs no view, so the rings of thousands of
+// projects that mint nothing are not read all the time.
+type lazyRing struct {
 	open   func() *signer.RingView
 	once   sync.Once
 	opened atomic.Pointer[signer.RingView]
 }
 
-func (r *ringOf) view() *signer.RingView {
+func (r *lazyRing) view() *signer.RingView {
 	r.once.Do(func() { r.opened.Store(r.open()) })
 	return r.opened.Load()
 }
 
-func (r *ringOf) close() {
+func (r *lazyRing) close() {
 	if opened := r.opened.Load(); opened != nil {
 		opened.Close()
 	}
@@ -30,8 +30,8 @@ func (r *ringOf) close() {
 
 // ringMinter signs with the active key of a ring.
 type ringMinter struct {
-	ring *ringOf
-	with signer.RS256 // but for its Ring
+	ring *lazyRing
+	with signer.RS256 // without its Ring
 }
 
 func (m ringMinter) rs256() *signer.RS256 {

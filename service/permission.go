@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -8,8 +8,10 @@ import (
 	"playtoken/projects"
 )
 
-// readOnly is the answer of a process that may only sign to whoever wants
-// more. Callers learn that from it, and not that there is a Vault.
+// ErrReadOnly is a projects.ErrForbidden: the store lets this process sign and
+// not change keys.
+var ErrReadOnly error = readOnly{}
+
 type readOnly struct{}
 
 func (readOnly) Error() string {
@@ -18,29 +20,30 @@ func (readOnly) Error() string {
 
 func (readOnly) Unwrap() error { return projects.ErrForbidden }
 
-// permit says whether the store lets this process change keys. It asks each
-// time: a right may be given, or taken, while we run.
-func (p *parts) permit(ctx context.Context) error {
-	if p.mayRotate == nil {
+// Permit reports whether the store lets this process change keys. It asks the
+// store each time, because rights may be given and taken while a process runs.
+// Errors: ErrReadOnly, store.ErrUnavailable.
+func (s *Storage) Permit(ctx context.Context) error {
+	if s.mayRotate == nil {
 		return nil
 	}
-	may, err := p.mayRotate(ctx)
+	may, err := s.mayRotate(ctx)
 	if err == nil && !may {
-		err = readOnly{}
+		err = ErrReadOnly
 	}
 	return err
 }
 
-// Between questions of a scheduler that may not, or does not know whether it
-// may.
+// How long a schedule without permission waits before it asks again: where it
+// is known that this process may not rotate, and where that is not known.
 const (
 	askAgain  = 5 * time.Minute
 	askUnsure = 2 * time.Second
 )
 
-// awaitPermission returns true once this process may rotate, false when ctx
+// awaitPermission returns true once this process may rotate, and false if ctx
 // ends before.
-func (s *scheduler) awaitPermission(ctx context.Context) bool {
+func (s *schedule) awaitPermission(ctx context.Context) bool {
 	told := false
 	for {
 		err := s.permit(ctx)

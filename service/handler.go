@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"playtoken/handlers"
+	"playtoken/limits"
+	"playtoken/platforms"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/secret"
+	"playtoken/settings"
+)
+
+// Handler returns the HTTP API for callers on a network. It is called at most
+// once. Errors: settings.Error.
+func (s *Service) Handler() (http.Handler, error) {
+	limiter, err := s.openLimiter()
+	if err != nil {
+		return nil, err
+	}
+	c := s.handlerConfig()
+	c.Callers = callers{environment: s.environmentKeys(), keys: s.view, tokens: s.access}
+	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
+	c.Ready, c.Refused, c.Responded = s.Ready, s.Metrics.Refused, s.Metrics.Responded
+	if s.Settings.MetricsListen == "" {
+		c.Metrics = s.Metrics.Handler(s.log)
+	}
+	return handlers.New(c), nil
+}
+
+// LocalHandler returns the same API for the person or cron job that runs this
+// process: the local operator holds the store's credential, may do everything,
+// and is not counted against limits.
+func (s *Service) LocalHandler() http.Handler {
+	c := s.handlerConfig()
+	c.Callers = localOperator{}
+	return handlers.New(c)
+}
+
+// handlerConfig is what both handlers have in common.
+func (s *Service) handlerConfig() handlers.Config {
+	return handlers.Config{
+		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
+		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange,
+		Verdict: s.verdict, Record: s.audit, Log: s.log,
+	}
+}
+
+// localOperator identifies every caller as the person who runs this process.
+type localOperator struct{}
+
+func (localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
+	return projects.Caller{ID: "cli", Admin: true}, nil
+}
+
+// callers knows the callers that the environment names, and those that present
+// an API key or an access token. Each is asked only about what has the form of
+// its own, so a guessed credential costs as little as it can.
+type callers struct {
+	environment projects.EnvironmentKeys
+	keys        *projects.View
+	tokens      *access.Access
+}
+
+// Identify implements [handlers.Callers].
+func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
+	caller, err := c.environment.Identify(ctx, credential)
+	if errors.Is(err, projects.ErrUnknownCaller) {
+		caller, err = c.keys.Identify(ctx, credential)
+	}
+	if errors.Is(err, projects.ErrUnknownCaller) {
+		caller, err = c.tokens.Identify(ctx, credential)
+	}
+	return caller, err
+}
+
+func (s *Service) environmentKeys() projects.EnvironmentKeys {
+	return projects.EnvironmentKeys{AdminKey: s.Settings.AdminKey, APIKey: s.Settings.APIKey}
+}
+
+// capabilities says what a project's account can do. The account is opened as it
+// is stored, and not as the tenant had it a moment ago. Opening sends nothing
+// and starts nothing (see [platforms.Kind]), so there is nothing to close, and a
+// page of a hundred projects takes about a millisecond.
+func (s *Service) capabilities(_ context.Context, project projects.Project) (platforms.Capabilities, error) {
+	opened, err := s.Kinds[project.Platform].Open(platforms.Account{Settings: project.Settings, Credential: project.Credential})
+	if err != nil {
+		return platforms.Capabilities{}, err
+	}
+	return opened.Capabilities(), nil
+}
+
+// verdict is what a project's platform says to a token that no key of the ring
+// signed.
+func (s *Service) verdict(ctx context.Context, projectID, token, video string, at time.Time) (verdict platforms.Verdict, known bool, err error) {
+	opened, err := s.tenants.of(ctx, projectID)
+	if err != nil || opened.Platform.Inspect == nil {
+		return platforms.Verdict{}, false, err
+	}
+	verdict, err = opened.Platform.Inspect(ctx, token, video, at)
+	return verdict, true, err
+}
+
+// clientIP is where a request comes from, behind the proxies that are declared.
+func (s *Service) clientIP(r *http.Request) netip.Addr {
+	return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.Settings.TrustedProxies)
+}
+
+// openLimiter makes what counts callers: alone, or together with other
+// replicas.
+func (s *Service) openLimiter() (limits.Limiter, error) {
+	local := limits.NewLocal()
+	if s.Settings.RedisURL.IsZero() {
+		return local, nil
+	}
+	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.Settings.RedisURL, Local: local, Degraded: s.limitsDegraded})
+	if err != nil {
+		return nil, settings.Error{err}
+	}
+	s.onClose(func() { shared.Close() })
+	return shared, nil
+}
+
+// limitsDegraded reports that this replica counts its callers alone, or together
+// with others again.
+func (s *Service) limitsDegraded(alone bool, why error) {
+	s.Metrics.LimitsAlone(alone)
+	if alone {
+		s.log.Warn("Redis is away: this replica counts its callers alone", "error", why)
+		return
+	}
+	s.log.Info("Redis is back: replicas count their callers together")
+}
+
+var errStopping = errors.New("stopping")
+
+// Stopping makes Ready fail from now on.
+func (s *Service) Stopping() { s.stopping.Store(true) }
+
+// Ready is nil if the service could mint now, for the project default where
+// there is one.
+func (s *Service) Ready(ctx context.Context) error {
+	switch {
+	case s.stopping.Load():
+		return errStopping
+	case s.Projects.DefaultProject == nil:
+		return s.Storage.Answers(ctx)
+	}
+	opened, err := s.tenants.of(ctx, projects.Default)
+	if err != nil {
+		return err
+	}
+	return opened.ready(ctx)
+}

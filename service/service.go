@@ -1,0 +1,258 @@
+// Package service puts a deployment together: its stores, projects, rotation
+// schedule and HTTP handler, and ends them in order.
+//
+// The decision a newcomer would get wrong: serve and every other verb open the
+// same Service from the same settings. serve listens and runs the schedule; the
+// other verbs make one request to the same handlers and close it again. So cron
+// and an operator need no running service, and what serve can do that a verb
+// cannot is nothing.
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+
+	"playtoken/audit"
+	"playtoken/keyrotation"
+	"playtoken/metrics"
+	"playtoken/platforms"
+	"playtoken/platforms/all"
+	"playtoken/projects"
+	"playtoken/projects/access"
+	"playtoken/projects/viewers"
+	"playtoken/settings"
+	"playtoken/signer"
+)
+
+// Service is an open deployment. It is safe for concurrent use; its exported
+// fields are not changed after Open.
+type Service struct {
+	Settings settings.Settings
+	Metrics  *metrics.Service
+	Storage  *Storage
+	Kinds    projects.Kinds
+	Projects *projects.Store
+	Viewers  *viewers.Viewers
+	// AccessKeys rotates the keys that sign access tokens.
+	AccessKeys *keyrotation.Rotator
+
+	log      *slog.Logger
+	signing  *signing
+	policies policies
+	view     *projects.View
+	audit    *audit.Log
+	owners   *keyOwners
+	rotators *rotators
+	tenants  *tenants
+	access   *access.Access
+	wakeups  *wakeups
+	added    chan struct{} // of size one: a project was created
+	stopping atomic.Bool
+
+	closers []func() // in the order of opening
+}
+
+// Options are what the settings do not say.
+type Options struct {
+	// CreateStore makes the file store if it does not exist. A verb that only reads
+	// must not do that: the path may be mistyped.
+	CreateStore bool
+	// HoldKeys keeps exportable private keys in memory, as PLAYTOKEN_SIGNING
+	// asks of a process that serves. Other processes leave them in the store.
+	HoldKeys bool
+	// Stderr gets the audit record where the settings name no file.
+	Stderr io.Writer
+	Log    *slog.Logger
+	Build  metrics.Build // what the metrics say about the program
+
+	wrap func(Store) Store // for tests
+}
+
+// Open puts a deployment together. It sends nothing to Vault or a platform yet,
+// so a service can start while either is down. Errors: settings.Error where the
+// settings are wrong; store.ErrUnavailable.
+func Open(ctx context.Context, set settings.Settings, options Options) (*Service, error) {
+	measured, err := metrics.NewService(options.Build)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		Settings: set, Metrics: measured, Kinds: all.Kinds(),
+		log: options.Log, policies: policies{set: &set}, wakeups: &wakeups{}, added: make(chan struct{}, 1),
+	}
+	for _, open := range []func(context.Context, Options) error{
+		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess,
+	} {
+		if err := open(ctx, options); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close gives everything back, last opened first. It must not be called while
+// a request or the schedule is running.
+func (s *Service) Close() {
+	for _, closer := range slices.Backward(s.closers) {
+		closer()
+	}
+}
+
+func (s *Service) onClose(closer func()) { s.closers = append(s.closers, closer) }
+
+func (s *Service) openStorage(ctx context.Context, options Options) (err error) {
+	if s.Storage, err = openStorage(ctx, s.Settings, options, s.Metrics); err != nil {
+		return err
+	}
+	s.onClose(s.Storage.close)
+	if options.wrap != nil {
+		s.Storage.Store = options.wrap(s.Storage.Store)
+	}
+	return nil
+}
+
+func (s *Service) openSigning(_ context.Context, options Options) (err error) {
+	hold := options.HoldKeys && s.Settings.Rotation.KeySpec.Exportable
+	if s.signing, err = openSigning(s.Storage.Store, hold, s.Metrics, s.log); err == nil {
+		s.onClose(s.signing.close)
+	}
+	return err
+}
+
+// openProjects makes what knows the projects and their viewers.
+func (s *Service) openProjects(context.Context, Options) error {
+	asked, err := viewers.New(viewers.Config{Allowed: s.Settings.PrivateTargets, Log: s.log, Watch: s.Metrics.Viewer})
+	if err != nil {
+		return err
+	}
+	s.Viewers = asked
+	s.onClose(asked.Close)
+	documents := s.Storage.Store
+	s.Projects = projects.NewStore(documents, s.Kinds)
+	s.Projects.InForce, s.Projects.CheckViewers = s.inForceToStore, asked.Check
+	s.Projects.CheckAccount, s.Projects.Added = s.checkAccount, s.projectAdded
+	s.Projects.Forget = func(ctx context.Context, apiKeyID string) error { return access.Forget(ctx, documents, apiKeyID) }
+	if account := s.Settings.Account; account.Exists() {
+		s.Projects.DefaultProject = &projects.Project{
+			ID: projects.Default, Name: projects.Default, Platform: account.Platform,
+			Settings: account.Settings, Credential: account.Credential,
+		}
+	}
+	durations := s.Settings.Rotation.Durations
+	s.view = projects.NewView(s.Projects, durations.ViewAge, durations.Staleness)
+	s.onClose(s.view.Close)
+	return nil
+}
+
+// inForceToStore returns the policies in force for a project that is about to
+// be stored. They depend on whether its account issues the keys.
+func (s *Service) inForceToStore(project projects.Project) (signer.Policy, keyrotation.Policy) {
+	tokens, keys := s.policies.inForce(project)
+	account := platforms.Account{Settings: project.Settings, Credential: project.Credential}
+	if opened, err := s.Kinds[project.Platform].Open(account); err == nil && opened.Issuer != nil {
+		keys = forIssued(keys)
+	}
+	return tokens, keys
+}
+
+// projectAdded has the schedule look for new projects.
+func (s *Service) projectAdded() {
+	select {
+	case s.added <- struct{}{}:
+	default: // the schedule has not looked since the last one
+	}
+}
+
+// auditKey is what the key of the audit record is derived for.
+const auditKey = "audit"
+
+// AuditKey returns the key of the audit record, which is the deployment's.
+func (s *Service) AuditKey(ctx context.Context) ([]byte, error) {
+	return s.Projects.Secret(ctx, auditKey)
+}
+
+// openAudit opens the audit record. Its key is read when there is something to
+// record.
+func (s *Service) openAudit(_ context.Context, options Options) error {
+	if s.Settings.AuditFile == "" {
+		s.audit = audit.To(options.Stderr, s.AuditKey)
+	} else {
+		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey)
+		if err != nil {
+			return settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
+		}
+		s.audit = opened
+	}
+	s.onClose(func() {
+		if err := s.audit.Close(); err != nil {
+			s.log.Error("closing the audit record", "error", err)
+		}
+	})
+	return nil
+}
+
+// openTenants makes what opens projects and rotates their keys.
+func (s *Service) openTenants(context.Context, Options) error {
+	s.owners = &keyOwners{documents: s.Storage.Store, ids: s.ProjectIDs, reads: newSharedRead()}
+	s.rotators = &rotators{
+		storage: s.Storage, log: s.log, record: s.recordMove, owners: s.owners, wakeups: s.wakeups,
+	}
+	s.tenants = &tenants{
+		kinds: s.Kinds, view: s.view, ids: s.ProjectIDs, policies: s.policies, signing: s.signing,
+		rotators: s.rotators, metrics: s.Metrics, wakeups: s.wakeups, open: map[string]*Tenant{},
+	}
+	s.onClose(s.tenants.close)
+	if s.Projects.DefaultProject == nil {
+		return nil
+	}
+	// The project default is opened before the store is asked about it, so that
+	// its metrics are there while the store is down.
+	return s.tenants.openDefault(*s.Projects.DefaultProject)
+}
+
+// openAccess makes what exchanges API keys for access tokens. The platform of
+// its keys is the key set that we publish.
+func (s *Service) openAccess(context.Context, Options) error {
+	documents, durations := s.Storage.Store, s.Settings.Rotation.Durations
+	ring := s.signing.ringView(access.RingID)
+	s.onClose(ring.Close)
+	exchange, err := access.New(access.Config{
+		Documents: documents, Keys: access.WithEnvironment(s.view, s.environmentKeys(), s.Projects), Secrets: s.Projects,
+		Signer:  &signer.JWTs{Ring: ring, Signatures: s.signing.signatures},
+		ViewAge: durations.ViewAge, Staleness: durations.Staleness,
+	})
+	if err != nil {
+		return err
+	}
+	s.access = exchange
+	s.onClose(exchange.Close)
+	s.AccessKeys = s.rotators.rotator(access.RingID, s.policies.accessKeys())
+	s.AccessKeys.Platform = access.NewPublished(documents)
+	s.tenants.accessKeys = s.AccessKeys
+	s.Metrics.Watch(access.RingID, s.AccessKeys)
+	return nil
+}
+
+// ProjectIDs lists all projects: the environment's among them, even if it could
+// not be stored yet.
+func (s *Service) ProjectIDs(ctx context.Context) ([]string, error) {
+	ids, err := s.Projects.ProjectIDs(ctx)
+	if err == nil && s.Projects.DefaultProject != nil && !slices.Contains(ids, projects.Default) {
+		ids = append([]string{projects.Default}, ids...)
+	}
+	return ids, err
+}
+
+// Tenant returns an open project. Errors: projects.ErrNotFound,
+// store.ErrUnavailable, settings.Error.
+func (s *Service) Tenant(ctx context.Context, projectID string) (*Tenant, error) {
+	return s.tenants.of(ctx, projectID)
+}
+
+// KeyOwners reads the rings of all projects.
+func (s *Service) KeyOwners(ctx context.Context) (Owners, error) { return s.owners.read(ctx) }
