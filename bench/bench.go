@@ -15,16 +15,16 @@ type bench struct {
 	effort
 	dir      string // removed at the end
 	progress io.Writer
-	notes    []string // what is not measured, and why
+	notes    []string // what is left out, and why
 
 	standard, fast build
-	size           float64 // MB of the program, as it is shipped
+	size           float64 // of the program, in MB
 	world          world
-	servers        []*server // in the order of starting
+	servers        []*server // in the order in which they started
 	contestants    []contestant
 	results        results
 	service        *server // of the standard build
-	worn           float64 // MB resident of it, after all that load
+	loaded         float64 // its resident memory after the rounds, in MB
 }
 
 func (b *bench) keyFile() string { return filepath.Join(b.dir, "key") }
@@ -33,14 +33,14 @@ func (b *bench) note(format string, args ...any) {
 	b.notes = append(b.notes, fmt.Sprintf(format, args...))
 }
 
-// close ends all servers, last started first.
+// close stops all servers, the last started first.
 func (b *bench) close() {
 	for i := len(b.servers) - 1; i >= 0; i-- {
 		b.servers[i].stop()
 	}
 }
 
-// start is for servers that run until the end.
+// start starts a server that runs until close.
 func (b *bench) start(cmd *exec.Cmd) (*server, error) {
 	s, err := startServer(cmd)
 	if err == nil {
@@ -49,7 +49,7 @@ func (b *bench) start(cmd *exec.Cmd) (*server, error) {
 	return s, err
 }
 
-// prepare builds and starts everything, and lists who takes part.
+// prepare builds the programs, starts the servers and lists the contestants.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := writeKey(b.keyFile()); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.openWorld(ctx); err != nil {
 		return err
 	}
-	// There are programs, a platform, and a store whose first key is active.
+	// The programs, a platform, and a store with an active key exist now.
 	for _, enter := range []func(context.Context) error{b.enterStandard, b.enterFast, b.enterEcho, b.enterNode, b.enterPlatforms, b.enterCrowds} {
 		if err := enter(ctx); err != nil {
 			return err
@@ -71,7 +71,7 @@ func (b *bench) prepare(ctx context.Context) error {
 
 func (b *bench) build(ctx context.Context) (err error) {
 	fmt.Fprintln(b.progress, "building")
-	if b.standard, err = makeBuild(ctx, filepath.Join(b.dir, "standard"), standard); err != nil {
+	if b.standard, err = makeBuild(ctx, filepath.Join(b.dir, "standard"), standard, b.shipped); err != nil {
 		return err
 	}
 	info, err := os.Stat(b.standard.program())
@@ -79,14 +79,18 @@ func (b *bench) build(ctx context.Context) (err error) {
 		return err
 	}
 	b.size = float64(info.Size()) / (1 << 20)
-	if b.fast, err = makeBuild(ctx, filepath.Join(b.dir, "openssl"), openSSL); err != nil {
+	if !b.rivals {
+		b.note("OpenSSL, Node: this run measures neither")
+		return nil
+	}
+	if b.fast, err = makeBuild(ctx, filepath.Join(b.dir, "openssl"), openSSL, b.shipped); err != nil {
 		b.fast = build{}
 		b.note("OpenSSL: %v", err)
 	}
 	return ctx.Err()
 }
 
-// Who takes part. Those of a build have its library's name after theirs.
+// The names of contestants. by adds the library of a build.
 const (
 	bareSignature = "bare RSA-2048 signature"
 	overHTTP      = "mint over HTTP, distinct"
@@ -100,7 +104,7 @@ const (
 
 func by(library, name string) string { return name + " (" + library + ")" }
 
-// enterStandard has the program as it is shipped take part.
+// enterStandard adds the contestants of the standard build.
 func (b *bench) enterStandard(ctx context.Context) error {
 	service, err := b.enterBuild(ctx, b.standard)
 	if err != nil {
@@ -112,7 +116,7 @@ func (b *bench) enterStandard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.world.answer = made.size
+	b.world.responseSize = made.size
 	return b.enter(ctx, b.world.gate, manifest, openManifest(made.tokens))
 }
 
@@ -124,7 +128,7 @@ func (b *bench) enterFast(ctx context.Context) error {
 	return err
 }
 
-// enterBuild has a build's signer and its service take part.
+// enterBuild adds the signer and the service of a build.
 func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	j := job{KeyFile: b.keyFile()}
 	b.contestants = append(b.contestants,
@@ -144,7 +148,7 @@ func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	)
 }
 
-// enter has a server take part; it has answered, and is warm, by then.
+// enter adds a server as a contestant, after a first turn that warms it up.
 func (b *bench) enter(ctx context.Context, s *server, name string, l *load) error {
 	c := s.contest(name, l)
 	if _, err := c.turn(ctx, b.turn); err != nil {
@@ -155,7 +159,7 @@ func (b *bench) enter(ctx context.Context, s *server, name string, l *load) erro
 }
 
 func (b *bench) enterEcho(ctx context.Context) error {
-	cmd, err := b.standard.worker(ctx, "echo", job{Size: b.world.answer})
+	cmd, err := b.standard.worker(ctx, "echo", job{Size: b.world.responseSize})
 	if err != nil {
 		return err
 	}
@@ -167,6 +171,9 @@ func (b *bench) enterEcho(ctx context.Context) error {
 }
 
 func (b *bench) enterNode(ctx context.Context) error {
+	if !b.rivals {
+		return nil
+	}
 	node, err := b.startNode(ctx)
 	if err != nil {
 		b.note("Node: %v", err)

@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// TestEverythingIsMeasured is about the measuring, not about the numbers: it
-// takes hardly any time for each, and believes none.
-func TestEverythingIsMeasured(t *testing.T) {
+// TestMeasure checks that everything is measured and reported, and none of the
+// numbers. Rivals, and the flags of the shipped program, are left to make bench.
+func TestMeasure(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the program twice")
+		t.Skip("builds the program and starts a Vault")
 	}
 	var out, progress bytes.Buffer
-	hardly := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, crowd: 5}
-	if err := measure(t.Context(), hardly, &out, &progress); err != nil {
-		t.Fatalf("%v\n%s", err, progress.String())
+	minimal := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, crowd: 5}
+	if err := measure(t.Context(), minimal, &out, &progress); err != nil {
+		t.Fatalf("measure: %v\n%s", err, progress.String())
 	}
 	t.Log(out.String())
 	for _, name := range []string{by(standard, bareSignature), by(standard, overHTTPBatch), echoing, manifest, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5)} {
 		if !strings.Contains(out.String(), "\n"+name) {
-			t.Errorf("%q is missing", name)
+			t.Errorf("the report has no line for %q, want one", name)
 		}
 	}
-	// What was left out said so.
+	// The report explains what it leaves out.
 	missing := strings.Count(out.String(), "not measured\n")
 	if notes := strings.Count(out.String(), "\nLeft out:"); missing > 0 && notes == 0 {
-		t.Errorf("%d promises were not measured, and nothing says why", missing)
+		t.Errorf("got %d promises that were not measured, want a line that says why", missing)
 	}
 }
 
-func TestASpreadIsItsMedianAndItsEnds(t *testing.T) {
+func TestSpread(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
 		want   spread
@@ -43,7 +43,7 @@ func TestASpreadIsItsMedianAndItsEnds(t *testing.T) {
 		{[]float64{4, 1, 3, 2}, spread{2.5, 1, 4}, "2.5 s (1.0–4.0 s)"},
 	} {
 		if got := spreadOf(c.values); got != c.want || got.in("%.1f s") != c.text {
-			t.Errorf("%v: %v, %s", c.values, got, got.in("%.1f s"))
+			t.Errorf("spreadOf(%v) = %v, printed as %s, want %v and %s", c.values, got, got.in("%.1f s"), c.want, c.text)
 		}
 	}
 }
@@ -56,19 +56,19 @@ func TestRatiosAreTakenWithinARound(t *testing.T) {
 		"half":   {{n: 1, cpu: 2, wall: 2}},
 	}
 	if got, ok := r.ratio("ours", "theirs", score.cost); !ok || got != (spread{1.5, 1.5, 1.5}) {
-		t.Errorf("%v, %v", got, ok)
+		t.Errorf("ratio = %v, %v, want 1.5 in every round", got, ok)
 	}
-	for _, missing := range []string{"nobody", "half"} {
+	for _, missing := range []string{"not measured", "half"} {
 		if _, ok := r.ratio("ours", missing, score.cost); ok {
-			t.Errorf("a ratio to %s", missing)
+			t.Errorf("got a ratio to %q, want none", missing)
 		}
 	}
 }
 
-func TestAWorkerRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestWorkRefusesUnknownJobs(t *testing.T) {
 	for _, job := range []string{`{`, `{"key_file":"/nowhere"}`} {
 		if err := work(context.Background(), "sign", job, &bytes.Buffer{}); err == nil {
-			t.Errorf("job %s: done", job)
+			t.Errorf("work(%s) succeeded, want an error", job)
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"playtoken/secret"
 )
 
-// What a mint over HTTP costs a project that is alone in its store, one that
-// has many beside it, and many that come in turn. Each has an API key of its
-// own, which is kept in the store. They are on jwplayer, where a mint costs so
-// little that nothing hides behind it.
+// The cost of a mint over HTTP in a store with one project, in a store with many
+// projects of which one mints, and in one with many that mint in turn. Each
+// project has an API key of its own in the store. They use jwplayer, where a
+// mint costs so little that it does not hide the cost of the store.
 func fromOneOf(n int) string { return fmt.Sprintf("mint over HTTP, jwplayer, by one project of %d", n) }
 func fromAllOf(n int) string {
 	return fmt.Sprintf("mint over HTTP, jwplayer, by each of %d in turn", n)
@@ -32,8 +32,7 @@ type crowd struct {
 	keys     []string // an API key of each project
 }
 
-// enterCrowds has services take part on a store with one project, and on one
-// with many.
+// enterCrowds adds services on a store with one project and on one with many.
 func (b *bench) enterCrowds(ctx context.Context) error {
 	alone, err := b.newCrowd(ctx, 1)
 	if err != nil {
@@ -50,7 +49,7 @@ func (b *bench) enterCrowds(ctx context.Context) error {
 	)
 }
 
-// enterCrowd has a service of its own take part that so many projects call.
+// enterCrowd adds a service of its own, which so many projects call.
 func (b *bench) enterCrowd(ctx context.Context, name string, c *crowd, callers int) error {
 	service, err := b.start(c.command(ctx, b.standard))
 	if err != nil {
@@ -59,7 +58,7 @@ func (b *bench) enterCrowd(ctx context.Context, name string, c *crowd, callers i
 	return b.enter(ctx, service, name, mintMedia(c.keys[:callers]))
 }
 
-// newCrowd makes the projects and their keys, as the Admin API would.
+// newCrowd creates the projects and their API keys, as the Admin API does.
 func (b *bench) newCrowd(ctx context.Context, n int) (*crowd, error) {
 	fmt.Fprintf(b.progress, "a store of %d projects\n", n)
 	c := &crowd{file: filepath.Join(b.dir, fmt.Sprintf("crowd-%d.db", n)), password: secret.New(newAPIKey()), keys: make([]string, n)}
@@ -79,7 +78,7 @@ func (b *bench) newCrowd(ctx context.Context, n int) (*crowd, error) {
 	return c, all.Wait()
 }
 
-// newProject returns an API key of a new project.
+// newProject creates a project and returns an API key of it.
 func newProject(ctx context.Context, store *projects.Store, name string) (string, error) {
 	made, err := store.CreateProject(ctx, projects.Project{
 		Name: name, Platform: "jwplayer", Settings: map[string]string{"player_id": "PLAYER01"},
@@ -92,8 +91,8 @@ func newProject(ctx context.Context, store *projects.Store, name string) (string
 	return key.Value.Reveal(), err
 }
 
-// command is the service without a project of the environment, and without a
-// scheduler: what it does for projects in the background is no mint's.
+// command returns the service without a project from the environment and
+// without the scheduler, whose work for the projects is not part of a mint.
 func (c *crowd) command(ctx context.Context, made build) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, made.program(), "serve")
 	cmd.Env = []string{

@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// echo answers a request for a token with what it asked for, made as long as a
-// token's answer: all that a service in Go spends which does nothing.
+// echo responds to a request for a token with the members of the request, padded
+// to the length of a response with a token. Its cost is that of a service in Go
+// that does nothing else.
 func echo(ctx context.Context, j job) error {
-	type answer struct {
+	type response struct {
 		VideoID   string `json:"video_id"`
 		ExpiresIn int64  `json:"expires_in"`
 		Padding   string `json:"padding"`
@@ -23,7 +24,7 @@ func echo(ctx context.Context, j job) error {
 	const rest = len(`{"video_id":"video0123456789012345","expires_in":600,"padding":""}`)
 	padding := strings.Repeat("x", max(0, int(j.Size)-rest))
 	return serveUntil(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		echoed := answer{Padding: padding}
+		echoed := response{Padding: padding}
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&echoed); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -34,7 +35,7 @@ func echo(ctx context.Context, j job) error {
 	}))
 }
 
-// serveUntil serves with the settings of the service until ctx ends.
+// serveUntil serves, with the timeouts of the service, until ctx ends.
 func serveUntil(ctx context.Context, handler http.Handler) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,49 +13,49 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How many requests are under way at once: more than cores, so that a server
-// never waits for us, and few enough to be answered soon.
+// The numbers of concurrent requests: more than there are cores, so that a
+// server never waits for the next one, and few enough for short response times.
 const connections, batchConnections = 16, 4
 
-// patience is how long an answer may take before the run is called broken.
+// patience is how long a response may take before the run fails.
 const patience = 30 * time.Second
 
-// load asks one server, as fast as it answers, on a few connections. It is
-// what every server here is asked by, so that ratios are fair. It is our own
-// rather than wrk because each request has to be another one, which wrk can do
-// only in Lua at a cost per request that is no less than ours; because a
-// refused request must end the run instead of making it faster; and because it
-// needs no installing. What it costs itself touches no ratio of CPU times.
+// load sends requests to one server on a few connections, each as soon as the
+// one before has its response. All servers get their requests from it, so that
+// ratios are fair, and its own CPU time is in none of them. It takes the place
+// of wrk, which could make each request different only in Lua, at no lower a
+// cost; which counts refused requests, where this one ends the run; and which
+// would have to be installed.
 type load struct {
 	address string
-	// ask appends a whole HTTP/1.1 request, the n-th.
-	ask         func(dst []byte, n uint64) []byte
+	// request appends the n-th HTTP/1.1 request.
+	request     func(dst []byte, n uint64) []byte
 	connections int
-	status      int // of every answer
-	counts      int // tokens in one answer
+	status      int // of every response
+	counts      int // tokens in one response
 
 	next atomic.Uint64
-	size atomic.Int64 // of the first answer's body
+	size atomic.Int64 // of the body of the first response
 }
 
-// drive asks for so long. Requests that were sent by then are answered, and
-// counted, when it returns.
+// drive sends requests for this long. It returns once the requests that were
+// sent by then have their responses, and counts those too.
 func (l *load) drive(ctx context.Context, d time.Duration) (score, error) {
 	began := time.Now()
-	var answers atomic.Int64
+	var responses atomic.Int64
 	all, ctx := errgroup.WithContext(ctx)
 	for range l.connections {
 		all.Go(func() error {
 			n, err := l.converse(ctx, began.Add(d))
-			answers.Add(int64(n))
+			responses.Add(int64(n))
 			return err
 		})
 	}
 	err := all.Wait()
-	return score{n: int(answers.Load()) * l.counts, wall: time.Since(began)}, err
+	return score{n: int(responses.Load()) * l.counts, wall: time.Since(began)}, err
 }
 
-// converse asks on one connection, at least once.
+// converse sends requests on one connection, at least one.
 func (l *load) converse(ctx context.Context, end time.Time) (n int, err error) {
 	conn, err := net.Dial("tcp", l.address)
 	if err != nil {
@@ -68,11 +68,11 @@ func (l *load) converse(ctx context.Context, end time.Time) (n int, err error) {
 		if err := conn.SetDeadline(now.Add(patience)); err != nil {
 			return n, err
 		}
-		out = l.ask(out[:0], l.next.Add(1))
+		out = l.request(out[:0], l.next.Add(1))
 		if _, err := conn.Write(out); err != nil {
-			return n, fmt.Errorf("ask: %w", err)
+			return n, fmt.Errorf("send request: %w", err)
 		}
-		if err := l.hear(in); err != nil {
+		if err := l.receive(in); err != nil {
 			return n, err
 		}
 		n++
@@ -80,30 +80,31 @@ func (l *load) converse(ctx context.Context, end time.Time) (n int, err error) {
 	return n, context.Cause(ctx)
 }
 
-// hear reads one answer and believes it only if it is like the first one.
-func (l *load) hear(in *bufio.Reader) error {
-	answer, err := http.ReadResponse(in, nil)
+// receive reads one response, and checks its status and that its body is about
+// as long as that of the first response.
+func (l *load) receive(in *bufio.Reader) error {
+	resp, err := http.ReadResponse(in, nil)
 	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
+		return fmt.Errorf("read response: %w", err)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != l.status {
-		said, _ := io.ReadAll(io.LimitReader(answer.Body, 300))
-		return fmt.Errorf("status %d: %s", answer.StatusCode, said)
+	defer resp.Body.Close()
+	if resp.StatusCode != l.status {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
+		return fmt.Errorf("got status %d, want %d: %s", resp.StatusCode, l.status, body)
 	}
 	var tail last
-	size, err := io.Copy(&tail, answer.Body)
+	size, err := io.Copy(&tail, resp.Body)
 	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
+		return fmt.Errorf("read response: %w", err)
 	}
 	l.size.CompareAndSwap(0, size)
 	if first := l.size.Load(); size < first*9/10 {
-		return fmt.Errorf("an answer of %d bytes, where the first had %d: %s", size, first, tail)
+		return fmt.Errorf("got a response of %d bytes, want about %d as at first: %s", size, first, tail)
 	}
 	return nil
 }
 
-// last keeps the last bytes that are written to it.
+// last keeps the last 300 bytes that are written to it.
 type last []byte
 
 func (l *last) Write(p []byte) (int, error) {

@@ -1,12 +1,13 @@
-// Command bench measures what playtoken promises in numbers, each next to
-// what it is a ratio of, and says which promises hold on this machine.
+// Command bench measures the numbers that playtoken promises, each as a ratio
+// to something measured beside it, and reports which promises hold on this
+// machine.
 //
 // The decision a newcomer would get wrong: nothing is compared across runs,
-// and as little as possible by the clock on the wall. The machine is noisy,
-// and whoever asks shares its cores with whoever answers. So everything that
-// is measured is a process of its own, they take turns in rounds, A B C A B C,
-// a ratio is taken within a round, and what is divided is the CPU time that a
-// process took for one answer. What the clock says is shown beside it.
+// and as little as possible by wall-clock time. The machine is noisy, and
+// clients share its cores with the servers. So each contestant is a process of
+// its own, they take turns in rounds, A B C A B C, a ratio is taken within a
+// round, and it divides the CPU times that the processes took for one
+// response. Wall-clock ratios are shown beside it.
 package main
 
 import (
@@ -27,17 +28,25 @@ func main() {
 	}
 }
 
-// effort is how much time a run takes.
+// effort is how much a run measures.
 type effort struct {
 	rounds  int
 	turn    time.Duration // of one contestant in one round
-	callers []int         // of the transit engine, at once
-	crowd   int           // of projects in one store
+	callers []int         // numbers of concurrent callers of the transit engine
+	crowd   int           // projects in one store
+
+	// shipped builds with the flags of the Dockerfile, which compile every
+	// package anew. Otherwise, go build finds what tests have compiled.
+	shipped bool
+	// rivals adds the build with OpenSSL and the server in Node.
+	rivals bool
 }
 
 var (
-	full  = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}, crowd: 10_000}
-	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}, crowd: 1000}
+	full = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}, crowd: 10_000,
+		shipped: true, rivals: true}
+	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}, crowd: 1000,
+		shipped: true, rivals: true}
 )
 
 func run(args []string, stdout, stderr io.Writer) error {
@@ -45,11 +54,11 @@ func run(args []string, stdout, stderr io.Writer) error {
 	defer stop()
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	isQuick := flags.Bool("quick", false, "less than a minute, and rough")
-	profile := flags.String("profile", "", "instead: write a CPU profile of minting over HTTP to this `file`")
-	equal := flags.Bool("equal", false, "with -profile: mint equal tokens, not distinct ones")
-	task := flags.String("worker", "", "internal: be what is measured")
-	job := flags.String("job", "{}", "internal: what the worker needs to know, in JSON")
+	isQuick := flags.Bool("quick", false, "measure for less than a minute; the numbers are rough")
+	profile := flags.String("profile", "", "do not measure; write a CPU profile of minting over HTTP to this `file`")
+	equal := flags.Bool("equal", false, "with -profile: mint equal tokens instead of distinct ones")
+	task := flags.String("worker", "", "internal: run as the worker of this task")
+	job := flags.String("job", "{}", "internal: the worker's job, in JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -66,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return measure(ctx, how, stdout, stderr)
 }
 
-// measure builds, runs and reports everything.
+// measure builds, runs and reports all contestants.
 func measure(ctx context.Context, how effort, stdout, progress io.Writer) error {
 	dir, err := os.MkdirTemp("", "playtoken-bench-")
 	if err != nil {
@@ -78,11 +87,11 @@ func measure(ctx context.Context, how effort, stdout, progress io.Writer) error 
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	// Everything that could be started runs, and has answered once.
+	// All servers run now, and have responded once.
 	if err := b.results.play(ctx, how, b.contestants, progress); err != nil {
 		return err
 	}
-	if b.worn, err = b.service.resident(); err != nil {
+	if b.loaded, err = b.service.resident(); err != nil {
 		return err
 	}
 	if err := b.transit(ctx); err != nil {

@@ -14,27 +14,27 @@ import (
 	"playtoken/store"
 )
 
-// still is a store without any cost: a ring that names one key, which is only
-// ever taken out.
-type still struct {
+// fixedStore is a store without any cost. It has a ring with one key, which can
+// only be exported.
+type fixedStore struct {
 	job  job
 	ring []byte
 }
 
-func (s still) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
-	return nil, signer.ErrUnavailable // the key is still on its way
+func (s fixedStore) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
+	return nil, signer.ErrUnavailable // until the key is in memory
 }
 
-func (s still) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }
+func (s fixedStore) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }
 
-func (s still) Read(context.Context, string) (store.Document, error) {
+func (s fixedStore) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: s.ring, Version: 1}, nil
 }
 
 var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour}
 
-// newMinter is the signer as the program puts it together, in memory mode, on
-// such a store. It returns once it mints.
+// newMinter returns the signer that the program uses in memory mode, on a
+// fixedStore. It returns once the signer mints.
 func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	ring, err := j.ring()
 	if err != nil {
@@ -44,7 +44,7 @@ func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	keys := still{j, ring}
+	keys := fixedStore{job: j, ring: ring}
 	memory := signer.NewMemory(keys, slog.New(slog.DiscardHandler))
 	signatures, err := signer.NewSignatures(memory, 20_000)
 	if err != nil {
@@ -64,7 +64,7 @@ func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	return minter, end, nil
 }
 
-// ring is a ring whose only key is the job's.
+// ring returns a ring whose only key is that of the job.
 func (j job) ring() ([]byte, error) {
 	private, err := j.private()
 	if err != nil {

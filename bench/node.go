@@ -13,7 +13,7 @@ import (
 //go:embed node/server.js
 var nodeServer []byte
 
-// nodePackage is fetched once, into the user's cache.
+// nodePackage is downloaded once, into the user's cache.
 const nodePackage = "jsonwebtoken@9"
 
 // startNode starts the server that playtoken is compared with.
@@ -34,7 +34,7 @@ func (b *bench) startNode(ctx context.Context) (*server, error) {
 	return b.start(cmd)
 }
 
-// nodeModules is the folder that holds the package.
+// nodeModules returns the folder of the package, which it installs if need be.
 func nodeModules(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

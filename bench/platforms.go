@@ -13,8 +13,9 @@ import (
 	"playtoken/signer"
 )
 
-// What a mint costs in process, by platform: HTTP, and who is calling, are the
-// same for all of them. vidbeo's are signed in memory, by either library.
+// The cost of a mint in process, by platform. HTTP and authentication, which
+// cost the same for all of them, are left out. The tokens of vidbeo are signed
+// in memory, by either library.
 const (
 	onVidbeo       = "vidbeo, distinct"
 	onVidbeoSame   = "vidbeo, equal"
@@ -23,9 +24,9 @@ const (
 	onAPIVideo     = "apivideo"
 )
 
-// enterPlatforms has those take part that sign nothing with RSA. From api.video
-// each mint fetches two private tokens and a session, over HTTP on loopback.
-// The stand-in that gives them is another process, whose CPU time is not ours.
+// enterPlatforms adds the platforms that do not sign with RSA. Each mint for
+// api.video fetches two private tokens and a session, over HTTP on loopback,
+// from a stand-in in another process, whose CPU time is not counted.
 func (b *bench) enterPlatforms(ctx context.Context) error {
 	cmd, err := b.standard.worker(ctx, "api.video", job{})
 	if err != nil {
@@ -42,10 +43,10 @@ func (b *bench) enterPlatforms(ctx context.Context) error {
 	return nil
 }
 
-// credential opens every account here.
-var credential = map[string]secret.Value{"api_key": secret.New("api-key-of-nobody"), "signing_secret": secret.New("secret-of-nobody")}
+// credential opens the accounts of all stand-ins.
+var credential = map[string]secret.Value{"api_key": secret.New("api-key-of-the-bench"), "signing_secret": secret.New("secret-of-the-bench")}
 
-// serveAPIVideo is api.video without its rate limit.
+// serveAPIVideo serves a stand-in of api.video without a rate limit.
 func serveAPIVideo(ctx context.Context) error {
 	const plenty = 1 << 20 // calls in a minute
 	standin := apivideotest.New(standin.World{Credential: credential, Keys: standin.New(standin.Options{}), PageSize: 100})
@@ -54,8 +55,8 @@ func serveAPIVideo(ctx context.Context) error {
 	return serveUntil(ctx, standin)
 }
 
-// platformMint is a task of a worker: to mint, the n-th time. Lifetimes are
-// the default, because api.video knows no other.
+// platformMint returns the task of a worker: the n-th mint. Lifetimes are the
+// default, because api.video allows no other.
 func (j job) platformMint(ctx context.Context, task string) (func(n uint64) error, error) {
 	kind, settings, video := jwplayer.Kind(), map[string]string{"player_id": "PLAYER01"}, mediaID
 	switch task {
@@ -66,7 +67,7 @@ func (j job) platformMint(ctx context.Context, task string) (func(n uint64) erro
 		kind, settings = apivideo.Kind(), map[string]string{"url": j.URL}
 		video = func(n uint64) string { return apivideotest.PrivateVideos[n%2] }
 	default:
-		return nil, fmt.Errorf("no worker does %q", task)
+		return nil, fmt.Errorf("unknown task %q", task)
 	}
 	opened, err := kind.Open(platforms.Account{Settings: settings, Credential: credential})
 	if err != nil {
@@ -79,5 +80,5 @@ func (j job) platformMint(ctx context.Context, task string) (func(n uint64) erro
 	}, nil
 }
 
-// mediaID is a video of JW Player, another one for each n.
+// mediaID returns the id of a video of JW Player, a different one for each n.
 func mediaID(n uint64) string { return fmt.Sprintf("%08d", n%100_000_000) }

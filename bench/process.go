@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// server is a process that answers HTTP. All kinds announce themselves by a
-// line of JSON on stderr, as playtoken's own log does.
+// server is a process that serves HTTP. It announces its address in a line of
+// JSON on stderr, as playtoken's log does.
 type server struct {
 	cmd  *exec.Cmd
 	line announcement
-	logs bytes.Buffer  // to be read once heard is closed
+	logs bytes.Buffer  // read only once done is closed
 	done chan struct{} // closed when all its logs are read
 }
 
@@ -57,12 +57,12 @@ func startServer(cmd *exec.Cmd) (*server, error) {
 func (s *server) listen(stderr io.Reader, listens chan<- announcement) {
 	defer close(s.done)
 	defer close(listens)
-	heard := false
+	announced := false
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		var line announcement
-		if !heard && json.Unmarshal(lines.Bytes(), &line) == nil && line.Address != "" {
+		if !announced && json.Unmarshal(lines.Bytes(), &line) == nil && line.Address != "" {
 			listens <- line
-			heard = true
+			announced = true
 		}
 		if s.logs.Len() < 64<<10 {
 			s.logs.Write(append(lines.Bytes(), '\n'))
@@ -70,17 +70,17 @@ func (s *server) listen(stderr io.Reader, listens chan<- announcement) {
 	}
 }
 
-// stop ends the server and waits for it. How it ends is not measured.
+// stop ends the server and waits for it.
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	<-s.done
 	_ = s.cmd.Wait()
 }
 
-// contest has the server driven by a load.
+// contest is a contestant whose server gets the requests of a load.
 func (s *server) contest(name string, l *load) contestant {
 	l.address = s.line.Address
-	return contestant{name, func(ctx context.Context, d time.Duration) (score, error) {
+	return contestant{name: name, turn: func(ctx context.Context, d time.Duration) (score, error) {
 		before, err := s.cpu()
 		if err != nil {
 			return score{}, err
@@ -95,7 +95,7 @@ func (s *server) contest(name string, l *load) contestant {
 	}}
 }
 
-// cpu is the time that the server's processes have run so far.
+// cpu returns the CPU time of the server's processes so far.
 func (s *server) cpu() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range s.line.PIDs {
@@ -111,7 +111,7 @@ func (s *server) cpu() (time.Duration, error) {
 // tick is the unit of CPU times in /proc, the same on every Linux.
 const tick = 10 * time.Millisecond
 
-// cpuTime is the user and system time of a process.
+// cpuTime returns the user and system time of a process.
 func cpuTime(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -130,7 +130,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
-// resident is the memory of a server in MB (of 2^20 bytes).
+// resident returns the resident memory of the server in MB (2^20 bytes).
 func (s *server) resident() (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {

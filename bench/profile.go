@@ -16,9 +16,9 @@ import (
 	"playtoken/signer"
 )
 
-// writeProfile says where the time goes that is not the signature's. The
-// program itself has no door for a profiler, and gets none: a worker serves
-// with the same parts.
+// writeProfile writes a CPU profile of minting over HTTP, which shows the cost
+// beyond that of the signature. The program itself cannot be profiled, for
+// reasons of security; a worker serves with the same parts.
 func writeProfile(ctx context.Context, file string, equal bool, d time.Duration, stdout io.Writer) error {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -33,7 +33,7 @@ func writeProfile(ctx context.Context, file string, equal bool, d time.Duration,
 	if err := writeKey(j.KeyFile); err != nil {
 		return err
 	}
-	made, err := makeBuild(ctx, filepath.Join(dir, "build"), standard)
+	made, err := makeBuild(ctx, filepath.Join(dir, "build"), standard, true)
 	if err != nil {
 		return err
 	}
@@ -45,20 +45,20 @@ func writeProfile(ctx context.Context, file string, equal bool, d time.Duration,
 	if err != nil {
 		return err
 	}
-	asked := mintDistinct(j.APIKey)
+	requests := mintDistinct(j.APIKey)
 	if equal {
-		asked = mintEqual(j.APIKey)
+		requests = mintEqual(j.APIKey)
 	}
-	got, err := s.contest("mint", asked).turn(ctx, d)
+	got, err := s.contest("mint", requests).turn(ctx, d)
 	s.stop() // writes the profile
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%d tokens, %.0f µs of CPU each; now: go tool pprof -top -cum %s\n", got.n, got.cost(), file)
+	fmt.Fprintf(stdout, "%d tokens, %.0f µs of CPU each; to read the profile: go tool pprof -top -cum %s\n", got.n, got.cost(), file)
 	return nil
 }
 
-// serveProfiled serves tokens, and profiles itself, until ctx ends.
+// serveProfiled serves tokens and profiles itself until ctx ends.
 func serveProfiled(ctx context.Context, j job) error {
 	minter, end, err := newMinter(ctx, j)
 	if err != nil {
@@ -80,7 +80,7 @@ func serveProfiled(ctx context.Context, j job) error {
 	}))
 }
 
-// onlyProject has one minter for everybody, and no keys to rotate.
+// onlyProject has the same minter for all callers, and no keys to rotate.
 type onlyProject struct {
 	handlers.Projects
 	minter signer.Minter

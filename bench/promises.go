@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// promise is a number that we stand for.
+// promise is a number that playtoken promises, and its measured value.
 type promise struct {
 	text  string
 	value spread
 	known bool // it was measured
 	holds func(median float64) bool
-	form  string // of a value, for fmt
-	clock string // the same by the clock on the wall, if that says anything
+	form  string // the fmt verb of the value
+	clock string // the same ratio by wall-clock time; empty: not meaningful
 }
 
 func atMost(limit float64) func(float64) bool  { return func(x float64) bool { return x <= limit } }
 func atLeast(limit float64) func(float64) bool { return func(x float64) bool { return x >= limit } }
 
-// promises are those of the design, as this run found them.
+// promises returns all promises with the values that this run measured.
 func (b *bench) promises() []promise {
 	all := []promise{
 		b.dearer("memory mode: at most 1.15 of the bare signature, per distinct token ("+standard+")", by(standard, overHTTP), by(standard, bareSignature), 1.15),
@@ -42,27 +42,28 @@ func (b *bench) promises() []promise {
 	)
 }
 
-// dearer promises that one answer takes at most so many times the CPU of another.
+// dearer promises that one response of ours takes at most limit times the CPU
+// time of one of theirs.
 func (b *bench) dearer(text, ours, theirs string, limit float64) promise {
 	value, known := b.results.ratio(ours, theirs, score.cost)
 	return promise{text: text, value: value, known: known, holds: atMost(limit), form: "%.2f", clock: b.clock(theirs, ours)}
 }
 
-// faster promises that the CPU time of one of their answers pays for at least
-// so many of ours.
+// faster promises that the CPU time of one response of theirs is at least limit
+// times that of one of ours.
 func (b *bench) faster(text, ours, theirs string, limit float64) promise {
 	value, known := b.results.ratio(theirs, ours, score.cost)
 	return promise{text: text, value: value, known: known, holds: atLeast(limit), form: "%.2f", clock: b.clock(ours, theirs)}
 }
 
-// clock is the ratio of two rates.
+// clock returns the ratio of two rates by wall-clock time.
 func (b *bench) clock(one, other string) string {
 	value, _ := b.results.ratio(one, other, score.rate)
 	return fmt.Sprintf("%.2f", value.median)
 }
 
-// verdict goes by the median, and says when rounds disagree: on a machine with
-// other work a number close to its limit is on either side of it by chance.
+// verdict judges the median, and says when rounds disagree: on a busy machine a
+// number close to its limit falls on either side of it by chance.
 func (p promise) verdict() string {
 	agreed := p.known && p.holds(p.value.low) == p.holds(p.value.high)
 	switch {
@@ -80,6 +81,6 @@ func (p promise) verdict() string {
 
 func (s spread) in(form string) string {
 	low, high := fmt.Sprintf(form, s.low), fmt.Sprintf(form, s.high)
-	number, _, _ := strings.Cut(low, " ") // its unit is named once
+	number, _, _ := strings.Cut(low, " ") // the unit appears once
 	return fmt.Sprintf(form, s.median) + " (" + number + "–" + high + ")"
 }

@@ -9,18 +9,18 @@ import (
 	"text/tabwriter"
 )
 
-// report prints all of it.
+// report prints the results, the promises and what was left out.
 func (b *bench) report(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\n%s, %d cores, %s, %s\n", processor(), runtime.NumCPU(), runtime.Version(), loadAverage())
-	fmt.Fprintf(w, "%d rounds of %s each; medians, and in brackets the least and the most.\n", b.rounds, b.turn)
-	fmt.Fprintf(w, "Whoever asks shares the cores with whoever answers: per second is what this machine\n")
-	fmt.Fprintf(w, "does with both on it. Signing is in memory mode.\n\n")
+	fmt.Fprintf(w, "%d rounds of %s each; the median, and in parentheses the lowest and highest value.\n", b.rounds, b.turn)
+	fmt.Fprintf(w, "Clients share the cores with the servers, and the rates are those of this machine\n")
+	fmt.Fprintf(w, "with both on it. Keys are in memory.\n\n")
 	b.rows(w, "What", b.names())
 	b.beyond(w)
 	b.rows(w, "\nOne token, by platform", platformNames())
-	fmt.Fprintf(w, "Each of api.video's takes three calls over HTTP to a stand-in without a rate limit;\n")
-	fmt.Fprintf(w, "its own CPU time, and that of who calls us, is not in this table.\n")
+	fmt.Fprintf(w, "Each token of api.video takes three calls over HTTP to a stand-in without a rate\n")
+	fmt.Fprintf(w, "limit. The CPU time of the stand-in and of clients is not in this table.\n")
 	fmt.Fprintf(w, "\nPromise\tMeasured\tBy the clock\t\n")
 	for _, p := range b.promises() {
 		value := "–"
@@ -31,22 +31,22 @@ func (b *bench) report(out io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.text, value, p.clock, p.verdict())
 	}
-	fmt.Fprintf(w, "\nThe program is %.1f MB, and has %.0f MB resident after all that load.\n", b.size, b.worn)
+	fmt.Fprintf(w, "\nThe program is %.1f MB, with %.0f MB of resident memory after all rounds.\n", b.size, b.loaded)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "Left out: %s\n", note)
 	}
-	for _, promise := range elsewhere {
+	for _, promise := range testedOtherwise {
 		fmt.Fprintf(w, "Not measured here: %s\n", promise)
 	}
 	return w.Flush()
 }
 
-// elsewhere are the promises that are not numbers of this kind.
-var elsewhere = []string{
+// testedOtherwise lists the promises that tests check.
+var testedOtherwise = []string{
 	"that no token is refused before its end while keys rotate: go test ./cmd/playtoken ./keyrotation",
 }
 
-// rows is what was measured, before anything is divided by anything.
+// rows prints the measured values of contestants.
 func (b *bench) rows(w io.Writer, heading string, names []string) {
 	fmt.Fprintf(w, "%s\tCPU µs for one\tPer second\t\n", heading)
 	for _, name := range names {
@@ -57,13 +57,13 @@ func (b *bench) rows(w io.Writer, heading string, names []string) {
 			continue
 		}
 		if cost.high == 0 {
-			spent = "–" // not looked at
+			spent = "–" // not measured
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t\n", name, spent, rate.in("%.0f"))
 	}
 }
 
-// beyond is all of a mint that is not its signature.
+// beyond prints the cost of a mint over HTTP beyond that of its signature.
 func (b *bench) beyond(w io.Writer) {
 	for _, library := range []string{standard, openSSL} {
 		bare, ok := b.results.of(by(library, bareSignature), score.cost)
@@ -73,7 +73,7 @@ func (b *bench) beyond(w io.Writer) {
 	}
 }
 
-// names are all contestants of the first table, in its order.
+// names lists the contestants of the first table, in its order.
 func (b *bench) names() []string {
 	var names []string
 	for _, library := range []string{standard, openSSL} {
@@ -88,8 +88,8 @@ func (b *bench) names() []string {
 	return names
 }
 
-// platformNames are those of the second: with the signature, but without HTTP
-// and without knowing who is calling.
+// platformNames lists those of the second table, whose costs include the
+// signature but neither HTTP nor authentication.
 func platformNames() []string {
 	return []string{
 		by(standard, onVidbeo), by(openSSL, onVidbeo), by(standard, onVidbeoSame), by(openSSL, onVidbeoSame),
@@ -107,7 +107,7 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// loadAverage tells how much else the machine has been doing.
+// loadAverage shows how busy the machine was before the run ended.
 func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(text))

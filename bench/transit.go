@@ -22,14 +22,14 @@ import (
 	"playtoken/vaultkeys/vaulttest"
 )
 
-// The two ways of having Vault sign.
+// The two ways to have Vault sign.
 func directly(callers int) string { return fmt.Sprintf("transit driven directly, %d at once", callers) }
 func shared(callers int) string   { return fmt.Sprintf("transit through playtoken, %d at once", callers) }
 
-// transit compares Vault's own throughput with what is left of it behind our
-// store. It comes last and alone: Vault takes every core it can get.
+// transit compares the throughput of Vault called directly with that through
+// playtoken's store. It runs last and alone, because Vault uses all cores.
 func (b *bench) transit(ctx context.Context) error {
-	h := &host{ctx: ctx}
+	h := &vaultHost{ctx: ctx}
 	err := h.visit(func(t testing.TB) error {
 		all, err := b.enterTransit(t)
 		if err != nil {
@@ -43,15 +43,15 @@ func (b *bench) transit(ctx context.Context) error {
 	return err
 }
 
-// finely is the same time in more and shorter turns: what else runs on the
-// machine changes from one second to the next, and here only the clock counts.
+// finely splits the same time into more and shorter turns: the load of the
+// machine changes from one second to the next, and here wall-clock time counts.
 func (e effort) finely() effort {
 	const parts = 5
 	e.rounds, e.turn = e.rounds*parts, e.turn/parts
 	return e
 }
 
-// enterTransit starts a Vault, and lists who takes part.
+// enterTransit starts a Vault and returns the contestants.
 func (b *bench) enterTransit(t testing.TB) ([]contestant, error) {
 	const key = "bench_key_1"
 	server := vaulttest.Start(t)
@@ -78,8 +78,9 @@ func (b *bench) enterTransit(t testing.TB) ([]contestant, error) {
 	return all, nil
 }
 
-// calls is a contestant: so many callers at once, each waiting for its answer.
-// CPU time would be the wrong measure: Vault's is not ours to spend.
+// calls is a contestant of so many concurrent callers, each of which waits for
+// its signature. Its measure is wall-clock time, because the CPU time is that of
+// Vault, in another process.
 func calls(name string, callers int, sign func(context.Context, [32]byte) error) contestant {
 	var next atomic.Uint64
 	caller := func(ctx context.Context, end time.Time) error {
@@ -90,7 +91,7 @@ func calls(name string, callers int, sign func(context.Context, [32]byte) error)
 			}
 		}
 	}
-	return contestant{name, func(ctx context.Context, d time.Duration) (score, error) {
+	return contestant{name: name, turn: func(ctx context.Context, d time.Duration) (score, error) {
 		began, before := time.Now(), next.Load()
 		all, ctx := errgroup.WithContext(ctx)
 		for range callers {
@@ -101,8 +102,8 @@ func calls(name string, callers int, sign func(context.Context, [32]byte) error)
 	}}
 }
 
-// direct asks transit for one signature a call, by plain HTTP: whoever does
-// more would be slower.
+// direct requests one signature in each call, by plain HTTP, which is the fastest
+// way to use the transit engine without batches.
 type direct struct {
 	client     *http.Client
 	url, token string
@@ -111,7 +112,7 @@ type direct struct {
 func newDirect(t testing.TB, server *vaulttest.Server, path string) direct {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
-	return direct{&http.Client{Transport: transport}, server.Addr + "/v1/" + path, server.RootToken}
+	return direct{client: &http.Client{Transport: transport}, url: server.Addr + "/v1/" + path, token: server.RootToken}
 }
 
 func (d direct) sign(ctx context.Context, digest [32]byte) error {
@@ -127,14 +128,14 @@ func (d direct) sign(ctx context.Context, digest [32]byte) error {
 		return err
 	}
 	req.Header.Set("X-Vault-Token", d.token)
-	answer, err := d.client.Do(req)
+	resp, err := d.client.Do(req)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
 	if err == nil && !strings.Contains(string(text), "vault:v1:") {
-		err = fmt.Errorf("status %d: %.300s", answer.StatusCode, text)
+		err = fmt.Errorf("status %d: %.300s", resp.StatusCode, text)
 	}
 	return err
 }

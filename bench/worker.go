@@ -20,17 +20,17 @@ import (
 	"playtoken/signer/rsakey"
 )
 
-// job is what a worker needs to know.
+// job is the input of a worker.
 type job struct {
 	KeyFile string        `json:"key_file"` // PKCS #1, DER
 	For     time.Duration `json:"for"`
-	Size    int64         `json:"size"` // of an answer's body, in bytes
+	Size    int64         `json:"size"` // of a response's body, in bytes
 	APIKey  string        `json:"api_key"`
 	File    string        `json:"file"` // for a profile
 	URL     string        `json:"url"`  // of a platform
 }
 
-// outcome is what a worker that calculates says at its end.
+// outcome is the output of a worker that calculates.
 type outcome struct {
 	Library string        `json:"library"`
 	N       int           `json:"n"`
@@ -38,7 +38,7 @@ type outcome struct {
 	Wall    time.Duration `json:"wall"`
 }
 
-// work is the whole life of a worker.
+// work runs a worker.
 func work(ctx context.Context, task, text string, stdout io.Writer) error {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
@@ -64,7 +64,8 @@ func work(ctx context.Context, task, text string, stdout io.Writer) error {
 	return json.NewEncoder(stdout).Encode(done)
 }
 
-// calculation is what a worker does again and again, the n-th time.
+// calculation returns the function that a worker repeats, and one to call at the
+// end.
 func (j job) calculation(ctx context.Context, task string) (once func(n uint64) error, end func(), err error) {
 	switch task {
 	case "sign":
@@ -93,14 +94,14 @@ func (j job) calculation(ctx context.Context, task string) (once func(n uint64) 
 	return once, func() {}, err
 }
 
-// videoID is as long as real ones are, and another one for each n.
+// videoID returns an id of a realistic length, a different one for each n.
 func videoID(n uint64) string { return fmt.Sprintf("video%016d", n) }
 
-// lifetime is another one for neighbouring n.
+// lifetime returns a different lifetime for neighbouring n.
 func lifetime(n uint64) time.Duration { return time.Duration(600+n%60) * time.Second }
 
-// repeat keeps all cores busy, as a server under load does: on cores that
-// share a clock or a unit, a signature made alone would seem cheaper.
+// repeat calls once on all cores, as a server under load does: on cores that
+// share a clock or an arithmetic unit, a signature on one core costs less.
 func repeat(d time.Duration, once func(n uint64) error) (outcome, error) {
 	var count atomic.Uint64
 	failed := make(chan error, runtime.GOMAXPROCS(0))
@@ -116,7 +117,7 @@ func repeat(d time.Duration, once func(n uint64) error) (outcome, error) {
 		})
 	}
 	all.Wait()
-	done := outcome{rsakey.Library, int(count.Load()), ownCPU() - before, time.Since(began)}
+	done := outcome{Library: rsakey.Library, N: int(count.Load()), CPU: ownCPU() - before, Wall: time.Since(began)}
 	for range cap(failed) {
 		if err := <-failed; err != nil {
 			return done, err
@@ -125,7 +126,7 @@ func repeat(d time.Duration, once func(n uint64) error) (outcome, error) {
 	return done, nil
 }
 
-// ownCPU is the user and system time of this process.
+// ownCPU returns the user and system time of this process.
 func ownCPU() time.Duration {
 	var used syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
@@ -134,7 +135,7 @@ func ownCPU() time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// private reads the key that all signers of a run share.
+// private reads the key that all signers of a run use.
 func (j job) private() (*rsa.PrivateKey, error) {
 	der, err := os.ReadFile(j.KeyFile)
 	if err != nil {
@@ -159,7 +160,7 @@ func writeKey(path string) error {
 	return os.WriteFile(path, x509.MarshalPKCS1PrivateKey(private), 0o600)
 }
 
-// worker is a process of this command, built like the program it stands beside.
+// worker returns a process of this command from the same build as the program.
 func (b build) worker(ctx context.Context, task string, j job) (*exec.Cmd, error) {
 	text, err := json.Marshal(j)
 	if err != nil {
@@ -168,9 +169,9 @@ func (b build) worker(ctx context.Context, task string, j job) (*exec.Cmd, error
 	return exec.CommandContext(ctx, b.bench(), "-worker", task, "-job", string(text)), nil
 }
 
-// calculates is a contestant that is a fresh worker in each turn.
+// calculates is a contestant that runs a new worker in each turn.
 func (b build) calculates(name, task string, j job) contestant {
-	return contestant{name, func(ctx context.Context, d time.Duration) (score, error) {
+	return contestant{name: name, turn: func(ctx context.Context, d time.Duration) (score, error) {
 		j.For = d
 		cmd, err := b.worker(ctx, task, j)
 		if err != nil {
@@ -186,7 +187,7 @@ func (b build) calculates(name, task string, j job) contestant {
 			return score{}, err
 		}
 		if done.Library != b.library {
-			return score{}, fmt.Errorf("built for %s, signs with %s", b.library, done.Library)
+			return score{}, fmt.Errorf("the worker signs with %s, want %s", done.Library, b.library)
 		}
 		return score{n: done.N, cpu: done.CPU, wall: done.Wall}, nil
 	}}

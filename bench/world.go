@@ -16,19 +16,19 @@ import (
 	"playtoken/gate/sample"
 )
 
-// world is a gate, and a file store that has been bootstrapped: its first key
-// is active. Any number of services may start on it.
+// world is a gate and a bootstrapped file store, whose first key is active. Any
+// number of services may run on it.
 type world struct {
-	gate    *server
-	apiKey  string
-	environ []string
-	answer  int64 // bytes of the JSON that brings one token
+	gate         *server
+	apiKey       string
+	environ      []string
+	responseSize int64 // of the JSON with one token, in bytes
 }
 
-// site is how viewers reach the gate.
+// site is the URL of the gate.
 func (w world) site() string { return "http://" + w.gate.line.Address }
 
-// openWorld starts the gate and makes the keys.
+// openWorld starts the gate and creates the first keys.
 func (b *bench) openWorld(ctx context.Context) (err error) {
 	gateKey := newAPIKey()
 	b.world = world{apiKey: newAPIKey()}
@@ -37,7 +37,7 @@ func (b *bench) openWorld(ctx context.Context) (err error) {
 	}
 	b.world.environ = b.world.settings(b.dir, gateKey)
 	if out, err := b.world.command(ctx, b.standard, "rotate").CombinedOutput(); err != nil {
-		return fmt.Errorf("make the first keys: %w: %s", err, lastLine(out))
+		return fmt.Errorf("create the first keys: %w: %s", err, lastLine(out))
 	}
 	return nil
 }
@@ -59,8 +59,8 @@ func (b *bench) startGate(ctx context.Context, key string) (*server, error) {
 	return b.start(cmd)
 }
 
-// settings are the defaults, but for where things are, keys in memory, and a
-// first key that nobody has to wait for.
+// settings returns the default settings, except for addresses and paths, keys in
+// memory, and no propagation delay before the first key is active.
 func (w world) settings(dir, gateKey string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
@@ -79,10 +79,10 @@ func (w world) command(ctx context.Context, made build, args ...string) *exec.Cm
 	return cmd
 }
 
-// starts is a contestant: a service that starts, gives a token, and ends. Its
-// CPU time is all that it has used by then.
+// starts is a contestant that starts a service, mints one token and stops the
+// service. Its CPU time is that of the service from its start.
 func (w world) starts(made build) contestant {
-	return contestant{firstToken, func(ctx context.Context, _ time.Duration) (score, error) {
+	return contestant{name: firstToken, turn: func(ctx context.Context, _ time.Duration) (score, error) {
 		began := time.Now()
 		s, err := startServer(w.command(ctx, made, "serve"))
 		if err != nil {
@@ -106,20 +106,20 @@ func (w world) starts(made build) contestant {
 	}}
 }
 
-// once asks once.
+// once sends one request.
 func (l *load) once() error {
 	_, err := l.converse(context.Background(), time.Time{})
 	return err
 }
 
-// minted are tokens for the gate's video, and how long one answer is.
+// minted has tokens for the video of the gate, and the size of one response.
 type minted struct {
 	tokens []string
 	size   int64
 }
 
-// tokens has a service mint a few for the sample: each of another lifetime, so
-// that no two are equal.
+// tokens has a service mint tokens for the sample, each with a different
+// lifetime, so that no two are equal.
 func (w world) tokens(ctx context.Context, address string) (minted, error) {
 	var all minted
 	for i := range 200 {
@@ -136,11 +136,11 @@ func (w world) tokens(ctx context.Context, address string) (minted, error) {
 		}
 		text, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		var answer struct{ Token string }
-		if err != nil || json.Unmarshal(text, &answer) != nil || answer.Token == "" {
+		var response struct{ Token string }
+		if err != nil || json.Unmarshal(text, &response) != nil || response.Token == "" {
 			return all, fmt.Errorf("mint: status %d, %w: %.300s", resp.StatusCode, err, text)
 		}
-		all.tokens, all.size = append(all.tokens, answer.Token), int64(len(text))
+		all.tokens, all.size = append(all.tokens, response.Token), int64(len(text))
 	}
 	return all, nil
 }

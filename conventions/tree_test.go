@@ -15,8 +15,19 @@ import (
 // unfinished lists the folders that do not yet follow the rules about words,
 // literals and test failures.
 var unfinished = []string{
-	".", "audit", "bench", "chaos", "cmd", "filekeys", "keyrotation", "limits", "platforms",
-	"secret", "signer", "store", "vaultkeys", "web",
+	".",
+	"audit",
+	"chaos",
+	"cmd",
+	"filekeys",
+	"keyrotation",
+	"limits",
+	"platforms",
+	"secret",
+	"signer",
+	"store",
+	"vaultkeys",
+	"web",
 }
 
 // source is one file of the tree.
