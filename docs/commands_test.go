@@ -143,7 +143,7 @@ func setUp(t *testing.T, e *testscript.Env, program string) error {
 		"PLAYTOKEN_PLATFORM_HLS_URL": platform.URL + "/{video_id}/hls.m3u8?jwt={token}",
 		"GATE":                       platform.URL, "GATE_KEY": gateKey, "ROOT": top,
 		"PATH": strings.Join([]string{program, tools, os.Getenv("PATH")}, string(filepath.ListSeparator)),
-		"HOME": e.WorkDir, "GOBIN": filepath.Join(e.WorkDir, "bin"),
+		"HOME": e.WorkDir, "GOBIN": program, // where go install finds nothing to do
 	} {
 		e.Setenv(name, value)
 	}
