@@ -39,10 +39,6 @@ type Settings struct {
 	Rotation  keyrotation.Policy
 	Scheduler bool // serve rotates keys by itself
 
-	// HoldsKeys is set by the caller, not by the environment: exportable
-	// private keys are held in memory.
-	HoldsKeys bool
-
 	Gate Gate
 }
 

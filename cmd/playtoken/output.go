@@ -30,7 +30,7 @@ func (a *app) print(result tabled) error {
 }
 
 func (a *app) printJSON(result any) error {
-	data, err := json.Marshal(result, json.Deterministic(true), jsontext.WithIndent("  "))
+	data, err := json.Marshal(result, json.Deterministic(true), json.FormatNilMapAsNull(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
