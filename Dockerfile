@@ -11,7 +11,7 @@
 
 # The compiler's Debian is that of the images at the end: what is linked with
 # its libraries finds them there.
-FROM golang:1.26-trixie AS modules
+FROM golang:1.26.8-trixie AS modules
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
