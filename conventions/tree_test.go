@@ -21,7 +21,10 @@ var unfinished = []string{
 	"cmd",
 	"filekeys",
 	"keyrotation",
+	"limits",
 	"platforms",
+	"secret",
+	"signer",
 	"store",
 	"vaultkeys",
 	"web",
@@ -33,7 +36,6 @@ type source struct {
 	text string
 }
 
-func (s source) isGo() bool   { return strings.HasSuffix(s.path, ".go") }
 func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
 // finished reports whether the file's folder follows every rule.

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -43,7 +44,7 @@ func download(t *testing.T, size int, pause time.Duration) (read int, err error)
 		server := &http.Server{Handler: g.Handler(), WriteTimeout: 30 * time.Second}
 		served := make(chan error)
 		go func() { served <- server.Serve(p) }()
-		client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) {
+		client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
 			p.accept <- theirs
 			return ours, nil

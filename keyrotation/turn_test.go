@@ -64,7 +64,8 @@ func schedule(ctx context.Context, rotator *keyrotation.Rotator) {
 // sleep lets the bubble's time pass, until everybody sleeps again.
 func (r *runner) sleep(d time.Duration) {
 	r.turn.Lock()
-	r.turn.Unlock() // its only use: what the test did is before what comes
+	//lint:ignore SA2001 the lock only orders what the test did before what comes
+	r.turn.Unlock()
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -77,7 +78,7 @@ func TestATurnComesWhenSomethingIsDue(t *testing.T) {
 		s.sleep(propagation * 12 / 10)
 		s.want("1 active, 2 registered")
 		activated, calls := s.key(1).ActivatedAt, len(s.calls)
-		s.sleep(activated.Add(interval - 2*time.Second).Sub(time.Now()))
+		s.sleep(time.Until(activated.Add(interval - 2*time.Second)))
 		s.want("1 active, 2 registered")
 		if n := len(s.calls) - calls; n > 60 {
 			t.Errorf("%d outside calls in %s with nothing to do", n, interval)

@@ -18,30 +18,33 @@ import (
 // exportTimeout bounds one export of a private key.
 const exportTimeout = 5 * time.Second
 
-// Exporter exports private keys that were created as exportable.
+// Exporter hands out private keys that were made to leave the store.
 type Exporter interface {
-	// Export returns the named key, which the caller then owns and has to wipe.
-	// It refuses a key that is not exportable. Errors: ErrUnavailable,
-	// ErrKeyGone. The caller may retry after any error.
+	// Export returns the named key, which is the caller's alone from then on:
+	// to use, to hide, and to wipe. It refuses a key that was not made
+	// exportable. Errors: ErrUnavailable, ErrKeyGone. It may be called again
+	// after any error.
 	Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error)
 }
 
-// Store signs with its keys, and exports those that are exportable.
+// Store is a store whose keys may be used there or, if they were made for
+// that, here.
 type Store interface {
 	PrivateKeys
 	Exporter
 }
 
-// Memory signs with keys that it exported from the store ahead of time, so that
-// minting goes on while the store is unavailable. It holds the active key and the
-// standbys of every ring that is read, as far as they are exportable, and wipes a
-// key as soon as a ring says that it is neither. The store signs with keys that
-// Memory does not hold. It is safe for concurrent use.
+// Memory signs with keys that it took out of the store ahead of time, so that
+// minting goes on while the store is away. It holds the exportable keys among
+// the active one and the standbys of every ring that is read, and forgets a key
+// as soon as a ring says that it is neither. What it does not hold, because it
+// may not leave the store or has not been loaded yet, the store signs with.
+// It is safe for concurrent use.
 type Memory struct {
 	store Store
 	log   *slog.Logger
 	loads *flights[string, struct{}]
-	slots chan struct{} // one for each core; further callers wait here and not inside a library
+	turns chan struct{} // one for each core: more callers than that wait here, not in a library
 
 	mu   sync.RWMutex
 	keys map[string]*memoryKey // by store name
@@ -53,24 +56,24 @@ type memoryKey struct {
 	generation  int
 	fingerprint string
 	private     *rsakey.Key // nil until it is loaded
-	failure     string      // of the last attempt to load it
+	trouble     string      // why it could not be, the last time
 }
 
 var _ PrivateKeys = (*Memory)(nil)
 
-// NewMemory returns a Memory without keys; its ring views load them. Close must be
-// called.
+// NewMemory holds no keys yet; the ring views it makes bring them. Close must
+// be called.
 func NewMemory(store Store, log *slog.Logger) *Memory {
 	return &Memory{
 		store: store,
 		log:   log,
 		loads: newFlights[string, struct{}](exportTimeout),
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		keys:  map[string]*memoryKey{},
 	}
 }
 
-// Close wipes every key.
+// Close forgets every key.
 func (m *Memory) Close() {
 	m.loads.close()
 	m.mu.Lock()
@@ -90,13 +93,13 @@ func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]by
 		return m.store.SignSHA256(ctx, storeName, digest)
 	}
 	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
+	case m.turns <- struct{}{}:
+		defer func() { <-m.turns }()
 	case <-ctx.Done():
 		return nil, unavailable("sign in memory", context.Cause(ctx))
 	}
 	signature, err := private.SignSHA256(digest)
-	if errors.Is(err, rsakey.ErrClosed) { // a newer ring was read; the store knows whether the key may still sign
+	if errors.Is(err, rsakey.ErrClosed) { // a newer ring has arrived; the store knows if the key may still sign
 		return m.store.SignSHA256(ctx, storeName, digest)
 	}
 	return signature, err
@@ -112,12 +115,13 @@ func (m *Memory) held(storeName string) *rsakey.Key {
 	return nil
 }
 
-// follow updates the held keys after a project's ring was read. When it returns,
-// keys that must not be used any more are wiped, and missing ones are being loaded.
+// follow brings what is held in line with a project's ring that has just been
+// read. When it returns, keys that must not be used any more are forgotten;
+// those that should be held are being loaded.
 func (m *Memory) follow(project string, ring keyrotation.Ring) {
 	missing, gone := m.align(project, ring)
 	for _, private := range gone {
-		private.Close() // waits for signatures in progress
+		private.Close() // waits for the signature that is being made, if any
 	}
 	for _, name := range missing {
 		m.loads.start(name, func(ctx context.Context) (struct{}, error) {
@@ -127,8 +131,7 @@ func (m *Memory) follow(project string, ring keyrotation.Ring) {
 	}
 }
 
-// align removes keys that the ring does not need, and returns them and the names of
-// keys to load.
+// align returns the names of keys to load, and keys that nobody finds any more.
 func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string, gone []*rsakey.Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,31 +157,31 @@ func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string,
 	return missing, slices.DeleteFunc(gone, func(k *rsakey.Key) bool { return k == nil })
 }
 
-// load tries once to export a key. The next view of the ring causes the next
-// attempt; until one succeeds the store signs.
+// load makes one attempt to get a key. The next view of the ring brings the
+// next attempt; until one succeeds the store signs.
 func (m *Memory) load(ctx context.Context, name string) {
 	private, err := m.export(ctx, name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := m.keys[name]
 	switch {
-	case k == nil || k.private != nil: // not needed any more, or already loaded
+	case k == nil || k.private != nil: // not wanted any more, or here already
 		if err == nil {
 			private.key.Close()
 		}
 		return
 	case err == nil && private.fingerprint != k.fingerprint:
 		private.key.Close()
-		err = errors.New("the store has a different key under this name")
+		err = errors.New("the store has another key under its name")
 	}
 	if err == nil {
-		k.private, k.failure = private.key, ""
+		k.private, k.trouble = private.key, ""
 		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library)
 		return
 	}
-	if failure := err.Error(); failure != k.failure {
-		k.failure = failure
-		m.log.Warn("cannot load a signing key into memory; the store signs with it", "project", k.project, "generation", k.generation, "error", failure)
+	if trouble := err.Error(); trouble != k.trouble {
+		k.trouble = trouble
+		m.log.Warn("signing key not loaded into memory", "project", k.project, "generation", k.generation, "error", trouble)
 	}
 }
 
@@ -203,5 +206,5 @@ func (m *Memory) export(ctx context.Context, name string) (exported, error) {
 		rsakey.Wipe(private)
 		return exported{}, fmt.Errorf("export: %w", err)
 	}
-	return exported{key: key, fingerprint: keyrotation.Fingerprint(text)}, nil
+	return exported{key, keyrotation.Fingerprint(text)}, nil
 }

@@ -82,7 +82,8 @@ func (s *session) start(token string) {
 
 // close waits for what runs. The session's context has ended before.
 func (s *session) close() {
-	s.mu.Lock() // whoever starts a login now sees that the context has ended
+	s.mu.Lock() // a login that starts after this sees that the context has ended
+	//lint:ignore SA2001 nothing is to be done under the lock
 	s.mu.Unlock()
 	s.running.Wait()
 }

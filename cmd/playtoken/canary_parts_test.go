@@ -84,10 +84,10 @@ func (p *planted) viewers() {
 		return resp.StatusCode
 	}
 	if status := bearer(token); status != http.StatusCreated {
-		p.visitor.t.Errorf("mint with a viewer's token: got status %d, want 201", status)
+		p.visitor.t.Errorf("a viewer: %d", status)
 	}
 	if status := bearer(p.know("forged viewer's token", token[:len(token)-8]+"AAAAAAAA")); status != http.StatusUnauthorized {
-		p.visitor.t.Errorf("mint with a forged viewer's token: got status %d, want 401", status)
+		p.visitor.t.Errorf("a forged viewer's token: %d", status)
 	}
 	var project handlers.Project
 	p.want(http.StatusOK, &project, "GET /v1/projects/"+p.id, "")
@@ -163,7 +163,7 @@ func (p *planted) verbs() {
 	} {
 		for _, args := range []string{"doctor", "rotate --now", "project list"} {
 			if r := run([]string{fmt.Sprintf(entry, p.plain(name))}, "", args); r.code == exitUsage && r.stderr == "" && r.stdout == "" {
-				t.Errorf("playtoken %s with the %s: got exit %d and no text, want text", args, name, r.code)
+				t.Errorf("%s, %s: says nothing", name, args)
 			}
 		}
 	}

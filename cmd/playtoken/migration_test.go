@@ -19,8 +19,8 @@ import (
 	"playtoken/keyrotation"
 )
 
-// byHand is a key pair as operators have it without playtoken: made with other
-// tools, registered with the platform, and in use.
+// byHand is a key pair as it is without us: somebody made it, registered it
+// with the platform, and signs with it.
 type byHand struct {
 	private *rsa.PrivateKey
 	keyID   string
@@ -45,7 +45,7 @@ func (w *world) registerByHand(name string) byHand {
 	return byHand{private, answer.Result.ID}
 }
 
-// atGate uses the gate's key API with its key.
+// atGate uses the gate's key API as anybody with its key may.
 func (w *world) atGate(method, below, body string, into any) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.gate.URL+"/v2/jwt_keys"+below, strings.NewReader(body))
@@ -101,7 +101,7 @@ func (w *world) refuses(says string, args ...string) {
 	}
 }
 
-// openStore opens the store, which other processes may have open, too.
+// openStore is the world's store, beside whoever else has it open.
 func (w *world) openStore() *filekeys.Store {
 	w.t.Helper()
 	return w.createStore(password)
@@ -133,7 +133,7 @@ func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
 	var removed removedView
 	w.must(&removed, remove...)
 	if removed.Removed != old.keyID {
-		t.Errorf("removed = %+v, want key %s", removed, old.keyID)
+		t.Errorf("%+v", removed)
 	}
 	w.opens(client, http.StatusUnauthorized, before, w.url(old))
 	w.opens(client, http.StatusOK, first, w.minted("default"))

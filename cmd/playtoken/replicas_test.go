@@ -283,8 +283,8 @@ func (w *world) awaitStates(want string) {
 	})
 }
 
-// TestKilledAtAnyMomentNothingIsLost kills processes that rotate, while another
-// process mints.
+// TestKilledAtAnyMomentNothingIsLost kills whoever rotates, as often as it
+// takes, while another process mints.
 func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
 	slow(t, "it kills many processes")
 	kills := 8
@@ -316,6 +316,6 @@ func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
 	f.must(&found, "doctor")
 	t.Logf("%d killed, %d tokens minted, %d times played, %d refused; %s", killed, f.minted.Load(), f.played.Load(), f.refused.Load(), f.states())
 	if f.minted.Load() == 0 {
-		t.Error("got no token minted, want some beside the rotations")
+		t.Error("nobody watched")
 	}
 }

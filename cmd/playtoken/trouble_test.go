@@ -243,7 +243,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	}
 }
 
-// revokeLogins ends all tokens of Vault, which no caller may notice.
+// revokeLogins ends all tokens, which nobody may notice.
 func (w *onVault) revokeLogins(k *kickoff) {
 	w.t.Helper()
 	refused := k.later.Load()

@@ -47,7 +47,7 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 	w := newVaultWorld(t)
 	operator := []string{"VAULT_TOKEN=" + w.vault.RootToken, "PLAYTOKEN_VAULT_KV=team/kv"}
 	if !w.setup.Changed || len(w.setup.Next) != 2 {
-		t.Errorf("setup = %+v, want changes, and two roles to go on with", w.setup)
+		t.Errorf("%+v", w.setup)
 	}
 	again := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle")
 	for _, want := range []string{"Nothing had to be changed.", "unchanged  secrets engine  playtoken-transit",
@@ -80,7 +80,7 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 		says    string
 	}{
 		{root, "vault setup", exitDone, ""},
-		{nil, "vault policy", exitDone, ""}, // needs no Vault
+		{nil, "vault policy", exitDone, ""}, // asks nobody
 		{nil, "vault setup", exitUsage, "VAULT_TOKEN"},
 		{root, "vault", exitUsage, "which verb?"},
 		{root, "vault policy root", exitUsage, "signer, rotator"},
@@ -150,7 +150,7 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	} {
 		status, body := administer(t, client, s.url, route)
 		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may only sign")) {
-			t.Errorf("%s as a signer: got status %d, want %d: %s", route, status, want, body)
+			t.Errorf("%s: %d %s", route, status, body)
 		}
 	}
 	if logs := s.stop(); !strings.Contains(logs, "the scheduler is off") {
@@ -171,7 +171,7 @@ func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
 		t.Errorf("sealed: %d %s", status, body)
 	}
 	w.vault.Unseal()
-	s.awaitReady(client) // serve has made the key
+	s.awaitReady(client) // nobody but serve has made a key
 	s.stop()
 }
 
@@ -219,7 +219,7 @@ func TestALoginNeedsAllItsSettings(t *testing.T) {
 	} {
 		_, err := settings.ForService(c.environ)
 		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
-			t.Errorf("settings %q: got %v, want the problem %q", c.environ[len(c.environ)-2:], err, c.problem)
+			t.Errorf("%q: %v", c.environ[len(c.environ)-2:], err)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (v *Viewers) find(ctx context.Context, i *issuer, try func(keySet) bool) er
 			return fmt.Errorf("wait for the keys of the issuer: %w", ctx.Err())
 		}
 	}
-	set, failed, retry := i.outcome(v.config.Clock())
+	set, retry, failed := i.outcome(v.config.Clock())
 	switch {
 	case try(set):
 		return nil
@@ -143,13 +143,13 @@ func (v *Viewers) report(ctx context.Context, url string, err error) {
 	v.config.Log.LogAttrs(ctx, slog.LevelWarn, "cannot read the keys of an issuer", slog.String("issuer", url), slog.String("error", brief(err.Error())))
 }
 
-// outcome returns the keys that may be used now, the error of the last renewal, and
-// when the next one may begin.
-func (i *issuer) outcome(now time.Time) (set keySet, failed error, retry time.Duration) {
+// outcome returns the keys that may be used now, when the next renewal may
+// begin, and the error of the last one.
+func (i *issuer) outcome(now time.Time) (set keySet, retry time.Duration, failed error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if within(now.Sub(i.since), keepFor) {
 		set = i.known
 	}
-	return set, i.failed, max(time.Second, i.tried.Add(pause).Sub(now))
+	return set, max(time.Second, i.tried.Add(pause).Sub(now)), i.failed
 }

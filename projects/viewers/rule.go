@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/checker"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 )
 
@@ -99,12 +99,12 @@ func unprintable(r rune) bool { return r == unicode.ReplacementChar || !unicode.
 type lengths struct{}
 
 // EstimateSize implements checker.CostEstimator.
-func (lengths) EstimateSize(checker.AstNode) *checker.SizeEstimate {
-	return &checker.SizeEstimate{Max: assumedLength}
+func (lengths) EstimateSize(cost.AstNode) *cost.SizeEstimate {
+	return &cost.SizeEstimate{Max: assumedLength}
 }
 
 // EstimateCallCost implements checker.CostEstimator.
-func (lengths) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+func (lengths) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }
 
