@@ -35,14 +35,15 @@ var mayImport = map[string][]string{
 		"gate/verify", "audit", "limits"},
 	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all",
 		"projects", "projects/access", "projects/viewers", "handlers", "limits", "audit", "metrics"},
-	"vaultkeys":     {"keyrotation", "signer", "store", "secret"},
-	"filekeys":      {"keyrotation", "signer", "store", "secret"},
-	"metrics":       {"signer", "keyrotation", "store"},
-	"gate":          {"secret", "gate/verify", "gate/playlist", "web"},
-	"gate/verify":   {},
-	"gate/playlist": {},
-	"gate/sample":   {},
-	"web":           {"secret"},
+	"service/doctor": {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
+	"vaultkeys":      {"keyrotation", "signer", "store", "secret"},
+	"filekeys":       {"keyrotation", "signer", "store", "secret"},
+	"metrics":        {"signer", "keyrotation", "store"},
+	"gate":           {"secret", "gate/verify", "gate/playlist", "web"},
+	"gate/verify":    {},
+	"gate/playlist":  {},
+	"gate/sample":    {},
+	"web":            {"secret"},
 }
 
 // platform is what every platform's folder may import.

@@ -45,9 +45,12 @@ func (a *app) withService(ctx context.Context, create bool, do func(*service.Ser
 }
 
 func (a *app) open(ctx context.Context, set settings.Settings, create bool) (*service.Service, error) {
-	return service.Open(ctx, set, service.Options{
-		CreateStore: create, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build(),
-	})
+	return service.Open(ctx, set, a.serviceOptions(create))
+}
+
+// serviceOptions are those of a verb that a person runs.
+func (a *app) serviceOptions(create bool) service.Options {
+	return service.Options{CreateStore: create, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build()}
 }
 
 // withAPI runs a verb on the API of that deployment, as the local operator.

@@ -106,7 +106,7 @@ func (a *app) doctor() *cobra.Command {
 		Use: "doctor", Short: "Examine everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, _ := settings.ForService(a.environ) // what is wrong with it is among the findings
-			findings := a.examine(cmd.Context(), project)
+			findings := doctor.Examine(cmd.Context(), a.environ, a.serviceOptions(false), project)
 			if err := a.print(viewFindings(findings, c)); err != nil {
 				return err
 			}

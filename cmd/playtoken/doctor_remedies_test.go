@@ -25,13 +25,28 @@ func TestEveryProblemAndNoteHasARemedy(t *testing.T) {
 
 func TestRemediesFillInWhatTheFindingSays(t *testing.T) {
 	for _, d := range doctor.Codes() {
-		f := doctor.New(d.Code, "detail", doctor.Data{Generation: 7, Standby: 8})
-		f.ProjectID = "project_x"
+		f := doctor.Finding{Code: d.Code, ProjectID: "project_x", Severity: d.Severity, Data: doctor.Data{Generation: 7, Standby: 8}}
 		got := doctorRemedy(f, settings.Settings{})
 		for _, placeholder := range []string{"$ACTIVE", "$STANDBY", "$PROJECT", "$REASON", "%!"} {
 			if d.Severity != doctor.OK && strings.Contains(got, placeholder) {
 				t.Errorf("remedy for %s = %q, want no %s in it", d.Code, got, placeholder)
 			}
+		}
+	}
+}
+
+func TestRemediesNameTheProjectsCredential(t *testing.T) {
+	for _, tt := range []struct {
+		data doctor.Data
+		want string
+	}{
+		{doctor.Data{Credential: "api_key"}, "playtoken project update project_x --credential api_key=FILE"},
+		{doctor.Data{}, "playtoken project update project_x --credential NAME=FILE"},
+		{doctor.Data{Credential: "api_key", FromSettings: true}, "set PLAYTOKEN_PLATFORM_API_KEY"},
+	} {
+		f := doctor.Finding{Code: doctor.CredentialExpires, ProjectID: "project_x", Data: tt.data}
+		if got := doctorRemedy(f, settings.Settings{}); !strings.HasSuffix(got, tt.want) {
+			t.Errorf("remedy with %+v = %q, want %q at its end", tt.data, got, tt.want)
 		}
 	}
 }

@@ -14,11 +14,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
-	"playtoken/platforms"
-	"playtoken/platforms/all"
 	"playtoken/platforms/jwplayer/jwplayertest"
-	"playtoken/service"
-	"playtoken/settings"
 )
 
 // trouble is something that doctor has to find.
@@ -233,26 +229,4 @@ func TestDoctorFindsCallsThatAreNearlyUsedUp(t *testing.T) {
 		"--credential", "signing_secret="+secret, "--credential", "api_secret="+secret)
 	w.healthy()
 	w.examined(trouble{"few are left", func() { left = 2 }, nil, exitFailed, "rate", "2 of 60 calls", "who else uses the credential", ""})
-}
-
-func TestDoctorFindsCredentialsThatEnd(t *testing.T) {
-	for _, tt := range []struct {
-		in   time.Duration // until it expires; 0: never
-		want bool
-	}{{0, false}, {30 * 24 * time.Hour, false}, {6 * 24 * time.Hour, true}, {-time.Hour, true}} {
-		var health platforms.Health
-		if tt.in != 0 {
-			health.ExpiresAt = time.Now().Add(tt.in)
-		}
-		e := projectExamination{tenant: &service.Tenant{}, kind: all.Kinds()["vidbeo"]}
-		e.tenant.Project.ID = "project_x"
-		found := e.credentialLasts(health)
-		if got := len(found) == 1; got != tt.want {
-			t.Errorf("a credential that ends in %s: got the findings %+v, want a problem %t", tt.in, found, tt.want)
-		}
-		const want = "playtoken project update project_x --credential api_key=FILE"
-		if tt.want && !strings.Contains(doctorRemedy(found[0], settings.Settings{}), want) {
-			t.Errorf("a credential that ends in %s: got the remedy %q, want %q in it", tt.in, doctorRemedy(found[0], settings.Settings{}), want)
-		}
-	}
 }

@@ -45,15 +45,23 @@ type Data struct {
 	Key        keyrotation.Finding   // a difference between ring, store and platform
 }
 
-// New makes a finding.
-func New(code Code, detail string, data Data) Finding {
+// newFinding makes a finding.
+func newFinding(code Code, detail string, data Data) Finding {
 	d := describe(code)
 	return Finding{Code: code, Check: d.Check, Severity: d.Severity, Detail: detail, Data: data}
 }
 
-// Failed makes a finding of an error that kept the examination from looking.
-func Failed(code Code, err error, data Data) Finding {
-	f := New(code, err.Error(), data)
+// failure makes a finding of an error that kept the examination from looking.
+func failure(code Code, err error, data Data) Finding {
+	f := newFinding(code, err.Error(), data)
 	f.Err = err
 	return f
+}
+
+// moment is a time as findings show it.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"cmp"
@@ -12,7 +12,6 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/service"
-	"playtoken/service/doctor"
 )
 
 // projectExamination is the checks of one project.
@@ -28,25 +27,25 @@ type projectExamination struct {
 }
 
 // found is a finding about the project.
-func (e projectExamination) found(code doctor.Code, detail string, data doctor.Data) doctor.Finding {
+func (e projectExamination) found(code Code, detail string, data Data) Finding {
 	data.FromSettings = e.fromSettings
 	if len(e.kind.Credentials) > 0 {
 		data.Credential = e.kind.Credentials[0].Name
 	}
-	f := doctor.New(code, detail, data)
+	f := newFinding(code, detail, data)
 	f.ProjectID = e.tenant.Project.ID
 	return f
 }
 
 // failed is a finding about the project that hides what is the case.
-func (e projectExamination) failed(code doctor.Code, err error) doctor.Finding {
-	f := e.found(code, err.Error(), doctor.Data{})
+func (e projectExamination) failed(code Code, err error) Finding {
+	f := e.found(code, err.Error(), Data{})
 	f.Err = err
 	return f
 }
 
 // each examines the project with this id, or all projects.
-func (d examination) each(ctx context.Context, project string) []doctor.Finding {
+func (d examination) each(ctx context.Context, project string) []Finding {
 	ids := []string{project}
 	if project == "" {
 		var err error
@@ -55,20 +54,20 @@ func (d examination) each(ctx context.Context, project string) []doctor.Finding 
 		}
 	}
 	if len(ids) == 0 {
-		return one(doctor.New(doctor.ProjectsNone, "there is none", doctor.Data{}))
+		return one(newFinding(ProjectsNone, "the deployment has no project", Data{}))
 	}
-	return d.atOnce(ids, func(id string) []doctor.Finding { return d.project(ctx, id) })
+	return d.atOnce(ids, func(id string) []Finding { return d.project(ctx, id) })
 }
 
 // project makes every check of one project.
-func (d examination) project(ctx context.Context, id string) []doctor.Finding {
+func (d examination) project(ctx context.Context, id string) []Finding {
 	opened, err := d.service.Tenant(ctx, id)
 	if err != nil {
-		code := doctor.ProjectUnopenable
+		code := ProjectUnopenable
 		if errors.Is(err, projects.ErrNotFound) {
-			code = doctor.ProjectUnknown
+			code = ProjectUnknown
 		}
-		f := doctor.Failed(code, err, doctor.Data{})
+		f := failure(code, err, Data{})
 		f.ProjectID = id
 		return one(f)
 	}
@@ -84,22 +83,22 @@ func (d examination) project(ctx context.Context, id string) []doctor.Finding {
 }
 
 // account asks the platform whether the credential is alive.
-func (e projectExamination) account(ctx context.Context) []doctor.Finding {
+func (e projectExamination) account(ctx context.Context) []Finding {
 	if e.tenant.Platform.Check == nil {
-		return one(e.found(doctor.PlatformUnchecked, "cannot be asked about its credential", doctor.Data{}))
+		return one(e.found(PlatformUnchecked, "cannot be asked about its credential", Data{}))
 	}
 	health, err := e.tenant.Platform.Check(ctx)
 	if err != nil {
-		code := doctor.PlatformUnreachable
+		code := PlatformUnreachable
 		switch {
 		case errors.Is(err, keyrotation.ErrUnauthorized):
-			code = doctor.PlatformRefusesCredential
+			code = PlatformRefusesCredential
 		case errors.Is(err, keyrotation.ErrThrottled):
-			code = doctor.PlatformThrottles
+			code = PlatformThrottles
 		}
 		return one(e.failed(code, &keyrotation.PlatformError{Cause: err}))
 	}
-	answers := e.found(doctor.PlatformAnswers, cmp.Or(health.Detail, "answers")+e.shown(ctx), doctor.Data{})
+	answers := e.found(PlatformAnswers, cmp.Or(health.Detail, "answers")+e.shown(ctx), Data{})
 	return append(one(answers), e.credentialLasts(health)...)
 }
 
@@ -128,31 +127,31 @@ const (
 	soonExpired = 7 * 24 * time.Hour
 )
 
-func (e projectExamination) credentialLasts(h platforms.Health) (findings []doctor.Finding) {
+func (e projectExamination) credentialLasts(h platforms.Health) (findings []Finding) {
 	if h.Limit > 0 {
-		code := doctor.CallsLeft
+		code := CallsLeft
 		if h.Remaining*100 < h.Limit*fewLeft {
-			code = doctor.CallsNearlyUsedUp
+			code = CallsNearlyUsedUp
 		}
-		findings = append(findings, e.found(code, fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window), doctor.Data{}))
+		findings = append(findings, e.found(code, fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window), Data{}))
 	}
 	if !h.ExpiresAt.IsZero() && time.Until(h.ExpiresAt) < soonExpired {
-		findings = append(findings, e.found(doctor.CredentialExpires, "expires at "+moment(h.ExpiresAt), doctor.Data{Until: h.ExpiresAt}))
+		findings = append(findings, e.found(CredentialExpires, "expires at "+moment(h.ExpiresAt), Data{Until: h.ExpiresAt}))
 	}
 	return findings
 }
 
 // keys examines all about the project's signing keys.
-func (e projectExamination) keys(ctx context.Context) []doctor.Finding {
+func (e projectExamination) keys(ctx context.Context) []Finding {
 	ring, err := e.tenant.Rotator.Ring(ctx)
 	if err != nil {
-		return one(e.failed(doctor.RingUnreadable, err))
+		return one(e.failed(RingUnreadable, err))
 	}
 	policy, longer := e.inForce(ring)
 	findings := slices.Concat(e.budget(policy), e.durations(longer), e.lifetimes(ring, policy), one(e.active(ring)))
 	status, err := e.tenant.Rotator.Status(ctx)
 	if err != nil {
-		return append(findings, e.failed(doctor.RotationUnknown, err))
+		return append(findings, e.failed(RotationUnknown, err))
 	}
 	for _, m := range status.Plan {
 		if m.Blocked {
@@ -162,36 +161,36 @@ func (e projectExamination) keys(ctx context.Context) []doctor.Finding {
 	return slices.Concat(findings, e.unattended(ring, status), one(e.lastRun(status.LastRun)), e.drift(ctx, ring))
 }
 
-func (e projectExamination) active(ring keyrotation.Ring) doctor.Finding {
+func (e projectExamination) active(ring keyrotation.Ring) Finding {
 	active, ok := ring.Active()
 	switch {
 	case ok:
-		return e.found(doctor.ActiveKey, fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt)),
-			doctor.Data{Generation: active.Generation, Since: active.ActivatedAt})
+		return e.found(ActiveKey, fmt.Sprintf("generation %d since %s", active.Generation, moment(active.ActivatedAt)),
+			Data{Generation: active.Generation, Since: active.ActivatedAt})
 	case !ring.EndedAt.IsZero():
-		return e.found(doctor.KeysEnded, "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted", doctor.Data{Since: ring.EndedAt})
+		return e.found(KeysEnded, "no key signs: the keys were ended at "+moment(ring.EndedAt)+", for the project to be deleted", Data{Since: ring.EndedAt})
 	}
-	return e.found(doctor.ActiveKeyMissing, "no key signs", doctor.Data{EarliestAt: ring.EarliestActive()})
+	return e.found(ActiveKeyMissing, "no key signs", Data{EarliestAt: ring.EarliestActive()})
 }
 
 // blocked is a move that has to wait.
-func (e projectExamination) blocked(m keyrotation.Move) doctor.Finding {
-	code := doctor.MoveBlocked
+func (e projectExamination) blocked(m keyrotation.Move) Finding {
+	code := MoveBlocked
 	switch m.Action {
 	case keyrotation.PlanKey:
-		code = doctor.MoveBlockedByBudget
+		code = MoveBlockedByBudget
 	case keyrotation.Observe:
-		code = doctor.ObservationBlocked
+		code = ObservationBlocked
 	}
-	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), doctor.Data{Generation: m.Generation})
+	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})
 }
 
-func (e projectExamination) lastRun(run keyrotation.Run) doctor.Finding {
+func (e projectExamination) lastRun(run keyrotation.Run) Finding {
 	switch {
 	case run.Outcome == "failed":
-		return e.found(doctor.LastRunFailed, moment(run.At)+": "+run.Error, doctor.Data{Since: run.At})
+		return e.found(LastRunFailed, moment(run.At)+": "+run.Error, Data{Since: run.At})
 	case run.At.IsZero():
-		return e.found(doctor.LastRunNone, "none yet", doctor.Data{})
+		return e.found(LastRunNone, "none yet", Data{})
 	}
-	return e.found(doctor.LastRunDone, run.Outcome+" at "+moment(run.At), doctor.Data{Since: run.At})
+	return e.found(LastRunDone, run.Outcome+" at "+moment(run.At), Data{Since: run.At})
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"cmp"
@@ -10,12 +10,11 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
-	"playtoken/service/doctor"
 	"playtoken/vaultkeys"
 )
 
 // drift compares ring, store and platform.
-func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []doctor.Finding {
+func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []Finding {
 	rotator := *e.tenant.Rotator
 	rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		held, err := e.whose()
@@ -24,9 +23,9 @@ func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []
 	drift, err := rotator.Drift(ctx)
 	switch {
 	case errors.Is(err, projects.ErrForbidden), errors.Is(err, vaultkeys.ErrForbidden):
-		return one(e.found(doctor.DriftNotPermitted, "cannot be seen with a signer's rights: examine it where keys are rotated", doctor.Data{}))
+		return one(e.found(DriftNotPermitted, "cannot be seen with a signer's rights: examine it where keys are rotated", Data{}))
 	case err != nil:
-		return one(e.failed(doctor.DriftUnknown, err))
+		return one(e.failed(DriftUnknown, err))
 	}
 	findings := e.gone(ring, drift)
 	for _, list := range [][]keyrotation.Finding{drift.Orphans, drift.Missing, drift.Mismatched} {
@@ -35,7 +34,7 @@ func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []
 		}
 	}
 	if len(findings) == 0 {
-		findings = append(findings, e.found(doctor.DriftNone, "ring, store and platform agree: "+census(ring), doctor.Data{}))
+		findings = append(findings, e.found(DriftNone, "ring, store and platform agree: "+census(ring), Data{}))
 	}
 	for _, f := range drift.Unmanaged {
 		findings = append(findings, e.difference(f))
@@ -43,23 +42,23 @@ func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []
 	return findings
 }
 
-func (e projectExamination) difference(f keyrotation.Finding) doctor.Finding {
+func (e projectExamination) difference(f keyrotation.Finding) Finding {
 	detail := fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning)
 	if f.Project != "" {
 		detail += ", " + f.Project
 	}
-	return e.found(differences[f.Code], detail, doctor.Data{Key: f})
+	return e.found(differences[f.Code], detail, Data{Key: f})
 }
 
 // differences are the codes of what a rotation reports.
-var differences = map[keyrotation.FindingCode]doctor.Code{
-	keyrotation.KeyOrphan:       doctor.KeyOrphaned,
-	keyrotation.KeyMissing:      doctor.KeyMissing,
-	keyrotation.KeyMismatched:   doctor.KeyMismatched,
-	keyrotation.KeyForgotten:    doctor.KeyForgotten,
-	keyrotation.KeyOfProject:    doctor.KeyOfOtherProject,
-	keyrotation.KeyUnattributed: doctor.KeyOwnerUnknown,
-	keyrotation.KeyForeign:      doctor.KeyUnmanaged,
+var differences = map[keyrotation.FindingCode]Code{
+	keyrotation.KeyOrphan:       KeyOrphaned,
+	keyrotation.KeyMissing:      KeyMissing,
+	keyrotation.KeyMismatched:   KeyMismatched,
+	keyrotation.KeyForgotten:    KeyForgotten,
+	keyrotation.KeyOfProject:    KeyOfOtherProject,
+	keyrotation.KeyUnattributed: KeyOwnerUnknown,
+	keyrotation.KeyForeign:      KeyUnmanaged,
 }
 
 // census lists the generations that platform and store should have.
@@ -75,7 +74,7 @@ func census(ring keyrotation.Ring) string {
 
 // presence is which of a ring's keys the platform shows.
 type presence struct {
-	active, standby         int // generations; 0: there is none
+	active, standby         int // generations; 0: the ring has no such key
 	activeGone, standbyGone bool
 	shown                   int // of the active key, the standby and the retiring keys
 	missing                 int // of all keys
@@ -106,7 +105,7 @@ func presenceOf(ring keyrotation.Ring, drift keyrotation.Drift) presence {
 
 // gone explains what one cause makes of many differences: the store is older
 // than the platform, or the account is another one.
-func (e projectExamination) gone(ring keyrotation.Ring, drift keyrotation.Drift) []doctor.Finding {
+func (e projectExamination) gone(ring keyrotation.Ring, drift keyrotation.Drift) []Finding {
 	forgotten := 0
 	for _, f := range drift.Unmanaged {
 		if f.Code == keyrotation.KeyForgotten {
@@ -119,26 +118,26 @@ func (e projectExamination) gone(ring keyrotation.Ring, drift keyrotation.Drift)
 		return one(e.found(p.restored(), fmt.Sprintf(
 			"the store looks older than the platform, which has %d keys named after this ring (%s) that the ring does not know: "+
 				"a backup was put back, or a copy of the store is in use with this account; nothing is deleted because of it, and tokens of those keys play until they expire",
-			forgotten, ring.StoreID), doctor.Data{Generation: p.active, Standby: p.standby}))
+			forgotten, ring.StoreID), Data{Generation: p.active, Standby: p.standby}))
 	case p.shown == 0 && p.missing > 0:
-		return one(e.found(doctor.AccountWithoutOurKeys,
-			"the platform shows none of our keys: the credential is of another account, and nothing is touched there", doctor.Data{}))
+		return one(e.found(AccountWithoutOurKeys,
+			"the platform shows none of our keys: the credential is of another account, and nothing is touched there", Data{}))
 	}
 	return nil
 }
 
 // restored is the code of a store that was put back, by what is left at the
 // platform of the keys that it knows.
-func (p presence) restored() doctor.Code {
+func (p presence) restored() Code {
 	switch {
 	case p.shown == 0 && p.standby > 0:
-		return doctor.RestoredAllGone
+		return RestoredAllGone
 	case p.shown == 0:
-		return doctor.RestoredOnlyActiveGone
+		return RestoredOnlyActiveGone
 	case p.activeGone && !p.standbyGone:
-		return doctor.RestoredActiveGone
+		return RestoredActiveGone
 	case p.activeGone:
-		return doctor.RestoredBothGone
+		return RestoredBothGone
 	}
-	return doctor.RestoredActivePresent
+	return RestoredActivePresent
 }

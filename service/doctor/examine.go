@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"playtoken/handlers"
+	"playtoken/service"
+	"playtoken/settings"
+)
+
+// examination is the checks of an open deployment.
+type examination struct {
+	service *service.Service
+	whose   func() (service.Owners, error) // once for all projects: each would read every ring
+}
+
+// Examine opens the deployment that an environment describes and makes every
+// check that makes sense after the checks before it: of the deployment, and of
+// the project with this id or, if that is empty, of all projects.
+func Examine(ctx context.Context, environ []string, options service.Options, project string) []Finding {
+	set, err := settings.ForService(environ)
+	if problems, ok := errors.AsType[settings.Error](err); ok {
+		var findings []Finding
+		for _, problem := range problems {
+			findings = append(findings, failure(SettingsInvalid, settings.Error{problem}, Data{}))
+		}
+		return findings
+	}
+	s, err := service.Open(ctx, set, options)
+	if err != nil {
+		return one(unopened(set, err))
+	}
+	defer s.Close()
+	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
+	findings := one(newFinding(SettingsComplete, "complete", Data{}))
+	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.clock, d.secrets, d.record, d.ownKeys} {
+		findings = append(findings, check(ctx)...)
+	}
+	return append(findings, d.each(ctx, project)...)
+}
+
+func one(f Finding) []Finding { return []Finding{f} }
+
+// ownKeys examines the key that signs access tokens. Without one, API keys
+// cannot be exchanged.
+func (d examination) ownKeys(ctx context.Context) []Finding {
+	ring, err := d.service.AccessKeys.Ring(ctx)
+	if err != nil {
+		return nil // the finding about the store says it
+	}
+	if active, ok := ring.Active(); ok {
+		return one(newFinding(AccessKeyActive, fmt.Sprintf("signed with generation %d since %s", active.Generation, moment(active.ActivatedAt)),
+			Data{Generation: active.Generation, Since: active.ActivatedAt}))
+	}
+	return one(newFinding(AccessKeyNotNeeded, "no caller has needed a key for them yet", Data{}))
+}
+
+// atOnce examines projects side by side, and returns the findings in the order
+// of the ids.
+func (d examination) atOnce(ids []string, examine func(id string) []Finding) []Finding {
+	found := make([][]Finding, len(ids))
+	var all errgroup.Group
+	all.SetLimit(handlers.ProjectsAtOnce)
+	for i, id := range ids {
+		all.Go(func() error {
+			found[i] = examine(id)
+			return nil
+		})
+	}
+	all.Wait()
+	return slices.Concat(found...)
+}
