@@ -1,14 +1,15 @@
-// Package audit keeps the record of what was done, by whom, and whether it was
-// allowed: one JSON object a line, each chained to the one before it by a MAC,
-// so that no line can be altered, removed, reordered or cut off unnoticed.
+// Package audit writes and verifies the audit log: what was done, by whom, and
+// whether it was allowed. Each line is a JSON object, and a MAC chains it to the
+// line before, so that lines cannot be altered, removed, reordered or cut off
+// unnoticed.
 //
-// The decision a newcomer would get wrong: an entry is written before its
-// effect. A change that cannot be recorded is not made; minting and revoking go
-// on without a record, because viewers and emergencies do not wait for a disk.
+// The decision a newcomer would get wrong: an entry is written before its effect. A
+// change that cannot be recorded is not made. Minting and revoking do not wait for
+// the log, because viewers and emergencies cannot wait for a disk.
 //
-// What the MACs cannot tell: whoever holds the key can write any history, and
-// whoever kept a copy of the log together with its head can put both back. A
-// copy that leaves the machine line by line is the answer to both.
+// The MACs have two limits: an attacker with the key can write any history, and an
+// attacker with an older copy of the log and its head can put both back. A copy
+// that is sent to another machine line by line solves both.
 package audit
 
 import (
@@ -20,92 +21,92 @@ import (
 	"time"
 )
 
-// Entry is one thing that somebody did, or tried to do. It never holds a
-// secret. Empty members are left out.
+// Entry is one action, or one attempt. It never contains a secret. Empty members
+// are left out.
 type Entry struct {
-	Actor     string `json:"actor"`  // "admin", an API key's id, "scheduler", "cli", or where it came from
+	Actor     string `json:"actor"`  // "admin", an API key's id, "scheduler", "cli", or the client's address
 	Action    string `json:"action"` // "project.update", "signing_key.active", "authenticate", "mint"…
 	Project   string `json:"project_id,omitempty"`
-	Subject   string `json:"subject,omitempty"`         // what it was done to: an id
+	Subject   string `json:"subject,omitempty"`         // the id of the changed object
 	Key       string `json:"key_fingerprint,omitempty"` // of a signing key
 	RequestID string `json:"request_id,omitempty"`
 	Result    string `json:"result"` // "intent", "ok", or a problem's code
 	Reason    string `json:"reason,omitempty"`
 }
 
-// What the log says about itself, as Entry.Action; the actor is "audit".
+// Actions of entries that the log writes about itself; their actor is "audit".
 const (
-	actionBroken   = "audit.broken"   // what was here is not what was written
-	actionRepaired = "audit.repaired" // the last write had been broken off
-	actionLost     = "audit.lost"     // entries that could not be written
+	actionBroken   = "audit.broken"   // the file is not as it was written
+	actionRepaired = "audit.repaired" // an incomplete last line was removed
+	actionLost     = "audit.lost"     // entries could not be written
 )
 
-// Errors of Record and RecordLazily, beside those of the disk and of the key.
+// Errors of Record and RecordLazily, in addition to those of the disk and the key.
 var (
 	ErrClosed = errors.New("the audit log is closed")
-	ErrBehind = errors.New("the audit log is too far behind")
+	ErrBehind = errors.New("the queue of the audit log is full")
 )
 
 const (
-	queueLength = 4096            // entries that wait to be written
-	batchLength = 256             // entries that are written at once
+	queueLength = 4096            // entries waiting to be written
+	batchLength = 256             // entries written at once
 	keyTimeout  = 5 * time.Second // for reading the key
-	settleAfter = time.Second     // how far the head may be behind lines that nobody waits for
+	settleAfter = time.Second     // how long the head may be behind lines of RecordLazily
 )
 
-// Key returns the key of the MACs. It is asked until it has answered once.
+// Key returns the key of the MACs. It is called until it succeeds once.
 type Key func(context.Context) ([]byte, error)
 
-// Log is an audit log that is open for writing. It is safe for concurrent use,
-// and several processes may write one file at the same time.
+// Log is an audit log that is open for writing. It is safe for concurrent use, and
+// several processes may write the same file.
 type Log struct {
 	to     sink
 	key    Key
-	known  []byte // the key, once it was read
+	known  []byte // the key, after it was read
 	queue  chan job
-	lost   atomic.Int64 // entries that are not on record
-	behind bool         // lines were written that the disk may not have yet
+	lost   atomic.Int64 // entries that could not be written
+	behind bool         // lines were written that may not be on the disk yet
 
 	closing chan struct{}
 	closed  chan struct{}
-	ended   error // of the last settling, once closed
+	ended   error // of the last settle, once closed
 }
 
 // job is an entry that waits to be written.
 type job struct {
 	stamped
-	done chan error // nil: nobody waits, and the disk need not have it at once
+	done chan error // nil for RecordLazily, which does not wait for the disk
 }
 
-// stamped is an entry and when it was made.
+// stamped is an entry with its time.
 type stamped struct {
 	Entry
 	at time.Time
 }
 
-// sink is where lines go. It is used by one goroutine at a time.
+// sink receives lines. It is used by one goroutine at a time.
 type sink interface {
-	// append writes entries where the chain ends, all or none of them. If
-	// durable, the disk has them when it returns.
+	// append writes entries at the end of the chain, all of them or none. If
+	// durable, they are on the disk when it returns.
 	append(key []byte, entries []stamped, durable bool) error
-	// settle makes durable what was appended before.
+	// settle makes earlier entries durable.
 	settle(key []byte) error
 	close() error
 }
 
-// Open opens the log in a file, which is made if there is none. Beside it, in
-// path + ".head", is how far it goes. The log has to be closed.
+// Open opens the log in a file, which it creates if necessary. The file path +
+// ".head" says where the log ends. The log must be closed.
 func Open(path string, key Key) (*Log, error) {
 	to := &file{path: path}
 	if err := to.open(); err != nil {
-		return nil, fmt.Errorf("opening the audit log: %w", err)
+		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
 	return start(to, key), nil
 }
 
-// To returns a log that writes to w, as a chain of its own. Whoever keeps what
-// is written has to see to its end: there is no head. The log has to be closed;
-// w stays open.
+// To returns a log that writes to w, as a new chain. There is no head, so the
+// receiver of the lines has to notice if the end is missing. The log must be
+// closed; w stays open.
 func To(w io.Writer, key Key) *Log { return start(&stream{w: w}, key) }
 
 func start(to sink, key Key) *Log {
@@ -117,26 +118,26 @@ func start(to sink, key Key) *Log {
 	return l
 }
 
-// Record puts an entry on record, and returns when the disk has it. After an
-// error, the entry may or may not be on record: what it announces must not be
-// done. It is not tried again.
+// Record writes an entry and returns when it is on the disk. After an error the
+// entry may or may not be written, and the action that it announces must not be
+// done. Record does not retry.
 func (l *Log) Record(ctx context.Context, e Entry) error {
 	done := make(chan error, 1)
 	select {
-	case l.queue <- job{stamped{e, time.Now()}, done}:
+	case l.queue <- job{stamped: stamped{e, time.Now()}, done: done}:
 	case <-l.closing:
 		return ErrClosed
 	case <-ctx.Done():
-		return fmt.Errorf("recording %s: %w", e.Action, ctx.Err())
+		return fmt.Errorf("record %s: %w", e.Action, ctx.Err())
 	}
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("recording %s: %w", e.Action, ctx.Err())
+		return fmt.Errorf("record %s: %w", e.Action, ctx.Err())
 	case <-l.closed:
 	}
-	select { // it may have been among the last that were written
+	select { // the entry may have been among the last ones written
 	case err := <-done:
 		return err
 	default:
@@ -144,10 +145,9 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 	}
 }
 
-// RecordLazily puts an entry on record soon, and waits for nothing. An entry
-// that is lost on the way is counted, and the log says how many were as soon
-// as it can be written again; a crash loses about the last second. Errors:
-// ErrBehind, ErrClosed.
+// RecordLazily queues an entry and does not wait. Entries that cannot be written
+// are counted, and the log says how many were lost as soon as it can be written
+// again. A crash loses about the last second. Errors: ErrBehind, ErrClosed.
 func (l *Log) RecordLazily(e Entry) error {
 	select {
 	case <-l.closing:
@@ -163,7 +163,7 @@ func (l *Log) RecordLazily(e Entry) error {
 	}
 }
 
-// Close writes what waits, and closes the log. It is called once.
+// Close writes the queued entries and closes the log. It must be called once.
 func (l *Log) Close() error {
 	close(l.closing)
 	<-l.closed
@@ -180,7 +180,7 @@ func (l *Log) write() {
 			l.commit(l.gather(first))
 		case <-due:
 			due = nil
-			_ = l.settle() // what cannot be settled now is settled with the next entry
+			_ = l.settle() // after an error, the next entry settles it
 		case <-l.closing:
 			for len(l.queue) > 0 {
 				l.commit(l.gather(<-l.queue))
@@ -194,7 +194,7 @@ func (l *Log) write() {
 	}
 }
 
-// gather takes what waits behind a job: one trip to the disk is enough for all.
+// gather takes the jobs that wait behind a job, so that one write serves them all.
 func (l *Log) gather(first job) []job {
 	batch := []job{first}
 	for len(batch) < batchLength {
@@ -208,7 +208,7 @@ func (l *Log) gather(first job) []job {
 	return batch
 }
 
-// commit writes a batch, and tells whoever waits.
+// commit writes a batch, and returns the result to the callers that wait.
 func (l *Log) commit(batch []job) {
 	lost := l.lost.Load()
 	durable := false
@@ -222,11 +222,11 @@ func (l *Log) commit(batch []job) {
 	}
 	err := l.append(entries, durable)
 	if err == nil {
-		l.lost.Add(-lost) // those are on record, as a number
+		l.lost.Add(-lost) // their number is in the log now
 		l.behind = !durable
 	} else {
 		l.lost.Add(int64(len(batch)))
-		err = fmt.Errorf("writing the audit log: %w", err)
+		err = fmt.Errorf("write the audit log: %w", err)
 	}
 	for _, j := range batch {
 		if j.done != nil {
@@ -241,10 +241,10 @@ func (l *Log) append(entries []stamped, durable bool) error {
 		defer cancel()
 		key, err := l.key(ctx)
 		if err != nil {
-			return fmt.Errorf("reading its key: %w", err)
+			return fmt.Errorf("read its key: %w", err)
 		}
 		if len(key) < minKey {
-			return fmt.Errorf("its key has %d bytes, want at least %d", len(key), minKey)
+			return fmt.Errorf("its key has %d bytes: it must have at least %d", len(key), minKey)
 		}
 		l.known = key
 	}
@@ -256,13 +256,13 @@ func (l *Log) settle() error {
 		return nil
 	}
 	if err := l.to.settle(l.known); err != nil {
-		return fmt.Errorf("settling the audit log: %w", err)
+		return fmt.Errorf("settle the audit log: %w", err)
 	}
 	l.behind = false
 	return nil
 }
 
-// own is an entry of the log about itself.
+// own is an entry that the log writes about itself.
 func own(action, reason string) stamped {
 	return stamped{Entry{Actor: "audit", Action: action, Result: "ok", Reason: reason}, time.Now()}
 }

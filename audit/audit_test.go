@@ -44,7 +44,7 @@ func open(t testing.TB, path string) *audit.Log {
 func shut(t testing.TB, l *audit.Log) {
 	t.Helper()
 	if err := l.Close(); err != nil {
-		t.Errorf("Close: %v", err)
+		t.Errorf("Close: got %v, want no error", err)
 	}
 }
 
@@ -55,12 +55,12 @@ func entry(i int) audit.Entry {
 	}
 }
 
-// record writes n lines that somebody waited for.
+// record writes n lines with Record, which waits for the disk.
 func record(t testing.TB, l *audit.Log, n int) {
 	t.Helper()
 	for i := range n {
 		if err := l.Record(t.Context(), entry(i)); err != nil {
-			t.Fatalf("Record: %v", err)
+			t.Fatalf("Record: got %v, want no error", err)
 		}
 	}
 }
@@ -112,24 +112,24 @@ func TestEveryEntryIsALineOfJSONInAPrivateFile(t *testing.T) {
 	path := newFile(t, 3)
 	lines := strings.Split(strings.TrimSuffix(string(read(t, path)), "\n"), "\n")
 	if len(lines) != 3 {
-		t.Fatalf("%d lines", len(lines))
+		t.Fatalf("got %d lines, want 3", len(lines))
 	}
 	for i, line := range lines {
 		want := fmt.Sprintf(`"actor":"api_key_1","action":"signing_key.revoke","project_id":"default","subject":"%d",`+
 			`"key_fingerprint":"f00d","request_id":"R","result":"intent","reason":"because","mac":"`, i)
 		if !strings.Contains(line, want) || !strings.Contains(line, fmt.Sprintf(`,"seq":%d,"time":"20`, i+1)) {
-			t.Errorf("line %d: %s", i+1, line)
+			t.Errorf("line %d: got %s, want its entry and number", i+1, line)
 		}
 	}
 	for _, name := range []string{path, path + ".head"} {
 		if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
-			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+			t.Errorf("file %s: got mode %v, %v, want 0600", name, info.Mode(), err)
 		}
 	}
 	r := verify(t, path)
 	sound(t, r, 3)
 	if r.Chains != 1 || r.Unconfirmed != 0 || r.Follows != "" {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want one confirmed chain", r)
 	}
 }
 
@@ -141,12 +141,12 @@ func TestTheChainGoesOnFromProcessToProcess(t *testing.T) {
 		shut(t, l)
 	}
 	if r := verify(t, path); r.Chains != 1 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want one chain", r)
 	}
 	sound(t, verify(t, path), 8)
 }
 
-func TestNothingGetsOutThatATerminalWouldObey(t *testing.T) {
+func TestLinesCannotControlATerminal(t *testing.T) {
 	var out bytes.Buffer
 	l := audit.To(&out, key)
 	nasty := "a\nb\r\x00\x1b[31m\x7f\u0085\u2028\u202e\U000e0001\xff\xfe\"\\</script>" + strings.Repeat("é", 2000)
@@ -156,10 +156,10 @@ func TestNothingGetsOutThatATerminalWouldObey(t *testing.T) {
 	}
 	shut(t, l)
 	if bytes.Count(out.Bytes(), []byte("\n")) != 1 || bytes.ContainsAny(out.Bytes(), "\r\x00\x1b\x7f\u0085\u2028\u202e\U000e0001") {
-		t.Errorf("got out: %q", out.String()[:200])
+		t.Errorf("line: got %q, want one line without control characters", out.String()[:200])
 	}
 	if out.Len() > 8*8<<10 {
-		t.Errorf("%d bytes for one entry", out.Len())
+		t.Errorf("entry: got %d bytes, want at most 65536", out.Len())
 	}
 	r, err := audit.Verify(&out, nil, theKey)
 	if err != nil {
@@ -179,23 +179,23 @@ func TestAShortOrMissingKeyRecordsNothing(t *testing.T) {
 	asked := 0
 	l := audit.To(&out, func(context.Context) ([]byte, error) { asked++; return answers[asked-1]() })
 	if err := l.Record(t.Context(), entry(0)); !errors.Is(err, away) {
-		t.Errorf("Record without a key: %v", err)
+		t.Errorf("Record without a key: got %v, want the key's error", err)
 	}
 	if err := l.Record(t.Context(), entry(0)); err == nil {
-		t.Error("Record took a key of five bytes")
+		t.Error("Record with a key of five bytes: got no error, want one")
 	}
 	if out.Len() != 0 {
-		t.Errorf("got out: %s", out.String())
+		t.Errorf("written without a key: got %s, want nothing", out.String())
 	}
 	record(t, l, 3)
 	shut(t, l)
 	if asked != 3 {
-		t.Errorf("the key was asked for %d times", asked)
+		t.Errorf("key: asked for %d times, want 3", asked)
 	}
 	r, _ := audit.Verify(&out, nil, theKey)
 	sound(t, r, 4)
 	if r.Lost != 1 {
-		t.Errorf("%d lines say that entries were lost", r.Lost)
+		t.Errorf("got %d lines about lost entries, want 1", r.Lost)
 	}
 }
 
@@ -221,38 +221,38 @@ func TestAWriterThatFailsFailsRecordAndTheNextWorks(t *testing.T) {
 	w.fail = true
 	for range 2 {
 		if err := l.Record(t.Context(), entry(0)); err == nil || !strings.Contains(err.Error(), "no space") {
-			t.Errorf("Record: %v", err)
+			t.Errorf("Record: got %v, want no space", err)
 		}
 	}
 	w.fail = false
 	record(t, l, 1)
 	shut(t, l)
 	if !strings.Contains(w.String(), "2 entries before this one") {
-		t.Error("what was lost is not on record")
+		t.Error("log: want a line about 2 lost entries")
 	}
 	r, _ := audit.Verify(&w.Buffer, nil, theKey)
 	sound(t, r, 3)
 }
 
-func TestAWriterThatStopsHalfwayGoesOnWithAnotherChain(t *testing.T) {
+func TestAnIncompleteWriteBeginsAnotherChain(t *testing.T) {
 	w := &lame{after: 40}
 	l := audit.To(w, key)
 	record(t, l, 2)
 	w.fail = true
 	if err := l.Record(t.Context(), entry(0)); err == nil {
-		t.Error("Record: no error")
+		t.Error("Record: got no error, want one")
 	}
 	w.fail = false
 	record(t, l, 1)
 	shut(t, l)
 	lines := bytes.SplitAfter(w.Bytes(), []byte("\n"))
 	if r, _ := audit.Verify(bytes.NewReader(w.Bytes()), nil, theKey); r.Bad != 3 {
-		t.Errorf("with half a line in it: %+v", r)
+		t.Errorf("log with half a line: got %+v, want line 3 wrong", r)
 	}
 	r, _ := audit.Verify(bytes.NewReader(bytes.Join(append(lines[:2:2], lines[3:]...), nil)), nil, theKey)
 	sound(t, r, 4)
 	if r.Chains != 2 {
-		t.Errorf("without it: %+v", r)
+		t.Errorf("log without the half line: got %+v, want 2 chains", r)
 	}
 }
 
@@ -274,25 +274,25 @@ func TestMintingDoesNotWaitForTheDisk(t *testing.T) {
 			}
 		}
 		if time.Since(before) != 0 || behind < 1000 {
-			t.Errorf("took %v, %d were refused", time.Since(before), behind)
+			t.Errorf("RecordLazily: took %v, %d refused, want no wait and at least 1000", time.Since(before), behind)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := l.Record(ctx, entry(0)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Record: %v", err)
+			t.Errorf("Record with a deadline: got %v, want DeadlineExceeded", err)
 		}
 		close(w.let)
 		shut(t, l)
 		if err := l.Record(t.Context(), entry(0)); !errors.Is(err, audit.ErrClosed) {
-			t.Errorf("Record after Close: %v", err)
+			t.Errorf("Record after Close: got %v, want ErrClosed", err)
 		}
 		if err := l.RecordLazily(entry(0)); !errors.Is(err, audit.ErrClosed) {
-			t.Errorf("RecordLazily after Close: %v", err)
+			t.Errorf("RecordLazily after Close: got %v, want ErrClosed", err)
 		}
 	})
 }
 
-func TestTheHeadFollowsLazyLinesSoon(t *testing.T) {
+func TestTheHeadConfirmsLazyLinesSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "audit.log")
 		l := open(t, path)
@@ -303,19 +303,19 @@ func TestTheHeadFollowsLazyLinesSoon(t *testing.T) {
 		}
 		synctest.Wait()
 		if r := verify(t, path); !r.Sound() || r.Lines != 5 || r.Unconfirmed != 5 {
-			t.Errorf("at first: %+v", r)
+			t.Errorf("at first: got %+v, want 5 unconfirmed lines", r)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if r := verify(t, path); !r.Sound() || r.Lines != 5 || r.Unconfirmed != 0 {
-			t.Errorf("two seconds later: %+v", r)
+			t.Errorf("two seconds later: got %+v, want 5 confirmed lines", r)
 		}
 		if err := l.RecordLazily(entry(5)); err != nil {
 			t.Fatal(err)
 		}
 		shut(t, l)
 		if r := verify(t, path); !r.Sound() || r.Lines != 6 || r.Unconfirmed != 0 {
-			t.Errorf("closed: %+v", r)
+			t.Errorf("after Close: got %+v, want 6 confirmed lines", r)
 		}
 	})
 }
@@ -333,14 +333,14 @@ func TestChainsOfAStreamMayInterleaveWithLinesOfOthers(t *testing.T) {
 	lines := bytes.SplitAfter(out.Bytes(), []byte("\n"))
 	r, err := audit.Verify(bytes.NewReader(out.Bytes()), nil, theKey)
 	if err != nil || r.Chains != 2 || r.Other != 5 {
-		t.Errorf("report: %+v, %v", r, err)
+		t.Errorf("report: got %+v, %v, want 2 chains and 5 other lines", r, err)
 	}
 	sound(t, r, 15)
 	for i := range 17 { // the last line of each chain is not confirmed by anything
 		without := bytes.Join(append(lines[:i:i], lines[i+1:]...), nil)
 		r, _ := audit.Verify(bytes.NewReader(without), nil, theKey)
 		if ours := bytes.HasPrefix(lines[i], []byte(`{"chain"`)); ours && i != 16 && r.Sound() {
-			t.Errorf("line %d is missing: %+v", i+1, r)
+			t.Errorf("without line %d: got %+v, want it noticed", i+1, r)
 		}
 	}
 }

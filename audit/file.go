@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// file is a log in a file that other processes write, too. Whoever writes has
-// the file's lock, and has looked at everything that was written after the
-// head: each line of it has to go on from the one before.
+// file is a log in a file that other processes may write, too. A process writes
+// only while it has the file's lock, after it has checked that the lines after the
+// head continue the chain.
 type file struct {
 	path  string
-	f     *os.File  // nil: to be opened
-	at    tail      // where the chain ended when it was last written here
-	freed time.Time // when the lock was last given up here
-	notes []stamped // what is remarkable about the file, and is not yet on record
+	f     *os.File  // nil until it is opened
+	at    tail      // the end of the chain after this process' last write
+	freed time.Time // when this process last released the lock
+	notes []stamped // entries about the file that are not yet written
 }
 
 func (f *file) head() string { return f.path + ".head" }
 
-// open makes the file if there is none.
+// open opens the file, and creates it if necessary.
 func (f *file) open() (err error) {
 	f.f, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	return err
@@ -47,11 +47,11 @@ func (f *file) append(key []byte, entries []stamped, durable bool) error {
 		return err
 	}
 	defer f.unlock()
-	// Nobody else writes, and path is this file.
+	// No other process writes, and path is this file.
 	if err := f.find(key); err != nil {
 		return err
 	}
-	// f.at is the end of the file, and of the chain.
+	// f.at is the end of the file and of the chain.
 	lines, last, err := extend(key, f.at.End, f.at.After, slices.Concat(f.notes, entries))
 	if err != nil {
 		return err
@@ -71,8 +71,8 @@ func (f *file) append(key []byte, entries []stamped, durable bool) error {
 
 func (f *file) settle(key []byte) error { return f.append(key, nil, true) }
 
-// put writes all lines or, as far as it can, none: what is left of a write
-// that was broken off is found by the next.
+// put writes all lines or, if possible, none. The next writer finds what an
+// incomplete write left.
 func (f *file) put(lines []byte) error {
 	if _, err := f.f.Write(lines); err != nil {
 		return errors.Join(err, f.f.Truncate(f.at.Size))
@@ -80,8 +80,9 @@ func (f *file) put(lines []byte) error {
 	return nil
 }
 
-// confirm makes everything up to f.at durable, first the lines, then the head:
-// a crash in between leaves good lines after the head, never the reverse.
+// confirm makes everything up to f.at durable, first the lines and then the head. A
+// crash in between leaves valid lines after the head, and never a head without its
+// lines.
 func (f *file) confirm(key []byte) error {
 	if err := f.f.Sync(); err != nil {
 		return err
@@ -90,13 +91,13 @@ func (f *file) confirm(key []byte) error {
 }
 
 const (
-	lockTimeout = 5 * time.Second  // how long others may take for their lines
-	lockStep    = time.Millisecond // between two tries
+	lockTimeout = 5 * time.Second  // how long to wait for the lock
+	lockStep    = time.Millisecond // between two attempts
 )
 
-// lock locks the file that is at path now. If that is another one than before,
-// the log was rotated. Whoever has just had the lock lets everybody try who
-// waits for it: without a pause, a busy process would keep all others out.
+// lock locks the file that is at path now; if that is another file than before, the
+// log was rotated. A process that has just released the lock pauses first, because
+// otherwise a busy process would keep all others waiting.
 func (f *file) lock(key []byte) error {
 	if time.Since(f.freed) < lockStep {
 		time.Sleep(2 * lockStep)
@@ -112,14 +113,14 @@ func (f *file) lock(key []byte) error {
 		case err == nil && f.current():
 			return nil
 		case err == nil:
-			// Whoever locks the old file from now on sees that, too: it has
-			// got its last line.
+			// The file was rotated. Every process that locks it from now on
+			// notices that, so it has its last line.
 			f.leave(key)
 		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("locking it: %w", err)
+			return fmt.Errorf("lock it: %w", err)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("another process has kept it locked for %v", lockTimeout)
+			return fmt.Errorf("another process has held its lock for %v", lockTimeout)
 		}
 		time.Sleep(lockStep)
 	}
@@ -127,12 +128,12 @@ func (f *file) lock(key []byte) error {
 
 func (f *file) unlock() {
 	if f.f != nil {
-		_ = syscall.Flock(int(f.f.Fd()), syscall.LOCK_UN) // a file that is open can be unlocked
+		_ = syscall.Flock(int(f.f.Fd()), syscall.LOCK_UN) // cannot fail for an open file
 		f.freed = time.Now()
 	}
 }
 
-// current reports whether path still is the file that is open.
+// current reports whether path is still the open file.
 func (f *file) current() bool {
 	here, err := f.f.Stat()
 	if err != nil {
@@ -142,16 +143,16 @@ func (f *file) current() bool {
 	return err == nil && os.SameFile(here, there)
 }
 
-// leave notes where the file ends that is no longer at path, and closes it.
+// leave finds the end of a file that was rotated away, and closes it.
 func (f *file) leave(key []byte) {
 	if f.at.End.Seq > 0 {
 		if last, torn, err := f.follow(key, f.at); err == nil {
-			_ = f.repair(last, torn) // what stays is found when it is verified
+			_ = f.repair(last, torn) // after an error, verification reports the line
 		}
-		_ = f.f.Sync() // best effort: these lines are after the head
+		_ = f.f.Sync() // best effort, for lines after the head
 	}
-	f.at.Size = -1 // there is no such place in the new file
-	f.f.Close()    // ends the lock
+	f.at.Size = -1 // f.at is not a position in the new file
+	f.f.Close()    // releases the lock
 	f.f = nil
 }
 
@@ -163,7 +164,7 @@ func (f *file) find(key []byte) error {
 	}
 	size := info.Size()
 	if f.at.Size == size && f.at.End.Seq > 0 && f.endsWith(f.at) {
-		return nil // the usual case: nobody else has written
+		return nil // the usual case: no other process has written
 	}
 	data, err := os.ReadFile(f.head())
 	switch {
@@ -185,7 +186,8 @@ func (f *file) find(key []byte) error {
 	return f.findAfter(key, head, size)
 }
 
-// findAfter finds the end of a file that goes at least as far as its head says.
+// findAfter finds the end of a file that must have at least the lines that its head
+// confirms.
 func (f *file) findAfter(key []byte, head tail, size int64) error {
 	before := later(head, f.at.End)
 	if size < head.Size || head.End.Seq > 0 && !f.endsWith(head) {
@@ -201,8 +203,8 @@ func (f *file) findAfter(key []byte, head tail, size int64) error {
 	return f.repair(last, torn)
 }
 
-// repair takes away a line that somebody did not finish, and notes what it
-// was. Nobody was told that it is on record, or the head would confirm it.
+// repair removes an incomplete last line and notes its content. No caller was told
+// that it is recorded; otherwise the head would confirm it.
 func (f *file) repair(last tail, torn []byte) error {
 	f.at = last
 	if len(torn) == 0 {
@@ -212,12 +214,12 @@ func (f *file) repair(last tail, torn []byte) error {
 		return err
 	}
 	const evidence = 256
-	f.notes = append(f.notes, own(actionRepaired, fmt.Sprintf("the last %d bytes were a line broken off: %s",
+	f.notes = append(f.notes, own(actionRepaired, fmt.Sprintf("the last %d bytes were an incomplete line: %s",
 		len(torn), strconv.QuoteToASCII(string(torn[:min(len(torn), evidence)])))))
 	return nil
 }
 
-// follow goes from a place in the file to its end, line by line. Torn is what
+// follow checks the lines from a position in the file to its end. Torn is what
 // comes after the last newline.
 func (f *file) follow(key []byte, from tail) (last tail, torn []byte, err error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f.f, from.Size, math.MaxInt64-from.Size), maxLine)
@@ -226,17 +228,17 @@ func (f *file) follow(key []byte, from tail) (last tail, torn []byte, err error)
 		if errors.Is(err, io.EOF) {
 			return from, bytes.Clone(text), nil
 		} else if err != nil {
-			return from, nil, fmt.Errorf("what comes after line %d of chain %s cannot be read: %w", from.End.Seq, from.End.Chain, err)
+			return from, nil, fmt.Errorf("the line after line %d of chain %s cannot be read: %w", from.End.Seq, from.End.Chain, err)
 		}
 		_, next, err := check(key, from.End, text[:len(text)-1])
 		if err != nil {
-			return from, nil, fmt.Errorf("what comes after line %d of chain %s %w", from.End.Seq, from.End.Chain, err)
+			return from, nil, fmt.Errorf("the line after line %d of chain %s %w", from.End.Seq, from.End.Chain, err)
 		}
 		from = tail{End: next, Size: from.Size + int64(len(text))}
 	}
 }
 
-// endsWith reports whether the line of t's MAC ends where t says.
+// endsWith reports whether a line with t's MAC ends at t's position.
 func (f *file) endsWith(t tail) bool {
 	want := `,"mac":"` + t.End.MAC + "\"}\n"
 	got := make([]byte, len(want))
@@ -244,7 +246,7 @@ func (f *file) endsWith(t tail) bool {
 	return err == nil && string(got) == want
 }
 
-// later is the end that the head knows, or the process if it knows better.
+// later is the later of the ends that the head and this process know.
 func later(head tail, own end) end {
 	switch {
 	case own.Chain == head.End.Chain && own.Seq > head.End.Seq:
@@ -255,8 +257,8 @@ func later(head tail, own end) end {
 	return head.End
 }
 
-// begin begins a chain at a place in the file. Its head is written first: a
-// file with lines and without a head is never ours.
+// begin begins a chain at a position in the file. Its head is written first, so
+// that a file with lines always has a head.
 func (f *file) begin(key []byte, size int64, after end) error {
 	t := tail{End: end{Chain: rand.Text()}, Size: size}
 	if after.Seq > 0 {
@@ -269,9 +271,9 @@ func (f *file) begin(key []byte, size int64, after end) error {
 	return nil
 }
 
-// distrust leaves everything in the file as it is, and begins a chain after it
-// that says why. Refusing to go on would let whoever spoilt a log also stop
-// every change.
+// distrust leaves the file's content unchanged and begins a new chain after it,
+// whose first entry says why. Refusing to write would let an attacker who damages
+// the log also prevent every change.
 func (f *file) distrust(key []byte, size int64, after end, why error) error {
 	last := []byte{'\n'}
 	if size > 0 {

@@ -11,18 +11,18 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// tail is a place in a log's file where a line ends: what the head records.
+// tail is a position in a log's file where a line ends, as the head records it.
 type tail struct {
 	End  end   `json:"end"`
 	Size int64 `json:"size"` // bytes of the file up to here
-	// After is for the chain's first line; see there. The head keeps it until
-	// that line is written.
+	// After is line.After of the chain's first line; the head keeps it until that
+	// line is written.
 	After *end `json:"after,omitempty"`
 }
 
-var errHead = errors.New("the head was not written with this key, or was altered")
+var errHead = errors.New("the head was altered, or written with another key")
 
-// encodeHead is the content of a head.
+// encodeHead returns the content of a head.
 func encodeHead(key []byte, t tail) ([]byte, error) {
 	object, err := json.Marshal(t)
 	if err != nil {
@@ -45,8 +45,8 @@ func decodeHead(key, head []byte) (t tail, err error) {
 	return t, nil
 }
 
-// writeHead replaces a head in one step; the disk has it when it returns. The
-// caller has the log's lock, so that the other name is its own.
+// writeHead replaces a head atomically and durably. The caller has the log's lock,
+// so no other process uses the temporary name.
 func writeHead(key []byte, path string, t tail) error {
 	head, err := encodeHead(key, t)
 	if err != nil {
@@ -55,12 +55,12 @@ func writeHead(key []byte, path string, t tail) error {
 	if err := writeDurably(path+".new", head); err != nil {
 		return err
 	}
-	// The new head is complete and on the disk.
+	// The new head is complete and on the disk under its temporary name.
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	// Whoever looks now sees the new head; after a crash it may be the old one
-	// again, and the lines after it are good ones.
+	// Readers see the new head. After a crash before the next step it may be the
+	// old one again, which is followed by valid lines.
 	return syncDirectory(filepath.Dir(path))
 }
 
@@ -80,7 +80,7 @@ func syncDirectory(path string) error {
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return fmt.Errorf("syncing the directory: %w", err)
+		return fmt.Errorf("sync the directory: %w", err)
 	}
 	return nil
 }

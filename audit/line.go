@@ -18,38 +18,38 @@ import (
 const (
 	minKey  = 32       // bytes
 	maxText = 512      // bytes of one member of an entry
-	maxLine = 64 << 10 // bytes; eight members, every byte escaped, are well below
+	maxLine = 64 << 10 // bytes; eight fully escaped members are much shorter
 )
 
-// What a MAC is about, so that none can stand for another.
+// The purposes of MACs, so that a MAC for one is not valid for another.
 const (
 	aboutLine = "playtoken audit line\n"
 	aboutHead = "playtoken audit head\n"
 )
 
-// end is one line of a chain, and with it all lines before. The end of a chain
-// without lines has neither number nor MAC.
+// end identifies a line of a chain, and through its MAC all lines before. The end of
+// a chain without lines has neither number nor MAC.
 type end struct {
-	Chain string `json:"chain"` // random, made with the chain
+	Chain string `json:"chain"` // the chain's random name
 	Seq   uint64 `json:"seq"`
 	MAC   string `json:"mac"` // hexadecimal
 }
 
-// line is an entry as it is written; see seal for its MAC.
+// line is an entry as it is written; seal adds its MAC.
 type line struct {
 	Chain string    `json:"chain"`
 	Seq   uint64    `json:"seq"` // from 1, in each chain
 	Time  time.Time `json:"time"`
 	Entry
-	// After is, in the first line of a chain, what it goes on from: the file
-	// was rotated, or could not be trusted any more.
+	// After is set in the first line of a chain that continues another one: the
+	// file was rotated, or the other chain was found broken.
 	After *end `json:"after,omitempty"`
 }
 
-// linePrefix is how every line begins.
+// linePrefix begins every line.
 const linePrefix = `{"chain":"`
 
-// extend returns the lines of entries that follow an end, and the new end.
+// extend returns the lines of entries after an end, and the new end.
 func extend(key []byte, from end, after *end, entries []stamped) ([]byte, end, error) {
 	var lines []byte
 	for _, e := range entries {
@@ -63,12 +63,12 @@ func extend(key []byte, from end, after *end, entries []stamped) ([]byte, end, e
 		}
 		var mac string
 		lines, mac = seal(lines, key, aboutLine+from.MAC, printable(object))
-		from = end{l.Chain, l.Seq, mac}
+		from = end{Chain: l.Chain, Seq: l.Seq, MAC: mac}
 	}
 	return lines, from, nil
 }
 
-// bounded is the entry with every text valid and short.
+// bounded is the entry with every text valid UTF-8 and short.
 func (e Entry) bounded() Entry {
 	for _, text := range []*string{&e.Actor, &e.Action, &e.Project, &e.Subject, &e.Key, &e.RequestID, &e.Result, &e.Reason} {
 		*text = cut(*text)
@@ -87,8 +87,8 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// printable escapes what a terminal would obey: JSON itself escapes only the
-// control characters of ASCII.
+// printable escapes characters that could control a terminal; JSON itself escapes
+// only the control characters of ASCII.
 func printable(object []byte) []byte {
 	var out bytes.Buffer
 	for _, r := range string(object) {
@@ -105,16 +105,15 @@ func printable(object []byte) []byte {
 	return out.Bytes()
 }
 
-// seal appends to lines an object with its MAC as the last member. The MAC is
-// over what it is about and over the very bytes that are written, up to the
-// comma before it.
+// seal appends an object to lines, with its MAC as the last member. The MAC covers
+// its purpose and the exact bytes of the object up to the comma before the MAC.
 func seal(lines, key []byte, about string, object []byte) (sealed []byte, mac string) {
 	body := object[:len(object)-1] // without the closing brace
 	mac = sum(key, about, body)
 	return fmt.Appendf(lines, `%s,"mac":"%s"}`+"\n", body, mac), mac
 }
 
-// sealLength is what follows the bytes that the MAC is over, newline aside.
+// sealLength is the length of the MAC member and the closing brace.
 const sealLength = len(`,"mac":""}`) + 2*sha256.Size
 
 // sealOf splits a sealed object into its body and its MAC.
@@ -140,8 +139,8 @@ var (
 	errAltered = errors.New("was altered, or the line before it was altered or removed")
 )
 
-// parse reads a line without its newline. Nothing in it can be trusted until
-// it was checked.
+// parse reads a line without its newline. Its content must not be trusted before
+// its MAC is checked.
 func parse(text []byte) (l line, body []byte, mac string, err error) {
 	body, mac, ok := sealOf(text)
 	if !ok || !bytes.HasPrefix(text, []byte(linePrefix)) {
@@ -153,22 +152,22 @@ func parse(text []byte) (l line, body []byte, mac string, err error) {
 	return l, body, mac, nil
 }
 
-// check reports whether text is the line that follows an end, and returns it
-// and the new end. Errors begin with a verb.
+// check parses text and verifies that it is the line after an end. It returns the
+// line and the new end. Errors begin with a verb.
 func check(key []byte, from end, text []byte) (line, end, error) {
 	l, body, mac, err := parse(text)
 	switch {
 	case err != nil:
 		return l, from, err
 	case l.Chain != from.Chain:
-		return l, from, fmt.Errorf("is of chain %q, want %q", l.Chain, from.Chain)
+		return l, from, fmt.Errorf("is of chain %q instead of %q", l.Chain, from.Chain)
 	case !hmac.Equal([]byte(mac), []byte(sum(key, aboutLine+from.MAC, body))):
 		if l.Seq != from.Seq+1 {
-			return l, from, fmt.Errorf("has number %d, want %d: lines were removed, inserted or reordered", l.Seq, from.Seq+1)
+			return l, from, fmt.Errorf("has number %d instead of %d: lines were removed, inserted or reordered", l.Seq, from.Seq+1)
 		}
 		return l, from, errAltered
-	case l.Seq != from.Seq+1: // only somebody who has the key can do that
-		return l, from, fmt.Errorf("has number %d, want %d", l.Seq, from.Seq+1)
+	case l.Seq != from.Seq+1: // possible only with the key
+		return l, from, fmt.Errorf("has number %d instead of %d", l.Seq, from.Seq+1)
 	}
-	return l, end{l.Chain, l.Seq, mac}, nil
+	return l, end{Chain: l.Chain, Seq: l.Seq, MAC: mac}, nil
 }

@@ -39,7 +39,7 @@ func process(ctx context.Context, verb, path string) *exec.Cmd {
 }
 
 // quickDisk is a folder for logs that several write at once, in memory where
-// the machine has one. Whoever writes has the lock while the disk syncs: a disk
+// the machine has one. The writer has the lock while the disk syncs: a disk
 // that is busy with something else may take longer for that than others wait.
 func quickDisk(t testing.TB) string {
 	t.Helper()
@@ -70,7 +70,7 @@ func TestTenProcessesShareOneChain(t *testing.T) {
 	for range 10 {
 		all.Go(func() {
 			if out, err := process(t.Context(), "thirty", path).CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
+				t.Errorf("process: got %v, want no error\n%s", err, out)
 			}
 		})
 	}
@@ -78,7 +78,7 @@ func TestTenProcessesShareOneChain(t *testing.T) {
 	r := verify(t, path)
 	sound(t, r, 300)
 	if r.Chains != 1 || r.Unconfirmed != 0 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want one confirmed chain", r)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestManyAtOnceShareOneChain(t *testing.T) {
 		all.Go(func() {
 			for j := range 20 {
 				if err := logs[i%2].Record(t.Context(), entry(j)); err != nil {
-					t.Errorf("Record: %v", err)
+					t.Errorf("Record: got %v, want no error", err)
 				}
 				_ = logs[i%2].RecordLazily(entry(j))
 			}
@@ -102,7 +102,7 @@ func TestManyAtOnceShareOneChain(t *testing.T) {
 	sound(t, verify(t, path), 8*40)
 }
 
-func TestABusyWriterLetsOthersIn(t *testing.T) {
+func TestABusyWriterDoesNotBlockOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "audit.log")
 		busy, other := open(t, path), open(t, path)
@@ -111,7 +111,7 @@ func TestABusyWriterLetsOthersIn(t *testing.T) {
 		go func() {
 			defer close(done)
 			if err := other.Record(t.Context(), entry(1)); err != nil {
-				t.Errorf("Record: %v", err)
+				t.Errorf("Record by another process: got %v, want no error", err)
 			}
 		}()
 		// Time stands still for as long as the busy one does not pause: the
@@ -127,7 +127,7 @@ func TestABusyWriterLetsOthersIn(t *testing.T) {
 		}
 		<-done
 		if lines > 5 {
-			t.Errorf("it came in after %d lines of the busy one", lines)
+			t.Errorf("other process: waited for %d lines of the busy one, want at most 5", lines)
 		}
 		shut(t, busy)
 		shut(t, other)
@@ -147,7 +147,7 @@ func writeForever(path string) error {
 	return err
 }
 
-func TestAKilledWriterLosesNothingThatItWasTold(t *testing.T) {
+func TestAKilledWriterLosesNoConfirmedEntry(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	said := 0
 	for range 15 {
@@ -170,7 +170,7 @@ func TestAKilledWriterLosesNothingThatItWasTold(t *testing.T) {
 		_ = cmd.Wait()
 		r := verify(t, path)
 		if got := bytes.Count(read(t, path), []byte("signing_key.revoke")); !r.Sound() || got < said {
-			t.Fatalf("%d entries are there, %d were said to be; %+v", got, said, r)
+			t.Fatalf("got %d entries of %d that were confirmed, want at least as many; %+v", got, said, r)
 		}
 	}
 }
@@ -178,12 +178,12 @@ func TestAKilledWriterLosesNothingThatItWasTold(t *testing.T) {
 func TestAFullDiskFailsRecordAndTheNextWorks(t *testing.T) {
 	path := newFile(t, 3)
 	if out, err := process(t.Context(), "full", path).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("process: got %v, want no error\n%s", err, out)
 	}
 	r := verify(t, path)
 	sound(t, r, 6) // and the line about what was lost
 	if r.Lost != 1 || r.Repaired != 0 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want one line about lost entries and no repair", r)
 	}
 }
 
@@ -249,20 +249,20 @@ func TestARotatedLogGoesOnFromTheOldOne(t *testing.T) {
 	alone := verify(t, path)
 	sound(t, alone, 2)
 	if !strings.HasPrefix(alone.Follows, "line 5 of chain ") {
-		t.Errorf("report: %+v", alone)
+		t.Errorf("report: got %+v, want a log that follows line 5", alone)
 	}
 	r := verify(t, path, path+".1", path+".2")
 	sound(t, r, 12)
 	if r.Chains != 3 || r.Follows != "" || r.Unconfirmed != 0 {
-		t.Errorf("all together: %+v", r)
+		t.Errorf("all files together: got %+v, want 3 confirmed chains", r)
 	}
 	if r := verify(t, path, path+".1"); r.Bad != 6 {
-		t.Errorf("without the one in the middle: %+v", r)
+		t.Errorf("without the middle file: got %+v, want line 6 wrong", r)
 	}
 	data := read(t, path+".2")
 	write(t, path+".2", data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1])
 	if r := verify(t, path, path+".1", path+".2"); r.Bad != 10 {
-		t.Errorf("with an old one cut off: %+v", r)
+		t.Errorf("with an old file cut off: got %+v, want line 10 wrong", r)
 	}
 }
 
@@ -284,15 +284,15 @@ func TestATruncatedLogNamesWhatItHeld(t *testing.T) {
 	shut(t, l)
 	sound(t, verify(t, path, path+".1"), 6)
 	if r := verify(t, path); !strings.HasPrefix(r.Follows, "line 4 ") {
-		t.Errorf("alone: %+v", r)
+		t.Errorf("new file alone: got %+v, want a log that follows line 4", r)
 	}
 	write(t, path+".1", copied[:bytes.LastIndexByte(copied[:len(copied)-1], '\n')+1])
 	if r := verify(t, path, path+".1"); r.Bad != 4 {
-		t.Errorf("copied without its last line: %+v", r)
+		t.Errorf("copied without its last line: got %+v, want line 4 wrong", r)
 	}
 }
 
-func TestALineBrokenOffBeforeARotationIsNoted(t *testing.T) {
+func TestAnIncompleteLineBeforeARotationIsRecorded(t *testing.T) {
 	path := newFile(t, 2)
 	l := open(t, path)
 	record(t, l, 1)
@@ -310,6 +310,6 @@ func TestALineBrokenOffBeforeARotationIsNoted(t *testing.T) {
 	r := verify(t, path, path+".1")
 	sound(t, r, 5)
 	if r.Repaired != 1 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want one repair", r)
 	}
 }

@@ -5,13 +5,13 @@ import (
 	"io"
 )
 
-// stream is a log to a writer that cannot be read back. Every process begins a
-// chain of its own.
+// stream is a log to a writer that cannot be read. Every process begins a new
+// chain.
 type stream struct {
 	w     io.Writer
 	end   end
-	after *end // what the chain goes on from, until its first line is written
-	torn  bool // the last write stopped in the middle
+	after *end // the chain that this one continues, until its first line is written
+	torn  bool // the last write was incomplete
 }
 
 func (s *stream) append(key []byte, entries []stamped, _ bool) error {
@@ -33,8 +33,8 @@ func (s *stream) append(key []byte, entries []stamped, _ bool) error {
 	return nil
 }
 
-// fail goes on with a new chain if some lines may be out: their numbers must
-// not come again.
+// fail begins a new chain if some lines may have been written, because their
+// numbers must not be used again.
 func (s *stream) fail(written int) {
 	if written == 0 {
 		return

@@ -46,14 +46,14 @@ func TestEveryByteCounts(t *testing.T) {
 		}
 		shorter := append(bytes.Clone(data[:i]), data[i+1:]...)
 		if r, _ := audit.Verify(bytes.NewReader(shorter), head, theKey); r.Sound() {
-			t.Fatalf("byte %d (%q) is missing: %+v", i, data[i], r)
+			t.Fatalf("without byte %d (%q): got %+v, want it noticed", i, data[i], r)
 		}
 	}
 	for i := range head {
 		changed := bytes.Clone(head)
 		changed[i] ^= 1
 		if r, _ := audit.Verify(bytes.NewReader(data), changed, theKey); r.Bad != 5 {
-			t.Fatalf("byte %d of the head: %+v", i, r)
+			t.Fatalf("with byte %d of the head changed: got %+v, want line 5 wrong", i, r)
 		}
 	}
 	r, err := audit.Verify(bytes.NewReader(data), head, theKey) // the positive control
@@ -68,12 +68,12 @@ func TestEveryMemberCounts(t *testing.T) {
 	for _, change := range [][2]string{
 		{`"seq":2`, `"seq":3`}, {`"seq":2`, `"seq":1`}, {`"time":"20`, `"time":"21`}, {`"api_key_1"`, `"admin"`},
 		{`.revoke"`, `.release"`}, {`"default"`, `"defaulf"`}, {`"subject":"1"`, `"subject":"2"`}, {`f00d`, `f00e`},
-		{`"R"`, `"S"`}, {`"intent"`, `"ok"`}, {`because`, `whatever`}, {`,"reason":"because"`, ``},
+		{`"R"`, `"S"`}, {`"intent"`, `"ok"`}, {`because`, `altered`}, {`,"reason":"because"`, ``},
 		{`"result"`, `"Result"`}, {`,"mac"`, `,"x":1,"mac"`}, {`,"mac"`, ` ,"mac"`}, {`{"chain"`, ` {"chain"`}, {"}\n", "} \n"}, {"}\n", "}\r\n"},
 	} {
 		changed := strings.Replace(string(lines[1]), change[0], change[1], 1)
 		if changed == string(lines[1]) {
-			t.Errorf("%s is not in the line", change[0])
+			t.Errorf("text %s is not in the line, want it there", change[0])
 		}
 		wrongAt(t, change[1], with(lines, 1, []byte(changed)), head, 2)
 	}
@@ -104,11 +104,11 @@ func TestEveryLineCounts(t *testing.T) {
 	wrongAt(t, "another log's head", strange, head, n+1)
 	wrongAt(t, "no head", lines, []byte{}, n+1)
 	if r, _ := audit.Verify(bytes.NewReader(bytes.Join(lines, nil)), head, []byte("another key of thirty-two bytes.")); r.Bad != 1 {
-		t.Errorf("with another key: %+v", r)
+		t.Errorf("with another key: got %+v, want line 1 wrong", r)
 	}
 }
 
-func TestLinesAfterTheHeadAreGoodAndSaid(t *testing.T) {
+func TestLinesAfterTheHeadAreValidAndReported(t *testing.T) {
 	path := newFile(t, 3)
 	head := read(t, path+".head")
 	l := open(t, path)
@@ -119,18 +119,18 @@ func TestLinesAfterTheHeadAreGoodAndSaid(t *testing.T) {
 	r := verify(t, path)
 	sound(t, r, 5)
 	if r.Unconfirmed != 2 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want 2 unconfirmed lines", r)
 	}
 	l = open(t, path)
 	record(t, l, 1)
 	shut(t, l)
 	if r := verify(t, path); r.Unconfirmed != 0 {
-		t.Errorf("later: %+v", r)
+		t.Errorf("later: got %+v, want no unconfirmed lines", r)
 	}
 	sound(t, verify(t, path), 6)
 }
 
-func TestALineThatWasBrokenOffIsRepairedAndKeptAsEvidence(t *testing.T) {
+func TestAnIncompleteLineIsRepairedAndKeptAsEvidence(t *testing.T) {
 	path := newFile(t, 3)
 	whole, head := read(t, path), read(t, path+".head")
 	l := open(t, path)
@@ -149,14 +149,14 @@ func TestALineThatWasBrokenOffIsRepairedAndKeptAsEvidence(t *testing.T) {
 		r := verify(t, path)
 		sound(t, r, 6)
 		if r.Repaired != 1 || r.Torn != 0 || !strings.Contains(string(read(t, path)), `the last `) {
-			t.Fatalf("after it: %+v", r)
+			t.Fatalf("after the repair: got %+v, want one repair and its evidence", r)
 		}
 	}
 }
 
-// TestWritersDoNotCoverUp lets somebody spoil a log, and the log go on: it
-// goes on, and what was done still shows.
-func TestWritersDoNotCoverUp(t *testing.T) {
+// TestWritersDoNotHideDamage damages a log and keeps writing to it: it
+// continues, and the damage is still reported.
+func TestWritersDoNotHideDamage(t *testing.T) {
 	for name, spoil := range map[string]func(data, head []byte) (spoiltData, spoiltHead []byte){
 		"cut off":               func(d, h []byte) ([]byte, []byte) { return d[:bytes.LastIndexByte(d[:len(d)-1], '\n')+1], h },
 		"cut off in the middle": func(d, h []byte) ([]byte, []byte) { return d[:len(d)-9], h },
@@ -184,18 +184,18 @@ func TestWritersDoNotCoverUp(t *testing.T) {
 			record(t, l, 2)
 			shut(t, l)
 			if strings.Contains(name, "last") && !bytes.Contains(read(t, path), []byte("audit.broken")) {
-				t.Errorf("%s, running %v: it is not on record", name, running)
+				t.Errorf("%s, running %v: got no entry audit.broken, want one", name, running)
 			}
 			r := verify(t, path)
 			headOnly := running && strings.Contains(name, "head") && !strings.Contains(name, "cut") // written anew, and nothing was lost
 			if r.Sound() != headOnly {
-				t.Errorf("%s, running %v: %+v", name, running, r)
+				t.Errorf("%s, running %v: got %+v, want it noticed unless only the head is damaged", name, running, r)
 			}
 			l = open(t, path)
 			record(t, l, 1)
 			shut(t, l)
 			if later := verify(t, path); later.Bad != r.Bad {
-				t.Errorf("%s, running %v: %+v, and later %+v", name, running, r, later)
+				t.Errorf("%s, running %v: got %+v, and later %+v, want the same line", name, running, r, later)
 			}
 		}
 	}
@@ -217,7 +217,7 @@ func TestARunningLogMissesLinesThatNothingConfirmed(t *testing.T) {
 	record(t, l, 1)
 	shut(t, l)
 	if r := verify(t, path); r.Bad != 3 {
-		t.Errorf("report: %+v", r)
+		t.Errorf("report: got %+v, want line 3 wrong", r)
 	}
 }
 
@@ -235,14 +235,14 @@ func fork(t *testing.T, path string) (other string) {
 	return other
 }
 
-func TestAnotherHistoryWithTheSameBeginningIsNotTheOne(t *testing.T) {
+func TestAnotherHistoryWithTheSameBeginningIsNoticed(t *testing.T) {
 	path := newFile(t, 2)
 	other := fork(t, path)
 	l := open(t, path)
 	record(t, l, 1)
 	shut(t, l)
 	if r, _ := audit.Verify(bytes.NewReader(read(t, path)), read(t, other+".head"), theKey); r.Bad != 5 {
-		t.Errorf("longer, and not through the line that the head confirms: %+v", r)
+		t.Errorf("longer log without the confirmed line: got %+v, want line 5 wrong", r)
 	}
 }
 
@@ -288,7 +288,7 @@ func TestRandomDamageIsFoundAndSurvived(t *testing.T) {
 		write(t, path, damaged)
 		write(t, path+".head", head)
 		if r := verify(t, path); r.Sound() && r.Torn == 0 {
-			t.Fatalf("damage at %d to %d: %+v", at, end, r)
+			t.Fatalf("damage at %d to %d: got %+v, want it noticed", at, end, r)
 		}
 		l := open(t, path)
 		record(t, l, 1)
@@ -320,7 +320,7 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal(err)
 		}
 		if r.Lines > 0 && !bytes.HasPrefix(log, first) || r.Lines > 3 {
-			t.Errorf("took %q for lines of ours: %+v", log, r)
+			t.Errorf("lines read from %q: got %+v, want only lines that begin like one", log, r)
 		}
 		if _, err := audit.Verify(bytes.NewReader(log), nil, theKey); err != nil {
 			t.Fatal(err)

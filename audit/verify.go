@@ -10,43 +10,43 @@ import (
 	"os"
 )
 
-// Report is what was found in a log.
+// Report is the result of a verification.
 type Report struct {
-	Lines  int // good lines
+	Lines  int // valid lines
 	Chains int
 
-	// Bad is the number of the first line that is wrong, from 1; 0: none is.
-	// For what is missing it is the number of the line that should not come
-	// yet, or one more than there are lines.
+	// Bad is the number of the first wrong line, from 1; 0 if every line is right.
+	// If lines are missing, it is the number of the line that follows the gap, or
+	// one more than the number of lines.
 	Bad     int
-	Problem string // what is wrong, for people
+	Problem string // what is wrong, as text
 
-	// What is no reason for alarm, but worth saying.
-	Follows     string // what the log goes on from, and is not here: verify them together
-	Unconfirmed int    // good lines that neither a head nor a later chain confirms: what was cut off behind them would not show
-	Torn        int    // bytes of a last line that was broken off, by a crash or by somebody
-	Repaired    int    // such lines that writers found and put on record
+	// What follows is not an error.
+	Follows     string // the line that the log continues and that was not given: verify them together
+	Unconfirmed int    // valid lines that no head and no later chain confirms: lines cut off after them would not be noticed
+	Torn        int    // bytes of an incomplete last line, of a crash or of tampering
+	Repaired    int    // incomplete lines that writers found and recorded
 	Lost        int    // lines that say that entries could not be written
-	Other       int    // lines between ours, as in what a process wrote to stderr
+	Other       int    // lines of other programs, as in a process' stderr
 }
 
-// Sound reports whether nothing is wrong.
+// Sound reports whether every line is right.
 func (r Report) Sound() bool { return r.Bad == 0 }
 
-// VerifyFile verifies the log at path together with its head, and older parts
-// of it that were rotated away, oldest first. An error is one of reading.
+// VerifyFile verifies the log at path with its head, after older parts that were
+// rotated away, oldest first. An error means that a file could not be read.
 func VerifyFile(path string, key []byte, older ...string) (Report, error) {
 	head, err := os.ReadFile(path + ".head")
 	if errors.Is(err, fs.ErrNotExist) {
-		head = []byte{} // that is a finding
+		head = []byte{} // the report says so
 	} else if err != nil {
-		return Report{}, fmt.Errorf("reading the head of the audit log: %w", err)
+		return Report{}, fmt.Errorf("read the head of the audit log: %w", err)
 	}
 	var parts []io.Reader
 	for _, part := range append(older, path) {
 		f, err := os.Open(part)
 		if err != nil {
-			return Report{}, fmt.Errorf("verifying the audit log: %w", err)
+			return Report{}, fmt.Errorf("verify the audit log: %w", err)
 		}
 		defer f.Close()
 		parts = append(parts, f)
@@ -54,14 +54,13 @@ func VerifyFile(path string, key []byte, older ...string) (Report, error) {
 	return Verify(io.MultiReader(parts...), head, key)
 }
 
-// Verify looks for anything that was altered, removed, reordered, inserted or
-// cut off, up to the first that was. Head is the content of a file's head. It
-// is nil for what was captured from a stream, where chains and lines of others
-// may come between one another, and a chain that was cut off does not show. An
-// error is one of reading.
+// Verify finds the first line that was altered, removed, reordered, inserted or cut
+// off. Head is the content of a file's head. It is nil for lines captured from a
+// stream, which may mix chains and lines of other programs; a chain that was cut
+// off is then not noticed. An error means that r could not be read.
 //
-// A last line that is not whole is called torn, not wrong, unless the head
-// confirms it: then it was written before anybody was told that it was.
+// An incomplete last line counts as torn and not as wrong unless the head confirms
+// it, because no caller was told that such a line is recorded.
 func Verify(r io.Reader, head, key []byte) (Report, error) {
 	v := verifier{key: key, captured: head == nil, ends: map[string]end{}}
 	if !v.captured {
@@ -72,7 +71,7 @@ func Verify(r io.Reader, head, key []byte) (Report, error) {
 		v.head = confirmed
 	}
 	if err := v.read(r); err != nil {
-		return v.Report, fmt.Errorf("verifying the audit log: %w", err)
+		return v.Report, fmt.Errorf("verify the audit log: %w", err)
 	}
 	if v.Bad == 0 && !v.captured {
 		v.conclude()
@@ -121,7 +120,7 @@ func (v *verifier) read(r io.Reader) error {
 	return nil
 }
 
-// skipLine reads up to the end of a long line.
+// skipLine reads to the end of a long line.
 func skipLine(r *bufio.Reader) error {
 	for {
 		_, err := r.ReadSlice('\n')
@@ -152,7 +151,7 @@ func (v *verifier) line(text []byte) {
 	if !known {
 		from = end{Chain: claimed.Chain}
 	} else if !v.captured && claimed.Chain != v.now {
-		v.wrong("is of chain %s, which had ended", claimed.Chain)
+		v.wrong("is of chain %s, which had already ended", claimed.Chain)
 		return
 	}
 	l, next, err := check(v.key, from, text)
@@ -160,7 +159,7 @@ func (v *verifier) line(text []byte) {
 		v.wrong("%v", err)
 		return
 	}
-	// The line is one that was written with this key, after the one before.
+	// The line was written with this key, after the one before.
 	if l.Seq == 1 && !v.begins(l) {
 		return
 	}
@@ -184,11 +183,11 @@ func (v *verifier) accept(l line, next end) {
 	}
 }
 
-// begins holds the first line of a chain against what it goes on from.
+// begins checks the first line of a chain against the chain that it continues.
 func (v *verifier) begins(l line) bool {
 	if l.After == nil {
 		if !v.captured && v.number > 1 {
-			v.wrong("begins a chain that does not say what it goes on from")
+			v.wrong("begins a chain that does not continue the one before")
 			return false
 		}
 		return true
@@ -199,34 +198,34 @@ func (v *verifier) begins(l line) bool {
 		v.Follows = fmt.Sprintf("line %d of chain %s", l.After.Seq, l.After.Chain)
 		return true
 	case !known || !v.captured && l.After.Chain != v.now:
-		v.wrong("goes on from chain %s, which is not before it", l.After.Chain)
+		v.wrong("continues chain %s, which is not before it", l.After.Chain)
 		return false
 	}
 	return v.reaches(before, *l.After)
 }
 
-// reaches reports whether a chain goes as far as something confirms. What goes
-// further is not confirmed.
+// reaches reports whether a chain has the line that something confirms. Further
+// lines are not confirmed.
 func (v *verifier) reaches(got, confirmed end) bool {
 	if got.Seq < confirmed.Seq || got.Seq == confirmed.Seq && got.MAC != confirmed.MAC {
-		v.wrong("should not come yet: chain %s was cut off after its line %d, and had %d", got.Chain, got.Seq, confirmed.Seq)
+		v.wrong("comes too early: chain %s was cut off after its line %d and had %d lines", got.Chain, got.Seq, confirmed.Seq)
 		return false
 	}
 	v.Unconfirmed += int(got.Seq - confirmed.Seq)
 	return true
 }
 
-// conclude holds the end of a file against its head.
+// conclude checks the end of a file against its head.
 func (v *verifier) conclude() {
 	v.number++
 	last := v.ends[v.now]
 	confirmed := v.head.End
 	if confirmed.Seq == 0 && confirmed.Chain != v.now && v.head.After != nil {
-		confirmed, v.seen = *v.head.After, true // a chain was begun, and has no line yet
+		confirmed, v.seen = *v.head.After, true // a chain that has no line yet
 	}
 	switch {
 	case v.headless != nil:
-		v.wrong("would be next, but it cannot be said whether lines were cut off: %v", v.headless)
+		v.wrong("would be next, but missing lines cannot be ruled out: %v", v.headless)
 	case confirmed.Seq == 0 && (confirmed.Chain == v.now || v.Lines == 0):
 		v.Unconfirmed += int(last.Seq)
 	case confirmed.Chain != v.now:

@@ -32,7 +32,7 @@ func TestNothingPrintsIt(t *testing.T) {
 		out += fmt.Sprintf(verb, v) + fmt.Sprintf(verb, in) + fmt.Sprintf(verb, &in)
 	}
 	if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) {
-		t.Errorf("the secret was printed:\n%s", out)
+		t.Errorf("got the secret printed, want it redacted:\n%s", out)
 	}
 	if !strings.Contains(string(js), "[redacted]") {
 		t.Errorf("want a visible mark in %s", js)
@@ -51,10 +51,10 @@ func TestEqual(t *testing.T) {
 		{none, "", false}, {none, "x", false},
 	} {
 		if got := c.v.Equal(c.text); got != c.want {
-			t.Errorf("Equal(%q) = %v", c.text, got)
+			t.Errorf("Equal(%q) = %v, want %v", c.text, got, c.want)
 		}
 	}
 	if v.Reveal() != canary || v.IsZero() || !none.IsZero() {
-		t.Error("Reveal or IsZero is wrong")
+		t.Error("want Reveal to return the text, and IsZero only for the zero Value")
 	}
 }
