@@ -19,12 +19,10 @@ var unfinished = []string{
 	"chaos",
 	"cmd",
 	"filekeys",
-	"keyrotation",
 	"limits",
 	"platforms",
 	"secret",
 	"signer",
-	"store",
 	"vaultkeys",
 	"web",
 }

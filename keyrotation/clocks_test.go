@@ -63,7 +63,7 @@ func TestAClockFarAheadDelaysNoOtherReplica(t *testing.T) {
 	}
 	w.settled()
 	if n := len(w.store.ring().Keys); n < 8 {
-		t.Errorf("%d generations in fifty minutes, want a rotation every four", n)
+		t.Errorf("got %d generations in fifty minutes, want a rotation every four", n)
 	}
 }
 
@@ -82,10 +82,10 @@ func TestAnOperatorWhoseClockIsOffIsToldSo(t *testing.T) {
 	}
 }
 
-func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
+func TestARevocationIsNotDelayedByAWrongClock(t *testing.T) {
 	s := bootstrapped(t)
 	ring := s.store.ring()
-	ring.ObservedAt = s.now.Add(24 * time.Hour) // somebody's clock was ahead, and asked no store
+	ring.ObservedAt = s.now.Add(24 * time.Hour) // a replica's clock was ahead, and it did not ask the store
 	data, err := ring.Encode()
 	s.must(err)
 	s.store.docs[keyrotation.RingName("default")] = store.Document{Data: data, Version: ring.Version + 1}
@@ -95,12 +95,12 @@ func TestARevocationGoesThroughWhoeversClockIsOff(t *testing.T) {
 		return r.Revoke(ctx, 1, keyrotation.Order{Reason: "leak"})
 	})
 	if _, there := s.platform.keys[id]; there {
-		t.Error("the platform still has the revoked key")
+		t.Errorf("the platform still has key %s, want it deleted", id)
 	}
 }
 
-// The store was silent when it was asked what time it is, and answered later:
-// by a clock that is far behind, a key would seem to have propagated at once.
+// The store's clock is unavailable at first and known later. By a clock that is
+// far behind, a key would seem to have propagated at once.
 func TestARegistrationIsDatedByTheStoresClockAsSoonAsThatIsKnown(t *testing.T) {
 	for name, set := range map[string]func(*testing.T) *stage{"the first key": newStage, "a standby": standbyDue} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestARegistrationIsDatedByTheStoresClockAsSoonAsThatIsKnown(t *testing.T) {
 			s.must(s.pass())
 			ring := s.store.ring()
 			if k := ring.Keys[len(ring.Keys)-1]; k.State != keyrotation.Registered || k.RegisteredAt.Before(s.now.Add(-2*time.Second)) {
-				t.Errorf("generation %d is %s since %s, and it is %s", k.Generation, k.State, k.RegisteredAt, s.now)
+				t.Errorf("generation %d is %s since %s, want it registered at %s", k.Generation, k.State, k.RegisteredAt, s.now)
 			}
 			s.must(s.passBy(s.fresh)) // activates nothing too soon
 			s.wait(propagation)
@@ -130,7 +130,7 @@ func TestARegistrationIsDatedByTheStoresClockAsSoonAsThatIsKnown(t *testing.T) {
 func standbyDue(t *testing.T) *stage {
 	s := bootstrapped(t)
 	s.lose(2)
-	s.as("register", fate{hears: errLost})
+	s.as("register", fate{err: errLost})
 	_ = s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
 		_, err := r.Revoke(ctx, 2, keyrotation.Order{Reason: "leak"})
 		return err

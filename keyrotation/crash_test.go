@@ -11,14 +11,14 @@ import (
 	"playtoken/keyrotation"
 )
 
-// drama is a piece of a key's life, from a stage that is set to a quiet end.
-type drama struct {
+// scenario is a part of a key's life: how the stage is set, and what happens.
+type scenario struct {
 	name  string
 	set   func(*testing.T) *stage
 	plays func(*stage)
 }
 
-var dramas = []drama{
+var scenarios = []scenario{
 	{"bootstrap", newStage, func(s *stage) {
 		s.pass()
 		s.live(propagation)
@@ -46,28 +46,28 @@ var dramas = []drama{
 	}},
 }
 
-// issuedDramas are the same of issued keys.
-var issuedDramas = []drama{
-	{"bootstrap, issued", newIssuingStage, dramas[0].plays},
-	{"rotation, issued", issued, dramas[1].plays},
-	{"deletion, issued", issuedRotated, dramas[2].plays},
-	{"revocation, issued", issued, dramas[3].plays},
-	{"rollback, issued", issuedRotated, dramas[4].plays},
+// issuedScenarios are the same of issued keys.
+var issuedScenarios = []scenario{
+	{"bootstrap, issued", newIssuingStage, scenarios[0].plays},
+	{"rotation, issued", issued, scenarios[1].plays},
+	{"deletion, issued", issuedRotated, scenarios[2].plays},
+	{"revocation, issued", issued, scenarios[3].plays},
+	{"rollback, issued", issuedRotated, scenarios[4].plays},
 }
 
-// mishaps are what may become of one outside call. To die before a call is to
-// die after the one before it.
+// mishaps are what may become of one outside call. A process that dies before a
+// call is one that dies after the call before it.
 var mishaps = []struct {
 	name     string
 	concerns map[string]bool // operations; nil: all
 	fate     func(*stage) fate
 }{
-	{"nothing happens", nil, func(*stage) fate { return fate{hears: errLost} }},
-	{"nobody hears of it", nil, func(*stage) fate { return fate{happens: 1, hears: errLost} }},
+	{"the request is lost", nil, func(*stage) fate { return fate{err: errLost} }},
+	{"the response is lost", nil, func(*stage) fate { return fate{happens: 1, err: errLost} }},
 	{"the process dies", nil, func(*stage) fate { return fate{happens: 1, dies: true} }},
-	{"happens late", mutating, func(*stage) fate { return fate{late: 25 * time.Second, hears: errLost} }},
+	{"happens late", mutating, func(*stage) fate { return fate{late: 25 * time.Second, err: errLost} }},
 	{"happens twice", posts, func(*stage) fate { return fate{happens: 2} }},
-	{"another is faster", nil, func(s *stage) fate {
+	{"another replica is faster", nil, func(s *stage) fate {
 		return fate{happens: 1, first: func() { s.passBy(s.fresh) }}
 	}},
 }
@@ -75,8 +75,8 @@ var mishaps = []struct {
 func TestEveryCallMayFailInEveryWay(t *testing.T) {
 	t.Parallel()
 	var points, plays atomic.Int64
-	t.Run("dramas", func(t *testing.T) {
-		for _, d := range slices.Concat(dramas, issuedDramas) {
+	t.Run("scenarios", func(t *testing.T) {
+		for _, d := range slices.Concat(scenarios, issuedScenarios) {
 			t.Run(d.name, func(t *testing.T) {
 				t.Parallel()
 				calm := d.set(t)
@@ -92,8 +92,8 @@ func TestEveryCallMayFailInEveryWay(t *testing.T) {
 	t.Logf("%d outside calls, up to %d mishaps at each: %d plays", points.Load(), len(mishaps), plays.Load())
 }
 
-// playAll plays the drama with every mishap at every call.
-func (d drama) playAll(t *testing.T, calls []string) (plays int64) {
+// playAll plays the scenario with every mishap at every call.
+func (d scenario) playAll(t *testing.T, calls []string) (plays int64) {
 	for _, m := range mishaps {
 		for i, op := range calls {
 			if m.concerns == nil || m.concerns[op] {
@@ -105,9 +105,9 @@ func (d drama) playAll(t *testing.T, calls []string) (plays int64) {
 	return plays
 }
 
-// playWith plays the drama with a mishap at call i, and lets a fresh replica
+// playWith plays the scenario with a mishap at call i, and lets a fresh replica
 // clean up.
-func (d drama) playWith(t *testing.T, what string, i int, mishap func(*stage) fate) {
+func (d scenario) playWith(t *testing.T, what string, i int, mishap func(*stage) fate) {
 	t.Helper()
 	defer func() {
 		if t.Failed() {
@@ -123,5 +123,5 @@ func (d drama) playWith(t *testing.T, what string, i int, mishap func(*stage) fa
 	s.as("any", fates...)
 	d.plays(s)
 	s.recovers()
-	s.letGo()
+	s.close()
 }

@@ -34,7 +34,7 @@ func wantFindings(t *testing.T, drift keyrotation.Drift, missing, mismatched, or
 		{"unmanaged", drift.Unmanaged, unmanaged},
 	} {
 		if got := ids(tt.got); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+			t.Errorf("%s: got findings about %v, want %v", tt.name, got, tt.want)
 		}
 		for _, f := range tt.got {
 			if f.Meaning == "" || f.Code == "" {
@@ -58,23 +58,23 @@ func TestDriftFilesEveryDifferenceUnderWhatItIs(t *testing.T) {
 	s.must(err)
 	wantFindings(t, drift, []string{missing.KeyID}, []string{other.KeyID}, []string{orphan}, foreign)
 	if after := s.store.docs[keyrotation.RingName("default")].Version; after != before || s.count("mutating")+s.count("write") != 0 {
-		t.Error("a question changed something")
+		t.Errorf("Drift made the calls %v and changed version %d to %d, want no change", s.calls, before, after)
 	}
 }
 
 func TestDriftOfAPrivateKeyIsAMismatch(t *testing.T) {
 	s := bootstrapped(t)
 	if drift, err := ask(s, (*keyrotation.Rotator).Drift); err != nil || len(drift.Mismatched)+len(drift.Missing)+len(drift.Orphans) != 0 {
-		t.Errorf("nothing is wrong: %+v, %v", drift, err)
+		t.Errorf("Drift = %+v, %v, want no difference", drift, err)
 	}
 	k := s.lose(1)
 	delete(s.store.keys, k.StoreName)
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
 	if got := ids(drift.Mismatched); !slices.Equal(got, []string{k.KeyID}) {
-		t.Errorf("mismatched: %v", got)
+		t.Errorf("got mismatched %v, want the key without its private key", got)
 	}
-	s.as("list", fate{hears: errLost})
+	s.as("list", fate{err: errLost})
 	_, err = ask(s, (*keyrotation.Rotator).Drift)
 	s.mustFail(err, errLost)
 }
@@ -94,10 +94,10 @@ func TestRemoveUnmanagedRemovesNothingElse(t *testing.T) {
 	}
 	s.mustGuard(s.removeUnmanaged(orphan), "of ours")
 	s.mustFail(s.removeUnmanaged("id9999"), store.ErrNotFound)
-	s.as("list", fate{hears: errLost})
+	s.as("list", fate{err: errLost})
 	s.mustFail(s.removeUnmanaged(foreign[0]), errLost)
 	if len(s.platform.deleted) != 0 {
-		t.Fatalf("deleted: %v", s.platform.deleted)
+		t.Fatalf("got the deleted keys %v, want others", s.platform.deleted)
 	}
 	byHand := s.platform.add("by hand", pooledKey(0).public)
 	var told keyrotation.Transition
@@ -108,12 +108,12 @@ func TestRemoveUnmanagedRemovesNothingElse(t *testing.T) {
 	}
 	s.mustFail(s.removeUnmanaged(byHand), errLost)
 	if len(s.platform.deleted) != 0 || told.KeyID != byHand || told.Reason == "" {
-		t.Errorf("a removal that is not on record: %v, %+v", s.platform.deleted, told)
+		t.Errorf("got deletions %v after recording %+v failed, want none", s.platform.deleted, told)
 	}
 	said = nil
 	s.must(s.removeUnmanaged(byHand))
 	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
-		t.Errorf("deleted: %v", s.platform.deleted)
+		t.Errorf("got the deleted keys %v, want others", s.platform.deleted)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestRemoveUnmanagedWaitsForAKeyThatTakesItsPlace(t *testing.T) {
 	s.must(s.pass())
 	g := s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
 	if want := s.key(1).RegisteredAt.Add(propagation); !g.EarliestAt.Equal(want) {
-		t.Errorf("possible from %s, want %s", g.EarliestAt, want)
+		t.Errorf("got possible from %s, want %s", g.EarliestAt, want)
 	}
 	s = bootstrapped(t)
 	k := s.lose(1)
@@ -131,7 +131,7 @@ func TestRemoveUnmanagedWaitsForAKeyThatTakesItsPlace(t *testing.T) {
 	s.mustGuard(s.removeUnmanaged(foreign[0]), "nothing could take this key's place")
 }
 
-// sharedWith says that keys are another project's, or that nobody knows.
+// sharedWith sets the owners of keys of other projects, or the error of asking.
 func (s *stage) sharedWith(owners map[string]string, err error) {
 	s.acts.rotator.OtherOwners = func(_ context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
 		of := map[string]string{}
@@ -146,7 +146,7 @@ func (s *stage) sharedWith(owners map[string]string, err error) {
 
 func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
 	s := rotated(t)
-	theirs, nobodys := s.platform.add("theirs", pooledKey(0).public), s.platform.add("nobody's", pooledKey(1).public)
+	theirs, unowned := s.platform.add("theirs", pooledKey(0).public), s.platform.add("of no project", pooledKey(1).public)
 	s.sharedWith(map[string]string{theirs: "project_b"}, nil)
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
@@ -164,7 +164,7 @@ func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
 	}
 	s.mustGuard(s.removeUnmanaged(theirs), "another project")
 	s.sharedWith(nil, errLost)
-	s.mustGuard(s.removeUnmanaged(nobodys), "unknown whether another project")
+	s.mustGuard(s.removeUnmanaged(unowned), "unknown whether another project")
 	drift, err = ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
 	for _, f := range drift.Unmanaged {
@@ -173,10 +173,10 @@ func TestKeysOfOtherProjectsAreNotForRemoval(t *testing.T) {
 		}
 	}
 	if len(s.platform.deleted) != 0 {
-		t.Fatalf("deleted: %v", s.platform.deleted)
+		t.Fatalf("got the deleted keys %v, want others", s.platform.deleted)
 	}
 	s.sharedWith(map[string]string{theirs: "project_b"}, nil)
-	s.must(s.removeUnmanaged(nobodys))
+	s.must(s.removeUnmanaged(unowned))
 }
 
 func TestDriftSaysThatTheStoreIsOlderThanThePlatform(t *testing.T) {
@@ -195,7 +195,7 @@ func TestDriftSaysThatTheStoreIsOlderThanThePlatform(t *testing.T) {
 		}
 	}
 	if got := ids(drift.Unmanaged); !slices.Contains(got, forgotten) || len(got) != len(foreign)+1 {
-		t.Errorf("unmanaged: %v", got)
+		t.Errorf("got unmanaged %v, want the forgotten key and the foreign ones", got)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestAKeyThatIsRegisteredMeanwhileIsNotUnmanaged(t *testing.T) {
 	drift, err := ask(s, (*keyrotation.Rotator).Drift)
 	s.must(err)
 	if got := ids(drift.Unmanaged); !slices.Equal(got, foreign) {
-		t.Errorf("unmanaged: %v", got)
+		t.Errorf("got unmanaged %v, want the forgotten key and the foreign ones", got)
 	}
 	s.acts.rotator.Documents = &behind{documents, &before}
 	s.mustGuard(s.removeUnmanaged(fresh.KeyID), "of ours")

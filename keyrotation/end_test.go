@@ -16,7 +16,7 @@ func (s *stage) end() error {
 	})
 }
 
-// ends: it may take until what was sent has arrived or never will.
+// ends ends the ring, and waits for registrations without a response if needed.
 func (s *stage) ends() {
 	s.t.Helper()
 	err := s.end()
@@ -27,7 +27,7 @@ func (s *stage) ends() {
 	s.must(err)
 }
 
-// loseAll: what is refused from now on is refused on purpose.
+// loseAll tells the oracle that all tokens may be lost.
 func (s *stage) loseAll() (all []keyrotation.Key) {
 	for _, k := range s.store.ring().Keys {
 		all = append(all, s.lose(k.Generation))
@@ -35,13 +35,13 @@ func (s *stage) loseAll() (all []keyrotation.Key) {
 	return all
 }
 
-func TestAnEndedRingHasNoKeyAnywhereAndMakesNoneAnyMore(t *testing.T) {
+func TestAnEndedRingHasNoKeysAndGetsNone(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*testing.T) *stage{
 		"never begun": newStage, "bootstrapped": bootstrapped, "rotated": rotated, "issued": issued, "issued, rotated": issuedRotated,
 		"quarantined": quarantined, "planned": stoppedBy("create", fate{happens: 1, dies: true}),
-		"generated":  stoppedBy("register", fate{hears: keyrotation.ErrThrottled}),
-		"abandoning": stoppedBy("register", fate{hears: keyrotation.ErrRefused}),
+		"generated":  stoppedBy("register", fate{err: keyrotation.ErrThrottled}),
+		"abandoning": stoppedBy("register", fate{err: keyrotation.ErrRefused}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := set(t)
@@ -55,21 +55,21 @@ func TestAnEndedRingHasNoKeyAnywhereAndMakesNoneAnyMore(t *testing.T) {
 			s.must(s.live(2 * time.Hour))
 			s.must(s.passBy(s.fresh))
 			if now := s.store.ring().Keys; len(now) != made {
-				t.Errorf("%d keys, and %d after a while", made, len(now))
+				t.Errorf("got %d keys, and %d two hours later; want no new ones", made, len(now))
 			}
 		})
 	}
 }
 
-func TestAnEndWaitsForARegistrationThatWasNotAnswered(t *testing.T) {
+func TestAnEndWaitsForARegistrationWithoutAResponse(t *testing.T) {
 	s := stoppedBy("register", fate{dies: true})(t)
 	keys := s.loseAll()
 	guard, ok := errors.AsType[*keyrotation.Guard](s.end())
 	if !ok || !guard.EarliestAt.After(s.now) || s.store.ring().EndedAt.IsZero() {
-		t.Fatalf("%+v", guard)
+		t.Fatalf("got the refusal %+v, want one with a time to come, and an ended ring", guard)
 	}
 	if active := s.store.ring(); active.Keys[0].State == keyrotation.Active {
-		t.Error("a key still signs")
+		t.Error("generation 1 is active, want it revoked")
 	}
 	s.wait(guard.EarliestAt.Sub(s.now))
 	s.must(s.end())
@@ -80,7 +80,7 @@ func TestAnEndWaitsForARegistrationThatWasNotAnswered(t *testing.T) {
 
 func TestAnEndGoesOnAfterTrouble(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]fate{"did not happen": {hears: store.ErrUnavailable}, "answer lost": {happens: 1, hears: store.ErrUnavailable}} {
+	for name, f := range map[string]fate{"did not happen": {err: store.ErrUnavailable}, "response lost": {happens: 1, err: store.ErrUnavailable}} {
 		for _, op := range []string{"delete", "destroy", "write"} {
 			t.Run(op+", "+name, func(t *testing.T) {
 				s := rotated(t)

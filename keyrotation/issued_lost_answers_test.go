@@ -37,19 +37,19 @@ func TestALostValueIsGivenUpAndAnotherKeyIsIssued(t *testing.T) {
 		fate     fate
 		made     int // keys at the platform under the lost name, when its time is over
 	}{
-		{"the request never arrived", "issue", fate{hears: errLost}, 0},
-		{"its answer was lost", "issue", fate{happens: 1, hears: errLost}, 1},
-		{"it was carried out twice, and the answer lost", "issue", fate{happens: 2, hears: errLost}, 2},
-		{"it arrived late", "issue", fate{late: settle / 2, hears: errLost}, 1},
-		{"the place of the value could not be read", "recall", fate{hears: errLost}, 1},
-		{"the value could not be kept", "keep", fate{hears: errLost}, 1},
+		{"the request never arrived", "issue", fate{err: errLost}, 0},
+		{"its response was lost", "issue", fate{happens: 1, err: errLost}, 1},
+		{"it was carried out twice, and the response lost", "issue", fate{happens: 2, err: errLost}, 2},
+		{"it arrived late", "issue", fate{late: settle / 2, err: errLost}, 1},
+		{"the value's document could not be read", "recall", fate{err: errLost}, 1},
+		{"the value could not be stored", "keep", fate{err: errLost}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := unissued(t, tt.op, tt.fate)
 			switch tt.op {
-			case "keep": // the first one makes room
+			case "keep": // the first write creates the document
 				s.as("keep", asAsked, tt.fate)
-			case "recall": // the look reads two values
+			case "recall": // the observation reads two values
 				s.as("recall", asAsked, asAsked, tt.fate)
 			}
 			s.pass()
@@ -59,17 +59,17 @@ func TestALostValueIsGivenUpAndAnotherKeyIsIssued(t *testing.T) {
 			s.must(s.pass())
 			s.want("1 retiring, 2 active, 3 registering")
 			if n := len(s.named(lost.Name)); n != tt.made {
-				t.Fatalf("%d keys of the lost name, want %d", n, tt.made)
+				t.Fatalf("got %d keys of the lost name, want %d", n, tt.made)
 			}
 			s.wait(time.Second)
 			s.must(s.pass())
 			if k := s.key(3); k.State != keyrotation.Deleted && k.State != keyrotation.Abandoning || k.Note == "" {
-				t.Errorf("generation 3 is %s, %q", k.State, k.Note)
+				t.Errorf("generation 3 is %s with the note %q, want it given up for a reason", k.State, k.Note)
 			}
 			s.must(s.live(time.Minute))
 			s.want("1 deleted, 2 active, 3 deleted, 4 registered")
 			if s.key(4).Name == lost.Name || len(s.named(lost.Name)) != 0 {
-				t.Errorf("the lost key: %v", s.named(lost.Name))
+				t.Errorf("got keys %v under the lost name, want it never used again", s.named(lost.Name))
 			}
 			s.gone(s.key(3))
 			s.recovers()
@@ -79,9 +79,9 @@ func TestALostValueIsGivenUpAndAnotherKeyIsIssued(t *testing.T) {
 
 func TestAKeptValueIsNotLostWithTheAnswerOfItsWrite(t *testing.T) {
 	s := unissued(t, "", asAsked)
-	s.as("keep", asAsked, fate{happens: 1, hears: errLost})
+	s.as("keep", asAsked, fate{happens: 1, err: errLost})
 	s.mustFail(s.pass(), errLost)
-	s.want("1 retiring, 2 active, 3 registering") // nobody counts on what may not be there
+	s.want("1 retiring, 2 active, 3 registering") // no signer relies on a value that may not be stored
 	s.must(s.live(3*settle + 10*time.Second))
 	if k := s.key(3); k.State != keyrotation.Deleted {
 		s.failf("generation 3 is %s", k.State)
@@ -94,14 +94,14 @@ func TestAKeyIsNotWastedBecauseOthersWroteTheRing(t *testing.T) {
 	others := func() {
 		s.wait(time.Second)
 		doc := s.store.docs[keyrotation.RingName("default")]
-		doc.Version++ // as any note of anybody's does
+		doc.Version++ // as every write does
 		s.store.docs[keyrotation.RingName("default")] = doc
 	}
 	s.as("keep", asAsked, fate{happens: 1, first: others})
 	s.must(s.pass())
 	s.want("1 retiring, 2 active, 3 registered")
 	if n := s.count("issue"); n != 1 {
-		t.Errorf("%d keys were asked for, want 1", n)
+		t.Errorf("got %d requests for keys, want 1", n)
 	}
 	s.recovers()
 }
@@ -121,7 +121,7 @@ func TestAnAnswerThatComesWhenTheKeyWasGivenUpChangesNothing(t *testing.T) {
 			}})...)
 			s.pass()
 			if n := s.count(op); n <= len(before) {
-				t.Fatalf("%d calls: it was not played", n)
+				t.Fatalf("got %d calls, want the scripted one", n)
 			}
 			s.gone(s.key(3))
 			s.recovers()
@@ -144,35 +144,35 @@ func TestAKeyThatWasGivenUpMeanwhileIsNotRegistered(t *testing.T) {
 			s.must(s.passBy(s.fresh))
 		}}
 	}
-	s.must(s.pass()) // to lose against another replica is no error
+	s.must(s.pass()) // losing the race to another replica is no error
 	if k := s.key(3); !played || k.State != keyrotation.Abandoning && k.State != keyrotation.Deleted {
 		s.failf("played: %t, generation 3 is %s", played, k.State)
 	}
 	s.recovers()
 }
 
-// mortal are documents that are refused to whoever has gone away.
-type mortal struct{ store.Documents }
+// cancellable documents refuse a write whose context is cancelled.
+type cancellable struct{ store.Documents }
 
-func (m mortal) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
+func (c cancellable) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	return m.Documents.Write(ctx, name, data, version)
+	return c.Documents.Write(ctx, name, data, version)
 }
 
-func TestAValueIsKeptThoughTheCallerHasGoneAway(t *testing.T) {
+func TestAValueIsStoredThoughTheCallerCancelled(t *testing.T) {
 	s := unissued(t, "", asAsked)
 	ctx, cancel := context.WithCancel(t.Context())
 	rot := s.acts.rotator
-	rot.Documents = mortal{rot.Documents}
+	rot.Documents = cancellable{rot.Documents}
 	rot.Issuer = spoiling{rot.Issuer, func(*keyrotation.IssuedKey) { cancel() }}
 	s.by(s.acts, func(_ context.Context, r *keyrotation.Rotator) error {
 		_, err := r.Reconcile(ctx, keyrotation.Order{})
 		return err
 	})
 	if ctx.Err() == nil {
-		t.Error("it was not played")
+		t.Error("the context is not cancelled, want the issuer to be called")
 	}
 	s.want("1 retiring, 2 active, 3 registered")
 	s.recovers()
@@ -180,18 +180,18 @@ func TestAValueIsKeptThoughTheCallerHasGoneAway(t *testing.T) {
 
 func TestAValueThatArrivesAfterItsEndIsNotKept(t *testing.T) {
 	s := unissued(t, "", asAsked)
-	s.as("keep", asAsked, fate{late: settle + 5*time.Second, hears: errLost})
+	s.as("keep", asAsked, fate{late: settle + 5*time.Second, err: errLost})
 	s.pass()
 	k := s.key(3)
 	s.must(s.live(settle + 10*time.Second))
 	if _, held := s.store.value(k); held || s.key(3).DestroyedAt.IsZero() {
-		t.Errorf("value held: %t, destroyed at %s", held, s.key(3).DestroyedAt)
+		t.Errorf("got value held: %t, destroyed at %s; want it destroyed", held, s.key(3).DestroyedAt)
 	}
 	s.recovers()
 }
 
-func TestARequestThatArrivesVeryLateIsSweptByItsName(t *testing.T) {
-	s := unissued(t, "issue", fate{late: 2 * time.Minute, hears: errLost})
+func TestARequestThatArrivesVeryLateIsRemovedByItsName(t *testing.T) {
+	s := unissued(t, "issue", fate{late: 2 * time.Minute, err: errLost})
 	s.mustFail(s.pass(), errLost)
 	lost := s.key(3)
 	s.must(s.live(90 * time.Second))
@@ -225,13 +225,13 @@ func TestTheSecondKeyOfANameIsTheOrphan(t *testing.T) {
 	s.recovers()
 }
 
-func TestAPlatformThatLosesEveryAnswerIsAskedLessAndLess(t *testing.T) {
+func TestAPlatformThatLosesEveryAnswerIsAskedLessOften(t *testing.T) {
 	t.Parallel()
 	s := issued(t)
 	s.wait(interval - propagation)
-	s.askedLessAndLess("issue", fate{happens: 1, hears: errLost}, 6)
+	s.askedLessOften("issue", fate{happens: 1, err: errLost}, 6)
 	if n := len(s.platform.keys) - len(foreign); n > 3 {
-		t.Errorf("%d keys of ours at the platform", n)
+		t.Errorf("got %d keys of ours at the platform, want at most 3", n)
 	}
 	s.recoversInAnHour()
 }
@@ -245,7 +245,7 @@ func TestAnAnswerWithoutAValueIsNoKey(t *testing.T) {
 			s := unissued(t, "", asAsked)
 			s.acts.rotator.Issuer = spoiling{s.acts.rotator.Issuer, spoil}
 			if err := s.pass(); err == nil || !strings.Contains(err.Error(), "no key id or no value") {
-				t.Errorf("got %v", err)
+				t.Errorf("got error %v, want one about a missing key id or value", err)
 			}
 			s.want("1 retiring, 2 active, 3 registering")
 			s.must(s.passBy(s.fresh))
@@ -259,12 +259,12 @@ func TestTheStoreOfValuesMayBeAway(t *testing.T) {
 	for _, op := range []string{"recall", "keep", "forget"} {
 		t.Run(op, func(t *testing.T) {
 			s := issued(t)
-			s.always(op, fate{hears: store.ErrUnavailable})
+			s.always(op, fate{err: store.ErrUnavailable})
 			if err := s.live(interval + issuedOverlap + time.Minute); !errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("got %v", err)
+				t.Errorf("got error %v, want %v", err, store.ErrUnavailable)
 			}
 			if n := s.count("issue"); op == "keep" && n != 0 {
-				t.Errorf("%d keys were asked for without a place for their values", n)
+				t.Errorf("got %d requests for keys without documents for their values, want 0", n)
 			}
 			s.recovers()
 		})

@@ -14,7 +14,7 @@ import (
 
 // The operator's verbs and the drift report, where a platform makes the keys.
 
-func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
+func TestAnIssuedKeyChangedByHandIsQuarantined(t *testing.T) {
 	t.Parallel()
 	for name, hand := range map[string]func(s *stage, k keyrotation.Key){
 		"deletes it at the platform": func(s *stage, k keyrotation.Key) { delete(s.platform.keys, k.KeyID) },
@@ -33,7 +33,7 @@ func TestSomebodyTouchesAnIssuedKey(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			touchedIsQuarantined(t, issued, func(s *stage, generation int) { hand(s, s.key(generation)) }, func(s *stage, generation int, _ string) {
+			changedKeyIsQuarantined(t, issued, func(s *stage, generation int) { hand(s, s.key(generation)) }, func(s *stage, generation int, _ string) {
 				_, err := s.order((*keyrotation.Rotator).Release, generation)
 				s.mustGuard(err, "")
 			})
@@ -91,12 +91,12 @@ func TestDriftOfIssuedKeys(t *testing.T) {
 	s.must(err)
 	wantFindings(t, drift, []string{missing.KeyID}, []string{other.KeyID}, []string{orphan}, slices.Concat(foreign, similar))
 	if s.count("mutating")+s.count("write") != 0 {
-		t.Errorf("a question changed something: %v", s.calls)
+		t.Errorf("Drift made the calls %v, want none that change something", s.calls)
 	}
 	s.live(3 * time.Minute)
 	for _, id := range similar {
 		if _, there := s.platform.keys[id]; !there {
-			t.Errorf("key %s was deleted for a name that is not quite ours", id)
+			t.Errorf("key %s was deleted, want it left alone: its name is not one of ours", id)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func TestRemoveUnmanagedLeavesIssuedKeysOfOurs(t *testing.T) {
 	byHand := s.platform.issue("by hand").ID
 	s.must(s.removeUnmanaged(byHand))
 	if _, there := s.platform.keys[byHand]; there || len(s.platform.deleted) != 1 {
-		t.Errorf("deleted: %v", s.platform.deleted)
+		t.Errorf("got the deleted keys %v, want the hand-made one alone", s.platform.deleted)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestEveryStepOfAnIssuedKeyIsRecorded(t *testing.T) {
 	s.must(err)
 	want := []string{"planned", "generated", "registering", "registered", "active", "revoking", "deleted"}
 	if !slices.Equal(steps, want) {
-		t.Errorf("recorded: %v", steps)
+		t.Errorf("got the record %v, want every step", steps)
 	}
 	full := errors.New("record full")
 	s.acts.rotator.Record = func(context.Context, keyrotation.Transition) error { return full }

@@ -40,7 +40,7 @@ func TestAMinterReadsTheValueOfTheActiveKey(t *testing.T) {
 		return keyrotation.ReadIssued(ctx, r.Documents, active)
 	})
 	if err != nil || got.ID != active.KeyID || !s.platform.honours(got.ID, string(got.Value)) {
-		t.Errorf("got %v, %v", got, err)
+		t.Errorf("ReadIssued = %v, %v, want the value that the platform accepts", got, err)
 	}
 }
 
@@ -62,18 +62,18 @@ func TestAValueIsReadWholeOrNotAtAll(t *testing.T) {
 	} {
 		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName("kstore03"): tt.text}, k)
 		if string(got.Value) != tt.want || (err == nil) != (tt.want != "") || err != nil && !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s: %q, %v", name, got.Value, err)
+			t.Errorf("%s: ReadIssued = %q, %v, want %q", name, got.Value, err, tt.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: the error shows what was there: %v", name, err)
+			t.Errorf("%s: got the error %v, want one without the document", name, err)
 		}
 	}
 	if _, err := keyrotation.ReadIssued(t.Context(), documents{}, k); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("no document: %v", err)
+		t.Errorf("ReadIssued without a document: got error %v, want store.ErrNotFound", err)
 	}
 	k.KeyID = ""
 	if _, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName("kstore03"): `{"value":"c2VjcmV0"}`}, k); err == nil {
-		t.Error("a value without an id is nobody's")
+		t.Error("got a value without a key id, want an error")
 	}
 }
 
@@ -89,7 +89,7 @@ func TestAnIssuedKeyNeverShowsItsValue(t *testing.T) {
 	for _, shown := range []string{string(text), log.String(), fmt.Sprint(k), fmt.Sprintf("%#v %+v %x %s", k, k, k, &k)} {
 		for _, secret := range []string{"secret", "c2VjcmV0", "736563726574", "115 101", "0x73"} {
 			if strings.Contains(shown, secret) {
-				t.Errorf("shown: %s", shown)
+				t.Errorf("got the output %s, want one without the value", shown)
 			}
 		}
 	}
@@ -103,12 +103,12 @@ func TestAnIssuersPolicyNeedsNeitherBitsNorTokens(t *testing.T) {
 	}
 	policy.MaxTTL = -1
 	if policy.Validate() == nil {
-		t.Error("a negative longest life")
+		t.Error("got no error for a negative longest lifetime, want one")
 	}
 	s := issued(t)
 	s.acts.rotator.Policy.KeySpec = keyrotation.KeySpec{Bits: 2048}
 	if err := s.pass(); err == nil || !strings.Contains(err.Error(), "go together") {
-		t.Errorf("an issuer with a policy for key pairs: %v", err)
+		t.Errorf("got error %v for an issuer with a policy for key pairs, want one that they go together", err)
 	}
 }
 
@@ -120,10 +120,10 @@ func TestANameAtTheIssuerIsNeverUsedTwice(t *testing.T) {
 	s.restore(backup) // which does not know generation 3
 	s.must(s.live(interval))
 	if again := s.key(3); again.Name == newest.Name || len(again.Name) > 50 || !strings.Contains(again.Name, again.StoreName) {
-		t.Errorf("generation 3 was %q, is %q", newest.Name, again.Name)
+		t.Errorf("generation 3 was named %q and is %q, want another name with its store name", newest.Name, again.Name)
 	}
 	if len(s.named(newest.Name)) != 1 {
-		t.Error("a key that the ring does not know was deleted")
+		t.Errorf("key %q was deleted, want it left alone: the ring does not know it", newest.Name)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestRevokeOfAnIssuedKeyDeletesItAtThePlatformFirst(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if theirs, ours := slices.Index(s.calls, "delete"), slices.Index(s.calls, "forget"); theirs < 0 || theirs > ours {
-		t.Errorf("calls: %v", s.calls)
+		t.Errorf("got the calls %v, want the platform's deletion before that of the value", s.calls)
 	}
 	s.gone(k)
 	s.want("1 deleted, 2 active, 3 registered")
@@ -147,11 +147,11 @@ func TestRevokeOfAnIssuedKeyDeletesItAtThePlatformFirst(t *testing.T) {
 func TestRevokeOfAnIssuedKeyDestroysItsValueThoughThePlatformIsDown(t *testing.T) {
 	s := issued(t)
 	k := s.lose(1)
-	s.always("delete", fate{hears: errLost})
+	s.always("delete", fate{err: errLost})
 	got, err := s.revoke(1)
 	s.mustFail(err, errLost)
 	if _, held := s.store.value(k); held || got.ActiveGeneration != 2 || s.key(1).State != keyrotation.Revoking {
-		t.Errorf("got %+v, value held: %t, %s", got, held, s.states())
+		t.Errorf("got %+v, value held: %t, keys %s; want generation 2 active and no value", got, held, s.states())
 	}
 	s.as("")
 	s.must(s.passBy(s.fresh))
@@ -162,7 +162,7 @@ func TestRevokeOfAnIssuedKeyDestroysItsValueThoughThePlatformIsDown(t *testing.T
 func TestRevokeSaysThatTheValueIsLeft(t *testing.T) {
 	s := issued(t)
 	s.lose(1)
-	s.always("forget", fate{hears: errLost})
+	s.always("forget", fate{err: errLost})
 	_, err := s.revoke(1)
 	s.mustFail(err, errLost)
 	s.recovers()
@@ -186,10 +186,10 @@ func TestRevokeOfAnIssuedKeyInEveryOtherState(t *testing.T) {
 	}{
 		{"standby", issued, 2, "1 active, 2 deleted, 3 registered"},
 		{"retiring", issuedRotated, 1, "1 deleted, 2 active, 3 registered"},
-		{"planned, with room", stopped("keep", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
-		{"generated", stopped("issue", fate{hears: keyrotation.ErrThrottled}), 3, "1 retiring, 2 active, 3 revoking"},
+		{"planned, with a document", stopped("keep", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"generated", stopped("issue", fate{err: keyrotation.ErrThrottled}), 3, "1 retiring, 2 active, 3 revoking"},
 		{"asked for, never arrived", stopped("issue", fate{dies: true}), 3, "1 retiring, 2 active, 3 revoking, 4 registered"},
-		{"asked for, unheard of", stopped("issue", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"asked for, the response lost", stopped("issue", fate{happens: 1, dies: true}), 3, "1 retiring, 2 active, 3 deleted, 4 registered"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.set(t)
@@ -215,11 +215,11 @@ func TestARingOfIssuedKeysIsReadAsItWasWritten(t *testing.T) {
 		t.Errorf("written again:\n%s\n%s", text, again)
 	}
 	if plain := encode(t, sceneOf(genKey(1, keyrotation.Active)).ring); strings.Contains(plain, "issued") {
-		t.Errorf("a ring of key pairs is not as older versions know it: %s", plain)
+		t.Errorf("got the ring %s, want it without the member issued, as older versions expect", plain)
 	}
 	ring.Keys[1].Issued = false
 	if _, err := decode(encode(t, ring)); err == nil {
-		t.Error("an active key with neither public key nor issuer")
+		t.Error("got no error for an active key without a public key, want one")
 	}
 }
 
@@ -231,7 +231,7 @@ func FuzzIssuedDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := keyrotation.ReadIssued(t.Context(), documents{keyrotation.IssuedName(k.StoreName): string(data)}, k)
 		if (err == nil) != (got.ID == k.KeyID && len(got.Value) > 0) || err != nil && !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%v, %v", got, err)
+			t.Errorf("ReadIssued = %v, %v, want the key with its value, or store.ErrNotFound", got, err)
 		}
 	})
 }

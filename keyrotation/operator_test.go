@@ -31,13 +31,13 @@ func TestRotateNowIsRefusedUntilTheStandbyHasPropagated(t *testing.T) {
 	res, err := s.rotateNow()
 	s.must(err)
 	if !res.Changed {
-		t.Errorf("nothing changed: %+v", res)
+		t.Errorf("Reconcile = %+v, want a change", res)
 	}
 	s.want("1 retiring, 2 active, 3 registered")
 	_, err = s.rotateNow()
 	ready := s.key(3).RegisteredAt.Add(propagation)
 	if g := s.mustGuard(err, "still propagating"); !g.EarliestAt.Equal(ready) {
-		t.Errorf("possible from %s, want %s", g.EarliestAt, ready)
+		t.Errorf("got possible from %s, want %s", g.EarliestAt, ready)
 	}
 	s.wait(ready.Sub(s.now) - time.Nanosecond)
 	_, err = s.rotateNow()
@@ -69,7 +69,7 @@ func TestRotateNowAtOnceMakesOneGenerationActive(t *testing.T) {
 				_, err := r.rotator.Reconcile(ctx, keyrotation.Order{Now: true})
 				return err
 			})
-			r.step() // everybody is about to read the ring
+			r.step() // now every replica is about to read the ring
 			r.step() // and has read it
 		}
 		for running := true; running; {
@@ -89,19 +89,19 @@ func TestRotateNowAtOnceMakesOneGenerationActive(t *testing.T) {
 		s := &stage{world: w}
 		s.want("1 retiring, 2 active, 3 registered")
 		if w.platform.calls != 3 {
-			w.failf("%d calls that change something, want three registrations", w.platform.calls)
+			w.failf("got %d calls that change something, want three registrations", w.platform.calls)
 		}
 	}
 }
 
-func TestActivateRefusesWhatIsNoReadyStandby(t *testing.T) {
+func TestActivateRefusesKeysThatAreNotReady(t *testing.T) {
 	s := rotated(t)
 	_, err := s.order((*keyrotation.Rotator).Activate, 1)
 	s.mustGuard(err, "retiring, not registered")
 	_, err = s.order((*keyrotation.Rotator).Activate, 9)
 	s.mustFail(err, store.ErrNotFound)
 	if res, err := s.order((*keyrotation.Rotator).Activate, 2); err != nil || res.Changed || res.Reason == "" {
-		t.Errorf("what is active already: %+v, %v", res, err)
+		t.Errorf("Activate of the active key = %+v, %v, want no change and a reason", res, err)
 	}
 	lost := s.platform.keys[s.key(3).KeyID]
 	delete(s.platform.keys, lost.ID)
@@ -123,16 +123,16 @@ func TestRollbackIsPossibleUntilTheKeyIsDeleted(t *testing.T) {
 	s.must(err)
 	s.want("1 active, 2 retiring, 3 registered")
 	if !s.key(1).DeleteNotBefore.IsZero() || s.key(2).DeleteNotBefore.IsZero() {
-		t.Error("the wrong key has a date of deletion")
+		t.Error("generation 1 has a date of deletion or 2 has none, want the opposite")
 	}
 	if res, err := s.order((*keyrotation.Rotator).Rollback, 1); err != nil || res.Changed {
-		t.Errorf("a second time: %+v, %v", res, err)
+		t.Errorf("Rollback again = %+v, %v, want no change", res, err)
 	}
 	_, err = s.order((*keyrotation.Rotator).Rollback, 3)
 	s.mustGuard(err, "registered, not retiring")
 
 	s = rotated(t)
-	s.as("delete", fate{hears: errLost})
+	s.as("delete", fate{err: errLost})
 	s.wait(overlap)
 	s.mustFail(s.pass(), errLost)
 	s.want("1 deleting, 2 active, 3 registered")
@@ -166,12 +166,12 @@ func TestReleaseEndsAQuarantineWhereTheKeyLeftOff(t *testing.T) {
 	}
 }
 
-func TestNeverMoreThanOneDecisionForOneWish(t *testing.T) {
+func TestOneOrderIsDecidedOnce(t *testing.T) {
 	s := bootstrapped(t)
 	s.as("write", fate{happens: 1, first: func() { s.must(s.by(s.fresh, rotateNow)) }})
 	res, err := s.rotateNow()
 	if err != nil || res.Changed {
-		t.Errorf("somebody else was faster: %+v, %v", res, err)
+		t.Errorf("Reconcile after another replica was faster = %+v, %v, want no change", res, err)
 	}
 	s.want("1 retiring, 2 active, 3 registered")
 }
@@ -194,12 +194,12 @@ func TestEveryStepIsRecordedBeforeItIsTaken(t *testing.T) {
 	s.want("1 active, 2 registered")
 	k := s.lose(1)
 	_, err = s.revoke(1)
-	s.must(err) // nothing holds up a revocation
+	s.must(err) // a revocation does not wait for the record
 	s.gone(k)
 	s.want("1 revoking, 2 active")
 	first := recorded[1]
 	if first.Generation != 1 || first.To != keyrotation.Revoking || first.Actor != "cli" || first.Reason != "stolen" {
-		t.Errorf("recorded: %+v", recorded)
+		t.Errorf("got the record %+v, want the revocation of generation 1 by cli", recorded)
 	}
 }
 
@@ -214,6 +214,6 @@ func TestWhatWasDoneNamesItsKeys(t *testing.T) {
 		ids[d.Action] = d.KeyID
 	}
 	if ids["activate"] != s.key(2).KeyID || ids["register"] != s.key(3).KeyID || s.key(3).KeyID == "" {
-		t.Errorf("%+v", res.Actions)
+		t.Errorf("got actions %+v, want each with the id of its key", res.Actions)
 	}
 }

@@ -95,7 +95,7 @@ func TestPlatformErrorsAreToldFromTheStores(t *testing.T) {
 	} {
 		t.Run(op, func(t *testing.T) {
 			s := bootstrapped(t)
-			s.always(op, fate{hears: errLost})
+			s.always(op, fate{err: errLost})
 			err := s.by(s.acts, func(ctx context.Context, r *keyrotation.Rotator) error {
 				_, err := r.Reconcile(ctx, keyrotation.Order{Now: true, Actor: "cli"})
 				return err

@@ -8,34 +8,33 @@ import (
 	"playtoken/keyrotation"
 )
 
-// lawful holds what Plan says against what it must never say, whatever the
-// ring, the look and the clock.
+// lawful checks what Plan must never say, for any ring, observation and clock.
 func lawful(t *testing.T, s scene) {
 	t.Helper()
 	moves := s.plan()
 	plans := 0
 	for _, m := range moves {
 		if m.Why == "" {
-			t.Fatalf("%s without a reason\n%s", moveName(m), s)
+			t.Fatalf("got %s without a reason, want one\n%s", moveName(m), s)
 		}
 		if m.Action == keyrotation.PlanKey && isDue(m, s.now) {
 			plans++
 		}
 		if why := s.forbids(m); why != "" {
-			t.Fatalf("%s: %s\n%s", moveName(m), why, s)
+			t.Fatalf("got %s, want no such move: %s\n%s", moveName(m), why, s)
 		}
 	}
 	if plans > 1 {
-		t.Fatalf("%d generations at once\n%s", plans, s)
+		t.Fatalf("got %d generations at once, want at most 1\n%s", plans, s)
 	}
 	if len(moves) == 0 {
-		t.Fatalf("nothing will ever happen again\n%s", s)
+		t.Fatalf("got no moves, want at least the next observation\n%s", s)
 	}
 	if len(s.ring.Keys) > 2 {
 		return
 	}
 	if again := s.plan(); !reflect.DeepEqual(again, moves) {
-		t.Fatalf("planned twice: %+v, then %+v\n%s", moves, again, s)
+		t.Fatalf("got moves %+v, and then %+v; want the same\n%s", moves, again, s)
 	}
 }
 
@@ -52,38 +51,38 @@ func (s scene) forbids(m keyrotation.Move) string {
 		return s.forbidsEver(m, k)
 	}
 	shown, there := keyrotation.PlatformKey{}, false
-	if s.look != nil {
-		shown, there = s.look.Platform[m.KeyID]
+	if s.observation != nil {
+		shown, there = s.observation.Platform[m.KeyID]
 	}
 	switch m.Action {
 	case keyrotation.Activate:
 		return firstTrue([]rule{
-			{!there || shown.Fingerprint != k.Fingerprint, "no look shows the key"},
+			{!there || shown.Fingerprint != k.Fingerprint, "no observation shows the key"},
 			{s.now.Before(k.RegisteredAt.Add(s.ring.Durations.Propagation)), "it has not propagated"},
 			{!k.DoubtedAt.IsZero(), "it is in doubt"},
-			{s.look == nil || s.look.ClockAhead.Abs() > s.ring.Durations.Skew, "the clock is off"},
+			{s.observation == nil || s.observation.ClockAhead.Abs() > s.ring.Durations.Skew, "the clock is off"},
 		})
 	case keyrotation.Delete:
 		_, active := s.ring.Active()
 		return firstTrue([]rule{
-			{s.look == nil, "nobody has looked"},
+			{s.observation == nil, "there is no observation"},
 			{k.DeleteNotBefore.IsZero() || s.now.Before(k.DeleteNotBefore), "its tokens may be alive"},
 			{!active, "no key is active"},
 			{there && shown.Fingerprint != k.Fingerprint, "another public key has its id"},
-			{s.look == nil || s.look.ClockAhead.Abs() > s.ring.Durations.Skew, "the clock is off"},
+			{s.observation == nil || s.observation.ClockAhead.Abs() > s.ring.Durations.Skew, "the clock is off"},
 		})
 	case keyrotation.Adopt:
 		return firstTrue([]rule{{!there || shown.Fingerprint != k.Fingerprint, "it is another key"},
-			{k.Issued && !leaving(k), "nobody knows its value"}})
+			{k.Issued && !leaving(k), "its value is lost"}})
 	case keyrotation.DeleteOrphan:
 		return firstTrue([]rule{{!there || s.held(m.KeyID), "it is no second registration"}})
 	case keyrotation.Quarantine:
-		return firstTrue([]rule{{k.DoubtedAt.IsZero() || s.now.Before(k.DoubtedAt.Add(settle)), "one look is not enough"}})
+		return firstTrue([]rule{{k.DoubtedAt.IsZero() || s.now.Before(k.DoubtedAt.Add(settle)), "one observation is not enough"}})
 	}
 	return s.forbidsEver(m, k)
 }
 
-// newest is the highest generation; 0 if there is none.
+// newest is the highest generation; 0 for an empty ring.
 func (s scene) newest() int {
 	if n := len(s.ring.Keys); n > 0 {
 		return s.ring.Keys[n-1].Generation
@@ -124,18 +123,18 @@ func leaving(k keyrotation.Key) bool {
 	return k.State == keyrotation.Deleting || k.State == keyrotation.Abandoning || k.State == keyrotation.Revoking
 }
 
-// valueLost reports whether nobody can hear the value of an issued key any
-// more: its time is over, or the platform has made it before it was asked to.
+// valueLost reports whether the value of an issued key is lost: the time for the
+// response is over, or the platform had the key before it was asked for.
 func (s scene) valueLost(m keyrotation.Move, k keyrotation.Key) bool {
 	switch {
 	case !k.Issued:
 		return false
 	case k.State == keyrotation.Registering:
 		return !m.NotBefore.Before(k.AttemptAt.Add(settle))
-	case k.State != keyrotation.Generated || s.look == nil:
+	case k.State != keyrotation.Generated || s.observation == nil:
 		return false
 	}
-	for _, shown := range s.look.Platform {
+	for _, shown := range s.observation.Platform {
 		if shown.Fingerprint == k.Fingerprint {
 			return true
 		}
@@ -173,14 +172,14 @@ func (s scene) String() string {
 	if err != nil {
 		return err.Error()
 	}
-	if s.look == nil {
-		return string(text) + "\nno look"
+	if s.observation == nil {
+		return string(text) + "\nno observation"
 	}
 	seen := ""
-	for id, k := range s.look.Platform {
+	for id, k := range s.observation.Platform {
 		seen += " " + id + "=" + k.Fingerprint
 	}
-	return string(text) + "\nlook at " + s.look.At.Format(time.RFC3339Nano) + ":" + seen
+	return string(text) + "\nobservation at " + s.observation.At.Format(time.RFC3339Nano) + ":" + seen
 }
 
 // lives are the different ways to be generation n: every state, the times that
@@ -216,11 +215,12 @@ func lives(n int) (all []keyrotation.Key) {
 	return all
 }
 
-// looks are the different things that may be seen of a ring: nothing, all, and
-// for each of its keys that it is not there, or another one, or there twice.
-func (s scene) looks() []*keyrotation.Observation {
-	looks := []*keyrotation.Observation{nil, s.agreeing()}
-	see := func(change func(*keyrotation.Observation)) { looks = append(looks, s.sees(change).look) }
+// observations are the different ones that are possible for a ring: none, one
+// that agrees with it, and for each key one that lacks it, shows another key or
+// shows it twice.
+func (s scene) observations() []*keyrotation.Observation {
+	all := []*keyrotation.Observation{nil, s.agreeing()}
+	see := func(change func(*keyrotation.Observation)) { all = append(all, s.sees(change).observation) }
 	see(func(l *keyrotation.Observation) { l.ClockAhead = time.Minute })
 	see(func(l *keyrotation.Observation) { l.At = longAgo })
 	see(func(l *keyrotation.Observation) { clear(l.Platform); clear(l.Store) })
@@ -229,7 +229,7 @@ func (s scene) looks() []*keyrotation.Observation {
 		see(shows(k.KeyID, "other", longAgo))
 		see(shows("idX", k.Fingerprint, longAgo))
 	}
-	return looks
+	return all
 }
 
 func TestPlanIsLawfulForEverySmallRing(t *testing.T) {
@@ -254,11 +254,11 @@ func everySmallRing(t *testing.T, sceneOf func(...keyrotation.Key) scene) {
 			return
 		}
 		rings++
-		looks := s.looks()
+		observations := s.observations()
 		if len(keys) > 2 {
-			looks = looks[:5] // what concerns one key alone was tried with two
+			observations = observations[:5] // what concerns one key alone was tried with two
 		}
-		for _, s.look = range looks {
+		for _, s.observation = range observations {
 			plans++
 			lawful(t, s)
 		}
@@ -275,7 +275,7 @@ func everySmallRing(t *testing.T, sceneOf func(...keyrotation.Key) scene) {
 	}
 	t.Logf("%d rings, %d plans", rings, plans)
 	if rings < 5000 {
-		t.Errorf("only %d rings", rings)
+		t.Errorf("got %d rings, want at least 5000", rings)
 	}
 }
 
@@ -292,12 +292,12 @@ func consistent(ring keyrotation.Ring) bool {
 
 func pooledFingerprint(n int) string { return genKey(n, keyrotation.Generated).Fingerprint }
 
-// An orphan's id may not be a live key's, whatever the ring says.
+// An orphan that the ring lists may be a live key nevertheless.
 func TestAnOrphanThatIsALiveKeyIsNotDeleted(t *testing.T) {
 	for _, k := range lives(1) {
 		s := sceneOf(k, genKey(2, keyrotation.Registered)).
 			orphan(keyrotation.Orphan{KeyID: "id1", Fingerprint: pooledFingerprint(1), SeenAt: longAgo})
-		for _, s.look = range s.looks() {
+		for _, s.observation = range s.observations() {
 			lawful(t, s)
 		}
 	}

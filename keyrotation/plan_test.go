@@ -43,7 +43,7 @@ func TestMovesAreDueFromTheirInstantOnAndNotBefore(t *testing.T) {
 		{"and again if that did not help", "delete_orphan idX", noon.Add(settle),
 			sceneOf(active, standby).orphan(keyrotation.Orphan{KeyID: "idX", Fingerprint: active.Fingerprint, SeenAt: longAgo, DeletingAt: noon}),
 			shows("idX", active.Fingerprint, longAgo)},
-		{"the platform is looked at from time to time", "look", noon.Add(time.Minute), sceneOf(active, standby).lookedAt(noon), nil},
+		{"the platform is looked at from time to time", "look", noon.Add(time.Minute), sceneOf(active, standby).observedAt(noon), nil},
 	} {
 		t.Run(tt.name, tt.check)
 	}
@@ -59,22 +59,22 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 	doubted := but(active, func(k *keyrotation.Key) { k.DoubtedAt = longAgo })
 	young := func(k *keyrotation.Key) { k.RegisteredAt = noon }
 	for _, tt := range []dueCase{
-		{"nothing exists: a key is planned", sceneOf().lookedAt(noon), "plan"},
-		{"what was begun is finished before anything new begins", sceneOf(genKey(1, planned)).lookedAt(noon), "generate 1, plan"},
-		{"the first registration needs a look", sceneOf(genKey(1, generated)).lookedAt(noon), "look, plan"},
-		{"as do the others", sceneOf(active, genKey(2, generated)).lookedAt(noon), "look"},
+		{"nothing exists: a key is planned", sceneOf().observedAt(noon), "plan"},
+		{"what was begun is finished before anything new begins", sceneOf(genKey(1, planned)).observedAt(noon), "generate 1, plan"},
+		{"the first registration needs a look", sceneOf(genKey(1, generated)).observedAt(noon), "look, plan"},
+		{"as do the others", sceneOf(active, genKey(2, generated)).observedAt(noon), "look"},
 		{"and go on after it", sceneOf(active, genKey(2, generated)).sees(nil), "register 2"},
-		{"bootstrap makes two keys, not three", sceneOf(but(genKey(1, registered), young), genKey(2, planned)).lookedAt(noon), "generate 2"},
-		{"a standby is made at once", sceneOf(active).lookedAt(noon), "plan"},
-		{"and not if there is one", sceneOf(active, standby).lookedAt(noon), ""},
-		{"an activation needs a look", sceneOf(overdue, standby).lookedAt(noon), "look"},
+		{"bootstrap makes two keys, not three", sceneOf(but(genKey(1, registered), young), genKey(2, planned)).observedAt(noon), "generate 2"},
+		{"a standby is made at once", sceneOf(active).observedAt(noon), "plan"},
+		{"and not if there is one", sceneOf(active, standby).observedAt(noon), ""},
+		{"an activation needs a look", sceneOf(overdue, standby).observedAt(noon), "look"},
 		{"without an active key the standby takes over", sceneOf(standby, genKey(3, registered)).sees(nil), "activate 2"},
 		{"of two standbys the undoubted one", sceneOf(but(standby, func(k *keyrotation.Key) { k.DoubtedAt = noon.Add(-time.Second) }),
 			genKey(3, registered)).sees(lacks("id2")), "activate 3"},
 
-		{"an unanswered registration is looked for", sceneOf(active, lost).lookedAt(longAgo), "look"},
+		{"an unanswered registration is looked for", sceneOf(active, lost).observedAt(longAgo), "look"},
 		{"and waited for if the look lacks it", sceneOf(active, lost).sees(nil), ""},
-		{"and not looked for again before it has settled", sceneOf(active, lost).lookedAt(noon.Add(time.Second)), ""},
+		{"and not looked for again before it has settled", sceneOf(active, lost).observedAt(noon.Add(time.Second)), ""},
 		{"it is adopted as soon as it is seen", sceneOf(active, lost).sees(shows("idX", lost.Fingerprint, noon)), "adopt 3 idX"},
 		{"of two the oldest is adopted", sceneOf(active, lost).sees(func(l *keyrotation.Observation) {
 			shows("idY", lost.Fingerprint, noon)(l)
@@ -87,30 +87,30 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 		}), "look"},
 		{"a look from after it does", sceneOf(active, settled).sees(nil), "register 3"},
 
-		{"a retired key gets its date", sceneOf(but(genKey(1, keyrotation.Retiring), undated), active2, standby3).lookedAt(noon), "date 1"},
-		{"a deletion needs a look", sceneOf(genKey(1, keyrotation.Retiring), active2, standby3).lookedAt(noon), "look"},
+		{"a retired key gets its date", sceneOf(but(genKey(1, keyrotation.Retiring), undated), active2, standby3).observedAt(noon), "date 1"},
+		{"a deletion needs a look", sceneOf(genKey(1, keyrotation.Retiring), active2, standby3).observedAt(noon), "look"},
 		{"a key that is gone already is deleted too", sceneOf(genKey(1, keyrotation.Retiring), active2, standby3).sees(lacks("id1")), "delete 1"},
-		{"a leaving key is withdrawn", sceneOf(genKey(1, keyrotation.Deleting), active2, standby3).lookedAt(noon), "withdraw 1"},
-		{"then looked for", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).lookedAt(noon), "look"},
+		{"a leaving key is withdrawn", sceneOf(genKey(1, keyrotation.Deleting), active2, standby3).observedAt(noon), "withdraw 1"},
+		{"then looked for", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).observedAt(noon), "look"},
 		{"then destroyed", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).sees(nil), "destroy 1"},
 		{"then buried", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn, destroyed), active2, standby3).sees(nil), "bury 1"},
-		{"its id may belong to somebody else by then", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).
+		{"its id may belong to another key by then", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).
 			sees(shows("id1", "other", noon)), "destroy 1"},
 		{"one that was never handed over needs no platform", sceneOf(but(genKey(1, keyrotation.Abandoning), neverSent), active2, standby3).
-			lookedAt(noon), "destroy 1"},
-		{"one that may have been is looked for", sceneOf(but(genKey(1, registering), abandon), active2, standby3).lookedAt(longAgo), "look"},
+			observedAt(noon), "destroy 1"},
+		{"one that may have been is looked for", sceneOf(but(genKey(1, registering), abandon), active2, standby3).observedAt(longAgo), "look"},
 		{"a look from before the settle time proves no absence of it", sceneOf(but(genKey(1, registering), abandon, sentLongAgo), active2, standby3).
 			sees(func(l *keyrotation.Observation) { l.At = longAgo }), "look"},
 		{"one from after it does", sceneOf(but(genKey(1, registering), abandon, sentLongAgo), active2, standby3).sees(nil), "destroy 1"},
 		{"and adopted to be deleted", sceneOf(but(genKey(1, registering), abandon), active2, standby3).
 			sees(shows("idX", genKey(1, registering).Fingerprint, noon)), "adopt 1 idX"},
-		{"a revoked private key is destroyed first of all", sceneOf(overdue, standby, genKey(3, planned), genKey(4, keyrotation.Revoking)).lookedAt(noon),
+		{"a revoked private key is destroyed first of all", sceneOf(overdue, standby, genKey(3, planned), genKey(4, keyrotation.Revoking)).observedAt(noon),
 			"destroy 4, look, generate 3"},
 
 		{"a disagreement is a doubt first", sceneOf(active, standby).sees(lacks("id1")), "doubt 1"},
 		{"of a standby too", sceneOf(active, standby).sees(lacks("id2")), "doubt 2"},
 		{"a missing private key is one", sceneOf(active, standby).sees(func(l *keyrotation.Observation) { delete(l.Store, "kstore01") }), "doubt 1"},
-		{"a doubt needs a second look", sceneOf(doubted, standby).lookedAt(noon), "look"},
+		{"a doubt needs a second look", sceneOf(doubted, standby).observedAt(noon), "look"},
 		{"that may end it", sceneOf(doubted, standby).sees(nil), "trust 1"},
 		{"or not", sceneOf(doubted, standby).sees(lacks("id1")), "quarantine 1"},
 		{"the look that raised a doubt is no second look", sceneOf(but(active, func(k *keyrotation.Key) { k.DoubtedAt = noon.Add(-settle) }), standby).
@@ -168,7 +168,7 @@ func TestWhatBlocksAMove(t *testing.T) {
 		{"an activation, nothing wrong", sceneOf(overdue, standby).sees(nil), "activate 3", ""},
 		{"a new key, the budget is full", tooMany, "plan", "whole budget"},
 		{"everything, the wrong account", sceneOf(retired, overdue, standby).sees(lacks("id1", "id2", "id3")), "look", "none of our keys"},
-		{"everything, a clock behind the ring", sceneOf(overdue, standby).lookedAt(noon.Add(2*time.Second + 1)), "look", "our clock is behind"},
+		{"everything, a clock behind the ring", sceneOf(overdue, standby).observedAt(noon.Add(2*time.Second + 1)), "look", "our clock is behind"},
 	} {
 		t.Run(tt.name, tt.check)
 	}
@@ -192,7 +192,7 @@ func TestTheWrongAccountIsLeftAlone(t *testing.T) {
 }
 
 func TestNeitherClockNorAccountHoldUpADestruction(t *testing.T) {
-	s := sceneOf(genKey(1, keyrotation.Revoking), genKey(2, keyrotation.Active)).lookedAt(noon.Add(time.Hour))
+	s := sceneOf(genKey(1, keyrotation.Revoking), genKey(2, keyrotation.Active)).observedAt(noon.Add(time.Hour))
 	if got := s.due(); got != "destroy 1" {
 		t.Errorf("due: %q, want the emergency", got)
 	}

@@ -39,7 +39,7 @@ func TestRevokeOfTheActiveKeyLetsTheStandbySign(t *testing.T) {
 	s.want("1 deleted, 2 active, 3 registered")
 	again, err := s.revoke(1)
 	if s.must(err); again != (keyrotation.Revocation{Revoked: 1, ActiveGeneration: 2}) {
-		t.Errorf("a second time: %+v", again)
+		t.Errorf("Revoke again = %+v, want the same generations", again)
 	}
 	_, err = s.revoke(9)
 	s.mustFail(err, store.ErrNotFound)
@@ -73,7 +73,7 @@ func TestRevokeDoesNotLetADoubtedStandbySign(t *testing.T) {
 		t.Errorf("got %+v, want no active key", got)
 	}
 	if !s.key(2).ActivatedAt.IsZero() {
-		t.Error("the doubted standby was activated")
+		t.Error("generation 2 was activated, want it left alone: it is in doubt")
 	}
 }
 
@@ -90,11 +90,11 @@ func TestRevokeInEveryOtherState(t *testing.T) {
 		{"retiring", rotated, 1, func(s *stage) time.Duration { return s.key(1).RetiredAt.Add(overlap).Sub(s.now) }, "1 deleted, 2 active, 3 registered"},
 		{"planned", stoppedBy("create", fate{dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
 		{"planned, with a private key", stoppedBy("create", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
-		{"generated", stoppedBy("register", fate{hears: keyrotation.ErrThrottled}), 3, nil, "1 retiring, 2 active, 3 revoking"},
+		{"generated", stoppedBy("register", fate{err: keyrotation.ErrThrottled}), 3, nil, "1 retiring, 2 active, 3 revoking"},
 		{"registering, never arrived", stoppedBy("register", fate{dies: true}), 3, nil, "1 retiring, 2 active, 3 revoking, 4 registered"},
-		{"registering, unheard of", stoppedBy("register", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
+		{"registering, the response lost", stoppedBy("register", fate{happens: 1, dies: true}), 3, nil, "1 retiring, 2 active, 3 deleted, 4 registered"},
 		{"quarantined", quarantined, 2, nil, "1 active, 2 deleted, 3 registered"},
-		{"abandoning", stoppedBy("register", fate{hears: keyrotation.ErrRefused}), 3, nil, "1 retiring, 2 active, 3 deleted"},
+		{"abandoning", stoppedBy("register", fate{err: keyrotation.ErrRefused}), 3, nil, "1 retiring, 2 active, 3 deleted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.set(t)
@@ -142,17 +142,17 @@ func TestRevokeWhileThePlatformIsDownStopsSigningAtOnce(t *testing.T) {
 	k := s.lose(1)
 	s.script = func(_ *replica, op string) fate {
 		if op == "list" || op == "get" || op == "register" || op == "delete" {
-			return fate{hears: errLost}
+			return fate{err: errLost}
 		}
 		return asAsked
 	}
 	got, err := s.revoke(1)
 	s.mustFail(err, errLost)
 	if got.Revoked != 1 || got.ActiveGeneration != 2 {
-		t.Errorf("got %+v: how far it came is said in spite of the error", got)
+		t.Errorf("got %+v, want generation 1 revoked and 2 active in spite of the error", got)
 	}
 	if _, left := s.store.keys[k.StoreName]; left || s.key(1).State != keyrotation.Revoking {
-		t.Error("somebody could still sign")
+		t.Errorf("private key left: %t, generation 1 is %s; want it destroyed and revoking", left, s.key(1).State)
 	}
 	s.as("")
 	s.must(s.passBy(s.fresh))
@@ -160,11 +160,11 @@ func TestRevokeWhileThePlatformIsDownStopsSigningAtOnce(t *testing.T) {
 	s.recovers()
 }
 
-func TestNoTroubleElsewhereDelaysARevocation(t *testing.T) {
+func TestOtherFailuresDoNotDelayARevocation(t *testing.T) {
 	for op, f := range map[string]fate{
-		"create":   {hears: store.ErrUnavailable},
-		"register": {hears: errLost},
-		"list":     {hears: errLost},
+		"create":   {err: store.ErrUnavailable},
+		"register": {err: errLost},
+		"list":     {err: errLost},
 	} {
 		s := bootstrapped(t)
 		k := s.lose(1)
@@ -179,20 +179,20 @@ func TestNoTroubleElsewhereDelaysARevocation(t *testing.T) {
 func TestRevokeWhileTheStoreIsAwayIsAnError(t *testing.T) {
 	for _, op := range []string{"read", "write"} {
 		s := bootstrapped(t)
-		s.always(op, fate{hears: store.ErrUnavailable})
+		s.always(op, fate{err: store.ErrUnavailable})
 		_, err := s.revoke(1)
 		s.mustFail(err, store.ErrUnavailable)
 		s.want("1 active, 2 registered")
 	}
 }
 
-// Nothing moves on a wrong clock, or in a wrong account, but a revocation
-// does what it can and says what is left.
+// With a wrong clock or account no move is made, but a revocation does what it
+// can and says what is left.
 func TestRevokeThatCannotBeFinishedSaysSo(t *testing.T) {
 	for name, trouble := range map[string]func(*stage){
 		"our clock is behind":  func(s *stage) { s.acts.rotator.Clock = func() time.Time { return s.now.Add(-time.Hour) } },
 		"the wrong account":    func(s *stage) { delete(s.platform.keys, s.key(1).KeyID); delete(s.platform.keys, s.key(2).KeyID) },
-		"the store was slower": func(s *stage) { s.as("destroy", fate{hears: store.ErrUnavailable}) },
+		"the store was slower": func(s *stage) { s.as("destroy", fate{err: store.ErrUnavailable}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := bootstrapped(t)
@@ -200,26 +200,26 @@ func TestRevokeThatCannotBeFinishedSaysSo(t *testing.T) {
 			s.lose(2)
 			trouble(s)
 			if _, err := s.revoke(1); err == nil {
-				t.Error("no error, but the key is not gone")
+				t.Error("got no error, want one: the key is not gone")
 			}
 			_, left := s.store.keys[k.StoreName]
 			if s.key(1).State != keyrotation.Revoking || left != (name == "the store was slower") {
-				t.Errorf("%s, private key left: %t", s.states(), left)
+				t.Errorf("got keys %s, private key left: %t; want generation 1 revoking", s.states(), left)
 			}
 		})
 	}
 }
 
-func TestARevocationIsNotHeldUpByAnEarlierOne(t *testing.T) {
+func TestARevocationIsNotDelayedByAnEarlierOne(t *testing.T) {
 	s := rotated(t)
-	s.always("delete", fate{hears: keyrotation.ErrThrottled})
+	s.always("delete", fate{err: keyrotation.ErrThrottled})
 	first, second := s.lose(1), s.lose(2)
 	_, err := s.revoke(1)
 	s.mustFail(err, keyrotation.ErrThrottled)
 	_, err = s.revoke(2)
 	s.mustFail(err, keyrotation.ErrThrottled)
 	if _, held := s.store.keys[second.StoreName]; held {
-		t.Error("the store still has the private key")
+		t.Error("got the private key of generation 2, want it destroyed")
 	}
 	s.recovers()
 	s.gone(first)

@@ -122,7 +122,7 @@ func FuzzRing(f *testing.F) {
 		s := scene{ring: ring, policy: simPolicy()}
 		s.ring.Durations = s.policy.Durations
 		for _, s.now = range []time.Time{noon, {}, noon.Add(100 * 365 * 24 * time.Hour)} {
-			for _, s.look = range s.looks() {
+			for _, s.observation = range s.observations() {
 				lawful(t, s)
 			}
 		}

@@ -13,10 +13,10 @@ import (
 
 // scene is all that the planner sees.
 type scene struct {
-	now    time.Time
-	ring   keyrotation.Ring
-	look   *keyrotation.Observation
-	policy keyrotation.Policy
+	now         time.Time
+	ring        keyrotation.Ring
+	observation *keyrotation.Observation
+	policy      keyrotation.Policy
 }
 
 // noon is now in most scenes; what is over and done with was long ago.
@@ -35,7 +35,7 @@ const (
 	issuedOverlap = overlap - 90*time.Second // nothing lives on beside the key
 )
 
-// sceneOf is a scene at noon in which nobody has looked around yet.
+// sceneOf is a scene at noon, before any observation.
 func sceneOf(keys ...keyrotation.Key) scene {
 	policy := simPolicy()
 	return scene{now: noon, policy: policy, ring: keyrotation.Ring{Project: "default", StoreID: "abcdef",
@@ -91,41 +91,41 @@ func but(k keyrotation.Key, changes ...func(*keyrotation.Key)) keyrotation.Key {
 	return k
 }
 
-// agreeing is a look at now that shows what the ring records.
+// agreeing is an observation at now that shows what the ring records.
 func (s scene) agreeing() *keyrotation.Observation {
-	look := &keyrotation.Observation{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
+	o := &keyrotation.Observation{At: s.now, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	for _, k := range s.ring.Keys {
 		if k.KeyID != "" && k.State != keyrotation.Deleted && k.WithdrawnAt.IsZero() {
-			look.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint, CreatedAt: k.RegisteredAt}
+			o.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint, CreatedAt: k.RegisteredAt}
 		}
 		if k.Issued && k.KeyID != "" && k.DestroyedAt.IsZero() {
-			look.Store[k.StoreName] = store.KeyInfo{Versions: 1}
+			o.Store[k.StoreName] = store.KeyInfo{Versions: 1}
 		}
 		if k.PublicKey != "" {
-			look.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Bits: k.Bits, Exportable: k.Exportable},
+			o.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Bits: k.Bits, Exportable: k.Exportable},
 				PublicKey: k.PublicKey, Versions: 1}
 		}
 	}
-	return look
+	return o
 }
 
-// sees puts an agreeing look into the scene, with something changed.
+// sees puts an agreeing observation into the scene, with something changed.
 func (s scene) sees(change func(*keyrotation.Observation)) scene {
-	s.look = s.agreeing()
+	s.observation = s.agreeing()
 	if change != nil {
-		change(s.look)
+		change(s.observation)
 	}
 	return s
 }
 
-// shows makes a look show one more key.
+// shows makes an observation show one more key.
 func shows(id string, fingerprint string, created time.Time) func(*keyrotation.Observation) {
 	return func(l *keyrotation.Observation) {
 		l.Platform[id] = keyrotation.PlatformKey{ID: id, Fingerprint: fingerprint, CreatedAt: created}
 	}
 }
 
-// lacks makes a look lack some keys.
+// lacks makes an observation lack some keys.
 func lacks(ids ...string) func(*keyrotation.Observation) {
 	return func(l *keyrotation.Observation) {
 		for _, id := range ids {
@@ -135,7 +135,7 @@ func lacks(ids ...string) func(*keyrotation.Observation) {
 }
 
 func (s scene) plan() []keyrotation.Move {
-	return keyrotation.Plan(s.now, s.ring, s.look, s.policy)
+	return keyrotation.Plan(s.now, s.ring, s.observation, s.policy)
 }
 
 func isDue(m keyrotation.Move, now time.Time) bool { return !m.Blocked && !m.NotBefore.After(now) }
@@ -183,30 +183,30 @@ func becomesDue(t *testing.T, name string, when time.Time, sceneAt func(now time
 		s := sceneAt(instant.now)
 		i := slices.IndexFunc(s.plan(), func(m keyrotation.Move) bool { return moveName(m) == name && isDue(m, s.now) })
 		if (i >= 0) != instant.due {
-			t.Errorf("at %s: %s due: %t, plan %+v", instant.now.Format(time.RFC3339Nano), name, i >= 0, s.plan())
+			t.Errorf("at %s: got %s due: %t, want the opposite; plan %+v", instant.now.Format(time.RFC3339Nano), name, i >= 0, s.plan())
 		}
 		if planned := slices.ContainsFunc(s.plan(), func(m keyrotation.Move) bool {
 			return moveName(m) == name && m.NotBefore.Equal(when)
 		}); !instant.due && !planned {
-			t.Errorf("a nanosecond before: %s is not planned for %s: %+v", name, when.Format(time.RFC3339Nano), s.plan())
+			t.Errorf("a nanosecond before: want %s planned for %s, got the plan %+v", name, when.Format(time.RFC3339Nano), s.plan())
 		}
 	}
 }
 
-// instantCase is a move that becomes due at an instant, in a scene of which the
-// planner has a look if one is given.
+// instantCase is a move that becomes due at an instant, in a scene with an
+// observation if observed is not nil.
 type instantCase struct {
 	name, move string
 	when       time.Time
 	scene      scene
-	look       func(*keyrotation.Observation)
+	observed   func(*keyrotation.Observation)
 }
 
 func (c instantCase) check(t *testing.T) {
 	becomesDue(t, c.move, c.when, func(now time.Time) scene {
 		s := c.scene
-		if s.now = now; c.look != nil {
-			s = s.sees(c.look)
+		if s.now = now; c.observed != nil {
+			s = s.sees(c.observed)
 		}
 		return s
 	})
@@ -221,7 +221,7 @@ type dueCase struct {
 
 func (c dueCase) check(t *testing.T) {
 	if got := c.scene.due(); got != c.want {
-		t.Errorf("due: %q, want %q", got, c.want)
+		t.Errorf("got due %q, want %q", got, c.want)
 	}
 }
 
@@ -235,10 +235,10 @@ type blockedCase struct {
 
 func (c blockedCase) check(t *testing.T) {
 	if why := c.scene.blocked(c.move); !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
-		t.Errorf("%s is blocked by %q, want %q", c.move, why, c.why)
+		t.Errorf("got %s blocked by %q, want %q", c.move, why, c.why)
 	}
 	if strings.Contains(c.scene.due(), c.move) != (c.why == "") {
-		t.Errorf("due: %q", c.scene.due())
+		t.Errorf("got due %q, want %s due: %t", c.scene.due(), c.move, c.why == "")
 	}
 }
 
@@ -258,9 +258,9 @@ func destroyed(k *keyrotation.Key) { k.DestroyedAt = longAgo }
 
 func sentLongAgo(k *keyrotation.Key) { k.AttemptAt = longAgo }
 
-func (s scene) retryAt(t time.Time) scene  { s.ring.RetryAt = t; return s }
-func (s scene) lookedAt(t time.Time) scene { s.ring.ObservedAt = t; return s }
-func (s scene) longerTokens() scene        { s.policy.MaxTTL++; return s.lookedAt(s.now) }
+func (s scene) retryAt(t time.Time) scene    { s.ring.RetryAt = t; return s }
+func (s scene) observedAt(t time.Time) scene { s.ring.ObservedAt = t; return s }
+func (s scene) longerTokens() scene          { s.policy.MaxTTL++; return s.observedAt(s.now) }
 
 func (s scene) orphan(o keyrotation.Orphan) scene {
 	s.ring.Orphans = append(slices.Clone(s.ring.Orphans), o)

@@ -13,18 +13,18 @@ import (
 
 // fate is what becomes of one outside call.
 type fate struct {
-	first   func()        // what somebody else does just before
+	first   func()        // what another process does just before
 	happens int           // how often it happens now
 	late    time.Duration // it happens (once more) that much later
-	hears   error         // what the caller hears, if not the call's own answer
-	dies    bool          // the process, before it hears anything
+	err     error         // what the caller gets, if not the call's own result
+	dies    bool          // the process, before it gets anything
 }
 
 var asAsked = fate{happens: 1}
 
 var (
 	errLost    = errors.New("sim: connection lost")
-	errGarbled = errors.New("sim: an answer that nobody understands")
+	errGarbled = errors.New("sim: response cannot be decoded")
 	errPartial = errors.New("sim: the second page of three did not come")
 	errCrashed = errors.New("sim: process died")
 )
@@ -48,27 +48,27 @@ var mischief = []struct {
 	fate     func(*world) fate
 }{
 	{"lost", func(o odds) int { return o.lost }, nil,
-		func(*world) fate { return fate{hears: errLost} }},
-	{"answer lost", func(o odds) int { return o.unheard }, nil,
-		func(*world) fate { return fate{happens: 1, hears: errLost} }},
+		func(*world) fate { return fate{err: errLost} }},
+	{"response lost", func(o odds) int { return o.unheard }, nil,
+		func(*world) fate { return fate{happens: 1, err: errLost} }},
 	{"late", func(o odds) int { return o.late }, mutating,
-		func(w *world) fate { return fate{late: w.shortly(), hears: errLost} }},
+		func(w *world) fate { return fate{late: w.shortly(), err: errLost} }},
 	{"twice", func(o odds) int { return o.twice }, posts,
 		func(*world) fate { return fate{happens: 2} }},
 	{"once more, late", func(o odds) int { return o.twice }, posts,
 		func(w *world) fate { return fate{happens: 1, late: w.shortly()} }},
 	{"garbled", func(o odds) int { return o.unheard / 2 }, atPlatform,
-		func(w *world) fate { return fate{happens: w.rng.IntN(2), hears: errGarbled} }},
+		func(w *world) fate { return fate{happens: w.rng.IntN(2), err: errGarbled} }},
 	{"a part of a list", func(o odds) int { return o.lost }, lists,
-		func(*world) fate { return fate{hears: errPartial} }},
+		func(*world) fate { return fate{err: errPartial} }},
 	{"throttled", func(o odds) int { return o.refused / 4 }, atPlatform,
-		func(*world) fate { return fate{hears: keyrotation.ErrThrottled} }},
+		func(*world) fate { return fate{err: keyrotation.ErrThrottled} }},
 	{"throttled for a time", func(o odds) int { return o.refused / 4 }, atPlatform,
-		func(w *world) fate { return fate{hears: wish{keyrotation.ErrThrottled, w.shortly()}} }},
+		func(w *world) fate { return fate{err: retryAfter{keyrotation.ErrThrottled, w.shortly()}} }},
 	{"not authorized", func(o odds) int { return o.refused / 4 }, atPlatform,
-		func(*world) fate { return fate{hears: keyrotation.ErrUnauthorized} }},
+		func(*world) fate { return fate{err: keyrotation.ErrUnauthorized} }},
 	{"refused", func(o odds) int { return o.refused / 4 }, posts,
-		func(*world) fate { return fate{hears: keyrotation.ErrRefused} }},
+		func(*world) fate { return fate{err: keyrotation.ErrRefused} }},
 	{"process died", func(o odds) int { return o.crash }, nil,
 		func(w *world) fate { return fate{happens: w.rng.IntN(2), dies: true} }},
 }
@@ -84,7 +84,7 @@ func (w *world) fate(r *replica, op string) fate {
 		return w.script(r, op)
 	}
 	if err := w.out(op); err != nil {
-		return fate{hears: err}
+		return fate{err: err}
 	}
 	dice := w.rng.IntN(1000)
 	for _, m := range mischief {
@@ -100,7 +100,7 @@ func (w *world) fate(r *replica, op string) fate {
 	return asAsked
 }
 
-// out is why nobody answers at all just now.
+// out is the error of every call while store or platform are down.
 func (w *world) out(op string) error {
 	switch {
 	case atPlatform[op] && w.now.Before(w.platform.away):

@@ -29,7 +29,7 @@ func (r *replica) issuedTo() {
 	}
 }
 
-// issue makes a key, whatever its name, and shows its value.
+// issue makes a key of any name, and shows its value.
 func (p *simPlatform) issue(name string) keyrotation.IssuedKey {
 	id := p.add(name, "")
 	p.values[id] = fmt.Sprintf("value of %s, %d", id, p.w.rng.Uint64())
@@ -72,7 +72,7 @@ func (s *simSigner) learn() {
 	}
 	value, held := s.replica.w.store.value(active)
 	if !held && !s.replica.w.oracle.forgiven[active.KeyID] {
-		s.replica.w.failf("generation %d is active, and nobody knows its value", active.Generation)
+		s.replica.w.failf("generation %d is active, and its value is not in the store", active.Generation)
 	}
 	s.value = value
 }

@@ -11,11 +11,11 @@ import (
 
 // temperaments are how much goes wrong in a life; each seed has one.
 var temperaments = []odds{
-	{lost: 40, unheard: 40, late: 120, twice: 150, refused: 80, crash: 10, strikes: 8, timeStep: 12 * time.Second},
-	{lost: 5, unheard: 5, late: 60, twice: 50, refused: 20, crash: 2, strikes: 20, timeStep: 16 * time.Second},
-	{lost: 10, unheard: 150, late: 200, twice: 300, refused: 20, crash: 5, strikes: 5, timeStep: 10 * time.Second},
-	{lost: 20, unheard: 20, late: 80, twice: 100, refused: 300, crash: 60, strikes: 5, timeStep: 12 * time.Second},
-	{strikes: 30, timeStep: 16 * time.Second},
+	{lost: 40, unheard: 40, late: 120, twice: 150, refused: 80, crash: 10, incidents: 8, timeStep: 12 * time.Second},
+	{lost: 5, unheard: 5, late: 60, twice: 50, refused: 20, crash: 2, incidents: 20, timeStep: 16 * time.Second},
+	{lost: 10, unheard: 150, late: 200, twice: 300, refused: 20, crash: 5, incidents: 5, timeStep: 10 * time.Second},
+	{lost: 20, unheard: 20, late: 80, twice: 100, refused: 300, crash: 60, incidents: 5, timeStep: 12 * time.Second},
+	{incidents: 30, timeStep: 16 * time.Second},
 }
 
 func lifeOf(t *testing.T, seed uint64) *world {
@@ -32,9 +32,9 @@ func lifeOf(t *testing.T, seed uint64) *world {
 			r.rotator.StoreTime = storeView{r}.time
 		}
 	}
-	for _, s := range strikes {
+	for _, s := range incidents {
 		if is.IntN(s.seldom) == 0 {
-			w.strikes = append(w.strikes, s)
+			w.incidents = append(w.incidents, s)
 		}
 	}
 	if is.IntN(3) == 0 {

@@ -132,7 +132,7 @@ func TestAModeIsLeftByARotationAndNothingOfItRemains(t *testing.T) {
 	}
 }
 
-func TestADeletionWaitsForWhoeverDoesWithoutTheStore(t *testing.T) {
+func TestADeletionWaitsForSignersWithoutTheStore(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, r := range s.replicas {
@@ -144,7 +144,7 @@ func TestADeletionWaitsForWhoeverDoesWithoutTheStore(t *testing.T) {
 	s.fresh.signer = simSigner{replica: s.fresh}
 	s.fresh.signer.mint()
 	s.fresh.signer.outage = staleness
-	s.must(s.rotate()) // of which this replica hears when its store is back
+	s.must(s.rotate()) // this replica reads that when its store is back
 	s.must(s.live(staleness + overlap))
 	s.recovers()
 	if k := s.key(1); k.State != keyrotation.Deleted {

@@ -34,7 +34,7 @@ type oracle struct {
 	forgiven map[string]bool // key ids whose tokens are lost on purpose
 	ordered  map[string]bool // key ids that an operator wants deleted, though they are not ours
 	revoked  map[int]bool    // generations that an operator wants revoked
-	damaged  map[int]bool    // generations whose private key somebody spoilt
+	damaged  map[int]bool    // generations whose private key was damaged by hand
 	restored bool            // an old ring came back; see sim_restore_test.go
 }
 
@@ -47,7 +47,8 @@ func newOracle(w *world) *oracle {
 		ordered: map[string]bool{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
 }
 
-// forgive lets a key be lost, and its tokens with it: somebody wanted that.
+// forgive lets a key be lost, and its tokens with it, because an operator
+// wanted that or changed the key by hand.
 func (o *oracle) forgive(kid string) {
 	o.forgiven[kid] = true
 	o.live = slices.DeleteFunc(o.live, func(m minted) bool { return m.kid == kid })
@@ -126,8 +127,8 @@ func (o *oracle) verify(m minted, expired bool) {
 }
 
 // ring: states only move along the table; key ids and fingerprints are written
-// once; there is always an active key once there was one; nothing is revoked
-// but by somebody's wish, and the platform is not filled up.
+// once; once a key was active, one always is; keys are only revoked by order,
+// and the platform never holds more keys than a budget allows.
 func (o *oracle) ring() {
 	ring := o.w.store.ring()
 	if ring.Version == o.last.Version {
@@ -145,7 +146,7 @@ func (o *oracle) ring() {
 			o.w.failf("generation %d came back: %s, and now %s", k.Generation, was.State, k.State)
 		}
 	}
-	o.wishes(ring)
+	o.orders(ring)
 	if was, had := o.last.Active(); had && !o.forgiven[was.KeyID] && !o.damaged[was.Generation] {
 		if _, has := ring.Active(); !has {
 			o.w.failf("there is no active key any more")
@@ -158,14 +159,14 @@ func (o *oracle) ring() {
 var onTheWayOut = map[keyrotation.State]bool{keyrotation.Deleting: true, keyrotation.Abandoning: true,
 	keyrotation.Revoking: true, keyrotation.Deleted: true}
 
-// wishes: a revocation ends what was promised about a key, and only somebody's
-// wish begins one; there are never more keys than somebody allows.
-func (o *oracle) wishes(ring keyrotation.Ring) {
+// orders: a revocation ends what was promised about a key, and only an order
+// begins one; there are never more keys than the largest budget allows.
+func (o *oracle) orders(ring keyrotation.Ring) {
 	held, budget := 0, 0
 	for _, k := range ring.Keys {
 		if k.State == keyrotation.Revoking && k.KeyID != "" && !o.forgiven[k.KeyID] {
 			if !o.revoked[k.Generation] {
-				o.w.failf("generation %d is revoked, and nobody wanted that", k.Generation)
+				o.w.failf("generation %d is revoked without an order", k.Generation)
 			}
 			o.forgive(k.KeyID)
 		}
@@ -207,7 +208,7 @@ func (o *oracle) recorded(id string) bool {
 	})
 }
 
-// is: the platform shows this key, under whatever id.
+// is reports whether the platform shows this key, under any id.
 func is(k keyrotation.Key, shown keyrotation.PlatformKey) bool {
 	if k.Issued {
 		return k.Name == shown.Name

@@ -13,17 +13,17 @@ import (
 )
 
 // simPlatform accepts every key under a new id, as the key API's documents
-// leave it free to do. Its edges hear of a new key later than its key API, and
-// its lists lag behind. A key that is deleted is gone everywhere at once.
+// allow. Its edges get a new key later than its key API, and its lists lag
+// behind. A key that is deleted is gone everywhere at once.
 type simPlatform struct {
 	w       *world
 	keys    map[string]keyrotation.PlatformKey
 	values  map[string]string    // of issued keys, by id
 	issued  map[string]*int      // which request made the keys of a name
-	makers  map[string]*world    // who registered which id; by hand: nobody
+	makers  map[string]*world    // which deployment registered an id; nil: a person
 	born    map[string]time.Time // by id
 	gone    []departed           // that lists may still show
-	edges   []time.Duration      // how long each takes to hear of a key
+	edges   []time.Duration      // how long each takes to get a key
 	next    int
 	pairs   int           // how many of the pool are taken
 	clock   time.Duration // its own, minus the world's
@@ -39,8 +39,8 @@ type departed struct {
 	at time.Time
 }
 
-// slowest is the edge that hears last: a propagation delay after a key was
-// registered, less what two clocks may disagree about when that was.
+// slowest is the delay of the slowest edge: the propagation delay, less what two
+// clocks may disagree about the time of the registration.
 const slowest = 30*time.Second - 2*time.Second
 
 func newPlatform(w *world) *simPlatform {
@@ -145,14 +145,14 @@ func (v platformView) Register(_ context.Context, name, public string) (string, 
 	return call(v.r, "register", func() (string, error) { return v.made(v.r.w.platform.add(name, public)), nil })
 }
 
-// intends: before a key is asked for, everybody can read that it will be.
+// intends: before a key is asked for, the ring says so.
 func (v platformView) intends(name string) {
 	ring := v.r.w.store.ring()
 	intended := slices.ContainsFunc(ring.Keys, func(k keyrotation.Key) bool {
 		return k.Name == name && k.State == keyrotation.Registering && !k.AttemptAt.IsZero()
 	})
 	if !v.r.dead && !intended {
-		v.r.w.failf("%q is asked for, and the ring does not say so", name)
+		v.r.w.failf("%q is asked for, but the ring does not say so", name)
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 // signed, or for one whose tokens are dead, may go although it signed since.
 // Every other token is owed to its end:
 //
-//   - those of keys that the old ring does not know: nobody touches them;
+//   - those of keys that the old ring does not know: they are never touched;
 //   - those of its active and quarantined keys, and of its standbys;
 //   - those of its retiring keys, up to the day of deletion that it names.
 //
 // Nothing can be owed for a key that the platform no longer has.
 
-// handRestores: everything of ours is stopped for a minute meanwhile, as it
-// has to be.
+// handRestores: all replicas are stopped for a minute meanwhile, as the manual
+// says.
 func (w *world) handRestores() bool {
 	if w.store.backup == nil {
 		return false

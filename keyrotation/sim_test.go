@@ -32,7 +32,7 @@ func (w *world) settled() {
 	}
 	for _, id := range w.platform.ids() {
 		if w.platform.makers[id] == w && !ours[id] && !w.strays(id) {
-			w.failf("the platform still has %s, which nobody needs", id)
+			w.failf("the platform still has %s, which is not needed", id)
 		}
 	}
 	for id := range ours {
@@ -110,14 +110,14 @@ func TestNoViewerIsRefused(t *testing.T) {
 	t.Logf("%d seeds, %d steps, %d generations; %d tokens (%d of issued keys), looked at %d times, verified %d times\n%v",
 		sum.worlds, sum.steps, sum.generations, sum.tokens, sum.issued, sum.looked, sum.checked, sum.faults)
 	if sum.worlds == n && (sum.tokens < 10*n || sum.generations < 3*n || n >= 20 && (sum.checked == 0 || sum.issued == 0)) {
-		t.Error("the simulation did next to nothing")
+		t.Errorf("got %d lives with %d tokens and %d generations, want more", sum.worlds, sum.tokens, sum.generations)
 	}
 }
 
 // Lives that ended badly once, and what they taught.
 func TestNoViewerIsRefusedInALifeThatEndedBadlyOnce(t *testing.T) {
 	for lesson, seed := range map[string]uint64{
-		"a planned key whose private key somebody rotated is given up": 2592,
+		"a planned key whose private key was rotated by hand is given up": 2592,
 	} {
 		t.Run(lesson, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +132,7 @@ func TestASeedIsAlwaysTheSameLife(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
 		if a, b := lifeOf(t, seed).trace.Sum64(), lifeOf(t, seed).trace.Sum64(); a != b {
-			t.Errorf("seed %d leads two ways", seed)
+			t.Errorf("seed %d: got traces %x and %x, want one", seed, a, b)
 		}
 	}
 }
@@ -149,9 +149,4 @@ func TestRotationAfterRotationInCalm(t *testing.T) {
 	if rotations < 5 {
 		t.Errorf("want a rotation every ten minutes, got %d in %.1f hours", rotations, hours)
 	}
-}
-
-func ExampleRingName() {
-	fmt.Println(keyrotation.RingName("default"))
-	// Output: ring/default
 }

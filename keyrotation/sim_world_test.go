@@ -20,20 +20,20 @@ import (
 // The simulator. A world has a clock that only the simulator moves, one store,
 // one platform, and replicas that run the real Rotator. A replica runs as a
 // coroutine which pauses at every outside call, so the simulator decides, from
-// one seed, who goes on, what happens to the call, what its caller hears of it,
+// one seed, which replica goes on, what happens to the call, what it returns,
 // and how much time has passed. After each step every promise is checked. A
 // failure names the seed that leads to it.
 
 // odds are per mille: of outside calls (see mischief), or of turns.
 type odds struct {
-	lost     int // never happens, the caller hears an error
-	unheard  int // happens, the caller hears an error
-	late     int // happens some time after the caller heard an error
-	twice    int // happens once more than it was asked for
-	refused  int // the platform says no
-	crash    int // the process dies at the call, before or after it happens
-	strikes  int // something happens that no call of ours has to do with
-	timeStep time.Duration
+	lost      int // never happens, the caller gets an error
+	unheard   int // happens, the caller gets an error
+	late      int // happens some time after the caller got an error
+	twice     int // happens once more than it was asked for
+	refused   int // the platform says no
+	crash     int // the process dies at the call, before or after it happens
+	incidents int // something happens that no call of ours causes
+	timeStep  time.Duration
 }
 
 var calm = odds{timeStep: 2 * time.Second}
@@ -55,13 +55,13 @@ type world struct {
 	store     *simStore
 	platform  *simPlatform
 	replicas  []*replica
-	everybody []*replica // those that were replaced, too
+	started   []*replica // all that were ever made, also those that were replaced
 	oracle    *oracle
-	neighbour *world // another deployment on the same account, with a store of its own
+	neighbour *world // another deployment on the same account, with its own store
 
-	strikes []strike       // those that this world knows
-	faults  map[string]int // how often each came
-	trace   hash.Hash64    // of what happened
+	incidents []incident     // those that this world knows
+	faults    map[string]int // how often each came
+	trace     hash.Hash64    // of what happened
 }
 
 // arrival is a call that happens late.
@@ -80,18 +80,18 @@ func worldOf(t *testing.T, seed uint64, replicas int, issues bool) *world {
 	w.store, w.platform, w.oracle = newStore(w), newPlatform(w), newOracle(w)
 	w.platform.inhabit()
 	w.populate(replicas)
-	t.Cleanup(w.letGo)
+	t.Cleanup(w.close)
 	return w
 }
 
-// letGo ends every task, and lets go of everything.
-func (w *world) letGo() {
-	for _, r := range w.everybody {
+// close ends every task and frees the memory of the world.
+func (w *world) close() {
+	for _, r := range w.started {
 		r.crash()
 		r.stop()
 	}
 	if w.neighbour != nil {
-		w.neighbour.letGo()
+		w.neighbour.close()
 	}
 	*w = world{}
 }
@@ -106,7 +106,7 @@ func (w *world) populate(replicas int) {
 // names that look the same, but nothing else in common.
 func (w *world) settleNeighbour(replicas int) {
 	n := *w
-	n.store, n.oracle, n.replicas, n.everybody, n.late = newStore(&n), newOracle(&n), nil, nil, nil
+	n.store, n.oracle, n.replicas, n.started, n.late = newStore(&n), newOracle(&n), nil, nil, nil
 	n.populate(replicas)
 	w.neighbour = &n
 }
@@ -160,7 +160,7 @@ func (w *world) newReplica(id int) *replica {
 		r.issuedTo()
 	}
 	r.signer = simSigner{replica: r}
-	w.everybody = append(w.everybody, r)
+	w.started = append(w.started, r)
 	return r
 }
 
@@ -205,7 +205,7 @@ func (r *replica) step() {
 	}
 }
 
-// crash ends the task where it is. Whatever it has not sent is never sent.
+// crash ends the task where it is. Calls that it has not made are never made.
 func (r *replica) crash() {
 	if r.busy() {
 		r.dead = true
@@ -231,7 +231,7 @@ func (r *replica) finish() error {
 }
 
 // call is an outside call: effect happens, or does not, or does later, and the
-// caller hears of it, or does not.
+// caller gets its result, or an error.
 func call[T any](r *replica, op string, effect func() (T, error)) (T, error) {
 	var none T
 	began := r.w.now
@@ -261,8 +261,8 @@ func callNow[T any](r *replica, op string, effect func() (T, error)) (answer T, 
 		r.dead = true
 		return none, errCrashed
 	}
-	if f.hears != nil {
-		return none, f.hears
+	if f.err != nil {
+		return none, f.err
 	}
 	return answer, err
 }
@@ -288,8 +288,8 @@ func (w *world) turn() {
 	switch dice := w.rng.IntN(10); {
 	case dice < 2:
 		w.advance(w.pause())
-	case w.rng.IntN(1000) < w.odds.strikes:
-		w.strike()
+	case w.rng.IntN(1000) < w.odds.incidents:
+		w.incident()
 	case w.neighbour != nil && dice == 9:
 		w.neighbour.steps = w.steps
 		w.neighbour.act(w.rng.IntN(10))
@@ -325,9 +325,9 @@ func (w *world) check() {
 	}
 }
 
-// pause is how long until something happens again: hardly anything while
-// somebody works, so that passes run through quickly; sometimes long, and
-// mostly so if nobody works.
+// pause is how long until something happens again: very short while a replica
+// works, so that passes end quickly; sometimes long, and often so while all
+// replicas are idle.
 func (w *world) pause() time.Duration {
 	idle := !slices.ContainsFunc(w.replicas, (*replica).busy)
 	if w.rng.IntN(16) == 0 || idle && w.rng.IntN(2) == 0 {

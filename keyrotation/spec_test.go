@@ -13,7 +13,7 @@ import (
 func exportable(k *keyrotation.Key) { k.Exportable = true }
 
 // otherKind is a scene whose replica wants another kind of key than the ring.
-func (s scene) otherKind() scene { s.policy.KeySpec.Exportable = true; return s.lookedAt(s.now) }
+func (s scene) otherKind() scene { s.policy.KeySpec.Exportable = true; return s.observedAt(s.now) }
 
 func (s scene) respecced(at time.Time) scene { s.ring.SpecAt = at; return s }
 
@@ -22,10 +22,10 @@ func (s scene) budget(n int) scene { s.policy.KeyBudget = n; return s }
 func TestAnotherKindOfKeyIsWantedOnceInARotation(t *testing.T) {
 	ring := sceneOf(genKey(1, keyrotation.Active), genKey(2, keyrotation.Registered))
 	if got := ring.otherKind().due(); got != "respec" {
-		t.Errorf("it was never changed; due: %q", got)
+		t.Errorf("the kind was never changed: got due %q, want respec", got)
 	}
-	if got := ring.lookedAt(noon).due(); got != "" {
-		t.Errorf("it is the policy's; due: %q", got)
+	if got := ring.observedAt(noon).due(); got != "" {
+		t.Errorf("the kind is the policy's: got due %q, want no move", got)
 	}
 	becomesDue(t, "respec", noon.Add(interval), func(now time.Time) scene {
 		s := ring.otherKind().respecced(noon)
@@ -33,8 +33,8 @@ func TestAnotherKindOfKeyIsWantedOnceInARotation(t *testing.T) {
 		return s
 	})
 	bits := ring
-	if bits.policy.KeySpec.Bits = 3072; bits.lookedAt(noon).due() != "respec" {
-		t.Errorf("larger keys; due: %q", bits.due())
+	if bits.policy.KeySpec.Bits = 3072; bits.observedAt(noon).due() != "respec" {
+		t.Errorf("larger keys: got due %q, want respec", bits.due())
 	}
 }
 
@@ -49,10 +49,10 @@ func TestWhatIsDueAmongKeysOfTwoKinds(t *testing.T) {
 		scene scene
 		want  string
 	}{
-		{"a standby of the wrong kind is none", sceneOf(wrong, spare).lookedAt(noon), "plan"},
-		{"one of the right kind on its way is", sceneOf(wrong, spare, genKey(3, keyrotation.Planned)).lookedAt(noon), "generate 3"},
+		{"a standby of the wrong kind does not count", sceneOf(wrong, spare).observedAt(noon), "plan"},
+		{"one of the right kind on its way is", sceneOf(wrong, spare, genKey(3, keyrotation.Planned)).observedAt(noon), "generate 3"},
 		{"what was only begun is given up", sceneOf(right, but(genKey(2, keyrotation.Planned), exportable), but(genKey(3, keyrotation.Generated), exportable)).
-			lookedAt(noon), "discard 2, discard 3, plan"},
+			observedAt(noon), "discard 2, discard 3, plan"},
 		{"and a registration that was begun is finished first", sceneOf(right, but(genKey(2, keyrotation.Registering), exportable, sentLongAgo)).
 			sees(nil), "register 2, plan"},
 		{"while it propagates the other one waits", sceneOf(wrong, spare, but(genKey(3, registered), young)).sees(nil), ""},
@@ -64,7 +64,7 @@ func TestWhatIsDueAmongKeysOfTwoKinds(t *testing.T) {
 		{"what is left over stays until there is something better", sceneOf(right, spare, but(genKey(3, registered), young)).sees(nil), ""},
 		{"undoubted", sceneOf(right, spare, but(genKey(3, registered), doubted)).sees(lacks("id3")), ""},
 		{"and goes then", sceneOf(right, spare, genKey(3, registered)).sees(nil), "discard 2"},
-		{"after a look", sceneOf(right, spare, genKey(3, registered)).lookedAt(noon), "look"},
+		{"after a look", sceneOf(right, spare, genKey(3, registered)).observedAt(noon), "look"},
 		{"or makes room", sceneOf(right, spare).budget(2).sees(nil), "discard 2"},
 		{"but not while its kind is active", sceneOf(wrong, spare).budget(2).sees(nil), ""},
 		{"nor while nothing is", sceneOf(but(spare, young), but(genKey(3, registered), young)).sees(nil), "plan"},
@@ -72,13 +72,13 @@ func TestWhatIsDueAmongKeysOfTwoKinds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := tt.scene.due(); got != tt.want {
-				t.Errorf("due: %q, want %q", got, tt.want)
+				t.Errorf("got due %q, want %q", got, tt.want)
 			}
 		})
 	}
 	other := sceneOf(right, spare, genKey(3, registered)).sees(shows("id2", "other", noon))
 	if why := other.blocked("discard 2"); !strings.Contains(why, "another key under its id") {
-		t.Errorf("somebody else's key under its id: blocked by %q", why)
+		t.Errorf("another key under its id: got blocked by %q, want the other key as the reason", why)
 	}
 }
 

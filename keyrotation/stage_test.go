@@ -11,9 +11,9 @@ import (
 	"playtoken/keyrotation"
 )
 
-// stage is a world in which a scenario is played: one replica acts, another
-// one is there to take over, and the script says what becomes of chosen calls
-// of the first. Both mint all the time, and the oracle looks at every token.
+// stage is a world in which a scenario is played: one replica acts, another one
+// can take over, and the script decides about chosen calls of the first. Both
+// mint all the time, and the oracle checks every token.
 type stage struct {
 	*world
 	acts, fresh *replica
@@ -127,7 +127,7 @@ func (s *stage) rotate() error {
 	})
 }
 
-// wait lets time pass in which everybody mints.
+// wait lets time pass in which both replicas mint.
 func (s *stage) wait(d time.Duration) {
 	for end := s.now.Add(d); s.now.Before(end); {
 		for _, r := range s.replicas {
@@ -138,8 +138,8 @@ func (s *stage) wait(d time.Duration) {
 	}
 }
 
-// live lets time pass with a reconcile, whatever comes of it, every ten
-// seconds.
+// live lets time pass with a reconcile every ten seconds, and returns the error
+// of the last one.
 func (s *stage) live(d time.Duration) (err error) {
 	for end := s.now.Add(d); s.now.Before(end) && !s.acts.dead; {
 		s.wait(min(10*time.Second, end.Sub(s.now)))
@@ -148,7 +148,7 @@ func (s *stage) live(d time.Duration) (err error) {
 	return err
 }
 
-// must: what was done should have worked.
+// must ends the test if err is not nil.
 func (s *stage) must(err error) {
 	s.t.Helper()
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *stage) must(err error) {
 	}
 }
 
-// mustFail: what was done should have ended with an error, this one.
+// mustFail ends the test unless err is want.
 func (s *stage) mustFail(err, want error) {
 	s.t.Helper()
 	if !errors.Is(err, want) {
@@ -164,12 +164,12 @@ func (s *stage) mustFail(err, want error) {
 	}
 }
 
-// mustGuard: what was done should have been refused.
+// mustGuard ends the test unless err is a Guard whose reason contains why.
 func (s *stage) mustGuard(err error, why string) *keyrotation.Guard {
 	s.t.Helper()
 	var g *keyrotation.Guard
 	if !errors.As(err, &g) || !strings.Contains(g.Why, why) {
-		s.failf("got %v, want a refusal: %q", err, why)
+		s.failf("got error %v, want a refusal that says %q", err, why)
 	}
 	return g
 }
@@ -187,7 +187,7 @@ func (s *stage) states() string {
 func (s *stage) want(states string) {
 	s.t.Helper()
 	if got := s.states(); got != states {
-		s.failf("keys: %s, want %s", got, states)
+		s.failf("got keys %s, want %s", got, states)
 	}
 }
 
@@ -202,8 +202,8 @@ func (s *stage) key(generation int) keyrotation.Key {
 	return k
 }
 
-// lose: somebody else lets a generation be lost to viewers, or we do so on
-// purpose; the oracle does not mind.
+// lose tells the oracle that a generation's tokens may be lost: the test is about
+// to revoke the key, or to change it by hand.
 func (s *stage) lose(generation int) keyrotation.Key {
 	k := s.key(generation)
 	s.oracle.forgive(k.KeyID)

@@ -75,13 +75,13 @@ func TestStatusSaysWhenARotationIsOverdue(t *testing.T) {
 }
 
 func TestStatusTellsOfTrouble(t *testing.T) {
-	s := stoppedBy("register", fate{hears: keyrotation.ErrRefused})(t)
+	s := stoppedBy("register", fate{err: keyrotation.ErrRefused})(t)
 	st, err := ask(s, (*keyrotation.Rotator).Status)
 	s.must(err)
 	if st.LastRun.Outcome != "failed" || st.LastRun.Error == "" || st.LastRun.SuccessAt.IsZero() {
 		t.Errorf("last run: %+v", st.LastRun)
 	}
-	s.as("read", fate{hears: store.ErrUnavailable})
+	s.as("read", fate{err: store.ErrUnavailable})
 	_, err = ask(s, (*keyrotation.Rotator).Status)
 	s.mustFail(err, store.ErrUnavailable)
 }

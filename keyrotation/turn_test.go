@@ -61,7 +61,7 @@ func schedule(ctx context.Context, rotator *keyrotation.Rotator) {
 	}
 }
 
-// sleep lets the bubble's time pass, until everybody sleeps again.
+// sleep lets the bubble's time pass, until all of its goroutines sleep again.
 func (r *runner) sleep(d time.Duration) {
 	r.turn.Lock()
 	//lint:ignore SA2001 the lock only orders what the test did before what comes
@@ -81,12 +81,12 @@ func TestATurnComesWhenSomethingIsDue(t *testing.T) {
 		s.sleep(time.Until(activated.Add(interval - 2*time.Second)))
 		s.want("1 active, 2 registered")
 		if n := len(s.calls) - calls; n > 60 {
-			t.Errorf("%d outside calls in %s with nothing to do", n, interval)
+			t.Errorf("got %d outside calls in %s with nothing due, want at most 60", n, interval)
 		}
 		s.sleep(30 * time.Second)
 		s.want("1 retiring, 2 active, 3 registered")
 		if late := s.key(2).ActivatedAt.Sub(activated.Add(interval)); late > 4*time.Second {
-			t.Errorf("the rotation was %s late", late)
+			t.Errorf("the rotation was %s late, want at most 4 s", late)
 		}
 	})
 }
@@ -96,18 +96,18 @@ func TestTurnsGetRarerWhileTheyFail(t *testing.T) {
 		down := true
 		s := running(t, func(op string) fate {
 			if down {
-				return fate{hears: store.ErrUnavailable}
+				return fate{err: store.ErrUnavailable}
 			}
 			return asAsked
 		})
 		s.sleep(10 * time.Minute)
 		if n := len(s.calls); n < 10 || n > 20 {
-			t.Errorf("%d outside calls in ten minutes without a store", n)
+			t.Errorf("got %d outside calls in ten minutes without a store, want 10 to 20", n)
 		}
 		down = false
 		s.sleep(67 * time.Second)
 		if s.key(2).RegisteredAt.IsZero() {
-			t.Errorf("a minute after the store is back: %s", s.states())
+			t.Errorf("a minute after the store is back: got keys %s, want a second one registered", s.states())
 		}
 	})
 }
@@ -118,13 +118,13 @@ func TestTurnsHonourThePlatformsRetryAfter(t *testing.T) {
 		s := running(t, func(op string) fate {
 			if op == "register" && refused == 0 {
 				refused++
-				return fate{hears: wish{keyrotation.ErrThrottled, 45 * time.Second}}
+				return fate{err: retryAfter{keyrotation.ErrThrottled, 45 * time.Second}}
 			}
 			return asAsked
 		})
 		s.sleep(44 * time.Second)
 		if n := s.count("register"); n != 1 {
-			t.Errorf("%d registrations before it was time", n)
+			t.Errorf("got %d registrations before Retry-After, want 1", n)
 		}
 		s.sleep(20 * time.Second)
 		s.want("1 registered, 2 registered")
@@ -140,7 +140,7 @@ func TestATurnEndsWithItsContext(t *testing.T) {
 				began := time.Now()
 				s.stop()
 				if took := time.Since(began); took != 0 {
-					t.Errorf("it took %s", took)
+					t.Errorf("the turn ended %s after its context, want at once", took)
 				}
 			})
 		})
@@ -155,6 +155,6 @@ func TestAfterALookTheNextOneIsNotForgotten(t *testing.T) {
 		return r.Turn(ctx, 0)
 	})
 	if s.must(err); wait > simPolicy().ObserveEvery {
-		t.Errorf("the next turn is in %s, the next look is due in %s", wait, simPolicy().ObserveEvery)
+		t.Errorf("got the next turn in %s, want it within %s, when an observation is due", wait, simPolicy().ObserveEvery)
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"playtoken/store"
 )
 
-func deletedDocumentIsGoneForEverybody(t *testing.T, open func(*testing.T) Store) {
+func deletedDocumentIsGoneForEveryHandle(t *testing.T, open func(*testing.T) Store) {
 	handles := []Store{open(t), open(t)}
 	name, neighbour := "test/"+ID(), "test/"+ID()
 	var version int64
-	for range 3 { // what was overwritten must not come back either
+	for range 3 { // overwritten versions must not come back either
 		v, err := handles[0].Write(t.Context(), name, []byte("{}"), version)
 		if err != nil {
 			t.Fatal(err)
@@ -33,12 +33,12 @@ func deletedDocumentIsGoneForEverybody(t *testing.T, open func(*testing.T) Store
 		}
 	}
 	if doc, err := handles[1].Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" {
-		t.Errorf("a neighbour was touched: %q, %v", doc.Data, err)
+		t.Errorf("got %q, %v of another document, want it untouched", doc.Data, err)
 	}
 }
 
-// deletedDocumentIsNotWrittenTo: whoever read a document before it was deleted
-// does not bring it back, and who makes a new one begins at the beginning.
+// deletedDocumentIsNotWrittenTo: a process that read a document before it was
+// deleted cannot bring it back, and a new document starts at the first version.
 func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
 	handles := []Store{open(t), open(t)}
 	name := "test/" + ID()
@@ -66,7 +66,7 @@ func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
 	want(t, "Write of another new document", err, store.ErrConflict)
 }
 
-// interruptedDeleteIsAllOrNothing cuts deletions off at many moments.
+// interruptedDeleteIsAllOrNothing cancels deletions at many moments.
 func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
 	for i := range 30 {
@@ -81,10 +81,10 @@ func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) 
 		doc, err := s.Read(t.Context(), name)
 		gone := errors.Is(err, store.ErrNotFound)
 		if whole := err == nil && string(doc.Data) == "whole" && doc.Version == version; gone == whole {
-			t.Errorf("after a cut-off Delete: %q, version %d, %v", doc.Data, doc.Version, err)
+			t.Errorf("after an interrupted Delete: got %q, version %d, %v; want the whole document or store.ErrNotFound", doc.Data, doc.Version, err)
 		}
 		if deleted == nil && !gone {
-			t.Error("Delete said it was done, and the document was read")
+			t.Error("Delete returned nil, and the document was read afterwards")
 		}
 		if err := s.Delete(t.Context(), name); err != nil {
 			t.Errorf("Delete again: %v", err)

@@ -32,7 +32,7 @@ func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
 			t.Fatalf("%s: Write = %d, %v", what, version, err)
 		}
 		for i := range handed {
-			handed[i] = 'x' // it is the caller's again
+			handed[i] = 'x' // the caller may reuse it
 		}
 		for range 2 {
 			doc, err := s.Read(t.Context(), name)
@@ -41,7 +41,7 @@ func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
 					what, doc.Version, len(doc.Data), err, version, len(data))
 			}
 			for i := range doc.Data {
-				doc.Data[i] = 'y' // and so is what was read
+				doc.Data[i] = 'y' // and what it read
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
 	_, err := s.Read(t.Context(), name)
 	want(t, "Read before the first Write", err, store.ErrNotFound)
 	_, err = s.Write(t.Context(), name, []byte("no"), 7)
-	want(t, "Write of version 7 where there is none", err, store.ErrConflict)
+	want(t, "Write of version 7 of a document that does not exist", err, store.ErrConflict)
 	_, err = s.Read(t.Context(), name)
 	want(t, "Read after a conflict", err, store.ErrNotFound)
 
@@ -67,7 +67,7 @@ func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
 			got, err := s.Write(t.Context(), name, []byte("no"), stale)
 			want(t, fmt.Sprintf("Write of version %d over version %d", stale, version), err, store.ErrConflict)
 			if got != 0 {
-				t.Errorf("a conflict returned version %d", got)
+				t.Errorf("Write after a conflict = %d, want 0", got)
 			}
 		}
 		last = version
@@ -111,7 +111,7 @@ func writersLoseNoUpdate(t *testing.T, open func(*testing.T) Store) {
 	}
 	wg.Wait()
 	if n, _, err := count(t.Context(), handles[0], name); err != nil || n != writers {
-		t.Errorf("%d of %d updates are left (%v)", n, writers, err)
+		t.Errorf("got %d of %d updates (%v), want all", n, writers, err)
 	}
 }
 
@@ -141,7 +141,7 @@ func count(ctx context.Context, s store.Documents, name string) (n int, version 
 	return n, doc.Version, err
 }
 
-// interruptedWriteIsOldOrNew cuts writes off at many moments.
+// interruptedWriteIsOldOrNew cancels writes at many moments.
 func interruptedWriteIsOldOrNew(t *testing.T, open func(*testing.T) Store) {
 	s, name := open(t), "test/"+ID()
 	version, err := s.Write(t.Context(), name, []byte("0"), 0)
@@ -160,10 +160,10 @@ func interruptedWriteIsOldOrNew(t *testing.T, open func(*testing.T) Store) {
 		}
 		happened := string(doc.Data) == text && doc.Version > version
 		if nothing := string(doc.Data) == old && doc.Version == version; happened == nothing {
-			t.Errorf("after a cut-off write of %q over %q: %q, version %d then %d", text, old, doc.Data, version, doc.Version)
+			t.Errorf("after an interrupted write of %q over %q: got %q, version %d then %d; want the old document or the new one", text, old, doc.Data, version, doc.Version)
 		}
 		if err == nil && (!happened || written != doc.Version) {
-			t.Errorf("Write = %d, but version %d was read", written, doc.Version)
+			t.Errorf("Write = %d, want version %d, which was read", written, doc.Version)
 		}
 		old, version = string(doc.Data), doc.Version
 	}

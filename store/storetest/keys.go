@@ -55,7 +55,7 @@ func creatingAtOnceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 	wg.Wait()
 	for _, k := range found[1:] {
 		if k != found[0] {
-			t.Errorf("two keys under one name:\n%+v\n%+v", k, found[0])
+			t.Errorf("got two keys under one name, want one:\n%+v\n%+v", k, found[0])
 		}
 	}
 }
@@ -65,7 +65,7 @@ func unusableSpecMakesNoKey(t *testing.T, open func(*testing.T) Store) {
 	for _, bits := range []int{-1, 0, 512, 1024, 2047, 2049, 1 << 20} {
 		name := ID()
 		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: bits}); err == nil {
-			t.Errorf("Create made a key of %d bits", bits)
+			t.Errorf("Create made a key of %d bits, want an error", bits)
 		}
 		_, err := s.Describe(t.Context(), name)
 		want(t, fmt.Sprintf("Describe after Create of %d bits", bits), err, store.ErrNotFound)
@@ -90,17 +90,17 @@ func signaturesVerify(t *testing.T, open func(*testing.T) Store) {
 	} {
 		name, stored := newKey(t, s, spec)
 		if stored.Spec != spec {
-			t.Errorf("asked for %+v, got %+v", spec, stored.Spec)
+			t.Errorf("Create of %+v made a key of %+v, want the same", spec, stored.Spec)
 		}
 		public := parse(t, stored)
 		if got := public.N.BitLen(); got != spec.Bits {
-			t.Errorf("modulus of %d bits, want %d", got, spec.Bits)
+			t.Errorf("got a modulus of %d bits, want %d", got, spec.Bits)
 		}
 		verify(t, s, name, public)
 	}
 }
 
-// verify has the key sign a token and two strangers check it.
+// verify has the key sign a token and two other libraries check it.
 func verify(t *testing.T, s Store, name string, public *rsa.PublicKey) {
 	t.Helper()
 	input := "eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(name)) // {"alg":"RS256"}
@@ -118,7 +118,7 @@ func verify(t *testing.T, s Store, name string, public *rsa.PublicKey) {
 	}
 	again, err := s.SignSHA256(t.Context(), name, digest)
 	if err != nil || string(again) != string(sig) {
-		t.Errorf("signing the same digest again gave another signature (%v)", err)
+		t.Errorf("signing the same digest again: got another signature (%v), want the same", err)
 	}
 }
 
@@ -131,8 +131,8 @@ func parse(t *testing.T, stored store.KeyInfo) *rsa.PublicKey {
 	return public
 }
 
-// eachSignatureIsOfItsOwnDigest: a store may sign many digests in one go, for
-// many callers and keys, some of whom give up; nobody gets another's answer.
+// eachSignatureIsOfItsOwnDigest: a store may sign many digests at once, for many
+// callers and keys, and some callers cancel; each gets its own signature.
 func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
 	var names [2]string
@@ -153,12 +153,12 @@ func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 			switch gaveUp := i%5 == 4; {
 			case err == nil:
 				if err := rsa.VerifyPKCS1v15(publics[i%2], crypto.SHA256, digest[:], sig); err != nil {
-					t.Errorf("got another caller's signature: %v", err)
+					t.Errorf("got a signature that does not verify, want the caller's own: %v", err)
 				}
 			case gaveUp:
-				want(t, "SignSHA256 of a caller that gave up", err, context.Canceled)
+				want(t, "SignSHA256 of a caller that cancelled", err, context.Canceled)
 			default:
-				t.Errorf("SignSHA256 beside callers that gave up: %v", err)
+				t.Errorf("SignSHA256 beside callers that cancelled: %v", err)
 			}
 		})
 		if i%5 == 4 {
@@ -172,7 +172,7 @@ func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 	here, there := open(t), open(t)
 	name, _ := newKey(t, here, store.KeySpec{Bits: 2048})
 	kept, _ := newKey(t, here, store.KeySpec{Bits: 2048})
-	for _, s := range []Store{here, there} { // whoever caches has it now
+	for _, s := range []Store{here, there} { // a store that caches keys has it now
 		if _, err := s.SignSHA256(t.Context(), name, [32]byte{1}); err != nil {
 			t.Fatalf("SignSHA256: %v", err)
 		}

@@ -9,8 +9,8 @@ import (
 	"playtoken/store"
 )
 
-// BadKeyNames returns names that no key may have: what a store's own tests
-// show to be refused before anything is sent or opened.
+// BadKeyNames returns names that no key may have. A store's own tests check that
+// they are refused before anything is sent or opened.
 func BadKeyNames() []string {
 	return []string{
 		"", " ", ".", "..", "/", "sixsix", strings.Repeat("a", 41), strings.Repeat("a", 70000),
@@ -35,22 +35,22 @@ func BadDocumentNames() []string {
 	return names
 }
 
-// A longest and a shortest name, with everything that is allowed in them.
+// goodIDs are the longest and shortest names, with every allowed character.
 var goodIDs = []string{"_a0_9z_", "abcdefghijklmnopqrstuvwxyz_0123456789_xy"}
 
-// refused fails the test unless err is an error that tells nothing but that
-// the request made no sense: asking again, or later, would be no use.
+// refused fails the test unless err says that the name is invalid: it must not
+// look like an error for which a retry helps.
 func refused(t *testing.T, what, name string, err error) {
 	t.Helper()
 	if err == nil {
-		t.Errorf("%s(%.50q) was accepted", what, name)
+		t.Errorf("%s(%.50q): got no error, want the name refused", what, name)
 	}
 	for _, verdict := range []error{
 		store.ErrNotFound, store.ErrConflict, store.ErrUnavailable,
 		signer.ErrKeyGone, signer.ErrUnavailable,
 	} {
 		if errors.Is(err, verdict) {
-			t.Errorf("%s(%.50q): %v; the store was asked for a name that cannot be", what, name, err)
+			t.Errorf("%s(%.50q): got the error %v, want one that says that the name is invalid", what, name, err)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 		refused(t, "Destroy", name, s.Destroy(t.Context(), name))
 	}
 	if got, err := s.Describe(t.Context(), neighbour); err != nil || got != stored {
-		t.Errorf("a neighbour was touched: %+v, %v", got, err)
+		t.Errorf("got %+v, %v of another key, want it untouched", got, err)
 	}
 	for _, name := range goodIDs {
 		if err := s.Destroy(t.Context(), name); err != nil {
@@ -98,7 +98,7 @@ func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 		refused(t, "Delete", name, s.Delete(t.Context(), name))
 	}
 	if doc, err := s.Read(t.Context(), neighbour); err != nil || string(doc.Data) != "mine" || doc.Version != version {
-		t.Errorf("a neighbour was touched: %q, version %d, %v", doc.Data, doc.Version, err)
+		t.Errorf("got %q, version %d, %v of another document, want it untouched", doc.Data, doc.Version, err)
 	}
 	for _, id := range goodIDs {
 		if err := s.Delete(t.Context(), "test/"+id); err != nil {

@@ -8,10 +8,9 @@ import (
 	"testing"
 )
 
-// RunProcesses tests what several processes promise each other. Command
-// returns a process that opens the same store as open does, calls Work with
-// the document's name and exits with status 0 if that worked; a test binary
-// that runs itself again does.
+// RunProcesses tests a store that several processes use. Command returns a
+// process that opens the same store as open does, calls Work with the document's
+// name and exits with status 0 if that worked; usually the test binary itself.
 func RunProcesses(t *testing.T, open func(t *testing.T) Store, command func(document string) *exec.Cmd) {
 	t.Run("WritersOfManyProcessesLoseNoUpdate", func(t *testing.T) {
 		s, name := open(t), "test/"+ID()
@@ -22,13 +21,13 @@ func RunProcesses(t *testing.T, open func(t *testing.T) Store, command func(docu
 				var stderr bytes.Buffer
 				cmd.Stderr = &stderr
 				if err := cmd.Run(); err != nil {
-					t.Errorf("a writer: %v\n%s", err, stderr.Bytes())
+					t.Errorf("a writer process: %v\n%s", err, stderr.Bytes())
 				}
 			})
 		}
 		wg.Wait()
 		if n, _, err := count(t.Context(), s, name); err != nil || n != writers {
-			t.Errorf("%d of %d updates are left (%v)", n, writers, err)
+			t.Errorf("got %d of %d updates (%v), want all", n, writers, err)
 		}
 	})
 }
@@ -36,7 +35,7 @@ func RunProcesses(t *testing.T, open func(t *testing.T) Store, command func(docu
 // perProcess is how many of the writers share a process.
 const perProcess = 10
 
-// Work is what the processes of RunProcesses do.
+// Work is what each process of RunProcesses does.
 func Work(ctx context.Context, s Store, document string) error {
 	failed := make(chan error, perProcess)
 	for range perProcess {

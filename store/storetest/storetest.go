@@ -1,9 +1,9 @@
-// Package storetest is the one suite that every store of keys and documents
-// has to pass.
+// Package storetest has the tests that every store of keys and documents has to
+// pass.
 //
-// The decision a newcomer would get wrong: the suite never needs an empty
-// store. Every name it uses is random, so it runs as well against a store that
-// other people use, and every handle it opens is on the same data.
+// The decision a newcomer would get wrong: the tests do not need an empty store.
+// Every name they use is random, so they also run against a store that is in
+// use, and every handle they open is on the same data.
 package storetest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"playtoken/store"
 )
 
-// Store is what playtoken asks of a store.
+// Store is all that playtoken needs of a store.
 type Store interface {
 	store.Documents
 	store.PrivateKeys
@@ -30,10 +30,10 @@ type Store interface {
 	Now(ctx context.Context) (time.Time, error)
 }
 
-// Run tests a store. Every call of open returns another handle on one and the
-// same store, as another process would have it, and releases it with
-// t.Cleanup; nothing of the handle may be left running after that. Run
-// destroys the keys it made; its documents stay.
+// Run tests a store. Every call of open returns another handle on the same
+// store, as another process would have it, and releases it with t.Cleanup, after
+// which no goroutine of the handle may be running. Run destroys the keys that it
+// made; its documents stay.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, promise := range []struct {
 		name string
@@ -52,7 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"EveryHandleReadsTheNewest", everyHandleReadsTheNewest},
 		{"WritersLoseNoUpdate", writersLoseNoUpdate},
 		{"InterruptedWriteIsOldOrNew", interruptedWriteIsOldOrNew},
-		{"DeletedDocumentIsGoneForEverybody", deletedDocumentIsGoneForEverybody},
+		{"DeletedDocumentIsGoneForEveryHandle", deletedDocumentIsGoneForEveryHandle},
 		{"DeletedDocumentIsNotWrittenTo", deletedDocumentIsNotWrittenTo},
 		{"InterruptedDeleteIsAllOrNothing", interruptedDeleteIsAllOrNothing},
 		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
@@ -65,8 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	}
 }
 
-// ID returns a name of a key that nobody used before; behind a kind and a
-// slash, of a document.
+// ID returns a new name for a key or, after a kind and a slash, for a document.
 func ID() string {
 	var b [10]byte
 	rand.Read(b[:]) // never fails
@@ -101,8 +100,8 @@ func want(t *testing.T, what string, err, target error) {
 	}
 }
 
-// cancelledCallsSaySo: a caller that gave up is told nothing about the store,
-// least of all that a key or document is not there.
+// cancelledCallsSaySo: a cancelled call tells nothing about the store; least of
+// all that a key or document does not exist.
 func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
 	name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
@@ -128,7 +127,7 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 		want(t, what, err, context.Canceled)
 		for _, verdict := range []error{store.ErrNotFound, store.ErrConflict, signer.ErrKeyGone} {
 			if errors.Is(err, verdict) {
-				t.Errorf("%s, cancelled: claims %v", what, verdict)
+				t.Errorf("%s, cancelled: got the error %v, want none that is about the store", what, verdict)
 			}
 		}
 		if err := call(t.Context()); err != nil && !errors.Is(err, store.ErrConflict) {
@@ -138,8 +137,8 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	destroyCancelled(t, s, name)
 }
 
-// destroyCancelled: a store may refuse to begin for a caller that already gave
-// up; if it says that the key is gone, it is.
+// destroyCancelled: a store may refuse to begin for a cancelled context; if it
+// returns nil, the key is gone.
 func destroyCancelled(t *testing.T, s Store, name string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -157,12 +156,12 @@ func clockTellsTheTime(t *testing.T, open func(*testing.T) Store) {
 		t.Fatal(err)
 	}
 	if off := time.Since(now).Abs(); off > time.Minute {
-		t.Errorf("the store's clock is off by %s", off)
+		t.Errorf("the store's clock differs by %s, want at most a minute", off)
 	}
 }
 
-// nothingIsLeftRunning runs last, so that whatever open starts only once is
-// running already.
+// nothingIsLeftRunning runs last, so that goroutines that open starts only once
+// are running already.
 func nothingIsLeftRunning(t *testing.T, open func(*testing.T) Store) {
 	before := goleak.IgnoreCurrent()
 	t.Run("use", func(t *testing.T) {

@@ -62,7 +62,7 @@ func (m *memory) Read(ctx context.Context, name string) (store.Document, error) 
 	if err != nil {
 		return store.Document{}, err
 	}
-	defer runtime.Gosched() // what somebody else writes now is not in the answer
+	defer runtime.Gosched() // a write by another goroutine comes after this read
 	defer end()
 	doc, ok := m.docs[name]
 	if !ok {
@@ -214,8 +214,8 @@ func TestWrongStoreFails(t *testing.T) {
 		"overwrites":                   "WritersLoseNoUpdate",
 		"overwrites and says conflict": "ConflictWritesNothing",
 		"forgets to delete":            "InterruptedDeleteIsAllOrNothing",
-		"deletes once":                 "DeletedDocumentIsGoneForEverybody",
-		"deletes softly":               "DeletedDocumentIsGoneForEverybody",
+		"deletes once":                 "DeletedDocumentIsGoneForEveryHandle",
+		"deletes softly":               "DeletedDocumentIsGoneForEveryHandle",
 		"brings documents back":        "DeletedDocumentIsNotWrittenTo",
 		"makes a key each time":        "CreatingTwiceMakesOneKey",
 		"makes small keys":             "UnusableSpecMakesNoKey",

@@ -11,18 +11,18 @@ import (
 	"playtoken/keyrotation"
 )
 
-// What happens between calls, as data: outages, other people's hands, clocks,
-// backups, and what operators order.
+// What happens between calls, as data: outages, changes by hand, clocks,
+// backups, and orders of operators.
 
-// strike is something that no call of ours has to do with. It reports whether
-// it was possible just now.
-type strike struct {
+// incident is something that no call of ours causes. It reports whether it was
+// possible.
+type incident struct {
 	name   string
-	seldom int // of so many lives, one knows it
+	seldom int // it may happen in one of so many lives
 	happen func(*world) bool
 }
 
-var strikes = []strike{
+var incidents = []incident{
 	{"store sealed", 2, func(w *world) bool { w.store.sealed = w.now.Add(2 * w.shortly()); return true }},
 	{"platform away", 2, func(w *world) bool { w.platform.away = w.now.Add(2 * w.shortly()); return true }},
 	{"account full", 3, func(w *world) bool { w.platform.full = w.now.Add(3 * w.shortly()); return true }},
@@ -35,12 +35,12 @@ var strikes = []strike{
 	{"backup restored", 3, (*world).handRestores},
 }
 
-// strike lets one of those happen that this world knows.
-func (w *world) strike() {
-	if len(w.strikes) == 0 {
+// incident lets one of those happen that this world knows.
+func (w *world) incident() {
+	if len(w.incidents) == 0 {
 		return
 	}
-	s := w.strikes[w.rng.IntN(len(w.strikes))]
+	s := w.incidents[w.rng.IntN(len(w.incidents))]
 	if s.happen(w) {
 		w.faults[s.name]++
 		fmt.Fprintln(w.trace, s.name)
@@ -60,7 +60,7 @@ func (w *world) someKey(fit func(keyrotation.Key) bool) (keyrotation.Key, bool) 
 	return keys[w.rng.IntN(len(keys))], true
 }
 
-// handDeletes: whoever does that loses its tokens.
+// handDeletes: a person deletes a key, and its tokens are lost.
 func (w *world) handDeletes() bool {
 	k, ok := w.someKey(func(k keyrotation.Key) bool { return k.KeyID != "" && !onTheWayOut[k.State] })
 	if ok {
@@ -80,7 +80,7 @@ func (w *world) handMakes() bool {
 	return true
 }
 
-// handSpoils: the tokens that are out are not harmed by it.
+// handSpoils damages a private key, which harms no token that was signed before.
 func (w *world) handSpoils() bool {
 	k, ok := w.someKey(func(k keyrotation.Key) bool {
 		_, held := w.store.keys[k.StoreName]
@@ -106,7 +106,7 @@ func (w *world) redeploy() bool {
 	return true
 }
 
-// clockJumps: far, if rotations can ask somebody for the time.
+// clockJumps: far, if rotations can ask the store for the time.
 func (w *world) clockJumps() bool {
 	r := w.pick()
 	if r.busy() {

@@ -11,9 +11,9 @@ import (
 	"playtoken/store"
 )
 
-// What happens when somebody else's hands were at the platform or the store.
+// What happens when a person changed something at the platform or in the store.
 
-func TestSomebodyTouchesAKey(t *testing.T) {
+func TestAKeyChangedByHandIsQuarantined(t *testing.T) {
 	t.Parallel()
 	touch := func(change func(*simKey)) func(*stage, int) {
 		return func(s *stage, generation int) {
@@ -41,7 +41,7 @@ func TestSomebodyTouchesAKey(t *testing.T) {
 		"makes its private key exportable": touch(func(k *simKey) { k.leaky = true }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			touchedIsQuarantined(t, bootstrapped, hand, func(s *stage, _ int, states string) {
+			changedKeyIsQuarantined(t, bootstrapped, hand, func(s *stage, _ int, states string) {
 				s.wait(propagation)
 				s.must(s.pass())
 				s.want(states)
@@ -50,9 +50,9 @@ func TestSomebodyTouchesAKey(t *testing.T) {
 	}
 }
 
-// touchedIsQuarantined has somebody touch a settled stage's key, once the active one and
-// once the standby: two looks later it is out of use, and nothing is deleted.
-func touchedIsQuarantined(t *testing.T, set func(*testing.T) *stage, hand func(*stage, int), then func(s *stage, generation int, states string)) {
+// changedKeyIsQuarantined changes a key by hand, once the active one and once the
+// standby: two observations later it is out of use, and no key is deleted.
+func changedKeyIsQuarantined(t *testing.T, set func(*testing.T) *stage, hand func(*stage, int), then func(s *stage, generation int, states string)) {
 	t.Helper()
 	for generation, want := range map[int]string{
 		1: "1 quarantined, 2 active, 3 registered",
@@ -62,27 +62,27 @@ func touchedIsQuarantined(t *testing.T, set func(*testing.T) *stage, hand func(*
 		s.lose(generation)
 		hand(s, generation)
 		s.must(s.observe())
-		s.want("1 active, 2 registered") // one look may be wrong
+		s.want("1 active, 2 registered") // one observation may be out of date
 		s.wait(settle)
 		s.must(s.pass())
 		s.want(want)
 		if s.count("delete")+s.count("destroy")+s.count("forget") != 0 {
-			t.Error("a quarantine deletes nothing")
+			t.Errorf("got the calls %v, want no deletion", s.calls)
 		}
 		then(s, generation, want)
 	}
 }
 
-// The answer to its making was lost, and somebody rotated it before it was
-// asked for again: it would be refused for ever, so another one is planned.
-func TestAPlannedKeyThatSomebodyTouchedIsGivenUp(t *testing.T) {
+// The response to its creation was lost, and an operator rotated the key before
+// the next attempt: it would be refused for ever, so another one is planned.
+func TestAPlannedKeyChangedByHandIsGivenUp(t *testing.T) {
 	for name, hand := range map[string]func(*simKey){
 		"rotates its private key":          func(k *simKey) { k.versions++ },
 		"makes its private key exportable": func(k *simKey) { k.leaky = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.as("create", fate{happens: 1, hears: errLost})
+			s.as("create", fate{happens: 1, err: errLost})
 			s.mustFail(s.pass(), errLost)
 			s.want("1 planned, 2 registered")
 			planned := s.key(1).StoreName
@@ -90,20 +90,20 @@ func TestAPlannedKeyThatSomebodyTouchedIsGivenUp(t *testing.T) {
 			hand(&k)
 			s.store.keys[planned] = k
 			if err := s.pass(); err == nil || !strings.Contains(err.Error(), "another key than was asked for") {
-				t.Errorf("whoever reconciles hears %v", err)
+				t.Errorf("got error %v, want one about another key than was asked for", err)
 			}
 			s.want("1 deleted, 2 registered")
 			s.must(s.live(settle + propagation))
 			s.want("1 deleted, 2 active, 3 registered")
 			if _, there := s.store.keys[planned]; there || s.key(1).KeyID != "" {
-				t.Error("what somebody touched was shown to the platform, or is in the store still")
+				t.Errorf("private key left: %t, key id %q; want the changed key destroyed and never registered", there, s.key(1).KeyID)
 			}
 		})
 	}
 }
 
-// A store that always makes something else is not filled with it.
-func TestAStoreThatMakesOtherKeysIsAskedLessAndLess(t *testing.T) {
+// A store that always makes other keys is not filled with them.
+func TestAStoreThatMakesOtherKeysIsAskedLessOften(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	script, made := s.script, 0
@@ -118,13 +118,13 @@ func TestAStoreThatMakesOtherKeysIsAskedLessAndLess(t *testing.T) {
 	}
 	s.live(2 * time.Hour)
 	if made < 4 || made > 16 || len(s.store.keys) > 1 || s.count("register") != 0 {
-		t.Errorf("%d keys made in two hours, %d still there, %d registered", made, len(s.store.keys), s.count("register"))
+		t.Errorf("got %d keys made in two hours, %d left, %d registered; want 4 to 16, at most 1 and 0", made, len(s.store.keys), s.count("register"))
 	}
 	s.as("")
 	s.must(s.live(time.Hour + propagation))
 	ring := s.store.ring()
 	if active, ok := ring.Active(); !ok || active.Generation <= made {
-		t.Errorf("when the store makes what is asked for: %s", s.states())
+		t.Errorf("after the store makes the right keys again: got keys %s, want a new active one", s.states())
 	}
 }
 
@@ -136,13 +136,13 @@ func TestADoubtThatPassesChangesNothing(t *testing.T) {
 	delete(s.platform.keys, k.KeyID)
 	s.must(s.observe())
 	if s.key(1).DoubtedAt.IsZero() {
-		t.Fatal("no doubt")
+		t.Fatal("generation 1 is not in doubt, want it to be")
 	}
 	s.platform.keys[k.KeyID] = shown
 	s.wait(settle)
 	s.must(s.pass())
 	if !s.key(1).DoubtedAt.IsZero() {
-		t.Error("the doubt stays")
+		t.Error("generation 1 is in doubt, want it trusted again")
 	}
 	s.want("1 active, 2 registered")
 }
@@ -161,7 +161,7 @@ func TestABadStandbyDoesNotTakeOver(t *testing.T) {
 	}
 }
 
-func TestALookIsWorthNothingOnceSomebodyElseMoved(t *testing.T) {
+func TestAnObservationIsDroppedWhenAnotherReplicaMoves(t *testing.T) {
 	s := bootstrapped(t)
 	s.wait(simPolicy().ObserveEvery)
 	s.as("write", asAsked, fate{happens: 1, first: func() { // after the look is noted, before the activation is
@@ -169,7 +169,7 @@ func TestALookIsWorthNothingOnceSomebodyElseMoved(t *testing.T) {
 		s.oracle.forgive(s.key(2).KeyID)
 		delete(s.platform.keys, s.key(2).KeyID)
 		ring := s.store.docs[keyrotation.RingName("default")]
-		ring.Version++ // as any change of anybody's does
+		ring.Version++ // as every write does
 		s.store.docs[keyrotation.RingName("default")] = ring
 	}})
 	_, err := s.order((*keyrotation.Rotator).Activate, 2)
@@ -179,7 +179,7 @@ func TestALookIsWorthNothingOnceSomebodyElseMoved(t *testing.T) {
 func TestWithoutAStandbyANewOneTakesOverWhenItHasPropagated(t *testing.T) {
 	s := bootstrapped(t)
 	s.lose(1)
-	s.always("register", fate{hears: errLost}) // so what is quarantined is not replaced
+	s.always("register", fate{err: errLost}) // so that quarantined keys are not replaced
 	for _, generation := range []int{2, 1} {
 		delete(s.store.keys, s.key(generation).StoreName)
 		s.observe()
@@ -199,7 +199,7 @@ func TestARegistrationThatNeverSucceedsHoldsUpNoActivation(t *testing.T) {
 	s.script = func(r *replica, op string) fate { // the first one works, and no other
 		if script(r, op); op == "register" {
 			if registered++; registered > 1 {
-				return fate{hears: errLost}
+				return fate{err: errLost}
 			}
 		}
 		return asAsked
@@ -230,18 +230,18 @@ func TestARestoredRingDeletesNothing(t *testing.T) {
 		s.must(err)
 		for _, id := range before {
 			if _, there := s.platform.keys[id]; !there {
-				t.Errorf("key %s was deleted", id)
+				t.Errorf("key %s was deleted, want it left alone", id)
 			}
 			unmanaged := slices.ContainsFunc(drift.Unmanaged, func(f keyrotation.Finding) bool { return f.KeyID == id })
 			if ours := rotations == 1 && id == s.key(2).KeyID; unmanaged == ours {
-				t.Errorf("after %d rotations: key %s is listed as unmanaged: %t", rotations, id, unmanaged)
+				t.Errorf("after %d rotations: got key %s unmanaged: %t, want the opposite", rotations, id, unmanaged)
 			}
 		}
 	}
 }
 
-// restore puts an old ring in place of the newest. Whoever does that loses the
-// tokens of keys that the backup takes for alive.
+// restore puts an old ring in place of the newest. The tokens of keys that the
+// backup takes for alive may be lost.
 func (s *stage) restore(backup store.Document) {
 	name := keyrotation.RingName("default")
 	s.store.docs[name] = store.Document{Data: backup.Data, Version: s.store.docs[name].Version + 1}
@@ -254,8 +254,8 @@ func (s *stage) restore(backup store.Document) {
 	}
 }
 
-// A backup from the very beginning: the key that it has only planned has been
-// in use since.
+// The backup is from the very beginning: the key that it has planned has been in
+// use since.
 func TestARestoredPlanFindsWhatBecameOfIt(t *testing.T) {
 	s := newStage(t)
 	s.as("create", fate{dies: true})
@@ -267,9 +267,9 @@ func TestARestoredPlanFindsWhatBecameOfIt(t *testing.T) {
 	s.bootstrap()
 	id := s.key(1).KeyID
 	s.store.docs[ringName] = store.Document{Data: backup.Data, Version: s.store.docs[ringName].Version + 1}
-	s.oracle.last = s.store.ring() // its tokens are owed still
+	s.oracle.last = s.store.ring() // its tokens must still be accepted
 	s.must(s.live(2 * time.Minute))
 	if got := s.key(1).KeyID; got != id {
-		t.Errorf("generation 1 has id %s, its tokens %s", got, id)
+		t.Errorf("got key id %s for generation 1, want %s", got, id)
 	}
 }
