@@ -2,12 +2,14 @@ package docs_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,11 +67,25 @@ func pasted(ts *testscript.TestScript, args []string) (text string, err error) {
 	before, after, file := filepath.Join(work, ".before"), filepath.Join(work, ".after"), filepath.Join(work, ".pasted.sh")
 	ts.Check(os.WriteFile(file, []byte("set -euo pipefail\nenv -0 > "+before+"\n"+text+"\nenv -0 > "+after+"\n"), 0o600))
 	ts.Logf("$ %s", text)
-	if err := ts.Exec("bash", file); err != nil {
+	err = ts.Exec("bash", file)
+	var ended *exec.ExitError
+	if s := ts.Value(scriptKey{}).(*script); errors.As(err, &ended) {
+		s.code = ended.ExitCode()
+	} else if s.code = 0; err != nil {
+		s.code = -1
+	}
+	if err != nil {
 		return text, err
 	}
 	ts.Check(export(ts, before, after))
 	return text, nil
+}
+
+// code checks how the last command ended.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	if got := ts.Value(scriptKey{}).(*script).code; len(args) != 1 || strconv.Itoa(got) != args[0] {
+		ts.Fatalf("the last command ended with %d, want %v", got, args)
+	}
 }
 
 // export carries what a command exported, and unset, over to the next.
