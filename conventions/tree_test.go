@@ -23,7 +23,6 @@ var unfinished = []string{
 	"platforms",
 	"secret",
 	"signer",
-	"vaultkeys",
 	"web",
 }
 

@@ -8,26 +8,26 @@ import (
 	"playtoken/signer"
 )
 
-// How many calls may be under way for one key, and how many digests one call
-// carries. Vault works through a call on one core: several calls keep its cores
-// busy, and small ones of equal size do so better than one big one. From
-// enoughBatch on, a call's own cost is lost in the cost of its signatures.
+// The numbers of concurrent calls for one key and of digests in one call. Vault
+// works on a call with one core, so several small calls of equal size use its
+// cores better than a large one. From enoughBatch digests on, the cost of the
+// call is small beside that of its signatures.
 const (
 	maxCalls    = 4
 	maxBatch    = 64
 	enoughBatch = 4
 )
 
-// outcome is what became of one digest.
+// outcome is the result for one digest.
 type outcome struct {
 	signature []byte
 	err       error
 }
 
-// waiter is one caller. Its channel takes the outcome without blocking, so a
-// caller that went away delays nobody.
+// waiter is one caller. Its channel takes the outcome without blocking, so that a
+// caller that gave up does not delay the others.
 type waiter struct {
-	gone   <-chan struct{} // the caller does not wait any more
+	gone   <-chan struct{} // closed when the caller gives up
 	digest [32]byte
 	result chan outcome
 }
@@ -38,17 +38,17 @@ type queue struct {
 	calls   int
 }
 
-// batcher lets callers who want signatures of the same key share calls. There
-// is no timer: a caller waits only while as many calls as are allowed are
-// under way, and the next that ends takes the longest-waiting along.
+// batcher lets callers for the same key share calls. It has no timer: a caller
+// waits only while maxCalls calls are in progress, and the callers that have
+// waited longest are in the call that follows.
 type batcher struct {
 	ctx context.Context
-	// send signs all digests in one call. Outcomes are in the digests' order
-	// and as many; it obeys ctx and has a deadline of its own.
+	// send signs all digests in one call, and returns an outcome for each, in
+	// their order. It ends with ctx and has a deadline of its own.
 	send func(ctx context.Context, key string, digests [][32]byte) []outcome
 
 	mu     sync.Mutex
-	queues map[string]*queue // of keys that are in use right now
+	queues map[string]*queue // of keys with calls in progress
 	closed bool
 	calls  sync.WaitGroup
 }
@@ -57,7 +57,7 @@ func newBatcher(ctx context.Context, send func(context.Context, string, [][32]by
 	return &batcher{ctx: ctx, send: send, queues: map[string]*queue{}}
 }
 
-// close ends when nothing is under way any more.
+// close waits for the calls in progress. Later calls of sign fail.
 func (b *batcher) close() {
 	b.mu.Lock()
 	b.closed = true
@@ -65,7 +65,7 @@ func (b *batcher) close() {
 	b.calls.Wait()
 }
 
-// sign returns when the signature is there or the caller is gone.
+// sign returns once the signature is made or ctx ends.
 func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, ctx.Err())
@@ -82,8 +82,8 @@ func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte
 	}
 }
 
-// add sends w off if a call is free, and lets it wait otherwise: so nobody
-// waits while a call is free. False means that the batcher is closed.
+// add starts a call for w if fewer than maxCalls are in progress, and else puts w
+// into the queue. It returns false if the batcher is closed.
 func (b *batcher) add(key string, w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,7 +104,7 @@ func (b *batcher) add(key string, w *waiter) bool {
 	return true
 }
 
-// work makes one call after the other until nobody waits.
+// work makes calls until no caller waits.
 func (b *batcher) work(key string, q *queue, batch []*waiter) {
 	for ; batch != nil; batch = b.next(key, q) {
 		digests := make([][32]byte, len(batch))
@@ -117,8 +117,8 @@ func (b *batcher) work(key string, q *queue, batch []*waiter) {
 	}
 }
 
-// next takes those whose turn it is out of the queue. If nobody waits the
-// worker is done, and with the last worker of a key its queue ends.
+// next takes the callers of the next call out of the queue. If no caller waits, it
+// returns nil, the worker ends, and the last worker of a key removes its queue.
 func (b *batcher) next(key string, q *queue) []*waiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -138,8 +138,8 @@ func (b *batcher) next(key string, q *queue) []*waiter {
 	return batch
 }
 
-// share is how many of those who wait one call takes: an equal part for every
-// call that may be under way, except that a call is worth making for more.
+// share returns how many waiting callers one call takes: an equal part for each
+// of maxCalls calls, but at least enoughBatch.
 func share(waiting int) int {
 	return min(max((waiting+maxCalls-1)/maxCalls, enoughBatch), maxBatch)
 }

@@ -19,8 +19,8 @@ func digest(i int) (d [32]byte) {
 	return d
 }
 
-// signAll has n callers sign at once. It returns when they have all begun, and
-// a function that waits for them and returns their errors.
+// signAll starts n concurrent callers. It returns once all have begun. Wait waits
+// for them and returns their errors.
 func signAll(ctx context.Context, t *testing.T, s *vaultkeys.Store, key string, n int) (wait func() []error) {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -28,7 +28,7 @@ func signAll(ctx context.Context, t *testing.T, s *vaultkeys.Store, key string, 
 		wg.Go(func() {
 			signature, err := s.SignSHA256(ctx, key, digest(i))
 			if want := digest(i); err == nil && string(signature) != string(want[:]) {
-				t.Errorf("caller %d got another's signature", i)
+				t.Errorf("caller %d got the signature of another digest", i)
 			}
 			errs[i] = err
 		})
@@ -53,27 +53,28 @@ func TestCallersOfOneKeyShareRequests(t *testing.T) {
 			biggest = max(biggest, len(call.Batch))
 		}
 		if signed != 1000 || biggest > 64 || most != 4 {
-			t.Errorf("%d signatures, at most %d in a call, at most %d calls at once; want 1000, 64, 4", signed, biggest, most)
+			t.Errorf("got %d signatures, at most %d in a call, at most %d concurrent calls; want 1000, 64, 4", signed, biggest, most)
 		}
 		if len(calls) > 50 {
-			t.Errorf("%d calls for 1000 signatures", len(calls))
+			t.Errorf("got %d calls for 1000 signatures, want 50 at most", len(calls))
 		}
 	})
 }
 
-// A caller waits for calls under way, never for company.
-func TestNobodyWaitsWhileACallIsFree(t *testing.T) {
+// A caller waits only while maxCalls calls are in progress, never for further
+// callers.
+func TestNoCallerWaitsWhileACallIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault := &fakeSigner{}
 		s := openFake(t, vault.RoundTrip)
 		start := time.Now()
 		wait := signAll(t.Context(), t, s, "key_one", 4)
 		if _, n, _ := vault.seen(); n != 4 {
-			t.Errorf("%d calls under way for 4 callers", n)
+			t.Errorf("got %d calls in progress for 4 callers, want 4", n)
 		}
 		fifth := signAll(t.Context(), t, s, "key_one", 3)
 		if _, n, _ := vault.seen(); n != 4 {
-			t.Errorf("%d calls under way for 7 callers, want 4", n)
+			t.Errorf("got %d calls in progress for 7 callers, want 4", n)
 		}
 		wait()
 		if took := time.Since(start); took != time.Millisecond {
@@ -97,65 +98,65 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(start); took != time.Millisecond {
-			t.Errorf("a key nobody else uses took %s", took)
+			t.Errorf("the signature of an idle key took %s, want 1ms", took)
 		}
 		busy()
 	})
 }
 
-func TestNothingIsKeptOfAKeyNobodyWaitsFor(t *testing.T) {
+func TestIdleKeysHaveNoQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openFake(t, (&fakeSigner{}).RoundTrip)
 		first, second := signAll(t.Context(), t, s, "key_one", 10), signAll(t.Context(), t, s, "key_two", 10)
 		if n := s.Queues(); n != 2 {
-			t.Errorf("%d keys waited for, want 2", n)
+			t.Errorf("got %d queues, want 2", n)
 		}
 		first()
 		second()
 		synctest.Wait()
 		if n := s.Queues(); n != 0 {
-			t.Errorf("%d keys waited for by nobody", n)
+			t.Errorf("got %d queues after the last signature, want 0", n)
 		}
 	})
 }
 
-func TestARefusedDigestSpoilsNoOther(t *testing.T) {
+func TestARefusedDigestDoesNotAffectOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault := &fakeSigner{refuse: 0xbd}
 		s := openFake(t, vault.RoundTrip)
 		wait := signAll(t.Context(), t, s, "key_one", 100)
 		_, err := s.SignSHA256(t.Context(), "key_one", [32]byte{0xbd})
 		if !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("the refused one: %v", err)
+			t.Errorf("SignSHA256 of the refused digest = %v, want unavailable", err)
 		}
 		for i, err := range wait() {
 			if err != nil {
-				t.Errorf("caller %d: %v", i, err)
+				t.Errorf("caller %d: SignSHA256 = %v, want success", i, err)
 			}
 		}
 	})
 }
 
-func TestCallersThatGiveUpSpoilNoOther(t *testing.T) {
+func TestCallersThatGiveUpDoNotAffectOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault := &fakeSigner{}
 		s := openFake(t, vault.RoundTrip)
 		impatient, giveUp := context.WithCancel(t.Context())
-		quitters := signAll(impatient, t, s, "key_one", 100)
-		stayers := signAll(t.Context(), t, s, "key_one", 100)
+		leaving := signAll(impatient, t, s, "key_one", 100)
+		staying := signAll(t.Context(), t, s, "key_one", 100)
 		start := time.Now()
 		giveUp()
-		for i, err := range quitters() {
+		for i, err := range leaving() {
 			if !errors.Is(err, context.Canceled) || !errors.Is(err, signer.ErrUnavailable) {
-				t.Errorf("quitter %d: %v", i, err)
+				t.Errorf("caller %d that gave up: SignSHA256 = %v, want canceled and unavailable", i, err)
 			}
 		}
 		if took := time.Since(start); took != 0 {
-			t.Errorf("giving up took %s", took)
+			t.Errorf("the callers returned %s after they gave up, want at once", took)
 		}
-		for i, err := range stayers() {
+		for i, err := range staying() {
 			if err != nil {
-				t.Errorf("stayer %d: %v", i, err)
+				t.Errorf("caller %d that stayed: SignSHA256 = %v, want success", i, err)
 			}
 		}
 		calls, _, _ := vault.seen()
@@ -164,32 +165,32 @@ func TestCallersThatGiveUpSpoilNoOther(t *testing.T) {
 			signed += len(call.Batch)
 		}
 		if signed != 104 {
-			t.Errorf("%d signatures made; want those of 100 who stayed and 4 that were under way", signed)
+			t.Errorf("got %d signatures, want 104: 100 of callers that stayed, 4 that were in progress", signed)
 		}
 	})
 }
 
-func TestCloseEndsEverythingAndWaitsForIt(t *testing.T) {
+func TestCloseEndsAllCallsAndWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		vault := &fakeSigner{}
 		s := openFake(t, vault.RoundTrip)
 		wait := signAll(t.Context(), t, s, "key_one", 100)
 		s.Close()
 		if _, n, _ := vault.seen(); n != 0 {
-			t.Errorf("%d calls under way after Close", n)
+			t.Errorf("got %d calls in progress after Close, want 0", n)
 		}
 		for i, err := range wait() {
 			if !errors.Is(err, signer.ErrUnavailable) {
-				t.Errorf("caller %d: %v", i, err)
+				t.Errorf("caller %d: SignSHA256 = %v, want unavailable", i, err)
 			}
 		}
 		if _, err := s.SignSHA256(t.Context(), "key_one", digest(1)); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("after Close: %v", err)
+			t.Errorf("SignSHA256 after Close = %v, want unavailable", err)
 		}
 	})
 }
 
-// Those who wait behind calls that are lost are told when these are.
+// Callers that wait behind lost calls time out together with them.
 func TestSilentVaultIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) {
@@ -203,12 +204,12 @@ func TestSilentVaultIsUnavailable(t *testing.T) {
 			}
 		}
 		if took := time.Since(start); took != 5*time.Second {
-			t.Errorf("the last was told after %s", took)
+			t.Errorf("the last caller returned after %s, want 5s", took)
 		}
 	})
 }
 
-func TestOnlyRS256IsAskedFor(t *testing.T) {
+func TestSignaturesAreRS256(t *testing.T) {
 	vault := &fakeSigner{}
 	s := openFake(t, vault.RoundTrip)
 	if _, err := s.SignSHA256(t.Context(), "key_one", digest(7)); err != nil {
@@ -218,7 +219,7 @@ func TestOnlyRS256IsAskedFor(t *testing.T) {
 	call := calls[0]
 	if call.Path != "/v1/transit-a/sign/key_one/sha2-256" || !call.Prehashed || call.Algorithm != "pkcs1v15" ||
 		call.Marshaling != "jws" || call.KeyVersion != 1 {
-		t.Errorf("asked for %+v", call)
+		t.Errorf("the request is %+v, want RS256 of a digest with version 1 of the key", call)
 	}
 }
 
@@ -243,7 +244,7 @@ func TestSignaturesOfUnknownOriginAreRefused(t *testing.T) {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, 200, body), nil })
 		_, err := s.SignSHA256(t.Context(), "key_one", digest(1))
 		if fine && err != nil || !fine && !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("%s: %v", body, err)
+			t.Errorf("SignSHA256 with response %s = %v, want success: %v", body, err, fine)
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// checkAddress repeats no part of a bad address: it may hold a password.
+// checkAddress quotes no part of a bad address, which may contain a password.
 func checkAddress(address string) error {
 	if address == "" {
-		return errors.New("no address: set VAULT_ADDR")
+		return errors.New("no address of Vault: set VAULT_ADDR")
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -26,12 +26,13 @@ func checkAddress(address string) error {
 	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
 		return errors.New("address: want https://host:port, http://host:port or unix:///path")
 	case u.RawQuery != "" || u.Fragment != "":
-		return errors.New("address: no query or fragment, please")
+		return errors.New("address: want no query and no fragment")
 	}
 	return nil
 }
 
-// client returns the official client and its settings, tamed.
+// client returns the official client and its settings, without retries,
+// redirects and rate limit.
 func (c Config) client() (*api.Client, *api.Config, error) {
 	settings := api.DefaultConfig() // reads the environment
 	if settings.Error != nil {
@@ -44,7 +45,7 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	settings.Limiter = nil
 	keepConnections(settings.HttpClient.Transport)
 
-	client, err := api.NewClient(settings) // wants the official transport for unix://
+	client, err := api.NewClient(settings) // requires its own transport for unix://
 	if err != nil {
 		return nil, nil, withoutURL(err)
 	}
@@ -61,37 +62,38 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	return client, settings, nil
 }
 
-// withoutURL takes a URL that cannot be read out of the error that says so: a
-// proxy's, say, with its password.
+// withoutURL replaces an error that quotes a malformed URL, such as that of a
+// proxy with its password.
 func withoutURL(err error) error {
 	var bad *url.Error
 	if errors.As(err, &bad) {
-		return errors.New("environment: a VAULT_ variable holds no URL where it should")
+		return errors.New("environment: a VAULT_ variable that must be a URL is malformed")
 	}
 	return err
 }
 
 func (c Config) warn(settings *api.Config) {
 	if t := settings.TLSConfig(); t != nil && t.InsecureSkipVerify {
-		c.Log.Warn("VAULT_SKIP_VERIFY is set: anybody on the way can pretend to be Vault")
+		c.Log.Warn("VAULT_SKIP_VERIFY is set: the certificate of Vault is not verified, so that another server on the network can pose as Vault")
 	}
 }
 
-// keepConnections keeps as many as calls may be under way; the client's default,
-// about one for each core of ours, would have the others dial anew.
+// keepConnections keeps one idle connection for each concurrent call. With the
+// client's default, about one for each core, further calls would dial anew.
 func keepConnections(t http.RoundTripper) {
 	if transport, ok := t.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = 64
 	}
 }
 
-// neverRetry: whether a request may be repeated is for whoever asked to know.
+// neverRetry leaves retries to the callers of the store, who know whether a
+// request may be repeated.
 func neverRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {
 	return false, ctx.Err()
 }
 
-// capped bounds the answers that pass through it. It has to sit below the
-// client, which reads the whole of an error answer before anybody can stop it.
+// capped bounds the length of responses. It works below the client, which reads
+// error responses to their end before it returns them.
 type capped struct{ base http.RoundTripper }
 
 func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -99,23 +101,24 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxResponse)
 	return resp, nil
 }
 
-// CloseIdleConnections implements what http.Client asks its transport for.
+// CloseIdleConnections implements the optional interface that http.Client looks
+// for in its transport.
 func (c capped) CloseIdleConnections() {
 	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// readAll also explains what the cap says.
+// readAll reads a body and explains the error of a response that is too long.
 func readAll(body io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(body)
 	var long *http.MaxBytesError
 	if errors.As(err, &long) {
-		return nil, fmt.Errorf("answer longer than %d bytes", long.Limit)
+		return nil, fmt.Errorf("response longer than %d bytes", long.Limit)
 	}
 	return data, err
 }

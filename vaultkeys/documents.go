@@ -14,8 +14,8 @@ import (
 	"playtoken/store"
 )
 
-// maxDocument leaves room for what JSON and Vault add: Vault refuses a string,
-// and Raft an entry, of more than 1 MiB.
+// maxDocument leaves room for the encoding: Vault refuses strings, and Raft
+// refuses entries, of more than 1 MiB.
 const (
 	maxDocument = 512 << 10
 	maxText     = 768 << 10
@@ -23,9 +23,9 @@ const (
 
 var documentName = regexp.MustCompile(`^[a-z]{1,32}/[a-z0-9_]{7,40}$`)
 
-// content is what a KV entry holds: the document as one string, so that its
-// bytes come back as they went in. Text keeps it readable for an operator; what
-// is not text, or grows too long as JSON, goes into the other member.
+// content is a KV entry: the document as one string, so that reading returns the
+// bytes that were written. A document that is not UTF-8, or too long as a JSON
+// string, is stored as Binary; others stay readable for an operator.
 type content struct {
 	Text   *string `json:"document,omitzero"`
 	Binary []byte  `json:"document_base64,omitzero"`
@@ -44,25 +44,25 @@ type casWrite struct {
 
 func newContent(data []byte) content {
 	text := string(data)
-	// Vault escapes more than it has to when it stores it.
+	// Vault escapes HTML and JavaScript characters when it stores the entry.
 	encoded, err := json.Marshal(text, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true))
-	if err != nil || len(encoded) > maxText { // an error means: not UTF-8
+	if err != nil || len(encoded) > maxText { // an error: the data is not UTF-8
 		return content{Binary: data}
 	}
 	return content{Text: &text}
 }
 
-// Read implements store.Documents. A document that somebody deleted by
-// hand is not there.
+// Read implements store.Documents. A document that an operator deleted in Vault
+// does not exist.
 //
-// Every node of a Vault cluster that is open source hands a read to the active
+// In a cluster of the open-source Vault, every node forwards reads to the active
 // one. A performance standby of Vault Enterprise, or an OpenBao standby that
-// serves reads, answers itself and may be behind: where there are such nodes,
-// VAULT_ADDR has to lead to the active one. (There is a header that asks for
-// it, but a Vault that was not configured for it refuses the request.)
+// serves reads, may return an old version: where there are such nodes,
+// VAULT_ADDR must be the active node. (There is a header that requests
+// forwarding, but a Vault that is not configured for it refuses the request.)
 func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 	if !documentName.MatchString(name) {
-		return store.Document{}, fmt.Errorf("read document: %.60q is not a document's name", name)
+		return store.Document{}, fmt.Errorf("read document: %.60q is not a valid name of a document", name)
 	}
 	r := request{method: http.MethodGet, path: s.kv + "/data/" + name, timeout: s.timeout}
 	doc, err := s.read(ctx, r)
@@ -85,7 +85,7 @@ func (s *Store) read(ctx context.Context, r request) (store.Document, error) {
 		return store.Document{}, err
 	}
 	if entry.Data == nil || entry.Metadata.Version < 1 {
-		return store.Document{}, fmt.Errorf("vault: %s: no version in the answer: is the mount KV version 2?", r.path)
+		return store.Document{}, fmt.Errorf("vault: %s: the response has no version; the mount must be a KV engine of version 2", r.path)
 	}
 	data, err := entry.Data.bytes()
 	if err != nil {
@@ -101,16 +101,16 @@ func (c content) bytes() ([]byte, error) {
 	case c.Text == nil && c.Binary != nil:
 		return c.Binary, nil
 	}
-	return nil, errors.New("not written by playtoken")
+	return nil, errors.New("the entry was not written by playtoken")
 }
 
-// Write implements store.Documents. A write that has begun is not given
-// up when ctx ends: given up, it could still land after the caller has read
-// again to see what became of it.
+// Write implements store.Documents. A write that has begun continues when ctx
+// ends: if it were abandoned, it could take effect after the caller has read
+// the document to find out.
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	switch {
 	case !documentName.MatchString(name):
-		return 0, fmt.Errorf("write document: %.60q is not a document's name", name)
+		return 0, fmt.Errorf("write document: %.60q is not a valid name of a document", name)
 	case len(data) > maxDocument:
 		return 0, fmt.Errorf("write document %s: %d bytes, at most %d", name, len(data), maxDocument)
 	case version < 0:
@@ -118,9 +118,8 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 	}
 	written, err := s.write(ctx, name, data, version)
 	if version == 0 && errors.Is(err, store.ErrConflict) {
-		// Nothing was written. It may be that there is no document all the
-		// same: one that was deleted by hand keeps its version number, and KV
-		// wants to see that.
+		// Nothing was written, but the document may not exist: one that an
+		// operator deleted in Vault keeps its version number, which KV expects.
 		if deleted := s.deletedVersion(ctx, name); deleted > 0 {
 			written, err = s.write(ctx, name, data, deleted)
 		}
@@ -134,7 +133,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) (int64, error) {
 	w := casWrite{Data: newContent(data)}
 	w.Options.CAS = cas
-	r := request{method: http.MethodPut, path: s.kv + "/data/" + name, body: w, timeout: s.timeout, whole: true}
+	r := request{method: http.MethodPut, path: s.kv + "/data/" + name, body: w, timeout: s.timeout, detached: true}
 	body, err := s.send(ctx, r)
 	if isConflict(err) {
 		return 0, fmt.Errorf("version %d: %w", cas, store.ErrConflict)
@@ -147,61 +146,61 @@ func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) 
 		return 0, err
 	}
 	if written.Version != cas+1 {
-		return 0, r.unanswered(fmt.Errorf("version %d after %d", written.Version, cas))
+		return 0, r.unconfirmed(fmt.Errorf("version %d after %d", written.Version, cas))
 	}
 	return written.Version, nil
 }
 
-// isConflict: the check failed, or a replica that is behind would not even
-// make it. Both wrote nothing.
+// isConflict reports whether the check of the version failed, or a replica that
+// is behind refused to make it. In both cases nothing was written.
 func isConflict(err error) bool {
 	var f *failure
-	if errors.As(err, &f) && f.status == http.StatusPreconditionFailed && f.said != "" {
+	if errors.As(err, &f) && f.status == http.StatusPreconditionFailed && f.message != "" {
 		return true
 	}
-	said, refused := refusal(err)
-	return refused && strings.Contains(said, "check-and-set parameter did not match")
+	message, refused := refusal(err)
+	return refused && strings.Contains(message, "check-and-set parameter did not match")
 }
 
-// Delete removes a document for good, its version numbers included; it is a
-// success if there is none. It has a deadline of its own: Vault removes first
-// the versions and then what it knows about them, and could leave half of that
-// behind when the request for it was given up.
+// Delete implements store.Documents. It removes the document and its version
+// numbers for good. It continues when ctx ends: Vault removes the versions
+// before the metadata, and might leave the metadata if the request were
+// abandoned.
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if !documentName.MatchString(name) {
-		return fmt.Errorf("delete document: %.60q is not a document's name", name)
+		return fmt.Errorf("delete document: %.60q is not a valid name of a document", name)
 	}
 	_, err := s.send(ctx, request{
-		method: http.MethodDelete, path: s.kv + "/metadata/" + name, timeout: max(s.timeout, destroyTimeout), whole: true,
+		method: http.MethodDelete, path: s.kv + "/metadata/" + name, timeout: max(s.timeout, destroyTimeout), detached: true,
 	})
 	if err == nil {
-		// An empty answer is what anybody could send in Vault's place.
+		// An empty response may come from a proxy, so it is no confirmation.
 		_, err = s.Read(context.WithoutCancel(ctx), name)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return nil
 		case err == nil:
-			err = fmt.Errorf("vault says it is deleted and still shows it: %w", store.ErrUnavailable)
+			err = fmt.Errorf("vault confirmed the deletion, but the document still exists: %w", store.ErrUnavailable)
 		}
 	}
 	return fmt.Errorf("delete document %s: %w", name, err)
 }
 
-// deletedVersion returns the version of a document that was deleted by hand;
-// 0 if it was not.
+// deletedVersion returns the version of a document that an operator deleted in
+// Vault, or 0 if there is no such document.
 func (s *Store) deletedVersion(ctx context.Context, name string) int64 {
 	_, err := s.send(ctx, request{method: http.MethodGet, path: s.kv + "/data/" + name, timeout: s.timeout})
 	var f *failure
 	if !errors.As(err, &f) || !errors.Is(err, store.ErrNotFound) {
 		return 0
 	}
-	var answer struct {
+	var response struct {
 		Data struct {
 			Metadata version `json:"metadata"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(f.body, &answer) != nil {
+	if json.Unmarshal(f.body, &response) != nil {
 		return 0
 	}
-	return answer.Data.Metadata.Version
+	return response.Data.Metadata.Version
 }

@@ -17,12 +17,12 @@ import (
 
 var _ signer.Exporter = (*Store)(nil)
 
-// Export implements signer.Exporter. Our copies of the key's text are wiped;
-// those in the buffers of the HTTP and TLS libraries are out of reach and last
-// until their memory is used again.
+// Export implements signer.Exporter. It wipes its own copies of the encoded key.
+// Copies in the buffers of the HTTP and TLS libraries last until their memory
+// is used again.
 func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error) {
 	if !keyName.MatchString(storeName) {
-		return nil, fmt.Errorf("export key: %.60q is not a key's name", storeName)
+		return nil, fmt.Errorf("export key: %.60q is not a valid name of a key", storeName)
 	}
 	key, err := s.export(ctx, storeName)
 	switch {
@@ -34,7 +34,7 @@ func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, 
 	return key, nil
 }
 
-// export asks for the first version, the only one that a platform knows.
+// export requests version 1, whose public key the platforms have.
 func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
 	r := request{method: http.MethodGet, path: s.transit + "/export/signing-key/" + name + "/1", timeout: s.signTimeout()}
 	body, err := s.send(ctx, r)
@@ -42,33 +42,33 @@ func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error
 		return nil, err
 	}
 	defer clear(body)
-	answer, err := decode[struct {
+	response, err := decode[struct {
 		Keys map[string]jsontext.Value `json:"keys"`
 	}](r, body)
 	if err != nil {
 		return nil, err
 	}
-	text := answer.Keys["1"]
+	text := response.Keys["1"]
 	defer clear(text)
 	return privateKey(text)
 }
 
-// privateKey reads a private key as Vault writes it: PEM, in a JSON string. Its
-// errors quote nothing.
+// privateKey parses a private key in Vault's format: PEM in a JSON string. Its
+// errors quote no part of it.
 func privateKey(quoted jsontext.Value) (*rsa.PrivateKey, error) {
 	text, err := jsontext.AppendUnquote(nil, quoted)
 	defer clear(text)
 	if err != nil {
-		return nil, errors.New("vault: answer without a private key")
+		return nil, errors.New("vault: the response has no private key")
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "RSA PRIVATE KEY" {
-		return nil, errors.New("vault: answer without an RSA private key in PEM")
+		return nil, errors.New("vault: the response has no RSA private key in PEM")
 	}
 	defer clear(block.Bytes)
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("vault: the private key cannot be read")
+		return nil, errors.New("vault: the private key in the response is malformed")
 	}
 	return key, nil
 }

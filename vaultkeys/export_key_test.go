@@ -58,25 +58,25 @@ func TestOnlyExportableKeysThatAreThereAreExported(t *testing.T) {
 		}
 	}
 	if _, err := s.Export(t.Context(), goes); err != nil {
-		t.Errorf("the positive control: %v", err)
+		t.Errorf("Export of an exportable key = %v, want success", err)
 	}
 	if key, err := s.Export(t.Context(), stays); err == nil || key != nil || errors.Is(err, signer.ErrKeyGone) {
-		t.Errorf("a key that was made to stay: %v", err)
+		t.Errorf("Export of a key that is not exportable = %v, want an error other than ErrKeyGone", err)
 	}
 	if err := s.Destroy(t.Context(), goes); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{goes, storetest.ID()} {
 		if _, err := s.Export(t.Context(), name); !errors.Is(err, signer.ErrKeyGone) {
-			t.Errorf("a key that is not there: %v", err)
+			t.Errorf("Export of a key that does not exist = %v, want ErrKeyGone", err)
 		}
 	}
 	if _, err := s.Export(t.Context(), "../../sys/seal"); err == nil {
-		t.Error("a name that no key has was accepted")
+		t.Error("Export accepted an invalid name, want an error")
 	}
 }
 
-func TestAnAnswerThatIsNoKeyIsAnErrorThatTellsNothing(t *testing.T) {
+func TestExportErrorsDoNotRevealTheKey(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -117,10 +117,10 @@ func TestAnAnswerThatIsNoKeyIsAnErrorThatTellsNothing(t *testing.T) {
 				return
 			}
 			if !errors.Is(err, signer.ErrUnavailable) || key != nil {
-				t.Errorf("%v", err)
+				t.Errorf("Export = %v, want unavailable and no key", err)
 			}
 			if err != nil && strings.Contains(err.Error(), canary) {
-				t.Errorf("the error shows the key: %v", err)
+				t.Errorf("Export = %v, want an error without the key", err)
 			}
 		})
 	}
@@ -153,8 +153,8 @@ func memoryMinter(t *testing.T, s *vaultkeys.Store, policy keyrotation.Policy, l
 		Policy: signer.Policy{DefaultTTL: time.Minute, MaxTTL: time.Hour}}
 }
 
-func TestMintingGoesOnWhileVaultIsDead(t *testing.T) {
-	server := vaulttest.Start(t)
+func TestMintingContinuesWhileVaultIsDown(t *testing.T) {
+	server := ownVault(t)
 	s := open(t, on(t, server))
 	loaded := make(lines, 100)
 	m := memoryMinter(t, s, keyrotation.Policy{
@@ -177,17 +177,17 @@ func TestMintingGoesOnWhileVaultIsDead(t *testing.T) {
 		}
 	}
 	if err := m.Ready(t.Context()); err != nil {
-		t.Errorf("not ready: %v", err)
+		t.Errorf("Ready = %v while Vault is down, want success", err)
 	}
 	server.Restart()
 	revoke(t, s)
-	for { // it hears of it within the age of a view, plus the pause after a failure
+	for { // the view reads the ring again within its age plus the pause after a failure
 		token, err := m.Mint(t.Context(), signer.Request{VideoID: fmt.Sprintf("after%d", time.Now().UnixNano())})
 		if err == nil && token.KeyID != keyOf(t, s, 1).KeyID {
 			return
 		}
 		if t.Context().Err() != nil {
-			t.Fatal("it never heard that Vault is back")
+			t.Fatal("no token by the new key before the end of the test, want one once Vault is up")
 		}
 	}
 }
@@ -227,7 +227,7 @@ func revoke(t *testing.T, s *vaultkeys.Store) {
 	}
 }
 
-// lines is a log that can be waited for.
+// lines is a log that tests wait for.
 type lines chan string
 
 func (l lines) Write(line []byte) (int, error) {
@@ -244,7 +244,7 @@ func (l lines) await(t *testing.T, text string, n int) {
 				n--
 			}
 		case <-t.Context().Done():
-			t.Fatalf("never logged: %s", text)
+			t.Fatalf("no line with %q in the log, want one", text)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 package vaultkeys
 
-// Queues is how many keys somebody waits for.
+// Queues returns the number of keys with calls in progress.
 func (s *Store) Queues() int {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()

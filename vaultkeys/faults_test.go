@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"playtoken/signer"
@@ -17,12 +18,12 @@ import (
 	"playtoken/vaultkeys/vaulttest"
 )
 
-// lossy is a network that loses the next request of a method, or its answer.
+// lossy is a network that loses the next request of a method, or its response.
 type lossy struct {
 	base   http.RoundTripper
 	method string
-	path   string // which the request's path ends with
-	arrive bool   // the request arrives; its answer is lost
+	path   string // suffix of the request's path
+	arrive bool   // the request arrives, and its response is lost
 	lost   atomic.Bool
 }
 
@@ -39,20 +40,20 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("connection reset by the test")
 }
 
-// lose returns a store on the configuration whose network loses once.
+// lose opens a store whose network loses one request or response.
 func lose(t *testing.T, config vaultkeys.Config, method, path string, arrive bool) *vaultkeys.Store {
 	t.Helper()
 	network := &lossy{base: config.Transport, method: method, path: path, arrive: arrive}
 	t.Cleanup(func() {
 		if !network.lost.Load() {
-			t.Errorf("no %s …%s was lost: the test says nothing", method, path)
+			t.Errorf("no %s …%s was lost, want one", method, path)
 		}
 	})
 	config.Transport = network
 	return open(t, config)
 }
 
-func TestLostCreateIsMadeGoodByCallingAgain(t *testing.T) {
+func TestCreateAfterALostCreate(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	spec := store.KeySpec{Bits: 2048}
 	for _, arrive := range []bool{false, true} {
@@ -72,7 +73,7 @@ func TestLostCreateIsMadeGoodByCallingAgain(t *testing.T) {
 	}
 }
 
-func TestLostDestroyIsMadeGoodByCallingAgain(t *testing.T) {
+func TestDestroyAfterALostDestroy(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	for _, half := range []struct{ method, path string }{
 		{http.MethodPut, "/config"}, {http.MethodDelete, ""}, {http.MethodGet, ""},
@@ -98,7 +99,7 @@ func TestLostDestroyIsMadeGoodByCallingAgain(t *testing.T) {
 	}
 }
 
-func TestDestroyRunsToItsEndForACallerThatGaveUp(t *testing.T) {
+func TestDestroyContinuesWhenItsCallerGivesUp(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	base := config.Transport
@@ -120,8 +121,8 @@ func TestDestroyRunsToItsEndForACallerThatGaveUp(t *testing.T) {
 	}
 }
 
-// A change that was begun must not land later than its caller thinks.
-func TestChangesRunToTheirEndForACallerThatGaveUp(t *testing.T) {
+// A change that has begun must not take effect after its method has returned.
+func TestChangesContinueWhenTheirCallerGivesUp(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	base, giveUp := config.Transport, func() {}
 	config.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -145,14 +146,14 @@ func TestChangesRunToTheirEndForACallerThatGaveUp(t *testing.T) {
 	defer cancel()
 	giveUp = cancel
 	if _, err := s.Create(ctx, key, store.KeySpec{Bits: 2048}); !errors.Is(err, context.Canceled) {
-		t.Errorf("Create: %v", err) // the key is there, but nobody looked at it
+		t.Errorf("Create = %v, want canceled", err) // the key exists, but Create could not read it
 	}
 	if _, err := s.Describe(t.Context(), key); err != nil {
 		t.Errorf("Describe: %v", err)
 	}
 }
 
-func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
+func TestReadAfterALostWrite(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	for _, arrive := range []bool{false, true} {
 		name := "ring/" + storetest.ID()
@@ -171,7 +172,7 @@ func TestLostWriteIsSeenByReadingAgain(t *testing.T) {
 	}
 }
 
-func TestLostDeleteIsMadeGoodByCallingAgain(t *testing.T) {
+func TestDeleteAfterALostDelete(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	for _, method := range []string{http.MethodDelete, http.MethodGet} {
 		for _, arrive := range []bool{false, true} {
@@ -195,7 +196,7 @@ func TestLostDeleteIsMadeGoodByCallingAgain(t *testing.T) {
 	}
 }
 
-func TestDeleteRunsToItsEndForACallerThatGaveUp(t *testing.T) {
+func TestDeleteContinuesWhenItsCallerGivesUp(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	base := config.Transport
@@ -217,12 +218,30 @@ func TestDeleteRunsToItsEndForACallerThatGaveUp(t *testing.T) {
 	}
 }
 
-// traffic signs, reads and writes until stopped, and counts what came of it.
-// Anything but success and ErrUnavailable fails the test.
+func TestEveryOperationEndsWhileVaultIsSilent(t *testing.T) {
+	for _, op := range operations {
+		synctest.Test(t, func(t *testing.T) {
+			s := openFake(t, func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			start := time.Now()
+			if err := op.do(t.Context(), s); !unavailable(err) {
+				t.Errorf("%s while Vault is silent = %v, want unavailable", op.name, err)
+			}
+			if took := time.Since(start); took > 30*time.Second {
+				t.Errorf("%s while Vault is silent took %s, want 30s at most", op.name, took)
+			}
+		})
+	}
+}
+
+// traffic signs and writes until it is stopped, and counts the results. Any result
+// but success, ErrConflict and ErrUnavailable fails the test.
 type traffic struct {
 	t         *testing.T
 	good, bad atomic.Int64
-	progress  chan struct{} // a value now and then
+	progress  chan struct{} // gets values while calls return
 	stop      context.CancelFunc
 	wg        sync.WaitGroup
 }
@@ -253,7 +272,7 @@ func (r *traffic) count(err error) {
 	case errors.Is(err, signer.ErrUnavailable) || errors.Is(err, store.ErrUnavailable):
 		r.bad.Add(1)
 	default:
-		r.t.Errorf("in between: %v", err)
+		r.t.Errorf("got %v, want success or unavailable", err)
 	}
 	select {
 	case r.progress <- struct{}{}:
@@ -261,7 +280,7 @@ func (r *traffic) count(err error) {
 	}
 }
 
-// until waits for n more events of a kind.
+// until waits for n more results of a kind.
 func (r *traffic) until(what string, n int64, counter *atomic.Int64) {
 	r.t.Helper()
 	target, limit := counter.Load()+n, time.After(time.Minute)
@@ -274,8 +293,8 @@ func (r *traffic) until(what string, n int64, counter *atomic.Int64) {
 	}
 }
 
-func TestSealingAndRestartAreSurvived(t *testing.T) {
-	server := vaulttest.Start(t)
+func TestStoreRecoversFromSealingAndRestart(t *testing.T) {
+	server := ownVault(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
 	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
@@ -292,7 +311,7 @@ func TestSealingAndRestartAreSurvived(t *testing.T) {
 		if _, err := s.Now(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("the clock of a sealed Vault: %v", err)
 		}
-		open(t, config) // starting up needs no Vault
+		open(t, config) // Open needs no Vault
 		server.Unseal()
 		r.until("success once unsealed", 20, &r.good)
 		server.Restart()
@@ -305,9 +324,9 @@ func TestSealingAndRestartAreSurvived(t *testing.T) {
 	}
 }
 
-func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
+func TestStoreRecoversFromAFrozenVault(t *testing.T) {
 	t.Setenv("VAULT_CLIENT_TIMEOUT", "1s")
-	server := vaulttest.Start(t)
+	server := ownVault(t)
 	s := open(t, on(t, server))
 	key, doc := storetest.ID(), "ring/"+storetest.ID()
 	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
@@ -316,21 +335,21 @@ func TestFrozenVaultIsUnavailableUntilItThaws(t *testing.T) {
 	server.Pause()
 	var wg sync.WaitGroup
 	for _, op := range operations {
-		if op.name == "Create" {
-			continue // waits long for a key to be made
+		if op.name == "Create" || op.name == "Delete" {
+			continue // wait for half a minute: see TestEveryOperationEndsWhileVaultIsSilent
 		}
 		wg.Go(func() {
 			if err := op.do(t.Context(), s); !unavailable(err) {
-				t.Errorf("%s of a frozen Vault: %v", op.name, err)
+				t.Errorf("%s while Vault is frozen = %v, want unavailable", op.name, err)
 			}
 		})
 	}
 	wg.Wait()
 	server.Resume()
 	if _, err := s.SignSHA256(t.Context(), key, digest(1)); err != nil {
-		t.Errorf("thawed: %v", err)
+		t.Errorf("after Vault resumed: got %v, want success", err)
 	}
 	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
-		t.Errorf("thawed: %v", err)
+		t.Errorf("after Vault resumed: got %v, want success", err)
 	}
 }

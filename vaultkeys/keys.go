@@ -13,11 +13,11 @@ import (
 
 var keyName = regexp.MustCompile(`^[a-z0-9_]{7,40}$`)
 
-// keyTypes are transit's names for the keys that we make.
+// keyTypes maps sizes in bits to the key types of transit.
 var keyTypes = map[int]string{2048: "rsa-2048", 3072: "rsa-3072", 4096: "rsa-4096"}
 
-// newKey creates a key. Nothing is left to defaults that another version of
-// Vault might see differently.
+// newKey is the request for a key. It names every parameter, because versions
+// of Vault differ in their defaults.
 type newKey struct {
 	Type            string `json:"type"`
 	Exportable      bool   `json:"exportable"`
@@ -26,7 +26,7 @@ type newKey struct {
 	Derived         bool   `json:"derived"`
 }
 
-// transitKey is what transit tells about a key.
+// transitKey describes a key in transit.
 type transitKey struct {
 	Type            string `json:"type"`
 	Exportable      bool   `json:"exportable"`
@@ -38,29 +38,29 @@ type transitKey struct {
 	} `json:"keys"`
 }
 
-// Create implements store.PrivateKeys: one transit key is one
-// generation, and only its version 1 is ever used. A key that is being made is
-// waited for even if ctx ends, so that it cannot appear after its destruction.
+// Create implements store.PrivateKeys: each generation is a transit key, of which
+// only version 1 is used. Create continues when ctx ends, so that the key
+// cannot appear after a later Destroy.
 func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
 	kind, known := keyTypes[spec.Bits]
 	switch {
 	case !keyName.MatchString(name):
-		return store.KeyInfo{}, fmt.Errorf("create key: %.60q is not a key's name", name)
+		return store.KeyInfo{}, fmt.Errorf("create key: %.60q is not a valid name of a key", name)
 	case !known:
 		return store.KeyInfo{}, fmt.Errorf("create key %s: %d bits, want 2048, 3072 or 4096", name, spec.Bits)
 	}
 	_, err := s.send(ctx, request{
 		method: http.MethodPut, path: s.transit + "/keys/" + name,
-		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), whole: true,
+		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), detached: true,
 	})
 	if err != nil {
 		return store.KeyInfo{}, fmt.Errorf("create key %s: %w", name, err)
 	}
-	// There is a key of that name, made now or earlier, in whatever way. What
-	// counts is what it is.
+	// A key of that name exists, made now or before. Its properties decide
+	// whether it is the one that was requested.
 	key, stored, err := s.describe(ctx, name)
 	if err == nil && key.AutoRotate != 0 {
-		err = errors.New("vault would rotate it behind our back (auto_rotate_period)")
+		err = errors.New("vault rotates this key by itself (auto_rotate_period is set)")
 	}
 	if err != nil {
 		return store.KeyInfo{}, fmt.Errorf("create key %s: %w", name, err)
@@ -68,11 +68,11 @@ func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (st
 	return stored, nil
 }
 
-// Describe implements store.PrivateKeys. A key that may be backed up in
-// plain text counts as exportable: either way it may leave Vault.
+// Describe implements store.PrivateKeys. A key that may be backed up in plain
+// text counts as exportable: in both cases it may leave Vault.
 func (s *Store) Describe(ctx context.Context, name string) (store.KeyInfo, error) {
 	if !keyName.MatchString(name) {
-		return store.KeyInfo{}, fmt.Errorf("describe key: %.60q is not a key's name", name)
+		return store.KeyInfo{}, fmt.Errorf("describe key: %.60q is not a valid name of a key", name)
 	}
 	_, stored, err := s.describe(ctx, name)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Store) describe(ctx context.Context, name string) (transitKey, store.Ke
 func (k transitKey) stored() (store.KeyInfo, error) {
 	first, ok := k.Keys["1"]
 	if !ok {
-		return store.KeyInfo{}, fmt.Errorf("vault: version 1 was trimmed away, the latest is %d", k.LatestVersion)
+		return store.KeyInfo{}, fmt.Errorf("vault: the key no longer has version 1; its latest is %d", k.LatestVersion)
 	}
 	public, err := keyrotation.ParsePublicKey(first.PublicKey)
 	if err != nil {
@@ -119,12 +119,11 @@ func (k transitKey) stored() (store.KeyInfo, error) {
 	}, nil
 }
 
-// Destroy implements store.PrivateKeys. It has a deadline of its own:
-// Vault has been seen to leave half a deletion behind when the request for it
-// was given up.
+// Destroy implements store.PrivateKeys. It continues when ctx ends: Vault can
+// leave a key half deleted if the request is abandoned.
 func (s *Store) Destroy(ctx context.Context, name string) error {
 	if !keyName.MatchString(name) {
-		return fmt.Errorf("destroy key: %.60q is not a key's name", name)
+		return fmt.Errorf("destroy key: %.60q is not a valid name of a key", name)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyTimeout)
 	defer cancel()
@@ -145,14 +144,14 @@ func (s *Store) destroy(ctx context.Context, name string) error {
 	for _, step := range steps {
 		_, err := s.send(ctx, step)
 		if _, no := refusal(err); no {
-			refused = err // perhaps because there is no such key
+			refused = err // possibly because the key does not exist
 			break
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
-	// Whatever was answered: what was asked for is that there is no such key.
+	// Destroy has succeeded if the key does not exist, whichever responses came.
 	_, _, err := s.describe(ctx, name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -162,5 +161,5 @@ func (s *Store) destroy(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	}
-	return errors.New("vault says it is deleted and still shows it")
+	return errors.New("vault confirmed the deletion, but the key still exists")
 }

@@ -16,17 +16,17 @@ import (
 	"playtoken/secret"
 )
 
-// Login says how to obtain the token that requests carry.
+// Login is how to obtain the token of requests.
 type Login struct {
-	Method   string       // "token", also if empty: Config.Token; "approle"; "kubernetes"
-	Path     string       // where the method is mounted; its name if empty
+	Method   string       // "token" (the default: Config.Token), "approle" or "kubernetes"
+	Path     string       // of the method's mount; by default its name
 	RoleID   string       // of an AppRole
 	SecretID secret.Value // of an AppRole
-	Role     string       // to log in as, with Kubernetes
-	JWTFile  string       // of the service account's token; where a pod has it, if empty
+	Role     string       // with Kubernetes
+	JWTFile  string       // with the token of the service account; by default that of a pod
 }
 
-// defaultJWTFile is where Kubernetes puts the token of a pod's service account.
+// defaultJWTFile is the file of a pod that has the token of its service account.
 const defaultJWTFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 // maxJWT bounds what is read from the file of a service account's token.
@@ -36,10 +36,10 @@ const maxJWT = 64 << 10
 type method struct {
 	name string
 	path string // of the login request
-	// prove returns what the login request says. Nil where the token was handed
-	// to us: then there is no other way in.
+	// prove returns the members of the login request. Nil for a configured
+	// token, which cannot be replaced.
 	prove func() (map[string]string, error)
-	// refused is how long to leave Vault alone after its n-th refusal in a row.
+	// refused returns the pause after the n-th refusal in a row.
 	refused func(n int) time.Duration
 }
 
@@ -61,9 +61,9 @@ func (l Login) method() method {
 	return m
 }
 
-// rarely keeps one process with an old secret id from shutting out the others
-// that have the same role: five refusals within a quarter of an hour, and Vault
-// lets nobody in for as long.
+// rarely keeps a process with an old secret id from locking out the processes
+// that use the same role: after five refused logins within 15 minutes, Vault
+// refuses all logins of the role for 15 minutes.
 func rarely(n int) time.Duration {
 	if n == 1 {
 		return 5 * time.Second
@@ -71,8 +71,8 @@ func rarely(n int) time.Duration {
 	return 5 * time.Minute
 }
 
-// readJWT reads the file anew at every login: Kubernetes replaces the token
-// long before it expires. The error does not show the path.
+// readJWT reads the file at every login, because Kubernetes replaces the token
+// long before it expires. The error does not contain the path.
 func readJWT(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -84,7 +84,7 @@ func readJWT(path string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("file of the service account's token: %w", withoutPath(err))
 	case jwt == "" || len(text) > maxJWT || strings.ContainsFunc(jwt, notPrintable):
-		return "", errors.New("file of the service account's token: holds no token")
+		return "", errors.New("file of the service account's token: want a token of printable characters")
 	default:
 		return jwt, nil
 	}
@@ -121,11 +121,11 @@ func (l Login) check(token secret.Value) error {
 		return checkToken(token.Reveal())
 	case "approle":
 		if l.RoleID == "" || l.SecretID.IsZero() {
-			return errors.New("login by approle: needs a role id and a secret id")
+			return errors.New("login by approle: want a role id and a secret id")
 		}
 	case "kubernetes":
 		if l.Role == "" {
-			return errors.New("login by kubernetes: needs a role")
+			return errors.New("login by kubernetes: want a role")
 		}
 	default:
 		return fmt.Errorf("login by %.20q: want token, approle or kubernetes", l.Method)
@@ -136,17 +136,17 @@ func (l Login) check(token secret.Value) error {
 func checkToken(token string) error {
 	switch {
 	case token == "":
-		return errors.New("no token: set VAULT_TOKEN")
+		return errors.New("no token for Vault: set VAULT_TOKEN")
 	case strings.ContainsFunc(token, notPrintable):
-		return errors.New("token: has characters that no token has")
+		return errors.New("token: want printable characters only")
 	}
 	return nil
 }
 
-// lease is what Vault says about a token.
+// lease describes a token in a response of Vault.
 type lease struct {
 	Token     string `json:"client_token"`
-	Seconds   int64  `json:"lease_duration"` // 0: no end
+	Seconds   int64  `json:"lease_duration"` // 0: never expires
 	Renewable bool   `json:"renewable"`
 }
 
@@ -162,17 +162,17 @@ func (s *session) logIn(ctx context.Context) (lease, error) {
 	for _, text := range proof {
 		r.hide = append(r.hide, text)
 	}
-	body, err := s.ask(ctx, s.anonymous, r)
+	body, err := s.send(ctx, s.anonymous, r)
 	if err != nil {
 		return lease{}, err
 	}
 	return r.lease(body)
 }
 
-// renew asks for more time for the token, as much as it was made for.
+// renew extends the token by its original lease.
 func (s *session) renew(ctx context.Context, g grant) (lease, error) {
 	r := request{method: http.MethodPut, path: "auth/token/renew-self", body: struct{}{}, timeout: loginTimeout}
-	body, err := s.ask(ctx, g.client, r)
+	body, err := s.send(ctx, g.client, r)
 	if err != nil {
 		return lease{}, err
 	}
@@ -180,20 +180,20 @@ func (s *session) renew(ctx context.Context, g grant) (lease, error) {
 }
 
 func (r request) lease(body []byte) (lease, error) {
-	var answer struct {
+	var response struct {
 		Auth lease `json:"auth"`
 	}
-	err := json.Unmarshal(body, &answer)
-	if err != nil || checkToken(answer.Auth.Token) != nil || answer.Auth.Seconds < 0 {
-		return lease{}, r.unanswered(errors.New("no token in the answer"))
+	err := json.Unmarshal(body, &response)
+	if err != nil || checkToken(response.Auth.Token) != nil || response.Auth.Seconds < 0 {
+		return lease{}, r.unconfirmed(errors.New("the response has no token"))
 	}
-	return answer.Auth, nil
+	return response.Auth, nil
 }
 
-// lookUp asks about a token that was handed to us.
+// lookUp returns the lease of a configured token.
 func (s *session) lookUp(ctx context.Context, g grant) (lease, error) {
 	r := request{method: http.MethodGet, path: "auth/token/lookup-self", timeout: loginTimeout}
-	body, err := s.ask(ctx, g.client, r)
+	body, err := s.send(ctx, g.client, r)
 	if err != nil {
 		return lease{}, err
 	}

@@ -85,7 +85,7 @@ func (f *fakeTokens) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(r, 200, `{"data":{"version":1,"data":{"document":"{}"},"metadata":{"version":1}}}`), nil
 }
 
-// login takes whoever comes, unless it is to refuse.
+// login accepts every credential, unless refusal is set.
 func (f *fakeTokens) login(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -24,17 +24,17 @@ func read(ctx context.Context, s *vaultkeys.Store) error {
 
 func TestLoginsAndRenewalsLeaveNoGap(t *testing.T) {
 	for what, f := range map[string]*fakeTokens{
-		"renewed until the maximum":  {ttl: time.Hour, max: 24 * time.Hour, mayRenew: true},
-		"not renewable":              {ttl: time.Hour, max: 24 * time.Hour},
-		"seconds":                    {ttl: 2 * time.Second, max: 10 * time.Second, mayRenew: true},
-		"a renewal's answer is lost": {ttl: time.Hour, max: 3 * time.Hour, mayRenew: true, lost: 1},
+		"renewed until the maximum":         {ttl: time.Hour, max: 24 * time.Hour, mayRenew: true},
+		"not renewable":                     {ttl: time.Hour, max: 24 * time.Hour},
+		"seconds":                           {ttl: 2 * time.Second, max: 10 * time.Second, mayRenew: true},
+		"the response to a renewal is lost": {ttl: time.Hour, max: 3 * time.Hour, mayRenew: true, lost: 1},
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := f.open(t, byAppRole)
 				synctest.Wait()
 				f.set(func() { f.lost = 0 })
-				time.Sleep(longestPause) // until the answer that was lost is asked for again
+				time.Sleep(longestPause) // until the lost renewal is repeated
 				for range 500 {
 					if err := read(t.Context(), s); err != nil {
 						t.Fatal(err)
@@ -42,17 +42,17 @@ func TestLoginsAndRenewalsLeaveNoGap(t *testing.T) {
 					time.Sleep(3 * f.ttl / 20)
 				}
 				if state := s.Login(); state.Failures != 0 || state.Method != "approle" || time.Until(state.ExpiresAt) <= 0 || time.Since(state.At) > f.max {
-					t.Errorf("%+v", state)
+					t.Errorf("Login() = %+v, want an AppRole login without failures, valid and not older than %s", state, f.max)
 				}
-				lives := int(75 * f.ttl / f.max) // of tokens that are renewed as long as can be
+				lives := int(75 * f.ttl / f.max) // of tokens that are renewed until their maximum
 				if !f.mayRenew {
 					lives = 75
 				}
 				if n := f.times("/login"); n < lives || n > 2*lives+2 {
-					t.Errorf("%d logins, want about %d", n, lives)
+					t.Errorf("got %d logins, want about %d", n, lives)
 				}
 				if n := f.times("/data/ring/default"); n != 500 {
-					t.Errorf("%d requests for 500 reads: some came with a dead token", n)
+					t.Errorf("got %d requests for 500 reads, want 500: some carried an expired token", n)
 				}
 			})
 		})
@@ -61,7 +61,7 @@ func TestLoginsAndRenewalsLeaveNoGap(t *testing.T) {
 
 const longestPause = 2 * time.Second
 
-func TestManyWithADeadTokenLogInOnce(t *testing.T) {
+func TestConcurrentRequestsWithAnExpiredTokenLogInOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTokens{ttl: time.Hour, max: time.Hour}
 		s := f.open(t, byAppRole)
@@ -78,14 +78,14 @@ func TestManyWithADeadTokenLogInOnce(t *testing.T) {
 			}
 			all.Wait()
 			if n := f.times("/login") - before; n != 1 {
-				t.Errorf("%d logins for 100 requests", n)
+				t.Errorf("got %d logins for 100 requests, want 1", n)
 			}
 			f.set(func() { clear(f.tokens) }) // revoked
 		}
 	})
 }
 
-func TestAVaultThatIsDownIsAskedGentlyAndFoundAgain(t *testing.T) {
+func TestLoginsToAVaultThatIsDownAreFewAndSucceedOnceItIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTokens{ttl: time.Hour, max: 24 * time.Hour, mayRenew: true, down: true}
 		s := f.open(t, byAppRole)
@@ -97,7 +97,7 @@ func TestAVaultThatIsDownIsAskedGentlyAndFoundAgain(t *testing.T) {
 				time.Sleep(2 * time.Second)
 			}
 			if n := s.Login().Failures; n < 100 {
-				t.Errorf("%d failures", n)
+				t.Errorf("Login().Failures = %d, want at least 100", n)
 			}
 			f.set(func() { f.down = false })
 			time.Sleep(longestPause)
@@ -107,17 +107,16 @@ func TestAVaultThatIsDownIsAskedGentlyAndFoundAgain(t *testing.T) {
 			f.set(func() { f.down = true })
 		}
 		if n := f.times("/login") + f.times("/renew-self"); n > 3*2*7200 {
-			t.Errorf("%d attempts in six hours", n)
+			t.Errorf("got %d attempts in six hours, want one a second at most", n)
 		}
 		if n := strings.Count(f.log.String(), "failed"); n > 60 {
-			t.Errorf("%d lines of log", n)
+			t.Errorf("got %d lines about failures in the log, want 60 at most", n)
 		}
 	})
 }
 
-// Five refusals within a quarter of an hour, and Vault shuts out everybody who
-// has the same role.
-func TestARefusedSecretIDDoesNotShutOutOthers(t *testing.T) {
+// After five refused logins within 15 minutes, Vault refuses all logins of the role.
+func TestARefusedSecretIDDoesNotLockTheRole(t *testing.T) {
 	for _, status := range []int{400, 403} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fakeTokens{refusal: status}
@@ -133,16 +132,16 @@ func TestARefusedSecretIDDoesNotShutOutOthers(t *testing.T) {
 			f.set(func() { at = f.seen["/v1/auth/approle/login"] })
 			for i := 4; i < len(at); i++ {
 				if at[i].Sub(at[i-4]) < 15*time.Minute {
-					t.Errorf("five within %s", at[i].Sub(at[i-4]))
+					t.Errorf("got five logins within %s, want 15 minutes at least", at[i].Sub(at[i-4]))
 				}
 			}
 			f.set(func() { f.refusal, f.ttl = 0, time.Hour })
 			time.Sleep(6 * time.Minute)
 			if err := read(t.Context(), s); err != nil || len(at) < 5 {
-				t.Errorf("%v, after %d refusals", err, len(at))
+				t.Errorf("Read = %v after %d refused logins, want success after 5 or more", err, len(at))
 			}
 			if log := f.log.String(); !strings.Contains(log, "invalid role or secret ID") || strings.Contains(log, "canary") {
-				t.Errorf("log: %s", log)
+				t.Errorf("the log is %s, want the message of Vault in it and no credential", log)
 			}
 		})
 	}
@@ -159,14 +158,14 @@ func TestAPolicyThatForbidsCostsFewLogins(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if n := f.times("/login"); n > 3 {
-			t.Errorf("%d logins within a minute", n)
+			t.Errorf("got %d logins within a minute, want 3 at most", n)
 		}
 	})
 }
 
-// A request whose token was refused did nothing and is sent again. One that
-// was lost may have done something, and is not.
-func TestOnlyWhatWasCertainlyRefusedIsSentAgain(t *testing.T) {
+// A request whose token was rejected had no effect and is sent again. A request
+// that was lost may have had one, and is not.
+func TestOnlyRequestsWithARejectedTokenAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTokens{ttl: time.Hour, max: time.Hour}
 		s := f.open(t, byAppRole)
@@ -179,16 +178,16 @@ func TestOnlyWhatWasCertainlyRefusedIsSentAgain(t *testing.T) {
 		}
 		f.set(func() { clear(f.tokens) })
 		if err := write(); err != nil || f.times("/ring/another") != 2 {
-			t.Errorf("revoked: %v, sent %d times", err, f.times("/ring/another"))
+			t.Errorf("Write with a revoked token = %v after %d requests, want success after 2", err, f.times("/ring/another"))
 		}
 		f.set(func() { f.down = true })
 		if err := write(); !errors.Is(err, store.ErrUnavailable) || f.times("/ring/another") != 3 {
-			t.Errorf("lost: %v, sent %d times", err, f.times("/ring/another")-2)
+			t.Errorf("lost Write = %v after %d requests, want unavailable after 1", err, f.times("/ring/another")-2)
 		}
 	})
 }
 
-func TestAHandedOverTokenIsRenewedWhileThatHelps(t *testing.T) {
+func TestAConfiguredTokenIsRenewedUntilItsMaximum(t *testing.T) {
 	const day = 24 * time.Hour
 	for what, c := range map[string]struct {
 		f                  *fakeTokens
@@ -212,24 +211,24 @@ func TestAHandedOverTokenIsRenewedWhileThatHelps(t *testing.T) {
 				f.tokens, f.seen = map[string]*fakeToken{token: made}, map[string][]time.Time{}
 				s := f.open(t, vaultkeys.Login{})
 				if err := read(t.Context(), s); err != nil || f.times("") != 1 {
-					t.Errorf("%v; a verb that is soon done made %d requests", err, f.times(""))
+					t.Errorf("Read = %v after %d requests, want success after 1", err, f.times(""))
 				}
 				time.Sleep(3 * day)
 				err := read(t.Context(), s)
 				if alive := err == nil; alive != c.alive || !alive && !errors.Is(err, store.ErrUnavailable) {
-					t.Errorf("after three days: %v", err)
+					t.Errorf("Read after three days = %v, want success: %v", err, c.alive)
 				}
 				if n := f.times("/renew-self"); n < c.renewals*9/10 || n > c.renewals*5/4 {
-					t.Errorf("%d renewals, want about %d", n, c.renewals)
+					t.Errorf("got %d renewals, want about %d", n, c.renewals)
 				}
 				if n := f.times("/lookup-self"); n != c.lookups || f.times("/login") != 0 {
-					t.Errorf("%d lookups, %d logins", n, f.times("/login"))
+					t.Errorf("got %d lookups and %d logins, want %d and 0", n, f.times("/login"), c.lookups)
 				}
 				if state := s.Login(); state.ExpiresAt.IsZero() == c.expires || state.Method != "token" {
-					t.Errorf("%+v", state)
+					t.Errorf("Login() = %+v, want method token and an expiry: %v", state, c.expires)
 				}
-				if said := strings.Contains(f.log.String(), "not renewed"); said != c.complains || strings.Contains(f.log.String(), "canary") {
-					t.Errorf("log: %s", f.log.String())
+				if logged := strings.Contains(f.log.String(), "not renewed"); logged != c.complains || strings.Contains(f.log.String(), "canary") {
+					t.Errorf("the log is %s, want it to say \"not renewed\": %v", f.log.String(), c.complains)
 				}
 			})
 		})
@@ -247,7 +246,7 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 			}
 			time.Sleep(10 * time.Second)
 			if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), file) {
-				t.Errorf("%s: %v", what, err)
+				t.Errorf("%s: Read = %v, want unavailable, without the path", what, err)
 			}
 			os.Remove(file)
 		}
@@ -260,12 +259,12 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 			var last string
 			f.set(func() { last = f.said[len(f.said)-1] })
 			if last != `{"jwt":"`+jwt+`","role":"r"}` && last != `{"role":"r","jwt":"`+jwt+`"}` {
-				t.Errorf("logged in with %s", last)
+				t.Errorf("logged in with %s, want the token %s", last, jwt)
 			}
 		}
 		f.set(func() {
 			if n := len(f.seen["/v1/auth/k8s/eu/login"]); n != len(f.said) {
-				t.Errorf("%d logins, %d at auth/k8s/eu", len(f.said), n)
+				t.Errorf("got %d of %d logins at auth/k8s/eu, want all", n, len(f.said))
 			}
 			f.refusal = 403
 			clear(f.tokens)
@@ -276,8 +275,8 @@ func TestKubernetesTokensAreReadAtEveryLogin(t *testing.T) {
 	})
 }
 
-// writeFile puts a file there as Kubernetes does: whoever reads it meanwhile
-// sees all of it, or nothing.
+// writeFile replaces a file as Kubernetes does: a concurrent reader sees the old
+// or the new file.
 func writeFile(t *testing.T, path, text string) {
 	t.Helper()
 	err := os.WriteFile(path+".new", []byte(text), 0o600)
@@ -289,7 +288,7 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-func TestClosingEndsALoginUnderWay(t *testing.T) {
+func TestCloseEndsARunningLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vaultkeys.Config{
 			Address: "http://vault.test:8200", Login: byAppRole, Transit: "transit-a", KV: "kv-a",
@@ -304,10 +303,10 @@ func TestClosingEndsALoginUnderWay(t *testing.T) {
 		began := time.Now()
 		s.Close()
 		if err := <-waited; !errors.Is(err, store.ErrUnavailable) || time.Since(began) != 0 {
-			t.Errorf("%v, after %s", err, time.Since(began))
+			t.Errorf("Read = %v after %s, want unavailable at once", err, time.Since(began))
 		}
 		if err := read(t.Context(), s); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("after the end: %v", err)
+			t.Errorf("Read after Close = %v, want unavailable", err)
 		}
 	})
 }
@@ -325,7 +324,7 @@ func TestOpenReportsEveryMistakeOfALogin(t *testing.T) {
 	} {
 		_, err := vaultkeys.Open(t.Context(), vaultkeys.Config{Address: "http://vault.test", Transit: "a", KV: "b", Login: c.login})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v", c.login, err)
+			t.Errorf("Open(%+v) = %v, want an error about %s", c.login, err, c.want)
 		}
 	}
 }

@@ -10,15 +10,16 @@ import (
 	"playtoken/vaultkeys"
 )
 
-// Who may do what. T and K stand for the mounts, KEY for a key and DOC for a
-// document that are there, NEW for a name that is not; OTHER begins the mounts
-// of somebody else, and AUTH the login method.
+// The roles that may send a request. In paths, T and K stand for playtoken's
+// mounts, KEY for an existing key, DOC for an existing document and NEW for an
+// unused name; OTHER begins mounts that are not playtoken's, and AUTH is the
+// login method.
 const (
 	signs  = "signs"  // signer and rotator
 	moves  = "moves"  // rotator
-	loads  = "loads"  // both, with memory signing
+	loads  = "loads"  // signer and rotator, with memory signing
 	exp    = "exp"    // rotator, with memory signing
-	nobody = "nobody" // least of all us
+	denied = "denied" // neither role
 )
 
 var matrix = []struct {
@@ -72,89 +73,89 @@ var matrix = []struct {
 	{loads, "GET", "T/export/signing-key/OPEN/1", ""},
 	{exp, "PUT", "T/keys/NEW", `{"type":"rsa-2048","exportable":true}`},
 
-	{nobody, "PUT", "T/sign/KEY", `{"input":"AAAA"}`},
-	{nobody, "PUT", "T/sign/KEY/sha2-512", `{"input":"AAAA"}`},
-	{nobody, "GET", "T/keys?list=true", ""},
-	{nobody, "PUT", "T/keys/NEW", `{"type":"aes256-gcm96"}`},
-	{nobody, "PUT", "T/keys/NEW", `{"type":"rsa-2048","allow_plaintext_backup":true}`},
-	{nobody, "PUT", "T/keys/NEW", `{"type":"rsa-2048","managed_key_name":"x"}`},
-	{nobody, "PUT", "T/keys/KEY/config", `{"exportable":true}`},
-	{nobody, "PUT", "T/keys/KEY/config", `{"allow_plaintext_backup":true}`},
-	{nobody, "PUT", "T/keys/KEY/config", `{"min_decryption_version":1}`},
-	{nobody, "PUT", "T/keys/KEY/config", `{"auto_rotate_period":"1h"}`},
-	{nobody, "PUT", "T/keys/KEY/rotate", `{}`},
-	{nobody, "PUT", "T/keys/KEY/trim", `{"min_available_version":1}`},
-	{nobody, "PUT", "T/keys/NEW/import", `{"ciphertext":"AAAA"}`},
-	{nobody, "GET", "T/wrapping_key", ""},
-	{nobody, "GET", "T/export/signing-key/OPEN", ""},
-	{nobody, "GET", "T/export/signing-key/OPEN/latest", ""},
-	{nobody, "GET", "T/export/encryption-key/OPEN/1", ""},
-	{nobody, "GET", "T/export/hmac-key/OPEN/1", ""},
-	{nobody, "GET", "T/backup/OPEN", ""},
-	{nobody, "PUT", "T/restore/NEW", `{"backup":"AAAA"}`},
-	{nobody, "PUT", "T/decrypt/KEY", `{"ciphertext":"vault:v1:AAAA"}`},
-	{nobody, "PUT", "T/encrypt/KEY", `{"plaintext":"AAAA"}`},
-	{nobody, "PUT", "T/hmac/KEY", `{"input":"AAAA"}`},
-	{nobody, "PUT", "T/verify/KEY", `{"input":"AAAA"}`},
-	{nobody, "PUT", "T/random/8", `{}`},
-	{nobody, "PUT", "T/config/keys", `{"disable_upsert":true}`},
-	{nobody, "PUT", "T/cache-config", `{"size":0}`},
+	{denied, "PUT", "T/sign/KEY", `{"input":"AAAA"}`},
+	{denied, "PUT", "T/sign/KEY/sha2-512", `{"input":"AAAA"}`},
+	{denied, "GET", "T/keys?list=true", ""},
+	{denied, "PUT", "T/keys/NEW", `{"type":"aes256-gcm96"}`},
+	{denied, "PUT", "T/keys/NEW", `{"type":"rsa-2048","allow_plaintext_backup":true}`},
+	{denied, "PUT", "T/keys/NEW", `{"type":"rsa-2048","managed_key_name":"x"}`},
+	{denied, "PUT", "T/keys/KEY/config", `{"exportable":true}`},
+	{denied, "PUT", "T/keys/KEY/config", `{"allow_plaintext_backup":true}`},
+	{denied, "PUT", "T/keys/KEY/config", `{"min_decryption_version":1}`},
+	{denied, "PUT", "T/keys/KEY/config", `{"auto_rotate_period":"1h"}`},
+	{denied, "PUT", "T/keys/KEY/rotate", `{}`},
+	{denied, "PUT", "T/keys/KEY/trim", `{"min_available_version":1}`},
+	{denied, "PUT", "T/keys/NEW/import", `{"ciphertext":"AAAA"}`},
+	{denied, "GET", "T/wrapping_key", ""},
+	{denied, "GET", "T/export/signing-key/OPEN", ""},
+	{denied, "GET", "T/export/signing-key/OPEN/latest", ""},
+	{denied, "GET", "T/export/encryption-key/OPEN/1", ""},
+	{denied, "GET", "T/export/hmac-key/OPEN/1", ""},
+	{denied, "GET", "T/backup/OPEN", ""},
+	{denied, "PUT", "T/restore/NEW", `{"backup":"AAAA"}`},
+	{denied, "PUT", "T/decrypt/KEY", `{"ciphertext":"vault:v1:AAAA"}`},
+	{denied, "PUT", "T/encrypt/KEY", `{"plaintext":"AAAA"}`},
+	{denied, "PUT", "T/hmac/KEY", `{"input":"AAAA"}`},
+	{denied, "PUT", "T/verify/KEY", `{"input":"AAAA"}`},
+	{denied, "PUT", "T/random/8", `{}`},
+	{denied, "PUT", "T/config/keys", `{"disable_upsert":true}`},
+	{denied, "PUT", "T/cache-config", `{"size":0}`},
 
-	{nobody, "DELETE", "K/data/ring/DOC", ""},
-	{nobody, "PUT", "K/delete/ring/DOC", `{"versions":[1]}`},
-	{nobody, "PUT", "K/undelete/ring/DOC", `{"versions":[1]}`},
-	{nobody, "PUT", "K/destroy/ring/DOC", `{"versions":[1]}`},
-	{nobody, "GET", "K/metadata/ring/DOC", ""},
-	{nobody, "PUT", "K/metadata/ring/DOC", `{"max_versions":9}`},
-	{nobody, "GET", "K/metadata/family/DOC", ""},
-	{nobody, "PUT", "K/metadata/family/DOC", `{"max_versions":9}`},
-	{nobody, "GET", "K/metadata/ring?list=true", ""},
-	{nobody, "GET", "K/metadata/family?list=true", ""},
-	{nobody, "DELETE", "K/data/family/DOC", ""},
-	{nobody, "DELETE", "K/metadata/ring", ""},
-	{nobody, "DELETE", "K/metadata/family/DOC/more", ""},
-	{nobody, "GET", "K/metadata?list=true", ""},
-	{nobody, "GET", "K/data/one", ""},
-	{nobody, "GET", "K/data/ring/DOC/more", ""},
-	{nobody, "GET", "K/config", ""},
-	{nobody, "PUT", "K/config", `{"cas_required":false}`},
+	{denied, "DELETE", "K/data/ring/DOC", ""},
+	{denied, "PUT", "K/delete/ring/DOC", `{"versions":[1]}`},
+	{denied, "PUT", "K/undelete/ring/DOC", `{"versions":[1]}`},
+	{denied, "PUT", "K/destroy/ring/DOC", `{"versions":[1]}`},
+	{denied, "GET", "K/metadata/ring/DOC", ""},
+	{denied, "PUT", "K/metadata/ring/DOC", `{"max_versions":9}`},
+	{denied, "GET", "K/metadata/family/DOC", ""},
+	{denied, "PUT", "K/metadata/family/DOC", `{"max_versions":9}`},
+	{denied, "GET", "K/metadata/ring?list=true", ""},
+	{denied, "GET", "K/metadata/family?list=true", ""},
+	{denied, "DELETE", "K/data/family/DOC", ""},
+	{denied, "DELETE", "K/metadata/ring", ""},
+	{denied, "DELETE", "K/metadata/family/DOC/more", ""},
+	{denied, "GET", "K/metadata?list=true", ""},
+	{denied, "GET", "K/data/one", ""},
+	{denied, "GET", "K/data/ring/DOC/more", ""},
+	{denied, "GET", "K/config", ""},
+	{denied, "PUT", "K/config", `{"cas_required":false}`},
 
-	{nobody, "PUT", "OTHERtransit/sign/KEY/sha2-256", `{"input":"AAAA"}`},
-	{nobody, "GET", "OTHERtransit/keys/KEY", ""},
-	{nobody, "GET", "OTHERkv/data/ring/DOC", ""},
-	{nobody, "DELETE", "OTHERkv/metadata/family/DOC", ""},
-	{nobody, "PUT", "OTHERkv/data/ring/DOC", `{"data":{}}`},
-	{nobody, "GET", "sys/mounts", ""},
-	{nobody, "GET", "sys/mounts/MOUNT/tune", ""},
-	{nobody, "PUT", "sys/mounts/more", `{"type":"kv"}`},
-	{nobody, "DELETE", "sys/mounts/MOUNT", ""},
-	{nobody, "GET", "sys/auth", ""},
-	{nobody, "GET", "sys/policies/acl?list=true", ""},
-	{nobody, "GET", "sys/policies/acl/playtoken-rotator", ""},
-	{nobody, "PUT", "sys/policies/acl/playtoken-signer", `{"policy":"path \"*\" { capabilities = [\"sudo\"] }"}`},
-	{nobody, "PUT", "sys/capabilities", `{"token":"x","paths":["y"]}`},
-	{nobody, "PUT", "sys/leases/lookup", `{"lease_id":"x"}`},
-	{nobody, "PUT", "sys/leases/revoke-prefix/auth", `{}`},
-	{nobody, "GET", "sys/raw/core", ""},
-	{nobody, "GET", "sys/audit", ""},
-	{nobody, "PUT", "sys/rotate", `{}`},
-	{nobody, "PUT", "sys/seal", ""},
-	{nobody, "PUT", "auth/token/create", `{}`},
-	{nobody, "PUT", "auth/token/create-orphan", `{}`},
-	{nobody, "PUT", "auth/token/lookup", `{"token":"x"}`},
-	{nobody, "GET", "auth/token/accessors?list=true", ""},
-	{nobody, "PUT", "AUTH/role/playtoken-rotator/secret-id", `{}`},
-	{nobody, "GET", "AUTH/role/playtoken-rotator/role-id", ""},
-	{nobody, "GET", "identity/entity/id?list=true", ""},
-	{nobody, "GET", "cubbyhole/x", ""},
+	{denied, "PUT", "OTHERtransit/sign/KEY/sha2-256", `{"input":"AAAA"}`},
+	{denied, "GET", "OTHERtransit/keys/KEY", ""},
+	{denied, "GET", "OTHERkv/data/ring/DOC", ""},
+	{denied, "DELETE", "OTHERkv/metadata/family/DOC", ""},
+	{denied, "PUT", "OTHERkv/data/ring/DOC", `{"data":{}}`},
+	{denied, "GET", "sys/mounts", ""},
+	{denied, "GET", "sys/mounts/MOUNT/tune", ""},
+	{denied, "PUT", "sys/mounts/more", `{"type":"kv"}`},
+	{denied, "DELETE", "sys/mounts/MOUNT", ""},
+	{denied, "GET", "sys/auth", ""},
+	{denied, "GET", "sys/policies/acl?list=true", ""},
+	{denied, "GET", "sys/policies/acl/playtoken-rotator", ""},
+	{denied, "PUT", "sys/policies/acl/playtoken-signer", `{"policy":"path \"*\" { capabilities = [\"sudo\"] }"}`},
+	{denied, "PUT", "sys/capabilities", `{"token":"x","paths":["y"]}`},
+	{denied, "PUT", "sys/leases/lookup", `{"lease_id":"x"}`},
+	{denied, "PUT", "sys/leases/revoke-prefix/auth", `{}`},
+	{denied, "GET", "sys/raw/core", ""},
+	{denied, "GET", "sys/audit", ""},
+	{denied, "PUT", "sys/rotate", `{}`},
+	{denied, "PUT", "sys/seal", ""},
+	{denied, "PUT", "auth/token/create", `{}`},
+	{denied, "PUT", "auth/token/create-orphan", `{}`},
+	{denied, "PUT", "auth/token/lookup", `{"token":"x"}`},
+	{denied, "GET", "auth/token/accessors?list=true", ""},
+	{denied, "PUT", "AUTH/role/playtoken-rotator/secret-id", `{}`},
+	{denied, "GET", "AUTH/role/playtoken-rotator/role-id", ""},
+	{denied, "GET", "identity/entity/id?list=true", ""},
+	{denied, "GET", "cubbyhole/x", ""},
 }
 
-// kinds of documents that the matrix asks for.
+// kinds are the kinds of documents in the matrix.
 var kinds = []string{
 	"ring", "issued", "project", "origin", "index", "apikey", "jwks", "deployment", "use", "families", "family", "more",
 }
 
-func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
+func TestPoliciesAllowOnlyWhatRolesNeed(t *testing.T) {
 	i := newInstallation(t)
 	for _, memory := range []bool{false, true} {
 		i.wanted.MemorySigning = memory
@@ -165,16 +166,16 @@ func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
 			for _, row := range matrix {
 				allowed := row.who == signs || row.who == moves && role == vaultkeys.Rotator ||
 					memory && (row.who == loads || row.who == exp && role == vaultkeys.Rotator)
-				status, said := m.ask(token, row.method, row.path, row.body)
+				status, message := m.probe(token, row.method, row.path, row.body)
 				if forbidden := status == http.StatusForbidden; forbidden == allowed || allowed && status/100 != 2 {
-					t.Errorf("%s, memory signing %v: %s %s %s: status %d, want it allowed: %v: %s", role, memory, row.method, row.path, row.body, status, allowed, said)
+					t.Errorf("%s, memory signing %v: %s %s %s: status %d, want it allowed: %v: %s", role, memory, row.method, row.path, row.body, status, allowed, message)
 				}
 			}
 		}
 	}
 }
 
-// token is one that a login yields.
+// token logs in as a role and returns the token.
 func (i *installation) token(t *testing.T, role vaultkeys.Role, report vaultkeys.Report) string {
 	t.Helper()
 	l := root(t, i.server)
@@ -190,15 +191,15 @@ func (i *installation) token(t *testing.T, role vaultkeys.Role, report vaultkeys
 	return login.Auth.ClientToken
 }
 
-// asker fills in the names of the matrix, and asks.
-type asker struct {
+// prober sends the requests of the matrix.
+type prober struct {
 	t      *testing.T
 	addr   string
 	client *http.Client
 	names  *strings.Replacer
 }
 
-func newMatrix(t *testing.T, i *installation) *asker {
+func newMatrix(t *testing.T, i *installation) *prober {
 	t.Helper()
 	operator, id := root(t, i.server), storetest.ID()
 	otherTransit, otherKV := i.server.Mount(t)
@@ -211,12 +212,12 @@ func newMatrix(t *testing.T, i *installation) *asker {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &asker{t: t, addr: i.server.Addr, client: &http.Client{Transport: transport}, names: strings.NewReplacer(
+	return &prober{t: t, addr: i.server.Addr, client: &http.Client{Transport: transport}, names: strings.NewReplacer(
 		"OTHERtransit/", otherTransit+"/", "OTHERkv/", otherKV+"/", "T/", i.config.Transit+"/", "K/", i.config.KV+"/",
 		"MOUNT", i.config.KV, "KEY", id, "OPEN", "open_"+id, "DOC", id, "NEW", "new_"+id, "ABSENT", "absent_"+id, "AUTH/", "auth/"+i.wanted.AppRole+"/")}
 }
 
-func (m *asker) ask(token, method, path, body string) (status int, said string) {
+func (m *prober) probe(token, method, path, body string) (status int, message string) {
 	m.t.Helper()
 	req, err := http.NewRequestWithContext(m.t.Context(), method, m.addr+"/v1/"+m.names.Replace(path), strings.NewReader(body))
 	if err != nil {

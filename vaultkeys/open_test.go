@@ -92,7 +92,7 @@ func TestOpenRefusesAnEnvironmentItCannotRead(t *testing.T) {
 			}
 			_, err := vaultkeys.Open(t.Context(), config)
 			if err == nil || strings.Contains(err.Error(), "canary") {
-				t.Errorf("%s=%q: %v", name, value, err)
+				t.Errorf("Open with %s=%q = %v, want an error that does not quote it", name, value, err)
 			}
 		})
 	}
@@ -112,25 +112,25 @@ func TestOpenTakesASocket(t *testing.T) {
 	defer server.Close()
 	s := open(t, vaultkeys.Config{Address: "unix://" + path, Token: secret.New(token), Transit: "a", KV: "b"})
 	if doc, err := s.Read(t.Context(), "ring/default"); err != nil || string(doc.Data) != "through a socket" {
-		t.Errorf("%q, %v", doc.Data, err)
+		t.Errorf("Read through a socket = %q, %v, want the document", doc.Data, err)
 	}
 }
 
 func TestOpenTrustsTheEnvironmentsAuthority(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Proto != "HTTP/2.0" {
-			t.Errorf("%s spoken, want HTTP/2", r.Proto)
+			t.Errorf("got protocol %s, want HTTP/2.0", r.Proto)
 		}
 		io.WriteString(w, `{"data":{"version":1}}`)
 	}))
 	server.EnableHTTP2 = true
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // the stranger's handshake
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // about the failed handshake
 	server.StartTLS()
 	defer server.Close()
 	config := vaultkeys.Config{Address: server.URL, Token: secret.New(token), Transit: "a", KV: "b"}
-	stranger := open(t, config)
-	if _, err := stranger.Write(t.Context(), "ring/default", nil, 0); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("without VAULT_CACERT: %v", err)
+	untrusting := open(t, config)
+	if _, err := untrusting.Write(t.Context(), "ring/default", nil, 0); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Write without VAULT_CACERT = %v, want unavailable", err)
 	}
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -139,6 +139,6 @@ func TestOpenTrustsTheEnvironmentsAuthority(t *testing.T) {
 	}
 	t.Setenv("VAULT_CACERT", path)
 	if _, err := open(t, config).Write(t.Context(), "ring/default", nil, 0); err != nil {
-		t.Errorf("with VAULT_CACERT: %v", err)
+		t.Errorf("Write with VAULT_CACERT = %v, want success", err)
 	}
 }

@@ -7,26 +7,25 @@ import (
 	"strings"
 )
 
-// Role is what a process may do. A rotator may do all that a signer may.
+// Role is a set of rights for a process. A rotator has all rights of a signer.
 type Role string
 
-// The roles. A process without rotator rights mints, and leaves the keys to
-// others.
+// The roles. A process with the role of a signer mints, and does not rotate keys.
 const (
 	Signer  Role = "signer"
 	Rotator Role = "rotator"
 )
 
-// Roles lists them, the smaller one first.
+// Roles returns all roles, the one with fewer rights first.
 func Roles() []Role { return []Role{Signer, Rotator} }
 
-// Name is that of the role's policy, and of the role at a login method.
+// Name is the name of the role's policy and of the role of a login method.
 func (r Role) Name() string { return "playtoken-" + string(r) }
 
-// Access is what policies are about.
+// Access is what the policies give access to.
 type Access struct {
 	Transit, KV   string // mounts
-	MemorySigning bool   // private keys may leave Vault, to be kept in memory
+	MemorySigning bool   // private keys may leave Vault and be kept in memory
 }
 
 // rule is one path of a policy. In paths, + stands for one segment.
@@ -37,42 +36,42 @@ type rule struct {
 	parameters   string // HCL; empty allows all
 }
 
-// signerReads are the kinds of documents without which nobody can mint, or
-// tell who is calling.
+// signerReads lists the kinds of documents that a process reads to mint and to
+// authenticate callers.
 var signerReads = []struct{ kind, why string }{
-	{"ring", "know which key signs"},
-	{"issued", "sign with what platforms issued"},
-	{"project", "know what projects allow"},
-	{"origin", "know the pages that may call"},
-	{"index", "know which projects there are"},
-	{"apikey", "know who is calling"},
+	{"ring", "find the active key"},
+	{"issued", "mint with keys that platforms issued"},
+	{"project", "read the settings of projects"},
+	{"origin", "read the origins of pages that may call"},
+	{"index", "list the projects"},
+	{"apikey", "authenticate callers by API key"},
 	{"jwks", "verify access tokens"},
-	{"deployment", "derive the deployment's own secrets"},
+	{"deployment", "derive the secrets of the deployment"},
 }
 
-// signerWrites are the kinds that somebody who only mints has to write.
+// signerWrites lists the kinds of documents that a process writes to mint.
 var signerWrites = []struct{ kind, why string }{
-	{"use", "note when an API key was used"},
-	{"families", "know an API key's refresh families"},
-	{"family", "let each refresh token work once"},
+	{"use", "record when an API key was last used"},
+	{"families", "list the refresh families of an API key"},
+	{"family", "accept each refresh token once"},
 }
 
 func (a Access) sign() []rule {
-	rules := []rule{{"sign", a.Transit + "/sign/+/sha2-256", []string{"update"}, ""}}
+	rules := []rule{{why: "sign", path: a.Transit + "/sign/+/sha2-256", capabilities: []string{"update"}}}
 	if a.MemorySigning {
-		rules = append(rules, rule{"load private keys, to sign in memory", a.Transit + "/export/signing-key/+/1", []string{"read"}, ""})
+		rules = append(rules, rule{why: "load private keys, to sign in memory", path: a.Transit + "/export/signing-key/+/1", capabilities: []string{"read"}})
 	}
 	return rules
 }
 
 func (a Access) serve() (rules []rule) {
 	for _, d := range signerReads {
-		rules = append(rules, rule{d.why, a.KV + "/data/" + d.kind + "/+", []string{"read"}, ""})
+		rules = append(rules, rule{why: d.why, path: a.KV + "/data/" + d.kind + "/+", capabilities: []string{"read"}})
 	}
 	for _, d := range signerWrites {
-		rules = append(rules, rule{d.why, a.KV + "/data/" + d.kind + "/+", []string{"create", "update", "read"}, ""})
+		rules = append(rules, rule{why: d.why, path: a.KV + "/data/" + d.kind + "/+", capabilities: []string{"create", "update", "read"}})
 	}
-	return append(rules, rule{"drop the oldest refresh family", a.KV + "/metadata/family/+", []string{"delete"}, ""})
+	return append(rules, rule{why: "delete the oldest refresh family", path: a.KV + "/metadata/family/+", capabilities: []string{"delete"}})
 }
 
 func (a Access) rotate() []rule {
@@ -81,45 +80,45 @@ func (a Access) rotate() []rule {
 		exportable = "true, false"
 	}
 	return []rule{
-		{"make keys, look at them, destroy them", a.Transit + "/keys/+", []string{"create", "update", "read", "delete"}, `
+		{why: "create, read and destroy keys", path: a.Transit + "/keys/+", capabilities: []string{"create", "update", "read", "delete"}, parameters: `
     "type"                   = ["rsa-2048", "rsa-3072", "rsa-4096"]
     "exportable"             = [` + exportable + `]
     "allow_plaintext_backup" = [false]
     "derived"                = [false]
     "auto_rotate_period"     = []`},
-		{"nothing but what comes before a key's destruction", a.Transit + "/keys/+/config", []string{"update"}, `
+		{why: "allow the destruction of a key, and change no other setting", path: a.Transit + "/keys/+/config", capabilities: []string{"update"}, parameters: `
     "deletion_allowed" = [true]`},
-		{"keep documents", a.KV + "/data/+/+", []string{"create", "update", "read"}, ""},
+		{why: "read and write documents", path: a.KV + "/data/+/+", capabilities: []string{"create", "update", "read"}},
 	}
 }
 
-// remove is apart from rotate because no key waits for it: MayRotate does not
-// ask about it.
+// remove is separate from rotate because the rotation of keys does not need it:
+// MayRotate does not check it.
 func (a Access) remove() []rule {
-	return []rule{{"remove documents for good", a.KV + "/metadata/+/+", []string{"delete"}, ""}}
+	return []rule{{why: "delete documents for good", path: a.KV + "/metadata/+/+", capabilities: []string{"delete"}}}
 }
 
-// own is what a token may do about itself, so that Vault's default policy,
-// which allows more, is not needed.
+// own returns the rights of a token to itself. They replace Vault's default
+// policy, which allows more.
 func own() []rule {
 	return []rule{
-		{"know what we may do", "sys/capabilities-self", []string{"update"}, ""},
-		{"stay logged in", "auth/token/renew-self", []string{"update"}, ""},
-		{"know for how long", "auth/token/lookup-self", []string{"read"}, ""},
+		{why: "check its own rights", path: "sys/capabilities-self", capabilities: []string{"update"}},
+		{why: "renew its token", path: "auth/token/renew-self", capabilities: []string{"update"}},
+		{why: "look up its token", path: "auth/token/lookup-self", capabilities: []string{"read"}},
 	}
 }
 
-// Policy returns the role's policy in Vault's language: all that playtoken
-// asks for, and nothing more.
+// Policy returns the role's policy in Vault's policy language: the rights that
+// playtoken needs, and no others.
 func (a Access) Policy(role Role) string {
-	// Vault obeys the most exact of the paths that fit, and no other: a
-	// rotator that also had the signer's paths to read could not write there.
+	// Of the paths that match, Vault applies only the most specific one: with
+	// the signer's paths in its policy, a rotator could not write there.
 	rules := append(a.sign(), a.serve()...)
 	if role == Rotator {
 		rules = append(append(a.sign(), a.rotate()...), a.remove()...)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "# %s: what a %s of playtoken may do. Made by \"playtoken vault setup\".\n", role.Name(), role)
+	fmt.Fprintf(&text, "# %s: the rights of a %s of playtoken.\n", role.Name(), role)
 	for _, r := range append(rules, own()...) {
 		fmt.Fprintf(&text, "\n# %s\npath %q {\n  capabilities = [\"%s\"]\n", r.why, r.path, strings.Join(r.capabilities, `", "`))
 		if r.parameters != "" {
@@ -130,15 +129,14 @@ func (a Access) Policy(role Role) string {
 	return text.String()
 }
 
-// MayRotate asks Vault whether our token has a rotator's rights. Errors:
-// store.ErrUnavailable, and then it is not known.
+// MayRotate reports whether the token has the rights of a rotator. Errors:
+// store.ErrUnavailable.
 func (s *Store) MayRotate(ctx context.Context) (bool, error) {
 	rules := Access{Transit: s.transit, KV: s.kv}.rotate()
 	var paths []string
 	for i := range rules {
-		// The ring is what is written most; the name is asked about, and never
-		// used.
-		rules[i].path = strings.NewReplacer("/data/+/+", "/data/ring/playtoken_asks", "+", "playtoken_asks").Replace(rules[i].path)
+		// Rings stand for all documents.
+		rules[i].path = strings.NewReplacer("/data/+/+", "/data/ring/"+probeName, "+", probeName).Replace(rules[i].path)
 		paths = append(paths, rules[i].path)
 	}
 	r := request{
@@ -146,11 +144,11 @@ func (s *Store) MayRotate(ctx context.Context) (bool, error) {
 	}
 	body, err := s.send(ctx, r)
 	if err != nil {
-		return false, fmt.Errorf("ask what we may do: %w", err)
+		return false, fmt.Errorf("check the rights of the vault token: %w", err)
 	}
 	may, err := decode[map[string][]string](r, body)
 	if err != nil {
-		return false, fmt.Errorf("ask what we may do: %w", err)
+		return false, fmt.Errorf("check the rights of the vault token: %w", err)
 	}
 	for _, rule := range rules {
 		if len(missing(may[rule.path], rule.capabilities)) > 0 {

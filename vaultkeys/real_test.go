@@ -21,7 +21,7 @@ import (
 	"playtoken/vaultkeys/vaulttest"
 )
 
-// root is a client that may do everything, as an operator with a bad day.
+// root returns a client with the root token, which may change everything.
 func root(t testing.TB, server *vaulttest.Server) *api.Logical { return server.Client(t).Logical() }
 
 func write(t testing.TB, l *api.Logical, path string, data map[string]any) {
@@ -48,14 +48,14 @@ func TestPrivateKeysCannotLeaveVault(t *testing.T) {
 				got++
 			}
 		}
-		// The exportable key shows that the ways were tried rightly.
+		// The exportable key shows that the requests are valid.
 		if exportable != (got > 0) {
-			t.Errorf("exportable %v: came out %d ways, even for root", exportable, got)
+			t.Errorf("exportable %v: got the key in %d ways as root, want some only if it is exportable", exportable, got)
 		}
 	}
 }
 
-func TestTamperedKeysShow(t *testing.T) {
+func TestChangedKeysAreDetected(t *testing.T) {
 	server := vaulttest.Shared(t)
 	config := on(t, server)
 	s, operator := open(t, config), root(t, server)
@@ -74,38 +74,38 @@ func TestTamperedKeysShow(t *testing.T) {
 	}
 	write(t, operator, path+"/rotate", nil)
 	if k, err := s.Describe(t.Context(), rotated); err != nil || k.Versions != 2 {
-		t.Errorf("rotated by hand: %d versions, %v", k.Versions, err)
+		t.Errorf("Describe of a key rotated in Vault = %d versions, %v, want 2", k.Versions, err)
 	}
 	if after, err := s.SignSHA256(t.Context(), rotated, digest(1)); err != nil || !bytes.Equal(before, after) {
-		t.Errorf("rotated by hand: signs otherwise than before (%v)", err)
+		t.Errorf("SignSHA256 of a key rotated in Vault: another signature than before (%v), want the same", err)
 	}
 	write(t, operator, path+"/config", map[string]any{"min_encryption_version": 2})
 	if _, err := s.SignSHA256(t.Context(), rotated, digest(1)); !errors.Is(err, signer.ErrUnavailable) {
-		t.Errorf("version 1 switched off: %v", err)
+		t.Errorf("SignSHA256 with version 1 disabled = %v, want unavailable", err)
 	}
 
 	for _, flag := range []string{"exportable", "allow_plaintext_backup"} {
 		name, path := key()
 		write(t, operator, path+"/config", map[string]any{flag: true})
 		if k, err := s.Describe(t.Context(), name); err != nil || !k.Spec.Exportable {
-			t.Errorf("%s set by hand: %+v, %v", flag, k, err)
+			t.Errorf("Describe with %s set in Vault = %+v, %v, want an exportable key", flag, k, err)
 		}
 	}
 
 	name, path := key()
 	write(t, operator, path+"/config", map[string]any{"auto_rotate_period": "24h"})
 	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err == nil {
-		t.Error("a key that Vault will rotate was accepted")
+		t.Error("Create accepted a key that Vault rotates, want an error")
 	}
 
 	other := storetest.ID()
 	write(t, operator, config.Transit+"/keys/"+other, map[string]any{"type": "ecdsa-p256"})
 	if _, err := s.Create(t.Context(), other, store.KeySpec{Bits: 2048}); err == nil {
-		t.Error("somebody else's key was taken for ours")
+		t.Error("Create accepted an existing ECDSA key, want an error")
 	}
 }
 
-func TestDocumentsDeletedByHandAreNotThere(t *testing.T) {
+func TestDocumentsDeletedInVaultDoNotExist(t *testing.T) {
 	server := vaulttest.Shared(t)
 	config := on(t, server)
 	s, operator := open(t, config), root(t, server)
@@ -129,43 +129,44 @@ func TestDocumentsDeletedByHandAreNotThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := s.Read(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Read: %v", err)
+			t.Errorf("Read = %v, want ErrNotFound", err)
 		}
 		if _, err := s.Write(t.Context(), name, []byte("no"), 1); !errors.Is(err, store.ErrConflict) {
-			t.Errorf("Write of an old version: %v", err)
+			t.Errorf("Write of an old version = %v, want ErrConflict", err)
 		}
 		if v, err := s.Write(t.Context(), name, []byte("new"), 0); err != nil || v != 3 {
-			t.Errorf("Write as if there was none: version %d, %v; want 3", v, err)
+			t.Errorf("Write of a new document = version %d, %v, want 3", v, err)
 		}
 		if _, err := s.Write(t.Context(), name, []byte("no"), 0); !errors.Is(err, store.ErrConflict) {
-			t.Errorf("the same again: %v", err)
+			t.Errorf("the same Write again = %v, want ErrConflict", err)
 		}
 	}
 	foreign := "ring/" + storetest.ID()
 	write(t, operator, config.KV+"/data/"+foreign, map[string]any{"data": map[string]any{"note": "by hand"}})
 	if doc, err := s.Read(t.Context(), foreign); err == nil || errors.Is(err, store.ErrNotFound) {
-		t.Errorf("somebody else's entry: %q, %v", doc.Data, err)
+		t.Errorf("Read of an entry that playtoken did not write = %q, %v, want an error other than ErrNotFound", doc.Data, err)
 	}
 }
 
-func TestLongestDocumentComesBack(t *testing.T) {
+func TestLongestDocumentIsStored(t *testing.T) {
 	s := open(t, on(t, vaulttest.Shared(t)))
 	for _, char := range []string{"x", "<", "\x00", "\xff"} { // in JSON: 1 byte, 6 bytes, 6 bytes; not text
 		name, data := "test/"+storetest.ID(), []byte(strings.Repeat(char, 512<<10))
 		if _, err := s.Write(t.Context(), name, data, 0); err != nil {
-			t.Errorf("Write of %q…: %v", char, err)
+			t.Errorf("Write of %q… = %v, want success", char, err)
 			continue
 		}
 		if doc, err := s.Read(t.Context(), name); err != nil || !bytes.Equal(doc.Data, data) {
-			t.Errorf("Read of %q…: %d bytes, %v", char, len(doc.Data), err)
+			t.Errorf("Read of %q… = %d bytes, %v, want what was written", char, len(doc.Data), err)
 		}
 		if _, err := s.Write(t.Context(), name, append(data, 'x'), 1); err == nil || unavailable(err) {
-			t.Errorf("Write of one byte more: %v", err)
+			t.Errorf("Write of one byte more = %v, want a refusal", err)
 		}
 	}
 }
 
-// A mount that is not there, or is something else, is no empty store.
+// A mount that is missing, or of another type, is an error and not an empty
+// store.
 func TestWrongMountsAreErrors(t *testing.T) {
 	server := vaulttest.Shared(t)
 	right := on(t, server)
@@ -188,17 +189,17 @@ func TestWrongMountsAreErrors(t *testing.T) {
 		for _, op := range operations {
 			onKV := op.name == "Read" || op.name == "Write" || op.name == "Delete"
 			if op.name == "Now" || what == "KV version 1" && (!onKV || op.name != "Write") {
-				continue // an engine of version 1 has no such entry, and says no more
+				continue // an engine of version 1 responds that the entry does not exist
 			}
 			err := op.do(t.Context(), s)
 			if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, store.ErrConflict) {
-				t.Errorf("%s, %s: %v", what, op.name, err)
+				t.Errorf("%s on wrong mounts (%s) = %v, want an error that says nothing about a key or document", op.name, what, err)
 			}
 		}
 	}
 }
 
-func TestPoliciesThatForbidAreNamed(t *testing.T) {
+func TestForbiddenOperationsAreErrForbidden(t *testing.T) {
 	server := vaulttest.Shared(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
@@ -209,20 +210,20 @@ func TestPoliciesThatForbidAreNamed(t *testing.T) {
 		`path "%s/sign/+/sha2-256" { capabilities = ["update"] }`, config.Transit)))
 	limited := open(t, config)
 	if _, err := limited.SignSHA256(t.Context(), key, digest(1)); err != nil {
-		t.Errorf("what is allowed: %v", err)
+		t.Errorf("SignSHA256 = %v, want success", err)
 	}
 	for _, op := range operations[:6] {
 		if err := op.do(t.Context(), limited); !errors.Is(err, vaultkeys.ErrForbidden) || errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%s: %v", op.name, err)
+			t.Errorf("%s without the right = %v, want ErrForbidden", op.name, err)
 		}
 	}
 	if _, err := limited.Now(t.Context()); err != nil {
-		t.Errorf("the clock is nobody's secret: %v", err)
+		t.Errorf("Now without any right = %v, want success", err)
 	}
 	config.Token = secret.New("hvs.revoked")
 	for _, op := range operations[:7] {
 		if err := op.do(t.Context(), open(t, config)); !unavailable(err) {
-			t.Errorf("without a login, %s: %v", op.name, err)
+			t.Errorf("%s with a revoked token = %v, want unavailable", op.name, err)
 		}
 	}
 }
@@ -251,6 +252,6 @@ func TestManySignaturesTakeFewRequests(t *testing.T) {
 	}
 	wg.Wait()
 	if n := requests.Load(); n > 60 {
-		t.Errorf("%d requests for 200 signatures at once", n)
+		t.Errorf("got %d requests for 200 concurrent signatures, want 60 at most", n)
 	}
 }

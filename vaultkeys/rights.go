@@ -13,58 +13,58 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Right is something to do on a path.
+// Right is a set of capabilities on a path of Vault.
 type Right struct {
 	Path         string // + stands for one segment
 	Capabilities []string
-	Why          string // what that lets a process do
+	Why          string // what it allows a process to do
 }
 
-// Rights is what our token may do, held against what playtoken needs.
+// Rights compares the rights of the token with those that playtoken needs.
 type Rights struct {
-	Role     Role     // that the token is for: Rotator, if it may do anything that signers may not
-	Missing  []Right  // of what the role needs
-	Excess   []Right  // beyond any role
-	Policies []string // of the token, by name, that are neither ours nor Vault's default one
+	Role     Role     // of the token: Rotator if it has any right that a signer has not
+	Missing  []Right  // that the role needs
+	Excess   []Right  // that no role needs
+	Policies []string // names of the token's policies other than playtoken's and "default"
 	Token    TokenLife
 }
 
 // TokenLife is how long a token lasts.
 type TokenLife struct {
-	Replaced  bool      // by another login, for ever; the rest does not matter then
+	Replaced  bool      // the store logs in again when it expires; the other fields do not matter then
 	ExpiresAt time.Time // unless it is renewed; zero: never
 	Renewable bool
-	Until     time.Time // no renewal goes beyond; zero: none is known to end it
+	Until     time.Time // no renewal extends it further; zero: unknown, or no limit
 }
 
-// asked stands for a name in the paths that Vault is asked about. Nothing is
-// ever called that.
-const asked = "playtoken_asks"
+// probeName stands for any name in the paths whose capabilities are looked up.
+// No key or document has this name.
+const probeName = "playtoken_asks"
 
-// tooMuch is what neither role has: where a policy that is wider than ours
-// shows.
+// tooMuch lists rights that neither role has. A token with one of them has a
+// policy that allows more than playtoken's.
 func (a Access) tooMuch() []Right {
 	rights := []Right{
-		{"sys/policies/acl/+", nil, "change policies"},
-		{"sys/mounts/+", nil, "make and remove mounts"},
-		{"sys/auth/+", nil, "make and remove ways to log in"},
-		{"sys/seal", nil, "seal Vault"},
-		{"auth/token/create", nil, "make tokens"},
-		{a.Transit + "/backup/+", nil, "take private keys out of Vault"},
-		{a.Transit + "/restore/+", nil, "put private keys of others into Vault"},
-		{a.Transit + "/keys/+/rotate", nil, "rotate keys behind playtoken's back"},
-		{a.KV + "/destroy/+/+", nil, "destroy versions of documents"},
-		{a.KV + "/config", nil, "change how documents are kept"},
+		{Path: "sys/policies/acl/+", Why: "change policies"},
+		{Path: "sys/mounts/+", Why: "create and remove mounts"},
+		{Path: "sys/auth/+", Why: "create and remove login methods"},
+		{Path: "sys/seal", Why: "seal Vault"},
+		{Path: "auth/token/create", Why: "create tokens"},
+		{Path: a.Transit + "/backup/+", Why: "take private keys out of Vault"},
+		{Path: a.Transit + "/restore/+", Why: "restore foreign private keys into Vault"},
+		{Path: a.Transit + "/keys/+/rotate", Why: "rotate keys without playtoken"},
+		{Path: a.KV + "/destroy/+/+", Why: "destroy versions of documents"},
+		{Path: a.KV + "/config", Why: "change the settings of the KV engine"},
 	}
 	if !a.MemorySigning {
-		rights = append(rights, Right{a.Transit + "/export/signing-key/+/1", nil, "take private keys out of Vault, for PLAYTOKEN_SIGNING=memory only"})
+		rights = append(rights, Right{Path: a.Transit + "/export/signing-key/+/1", Why: "take private keys out of Vault, which only signing in memory needs"})
 	}
 	return rights
 }
 
-// needs lists what a role needs, on paths as exact as a policy can have them:
-// of the rules of a token's policies Vault obeys the most exact one alone, so
-// a broad right may be taken away by a narrow one.
+// needs lists the rights of a role, on paths as specific as a policy can have
+// them: of all rules that match a path, Vault applies only the most specific
+// one, so a narrow rule can take away a broad right.
 func (a Access) needs(role Role) []Right {
 	rules := append(append(a.sign(), own()...), a.serve()...)
 	if role == Rotator {
@@ -74,17 +74,17 @@ func (a Access) needs(role Role) []Right {
 	for _, r := range rules {
 		rest, all := strings.CutSuffix(r.path, "/+/+")
 		if !all {
-			rights = append(rights, Right{r.path, r.capabilities, r.why})
+			rights = append(rights, Right{Path: r.path, Capabilities: r.capabilities, Why: r.why})
 			continue
 		}
 		for _, kind := range kinds() {
-			rights = append(rights, Right{rest + "/" + kind + "/+", r.capabilities, r.why})
+			rights = append(rights, Right{Path: rest + "/" + kind + "/+", Capabilities: r.capabilities, Why: r.why})
 		}
 	}
 	return rights
 }
 
-// kinds of documents.
+// kinds returns the kinds of documents.
 func kinds() (all []string) {
 	for _, d := range append(slices.Clone(signerReads), signerWrites...) {
 		all = append(all, d.kind)
@@ -92,14 +92,14 @@ func kinds() (all []string) {
 	return all
 }
 
-// Rights asks Vault what our token may do and how long it lasts; memorySigning
-// says whether private keys are meant to leave. Errors:
-// store.ErrUnavailable; ErrForbidden, if the token may not even ask.
+// Rights looks up the rights of the token and how long it lasts. MemorySigning
+// says whether private keys may leave Vault. Errors: store.ErrUnavailable;
+// ErrForbidden if the token may not look up its own rights.
 func (s *Store) Rights(ctx context.Context, memorySigning bool) (Rights, error) {
 	a := Access{Transit: s.transit, KV: s.kv, MemorySigning: memorySigning}
 	may, err := s.capabilities(ctx, append(a.needs(Rotator), append(a.tooMuch(), everything)...))
 	if err != nil {
-		return Rights{}, fmt.Errorf("ask what we may do: %w", err)
+		return Rights{}, fmt.Errorf("check the rights of the vault token: %w", err)
 	}
 	found := Rights{Role: Signer}
 	if a.rotates(may) {
@@ -121,17 +121,17 @@ func (s *Store) Rights(ctx context.Context, memorySigning bool) (Rights, error) 
 	return found, nil
 }
 
-// everything is a path that only a policy for all paths fits.
-var everything = Right{Path: "*", Why: "do everything, everywhere"}
+// everything is a path that only a policy for all paths matches.
+var everything = Right{Path: "*", Why: "use every path of Vault"}
 
 func (r Right) probe() string {
 	if r.Path == everything.Path {
-		return asked + "/" + asked
+		return probeName + "/" + probeName
 	}
-	return strings.ReplaceAll(r.Path, "+", asked)
+	return strings.ReplaceAll(r.Path, "+", probeName)
 }
 
-// capabilities asks about all paths at once.
+// capabilities looks up the capabilities on the paths of rights, in one request.
 func (s *Store) capabilities(ctx context.Context, rights []Right) (map[string][]string, error) {
 	paths := map[string]bool{}
 	for _, right := range rights {
@@ -146,8 +146,8 @@ func (s *Store) capabilities(ctx context.Context, rights []Right) (map[string][]
 	return decode[map[string][]string](r, body)
 }
 
-// rotates reports whether a token may do anything that signers may not: it is
-// meant for a rotator then, even if it lacks something.
+// rotates reports whether a token has any right that a signer has not. It is meant
+// for a rotator then, even if it lacks some right.
 func (a Access) rotates(may map[string][]string) bool {
 	signs := a.needs(Signer)
 	for _, right := range a.needs(Rotator) {
@@ -162,8 +162,8 @@ func (a Access) rotates(may map[string][]string) bool {
 	return false
 }
 
-// excess lists what a token may do that no role of ours has. One right to
-// everything says it all.
+// excess lists the rights of a token that no role has. A right to everything is
+// listed alone.
 func (a Access) excess(may map[string][]string) (excess []Right) {
 	for _, right := range append([]Right{everything}, a.tooMuch()...) {
 		right.Capabilities = slices.DeleteFunc(may[right.probe()], func(c string) bool { return c == "deny" })
@@ -177,7 +177,7 @@ func (a Access) excess(may map[string][]string) (excess []Right) {
 	return excess
 }
 
-// missing are the capabilities that are wanted and not had.
+// missing returns the capabilities of wants that has lacks.
 func missing(has, wants []string) (lacks []string) {
 	if slices.Contains(has, "root") {
 		return nil
@@ -190,8 +190,8 @@ func missing(has, wants []string) (lacks []string) {
 	return lacks
 }
 
-// aboutToken fills in what the token itself tells. One that may not look at
-// itself lacks that right, which is among what is missing.
+// aboutToken fills in the life and the policies of the token. A token that may not
+// look itself up lacks a right that is already in found.Missing.
 func (s *Store) aboutToken(ctx context.Context, found *Rights) error {
 	r := request{method: http.MethodGet, path: "auth/token/lookup-self", timeout: s.timeout}
 	body, err := s.send(ctx, r)
@@ -199,7 +199,7 @@ func (s *Store) aboutToken(ctx context.Context, found *Rights) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look at our token: %w", err)
+		return fmt.Errorf("look up the vault token: %w", err)
 	}
 	told, err := decode[struct {
 		Policies  []string `json:"policies"`
@@ -210,7 +210,7 @@ func (s *Store) aboutToken(ctx context.Context, found *Rights) error {
 		Longest   int64    `json:"explicit_max_ttl"`
 	}](r, body)
 	if err != nil {
-		return fmt.Errorf("look at our token: %w", err)
+		return fmt.Errorf("look up the vault token: %w", err)
 	}
 	found.Token = TokenLife{Replaced: s.session.method.prove != nil, Renewable: told.Renewable}
 	if told.Seconds > 0 {
@@ -225,29 +225,29 @@ func (s *Store) aboutToken(ctx context.Context, found *Rights) error {
 	return nil
 }
 
-// otherMounts are the secrets engines, beside ours, that our token reaches at
-// all. Vault tells that to everybody about themselves; where it does not, it is
-// not known.
+// otherMounts lists the secrets engines besides playtoken's that the token can
+// reach. Vault allows every token to look that up; if it fails, the list is
+// empty.
 func (s *Store) otherMounts(ctx context.Context) (others []Right) {
 	r := request{method: http.MethodGet, path: "sys/internal/ui/mounts", timeout: s.timeout}
 	body, err := s.send(ctx, r)
 	if err != nil {
 		return nil
 	}
-	var answer struct {
+	var response struct {
 		Data struct {
 			Secret map[string]struct {
 				Type string `json:"type"`
 			} `json:"secret"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(body, &answer) != nil {
+	if json.Unmarshal(body, &response) != nil {
 		return nil
 	}
-	for _, path := range slices.Sorted(maps.Keys(answer.Data.Secret)) {
-		mount, kind := strings.TrimSuffix(path, "/"), answer.Data.Secret[path].Type
-		everybodys := kind == "cubbyhole" || kind == "identity" || kind == "system"
-		if mount != s.transit && mount != s.kv && !everybodys {
+	for _, path := range slices.Sorted(maps.Keys(response.Data.Secret)) {
+		mount, kind := strings.TrimSuffix(path, "/"), response.Data.Secret[path].Type
+		shared := kind == "cubbyhole" || kind == "identity" || kind == "system"
+		if mount != s.transit && mount != s.kv && !shared {
 			others = append(others, Right{Path: path, Why: "use a secrets engine (" + kind + ") that is not playtoken's"})
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"playtoken/vaultkeys"
 )
 
-// holding is a store whose token has these policies, and no other.
+// holding opens a store whose token has these policies, and no others.
 func (i *installation) holding(t *testing.T, request api.TokenCreateRequest) *vaultkeys.Store {
 	t.Helper()
 	request.NoDefaultPolicy = true
@@ -26,7 +26,7 @@ func (i *installation) holding(t *testing.T, request api.TokenCreateRequest) *va
 	return open(t, config)
 }
 
-// policy makes one that lasts as long as the test.
+// policy creates a policy for the time of the test.
 func (i *installation) policy(t *testing.T, name, text string) string {
 	t.Helper()
 	sys := i.server.Client(t).Sys()
@@ -37,7 +37,7 @@ func (i *installation) policy(t *testing.T, name, text string) string {
 	return name
 }
 
-func said(rights []vaultkeys.Right) string {
+func listed(rights []vaultkeys.Right) string {
 	var all []string
 	for _, r := range rights {
 		all = append(all, fmt.Sprintf("%s on %s", strings.Join(r.Capabilities, "+"), r.Path))
@@ -45,7 +45,7 @@ func said(rights []vaultkeys.Right) string {
 	return strings.Join(all, ", ")
 }
 
-func TestRightsAreHeldAgainstWhatARoleNeeds(t *testing.T) {
+func TestRightsAreComparedWithThoseOfARole(t *testing.T) {
 	i := newInstallation(t)
 	i.setup()
 	signer, rotator := vaultkeys.Signer.Name(), vaultkeys.Rotator.Name()
@@ -61,9 +61,9 @@ func TestRightsAreHeldAgainstWhatARoleNeeds(t *testing.T) {
 		{"rotator", []string{rotator}, vaultkeys.Rotator, "", ""},
 		{"nothing", []string{extra("nothing", `path "sys/capabilities-self" { capabilities = ["update"] }`)}, vaultkeys.Signer,
 			"update on " + T + "/sign/+/sha2-256", ""},
-		{"a rotator who cannot destroy", []string{signer, extra("half", `path "`+T+`/keys/+" { capabilities = ["create", "update", "read"] }`)},
+		{"a rotator that cannot destroy", []string{signer, extra("half", `path "`+T+`/keys/+" { capabilities = ["create", "update", "read"] }`)},
 			vaultkeys.Rotator, "delete on " + T + "/keys/+, update on " + T + "/keys/+/config, create+update on " + K + "/data/ring/+", ""},
-		{"both at once, of which the narrower counts", []string{signer, rotator}, vaultkeys.Rotator, "create+update on " + K + "/data/ring/+", ""},
+		{"both at once, of which the more specific counts", []string{signer, rotator}, vaultkeys.Rotator, "create+update on " + K + "/data/ring/+", ""},
 		{"everything", []string{extra("everything", `path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }`)},
 			vaultkeys.Rotator, "", "create+delete+list+read+sudo+update on *"},
 		{"root", []string{"root"}, vaultkeys.Rotator, "", "root on *"},
@@ -76,13 +76,13 @@ func TestRightsAreHeldAgainstWhatARoleNeeds(t *testing.T) {
 	} {
 		rights, err := i.holding(t, api.TokenCreateRequest{Policies: tt.policies}).Rights(t.Context(), false)
 		if err != nil {
-			t.Errorf("%s: %v", tt.name, err)
+			t.Errorf("%s: Rights = %v, want success", tt.name, err)
 			continue
 		}
-		missing, excess := said(rights.Missing), said(rights.Excess)
+		missing, excess := listed(rights.Missing), listed(rights.Excess)
 		if rights.Role != tt.role || (missing == "") != (tt.missing == "") || !strings.HasPrefix(missing, tt.missing) ||
 			(excess == "") != (tt.excess == "") || !strings.HasPrefix(excess, tt.excess) {
-			t.Errorf("%s: %s\nmissing %q\nexcess %q", tt.name, rights.Role, missing, excess)
+			t.Errorf("%s: got role %s, missing %q, excess %q; want %s, %q, %q", tt.name, rights.Role, missing, excess, tt.role, tt.missing, tt.excess)
 		}
 	}
 }
@@ -110,18 +110,18 @@ func TestRightsForMemorySigning(t *testing.T) {
 		{true, "read on " + i.config.Transit + "/export/signing-key/+/1", ""},
 	} {
 		rights, err := tight.Rights(t.Context(), tt.memory)
-		if err != nil || said(rights.Missing) != tt.missing || said(rights.Excess) != tt.excess {
-			t.Errorf("memory signing %t: %+v, %v", tt.memory, rights, err)
+		if err != nil || listed(rights.Missing) != tt.missing || listed(rights.Excess) != tt.excess {
+			t.Errorf("Rights(memory signing: %t) = %+v, %v, want missing %q", tt.memory, rights, err, tt.missing)
 		}
 	}
 	i.setup() // with the right to export
 	rights, err := tight.Rights(t.Context(), false)
-	if err != nil || !strings.HasPrefix(said(rights.Excess), "read on "+i.config.Transit+"/export") {
-		t.Errorf("no memory signing any more: %+v, %v", rights, err)
+	if err != nil || !strings.HasPrefix(listed(rights.Excess), "read on "+i.config.Transit+"/export") {
+		t.Errorf("Rights without memory signing = %+v, %v, want the export in excess", rights, err)
 	}
 }
 
-func TestRightsTellHowLongATokenLasts(t *testing.T) {
+func TestRightsHaveTheLifeOfTheToken(t *testing.T) {
 	i := newInstallation(t)
 	report, _ := i.setup()
 	no := false
@@ -140,19 +140,19 @@ func TestRightsTellHowLongATokenLasts(t *testing.T) {
 		rights, err := i.holding(t, tt.made).Rights(t.Context(), false)
 		got := rights.Token
 		if err != nil || got.Replaced || got.Renewable != tt.want.Renewable || !near(got.ExpiresAt, tt.want.ExpiresAt) || !near(got.Until, tt.want.Until) {
-			t.Errorf("%s: %+v, %v", tt.name, got, err)
+			t.Errorf("%s: token life %+v, %v, want %+v", tt.name, got, err, tt.want)
 		}
 	}
 	rights, err := i.as(t, vaultkeys.Signer, report).Rights(t.Context(), false)
 	if err != nil || !rights.Token.Replaced || len(rights.Policies) != 0 {
-		t.Errorf("an AppRole: %+v, %v", rights, err)
+		t.Errorf("Rights of an AppRole = %+v, %v, want a token that is replaced, without other policies", rights, err)
 	}
 	more := i.policy(t, "more-"+i.config.KV, `path "cubbyhole/*" { capabilities = ["read"] }`)
 	rights, err = i.holding(t, api.TokenCreateRequest{Policies: append(policies, more)}).Rights(t.Context(), false)
 	if err != nil || !slices.Equal(rights.Policies, []string{more}) || len(rights.Excess) != 0 {
-		t.Errorf("with another policy: %+v, %v", rights, err)
+		t.Errorf("Rights = %+v, %v, want the other policy and no excess", rights, err)
 	}
 }
 
-// near: Vault counts in seconds, and this machine is slow.
+// near allows for whole seconds in Vault and for a slow machine.
 func near(a, b time.Time) bool { return a.IsZero() == b.IsZero() && a.Sub(b).Abs() < 5*time.Minute }

@@ -15,34 +15,36 @@ import (
 	"playtoken/store"
 )
 
-// ErrForbidden: the policies of our token do not allow it. Nothing was done.
-// The error's text names the path and the capability.
-var ErrForbidden = errors.New("not allowed by vault's policies")
+// ErrForbidden means that the policies of the token do not allow the request,
+// which had no effect. The error names the path and the capability.
+var ErrForbidden = errors.New("not allowed by the policies of the Vault token")
 
-// errRefused: Vault understood the request and will not do it. Nothing was
-// done.
+// errRefused means that Vault rejected the request, which had no effect.
 var errRefused = errors.New("refused")
 
-// errDead: Vault does not know our token (any more). Nothing was done.
-var errDead = fmt.Errorf("%w: the token is not, or no longer, valid", store.ErrUnavailable)
+// errDead means that the token is invalid or has expired. The request had no
+// effect.
+var errDead = fmt.Errorf("%w: the Vault token is invalid or has expired", store.ErrUnavailable)
 
-// request is one request to Vault. Path holds server-made names only.
+// request is one request to Vault. Its path contains no text from callers of the
+// API, only names that the service made.
 type request struct {
 	method  string // GET, PUT or DELETE
 	path    string // below /v1/
 	body    any    // of a PUT
 	timeout time.Duration
-	query   url.Values // of a GET; nothing that we were given
-	cluster bool       // asks the cluster, as nobody in particular
-	whole   bool       // is not given up half-way, even if the caller gives up
-	hide    []string   // what it says and no error may repeat
+	query   url.Values // of a GET; constant
+	cluster bool       // sent without token and namespace
+	// detached requests run to their end even if the caller's context ends.
+	detached bool
+	hide     []string // texts of the body that errors must not contain
 }
 
-// failure is an answer other than success. It unwraps to what it means.
+// failure is a response other than a success. It unwraps to its meaning.
 type failure struct {
 	request request
 	status  int
-	said    string // Vault's own words, tidied
+	message string // of Vault, on one line
 	body    []byte
 	means   error
 }
@@ -53,11 +55,11 @@ func (f *failure) Error() string {
 	text := fmt.Sprintf("vault: %s %s: status %d", f.request.method, f.request.path, f.status)
 	switch {
 	case f.status/100 == 3:
-		text += ", a redirect, and none is followed; VAULT_ADDR must lead to a node that answers itself"
-	case errors.Is(f.means, ErrForbidden) && f.request.hide == nil: // who logs in has no token to blame
-		text += fmt.Sprintf(", %s; the token must be alive and have capability %s on %q", f.said, f.request.capability(), f.request.path)
-	case f.said != "":
-		text += ", " + f.said
+		text += ", a redirect, which is not followed; set VAULT_ADDR to a node that responds itself"
+	case errors.Is(f.means, ErrForbidden) && f.request.hide == nil: // a login carries no token
+		text += fmt.Sprintf(", %s; the token must be valid and have the capability %s on %q", f.message, f.request.capability(), f.request.path)
+	case f.message != "":
+		text += ", " + f.message
 	}
 	return text + ": " + f.means.Error()
 }
@@ -68,20 +70,20 @@ func (r request) capability() string {
 		return `"read"`
 	case r.method == http.MethodDelete:
 		return `"delete"`
-	case strings.Contains(r.path, "/data/"): // only KV tells the two apart
+	case strings.Contains(r.path, "/data/"): // only KV distinguishes the two
 		return `"create" and "update"`
 	}
 	return `"update"`
 }
 
-// send sends the request and returns the body of a successful answer, which is
-// empty for status 204. It is sent once, and a second time only if Vault did
-// nothing the first time because it did not know our token. Every error says
-// what it means: one of ErrUnavailable, ErrForbidden, ErrNotFound or errRefused.
+// send sends the request and returns the body of a successful response, which is
+// empty for status 204. It sends the request once, and a second time only if
+// Vault rejected the token, in which case the first had no effect. Errors:
+// store.ErrUnavailable, ErrForbidden, store.ErrNotFound, errRefused.
 func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
-	if r.whole {
+	if r.detached {
 		if ctx.Err() != nil {
-			return nil, r.unanswered(ctx.Err())
+			return nil, r.unconfirmed(ctx.Err())
 		}
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -108,28 +110,28 @@ func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	return nil, err
 }
 
-// doubtedBy: Vault did nothing, and another token may help. Some versions tell
-// a dead token from a policy that forbids, and some do not; so a policy that
-// forbids costs a login, but one in a while. It may even be worth it: another
-// token may have other policies.
+// doubtedBy reports whether the request had no effect and may succeed with
+// another token. Some versions of Vault do not distinguish an expired token from
+// a policy that forbids the request, so such a policy costs a login, at most one
+// in a while. A new token may also have other policies.
 func (g grant) doubtedBy(err error) bool {
 	return errors.Is(err, errDead) || errors.Is(err, ErrForbidden) && time.Since(g.at) > trusted
 }
 
-// once sends the request once, whatever the answer.
+// once sends the request exactly once.
 func (s *Store) once(ctx context.Context, client *api.Client, r request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	resp, err := r.exchange(ctx, client.Logical())
 	if resp == nil {
-		return nil, r.unanswered(err)
+		return nil, r.unconfirmed(err)
 	}
 	defer resp.Body.Close()
-	// The client has turned error statuses into errors of its own, whose text
-	// is the whole answer; status and body are all we want of it.
+	// For an error status, err repeats the whole response. Only the status and
+	// the body are used.
 	body, err := readAll(resp.Body)
 	if err != nil {
-		return nil, r.unanswered(err)
+		return nil, r.unconfirmed(err)
 	}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
 		return body, nil
@@ -152,12 +154,13 @@ func (r request) exchange(ctx context.Context, logical *api.Logical) (*api.Respo
 	}
 }
 
-// unsent is an error that came before the request.
+// unsent is the error of a request that was not sent.
 func (r request) unsent(err error) error {
 	return fmt.Errorf("vault: %s %s: %w", r.method, r.path, err)
 }
 
-func (r request) unanswered(err error) error {
+// unconfirmed is the error of a request that may have had an effect.
+func (r request) unconfirmed(err error) error {
 	return fmt.Errorf("vault: %s %s: %w: %w", r.method, r.path, store.ErrUnavailable, err)
 }
 
@@ -167,39 +170,39 @@ func (r request) failed(status int, body []byte, hide []string) error {
 		Data   any       `json:"data"`
 	}
 	isVault := json.Unmarshal(body, &told) == nil && (told.Errors != nil || told.Data != nil)
-	var said string
+	var message string
 	if told.Errors != nil {
-		said = tidy(*told.Errors, hide)
+		message = tidy(*told.Errors, hide)
 	}
-	return &failure{request: r, status: status, said: said, body: body, means: meaning(status, said, isVault)}
+	return &failure{request: r, status: status, message: message, body: body, means: meaning(status, message, isVault)}
 }
 
-// meaning is the one place where a status, and now and then Vault's words,
-// becomes an error.
-func meaning(status int, said string, isVault bool) error {
+// meaning is the only place where a status, and in some cases the message of
+// Vault, becomes an error.
+func meaning(status int, message string, isVault bool) error {
 	switch {
 	case !isVault:
-		return store.ErrUnavailable // something else answers in Vault's place
-	case status == http.StatusForbidden && strings.Contains(said, "invalid token"),
-		status == http.StatusBadRequest && strings.Contains(said, "missing client token"):
+		return store.ErrUnavailable // a proxy responds in place of Vault
+	case status == http.StatusForbidden && strings.Contains(message, "invalid token"),
+		status == http.StatusBadRequest && strings.Contains(message, "missing client token"):
 		return errDead
 	case status == http.StatusForbidden:
 		return ErrForbidden
-	case status == http.StatusBadRequest && strings.Contains(said, "pgrad") && strings.Contains(said, "non-versioned"):
-		return store.ErrUnavailable // KV is getting ready, as it does at each unsealing
-	case status == http.StatusNotFound && said == "":
+	case status == http.StatusBadRequest && strings.Contains(message, "pgrad") && strings.Contains(message, "non-versioned"):
+		return store.ErrUnavailable // the KV engine starts, as it does after each unsealing
+	case status == http.StatusNotFound && message == "":
 		return store.ErrNotFound
-	case status == http.StatusBadRequest, status == http.StatusNotFound, // with words: no such mount
+	case status == http.StatusBadRequest, status == http.StatusNotFound, // with a message: no such mount
 		status == http.StatusMethodNotAllowed, status == http.StatusRequestEntityTooLarge:
 		return errRefused
 	}
 	return store.ErrUnavailable
 }
 
-// tidy makes one short printable line of Vault's words. Whatever answers in
-// Vault's place may send our request back to us; credentials stay out of it.
-func tidy(words, hide []string) string {
-	text := strings.Join(strings.Fields(strings.Join(words, "; ")), " ")
+// tidy joins the messages of Vault to one short printable line. A proxy may
+// repeat the request in its response, so credentials are removed.
+func tidy(messages, hide []string) string {
+	text := strings.Join(strings.Fields(strings.Join(messages, "; ")), " ")
 	for _, credential := range hide {
 		if credential != "" {
 			text = strings.ReplaceAll(text, credential, "[redacted]")
@@ -211,28 +214,28 @@ func tidy(words, hide []string) string {
 	return strings.ToValidUTF8(text, "�")
 }
 
-// refusal returns what Vault said when it refused, and whether it did.
-func refusal(err error) (said string, ok bool) {
+// refusal returns the message of a refusal, and whether err is one.
+func refusal(err error) (message string, ok bool) {
 	var f *failure
 	if errors.As(err, &f) && errors.Is(f.means, errRefused) {
-		return f.said, true
+		return f.message, true
 	}
 	return "", false
 }
 
-// decode reads the answer's data. An answer without data is an error: it is
-// what a redirect, or a proxy that lost the body, looks like.
+// decode reads the data of a response. A response without data is an error: it
+// comes from a proxy, or was cut off.
 func decode[T any](r request, body []byte) (T, error) {
-	var answer struct {
+	var response struct {
 		Data *T `json:"data"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(body, &response); err != nil {
 		var none T
-		return none, r.unanswered(errors.New("answer is not what vault sends"))
+		return none, r.unconfirmed(errors.New("the response is not from vault, or is damaged"))
 	}
-	if answer.Data == nil {
+	if response.Data == nil {
 		var none T
-		return none, r.unanswered(errors.New("answer without data"))
+		return none, r.unconfirmed(errors.New("the response has no data"))
 	}
-	return *answer.Data, nil
+	return *response.Data, nil
 }

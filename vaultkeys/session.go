@@ -17,60 +17,61 @@ import (
 const (
 	loginTimeout = 5 * time.Second
 
-	// Between attempts to log in or renew, while Vault does not answer.
+	// The pauses between logins or renewals while Vault does not respond.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
 
-	// trusted is how long a token that we were given is taken to be alive when
-	// Vault says no more than "permission denied".
+	// trusted is how long a new token is taken to be valid when Vault says no
+	// more than "permission denied".
 	trusted = 30 * time.Second
 
-	// unasked is how long nothing is asked about a token that was handed to
-	// us: most verbs are done before.
+	// unasked is how long a configured token is not looked up. Most commands
+	// end before.
 	unasked = 5 * time.Second
 )
 
-// LoginState is how a Store is logged in.
+// LoginState describes the login of a Store.
 type LoginState struct {
 	Method    string    // "token", "approle" or "kubernetes"
 	At        time.Time // of the last login; zero before the first
-	ExpiresAt time.Time // of the token; zero if it does not, or we do not know
-	Failures  int       // attempts to log in or renew that failed since one succeeded
+	ExpiresAt time.Time // of the token; zero: never, or unknown
+	Failures  int       // logins and renewals that failed since the last success
 }
 
-// grant is one token: what a login yields, and renewals prolong.
+// grant is a token with its lease.
 type grant struct {
-	client    *api.Client // carries the token, and stands for it
+	client    *api.Client // sends the token; identifies the grant
 	at        time.Time
-	full      time.Duration // what it was made for; 0: does not end, or unknown
+	full      time.Duration // the lease when it was granted; 0: no end, or unknown
 	expiresAt time.Time
 	renewable bool
 }
 
-// session keeps a store logged in. Its keeper renews tokens and replaces those
-// that renewals prolong no more; requests that find their token dead ask for
-// another. Either way there is one login at a time, and after one that failed
-// none until a pause is over: meanwhile everybody gets its error at once.
+// session keeps a store logged in. In the background it renews the token, and
+// replaces it once renewals no longer extend it. A request whose token Vault
+// rejects requests another one. Only one login runs at a time. After a login
+// that failed there is a pause, in which all requests fail with its error.
 type session struct {
 	method    method
-	anonymous *api.Client // carries no token
-	// ask sends a request once.
-	ask func(context.Context, *api.Client, request) ([]byte, error)
-	log *slog.Logger
+	anonymous *api.Client // without a token
+	// send sends a request exactly once.
+	send func(context.Context, *api.Client, request) ([]byte, error)
+	log  *slog.Logger
 
 	ctx     context.Context // ends with the store
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	current  grant         // zero before the first login
-	busy     chan struct{} // closed when the login under way ends; nil if there is none
-	failed   error         // how the last attempt failed
+	busy     chan struct{} // closed when the running login ends; nil if no login runs
+	failed   error         // of the last attempt
 	failures int
 	refusals int
-	next     time.Time // no attempt before; when all is well, the next renewal
+	next     time.Time // of the next attempt, or renewal; zero: none is planned
 }
 
-// start begins with a token, if one was handed to us.
+// start starts the background work, with the configured token if the method is
+// token.
 func (s *session) start(token string) {
 	s.next = time.Now()
 	if s.method.prove == nil {
@@ -80,10 +81,11 @@ func (s *session) start(token string) {
 	s.running.Go(s.keep)
 }
 
-// close waits for what runs. The session's context has ended before.
+// close waits for the background work. The context of the session must have
+// ended.
 func (s *session) close() {
 	s.mu.Lock() // a login that starts after this sees that the context has ended
-	//lint:ignore SA2001 nothing is to be done under the lock
+	//lint:ignore SA2001 the lock only waits for a login that starts
 	s.mu.Unlock()
 	s.running.Wait()
 }
@@ -100,8 +102,8 @@ func (s *session) state() LoginState {
 	return LoginState{Method: s.method.name, At: s.current.at, ExpiresAt: s.current.expiresAt, Failures: s.failures}
 }
 
-// instead returns a token other than the stale one, and logs in if there is
-// none; nil for stale takes any. Errors are store.ErrUnavailable.
+// instead returns a token other than stale, and logs in to obtain it if need be.
+// With a nil stale it returns any token. Errors: store.ErrUnavailable.
 func (s *session) instead(ctx context.Context, stale *api.Client) (grant, error) {
 	for {
 		g, busy, err := s.look(stale)
@@ -111,14 +113,14 @@ func (s *session) instead(ctx context.Context, stale *api.Client) (grant, error)
 		select {
 		case <-busy:
 		case <-ctx.Done():
-			return grant{}, fmt.Errorf("waiting for vault's login: %w: %w", store.ErrUnavailable, ctx.Err())
+			return grant{}, fmt.Errorf("wait for the login to vault: %w: %w", store.ErrUnavailable, ctx.Err())
 		}
 	}
 }
 
-var errHandedOver = fmt.Errorf("%w: vault does not, or no longer, accept VAULT_TOKEN", store.ErrUnavailable)
+var errHandedOver = fmt.Errorf("%w: VAULT_TOKEN is invalid or has expired", store.ErrUnavailable)
 
-// look returns a token, or what to wait for, or why there is neither.
+// look returns a token, or a channel to wait for, or an error.
 func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +132,7 @@ func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
 	case s.method.prove == nil:
 		return grant{}, nil, errHandedOver
 	case s.ctx.Err() != nil:
-		return grant{}, nil, fmt.Errorf("vault login: %w: closed", store.ErrUnavailable)
+		return grant{}, nil, fmt.Errorf("vault login: %w: the store is closed", store.ErrUnavailable)
 	case s.failures > 0 && time.Now().Before(s.next):
 		return grant{}, nil, s.failed
 	}
@@ -154,39 +156,39 @@ func (s *session) replace() {
 	s.granted(grant{client: s.carrying(l.Token), at: asked, full: l.ttl(), renewable: l.Renewable}, l.ttl(), asked)
 }
 
-// granted makes g the current token, which has ttl left; 0: it does not end.
+// granted makes g the current token, which expires after ttl; 0: never.
 func (s *session) granted(g grant, ttl time.Duration, asked time.Time) {
 	s.failed, s.failures, s.refusals = nil, 0, 0
 	s.next = time.Time{}
 	if ttl > 0 {
 		g.expiresAt = asked.Add(ttl)
-		// With a third left there is time for many attempts, and replicas that
-		// started together do not come together.
+		// With a third of the lease left there is time for many attempts. The
+		// random part keeps replicas that started together apart.
 		s.next = asked.Add(ttl*2/3 - rand.N(ttl/10))
 	}
 	s.current = g
 }
 
-// fail takes note of an attempt that failed, and says when the next may be.
+// fail records an attempt that failed and plans the next one.
 func (s *session) fail(what string, err error) {
 	s.failures++
 	pause := min(firstPause<<min(s.failures-1, 10), longestPause)
-	pause -= rand.N(pause / 2) // whoever waits for the same thing should not come at once
+	pause -= rand.N(pause / 2) // so that replicas do not retry at the same time
 	if isRefusal(err) {
 		s.refusals++
 		pause = s.method.refused(s.refusals)
 		pause += rand.N(pause / 10)
 	}
 	s.next = time.Now().Add(pause)
-	// What went wrong with the login is not what went wrong with the request:
-	// of the meaning of err, only the words go on.
+	// A request that waits for the login gets the text of err but not its
+	// meaning, which is about the login.
 	s.failed = fmt.Errorf("vault %s by %s: %w: %v", what, s.method.name, store.ErrUnavailable, err)
 	if n := s.failures; n&(n-1) == 0 && s.ctx.Err() == nil { // 1, 2, 4, 8…
 		s.log.Warn("vault "+what+" failed", "method", s.method.name, "failures", n, "again_in", pause.Round(time.Millisecond), "error", err)
 	}
 }
 
-// keep does what is due, until the store is closed.
+// keep renews and replaces tokens until the store is closed.
 func (s *session) keep() {
 	for {
 		wait, g := s.due()
@@ -201,8 +203,8 @@ func (s *session) keep() {
 	}
 }
 
-// due says how long there is nothing to do: a minute at most, since requests
-// may log in meanwhile.
+// due returns how long to wait before the next refresh: at most a minute, because
+// requests may log in meanwhile.
 func (s *session) due() (time.Duration, grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +214,7 @@ func (s *session) due() (time.Duration, grant) {
 	return min(time.Until(s.next), time.Minute), s.current
 }
 
-// refresh prolongs the token or replaces it. It is good meanwhile.
+// refresh renews the token, which is still valid, or replaces it.
 func (s *session) refresh(g grant) {
 	handedOver := s.method.prove == nil
 	switch {
@@ -222,11 +224,11 @@ func (s *session) refresh(g grant) {
 	case handedOver:
 		s.giveUp("it cannot be renewed any further")
 	default:
-		_, _ = s.instead(s.ctx, g.client) // an error is on record, and tried again
+		_, _ = s.instead(s.ctx, g.client) // fail has recorded the error and planned the next attempt
 	}
 }
 
-// prolong renews the token. False means that renewals gain nothing any more.
+// prolong renews the token. It returns false if renewals no longer extend it.
 func (s *session) prolong(g grant) bool {
 	asked := time.Now()
 	l, err := s.renew(s.ctx, g)
@@ -240,7 +242,7 @@ func (s *session) prolong(g grant) bool {
 	case err != nil:
 		s.fail("renewal", err)
 		return true
-	case l.ttl() < g.full: // what is left until its maximum
+	case l.ttl() < g.full: // the rest until the maximum of the token
 		s.current.expiresAt = asked.Add(l.ttl())
 		return false
 	}
@@ -249,12 +251,12 @@ func (s *session) prolong(g grant) bool {
 	return true
 }
 
-// examine learns what there is to know about a token that was handed to us.
+// examine looks up the lease of a configured token.
 func (s *session) examine(g grant) {
 	asked := time.Now()
 	l, err := s.lookUp(s.ctx, g)
 	if isRefusal(err) {
-		s.giveUp("we may not look at it")
+		s.giveUp("its policies do not allow it to look itself up")
 		return
 	}
 	s.mu.Lock()
@@ -267,12 +269,12 @@ func (s *session) examine(g grant) {
 	s.granted(g, l.ttl(), asked)
 }
 
-// giveUp leaves a token that was handed to us to whoever did that.
+// giveUp ends the renewal of a configured token, which the operator must replace.
 func (s *session) giveUp(why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = time.Time{}
-	s.log.Warn("vault's token is not renewed: "+why, "expires_at", s.current.expiresAt)
+	s.log.Warn("the Vault token is not renewed: "+why, "expires_at", s.current.expiresAt)
 }
 
 func isRefusal(err error) bool {

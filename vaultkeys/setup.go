@@ -16,20 +16,20 @@ import (
 	"playtoken/store"
 )
 
-// Setup says what playtoken is to have in a Vault, beside its two mounts and
-// two policies.
+// Setup is what playtoken shall have in a Vault besides its two mounts and two
+// policies.
 type Setup struct {
 	MemorySigning bool
-	AppRole       string    // where the method is, or will be, mounted; empty: no roles there
-	Kubernetes    string    // the same
+	AppRole       string    // path of the login method's mount; empty: no AppRole roles
+	Kubernetes    string    // path of the login method's mount; empty: no Kubernetes roles
 	Accounts      []Account // that may log in with Kubernetes, as signer or rotator
-	Audience      string    // that Kubernetes tokens must be made for; empty: any
+	Audience      string    // of the tokens of Kubernetes; empty: any
 }
 
 // Account is a Kubernetes service account.
 type Account struct{ Namespace, Name string }
 
-// Step is one thing that was looked at.
+// Step is the outcome for one mount, policy or role.
 type Step struct {
 	What   string `json:"what"`
 	Path   string `json:"path"`
@@ -37,32 +37,47 @@ type Step struct {
 	Note   string `json:"note,omitempty"`
 }
 
-// Report is what Setup did.
+// Report is what Setup found and changed.
 type Report struct {
 	Steps   []Step
-	RoleIDs map[Role]string // of AppRole roles; no secrets
-	// KubernetesUnconfigured: the method does not know its cluster yet.
+	RoleIDs map[Role]string // of AppRole roles; they are not secret
+	// KubernetesUnconfigured means that the login method has no cluster yet.
 	KubernetesUnconfigured bool
 }
 
-// How long a token of the roles lives without renewal, and at most, in
-// seconds: short enough to be worth little when it leaks, and long enough that
-// a Vault that is down for lunch logs nobody out.
+// WrongMount is the error of a mount that exists and cannot be used. The operator
+// chooses another path for the engine or, where OldKV is set, upgrades it.
+type WrongMount struct {
+	Engine string // that Setup needs: transit, kv, approle or kubernetes
+	Path   string
+	Type   string // that the mount has
+	OldKV  bool   // it is a KV engine of version 1
+}
+
+func (w *WrongMount) Error() string {
+	if w.OldKV {
+		return fmt.Sprintf("%s: the KV engine there has version 1, want version 2, which has check-and-set", w.Path)
+	}
+	return fmt.Sprintf("%s: the mount there has type %.40q, want %s", w.Path, w.Type, w.Engine)
+}
+
+// The lifetimes of tokens of the roles, without renewal and at most, in seconds.
+// A short lifetime limits the damage of a leaked token. An hour is long enough
+// for a process to stay logged in while Vault restarts.
 const (
 	tokenTTL    = 60 * 60
 	tokenMaxTTL = 24 * 60 * 60
 )
 
-// ours begins the description of mounts that Setup made. The settings of a
-// mount that somebody else made are left alone: it may hold more than we know.
+// ours begins the description of mounts that Setup created. It does not change
+// the settings of other mounts, which may serve other programs too.
 const ours = "playtoken: "
 
-// engine is a mount that has to be there.
+// engine is a mount that playtoken needs.
 type engine struct {
-	what, table, path string // table lists what is mounted: sys/mounts or sys/auth
+	what, table, path string // table lists the mounts: sys/mounts or sys/auth
 	kind, purpose     string
 	options           map[string]string
-	setting           string // with which another path can be chosen
 }
 
 type mounted struct {
@@ -71,20 +86,19 @@ type mounted struct {
 	Options     map[string]string `json:"options"`
 }
 
-// setup is one run.
+// setup is one run of Setup.
 type setup struct {
-	*Store
-	Setup
+	store  *Store
+	wanted Setup
 	report Report
 }
 
-// Setup makes what is missing and corrects what differs; a second run changes
-// nothing. It needs an operator's token. Nothing is changed if a mount is not
-// what it has to be. Errors: ErrForbidden names the path and the capability
-// that the token lacks; store.ErrUnavailable, after which it can be run
-// again.
+// Setup creates what is missing and corrects what differs. A second run changes
+// nothing. It needs the token of an operator. Errors: *WrongMount, before
+// anything is changed; ErrForbidden, which names the path and the capability
+// that the token lacks; store.ErrUnavailable, after which it can be run again.
 func (s *Store) Setup(ctx context.Context, wanted Setup) (Report, error) {
-	run := &setup{Store: s, Setup: wanted, report: Report{RoleIDs: map[Role]string{}}}
+	run := &setup{store: s, wanted: wanted, report: Report{RoleIDs: map[Role]string{}}}
 	err := run.run(ctx)
 	if err != nil {
 		err = fmt.Errorf("vault setup: %w", err)
@@ -116,20 +130,19 @@ func (s *setup) run(ctx context.Context) error {
 func (s *setup) engines() []engine {
 	const secrets, login = "secrets engine", "login method"
 	all := []engine{
-		{secrets, "sys/mounts", s.transit, "transit", "private keys", nil, "PLAYTOKEN_VAULT_TRANSIT"},
-		{secrets, "sys/mounts", s.kv, "kv", "documents", map[string]string{"version": "2"}, "PLAYTOKEN_VAULT_KV"},
+		{what: secrets, table: "sys/mounts", path: s.store.transit, kind: "transit", purpose: "private keys"},
+		{what: secrets, table: "sys/mounts", path: s.store.kv, kind: "kv", purpose: "documents", options: map[string]string{"version": "2"}},
 	}
-	if s.AppRole != "" {
-		all = append(all, engine{login, "sys/auth", s.AppRole, "approle", "logins", nil, "--approle=PATH"})
+	if s.wanted.AppRole != "" {
+		all = append(all, engine{what: login, table: "sys/auth", path: s.wanted.AppRole, kind: "approle", purpose: "logins"})
 	}
-	if s.Kubernetes != "" {
-		all = append(all, engine{login, "sys/auth", s.Kubernetes, "kubernetes", "logins", nil, "--kubernetes=PATH"})
+	if s.wanted.Kubernetes != "" {
+		all = append(all, engine{what: login, table: "sys/auth", path: s.wanted.Kubernetes, kind: "kubernetes", purpose: "logins"})
 	}
 	return all
 }
 
-// inspect returns the mounts that are missing, or why one that is there will
-// not do.
+// inspect returns the mounts that are missing. Errors: *WrongMount.
 func (s *setup) inspect(ctx context.Context) (missing []engine, err error) {
 	tables := map[string]map[string]mounted{}
 	for _, e := range s.engines() {
@@ -137,8 +150,8 @@ func (s *setup) inspect(ctx context.Context) (missing []engine, err error) {
 			return nil, fmt.Errorf("path %.80q: want one like %s, without slashes at its ends", e.path, e.kind)
 		}
 		if tables[e.table] == nil {
-			r := request{method: http.MethodGet, path: e.table, timeout: s.timeout}
-			body, err := s.send(ctx, r)
+			r := request{method: http.MethodGet, path: e.table, timeout: s.store.timeout}
+			body, err := s.store.send(ctx, r)
 			if err != nil {
 				return nil, err
 			}
@@ -159,27 +172,24 @@ func (s *setup) inspect(ctx context.Context) (missing []engine, err error) {
 }
 
 func (e engine) check(there mounted) error {
-	switch {
-	case there.Type != e.kind:
-		return fmt.Errorf("%s: there is a %s of type %.40q, not %s; choose another path with %s", e.path, e.what, there.Type, e.kind, e.setting)
-	case e.kind == "kv" && there.Options["version"] != e.options["version"]:
-		return fmt.Errorf("%s: this KV engine is of version 1, and check-and-set needs version 2; "+
-			"choose another path with %s, or convert it with: vault kv enable-versioning %s", e.path, e.setting, e.path)
+	oldKV := e.kind == "kv" && there.Type == e.kind && there.Options["version"] != e.options["version"]
+	if there.Type != e.kind || oldKV {
+		return &WrongMount{Engine: e.kind, Path: e.path, Type: there.Type, OldKV: oldKV}
 	}
 	return nil
 }
 
 func (e engine) note(there mounted) string {
 	if e.what == "secrets engine" && !strings.HasPrefix(there.Description, ours) {
-		return "not made here, so its settings are left as they are; it must hold nothing but playtoken's"
+		return "not created by this setup, so its settings are not changed; only playtoken may use it"
 	}
 	return ""
 }
 
 func (s *setup) mountAll(ctx context.Context, missing []engine) error {
 	for _, e := range missing {
-		_, err := s.send(ctx, request{
-			method: http.MethodPut, path: e.table + "/" + e.path, timeout: s.timeout,
+		_, err := s.store.send(ctx, request{
+			method: http.MethodPut, path: e.table + "/" + e.path, timeout: s.store.timeout,
 			body: mounted{Type: e.kind, Description: ours + e.purpose, Options: e.options},
 		})
 		if err != nil {
@@ -190,22 +200,22 @@ func (s *setup) mountAll(ctx context.Context, missing []engine) error {
 	return nil
 }
 
-// configureKV keeps no old versions, which nobody reads and some of which held
-// credentials, and refuses writes without check-and-set, whoever makes them.
+// configureKV makes the KV engine keep no old versions, some of which may hold
+// replaced credentials, and refuse every write without check-and-set.
 func (s *setup) configureKV(ctx context.Context) error {
 	for _, step := range s.report.Steps {
-		if step.Path == s.kv && step.Note != "" {
+		if step.Path == s.store.kv && step.Note != "" {
 			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.store.timeout)
 	defer cancel()
 	for {
-		err := s.ensure(ctx, "settings", s.kv+"/config", map[string]any{"max_versions": 1, "cas_required": true})
+		err := s.ensure(ctx, "settings", s.store.kv+"/config", map[string]any{"max_versions": 1, "cas_required": true})
 		if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
-		select { // a new KV mount takes a moment to be ready
+		select { // a new KV mount is not ready at once
 		case <-ctx.Done():
 			return err
 		case <-time.After(firstPause):
@@ -214,7 +224,7 @@ func (s *setup) configureKV(ctx context.Context) error {
 }
 
 func (s *setup) policies(ctx context.Context) error {
-	access := Access{Transit: s.transit, KV: s.kv, MemorySigning: s.MemorySigning}
+	access := Access{Transit: s.store.transit, KV: s.store.kv, MemorySigning: s.wanted.MemorySigning}
 	for _, role := range Roles() {
 		err := s.ensure(ctx, "policy", "sys/policies/acl/"+role.Name(), map[string]any{"policy": access.Policy(role)})
 		if err != nil {
@@ -224,7 +234,7 @@ func (s *setup) policies(ctx context.Context) error {
 	return nil
 }
 
-// token is how tokens of a role are made at any login method.
+// token returns the settings of a role, for any login method.
 func (r Role) token(more map[string]any) map[string]any {
 	settings := map[string]any{
 		"token_policies": []string{r.Name()}, "token_no_default_policy": true,
@@ -235,18 +245,18 @@ func (r Role) token(more map[string]any) map[string]any {
 }
 
 func (s *setup) appRoles(ctx context.Context) error {
-	if s.AppRole == "" {
+	if s.wanted.AppRole == "" {
 		return nil
 	}
 	for _, role := range Roles() {
-		path := "auth/" + s.AppRole + "/role/" + role.Name()
-		// A secret id that wears out would end the logins of a process one day.
+		path := "auth/" + s.wanted.AppRole + "/role/" + role.Name()
+		// A secret id with an end would lock its process out at that time.
 		settings := role.token(map[string]any{"bind_secret_id": true, "secret_id_num_uses": 0, "secret_id_ttl": 0})
 		if err := s.ensure(ctx, "login role", path, settings); err != nil {
 			return err
 		}
-		r := request{method: http.MethodGet, path: path + "/role-id", timeout: s.timeout}
-		body, err := s.send(ctx, r)
+		r := request{method: http.MethodGet, path: path + "/role-id", timeout: s.store.timeout}
+		body, err := s.store.send(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -262,38 +272,39 @@ func (s *setup) appRoles(ctx context.Context) error {
 }
 
 func (s *setup) kubernetesRoles(ctx context.Context, names, namespaces []string) error {
-	if s.Kubernetes == "" {
+	if s.wanted.Kubernetes == "" {
 		return nil
 	}
-	_, err := s.send(ctx, request{method: http.MethodGet, path: "auth/" + s.Kubernetes + "/config", timeout: s.timeout})
+	_, err := s.store.send(ctx, request{method: http.MethodGet, path: "auth/" + s.wanted.Kubernetes + "/config", timeout: s.store.timeout})
 	s.report.KubernetesUnconfigured = errors.Is(err, store.ErrNotFound)
 	if err != nil && !s.report.KubernetesUnconfigured {
 		return err
 	}
 	for _, role := range Roles() {
 		settings := role.token(map[string]any{"bound_service_account_names": names, "bound_service_account_namespaces": namespaces})
-		if s.Audience != "" {
-			settings["audience"] = s.Audience
+		if s.wanted.Audience != "" {
+			settings["audience"] = s.wanted.Audience
 		}
-		if err := s.ensure(ctx, "login role", "auth/"+s.Kubernetes+"/role/"+role.Name(), settings); err != nil {
+		if err := s.ensure(ctx, "login role", "auth/"+s.wanted.Kubernetes+"/role/"+role.Name(), settings); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// accounts splits them as Vault binds them: any of the names in any of the
-// namespaces. Where that would let in others, there is no role for them.
+// accounts returns the names and namespaces that a role is bound to. Vault admits
+// each of the names in each of the namespaces, so it is an error if that would
+// admit other accounts.
 func (s *setup) accounts() (names, namespaces []string, err error) {
-	if s.Kubernetes == "" {
+	if s.wanted.Kubernetes == "" {
 		return nil, nil, nil
 	}
-	all := slices.Clone(s.Accounts)
+	all := slices.Clone(s.wanted.Accounts)
 	slices.SortFunc(all, func(a, b Account) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	all = slices.Compact(all)
 	for _, a := range all {
 		if a.Name == "" || a.Namespace == "" || strings.Contains(a.Name+a.Namespace, "*") {
-			return nil, nil, errors.New("service account: want NAMESPACE/NAME")
+			return nil, nil, errors.New("service account: want a namespace and a name, without wildcards")
 		}
 		names, namespaces = append(names, a.Name), append(namespaces, a.Namespace)
 	}
@@ -301,18 +312,18 @@ func (s *setup) accounts() (names, namespaces []string, err error) {
 	names, namespaces = slices.Compact(names), slices.Compact(namespaces)
 	switch {
 	case len(all) == 0:
-		return nil, nil, errors.New("which service accounts may log in with Kubernetes?")
+		return nil, nil, errors.New("service accounts: want at least one that may log in with Kubernetes")
 	case len(names)*len(namespaces) != len(all):
-		return nil, nil, errors.New("service accounts: Vault lets in any of the names in any of the namespaces, which would be others too; use one namespace, or the same names in each")
+		return nil, nil, errors.New("service accounts: Vault admits each name in each namespace, which would admit other accounts too; use one namespace, or the same names in each")
 	}
 	return names, namespaces, nil
 }
 
-// ensure writes settings unless they are so already. Settings that are not
-// named are left as they are.
+// ensure writes the settings unless the path has them already. It does not change
+// other settings of the path.
 func (s *setup) ensure(ctx context.Context, what, path string, settings map[string]any) error {
-	r := request{method: http.MethodGet, path: path, timeout: s.timeout}
-	body, err := s.send(ctx, r)
+	r := request{method: http.MethodGet, path: path, timeout: s.store.timeout}
+	body, err := s.store.send(ctx, r)
 	change := "updated"
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -329,14 +340,14 @@ func (s *setup) ensure(ctx context.Context, what, path string, settings map[stri
 			return nil
 		}
 	}
-	if _, err := s.send(ctx, request{method: http.MethodPut, path: path, body: settings, timeout: s.timeout}); err != nil {
+	if _, err := s.store.send(ctx, request{method: http.MethodPut, path: path, body: settings, timeout: s.store.timeout}); err != nil {
 		return err
 	}
 	s.done(what, path, change, "")
 	return nil
 }
 
-// includes compares as JSON does, in which all numbers are of one type.
+// includes compares JSON values, so that the types of numbers do not matter.
 func includes(now, wanted map[string]any) bool {
 	text, err := json.Marshal(wanted)
 	var plain map[string]any

@@ -14,7 +14,7 @@ import (
 	"playtoken/vaultkeys/vaulttest"
 )
 
-// installation is a store of an operator on a Vault without mounts.
+// installation is an operator's store on a Vault without mounts.
 type installation struct {
 	t      *testing.T
 	server *vaulttest.Server
@@ -44,7 +44,7 @@ func newInstallation(t *testing.T) *installation {
 	return i
 }
 
-// setup returns the steps as text.
+// setup runs Setup and returns its steps as text.
 func (i *installation) setup() (vaultkeys.Report, string) {
 	i.t.Helper()
 	report, err := i.store.Setup(i.t.Context(), i.wanted)
@@ -58,7 +58,7 @@ func (i *installation) setup() (vaultkeys.Report, string) {
 	return report, strings.Join(steps, "\n")
 }
 
-// as is a store that logs in as a role.
+// as opens a store that logs in as a role.
 func (i *installation) as(t *testing.T, role vaultkeys.Role, report vaultkeys.Report) *vaultkeys.Store {
 	t.Helper()
 	path := "auth/" + i.wanted.AppRole + "/role/" + role.Name() + "/secret-id"
@@ -73,26 +73,26 @@ func (i *installation) as(t *testing.T, role vaultkeys.Role, report vaultkeys.Re
 	return open(t, config)
 }
 
-func TestSetupMakesAllThatIsNeededOnce(t *testing.T) {
+func TestSetupCreatesEverythingOnce(t *testing.T) {
 	i := newInstallation(t)
 	i.wanted.MemorySigning = true // the suite below makes exportable keys, too
 	report, first := i.setup()
 	if strings.Contains(first, "unchanged secrets") || !strings.Contains(first, "created login role auth/"+i.wanted.Kubernetes+"/role/playtoken-rotator") || !report.KubernetesUnconfigured {
-		t.Errorf("first run:\n%s\n%+v", first, report)
+		t.Errorf("the steps of the first run are\n%s\nand the report %+v, want everything created", first, report)
 	}
 	write(t, root(t, i.server), "auth/"+i.wanted.Kubernetes+"/config", map[string]any{"kubernetes_host": "https://127.0.0.1:1", "disable_local_ca_jwt": true})
 	again, second := i.setup()
 	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 11 {
-		t.Errorf("second run:\n%s", second)
+		t.Errorf("the steps of the second run are\n%s\nwant 11, all unchanged", second)
 	}
 	if again.RoleIDs[vaultkeys.Signer] != report.RoleIDs[vaultkeys.Signer] || report.RoleIDs[vaultkeys.Signer] == report.RoleIDs[vaultkeys.Rotator] {
-		t.Errorf("role ids: %v, then %v", report.RoleIDs, again.RoleIDs)
+		t.Errorf("the role ids are %v, then %v; want the same, two different ones", report.RoleIDs, again.RoleIDs)
 	}
-	// And it suffices.
+	// A store works with these rights.
 	storetest.Run(t, func(t *testing.T) storetest.Store { return i.as(t, vaultkeys.Rotator, report) })
 	for role, want := range map[vaultkeys.Role]bool{vaultkeys.Signer: false, vaultkeys.Rotator: true} {
 		if may, err := i.as(t, role, report).MayRotate(t.Context()); may != want || err != nil {
-			t.Errorf("a %s may rotate: %v, %v", role, may, err)
+			t.Errorf("MayRotate as %s = %v, %v, want %v", role, may, err, want)
 		}
 	}
 }
@@ -106,27 +106,27 @@ func TestSetupCorrectsWhatDiffers(t *testing.T) {
 	write(t, operator, "auth/"+i.wanted.AppRole+"/role/playtoken-signer", map[string]any{"token_policies": "root"})
 	_, steps := i.setup()
 	if n := strings.Count(steps, "updated "); n != 3 || strings.Contains(steps, "created") {
-		t.Errorf("%d corrections of 3:\n%s", n, steps)
+		t.Errorf("got %d corrections, want 3:\n%s", n, steps)
 	}
 	i.wanted.MemorySigning = true
 	if _, steps = i.setup(); strings.Count(steps, "updated policy") != 2 {
-		t.Errorf("memory signing:\n%s", steps)
+		t.Errorf("the steps with memory signing are\n%s\nwant two updated policies", steps)
 	}
 }
 
-func TestSetupLeavesTheSettingsOfOthersAlone(t *testing.T) {
+func TestSetupDoesNotChangeMountsItDidNotCreate(t *testing.T) {
 	i := newInstallation(t)
 	err := i.server.Client(t).Sys().MountWithContext(t.Context(), i.config.KV, &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, steps := i.setup()
-	if strings.Contains(steps, "/config") || !strings.Contains(steps, "unchanged secrets engine "+i.config.KV+" not made here") {
-		t.Errorf("steps:\n%s", steps)
+	if strings.Contains(steps, "/config") || !strings.Contains(steps, "unchanged secrets engine "+i.config.KV+" not created by this setup") {
+		t.Errorf("the steps are\n%s\nwant the KV engine unchanged, with a note", steps)
 	}
 }
 
-func TestSetupRefusesWhatWillNotDoAndChangesNothing(t *testing.T) {
+func TestSetupRefusesUnusableMountsAndChangesNothing(t *testing.T) {
 	mount := func(path, kind, version string) func(*installation) error {
 		return func(i *installation) error {
 			path := strings.NewReplacer("TRANSIT", i.config.Transit, "KV", i.config.KV).Replace(path)
@@ -137,15 +137,15 @@ func TestSetupRefusesWhatWillNotDoAndChangesNothing(t *testing.T) {
 		before func(*installation) error
 		want   string
 	}{
-		"another type":     {mount("TRANSIT", "kv", "2"), `type "kv", not transit; choose another path with PLAYTOKEN_VAULT_TRANSIT`},
-		"KV version 1":     {mount("KV", "kv", "1"), "vault kv enable-versioning"},
-		"transit for KV":   {mount("KV", "transit", ""), `type "transit", not kv`},
-		"another login":    {func(i *installation) error { i.wanted.AppRole = "token"; return nil }, `type "token", not approle`},
+		"another type":     {mount("TRANSIT", "kv", "2"), `type "kv", want transit`},
+		"KV version 1":     {mount("KV", "kv", "1"), "version 1, want version 2"},
+		"transit for KV":   {mount("KV", "transit", ""), `type "transit", want kv`},
+		"another login":    {func(i *installation) error { i.wanted.AppRole = "token"; return nil }, `type "token", want approle`},
 		"a bad path":       {func(i *installation) error { i.wanted.AppRole = "../sys"; return nil }, `"../sys"`},
-		"no accounts":      {func(i *installation) error { i.wanted.Accounts = nil; return nil }, "which service accounts"},
-		"half an account":  {func(i *installation) error { i.wanted.Accounts[0].Namespace = ""; return nil }, "NAMESPACE/NAME"},
-		"all accounts":     {func(i *installation) error { i.wanted.Accounts[0].Name = "*"; return nil }, "NAMESPACE/NAME"},
-		"more than listed": {func(i *installation) error { i.wanted.Accounts[0].Namespace = "other"; return nil }, "others too"},
+		"no accounts":      {func(i *installation) error { i.wanted.Accounts = nil; return nil }, "want at least one"},
+		"half an account":  {func(i *installation) error { i.wanted.Accounts[0].Namespace = ""; return nil }, "namespace and a name"},
+		"all accounts":     {func(i *installation) error { i.wanted.Accounts[0].Name = "*"; return nil }, "without wildcards"},
+		"more than listed": {func(i *installation) error { i.wanted.Accounts[0].Namespace = "other"; return nil }, "other accounts too"},
 	} {
 		i := newInstallation(t)
 		if err := c.before(i); err != nil {
@@ -153,11 +153,15 @@ func TestSetupRefusesWhatWillNotDoAndChangesNothing(t *testing.T) {
 		}
 		report, err := i.store.Setup(t.Context(), i.wanted)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: Setup = %v, want an error with %q", what, err, c.want)
+		}
+		var wrong *vaultkeys.WrongMount
+		if errors.As(err, &wrong) != strings.Contains(c.want, ", want ") {
+			t.Errorf("%s: Setup = %#v, want a *WrongMount for mounts only", what, err)
 		}
 		for _, step := range report.Steps {
 			if step.Change != "unchanged" {
-				t.Errorf("%s: %+v", what, step)
+				t.Errorf("%s: step %+v, want no change", what, step)
 			}
 		}
 	}
@@ -168,14 +172,14 @@ func TestSetupNeedsAnOperator(t *testing.T) {
 	i.config.Token = secret.New(i.server.Token(t, `path "sys/mounts" { capabilities = ["read"] }`))
 	_, err := open(t, i.config).Setup(t.Context(), vaultkeys.Setup{})
 	if !errors.Is(err, vaultkeys.ErrForbidden) || !strings.Contains(err.Error(), `"sys/mounts/deep/`) {
-		t.Error(err)
+		t.Errorf("Setup without rights = %v, want ErrForbidden that names the path", err)
 	}
-	i.config.Token = secret.New("hvs.none")
+	i.config.Token = secret.New("hvs.unknown")
 	s := open(t, i.config)
 	if _, err := s.Setup(t.Context(), vaultkeys.Setup{}); !errors.Is(err, store.ErrUnavailable) {
-		t.Error(err)
+		t.Errorf("Setup with an unknown token = %v, want unavailable", err)
 	}
 	if may, err := s.MayRotate(t.Context()); !errors.Is(err, store.ErrUnavailable) || may {
-		t.Errorf("%v, %v", may, err)
+		t.Errorf("MayRotate = %v, %v, want unavailable", may, err)
 	}
 }

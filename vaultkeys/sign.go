@@ -12,8 +12,8 @@ import (
 	"playtoken/signer"
 )
 
-// signRequest asks for RS256 and nothing else. Transit's own default for RSA
-// keys is PSS, and its default version the latest.
+// signRequest requests RS256 with version 1 of a key. The defaults of transit are
+// PSS and the latest version.
 type signRequest struct {
 	Prehashed  bool        `json:"prehashed"`
 	Algorithm  string      `json:"signature_algorithm"`
@@ -32,15 +32,15 @@ type signResult struct {
 	Error      string `json:"error"`
 }
 
-// SignSHA256 implements signer.PrivateKeys. Callers who want signatures of the
-// same key at the same time share requests to Vault; what happens to one of
-// them, its cancellation included, does not touch the others.
+// SignSHA256 implements signer.PrivateKeys. Concurrent calls for the same key
+// share requests to Vault. The cancellation of one call does not affect the
+// others.
 func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
 	if !keyName.MatchString(storeName) {
 		return nil, fmt.Errorf("sign: %.60q is not a key's name", storeName)
 	}
-	// Behind a Vault that does not answer, callers queue up: each waits for one
-	// deadline at most, whatever becomes of those before it.
+	// While Vault does not respond, callers queue. Each waits for at most one
+	// timeout, counted from its own call.
 	ctx, cancel := context.WithTimeout(ctx, s.signTimeout())
 	defer cancel()
 	signature, err := s.batches.sign(ctx, storeName, digest)
@@ -52,7 +52,7 @@ func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byt
 
 func (s *Store) signTimeout() time.Duration { return min(s.timeout, signTimeout) }
 
-// signBatch is the one call that a batch makes.
+// signBatch makes the request of a batch, and returns an outcome for each digest.
 func (s *Store) signBatch(ctx context.Context, key string, digests [][32]byte) []outcome {
 	outcomes := make([]outcome, len(digests))
 	results, err := s.signCall(ctx, key, digests)
@@ -75,8 +75,8 @@ func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([
 		method: http.MethodPut, path: s.transit + "/sign/" + key + "/sha2-256",
 		body: body, timeout: s.signTimeout(),
 	}
-	answer, err := s.send(ctx, r)
-	if said, _ := refusal(err); strings.Contains(said, "signing key not found") {
+	response, err := s.send(ctx, r)
+	if message, _ := refusal(err); strings.Contains(message, "signing key not found") {
 		return nil, signer.ErrKeyGone
 	}
 	if err != nil {
@@ -84,9 +84,9 @@ func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([
 	}
 	signed, err := decode[struct {
 		Results []signResult `json:"batch_results"`
-	}](r, answer)
+	}](r, response)
 	if err == nil && len(signed.Results) != len(digests) {
-		err = fmt.Errorf("vault: %d signatures for %d digests", len(signed.Results), len(digests))
+		err = fmt.Errorf("vault: got %d signatures for %d digests", len(signed.Results), len(digests))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
@@ -102,15 +102,15 @@ func (r signResult) outcome() outcome {
 	return outcome{signature: signature}
 }
 
-// signature believes nothing that does not say which version made it: another
-// one than the first is a key that no platform knows.
+// signature returns the signature only if Vault names version 1 of the key: no
+// platform has the public key of another version.
 func (r signResult) signature() ([]byte, error) {
 	if r.Error != "" {
-		return nil, fmt.Errorf("refused this digest: %.200q", r.Error)
+		return nil, fmt.Errorf("refused to sign the digest: %.200q", r.Error)
 	}
 	text, ok := strings.CutPrefix(r.Signature, "vault:v1:")
 	if !ok || r.KeyVersion != 1 {
-		return nil, fmt.Errorf("signed with key version %d (%.9q), not 1", r.KeyVersion, r.Signature)
+		return nil, fmt.Errorf("signed with version %d of the key (%.9q), want 1", r.KeyVersion, r.Signature)
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(signature) == 0 || base64.RawURLEncoding.EncodeToString(signature) != text {

@@ -17,7 +17,7 @@ import (
 	"playtoken/vaultkeys"
 )
 
-// operation is one thing that is asked of a store.
+// operation is a call of a store.
 type operation struct {
 	name string
 	do   func(context.Context, *vaultkeys.Store) error
@@ -52,8 +52,7 @@ var operations = []operation{
 	}},
 }
 
-// serve opens a store on a server of HTTP, through the official client's own
-// transport.
+// serve opens a store on an HTTP server, through the transport of Vault's client.
 func serve(t *testing.T, vault http.HandlerFunc) *vaultkeys.Store {
 	t.Helper()
 	server := httptest.NewServer(vault)
@@ -67,27 +66,27 @@ func unavailable(err error) bool {
 
 func TestRedirectsAreNeverFollowed(t *testing.T) {
 	var arrived atomic.Int32
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
-	defer elsewhere.Close()
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
+	defer other.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", elsewhere.URL+r.URL.Path)
+			w.Header().Set("Location", other.URL+r.URL.Path)
 			w.WriteHeader(status)
 		})
 		for _, op := range operations {
 			if err := op.do(t.Context(), s); !unavailable(err) {
-				t.Errorf("%d, %s: %v", status, op.name, err)
+				t.Errorf("%s with status %d = %v, want unavailable", op.name, status, err)
 			}
 		}
 	}
 	if n := arrived.Load(); n != 0 {
-		t.Errorf("%d requests arrived elsewhere", n)
+		t.Errorf("got %d requests at the target of the redirect, want 0", n)
 	}
 }
 
-// What a proxy, a captive portal or a half-written answer looks like is not an
-// answer; least of all does it say that something is not there.
-func TestOnlyVaultsOwnAnswersAreBelieved(t *testing.T) {
+// A response of a proxy or a captive portal, or one that was cut off, never means
+// that a key or document does not exist.
+func TestOnlyResponsesOfVaultCount(t *testing.T) {
 	for _, status := range []int{200, 204, 206, 299, 400, 404, 405, 412, 418} {
 		for _, body := range []string{
 			"", "null", "{}", "[]", `""`, `{"data":`, "<html>not found</html>", `{"message":"not found"}`, `{"errors":null}`,
@@ -96,7 +95,7 @@ func TestOnlyVaultsOwnAnswersAreBelieved(t *testing.T) {
 			for _, op := range operations {
 				err := op.do(t.Context(), s)
 				if !unavailable(err) || errors.Is(err, store.ErrNotFound) || errors.Is(err, signer.ErrKeyGone) || errors.Is(err, store.ErrConflict) {
-					t.Errorf("status %d, %q, %s: %v", status, body, op.name, err)
+					t.Errorf("%s with status %d and body %q = %v, want unavailable", op.name, status, body, err)
 				}
 			}
 		}
@@ -113,7 +112,7 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestEndlessAnswersAreCutOff(t *testing.T) {
+func TestEndlessResponsesAreCutOff(t *testing.T) {
 	for _, status := range []int{200, 404, 500} {
 		for _, op := range operations {
 			var read atomic.Int64
@@ -123,10 +122,10 @@ func TestEndlessAnswersAreCutOff(t *testing.T) {
 				return a, nil
 			})
 			if err := op.do(t.Context(), s); !unavailable(err) {
-				t.Errorf("%d, %s: %v", status, op.name, err)
+				t.Errorf("%s with status %d = %v, want unavailable", op.name, status, err)
 			}
 			if read.Load() > 2<<20 {
-				t.Errorf("%d, %s: read %d bytes", status, op.name, read.Load())
+				t.Errorf("%s with status %d read %d bytes, want 2 MiB at most", op.name, status, read.Load())
 			}
 		}
 	}
@@ -153,40 +152,40 @@ func TestEveryRequestIsSentOnce(t *testing.T) {
 			})
 			err := op.do(t.Context(), s)
 			if conflict := what == "412" && op.name == "Write"; !unavailable(err) && !conflict {
-				t.Errorf("%s, %s: %v", what, op.name, err)
+				t.Errorf("%s with response %s = %v, want unavailable", op.name, what, err)
 			}
 			if sent.Load() != 1 {
-				t.Errorf("%s, %s: sent %d times", what, op.name, sent.Load())
+				t.Errorf("%s with response %s sent %d requests, want 1", op.name, what, sent.Load())
 			}
 		}
 	}
 }
 
-// Whoever answers in Vault's place may send back what we sent.
+// A proxy may repeat the request, and so the token, in its response.
 func TestTheTokenIsInNoError(t *testing.T) {
 	for _, status := range []int{200, 307, 400, 403, 404, 405, 412, 500, 503} {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) {
-			// Without a token in the requests this test would say nothing.
+			// The test needs a token in the requests.
 			if sent := r.Header.Get("X-Vault-Token") == token; sent == (r.URL.Path == "/v1/sys/health") {
-				t.Errorf("%s: token sent: %v", r.URL.Path, sent)
+				t.Errorf("%s: token sent: %v, want %v", r.URL.Path, sent, !sent)
 			}
 			a := answer(r, status, `{"errors":["bad request: X-Vault-Token: `+r.Header.Get("X-Vault-Token")+`\r\n`+strings.Repeat("x", 4000)+`"]}`)
-			a.Header.Set("Location", "http://elsewhere.test/?"+token)
+			a.Header.Set("Location", "http://other.test/?"+token)
 			return a, nil
 		})
 		for _, op := range operations {
 			err := op.do(t.Context(), s)
 			if err == nil {
-				t.Fatalf("%d, %s: no error", status, op.name)
+				t.Fatalf("%s with status %d succeeded, want an error", op.name, status)
 			}
 			if strings.Contains(err.Error(), "canary") || strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 1000 {
-				t.Errorf("%d, %s: %q", status, op.name, err)
+				t.Errorf("%s with status %d = %q, want one short line without the token", op.name, status, err)
 			}
 		}
 	}
 }
 
-func TestErrorsSayWhatVaultMeant(t *testing.T) {
+func TestErrorsFollowTheMessagesOfVault(t *testing.T) {
 	notAllowed := `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
 	for _, c := range []struct {
 		status int
@@ -204,7 +203,7 @@ func TestErrorsSayWhatVaultMeant(t *testing.T) {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, c.status, c.body), nil })
 		for _, op := range operations[:4] {
 			if err := op.do(t.Context(), s); !errors.Is(err, c.want) {
-				t.Errorf("%d %s, %s: %v", c.status, c.body, op.name, err)
+				t.Errorf("%s with status %d and body %s = %v, want %v", op.name, c.status, c.body, err, c.want)
 			}
 		}
 	}
@@ -212,14 +211,14 @@ func TestErrorsSayWhatVaultMeant(t *testing.T) {
 	_, err := s.Read(t.Context(), "ring/default")
 	for _, part := range []string{`"read"`, `"kv-a/data/ring/default"`, "permission denied"} {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%s is not in: %v", part, err)
+			t.Errorf("the error is %q, want it to contain %s", err, part)
 		}
 	}
 }
 
-// FuzzAnswers: no answer makes a store panic, tell its token, or take
-// something for a key that is none.
-func FuzzAnswers(f *testing.F) {
+// FuzzResponses: with no response does a store panic, reveal its token or return a
+// key that is not valid.
+func FuzzResponses(f *testing.F) {
 	f.Add(200, `{"data":{"data":{"document":"{}"},"metadata":{"version":4}}}`)
 	f.Add(200, `{"data":{"version":4}}`)
 	f.Add(200, `{"data":{"type":"rsa-2048","latest_version":1,"keys":{"1":{"public_key":"-----BEGIN PUBLIC KEY-----"}}}}`)
@@ -229,17 +228,17 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(307, ``)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 999 {
-			t.Skip("no such status")
+			t.Skip("not a valid status")
 		}
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, status, body), nil })
 		defer s.Close()
 		for _, op := range operations {
 			if err := op.do(t.Context(), s); err != nil && strings.Contains(err.Error(), token) {
-				t.Errorf("%s: %v", op.name, err)
+				t.Errorf("%s = %v, want an error without the token", op.name, err)
 			}
 		}
 		if k, err := s.Describe(t.Context(), "key_one"); err == nil && len(keyrotation.Fingerprint(k.PublicKey)) != 64 {
-			t.Errorf("took %+v for a key", k)
+			t.Errorf("Describe = %+v, want an RSA public key or an error", k)
 		}
 	})
 }

@@ -17,13 +17,22 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(envDocument) == "" {
 		for _, name := range []string{"VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE"} {
-			os.Unsetenv(name) // a developer's own
+			os.Unsetenv(name) // of the developer's shell
 		}
 	}
 	goleak.VerifyTestMain(vaulttest.Main(m))
 }
 
-// open opens a store that closes with t.
+// ownVault starts a Vault for one test that stops, seals or kills it.
+func ownVault(t *testing.T) *vaulttest.Server {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a Vault of its own")
+	}
+	return vaulttest.Start(t)
+}
+
+// open opens a store and closes it at the end of the test.
 func open(t testing.TB, config vaultkeys.Config) *vaultkeys.Store {
 	t.Helper()
 	s, err := vaultkeys.Open(t.Context(), config)
@@ -34,7 +43,7 @@ func open(t testing.TB, config vaultkeys.Config) *vaultkeys.Store {
 	return s
 }
 
-// on configures a store on fresh mounts of a real Vault.
+// on returns the configuration of a store on new mounts of a Vault.
 func on(t testing.TB, server *vaulttest.Server) vaultkeys.Config {
 	t.Helper()
 	transit, kv := server.Mount(t)
@@ -49,7 +58,7 @@ func TestKeepsTheContractsOfAStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, config) })
 }
 
-// The environment is how the processes below learn which Vault to work with.
+// The environment of the processes of TestKeepsTheContractsBetweenProcesses.
 const (
 	envDocument = "PLAYTOKEN_TEST_DOCUMENT"
 	envKV       = "PLAYTOKEN_TEST_KV"
@@ -71,7 +80,7 @@ func TestKeepsTheContractsBetweenProcesses(t *testing.T) {
 func TestOneOfTheProcesses(t *testing.T) {
 	document := os.Getenv(envDocument)
 	if document == "" {
-		t.Skip("started by another test only")
+		t.Skip("runs only as a process of TestKeepsTheContractsBetweenProcesses")
 	}
 	s := open(t, vaultkeys.Config{Transit: "unused", KV: os.Getenv(envKV)})
 	if err := storetest.Work(t.Context(), s, document); err != nil {

@@ -1,15 +1,15 @@
-// Package vaultkeys is the production store: private keys in HashiCorp Vault's
-// transit engine, which signs with them and never shows them, and documents in
-// its KV engine, version 2.
+// Package vaultkeys is the store for production: private keys in HashiCorp
+// Vault's transit engine, which signs with them and does not reveal them, and
+// documents in version 2 of its KV engine.
 //
 // The decision a newcomer would get wrong: every request goes through one
-// function, send, and is sent exactly once. The official client, left alone,
-// repeats writes, follows redirects with the token in hand, reads answers of
-// any length and takes an empty answer for success; here a write that was not
-// confirmed is an error, and whoever asked for it looks before asking again.
+// function, send, and is sent exactly once. The official client, by default,
+// repeats writes, follows redirects with the token, reads responses of any
+// length and takes an empty response for a success. Here a write that Vault did
+// not confirm is an error, and the caller reads before it writes again.
 //
-// One mount of each engine is dedicated to playtoken. Nothing here makes or
-// changes a mount.
+// One mount of each engine is dedicated to playtoken. Only Setup creates or
+// changes mounts.
 package vaultkeys
 
 import (
@@ -28,8 +28,7 @@ import (
 	"playtoken/secret"
 )
 
-// How long Vault may take to answer. VAULT_CLIENT_TIMEOUT, where it is set,
-// replaces the first.
+// How long Vault may take to respond. VAULT_CLIENT_TIMEOUT replaces callTimeout.
 const (
 	callTimeout    = 10 * time.Second
 	signTimeout    = 5 * time.Second
@@ -38,34 +37,34 @@ const (
 	clockTimeout   = 5 * time.Second
 )
 
-// maxAnswer is the longest answer that is read: the longest document, as Vault
-// spells it, and what comes with it.
-const maxAnswer = 1 << 20
+// maxResponse is the longest response that is read: the longest document, as
+// Vault encodes it, with its metadata.
+const maxResponse = 1 << 20
 
-// Config says which Vault, and where in it. What it leaves open is taken from
-// the environment as Vault's own client does: VAULT_ADDR, VAULT_CACERT,
+// Config selects a Vault and the mounts in it. Zero fields are read from the
+// environment as Vault's own client does: VAULT_ADDR, VAULT_CACERT,
 // VAULT_NAMESPACE and so on. VAULT_MAX_RETRIES, VAULT_RATE_LIMIT and
-// VAULT_WRAP_TTL are ignored: each would change what an answer means.
+// VAULT_WRAP_TTL are ignored, because each would change what a response means.
 type Config struct {
-	Address   string       // VAULT_AGENT_ADDR or VAULT_ADDR if empty; there is no default
-	Namespace string       // VAULT_NAMESPACE if empty
-	Token     secret.Value // VAULT_TOKEN if there is none
-	Login     Login        // how to get a token, unless it is the one above
+	Address   string       // if empty, VAULT_AGENT_ADDR or VAULT_ADDR; there is no default
+	Namespace string       // if empty, VAULT_NAMESPACE
+	Token     secret.Value // if zero, VAULT_TOKEN
+	Login     Login        // how to obtain a token; the zero Login uses Token
 	Transit   string       // mount of the transit engine
 	KV        string       // mount of the KV version 2 engine
 
-	// Transport replaces the HTTP transport, with all that VAULT_CACERT and
-	// its like ask for. Nil means the official one.
+	// Transport replaces the HTTP transport and with it the effects of
+	// VAULT_CACERT and similar variables. Nil: the transport of Vault's client.
 	Transport http.RoundTripper
-	Log       *slog.Logger // nil means none
+	Log       *slog.Logger // nil: no log
 }
 
-// Store is a Vault. It implements the Documents and PrivateKeys of package
-// keyrotation and the PrivateKeys of package signer, and is safe for
-// concurrent use.
+// Store keeps documents and private keys in a Vault. It implements Documents and
+// PrivateKeys of package store, and PrivateKeys and Exporter of package signer,
+// and is safe for concurrent use.
 type Store struct {
 	session *session
-	cluster *api.Client // without token and namespace, for what anybody may ask
+	cluster *api.Client // without token and namespace, for what needs neither
 	http    *http.Client
 	transit string
 	kv      string
@@ -76,10 +75,10 @@ type Store struct {
 
 var mountName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,4}$`)
 
-// Open reads the configuration and reports every mistake in it. It waits for
-// nothing, so that a service can start, and say that it is not ready, while
-// Vault is down or sealed. From then on the store logs in, renews, and logs in
-// again by itself, for as long as it is open; see LoginState for how that goes.
+// Open checks the configuration and reports every mistake in it. It makes no
+// call, so that a service can start, and report that it is not ready, while
+// Vault is down or sealed. The open store logs in, renews its token and logs in
+// again in the background; Login returns the state of that.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	config = config.withEnvironment()
 	if err := config.check(); err != nil {
@@ -94,7 +93,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 
 func (c Config) store(ctx context.Context, client *api.Client, settings *api.Config) *Store {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	client.ClearToken() // whatever VAULT_TOKEN held
+	client.ClearToken() // the one that the client took from VAULT_TOKEN
 	s := &Store{
 		cluster: client.WithNamespace(""), http: settings.HttpClient,
 		transit: c.Transit, kv: c.KV,
@@ -103,20 +102,20 @@ func (c Config) store(ctx context.Context, client *api.Client, settings *api.Con
 	if os.Getenv(api.EnvVaultClientTimeout) != "" && settings.Timeout > 0 {
 		s.timeout = settings.Timeout
 	}
-	// From here on the deadline of each call is its own; the client's would
-	// end before the answer's body is read.
+	// Each call has a deadline of its own. That of the client would end before
+	// the body of the response is read.
 	settings.Timeout = 0
 	s.batches = newBatcher(background, s.signBatch)
-	s.session = &session{method: c.Login.method(), anonymous: client, ask: s.once, log: c.Log, ctx: background}
+	s.session = &session{method: c.Login.method(), anonymous: client, send: s.once, log: c.Log, ctx: background}
 	s.session.start(c.Token.Reveal())
 	return s
 }
 
-// Login says how the store is logged in.
+// Login returns the state of the login.
 func (s *Store) Login() LoginState { return s.session.state() }
 
-// Close lets go of everything. Signatures that are waited for end with
-// signer.ErrUnavailable, as does every later one.
+// Close ends the background work and closes the connections. Calls of SignSHA256
+// that are waiting, and later ones, return signer.ErrUnavailable.
 func (s *Store) Close() {
 	s.stop()
 	s.batches.close()
@@ -156,7 +155,7 @@ func (c Config) check() error {
 		}
 	}
 	if c.Transit == c.KV {
-		problems = append(problems, errors.New("transit and KV need a mount each"))
+		problems = append(problems, errors.New("transit and KV need a mount each, got one path for both"))
 	}
 	if err := c.Login.check(c.Token); err != nil {
 		problems = append(problems, err)

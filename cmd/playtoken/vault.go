@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -78,9 +80,24 @@ func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
 	defer vault.Close()
 	report, err := vault.Setup(cmd.Context(), wanted)
 	if err != nil {
-		return err
+		return withMountRemedy(err)
 	}
 	return a.print(viewSetup(report, f, c))
+}
+
+// withMountRemedy adds to the error of a mount that cannot be used how to choose
+// another path.
+func withMountRemedy(err error) error {
+	wrong, ok := errors.AsType[*vaultkeys.WrongMount](err)
+	if !ok {
+		return err
+	}
+	setting := map[string]string{"transit": "PLAYTOKEN_VAULT_TRANSIT", "kv": "PLAYTOKEN_VAULT_KV"}[wrong.Engine]
+	remedy := "choose another path with " + cmp.Or(setting, "--"+wrong.Engine+"=PATH")
+	if wrong.OldKV {
+		remedy += ", or convert it with: vault kv enable-versioning " + wrong.Path
+	}
+	return fmt.Errorf("%w; %s", err, remedy)
 }
 
 type setupView struct {

@@ -50,7 +50,7 @@ func buildOnce(binary string, compile func(path string) error) (string, error) {
 	if exists(binary) {
 		return binary, nil
 	}
-	// Nobody else builds now. The binary appears whole or not at all.
+	// No other process builds now. The binary appears at its path only when complete.
 	temporary := binary + ".new"
 	defer os.Remove(temporary)
 	if err := compile(temporary); err != nil {

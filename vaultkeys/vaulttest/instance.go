@@ -45,8 +45,8 @@ func start() (*instance, error) {
 	return i, nil
 }
 
-// runAnywhere runs on a port that was free when we looked. Somebody may have
-// taken it since, in which case the process has ended and another is tried.
+// runAnywhere runs on a port that was free a moment ago. Another process may have
+// taken it since; the server then ends, and runAnywhere tries another port.
 func (i *instance) runAnywhere(ctx context.Context) error {
 	err := errEnded
 	for tries := 0; tries < 3 && errors.Is(err, errEnded); tries++ {

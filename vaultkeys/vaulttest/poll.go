@@ -18,8 +18,8 @@ func permanent(err error) error {
 	return permanentError{err}
 }
 
-// poll tries until there is no error or a permanent one. Vault is another
-// process and tells nobody when it is ready, so it has to be asked.
+// poll calls try until it returns no error, or a permanent one. Vault is another
+// process and sends no signal when it is ready.
 func poll(ctx context.Context, try func() error) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()

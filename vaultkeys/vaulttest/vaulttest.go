@@ -31,7 +31,7 @@ type Server struct {
 
 	t        testing.TB
 	instance *instance // nil unless it belongs to t alone
-	foreign  bool      // somebody else runs it
+	foreign  bool      // this package did not start it
 }
 
 // Start gives t a Vault that no other test uses; it ends with t, or with the
