@@ -41,7 +41,7 @@ func openStorage(ctx context.Context, set settings.Settings, options Options, me
 func openVault(ctx context.Context, set settings.Settings, measured *metrics.Service, log *slog.Logger) (*Storage, error) {
 	v := set.Vault
 	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
-		Token: v.Token, Transit: v.Transit, KV: v.KV, Log: log,
+		Address: v.Address, Token: v.Token, Transit: v.Transit, KV: v.KV, Log: log,
 		Login: vaultkeys.Login{Method: v.Method, Path: v.Path, RoleID: v.RoleID, SecretID: v.SecretID, Role: v.Role, JWTFile: v.JWTFile},
 	})
 	if err != nil {

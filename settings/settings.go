@@ -8,6 +8,7 @@
 package settings
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ const (
 
 // Vault is where the store is in HashiCorp Vault and how to log in there.
 type Vault struct {
+	Address string       // VAULT_AGENT_ADDR or VAULT_ADDR
 	Token   secret.Value // VAULT_TOKEN
 	Transit string       // mount of the transit engine
 	KV      string       // mount of the KV v2 engine
@@ -93,8 +95,9 @@ func (e Error) Unwrap() []error { return e }
 
 // ForService reads what serve needs, and every verb that opens its store.
 func ForService(environ []string) (Settings, error) {
-	s := empty()
-	err := environment(Variables(environ)).read(s.rows(), append(s.rules(), s.storeRule()))
+	s, env := empty(), environment(Variables(environ))
+	err := env.read(s.rows(), append(s.rules(), s.storeRule()))
+	s.Vault.Address = env.vaultAddress()
 	return s, err
 }
 
@@ -120,9 +123,16 @@ func ForCheck(environ []string) (Gate, error) {
 // ForOperator reads what an operator of Vault needs. Rules between settings are
 // not checked, because operators log in with a VAULT_TOKEN of their own.
 func ForOperator(environ []string) (Settings, error) {
-	s := empty()
-	err := environment(Variables(environ)).read(s.rows(), nil)
+	s, env := empty(), environment(Variables(environ))
+	err := env.read(s.rows(), nil)
+	s.Vault.Address = env.vaultAddress()
 	return s, err
+}
+
+// vaultAddress is where Vault's own client would look for it. Everything else
+// that is Vault's own, its client reads from the process's environment.
+func (env environment) vaultAddress() string {
+	return cmp.Or(env["VAULT_AGENT_ADDR"], env["VAULT_ADDR"])
 }
 
 func empty() Settings {

@@ -65,6 +65,7 @@ func (m *tenancy) awaitActive() (keys handlers.KeyList) {
 }
 
 func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
+	t.Parallel()
 	onEachStore(t, func(t *testing.T, w *world, dump func() []byte) {
 		m := newTenancy(t, w)
 		m.keysBecomeActive()

@@ -99,7 +99,9 @@ func plantedWorld(w *world, c *canaries) {
 }
 
 func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
+	t.Parallel()
 	t.Run("file", func(t *testing.T) {
+		t.Parallel()
 		c, w := newCanaries(t), newEmptyWorld(t)
 		plantedWorld(w, c)
 		password := c.plant("store password")
@@ -108,6 +110,7 @@ func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 		w.tellsNothing(c)
 	})
 	t.Run("vault", func(t *testing.T) {
+		t.Parallel()
 		c, w := newCanaries(t), newVaultWorld(t)
 		plantedWorld(w.world, c)
 		w.environ = w.as("rotator")

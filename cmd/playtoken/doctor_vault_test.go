@@ -38,6 +38,7 @@ func (w *onVault) policy(name, text string) string {
 }
 
 func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	signer, rotator, no := vaultkeys.Signer.Name(), vaultkeys.Rotator.Name(), false
 	with := func(policies ...string) string {
@@ -76,6 +77,7 @@ func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 // TestDoctorFindsAClockThatIsOff: Vault's clock, seen through somebody who
 // turns it back.
 func TestDoctorFindsAClockThatIsOff(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	w.must(&struct{}{}, "rotate")
@@ -98,7 +100,7 @@ func TestDoctorFindsAClockThatIsOff(t *testing.T) {
 	}
 	server := httptest.NewServer(proxy)
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
-	t.Setenv("VAULT_ADDR", server.URL)
+	w.environ = append(w.environ, "VAULT_ADDR="+server.URL)
 	w.healthy("PLAYTOKEN_CLOCK_SKEW=5s")
 	w.examined(trouble{"an hour", func() { behind = time.Hour }, []string{"PLAYTOKEN_CLOCK_SKEW=5s"}, exitFailed, "clock", "off by", "synchronise this machine's clock", ""})
 }

@@ -118,10 +118,10 @@ func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
 }
 
 func TestEverythingWorksOnVaultToo(t *testing.T) {
-	vault := vaulttest.Start(t)
+	t.Parallel()
+	vault := vaulttest.Shared(t)
 	transit, kv := vault.Mount(t)
-	t.Setenv("VAULT_ADDR", vault.Addr)
-	w := newEmptyWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_TOKEN="+vault.RootToken,
+	w := newEmptyWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR="+vault.Addr, "VAULT_TOKEN="+vault.RootToken,
 		"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv)
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")

@@ -90,6 +90,7 @@ var withoutVerb = regexp.MustCompile(`^(GET|POST) (/healthz|/readyz|/metrics|/op
 // TestEveryVerbIsItsRoute: a verb has the permission, the rules, the webhook, the
 // record and the outcome of its route, on both stores.
 func TestEveryVerbIsItsRoute(t *testing.T) {
+	t.Parallel()
 	onEachStore(t, func(t *testing.T, w *world, _ func() []byte) {
 		d := newDoors(t, w)
 		for _, a := range acts {
@@ -101,6 +102,7 @@ func TestEveryVerbIsItsRoute(t *testing.T) {
 // TestAProcessThatMayOnlySignIsRefusedByEitherDoor: the store's rights hold for
 // the local operator, too.
 func TestAProcessThatMayOnlySignIsRefusedByEitherDoor(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	d := newDoors(t, w.world)

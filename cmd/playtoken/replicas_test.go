@@ -208,6 +208,7 @@ func (f *fleet) troubles(span time.Duration) {
 }
 
 func TestThreeReplicasOnOneVaultRefuseNoViewer(t *testing.T) {
+	t.Parallel()
 	slow(t, "replicas are stopped, and Vault is sealed and restarted")
 	span, callers, pace, want := 8*time.Second, 2, 100*time.Millisecond, int64(1000)
 	if chaos() {
@@ -245,6 +246,7 @@ func TestThreeReplicasOnOneVaultRefuseNoViewer(t *testing.T) {
 }
 
 func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
+	t.Parallel()
 	slow(t, "it starts many processes")
 	starts := 2
 	if chaos() {
@@ -286,6 +288,7 @@ func (w *world) awaitStates(want string) {
 // TestKilledAtAnyMomentNothingIsLost kills whoever rotates, as often as it
 // takes, while another process mints.
 func TestKilledAtAnyMomentNothingIsLost(t *testing.T) {
+	t.Parallel()
 	slow(t, "it kills many processes")
 	kills := 8
 	if chaos() {

@@ -199,13 +199,14 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	}
 	w := newVaultWorld(t, "PLAYTOKEN_TOKEN_TTL=60s", "PLAYTOKEN_TOKEN_MAX_TTL=60s")
 	environ := w.as(vaultkeys.Rotator)
+	secretID := environ[len(environ)-1][len("PLAYTOKEN_VAULT_SECRET_ID="):]
 	if r := w.runWith(environ, "", "rotate"); r.code != exitDone {
 		t.Fatal(r.stderr)
 	}
 	w.environ = append(w.environ, "VAULT_TOKEN="+w.vault.RootToken)
 	keys := w.publicKeys()
 	between, address := newMeddler(t, w.vault.Addr)
-	t.Setenv("VAULT_ADDR", address)
+	environ = append(environ, "VAULT_ADDR="+address)
 	t.Setenv("VAULT_CLIENT_TIMEOUT", "3s") // longer than a busy machine takes for a login
 	url, logs, stop := w.serveHere(environ)
 	k := &kickoff{t: t, client: newClient(t), url: url, keys: keys}
@@ -236,7 +237,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	cancel()
 	k.running.Wait()
 	stop()
-	for _, secret := range []string{w.vault.RootToken, environ[len(environ)-1][len("PLAYTOKEN_VAULT_SECRET_ID="):], "hvs."} {
+	for _, secret := range []string{w.vault.RootToken, secretID, "hvs."} {
 		if strings.Contains(logs.String(), secret) {
 			t.Errorf("the logs show a credential: %s", logs)
 		}

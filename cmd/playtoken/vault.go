@@ -72,7 +72,7 @@ func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
 		return err
 	}
 	vault, err := vaultkeys.Open(cmd.Context(), vaultkeys.Config{
-		Token: c.Vault.Token, Transit: c.Vault.Transit, KV: c.Vault.KV, Log: a.log(),
+		Address: c.Vault.Address, Token: c.Vault.Token, Transit: c.Vault.Transit, KV: c.Vault.KV, Log: a.log(),
 	})
 	if err != nil {
 		return settings.Error{err}

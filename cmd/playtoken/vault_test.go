@@ -23,13 +23,17 @@ type onVault struct {
 func newVaultWorld(t *testing.T, more ...string) *onVault {
 	t.Helper()
 	w := &onVault{vault: vaulttest.Start(t)}
-	t.Setenv("VAULT_ADDR", w.vault.Addr)
 	w.world = newEmptyWorld(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
-	r := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle", "-o", "json")
+	r := w.runWith(w.operator(), "", "vault", "setup", "--approle", "-o", "json")
 	if err := json.Unmarshal([]byte(r.stdout), &w.setup); err != nil || r.code != exitDone {
 		t.Fatalf("exit %d, %v\n%s", r.code, err, r.stderr)
 	}
 	return w
+}
+
+// operator is the environment of an operator of Vault.
+func (w *onVault) operator(more ...string) []string {
+	return append([]string{"VAULT_ADDR=" + w.vault.Addr, "VAULT_TOKEN=" + w.vault.RootToken}, more...)
 }
 
 // as is the environment of a process that logs in with an AppRole.
@@ -44,12 +48,13 @@ func (w *onVault) as(role vaultkeys.Role, more ...string) []string {
 }
 
 func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
-	operator := []string{"VAULT_TOKEN=" + w.vault.RootToken, "PLAYTOKEN_VAULT_KV=team/kv"}
+	operator := w.operator("PLAYTOKEN_VAULT_KV=team/kv")
 	if !w.setup.Changed || len(w.setup.Next) != 2 {
 		t.Errorf("%+v", w.setup)
 	}
-	again := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle")
+	again := w.runWith(w.operator(), "", "vault", "setup", "--approle")
 	for _, want := range []string{"Nothing had to be changed.", "unchanged  secrets engine  playtoken-transit",
 		"export PLAYTOKEN_VAULT_AUTH=approle PLAYTOKEN_VAULT_ROLE_ID=" + w.setup.RoleIDs[vaultkeys.Rotator] + "\n",
 		`"$(vault write -f -field=secret_id auth/approle/role/playtoken-signer/secret-id)"`} {
@@ -71,8 +76,9 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 }
 
 func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
-	root := []string{"VAULT_TOKEN=" + w.vault.RootToken}
+	root := w.operator()
 	for _, c := range []struct {
 		environ []string
 		args    string
@@ -87,10 +93,10 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 		{root, "vault setup --kubernetes", exitUsage, "--service-account"},
 		{root, "vault setup --service-account a/b", exitUsage, "--kubernetes"},
 		{root, "vault setup --kubernetes --service-account playtoken", exitUsage, "NAMESPACE/NAME"},
-		{append(root, "PLAYTOKEN_VAULT_KV=playtoken-transit"), "vault setup", exitUsage, "a mount each"},
-		{append(root, "PLAYTOKEN_VAULT_TRANSIT=sys"), "vault setup", exitFailed, "PLAYTOKEN_VAULT_TRANSIT"},
-		{[]string{"VAULT_TOKEN=" + w.vault.Token(t, `path "x" { capabilities = ["read"] }`)}, "vault setup", exitFailed, `capability "read" on "sys/mounts"`},
-		{[]string{"VAULT_TOKEN=wrong"}, "vault setup", exitDown, "token"},
+		{w.operator("PLAYTOKEN_VAULT_KV=playtoken-transit"), "vault setup", exitUsage, "a mount each"},
+		{w.operator("PLAYTOKEN_VAULT_TRANSIT=sys"), "vault setup", exitFailed, "PLAYTOKEN_VAULT_TRANSIT"},
+		{w.operator("VAULT_TOKEN=" + w.vault.Token(t, `path "x" { capabilities = ["read"] }`)), "vault setup", exitFailed, `capability "read" on "sys/mounts"`},
+		{w.operator("VAULT_TOKEN=wrong"), "vault setup", exitDown, "token"},
 	} {
 		r := w.runWith(c.environ, "", strings.Fields(c.args)...)
 		if r.code != c.code || !strings.Contains(r.stderr, c.says) {
@@ -100,6 +106,7 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 }
 
 func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	var printed policiesView
 	w.must(&printed, "vault", "policy")
@@ -116,6 +123,7 @@ func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
 }
 
 func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	rotator := w.as(vaultkeys.Rotator)
 	if r := w.runWith(rotator, "", "rotate"); r.code != exitDone {
@@ -159,6 +167,7 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 }
 
 func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	w.vault.Seal()
@@ -225,13 +234,14 @@ func TestALoginNeedsAllItsSettings(t *testing.T) {
 }
 
 func TestMemorySigningIsAWishOfItsOwn(t *testing.T) {
+	t.Parallel()
 	w := newVaultWorld(t)
 	const memory = "PLAYTOKEN_SIGNING=memory"
 	mint := func(role vaultkeys.Role) result { return w.runWith(w.as(role, memory), "", "token", "mint", "counter") }
 	if r := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate"); r.code == exitDone || !strings.Contains(r.stderr, "not allowed by vault's policies") {
 		t.Errorf("an exportable key was made without --memory-signing: exit %d, %s", r.code, r.stderr)
 	}
-	setup := w.runWith([]string{"VAULT_TOKEN=" + w.vault.RootToken}, "", "vault", "setup", "--approle", "--memory-signing")
+	setup := w.runWith(w.operator(), "", "vault", "setup", "--approle", "--memory-signing")
 	rotate := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate")
 	if setup.code != exitDone || rotate.code != exitDone {
 		t.Fatalf("setup: %s\nrotate: %s", setup.stderr, rotate.stderr)

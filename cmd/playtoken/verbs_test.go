@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
+	t.Parallel()
 	onEachStore(t, func(t *testing.T, w *world, _ func() []byte) {
 		m := newTenancy(t, w)
 		m.awaitActive()

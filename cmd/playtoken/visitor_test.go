@@ -252,6 +252,7 @@ func onGate(name, gate, key string) string {
 // store would have: of Vault, every document as its root sees it.
 func onEachStore(t *testing.T, test func(t *testing.T, w *world, dump func() []byte), more ...string) {
 	t.Run("file", func(t *testing.T) {
+		t.Parallel()
 		w := newWorld(t, more...)
 		test(t, w, func() []byte {
 			data, err := os.ReadFile(filepath.Join(w.dir, "play.db"))
@@ -262,6 +263,7 @@ func onEachStore(t *testing.T, test func(t *testing.T, w *world, dump func() []b
 		})
 	})
 	t.Run("vault", func(t *testing.T) {
+		t.Parallel()
 		w := newVaultWorld(t, more...)
 		w.environ = w.as(vaultkeys.Rotator)
 		test(t, w.world, w.documents)
