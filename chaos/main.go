@@ -1,10 +1,10 @@
-// Chaos breaks playtoken on purpose, one guard at a time, and shows that some
-// test notices: a test that never fails proves nothing.
+// Chaos breaks playtoken on purpose, one guard at a time, and shows that a test
+// fails each time: a test that never fails proves nothing.
 //
-// The decision a newcomer would get wrong: the checkout is never touched. Each
-// mutant is a copy of one file, put in its place by the go tool's -overlay, so
-// a run that is killed leaves nothing behind, and the code that is built
-// meanwhile is the code that is there.
+// The decision a newcomer would get wrong: the working tree is never changed.
+// Each mutant is a copy of one file, which the go tool's -overlay puts in its
+// place. So a run that is interrupted leaves nothing behind, and other builds of
+// the same tree are not affected.
 package main
 
 import (
@@ -38,8 +38,8 @@ func main() {
 // atOnce is how many mutants are tried at a time; each uses about one core.
 const atOnce = 2
 
-// run tries every mutant that is meant. The error says which ones nobody
-// noticed.
+// run tries the mutants whose name or file contains only. The error says for
+// which of them no test failed.
 func run(ctx context.Context, only string) error {
 	folder, err := os.MkdirTemp("", "playtoken-mutants-")
 	if err != nil {
@@ -80,12 +80,13 @@ type mutant struct {
 	file    string // from the top of the module
 	guard   string // occurs once in the file
 	broken  string // takes its place
-	noticed string // the package whose tests have to fail, if it is not the file's
-	by      string // a pattern of their names; empty: all
+	noticed string // the package whose tests have to fail; empty: the file's
+	by      string // a pattern of the names of those tests; empty: all
 }
 
-// patience bounds one mutant's tests. A mutant that loops is noticed too.
-const patience = 4 * time.Minute
+// testTimeout bounds one mutant's tests. A mutant that never ends counts as
+// noticed.
+const testTimeout = 4 * time.Minute
 
 // try returns nil if the tests fail with the mutant in place.
 func (m mutant) try(ctx context.Context, folder string) error {
@@ -95,15 +96,15 @@ func (m mutant) try(ctx context.Context, folder string) error {
 	}
 	pkg := "./" + cmp.Or(m.noticed, filepath.Dir(m.file))
 	if out, err := exec.CommandContext(ctx, "go", "vet", "-overlay", overlay, pkg).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: does not build, so it proves nothing: %s", m.name, out)
+		return fmt.Errorf("%s: the mutant does not build, so it proves nothing: %s", m.name, out)
 	}
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	began := time.Now()
 	out, err := exec.CommandContext(limited, "go", "test", "-overlay", overlay, "-failfast", "-count=1", "-run", cmp.Or(m.by, "."), pkg).CombinedOutput()
 	if err == nil {
 		fmt.Printf("SURVIVED  %s\n", m.name)
-		return fmt.Errorf("%s: no test of %s noticed", m.name, pkg)
+		return fmt.Errorf("%s: no test of %s failed", m.name, pkg)
 	}
 	fmt.Printf("killed    %-62s %5.1f s  %s\n", m.name, time.Since(began).Seconds(), killer(string(out)))
 	return ctx.Err()
@@ -120,7 +121,7 @@ func (m mutant) place(folder string) (overlay string, err error) {
 		return "", err
 	}
 	if n := strings.Count(string(text), m.guard); n != 1 {
-		return "", fmt.Errorf("its guard occurs %d times in %s: bring chaos/mutants.go up to date", n, m.file)
+		return "", fmt.Errorf("its guard occurs %d times in %s, want once: update chaos/mutants.go", n, m.file)
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
@@ -140,5 +141,5 @@ func killer(out string) string {
 			return name
 		}
 	}
-	return "(no test's name: it panicked, hung, or was not to be run)"
+	return "(no failing test: the run panicked, hung or did not start)"
 }
