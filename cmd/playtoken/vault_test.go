@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"playtoken/settings"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
 )
@@ -208,29 +207,6 @@ func administer(t *testing.T, client *http.Client, url, route string) (status in
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(said)
-}
-
-func TestALoginNeedsAllItsSettings(t *testing.T) {
-	with := func(entries ...string) []string { return append(goodEnviron("PLAYTOKEN_STORE=vault"), entries...) }
-	for _, c := range []struct {
-		environ []string
-		problem string // empty: none
-	}{
-		{with("VAULT_TOKEN=x"), ""},
-		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_ROLE_ID=r", "PLAYTOKEN_VAULT_SECRET_ID=s", "PLAYTOKEN_VAULT_AUTH_PATH=a/b", "VAULT_TOKEN=x"), ""},
-		{with("PLAYTOKEN_VAULT_AUTH=kubernetes", "PLAYTOKEN_VAULT_ROLE=r", "PLAYTOKEN_VAULT_JWT_FILE=/x"), ""},
-		{with(), "VAULT_TOKEN: required"},
-		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_ROLE_ID=r"), "PLAYTOKEN_VAULT_SECRET_ID: required"},
-		{with("PLAYTOKEN_VAULT_AUTH=approle", "PLAYTOKEN_VAULT_SECRET_ID=s"), "PLAYTOKEN_VAULT_ROLE_ID: required"},
-		{with("PLAYTOKEN_VAULT_AUTH=kubernetes"), "PLAYTOKEN_VAULT_ROLE: required"},
-		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE_ID=r"), "is for PLAYTOKEN_VAULT_AUTH=approle"},
-		{with("VAULT_TOKEN=x", "PLAYTOKEN_VAULT_ROLE=r"), "is for PLAYTOKEN_VAULT_AUTH=kubernetes"},
-	} {
-		_, err := settings.ForService(c.environ)
-		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {
-			t.Errorf("%q: %v", c.environ[len(c.environ)-2:], err)
-		}
-	}
 }
 
 func TestMemorySigningIsAWishOfItsOwn(t *testing.T) {
