@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -49,7 +50,7 @@ func (a admission) result(err error) string {
 }
 
 func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, error) {
-	presented, err := present(p, rawQuery, header)
+	presented, err := g.present(p, rawQuery, header)
 	if err != nil {
 		return admission{}, err
 	}
@@ -79,7 +80,7 @@ func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, 
 	return admission{}, first
 }
 
-func present(p place, rawQuery string, header http.Header) (credentials, error) {
+func (g *Gate) present(p place, rawQuery string, header http.Header) (credentials, error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil || len(query["jwt"]) > 1 || len(query["ticket"]) > 1 {
 		return credentials{}, refusedToken(verify.TokenMalformed, "the query is malformed, or has two tokens")
@@ -98,7 +99,10 @@ func present(p place, rawQuery string, header http.Header) (credentials, error) 
 		c.tickets = append(c.tickets, p.ticket)
 	}
 	c.inURL = len(c.tickets)
-	c.tickets = append(c.tickets, inCookies(header, p.video)...)
+	c.tickets = append(c.tickets, inCookies(header, cookieName(p.video))...)
+	if g.forward.cookie != "" {
+		c.tickets = append(c.tickets, inCookies(header, g.forward.cookie)...)
+	}
 	return c, nil
 }
 
@@ -154,8 +158,8 @@ func refusedToken(reason verify.Reason, detail string) error {
 // take each other's session.
 func cookieName(video string) string { return "playtoken_" + video }
 
-func inCookies(header http.Header, video string) (tickets []string) {
-	for _, c := range (&http.Request{Header: header}).CookiesNamed(cookieName(video)) {
+func inCookies(header http.Header, name string) (tickets []string) {
+	for _, c := range (&http.Request{Header: header}).CookiesNamed(name) {
 		tickets = append(tickets, c.Value)
 	}
 	return tickets
@@ -169,7 +173,7 @@ func (g *Gate) handCookie(w http.ResponseWriter, r *http.Request, a admission, f
 	}
 	for _, folder := range folders {
 		http.SetCookie(w, &http.Cookie{
-			Name: cookieName(a.video), Value: a.ticket, Path: g.prefix() + folder,
+			Name: cmp.Or(g.forward.cookie, cookieName(a.video)), Value: a.ticket, Path: g.prefix() + folder,
 			MaxAge: max(1, int(a.expires-g.config.Now().Unix())), Secure: g.secure(r),
 			HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})

@@ -119,7 +119,7 @@ func newTab(t *testing.T) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(binary), chromedp.NoSandbox)
 	browser, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
 	tab, stopTab := chromedp.NewContext(browser)
-	tab, stopWaiting := context.WithTimeout(tab, 2*time.Minute)
+	tab, stopWaiting := context.WithTimeout(tab, 15*time.Minute)
 	t.Cleanup(func() {
 		stopWaiting()
 		stopTab()

@@ -31,6 +31,8 @@ func TestADASHPlayerKeepsItsTicket(t *testing.T) {
 	ticket := strings.Split(at, "/")[2]
 	w.want(w.get("/film/"+flip(ticket)+"/2.M4S"), 401, "signature_invalid")
 	w.want(w.get("/film/~/2.M4S"), 401, "token_missing")
+	w.want(w.get("/film/"+ticket+"/"+ticket+"/2.M4S"), 200, "")
+	w.want(w.get("/film/"+ticket+"/dash/"+ticket+"/2.M4S"), 404, "not_found")
 	w.want(w.get("/other/"+ticket+"/2.M4S"), 403, "video_not_allowed")
 	w.want(w.get("/film/"+ticket+"/broken.mpd"), 422, "video_unavailable")
 	w.server.Close() // now everything is logged

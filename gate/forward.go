@@ -5,6 +5,26 @@ import (
 	"strings"
 )
 
+// proxy is how a proxy that asks /auth names the original URI. It does so in
+// one place, and no other is ever read: a viewer could have sent it.
+type proxy struct {
+	header   string // that holds the URI; empty: it does not stand in a header
+	absolute bool   // the URI begins with scheme and host
+	inPath   bool   // the URI follows /auth in the request's own
+	cookie   string // the only name of a cookie that the proxy hands on; empty: any
+}
+
+// proxies by the names that the configuration knows.
+var proxies = map[string]proxy{
+	"":              {},
+	"nginx":         {header: "X-Original-Uri"},
+	"ingress-nginx": {header: "X-Original-Url", absolute: true},
+	"haproxy":       {header: "X-Original-Uri"},
+	"caddy":         {header: "X-Forwarded-Uri"},
+	"traefik":       {header: "X-Forwarded-Uri", cookie: "playtoken"},
+	"envoy":         {inPath: true},
+}
+
 var (
 	errForwardOff = refused(403, "forbidden", "forward-auth is off; name the proxy with PLAYTOKEN_GATE_FORWARD")
 	errNotAVideo  = refused(403, "forbidden", "the original URI is not that of a video")
@@ -16,18 +36,15 @@ var (
 // token carries the cookie that opens the rest of that video, so the proxy has
 // to hand Set-Cookie on to the viewer.
 //
-// The original URI is believed from the one header that the configured proxy
-// sets; a viewer could have sent every other. Its query, and the cookies and
-// the Authorization header of the viewer, are all that counts.
+// The original URI is believed from the one place where the configured proxy
+// puts it. Its query, and the cookies and the Authorization header of the
+// viewer, are all that counts.
 func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
-	if g.forward == "" {
-		return errForwardOff
+	original, err := g.forward.original(r)
+	if err != nil {
+		return err
 	}
-	original := r.Header.Values(g.forward)
-	if len(original) != 1 {
-		return refused(http.StatusForbidden, "forbidden", "the proxy must send the original URI in exactly one header "+g.forward)
-	}
-	p, query, err := g.readOriginal(original[0])
+	p, query, err := g.readOriginal(original)
 	if err != nil {
 		return err
 	}
@@ -42,6 +59,29 @@ func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// original returns the URI that the viewer asked the proxy for.
+func (f proxy) original(r *http.Request) (string, error) {
+	if f.inPath {
+		return strings.TrimPrefix(r.URL.EscapedPath(), "/auth") + "?" + r.URL.RawQuery, nil
+	}
+	if f.header == "" || r.URL.Path != "/auth" {
+		return "", errForwardOff
+	}
+	values := r.Header.Values(f.header)
+	if len(values) != 1 {
+		return "", refused(http.StatusForbidden, "forbidden", "the proxy must send the original URI in exactly one header "+f.header)
+	}
+	if !f.absolute {
+		return values[0], nil
+	}
+	scheme, rest, _ := strings.Cut(values[0], "://")
+	_, path, found := strings.Cut(rest, "/")
+	if scheme != "http" && scheme != "https" || !found {
+		return "", refused(http.StatusForbidden, "forbidden", "the header "+f.header+" has no whole URL")
+	}
+	return "/" + path, nil
 }
 
 // mayPass reports whether the gate would serve the file itself. The video's

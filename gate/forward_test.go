@@ -37,8 +37,39 @@ func TestAuthBelievesTheConfiguredProxysHeaderOnly(t *testing.T) {
 			w.want(w.get("/auth?"+strings.SplitN(good, "?", 2)[1]), 403, "forbidden")
 		})
 	}
+	whole := forward(t, "ingress-nginx", "")
+	good := "https://films.example/film/a.m4s?jwt=" + whole.token(video, time.Minute)
+	whole.want(whole.get("/auth", "X-Original-URL", good), 200, "")
+	whole.want(whole.get("/auth", nginx, strings.TrimPrefix(good, "https://films.example")), 403, "forbidden")
+	for _, bad := range []string{strings.TrimPrefix(good, "https://films.example"), "https://films.example", "ftp" + good, "", "https:/film/a.m4s"} {
+		whole.want(whole.get("/auth", "X-Original-URL", bad), 403, "forbidden")
+	}
+	envoy := forward(t, "envoy", "")
+	token := envoy.token(video, time.Minute)
+	envoy.want(envoy.get("/auth/film/a.m4s?jwt="+token), 200, "")
+	envoy.want(envoy.do("HEAD", "/auth/film/a.m4s?jwt="+token, ""), 200, "")
+	envoy.want(envoy.get("/auth/film/a.m4s", nginx, "/film/a.m4s?jwt="+token, other, "/film/a.m4s?jwt="+token), 401, "token_missing")
+	envoy.want(envoy.get("/auth/film/%23.m4s?jwt="+token), 403, "forbidden")
+	envoy.want(envoy.get("/auth?jwt="+token), 403, "forbidden")
+	if a := whole.get("/auth/film/a.m4s?jwt=" + whole.token(video, time.Minute)); a.status == 200 {
+		t.Errorf("a URI behind /auth: got %v, want a refusal where the proxy sends a header", a)
+	}
 	off := forward(t, "", "")
 	off.want(off.get("/auth", nginx, "/film/a.ts?jwt="+off.token(video, time.Minute)), 403, "forbidden")
+}
+
+// TestTraefikHandsOnACookieOfOneName, with a path for each video.
+func TestTraefikHandsOnACookieOfOneName(t *testing.T) {
+	w := forward(t, "traefik", "")
+	a := w.want(w.get("/auth", "X-Forwarded-Uri", "/film/a.m4s?jwt="+w.token(video, time.Minute)), 200, "")
+	cookie := (&http.Response{Header: a.header}).Cookies()[0]
+	if cookie.Name != "playtoken" || cookie.Path != "/film" {
+		t.Errorf("got the cookie %v, want playtoken for /film", cookie)
+	}
+	w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken="+cookie.Value), 200, "")
+	w.want(w.get("/auth", "X-Forwarded-Uri", "/other/b.m4s", "Cookie", "playtoken="+cookie.Value), 403, "video_not_allowed")
+	f := forward(t, "nginx", "")
+	f.want(f.get("/auth", "X-Original-URI", "/film/b.m4s", "Cookie", "playtoken="+cookie.Value), 401, "token_missing")
 }
 
 func TestAuthAnswers(t *testing.T) {

@@ -45,8 +45,8 @@ type Config struct {
 	// cut off from forwarded URIs. Empty: the request's Host decides, and there
 	// is no prefix.
 	PublicURL string
-	// Forward names the proxy that asks /auth: nginx, traefik or caddy. Empty:
-	// /auth refuses everything.
+	// Forward names the proxy that asks /auth: nginx, ingress-nginx, haproxy,
+	// caddy, traefik or envoy. Empty: /auth refuses everything.
 	Forward string
 	// Origins may read media from their pages. Empty, or "*" alone: every
 	// origin, without credentials.
@@ -74,18 +74,9 @@ type Gate struct {
 	config  Config
 	keys    *register
 	public  *url.URL // nil: not configured
-	forward string   // the header that names the original URI, or empty
+	forward proxy    // that asks /auth
 	named   namedFiles
 	gzips   sync.Pool // of *gzip.Writer
-}
-
-// forwardHeaders names the one header that each proxy sets. No other is ever
-// read: a viewer could have sent it.
-var forwardHeaders = map[string]string{
-	"":        "",
-	"nginx":   "X-Original-Uri",
-	"traefik": "X-Forwarded-Uri",
-	"caddy":   "X-Forwarded-Uri",
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens
@@ -126,8 +117,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (g *Gate) configure() error {
-	header, known := forwardHeaders[g.config.Forward]
-	g.forward = header
+	forward, known := proxies[g.config.Forward]
+	g.forward = forward
 	var err error
 	if g.config.PublicURL != "" {
 		if g.public, err = absolute(g.config.PublicURL); err != nil {
@@ -135,7 +126,7 @@ func (g *Gate) configure() error {
 		}
 	}
 	return errors.Join(err,
-		unless(known, "forward is not nginx, traefik or caddy"),
+		unless(known, "forward is not nginx, ingress-nginx, haproxy, caddy, traefik or envoy"),
 		unless(g.config.Media != nil, "there is no media folder"),
 		unless(isIndex(g.config.Index), "the first playlist is not the name of a file that ends in .m3u8"),
 		unless(g.config.Data != "", "there is no data file"),

@@ -82,18 +82,27 @@ func (g *Gate) open(p place) (mediaFile, error) {
 	// Asked before opening, because opening a pipe would wait for a writer.
 	info, err := fs.Stat(g.config.Media, name)
 	if err != nil {
-		return mediaFile{}, fmt.Errorf("%w: %w", errNoVideo, err)
+		return mediaFile{}, notOpened(err)
 	}
 	if !info.Mode().IsRegular() {
 		return mediaFile{}, errNoVideo
 	}
 	file, err := g.config.Media.Open(name)
 	if err != nil {
-		return mediaFile{}, fmt.Errorf("%w: %w", errNoVideo, err)
+		return mediaFile{}, notOpened(err)
 	}
 	seeker, ok := file.(io.ReadSeeker)
 	if !ok {
 		return mediaFile{}, errors.Join(errors.New("open media: the file cannot seek"), file.Close())
 	}
 	return mediaFile{ReadSeeker: seeker, Closer: file, name: p.file, info: info}, nil
+}
+
+// notOpened says why without the path, which the log has without tickets.
+func notOpened(err error) error {
+	var inPath *fs.PathError
+	if errors.As(err, &inPath) {
+		err = inPath.Err
+	}
+	return fmt.Errorf("%w: %w", errNoVideo, err)
 }

@@ -29,7 +29,8 @@ pid %[1]s/nginx.pid;
 error_log stderr notice;
 events {}
 http {
-	access_log off;
+	log_format tokenless '$remote_addr "$request_method $uri" $status $body_bytes_sent';
+	access_log %[1]s/access.log tokenless;
 	client_body_temp_path %[1]s/body;
 	proxy_temp_path %[1]s/proxy;
 	fastcgi_temp_path %[1]s/fastcgi;
@@ -42,6 +43,7 @@ http {
 			auth_request /gate-auth;
 			auth_request_set $gate_cookie $upstream_http_set_cookie;
 			add_header Set-Cookie $gate_cookie;
+			add_header Cache-Control private;
 		}
 		location = /gate-auth {
 			internal;
@@ -62,54 +64,65 @@ func startNginx(t *testing.T, gateURL string) (socket string) {
 	if err != nil {
 		t.Skip("NOT TESTED: forward-auth with a real nginx, because there is no nginx on this machine")
 	}
-	dir := t.TempDir()
+	dir := files(t)
+	conf := filepath.Join(dir, "nginx.conf")
+	socket = filepath.Join(dir, "socket")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, socket, gateURL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, exec.Command(binary, "-p", dir, "-e", "stderr", "-c", conf), "event method") // named once its sockets are open
+	return socket
+}
+
+// files returns a folder with a copy of the sample, and other videos, in media.
+func files(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	clip, err := sample.FS()
 	if err != nil {
 		t.Fatal(err)
 	}
-	media, conf := filepath.Join(dir, "media"), filepath.Join(dir, "nginx.conf")
-	socket = filepath.Join(dir, "socket")
-	text := fmt.Appendf(nil, nginxConf, dir, socket, gateURL)
-	if err := errors.Join(os.CopyFS(media, clip), os.CopyFS(media, films()), os.WriteFile(conf, text, 0o600)); err != nil {
+	media := filepath.Join(dir, "media")
+	if err := errors.Join(os.CopyFS(media, clip), os.CopyFS(media, films())); err != nil {
 		t.Fatal(err)
 	}
-	run(t, exec.Command(binary, "-p", dir, "-e", "stderr", "-c", conf))
-	return socket
+	return dir
 }
 
-// run returns when nginx is listening, and ends it with the test.
-func run(t *testing.T, nginx *exec.Cmd) {
+// run returns when a server is listening, which a line of its log tells, and
+// ends it with the test.
+func run(t *testing.T, server *exec.Cmd, listens string) {
 	t.Helper()
-	stderr, err := nginx.StderrPipe()
+	stderr, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nginx.Start(); err != nil {
+	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	read := make(chan struct{})
 	t.Cleanup(func() {
-		_ = nginx.Process.Kill() // it may be gone
+		_ = server.Process.Kill() // it may be gone
 		<-read
-		_ = nginx.Wait() // it was killed
+		_ = server.Wait() // it was killed
 	})
 	listening := make(chan bool, 1)
 	go func() {
 		defer close(read)
-		follow(t, stderr, listening)
+		follow(t, stderr, listens, listening)
 	}()
 	if !<-listening {
-		t.Fatal("nginx did not start")
+		t.Fatalf("%s did not start", server.Path)
 	}
 }
 
-// follow copies nginx's log to the test's and tells when nginx is listening,
-// or that it never will be: it names its event method once its sockets are open.
-func follow(t *testing.T, stderr io.Reader, listening chan<- bool) {
+// follow copies a server's log to the test's and tells when the server is
+// listening, or that it never will be.
+func follow(t *testing.T, stderr io.Reader, listens string, listening chan<- bool) {
 	told := false
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		fmt.Fprintln(t.Output(), lines.Text())
-		if !told && strings.Contains(lines.Text(), "event method") {
+		if !told && strings.Contains(lines.Text(), listens) {
 			told = true
 			listening <- true
 		}
@@ -153,6 +166,17 @@ func browse(t *testing.T, socket string) func(uri string, headers ...string) int
 func TestARealNginxAsksTheGate(t *testing.T) {
 	w := open(t, films(), func(c *gate.Config) { c.Forward = "nginx" })
 	socket := startNginx(t, w.server.URL)
+	w.visit(t, socket, "X-Original-URI")
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(socket), "access.log"))
+	if err != nil || strings.Contains(string(log), "jwt") || !strings.Contains(string(log), "/counter/hls.m3u8") {
+		t.Errorf("nginx logs\n%s, %v, want requests without tokens", log, err)
+	}
+}
+
+// visit walks past a real proxy as a viewer does; header is the one that a
+// viewer might try to forge.
+func (w *world) visit(t *testing.T, socket, header string) {
+	t.Helper()
 	get := browse(t, socket)
 	for _, s := range []struct {
 		name, uri string
@@ -166,17 +190,19 @@ func TestARealNginxAsksTheGate(t *testing.T) {
 		{"and a segment", "/counter/360/0.m4s", 200},
 		{"but no other video", "/film/hls.m3u8", 401},
 		{"and nothing beside videos", "/top.m4s", 403},
+		{"and no hidden file", "/film/.hidden.m4s?jwt=" + w.token("film", time.Minute), 403},
+		{"and no other kind of file", "/film/notes.txt?jwt=" + w.token("film", time.Minute), 403},
 	} {
 		if got := get(s.uri); got != s.want {
 			t.Errorf("%s: %d, want %d", s.name, got, s.want)
 		}
 	}
-	if got := get("/film/360/0.m4s", "X-Original-URI", "/film/360/0.m4s?jwt="+w.token("film", time.Minute)); got != 401 {
+	if got := get("/film/360/0.m4s", header, "/film/360/0.m4s?jwt="+w.token("film", time.Minute)); got != 401 {
 		t.Errorf("a viewer who names the original URI: %d, want 401", got)
 	}
 	for _, uri := range append(named, ambiguous...) {
 		if got := raw(t, "unix", socket, uri+"?jwt="+w.token("film", time.Minute)); got == 200 {
-			t.Errorf("%s: got 200 through nginx and the gate, want a refusal", uri)
+			t.Errorf("%s: got 200 through the proxy and the gate, want a refusal", uri)
 		}
 	}
 	w.advance(5 * time.Hour)

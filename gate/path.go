@@ -43,8 +43,8 @@ func readPlace(escaped, escapable string) (place, error) {
 		return place{}, errNoVideo
 	}
 	p := place{video: video}
-	if behind, ok := strings.CutPrefix(rest, "~"); ok {
-		p.ticket, rest, _ = strings.Cut(behind, "/")
+	for strings.HasPrefix(rest, "~") { // more than one: see playlist.Manifest
+		p.ticket, rest, _ = strings.Cut(rest[1:], "/")
 	}
 	var err error
 	if p.file, err = url.PathUnescape(rest); err != nil {
@@ -57,14 +57,18 @@ func isVideo(folder string) bool {
 	return videoForm.MatchString(folder) && !slices.Contains(reserved, folder)
 }
 
-// loggable returns a path without the ticket in it.
+// loggable returns a path without the tickets in it.
 func loggable(path string) string {
-	before, rest, found := strings.Cut(path, "/~")
-	if !found {
+	if !strings.Contains(path, "/~") {
 		return path
 	}
-	_, after, _ := strings.Cut(rest, "/")
-	return before + "/~/" + after
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if strings.HasPrefix(segment, "~") {
+			segments[i] = "~"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // unambiguous refuses every encoded path that the gate, a proxy before it and

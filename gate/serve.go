@@ -32,6 +32,9 @@ func (g *Gate) Handler() http.Handler {
 		m.Handle("/metrics", g.serve(g.metrics, refuse)).Methods(read...)
 	}
 	m.Handle("/auth", g.serve(g.auth, refuse))
+	if g.forward.inPath {
+		m.PathPrefix("/auth/").Handler(g.serve(g.auth, refuse))
+	}
 
 	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.listKeys), refuseKey)).Methods(http.MethodGet)
 	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.createKey), refuseKey)).Methods(http.MethodPost)

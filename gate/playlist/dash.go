@@ -78,8 +78,10 @@ func (m *manifest) read(token xml.Token, begin int64) error {
 	return nil
 }
 
-// begin reads the MPD element, and gives the manifest a base and a place to be
-// loaded from again if it has none.
+// begin reads the MPD element, and gives the manifest a base if it has none. One
+// that is loaded again also gets the place to load it from. Some players, Shaka
+// among them, then take that place for the base's own base: they ask for
+// /video/~TICKET/~TICKET/file, which the gate reads as one ticket.
 func (m *manifest) begin(t xml.StartElement, end int64) error {
 	if t.Name.Local != "MPD" {
 		return errors.New("it begins with " + t.Name.Local + ", not with MPD")
@@ -96,13 +98,17 @@ func (m *manifest) begin(t xml.StartElement, end int64) error {
 	}
 	m.out.WriteString(m.text[:end])
 	m.copied = end
-	if !strings.Contains(m.text, "<"+prefix+"Location") {
+	if dynamic(t) && !strings.Contains(m.text, "<"+prefix+"Location") {
 		m.insert(prefix+"Location", m.below(m.where.File))
 	}
 	if !based {
 		m.insert(prefix+"BaseURL", m.below(m.where.below))
 	}
 	return nil
+}
+
+func dynamic(mpd xml.StartElement) bool {
+	return slices.ContainsFunc(mpd.Attr, func(a xml.Attr) bool { return a.Name.Local == "type" && a.Value == "dynamic" })
 }
 
 func (m *manifest) insert(element, url string) {

@@ -10,23 +10,23 @@ import (
 )
 
 func TestTheBaseOfAManifestGetsTheTicket(t *testing.T) {
-	const location = "<Location>../~T/360/index.mpd</Location>"
 	for _, c := range []struct{ name, text, want string }{
-		{"none", `<MPD a="b"><Period/></MPD>`, `<MPD a="b">` + location + `<BaseURL>../~T/360/</BaseURL><Period/></MPD>`},
-		{"with a prefix", `<m:MPD><m:Period/></m:MPD>`, `<m:MPD><m:Location>../~T/360/index.mpd</m:Location><m:BaseURL>../~T/360/</m:BaseURL><m:Period/></m:MPD>`},
-		{"a folder", `<MPD><BaseURL>a/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>../~T/360/a/</BaseURL></MPD>`},
-		{"a folder above", `<MPD><BaseURL>../a b/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>../~T/a%20b/</BaseURL></MPD>`},
-		{"a query", `<MPD><BaseURL>a/?x=1&amp;ticket=2&amp;y=</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>../~T/360/a/?x=1&amp;y=</BaseURL></MPD>`},
-		{"from the root", `<MPD><BaseURL>/films/film/a/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>/films/film/~T/a/</BaseURL></MPD>`},
-		{"with host", `<MPD><BaseURL>https://videos.example/films/film/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>https://videos.example/films/film/~T/</BaseURL></MPD>`},
-		{"another site", `<MPD><BaseURL>https://cdn.example/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>https://cdn.example/</BaseURL></MPD>`},
-		{"another video", `<MPD><BaseURL>/films/other/</BaseURL></MPD>`, `<MPD>` + location + `<BaseURL>/films/other/</BaseURL></MPD>`},
+		{"none", `<MPD a="b"><Period/></MPD>`, `<MPD a="b"><BaseURL>../~T/360/</BaseURL><Period/></MPD>`},
+		{"with a prefix", `<m:MPD><m:Period/></m:MPD>`, `<m:MPD><m:BaseURL>../~T/360/</m:BaseURL><m:Period/></m:MPD>`},
+		{"of a live stream", `<MPD type="dynamic"></MPD>`, `<MPD type="dynamic"><Location>../~T/360/index.mpd</Location><BaseURL>../~T/360/</BaseURL></MPD>`},
+		{"a folder", `<MPD><BaseURL>a/</BaseURL></MPD>`, `<MPD><BaseURL>../~T/360/a/</BaseURL></MPD>`},
+		{"a folder above", `<MPD><BaseURL>../a b/</BaseURL></MPD>`, `<MPD><BaseURL>../~T/a%20b/</BaseURL></MPD>`},
+		{"a query", `<MPD><BaseURL>a/?x=1&amp;ticket=2&amp;y=</BaseURL></MPD>`, `<MPD><BaseURL>../~T/360/a/?x=1&amp;y=</BaseURL></MPD>`},
+		{"from the root", `<MPD><BaseURL>/films/film/a/</BaseURL></MPD>`, `<MPD><BaseURL>/films/film/~T/a/</BaseURL></MPD>`},
+		{"with host", `<MPD><BaseURL>https://videos.example/films/film/</BaseURL></MPD>`, `<MPD><BaseURL>https://videos.example/films/film/~T/</BaseURL></MPD>`},
+		{"another site", `<MPD><BaseURL>https://cdn.example/</BaseURL></MPD>`, `<MPD><BaseURL>https://cdn.example/</BaseURL></MPD>`},
+		{"another video", `<MPD><BaseURL>/films/other/</BaseURL></MPD>`, `<MPD><BaseURL>/films/other/</BaseURL></MPD>`},
 		{"deeper", `<MPD><Period><BaseURL>a/</BaseURL><BaseURL>/films/film/b/</BaseURL></Period></MPD>`,
-			`<MPD>` + location + `<BaseURL>../~T/360/</BaseURL><Period><BaseURL>a/</BaseURL><BaseURL>/films/film/~T/b/</BaseURL></Period></MPD>`},
+			`<MPD><BaseURL>../~T/360/</BaseURL><Period><BaseURL>a/</BaseURL><BaseURL>/films/film/~T/b/</BaseURL></Period></MPD>`},
 		{"a template", `<MPD><S id="/films/film/$Number$.m4s" media="/films/film/$Number$.m4s" initialization="i.mp4"/></MPD>`,
-			`<MPD>` + location + `<BaseURL>../~T/360/</BaseURL><S id="/films/film/$Number$.m4s" media="/films/film/~T/$Number$.m4s" initialization="i.mp4"/></MPD>`},
+			`<MPD><BaseURL>../~T/360/</BaseURL><S id="/films/film/$Number$.m4s" media="/films/film/~T/$Number$.m4s" initialization="i.mp4"/></MPD>`},
 		{"a root that may be another site's", `<MPD><BaseURL>https://cdn.example/</BaseURL><S media="/films/film/1"/></MPD>`,
-			`<MPD>` + location + `<BaseURL>https://cdn.example/</BaseURL><S media="/films/film/1"/></MPD>`},
+			`<MPD><BaseURL>https://cdn.example/</BaseURL><S media="/films/film/1"/></MPD>`},
 		{"its own place", `<MPD><Location>m.mpd</Location></MPD>`, `<MPD><BaseURL>../~T/360/</BaseURL><Location>../~T/360/m.mpd</Location></MPD>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func FuzzManifest(f *testing.F) {
 		if strings.ContainsAny(top+period+representation+media, "<>&'\"\x00") || strings.Contains(top+period+representation+media, "~") {
 			return
 		}
-		text := "<MPD><BaseURL>" + top + "</BaseURL><Period><BaseURL>" + period + "</BaseURL><BaseURL>" + representation + `</BaseURL><S media="` + media + `"/></Period></MPD>`
+		text := `<MPD type="dynamic"><BaseURL>` + top + "</BaseURL><Period><BaseURL>" + period + "</BaseURL><BaseURL>" + representation + `</BaseURL><S media="` + media + `"/></Period></MPD>`
 		out, err := playlist.Manifest(text, here(), "TICKET.1", false)
 		if err != nil {
 			return

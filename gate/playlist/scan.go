@@ -126,6 +126,9 @@ func (s *scanner) beginTag(line string, begin int) error {
 
 // nextAttribute returns the next URI among the current tag's attributes.
 func (s *scanner) nextAttribute() (ref Reference, found bool, err error) {
+	if s.tag == "" {
+		return Reference{}, false, nil
+	}
 	wanted, known := uriAttributes[s.tag]
 	if !known {
 		wanted = otherURIAttributes

@@ -39,6 +39,9 @@ type target struct {
 
 // resolve returns what a URI names.
 func (r resolver) resolve(uri string) (target, error) {
+	if simple(uri) && len(uri) < maxURI {
+		return target{file: r.below + uri, path: uri, query: "?"}, nil
+	}
 	uri = strings.Trim(uri, " \t")
 	if err := checkURI(uri); err != nil {
 		return target{}, err
