@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/gate"
+	"playtoken/httpserver"
 	"playtoken/metrics"
 	"playtoken/settings"
 )
@@ -39,22 +40,22 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, c.Gate.Listen)
+	ln, err := httpserver.Listen(ctx, c.Gate.Listen)
 	if err != nil {
 		return err
 	}
-	scrapes, err := listenMetrics(ctx, c)
+	scrapes, err := httpserver.ListenMetrics(ctx, c.MetricsListen)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	g, closeGate, err := openGate(c, counted, log)
 	if err != nil {
-		return errors.Join(err, ln.Close(), closeMetrics(scrapes))
+		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
 	log.Info("gate is listening", "address", ln.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntil(ctx, newServer(g.Handler(), log), ln, func() {}) })
-	group.Go(func() error { return serveMetrics(ctx, scrapes, counted.Handler(log), log) })
+	group.Go(func() error { return httpserver.Serve(ctx, ln, g.Handler(), log, func() {}) })
+	group.Go(func() error { return scrapes.Serve(ctx, counted.Handler(log), log) })
 	group.Go(func() error { return reportMedia(ctx, c, log) })
 	return errors.Join(group.Wait(), closeGate())
 }

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"playtoken/metrics"
 )
 
 func (a *app) version() *cobra.Command {
@@ -26,6 +28,11 @@ type versionView struct {
 
 func (v versionView) table(w io.Writer) {
 	fmt.Fprintf(w, "playtoken %s %s %s\n", v.Version, v.Revision, v.Go)
+}
+
+// build is what metrics say about this binary.
+func (v versionView) build() metrics.Build {
+	return metrics.Build{Version: v.Version, Revision: v.Revision}
 }
 
 func buildVersion() versionView {

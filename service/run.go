@@ -1,0 +1,43 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
+
+	"playtoken/httpserver"
+	"playtoken/settings"
+)
+
+// Run listens, opens a deployment and serves until ctx ends. It ends in this
+// order: readiness fails, no new requests are taken, those under way are
+// finished, the rotation ends after the move that it is making, and the stores
+// are closed. Errors: those of Open; a listener's.
+func Run(ctx context.Context, set settings.Settings, options Options) error {
+	ln, err := httpserver.Listen(ctx, set.Listen)
+	if err != nil {
+		return err
+	}
+	scrapes, err := httpserver.ListenMetrics(ctx, set.MetricsListen)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	s, err := Open(ctx, set, options)
+	if err != nil {
+		return errors.Join(err, ln.Close(), scrapes.Close())
+	}
+	defer s.Close()
+	debug.FreeOSMemory() // opening a sealed store takes much memory, on purpose, and only once
+	handler, err := s.Handler()
+	if err != nil {
+		return errors.Join(err, ln.Close(), scrapes.Close())
+	}
+	defer s.Schedule(ctx)()
+	s.log.Info("listening", "address", ln.Addr().String())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return httpserver.Serve(ctx, ln, handler, s.log, s.Stopping) })
+	group.Go(func() error { return scrapes.Serve(ctx, s.Metrics.Handler(s.log), s.log) })
+	return group.Wait()
+}
