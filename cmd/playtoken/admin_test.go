@@ -19,21 +19,21 @@ const secondKey = "key-of-the-second-gate/+=-0123456789"
 // tenancy is a service with a second project, made through the Admin API, at
 // two replicas.
 type tenancy struct {
-	*world
+	*deployment
 	gate    string // the second project's platform
-	admin   visitor
-	other   visitor // at the other replica, as nobody
-	project string  // the second project's id
+	admin   apiClient
+	other   apiClient // at the other replica, as nobody
+	project string    // the second project's id
 	issued  []string
 	logs    func() string
 }
 
-func newTenancy(t *testing.T, w *world) *tenancy {
+func newTenancy(t *testing.T, w *deployment) *tenancy {
 	t.Helper()
-	m := &tenancy{world: w, gate: startGate(t, secondKey).URL}
+	m := &tenancy{deployment: w, gate: startGate(t, secondKey).URL}
 	urls, logs := w.replicas()
 	m.logs = logs
-	m.admin = visitor{t: t, client: newClient(t), url: urls[0], key: adminKey, heard: &ledger{}}
+	m.admin = apiClient{t: t, client: newClient(t), url: urls[0], key: adminKey, record: &transcript{}}
 	m.other = m.admin.at(urls[1]).as("")
 	var made handlers.Project
 	m.admin.want(http.StatusCreated, &made, "POST /v1/projects", onGate("second", m.gate, secondKey))
@@ -56,7 +56,7 @@ func (m *tenancy) newKey(name string, scopes ...string) (id, value string) {
 // awaitActive waits until the scheduler has made a key active, and a standby.
 func (m *tenancy) awaitActive() (keys handlers.KeyList) {
 	m.t.Helper()
-	m.admin.await("GET "+m.path("/signing-keys"), func(got reply) bool {
+	m.admin.await("GET "+m.path("/signing-keys"), func(got response) bool {
 		keys = handlers.KeyList{}
 		return got.status == http.StatusOK && json.Unmarshal(got.body, &keys) == nil && len(keys.Items) == 2 &&
 			keys.Items[1].State == keyrotation.Active && keys.Items[0].State == keyrotation.Registered
@@ -66,7 +66,7 @@ func (m *tenancy) awaitActive() (keys handlers.KeyList) {
 
 func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
 	t.Parallel()
-	onEachStore(t, func(t *testing.T, w *world, dump func() []byte) {
+	onEachStore(t, func(t *testing.T, w *deployment, dump func() []byte) {
 		m := newTenancy(t, w)
 		m.keysBecomeActive()
 		m.callersMayWhatTheirScopesSay()
@@ -75,7 +75,7 @@ func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
 		m.deletedKeysAreRefusedEverywhere()
 		m.nothingIssuedIsStored(dump())
 		m.deletesTheProject()
-		if where := m.admin.heard.tells(secondKey); len(where) > 0 {
+		if where := m.admin.record.tells(secondKey); len(where) > 0 {
 			t.Errorf("the platform's credential was answered by %q", where)
 		}
 		if logs := m.logs(); shows(logs, secondKey) || shows(logs, adminKey) {
@@ -109,7 +109,7 @@ func (m *tenancy) callersMayWhatTheirScopesSay() {
 	if status, err := plays(m.t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil || !strings.HasPrefix(token.URLs.HLS, m.gate) {
 		m.t.Errorf("the second gate answers %d, %v", status, err)
 	}
-	elsewhere := strings.Replace(token.URLs.HLS, m.gate, m.world.gate.URL, 1)
+	elsewhere := strings.Replace(token.URLs.HLS, m.gate, m.deployment.gate.URL, 1)
 	if status, err := plays(m.t.Context(), client, elsewhere); status != http.StatusUnauthorized || err != nil {
 		m.t.Errorf("another project's gate answers %d, %v", status, err)
 	}
@@ -174,7 +174,7 @@ func (m *tenancy) changesAreSeen() {
 	if project.Name != "renamed" || project.TokenPolicy.MaxTTL != 120 || project.Settings["url"] == "" || project.Capabilities == nil {
 		m.t.Errorf("after PATCH: %+v", project)
 	}
-	m.other.as(value).sees("POST /v1/playback-tokens", `{"video_id":"counter"}`, func(got reply) bool {
+	m.other.as(value).sees("POST /v1/playback-tokens", `{"video_id":"counter"}`, func(got response) bool {
 		var token tokenView
 		return got.status == http.StatusCreated && json.Unmarshal(got.body, &token) == nil && token.ExpiresIn == 60
 	})
@@ -184,12 +184,12 @@ func (m *tenancy) changesAreSeen() {
 	m.other.as(value).want(http.StatusOK, nil, "GET "+m.path(""), "")
 	for _, body := range []string{
 		`{"platform":"jwplayer"}`, `{"project_id":"x"}`, `{"name":""}`, `{"name":"a","name":"b"}`, `{"Name":"a"}`, `{} x`,
-		`{"token_policy":{"max_ttl":-1}}`, `{"platform_settings":{"url":"` + m.world.gate.URL + `"}}`,
+		`{"token_policy":{"max_ttl":-1}}`, `{"platform_settings":{"url":"` + m.deployment.gate.URL + `"}}`,
 	} {
 		m.admin.refused(http.StatusBadRequest, "invalid_request", "PATCH "+m.path(""), body)
 	}
 	// Another account would not show the active key: nobody may lock himself out.
-	m.admin.refused(http.StatusConflict, "conflict", "PATCH "+m.path(""), onGateOnly(m.world.gate.URL, gateKey))
+	m.admin.refused(http.StatusConflict, "conflict", "PATCH "+m.path(""), onGateOnly(m.deployment.gate.URL, gateKey))
 }
 
 // onGateOnly moves a project to another gate.
@@ -297,7 +297,7 @@ func (m *tenancy) deletedKeysAreRefusedEverywhere() {
 		m.other.as(key).want(http.StatusCreated, nil, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
 	}
 	var shown handlers.CreatedAPIKey
-	got := m.admin.await("GET "+m.path("/api-keys/"+id), func(got reply) bool {
+	got := m.admin.await("GET "+m.path("/api-keys/"+id), func(got response) bool {
 		return json.Unmarshal(got.body, &shown) == nil && shown.LastUsedAt != nil
 	})
 	if bytes.Contains(got.body, []byte("value")) {
@@ -345,14 +345,14 @@ func (m *tenancy) deletesTheProject() {
 		m.other.as(adminKey).seesRefused(http.StatusNotFound, "not_found", "GET "+m.path(rest), "")
 	}
 	var left struct{ Data []any }
-	visitor{t: m.t, client: m.admin.client, url: m.gate}.bearer(secondKey, &left, "/v2/jwt_keys?limit=100")
+	apiClient{t: m.t, client: m.admin.client, url: m.gate}.bearer(secondKey, &left, "/v2/jwt_keys?limit=100")
 	if len(left.Data) > 0 {
 		m.t.Errorf("keys of nobody are left at the platform: %v", left.Data)
 	}
 }
 
 // bearer gets something of a gate.
-func (v visitor) bearer(key string, into any, path string) {
+func (v apiClient) bearer(key string, into any, path string) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.url+path, nil)
 	if err != nil {

@@ -29,7 +29,7 @@ func newOIDC(c *canaries) *oidc {
 		c.t.Fatal(err)
 	}
 	o := &oidc{key: key}
-	o.url = c.stranger("the provider", func(w http.ResponseWriter, r *http.Request) {
+	o.url = c.outsideService("the provider", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if strings.HasSuffix(r.URL.Path, "/keys") {
 			json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{KeyID: "1", Key: key.Public(), Algorithm: "RS256", Use: "sig"}}})
@@ -61,40 +61,40 @@ func (o *oidc) token(t *testing.T) string {
 
 // viewers come with tokens of their own, good ones and others, and the webhook
 // says yes, or throws back what it was sent.
-func (p *planted) viewers() {
+func (p *canaryService) viewers() {
 	token, route := p.values["viewer's token"], "POST /v1/playback-tokens"
 	body := `{"video_id":"counter","project_id":"` + p.id + `"}`
 	bearer := func(token string) int {
-		req, err := http.NewRequestWithContext(p.visitor.t.Context(), http.MethodPost, p.url+"/v1/playback-tokens", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(p.apiClient.t.Context(), http.MethodPost, p.url+"/v1/playback-tokens", strings.NewReader(body))
 		if err != nil {
-			p.visitor.t.Fatal(err)
+			p.apiClient.t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := p.client.Do(req)
 		if err != nil {
-			p.visitor.t.Fatal(err)
+			p.apiClient.t.Fatal(err)
 		}
 		defer resp.Body.Close()
 		var answer json.RawMessage
 		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-			p.visitor.t.Fatal(err)
+			p.apiClient.t.Fatal(err)
 		}
-		p.ledger.note(route, resp.Header, answer)
+		p.transcript.note(route, resp.Header, answer)
 		return resp.StatusCode
 	}
 	if status := bearer(token); status != http.StatusCreated {
-		p.visitor.t.Errorf("a viewer: %d", status)
+		p.apiClient.t.Errorf("a viewer: %d", status)
 	}
 	if status := bearer(p.know("forged viewer's token", token[:len(token)-8]+"AAAAAAAA")); status != http.StatusUnauthorized {
-		p.visitor.t.Errorf("a forged viewer's token: %d", status)
+		p.apiClient.t.Errorf("a forged viewer's token: %d", status)
 	}
 	var project handlers.Project
 	p.want(http.StatusOK, &project, "GET /v1/projects/"+p.id, "")
 	hook := project.ViewerPolicy.Webhook.URL
 	p.want(http.StatusOK, nil, "PATCH /v1/projects/"+p.id, fmt.Sprintf(`{"viewer_policy":{"webhook":{"url":%q}}}`, strings.Replace(hook, "/ask", "/echo", 1)))
 	becomes := func(want int) {
-		eventually(p.visitor.t, viewAge, func() error {
+		eventually(p.apiClient.t, viewAge, func() error {
 			if status := bearer(token); status != want {
 				return fmt.Errorf("a viewer after the webhook was changed: %d, want %d", status, want)
 			}
@@ -107,29 +107,29 @@ func (p *planted) viewers() {
 }
 
 // brokenPlatform throws the credential back in its errors.
-func (p *planted) brokenPlatform() {
-	broken := p.stranger("the echoing platform", echo)
+func (p *canaryService) brokenPlatform() {
+	broken := p.outsideService("the echoing platform", echo)
 	var made handlers.Project
 	p.want(http.StatusCreated, &made, "POST /v1/projects", onGate("broken", broken, p.plant("echoed platform key", "sent to the echoing platform")))
 	path := "/v1/projects/" + made.ID
-	p.await("GET "+path+"/rotation", func(got reply) bool { return strings.Contains(string(got.body), `"failed"`) })
+	p.await("GET "+path+"/rotation", func(got response) bool { return strings.Contains(string(got.body), `"failed"`) })
 	p.ask("POST "+path+"/rotation", `{"mode":"now"}`)
 	p.ask("GET "+path+"/drift", "")
 	p.ask("POST /v1/rotation", `{"mode":"due"}`)
 	p.ask("DELETE "+path+"/platform-keys/x", `{"reason":"test"}`)
-	p.ask("PATCH "+path, onGateOnly(p.world.gate.URL, p.values["echoed platform key"]))
+	p.ask("PATCH "+path, onGateOnly(p.deployment.gate.URL, p.values["echoed platform key"]))
 }
 
 // verbs are the same from the command line, with environments that are wrong.
-func (p *planted) verbs() {
-	t, w := p.visitor.t, p.world
+func (p *canaryService) verbs() {
+	t, w := p.apiClient.t, p.deployment
 	file := filepath.Join(t.TempDir(), "credential")
 	if err := os.WriteFile(file, []byte(p.plant("credential of a verb")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(more []string, stdin, args string) result {
 		r := w.runWith(append(w.environ[:len(w.environ):len(w.environ)], more...), stdin, strings.Fields(args)...)
-		p.ledger.add("playtoken "+args, fmt.Sprint(r.code, r.stdout, r.stderr))
+		p.transcript.add("playtoken "+args, fmt.Sprint(r.code, r.stdout, r.stderr))
 		return r
 	}
 	for _, args := range []string{

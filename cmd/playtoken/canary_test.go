@@ -18,14 +18,14 @@ import (
 // canaries are secrets, each in a place of its own, and the only places where
 // each may turn up.
 type canaries struct {
-	t      *testing.T
-	ledger *ledger
-	values map[string]string   // by name
-	due    map[string][]string // where, by name
+	t          *testing.T
+	transcript *transcript
+	values     map[string]string   // by name
+	due        map[string][]string // where, by name
 }
 
 func newCanaries(t *testing.T) *canaries {
-	return &canaries{t: t, ledger: &ledger{}, values: map[string]string{}, due: map[string][]string{}}
+	return &canaries{t: t, transcript: &transcript{}, values: map[string]string{}, due: map[string][]string{}}
 }
 
 // plant makes a secret whose spellings all differ. It may be told where due
@@ -50,7 +50,7 @@ func (c *canaries) know(name, value string, due ...string) string {
 func (c *canaries) check() {
 	c.t.Helper()
 	for name, value := range c.values {
-		for _, where := range c.ledger.tells(value) {
+		for _, where := range c.transcript.tells(value) {
 			told := false
 			for _, due := range c.due[name] {
 				told = told || strings.HasPrefix(where, due)
@@ -61,19 +61,19 @@ func (c *canaries) check() {
 		}
 	}
 	for name, due := range c.due {
-		if len(due) > 0 && len(c.ledger.tells(c.values[name])) == 0 {
+		if len(due) > 0 && len(c.transcript.tells(c.values[name])) == 0 {
 			c.t.Errorf("%s is not even where it is due: nothing was looked at", name)
 		}
 	}
-	c.t.Logf("%d secrets, %d pages", len(c.values), len(c.ledger.pages))
+	c.t.Logf("%d secrets, %d pages", len(c.values), len(c.transcript.pages))
 }
 
 // stranger is an outside service that keeps what it is sent, and then does
 // what it likes.
-func (c *canaries) stranger(name string, then http.HandlerFunc) string {
+func (c *canaries) outsideService(name string, then http.HandlerFunc) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		c.ledger.note("sent to "+name, r.Header, append([]byte(r.URL.String()+"\n"), body...))
+		c.transcript.note("sent to "+name, r.Header, append([]byte(r.URL.String()+"\n"), body...))
 		then(w, r)
 	}))
 	c.t.Cleanup(server.Close)
@@ -87,8 +87,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"error":%q,"message":%[1]q,"code":%[1]q}`, r.Header.Get("Authorization"))
 }
 
-// plantedWorld is an environment full of secrets.
-func plantedWorld(w *world, c *canaries) {
+// plantSecrets is an environment full of secrets.
+func plantSecrets(w *deployment, c *canaries) {
 	platform := c.plant("platform key")
 	w.gate = startGate(w.t, platform)
 	w.environ = append(w.environ, "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
@@ -102,8 +102,8 @@ func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 	t.Parallel()
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
-		c, w := newCanaries(t), newEmptyWorld(t)
-		plantedWorld(w, c)
+		c, w := newCanaries(t), newDeploymentWithoutStore(t)
+		plantSecrets(w, c)
 		password := c.plant("store password")
 		w.environ = append(w.environ, "PLAYTOKEN_STORE_PASSWORD="+password)
 		w.createStore(password)
@@ -111,14 +111,14 @@ func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 	})
 	t.Run("vault", func(t *testing.T) {
 		t.Parallel()
-		c, w := newCanaries(t), newVaultWorld(t)
-		plantedWorld(w.world, c)
+		c, w := newCanaries(t), newVaultDeployment(t)
+		plantSecrets(w.deployment, c)
 		w.environ = w.as("rotator")
 		c.know("root token", w.vault.RootToken)
 		_, id, _ := strings.Cut(w.environ[len(w.environ)-1], "=")
 		c.know("secret id", id)
 		defer func() {
-			if where := c.ledger.tells("hvs."); len(where) > 0 {
+			if where := c.transcript.tells("hvs."); len(where) > 0 {
 				t.Errorf("a token of Vault is told by %q", where)
 			}
 		}()
@@ -126,11 +126,11 @@ func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 	})
 }
 
-func (w *world) tellsNothing(c *canaries) {
+func (w *deployment) tellsNothing(c *canaries) {
 	url, logs, stop := w.serveHere(w.environ)
-	admin := visitor{t: w.t, client: newClient(w.t), url: url, key: c.values["admin key"], heard: c.ledger}
-	admin.await("GET /readyz", func(got reply) bool { return got.status == http.StatusOK })
-	p := &planted{visitor: admin, canaries: c, world: w}
+	admin := apiClient{t: w.t, client: newClient(w.t), url: url, key: c.values["admin key"], record: c.transcript}
+	admin.await("GET /readyz", func(got response) bool { return got.status == http.StatusOK })
+	p := &canaryService{apiClient: admin, canaries: c, deployment: w}
 	p.project()
 	p.exchanges()
 	p.viewers()
@@ -144,29 +144,29 @@ func (w *world) tellsNothing(c *canaries) {
 	}
 	admin.as("").want(http.StatusOK, nil, "GET /.well-known/jwks.json", "")
 	stop()
-	c.ledger.add("the logs", logs.String())
+	c.transcript.add("the logs", logs.String())
 	audit, err := os.ReadFile(filepath.Join(w.dir, "audit.jsonl"))
 	if err != nil || !strings.Contains(string(audit), "api_key.create") || !strings.Contains(logs.String(), "Redis is away") {
 		w.t.Errorf("nothing to look at: %v\n%s\n%s", err, audit, logs)
 	}
-	c.ledger.add("the record", string(audit))
+	c.transcript.add("the record", string(audit))
 	c.check()
 }
 
-// planted is a visitor of a service full of secrets.
-type planted struct {
-	visitor
+// canaryService is a apiClient of a service full of secrets.
+type canaryService struct {
+	apiClient
 	*canaries
-	world   *world
-	id, key string // a project, and the value of an API key of it
+	deployment *deployment
+	id, key    string // a project, and the value of an API key of it
 }
 
 // project makes one with every secret that a project can have.
-func (p *planted) project() {
-	t := p.visitor.t
+func (p *canaryService) project() {
+	t := p.apiClient.t
 	credential := p.plant("second platform key")
 	gate := startGate(t, credential)
-	hook := p.stranger("the webhook", func(w http.ResponseWriter, r *http.Request) {
+	hook := p.outsideService("the webhook", func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "echo") {
 			echo(w, r)
 			return
@@ -191,7 +191,7 @@ func (p *planted) project() {
 	p.want(http.StatusCreated, &key, route, `{"name":"k","scopes":["mint","keys","read"]}`)
 	p.key = p.know("API key", key.Value, route)
 	p.know("viewer's token", provider.token(t))
-	p.await("GET /v1/projects/"+p.id+"/signing-keys", func(got reply) bool { return strings.Contains(string(got.body), `"active"`) })
+	p.await("GET /v1/projects/"+p.id+"/signing-keys", func(got response) bool { return strings.Contains(string(got.body), `"active"`) })
 	for _, rest := range []string{"", "/api-keys", "/rotation", "/drift", "/signing-keys/1"} {
 		p.want(http.StatusOK, nil, "GET /v1/projects/"+p.id+rest, "")
 	}
@@ -203,7 +203,7 @@ func (p *planted) project() {
 	p.refused(http.StatusBadRequest, "invalid_request", "PATCH /v1/projects/"+p.id, `{"platform_settings":{"url":"https://user:`+p.plain("password in a URL")+`@host/v2"},"platform_credential":{"api_key":"x"}}`)
 }
 
-func (p *planted) exchanges() {
+func (p *canaryService) exchanges() {
 	var first, second handlers.Tokens
 	p.as("").want(http.StatusOK, &first, "POST /v1/auth/api-key", `{"apiKey":"`+p.key+`"}`)
 	p.as("").want(http.StatusOK, &second, "POST /v1/auth/refresh", `{"refreshToken":"`+first.Refresh+`"}`)
@@ -216,7 +216,7 @@ func (p *planted) exchanges() {
 	p.as(second.Access).ask("GET /v1/projects/default", "")
 }
 
-func (p *planted) mints() {
+func (p *canaryService) mints() {
 	var token tokenView
 	route := "POST /v1/playback-tokens"
 	p.as(p.key).want(http.StatusCreated, &token, route, `{"video_id":"counter"}`)
@@ -229,23 +229,23 @@ func (p *planted) mints() {
 }
 
 // guesses are credentials that nobody has, presented in every way.
-func (p *planted) guesses() {
+func (p *canaryService) guesses() {
 	for i, header := range []string{"Bearer %s", "Basic %s", "%s", "Digest %s", "Bearer %s x", "bearer  %s", "Basic " + "!%s"} {
 		guess := p.plain(fmt.Sprint("guess ", i))
-		req, err := http.NewRequestWithContext(p.visitor.t.Context(), http.MethodGet, p.url+"/v1/projects/default/signing-keys", nil)
+		req, err := http.NewRequestWithContext(p.apiClient.t.Context(), http.MethodGet, p.url+"/v1/projects/default/signing-keys", nil)
 		if err != nil {
-			p.visitor.t.Fatal(err)
+			p.apiClient.t.Fatal(err)
 		}
 		req.Header.Set("Authorization", fmt.Sprintf(header, guess))
 		resp, err := p.client.Do(req)
 		if err != nil {
-			p.visitor.t.Fatal(err)
+			p.apiClient.t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		p.ledger.note("a guess", resp.Header, body)
+		p.transcript.note("a guess", resp.Header, body)
 		if resp.StatusCode != http.StatusUnauthorized {
-			p.visitor.t.Errorf("%s: %d", header, resp.StatusCode)
+			p.apiClient.t.Errorf("%s: %d", header, resp.StatusCode)
 		}
 	}
 	p.as(p.plant("guess")).refused(http.StatusUnauthorized, "unauthenticated", "POST /v1/playback-tokens", `{"video_id":"counter"}`)

@@ -19,7 +19,7 @@ import (
 
 func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
 	t.Parallel()
-	w := newEmptyWorld(t)
+	w := newDeploymentWithoutStore(t)
 	if r := w.run("keys", "list"); r.code != exitUsage {
 		t.Errorf("a look made a store, or did not say where to look: exit %d, %s", r.code, r.stderr)
 	}
@@ -44,7 +44,7 @@ func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
 
 func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	var token tokenView
 	w.must(&token, "token", "mint", "counter", "--expires-in", "4m")
@@ -70,7 +70,7 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 
 func TestOperatorsMoveKeysByHand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
+	w := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
 	if got := w.states(); got != "3:registered 2:active 1:retiring" {
@@ -100,7 +100,7 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
 	down.Close()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	with := func(more ...string) []string { return append(w.environ[:len(w.environ):len(w.environ)], more...) }
 	for _, c := range []struct {
@@ -171,7 +171,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 
 func TestDoctorSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	var healthy findingsView
 	w.must(&healthy, "doctor")

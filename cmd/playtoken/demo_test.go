@@ -76,7 +76,7 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 
 func TestDemoKeepsItsOwnNeedsAndRefusesStrangers(t *testing.T) {
 	t.Parallel()
-	w := &world{t: t}
+	w := &deployment{t: t}
 	r := w.runWith([]string{"PLAYTOKEN_LISTN=:1"}, "", "demo", "--listen", "127.0.0.1:0")
 	if r.code != exitUsage || !strings.Contains(r.stderr, "PLAYTOKEN_LISTEN?") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)

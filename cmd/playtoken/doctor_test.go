@@ -17,8 +17,8 @@ import (
 	"playtoken/platforms/jwplayer/jwplayertest"
 )
 
-// trouble is something that doctor has to find.
-type trouble struct {
+// doctorCase is something that doctor has to find.
+type doctorCase struct {
 	name         string
 	make         func()   // nil: the settings below are it
 	environ      []string // of doctor alone
@@ -28,7 +28,7 @@ type trouble struct {
 }
 
 // examined holds doctor's findings against what has to be among them.
-func (w *world) examined(tt trouble) {
+func (w *deployment) examined(tt doctorCase) {
 	w.t.Helper()
 	if tt.make != nil {
 		tt.make()
@@ -60,7 +60,7 @@ func (w *world) examined(tt trouble) {
 }
 
 // healthy is the control: nothing is wrong, or nothing is any more.
-func (w *world) healthy(environ ...string) {
+func (w *deployment) healthy(environ ...string) {
 	w.t.Helper()
 	if r := w.runWith(append(w.environ[:len(w.environ):len(w.environ)], environ...), "", "doctor"); r.code != exitDone || strings.Contains(r.stdout, "PROBLEM") {
 		w.t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
@@ -68,7 +68,7 @@ func (w *world) healthy(environ ...string) {
 }
 
 // changeRing rewrites a ring behind everybody's back.
-func (w *world) changeRing(change func(*keyrotation.Ring)) {
+func (w *deployment) changeRing(change func(*keyrotation.Ring)) {
 	w.t.Helper()
 	store, name := w.openStore(), keyrotation.RingName("default")
 	doc, err := store.Read(w.t.Context(), name)
@@ -91,13 +91,13 @@ func (w *world) changeRing(change func(*keyrotation.Ring)) {
 
 func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	w.healthy()
 	yesterday := time.Now().Add(-30 * time.Hour).UTC()
 	other := httptest.NewServer(openSample(t, t.TempDir()).Handler())
 	t.Cleanup(other.Close)
-	for _, tt := range []trouble{
+	for _, tt := range []doctorCase{
 		{"more than the platform may hold", nil, []string{"PLAYTOKEN_KEY_BUDGET=2"}, exitUsage, "configuration", "PLAYTOKEN_KEY_BUDGET: 2", "", ""},
 		{"durations that were longer", nil, []string{"PLAYTOKEN_VIEW_AGE=50ms"}, exitDone, "durations", "stay in force", "PLAYTOKEN_VIEW_AGE=100ms", ""},
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
@@ -119,7 +119,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 
 func TestDoctorFindsABudgetThatOneProjectCannotKeep(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
 	change := func(budget int) {
@@ -132,7 +132,7 @@ func TestDoctorFindsABudgetThatOneProjectCannotKeep(t *testing.T) {
 	change(3)
 	w.healthy()
 	often := []string{"PLAYTOKEN_ROTATE_EVERY=5m"}
-	w.examined(trouble{"it rotates more often now", nil, often, exitUsage, "budget", "5 keys at the platform at once, and 3",
+	w.examined(doctorCase{"it rotates more often now", nil, often, exitUsage, "budget", "5 keys at the platform at once, and 3",
 		`echo '{"rotation_policy":{"key_budget":5}}' | playtoken project update ` + other + " --from -", ""})
 	change(5)
 	w.healthy(often...)
@@ -140,7 +140,7 @@ func TestDoctorFindsABudgetThatOneProjectCannotKeep(t *testing.T) {
 
 func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	file := filepath.Join(w.dir, "play.db")
 	mode := func(path string, mode os.FileMode) func() {
@@ -150,7 +150,7 @@ func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 			}
 		}
 	}
-	for _, tt := range []trouble{
+	for _, tt := range []doctorCase{
 		{"the directory is everybody's", mode(w.dir, 0o777), nil, exitFailed, "rights", "may replace", "chmod o-w " + w.dir, ""},
 		{"the file is everybody's", mode(file, 0o666), nil, exitUsage, "store", "everybody on this machine may open it", "chmod 600 " + file, ""},
 	} {
@@ -163,7 +163,7 @@ func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 
 func TestDoctorFindsARecordThatCannotBeKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	path := filepath.Join(w.dir, "audit.log")
 	audit := "PLAYTOKEN_AUDIT=file:" + path
 	w.environ = append(w.environ, audit)
@@ -179,17 +179,17 @@ func TestDoctorFindsARecordThatCannotBeKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.examined(trouble{"an altered line", func() { write([]byte(strings.Replace(string(text), `"cli"`, `"bob"`, 1))) }, nil,
+	w.examined(doctorCase{"an altered line", func() { write([]byte(strings.Replace(string(text), `"cli"`, `"bob"`, 1))) }, nil,
 		exitFailed, "audit", "tampered with", "playtoken audit verify " + path, ""})
 	write(text)
 	w.healthy()
-	w.examined(trouble{"no directory", nil, []string{audit + "/below"}, exitUsage, "audit", "not a directory", "mkdir -p " + path, ""})
-	w.examined(trouble{"a directory", nil, []string{"PLAYTOKEN_AUDIT=file:" + w.dir}, exitUsage, "audit", "is a directory", "append", ""})
+	w.examined(doctorCase{"no directory", nil, []string{audit + "/below"}, exitUsage, "audit", "not a directory", "mkdir -p " + path, ""})
+	w.examined(doctorCase{"a directory", nil, []string{"PLAYTOKEN_AUDIT=file:" + w.dir}, exitUsage, "audit", "is a directory", "append", ""})
 }
 
 func TestDoctorAsksTheIssuersOfViewers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
+	w := newDeployment(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
 	var login *httptest.Server
@@ -206,12 +206,12 @@ func TestDoctorAsksTheIssuersOfViewers(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	w.healthy()
-	w.examined(trouble{"it is down", login.Close, nil, exitDown, "viewers", login.URL, "playtoken project update " + other, ""})
+	w.examined(doctorCase{"it is down", login.Close, nil, exitDown, "viewers", login.URL, "playtoken project update " + other, ""})
 }
 
 func TestDoctorFindsCallsThatAreNearlyUsedUp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
+	w := newDeployment(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
 	left := 30
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		for name, values := range jwplayertest.Left(left) {
@@ -228,5 +228,5 @@ func TestDoctorFindsCallsThatAreNearlyUsedUp(t *testing.T) {
 	w.must(&made, "project", "create", "--name", "jw", "--platform", "jwplayer", "--setting", "url="+api.URL, "--setting", "site_id=Abcd1234",
 		"--credential", "signing_secret="+secret, "--credential", "api_secret="+secret)
 	w.healthy()
-	w.examined(trouble{"few are left", func() { left = 2 }, nil, exitFailed, "rate", "2 of 60 calls", "who else uses the credential", ""})
+	w.examined(doctorCase{"few are left", func() { left = 2 }, nil, exitFailed, "rate", "2 of 60 calls", "who else uses the credential", ""})
 }

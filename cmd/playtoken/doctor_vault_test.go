@@ -18,7 +18,7 @@ import (
 )
 
 // token makes one with exactly these policies.
-func (w *onVault) token(request api.TokenCreateRequest) string {
+func (w *vaultDeployment) token(request api.TokenCreateRequest) string {
 	w.t.Helper()
 	request.NoDefaultPolicy = true
 	made, err := w.vault.Client(w.t).Auth().Token().CreateWithContext(w.t.Context(), &request)
@@ -29,7 +29,7 @@ func (w *onVault) token(request api.TokenCreateRequest) string {
 }
 
 // policy writes one, and returns its name.
-func (w *onVault) policy(name, text string) string {
+func (w *vaultDeployment) policy(name, text string) string {
 	w.t.Helper()
 	if err := w.vault.Client(w.t).Sys().PutPolicyWithContext(w.t.Context(), name, text); err != nil {
 		w.t.Fatal(err)
@@ -39,13 +39,13 @@ func (w *onVault) policy(name, text string) string {
 
 func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	signer, rotator, no := vaultkeys.Signer.Name(), vaultkeys.Rotator.Name(), false
 	with := func(policies ...string) string {
 		return w.token(api.TokenCreateRequest{Policies: policies, Period: "24h"})
 	}
 	w.environ = append(w.environ, with(signer))
-	w.examined(trouble{"a signer comes first", nil, nil, exitFailed, "secrets", "never made", "with a rotator's credential: playtoken rotate", ""})
+	w.examined(doctorCase{"a signer comes first", nil, nil, exitFailed, "secrets", "never made", "with a rotator's credential: playtoken rotate", ""})
 	w.environ[len(w.environ)-1] = with(rotator)
 	w.must(&struct{}{}, "rotate")
 	w.healthy()
@@ -54,7 +54,7 @@ func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 	engine := w.policy("engine", `path "playtoken-transit/*" { capabilities = ["create", "read", "update", "delete"] }`)
 	operator := w.policy("operator", `path "sys/policies/acl/*" { capabilities = ["update", "sudo"] }`)
 	const setup = "playtoken vault setup"
-	for _, tt := range []trouble{
+	for _, tt := range []doctorCase{
 		{"half a rotator", nil, []string{with(signer, half)}, exitFailed, "rights", "update, delete on playtoken-transit/keys/+", setup, ""},
 		{"both policies", nil, []string{with(signer, rotator)}, exitFailed, "rights", "create, update on playtoken-kv/data/ring/+", setup, ""},
 		{"memory signing", nil, []string{with(signer), "PLAYTOKEN_SIGNING=memory"}, exitFailed, "rights", "read on playtoken-transit/export/signing-key/+/1", setup + " --memory-signing", ""},
@@ -71,14 +71,14 @@ func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 	}
 	w.healthy(strings.Split(strings.Join(w.as(vaultkeys.Rotator), "\n"), "\n")...)
 	w.vault.Seal()
-	w.examined(trouble{"sealed", nil, nil, exitDown, "store", "", "unsealed", ""})
+	w.examined(doctorCase{"sealed", nil, nil, exitDown, "store", "", "unsealed", ""})
 }
 
 // TestDoctorFindsAClockThatIsOff: Vault's clock, seen through somebody who
 // turns it back.
 func TestDoctorFindsAClockThatIsOff(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	w.must(&struct{}{}, "rotate")
 	behind := time.Duration(0)
@@ -102,5 +102,5 @@ func TestDoctorFindsAClockThatIsOff(t *testing.T) {
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
 	w.environ = append(w.environ, "VAULT_ADDR="+server.URL)
 	w.healthy("PLAYTOKEN_CLOCK_SKEW=5s")
-	w.examined(trouble{"an hour", func() { behind = time.Hour }, []string{"PLAYTOKEN_CLOCK_SKEW=5s"}, exitFailed, "clock", "off by", "synchronise this machine's clock", ""})
+	w.examined(doctorCase{"an hour", func() { behind = time.Hour }, []string{"PLAYTOKEN_CLOCK_SKEW=5s"}, exitFailed, "clock", "off by", "synchronise this machine's clock", ""})
 }

@@ -26,7 +26,7 @@ import (
 // doors are the command line and the HTTP API of one deployment, each with a
 // project of its own. The projects are twins.
 type doors struct {
-	*world
+	*deployment
 	hook     string
 	asked    atomic.Int64 // of the webhook
 	verb     twin
@@ -37,8 +37,8 @@ type doors struct {
 // twin is one of two projects to which the same is done.
 type twin struct{ project, token, foreign string }
 
-func newDoors(t *testing.T, w *world) *doors {
-	d := &doors{world: w, recorded: map[string]int{}}
+func newDoors(t *testing.T, w *deployment) *doors {
+	d := &doors{deployment: w, recorded: map[string]int{}}
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		d.asked.Add(1)
 		io.WriteString(w, `{"entitled":false}`)

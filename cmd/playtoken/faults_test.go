@@ -51,7 +51,7 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newDeployment(t)
 			w.environ = append(w.environ, "PLAYTOKEN_SETTLE=10s", "PLAYTOKEN_PLATFORM_URL="+lossy(t, w.gate.URL, c.happens).URL+"/v2")
 			w.must(&struct{}{}, "rotate")
 			if got := w.states(); got != c.keys {
@@ -66,7 +66,7 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 
 func TestRotateOnAnEmptyProjectGivesUpWhenThePlatformIsDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.gate.Close()
 	if r := w.run("rotate", "-o", "json"); r.code != exitDown || !strings.Contains(r.stdout, `"error"`) {
 		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
@@ -75,7 +75,7 @@ func TestRotateOnAnEmptyProjectGivesUpWhenThePlatformIsDown(t *testing.T) {
 
 func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
+	w := newDeployment(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
 	s := w.startServer("serve")
 	client := newClient(t)
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/v1/projects/default/signing-keys": 401} {
@@ -91,7 +91,7 @@ func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
 
 func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	media := filepath.Join(w.dir, "media")
 	files, err := sample.FS()
 	if err != nil {
@@ -121,7 +121,7 @@ func TestEverythingWorksOnVaultToo(t *testing.T) {
 	t.Parallel()
 	vault := vaulttest.Shared(t)
 	transit, kv := vault.Mount(t)
-	w := newEmptyWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR="+vault.Addr, "VAULT_TOKEN="+vault.RootToken,
+	w := newDeploymentWithoutStore(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR="+vault.Addr, "VAULT_TOKEN="+vault.RootToken,
 		"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv)
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")

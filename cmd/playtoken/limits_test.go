@@ -59,7 +59,7 @@ func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
 			// A replica whose Redis does not answer within 50 ms counts alone:
 			// on a busy machine, it takes more than one run to see anything else.
 			for range 10 {
-				m := newTenancy(t, newWorld(t, c.more...))
+				m := newTenancy(t, newDeployment(t, c.more...))
 				minted, took := m.mintsTooMany()
 				logs := m.logs()
 				for _, secret := range append(m.issued, redisPassword) {
@@ -113,4 +113,4 @@ func (m *tenancy) mintsTooMany() (minted int, took time.Duration) {
 	return minted, took
 }
 
-func limited(got reply) bool { return got.header.Get("X-RateLimit-Limit") == fmt.Sprint(perMinute) }
+func limited(got response) bool { return got.header.Get("X-RateLimit-Limit") == fmt.Sprint(perMinute) }

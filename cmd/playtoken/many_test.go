@@ -34,9 +34,9 @@ func newFailing(t *testing.T) *httptest.Server {
 
 // newTroubled is an environment without a project default and with short
 // calls.
-func newTroubled(t *testing.T) *world {
+func newTroubled(t *testing.T) *deployment {
 	t.Helper()
-	w := newWorld(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=", "PLAYTOKEN_PLATFORM_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=",
+	w := newDeployment(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=", "PLAYTOKEN_PLATFORM_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=",
 		"PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_ROTATE_EVERY=1h", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s")
 	return w
 }
@@ -46,7 +46,7 @@ func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()
-	admin := visitor{t: t, client: newClient(t), url: url, key: adminKey}
+	admin := apiClient{t: t, client: newClient(t), url: url, key: adminKey}
 	ids := map[string]string{}
 	for name, platform := range map[string]string{
 		"hangs": newHanging(t).URL, "hangs too": newHanging(t).URL, "fails": newFailing(t).URL, "fine": startGate(t, secondKey).URL,
@@ -84,7 +84,7 @@ func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
 
 // rotatesAll: cron hears about every project, and from the exit code that some
 // failed.
-func (w *world) rotatesAll(admin visitor, ids map[string]string) {
+func (w *deployment) rotatesAll(admin apiClient, ids map[string]string) {
 	w.t.Helper()
 	var all struct {
 		Results []struct {
@@ -117,16 +117,16 @@ func (w *world) rotatesAll(admin visitor, ids map[string]string) {
 	}
 }
 
-func (v visitor) signingKeys(route string) (list handlers.KeyList) {
+func (v apiClient) signingKeys(route string) (list handlers.KeyList) {
 	v.t.Helper()
 	v.want(http.StatusOK, &list, route, "")
 	return list
 }
 
 // awaitStates waits for "2:registered 1:active".
-func (v visitor) awaitStates(route, want string) {
+func (v apiClient) awaitStates(route, want string) {
 	v.t.Helper()
-	v.await(route, func(got reply) bool {
+	v.await(route, func(got response) bool {
 		var list handlers.KeyList
 		return got.status == http.StatusOK && json.Unmarshal(got.body, &list) == nil && statesOf(list) == want
 	})

@@ -87,7 +87,7 @@ func post(t *testing.T, url, key, body string) int {
 
 func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	s := w.startServer("serve")
 	client := newClient(t)
 	s.awaitReady(client)
@@ -146,7 +146,7 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 
 // lockStore keeps everybody from the store until unlock is called, as a
 // process would that hangs while it writes.
-func (w *world) lockStore() (unlock func()) {
+func (w *deployment) lockStore() (unlock func()) {
 	w.t.Helper()
 	file, err := os.OpenFile(filepath.Join(w.dir, "play.db"), os.O_RDWR, 0)
 	if err != nil {
@@ -160,7 +160,7 @@ func (w *world) lockStore() (unlock func()) {
 
 func TestMetricsAreThereWhileTheStoreIsNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_SCHEDULER=off")
+	w := newDeployment(t, "PLAYTOKEN_SCHEDULER=off")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
 	unlock := w.lockStore()
@@ -194,7 +194,7 @@ func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 	} {
 		t.Run(verb, func(t *testing.T) {
 			address := freeAddress(t)
-			w := newWorld(t, "PLAYTOKEN_METRICS_LISTEN="+address, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+media,
+			w := newDeployment(t, "PLAYTOKEN_METRICS_LISTEN="+address, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+media,
 				"PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_DATA="+filepath.Join(t.TempDir(), "own.db"))
 			w.must(&struct{}{}, "rotate")
 			s := w.startServer(verb)
@@ -221,7 +221,7 @@ func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 
 func TestAGateCountsItsAdmissions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
+	w := newDeployment(t, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
 		"PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_DATA="+filepath.Join(t.TempDir(), "own.db"))
 	s := w.startServer("gate")
 	for _, target := range []string{"/film/hls.m3u8", "/film/hls.m3u8?jwt=rubbish", "/film"} {
@@ -238,7 +238,7 @@ func TestAMetricsPortThatIsTakenChangesNothing(t *testing.T) {
 	t.Parallel()
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
-	w := newEmptyWorld(t, "PLAYTOKEN_METRICS_LISTEN="+taken.Listener.Addr().String(), "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
+	w := newDeploymentWithoutStore(t, "PLAYTOKEN_METRICS_LISTEN="+taken.Listener.Addr().String(), "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
 		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_API_KEY="+gateKey)
 	for _, verb := range [][]string{{"serve"}, {"gate"}, {"demo", "--listen", "127.0.0.1:0"}} {
 		if r := w.run(verb...); r.code == exitDone || !strings.Contains(r.stderr, "address already in use") {

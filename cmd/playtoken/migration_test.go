@@ -19,14 +19,14 @@ import (
 	"playtoken/keyrotation"
 )
 
-// byHand is a key pair as it is without us: somebody made it, registered it
-// with the platform, and signs with it.
+// byHand is a key pair as operators have it without playtoken: made with other
+// tools, registered with the platform, and in use.
 type byHand struct {
 	private *rsa.PrivateKey
 	keyID   string
 }
 
-func (w *world) registerByHand(name string) byHand {
+func (w *deployment) registerByHand(name string) byHand {
 	w.t.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -45,8 +45,8 @@ func (w *world) registerByHand(name string) byHand {
 	return byHand{private, answer.Result.ID}
 }
 
-// atGate uses the gate's key API as anybody with its key may.
-func (w *world) atGate(method, below, body string, into any) {
+// atGate uses the gate's key API with its key.
+func (w *deployment) atGate(method, below, body string, into any) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.gate.URL+"/v2/jwt_keys"+below, strings.NewReader(body))
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *world) atGate(method, below, body string, into any) {
 }
 
 // url is where the sample plays with a token that was made by hand.
-func (w *world) url(h byHand) string {
+func (w *deployment) url(h byHand) string {
 	w.t.Helper()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": "counter", "exp": time.Now().Add(time.Hour).Unix()})
 	token.Header["kid"] = h.keyID
@@ -76,7 +76,7 @@ func (w *world) url(h byHand) string {
 }
 
 // minted is where it plays with a token of ours.
-func (w *world) minted(project string) string {
+func (w *deployment) minted(project string) string {
 	w.t.Helper()
 	var token tokenView
 	w.must(&token, "token", "mint", "counter", "--project", project)
@@ -84,7 +84,7 @@ func (w *world) minted(project string) string {
 }
 
 // opens asks the gate for each URL.
-func (w *world) opens(client *http.Client, want int, urls ...string) {
+func (w *deployment) opens(client *http.Client, want int, urls ...string) {
 	w.t.Helper()
 	for i, url := range urls {
 		if status, err := plays(w.t.Context(), client, url); status != want || err != nil {
@@ -94,22 +94,22 @@ func (w *world) opens(client *http.Client, want int, urls ...string) {
 }
 
 // refuses runs a command line that a guard has to refuse.
-func (w *world) refuses(says string, args ...string) {
+func (w *deployment) refuses(says string, args ...string) {
 	w.t.Helper()
 	if r := w.run(args...); r.code != exitRefused || !strings.Contains(r.stderr, says) {
 		w.t.Errorf("%v: exit %d, want %d and %q:\n%s", args, r.code, exitRefused, says, r.stderr)
 	}
 }
 
-// openStore is the world's store, beside whoever else has it open.
-func (w *world) openStore() *filekeys.Store {
+// openStore opens the deployment's store, which other processes may have open, too.
+func (w *deployment) openStore() *filekeys.Store {
 	w.t.Helper()
 	return w.createStore(password)
 }
 
 func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
 	t.Parallel()
-	w, client := newEmptyWorld(t), newClient(t)
+	w, client := newDeploymentWithoutStore(t), newClient(t)
 	old := w.registerByHand("our website")
 	before := w.url(old)
 	w.opens(client, http.StatusOK, before)
@@ -146,7 +146,7 @@ func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
 }
 
 // addProject makes another project on the same account, with keys.
-func (w *world) addProject(name string) (id string) {
+func (w *deployment) addProject(name string) (id string) {
 	w.t.Helper()
 	credential := filepath.Join(w.dir, "credential")
 	if err := os.WriteFile(credential, []byte(gateKey), 0o600); err != nil {
@@ -161,7 +161,7 @@ func (w *world) addProject(name string) (id string) {
 
 func TestTwoProjectsOnOneAccountLeaveEachOthersKeysAlone(t *testing.T) {
 	t.Parallel()
-	w, client := newWorld(t), newClient(t)
+	w, client := newDeployment(t), newClient(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")
 	stray := w.registerByHand("by hand")
@@ -191,7 +191,7 @@ func TestTwoProjectsOnOneAccountLeaveEachOthersKeysAlone(t *testing.T) {
 
 func TestNothingIsRemovedWhileARingCannotBeRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other, stray := w.addProject("other"), w.registerByHand("by hand")
 	store, name := w.openStore(), keyrotation.RingName(other)

@@ -84,7 +84,7 @@ type clientError struct {
 func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
 	t.Parallel()
 	modules := nodeModules(t)
-	m := newTenancy(t, newWorld(t))
+	m := newTenancy(t, newDeployment(t))
 	m.awaitActive()
 	_, value := m.newKey("for node", "mint", "read")
 	for _, base := range []string{m.admin.url, m.other.url + "/v1"} { // as it is configured, or as one would think

@@ -91,7 +91,7 @@ var withoutVerb = regexp.MustCompile(`^(GET|POST) (/healthz|/readyz|/metrics|/op
 // record and the outcome of its route, on both stores.
 func TestEveryVerbIsItsRoute(t *testing.T) {
 	t.Parallel()
-	onEachStore(t, func(t *testing.T, w *world, _ func() []byte) {
+	onEachStore(t, func(t *testing.T, w *deployment, _ func() []byte) {
 		d := newDoors(t, w)
 		for _, a := range acts {
 			d.compare(a)
@@ -103,9 +103,9 @@ func TestEveryVerbIsItsRoute(t *testing.T) {
 // the local operator, too.
 func TestAProcessThatMayOnlySignIsRefusedByEitherDoor(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	w.environ = w.as(vaultkeys.Rotator)
-	d := newDoors(t, w.world)
+	d := newDoors(t, w.deployment)
 	d.environ = w.as(vaultkeys.Signer)
 	for _, a := range []act{
 		{verb: "rotate --project {P}", route: "POST /v1/projects/{P}/rotation", body: `{}`, want: 403},

@@ -30,7 +30,7 @@ type server struct {
 }
 
 // startServer runs a verb and waits until it listens.
-func (w *world) startServer(args ...string) *server {
+func (w *deployment) startServer(args ...string) *server {
 	w.t.Helper()
 	return startCommand(w.t, w.command(args...))
 }
@@ -80,7 +80,7 @@ func (s *server) stop() string {
 }
 
 // command is the program as a process of its own.
-func (w *world) command(args ...string) *exec.Cmd {
+func (w *deployment) command(args ...string) *exec.Cmd {
 	w.t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -111,7 +111,7 @@ func mintOver(ctx context.Context, client *http.Client, url string) (token token
 
 func TestTermLosesNoRequestUnderLoad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
 	client := newClient(t)
@@ -192,7 +192,7 @@ func TestRotationsBesideServeLockNoViewerOut(t *testing.T) {
 	if chaos() {
 		rotations = 100
 	}
-	w := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s")
+	w := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_TOKEN_TTL=2s", "PLAYTOKEN_TOKEN_MAX_TTL=3s")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
 	v := &watchers{t: t, client: newClient(t), server: s.url}
@@ -225,7 +225,7 @@ func TestRotationsBesideServeLockNoViewerOut(t *testing.T) {
 
 func TestServeNeedsNothingButItsPort(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	first := w.startServer("serve")
 	second := w.command("serve")
 	second.Env = append(second.Env, "PLAYTOKEN_LISTEN="+strings.TrimPrefix(first.url, "http://"), "PLAYTOKEN_STORE=file:"+filepath.Join(w.dir, "other.db"))

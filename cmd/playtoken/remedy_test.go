@@ -11,8 +11,8 @@ import (
 // What went wrong is half of a message.
 func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	early := newEmptyWorld(t)
+	w := newDeployment(t)
+	early := newDeploymentWithoutStore(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 	long := file("long", `{"name":"`+strings.Repeat("x", maxFrom)+`"}`)
 	broken := file("broken", `{"platform_credential":{"api_key":"canary`)
 	for _, c := range []struct {
-		w    *world
+		w    *deployment
 		more string // of the environment
 		args []string
 		code int
@@ -68,7 +68,7 @@ func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 
 func TestWhoMayNotDeleteAProjectIsToldTheFlag(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	credential := filepath.Join(w.dir, "credential")
 	if err := os.WriteFile(credential, []byte(gateKey), 0o600); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func openArchive(t *testing.T, dir string) *httptest.Server {
 // fleet is three replicas on one Vault, and an audience that mints at all of
 // them and plays every token three times in its life.
 type fleet struct {
-	*onVault
+	*vaultDeployment
 	gate     *httptest.Server
 	client   *http.Client
 	replicas []*server
@@ -57,7 +57,7 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{onVault: newVaultWorld(t, "PLAYTOKEN_TOKEN_TTL=12s", "PLAYTOKEN_TOKEN_MAX_TTL=12s", "PLAYTOKEN_SETTLE=4s",
+	f := &fleet{vaultDeployment: newVaultDeployment(t, "PLAYTOKEN_TOKEN_TTL=12s", "PLAYTOKEN_TOKEN_MAX_TTL=12s", "PLAYTOKEN_SETTLE=4s",
 		"PLAYTOKEN_PROPAGATION_DELAY=500ms", "PLAYTOKEN_VIEW_AGE=500ms", "PLAYTOKEN_KEY_BUDGET=60", "PLAYTOKEN_OBSERVE_EVERY=2s"), client: newClient(t)}
 	f.gate = openArchive(t, f.dir)
 	f.environ = append(f.environ, "PLAYTOKEN_PLATFORM_URL="+f.gate.URL+"/v2", "PLAYTOKEN_PLATFORM_HLS_URL="+f.gate.URL+"/{video_id}/hls.m3u8?jwt={token}")
@@ -252,10 +252,10 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 	if chaos() {
 		starts = 50
 	}
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	for range starts {
 		transit, kv := w.vault.Mount(t)
-		own := *w.world
+		own := *w.deployment
 		own.gate = httptest.NewServer(openSample(t, t.TempDir()).Handler())
 		own.environ = append(w.environ[:len(w.environ):len(w.environ)], "VAULT_TOKEN="+w.vault.RootToken,
 			"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv, "PLAYTOKEN_PLATFORM_URL="+own.gate.URL+"/v2")
@@ -275,7 +275,7 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 }
 
 // awaitStates waits for "2:registered 1:active".
-func (w *world) awaitStates(want string) {
+func (w *deployment) awaitStates(want string) {
 	w.t.Helper()
 	eventually(w.t, patience, func() error {
 		if states := w.states(); states != want {

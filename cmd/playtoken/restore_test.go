@@ -12,7 +12,7 @@ import (
 )
 
 // backup copies the store, and returns what puts the copy back.
-func (w *world) backup() (restore func()) {
+func (w *deployment) backup() (restore func()) {
 	w.t.Helper()
 	path := filepath.Join(w.dir, "play.db")
 	copied, err := os.ReadFile(path)
@@ -27,7 +27,7 @@ func (w *world) backup() (restore func()) {
 }
 
 // registered are the ids of all keys that the gate has.
-func (w *world) registered() []string {
+func (w *deployment) registered() []string {
 	w.t.Helper()
 	var answer struct{ Result []struct{ ID string } }
 	w.atGate(http.MethodGet, "?limit=100", "", &answer)
@@ -39,7 +39,7 @@ func (w *world) registered() []string {
 }
 
 // problem returns doctor's finding of a check, which has to be a problem.
-func (w *world) problem(check string) findingView {
+func (w *deployment) problem(check string) findingView {
 	w.t.Helper()
 	r := w.run("doctor", "-o", "json")
 	var view findingsView
@@ -56,7 +56,7 @@ func (w *world) problem(check string) findingView {
 }
 
 // obeys runs the commands that a remedy names, as they stand there.
-func (w *world) obeys(remedy string) {
+func (w *deployment) obeys(remedy string) {
 	w.t.Helper()
 	for _, command := range strings.Split(remedy, "playtoken ")[1:] {
 		command, _, _ = strings.Cut(command, ", then")
@@ -72,9 +72,9 @@ func (w *world) obeys(remedy string) {
 	}
 }
 
-func TestABackupThatIsPutBackDeletesNothingAndLocksNobodyOut(t *testing.T) {
+func TestARestoredBackupDeletesNothingAndLocksNoViewerOut(t *testing.T) {
 	t.Parallel()
-	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
+	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore, before := w.backup(), w.registered()
 	var newer []string // of keys that the backup does not know
@@ -114,7 +114,7 @@ func TestABackupThatIsPutBackDeletesNothingAndLocksNobodyOut(t *testing.T) {
 
 func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
 	t.Parallel()
-	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
+	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore, before := w.backup(), w.registered()
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
@@ -138,7 +138,7 @@ func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
 
 func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	t.Parallel()
-	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
+	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()
 	for generation := range 2 {
@@ -174,7 +174,7 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 // twice at the platform does it.
 func TestARestoredRingHealsByItself(t *testing.T) {
 	t.Parallel()
-	w, client := newWorld(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
+	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")

@@ -23,7 +23,7 @@ func (s *server) awaitReady(client *http.Client) {
 
 func TestServeMakesItsFirstKeyByItself(t *testing.T) {
 	t.Parallel()
-	w := newEmptyWorld(t)
+	w := newDeploymentWithoutStore(t)
 	s := w.startServer("serve")
 	client := newClient(t)
 	s.awaitReady(client)
@@ -46,7 +46,7 @@ func TestServeMakesItsFirstKeyByItself(t *testing.T) {
 
 func TestServeLeavesRotationToCronIfAsked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_SCHEDULER=off")
+	w := newDeployment(t, "PLAYTOKEN_SCHEDULER=off")
 	s := w.startServer("serve")
 	client := newClient(t)
 	if status, err := plays(t.Context(), client, s.url+"/readyz"); status != http.StatusServiceUnavailable || err != nil {

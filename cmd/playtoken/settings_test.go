@@ -8,7 +8,7 @@ import (
 )
 
 func TestSettingsShowsWhatIsInForceAndNoSecret(t *testing.T) {
-	w := &world{t: t, environ: goodEnviron("PLAYTOKEN_LISTEN=:9999")}
+	w := &deployment{t: t, environ: goodEnviron("PLAYTOKEN_LISTEN=:9999")}
 	var view settingsView
 	w.must(&view, "settings")
 	got := map[string]string{}

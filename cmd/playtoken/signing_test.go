@@ -11,7 +11,7 @@ import (
 
 func TestServeInMemoryDoesWithoutItsStoreAndLogsNoKey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_KEY_BUDGET=10")
+	w := newDeployment(t, "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_KEY_BUDGET=10")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")
 	client := newClient(t)

@@ -11,18 +11,18 @@ import (
 	"playtoken/vaultkeys/vaulttest"
 )
 
-// onVault is a world whose store is a Vault of its own, set up by the verb
+// vaultDeployment is a deployment whose store is a Vault of its own, set up by the verb
 // that operators use.
-type onVault struct {
-	*world
+type vaultDeployment struct {
+	*deployment
 	vault *vaulttest.Server
 	setup setupView
 }
 
-func newVaultWorld(t *testing.T, more ...string) *onVault {
+func newVaultDeployment(t *testing.T, more ...string) *vaultDeployment {
 	t.Helper()
-	w := &onVault{vault: vaulttest.Start(t)}
-	w.world = newEmptyWorld(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
+	w := &vaultDeployment{vault: vaulttest.Start(t)}
+	w.deployment = newDeploymentWithoutStore(t, append([]string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_STORE=vault", "PLAYTOKEN_STORE_PASSWORD=", "VAULT_ADDR=" + w.vault.Addr}, more...)...)
 	r := w.runWith(w.operator(), "", "vault", "setup", "--approle", "-o", "json")
 	if err := json.Unmarshal([]byte(r.stdout), &w.setup); err != nil || r.code != exitDone {
 		t.Fatalf("exit %d, %v\n%s", r.code, err, r.stderr)
@@ -31,12 +31,12 @@ func newVaultWorld(t *testing.T, more ...string) *onVault {
 }
 
 // operator is the environment of an operator of Vault.
-func (w *onVault) operator(more ...string) []string {
+func (w *vaultDeployment) operator(more ...string) []string {
 	return append([]string{"VAULT_ADDR=" + w.vault.Addr, "VAULT_TOKEN=" + w.vault.RootToken}, more...)
 }
 
 // as is the environment of a process that logs in with an AppRole.
-func (w *onVault) as(role vaultkeys.Role, more ...string) []string {
+func (w *vaultDeployment) as(role vaultkeys.Role, more ...string) []string {
 	w.t.Helper()
 	made, err := w.vault.Client(w.t).Logical().WriteWithContext(w.t.Context(), "auth/approle/role/"+role.Name()+"/secret-id", nil)
 	if err != nil {
@@ -48,7 +48,7 @@ func (w *onVault) as(role vaultkeys.Role, more ...string) []string {
 
 func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	operator := w.operator("PLAYTOKEN_VAULT_KV=team/kv")
 	if !w.setup.Changed || len(w.setup.Next) != 2 {
 		t.Errorf("%+v", w.setup)
@@ -76,7 +76,7 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 
 func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	root := w.operator()
 	for _, c := range []struct {
 		environ []string
@@ -106,7 +106,7 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 
 func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	var printed policiesView
 	w.must(&printed, "vault", "policy")
 	for _, p := range printed.Policies {
@@ -123,7 +123,7 @@ func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
 
 func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	rotator := w.as(vaultkeys.Rotator)
 	if r := w.runWith(rotator, "", "rotate"); r.code != exitDone {
 		t.Fatalf("rotate as rotator: exit %d, %s", r.code, r.stderr)
@@ -167,7 +167,7 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 
 func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	w.vault.Seal()
 	s := w.startServer("serve")
@@ -209,9 +209,9 @@ func administer(t *testing.T, client *http.Client, url, route string) (status in
 	return resp.StatusCode, string(said)
 }
 
-func TestMemorySigningIsAWishOfItsOwn(t *testing.T) {
+func TestMemorySigningNeedsItsOwnSetup(t *testing.T) {
 	t.Parallel()
-	w := newVaultWorld(t)
+	w := newVaultDeployment(t)
 	const memory = "PLAYTOKEN_SIGNING=memory"
 	mint := func(role vaultkeys.Role) result { return w.runWith(w.as(role, memory), "", "token", "mint", "counter") }
 	if r := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate"); r.code == exitDone || !strings.Contains(r.stderr, "not allowed by vault's policies") {

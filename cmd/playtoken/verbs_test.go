@@ -13,7 +13,7 @@ import (
 
 func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
 	t.Parallel()
-	onEachStore(t, func(t *testing.T, w *world, _ func() []byte) {
+	onEachStore(t, func(t *testing.T, w *deployment, _ func() []byte) {
 		m := newTenancy(t, w)
 		m.awaitActive()
 		credential := filepath.Join(t.TempDir(), "credential")
@@ -106,7 +106,7 @@ func (m *tenancy) exitCodes(credential string) {
 		{"api-key create --project " + m.project, exitUsage},
 		{"project delete " + m.project, exitRefused},
 		{"project delete default --revoke", exitRefused},
-		{"project update " + m.project + " --setting url=" + m.world.gate.URL + "/v2 --credential api_key=" + credential, exitRefused},
+		{"project update " + m.project + " --setting url=" + m.deployment.gate.URL + "/v2 --credential api_key=" + credential, exitRefused},
 	} {
 		r := m.run(strings.Fields(c.args)...)
 		if r.code != c.code || r.stderr == "" {
@@ -119,7 +119,7 @@ func (m *tenancy) exitCodes(credential string) {
 }
 
 // mustBeSilent carries out a command line whose success says nothing.
-func (w *world) mustBeSilent(args ...string) {
+func (w *deployment) mustBeSilent(args ...string) {
 	w.t.Helper()
 	if r := w.run(args...); r.code != exitDone || r.stdout != "" {
 		w.t.Errorf("%q: exit %d, %s%s", args, r.code, r.stdout, r.stderr)

@@ -24,10 +24,10 @@ import (
 func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
 	t.Parallel()
 	tab := newTab(t)
-	w := newWorld(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
+	w := newDeployment(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()
-	p := &pages{t: t, tab: tab, login: newLogin(t), admin: visitor{t: t, client: newClient(t), url: url, key: adminKey}}
+	p := &pages{t: t, tab: tab, login: newLogin(t), admin: apiClient{t: t, client: newClient(t), url: url, key: adminKey}}
 	site, stranger, neighbour := newSite(t), newSite(t), newSite(t)
 	p.admin.want(http.StatusOK, nil, "PATCH /v1/projects/default", p.policy(site))
 	var second struct {
@@ -35,7 +35,7 @@ func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
 	}
 	p.admin.want(http.StatusCreated, &second, "POST /v1/projects", onGate("neighbour", startGate(t, secondKey).URL, secondKey))
 	p.admin.want(http.StatusOK, nil, "PATCH /v1/projects/"+second.ID, p.policy(neighbour))
-	p.admin.await("GET /readyz", func(got reply) bool { return got.status == http.StatusOK })
+	p.admin.await("GET /readyz", func(got response) bool { return got.status == http.StatusOK })
 
 	p.open(site)
 	token := p.gets()
@@ -80,7 +80,7 @@ type pages struct {
 	t     *testing.T
 	tab   context.Context
 	login *oidc
-	admin visitor
+	admin apiClient
 }
 
 // fetched is what fetch brings a page, or why it throws.

@@ -14,7 +14,7 @@ const (
 	step = 20 * time.Millisecond
 )
 
-// eventually asks until it is well, and fails with the last trouble. What it
+// eventually asks until it is well, and fails with the last doctorCase. What it
 // waits for goes on in other processes and behind real connections, where time
 // cannot be made to pass. An ask that begins more than within from now has to
 // be well: it does not matter how long the machine takes for the answer.

@@ -14,7 +14,7 @@ import (
 // credential is any good is asked before it is stored.
 func TestACredentialThatThePlatformRefusesIsNotStored(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newDeployment(t)
 	status := http.StatusUnauthorized
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")

@@ -25,23 +25,23 @@ import (
 	"playtoken/vaultkeys"
 )
 
-// visitor calls a service over HTTP, and comes back when it is told to.
-type visitor struct {
+// apiClient calls a service over HTTP, and retries when Retry-After says so.
+type apiClient struct {
 	t      *testing.T
 	client *http.Client
 	url    string
 	key    string // empty: presents nothing
-	heard  *ledger
+	record *transcript
 }
 
-// as is the same visitor with another key.
-func (v visitor) as(key string) visitor { v.key = key; return v }
+// as is the same apiClient with another key.
+func (v apiClient) as(key string) apiClient { v.key = key; return v }
 
-// at is the same visitor at another replica.
-func (v visitor) at(url string) visitor { v.url = url; return v }
+// at is the same apiClient at another replica.
+func (v apiClient) at(url string) apiClient { v.url = url; return v }
 
-// reply is one answer, with its headers.
-type reply struct {
+// response is one answer, with its headers.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
@@ -49,7 +49,7 @@ type reply struct {
 
 // ask makes one request, "METHOD /path", and again if it came too soon: as
 // late as it is told to, because what comes sooner counts, too.
-func (v visitor) ask(route, body string) reply {
+func (v apiClient) ask(route, body string) response {
 	v.t.Helper()
 	for {
 		got := v.once(route, body)
@@ -65,7 +65,7 @@ func (v visitor) ask(route, body string) reply {
 	}
 }
 
-func (v visitor) once(route, body string) reply {
+func (v apiClient) once(route, body string) response {
 	v.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(body))
@@ -87,12 +87,12 @@ func (v visitor) once(route, body string) reply {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	v.heard.note(route, resp.Header, said)
-	return reply{resp.StatusCode, resp.Header, said}
+	v.record.note(route, resp.Header, said)
+	return response{resp.StatusCode, resp.Header, said}
 }
 
 // want is ask where only one status will do; into, if not nil, gets the body.
-func (v visitor) want(status int, into any, route, body string) {
+func (v apiClient) want(status int, into any, route, body string) {
 	v.t.Helper()
 	got := v.ask(route, body)
 	if got.status != status {
@@ -107,7 +107,7 @@ func (v visitor) want(status int, into any, route, body string) {
 }
 
 // refused is want of a problem with this code.
-func (v visitor) refused(status int, code, route, body string) {
+func (v apiClient) refused(status int, code, route, body string) {
 	v.t.Helper()
 	if got := v.ask(route, body); !got.refuses(status, code) {
 		v.t.Fatalf("%s: %d, want %d and %q: %s", route, got.status, status, code, got.body)
@@ -115,13 +115,13 @@ func (v visitor) refused(status int, code, route, body string) {
 }
 
 // refuses reports whether this is a problem with this code.
-func (r reply) refuses(status int, code string) bool {
+func (r response) refuses(status int, code string) bool {
 	var problem struct{ Code string }
 	return r.status == status && json.Unmarshal(r.body, &problem) == nil && problem.Code == code
 }
 
 // unless makes an error of an answer that will not do.
-func (r reply) unless(good bool) error {
+func (r response) unless(good bool) error {
 	if good {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (r reply) unless(good bool) error {
 }
 
 // await asks until the answer will do.
-func (v visitor) await(route string, good func(reply) bool) (got reply) {
+func (v apiClient) await(route string, good func(response) bool) (got response) {
 	v.t.Helper()
 	eventually(v.t, patience, func() error {
 		got = v.ask(route, "")
@@ -140,7 +140,7 @@ func (v visitor) await(route string, good func(reply) bool) (got reply) {
 
 // sees asks until the answer shows what was just changed at any replica. No
 // question that comes when views of it are too old may be answered from one.
-func (v visitor) sees(route, body string, good func(reply) bool) {
+func (v apiClient) sees(route, body string, good func(response) bool) {
 	v.t.Helper()
 	eventually(v.t, viewAge, func() error {
 		got := v.ask(route, body)
@@ -149,20 +149,20 @@ func (v visitor) sees(route, body string, good func(reply) bool) {
 }
 
 // seesRefused is refused of what was allowed until something was changed.
-func (v visitor) seesRefused(status int, code, route, body string) {
+func (v apiClient) seesRefused(status int, code, route, body string) {
 	v.t.Helper()
-	v.sees(route, body, func(got reply) bool { return got.refuses(status, code) })
+	v.sees(route, body, func(got response) bool { return got.refuses(status, code) })
 }
 
-// ledger keeps what was said, and where.
-type ledger struct {
+// transcript keeps the responses of servers, and other texts, by where they were.
+type transcript struct {
 	mu    sync.Mutex
 	pages []page
 }
 
 type page struct{ where, text string }
 
-func (l *ledger) note(where string, header http.Header, body []byte) {
+func (l *transcript) note(where string, header http.Header, body []byte) {
 	if l == nil {
 		return
 	}
@@ -172,14 +172,14 @@ func (l *ledger) note(where string, header http.Header, body []byte) {
 	l.add(where, text.String())
 }
 
-func (l *ledger) add(where, text string) {
+func (l *transcript) add(where, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pages = append(l.pages, page{where, text})
 }
 
 // tells returns where a secret was said, however it was spelt.
-func (l *ledger) tells(secret string) (where []string) {
+func (l *transcript) tells(secret string) (where []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.pages {
@@ -250,10 +250,10 @@ func onGate(name, gate, key string) string {
 
 // onEachStore runs a test on both stores. Dump returns all that a thief of the
 // store would have: of Vault, every document as its root sees it.
-func onEachStore(t *testing.T, test func(t *testing.T, w *world, dump func() []byte), more ...string) {
+func onEachStore(t *testing.T, test func(t *testing.T, w *deployment, dump func() []byte), more ...string) {
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, more...)
+		w := newDeployment(t, more...)
 		test(t, w, func() []byte {
 			data, err := os.ReadFile(filepath.Join(w.dir, "play.db"))
 			if err != nil {
@@ -264,14 +264,14 @@ func onEachStore(t *testing.T, test func(t *testing.T, w *world, dump func() []b
 	})
 	t.Run("vault", func(t *testing.T) {
 		t.Parallel()
-		w := newVaultWorld(t, more...)
+		w := newVaultDeployment(t, more...)
 		w.environ = w.as(vaultkeys.Rotator)
-		test(t, w.world, w.documents)
+		test(t, w.deployment, w.documents)
 	})
 }
 
 // documents are all that are in Vault, one after the other.
-func (w *onVault) documents() []byte {
+func (w *vaultDeployment) documents() []byte {
 	w.t.Helper()
 	client := w.vault.Client(w.t).Logical()
 	var all bytes.Buffer
@@ -300,7 +300,7 @@ func (w *onVault) documents() []byte {
 }
 
 // replicas are two services on one store, in this process.
-func (w *world) replicas() (urls [2]string, logs func() string) {
+func (w *deployment) replicas() (urls [2]string, logs func() string) {
 	w.t.Helper()
 	var buffers [2]*bytes.Buffer
 	var stops [2]func()

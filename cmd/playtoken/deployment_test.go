@@ -23,8 +23,8 @@ import (
 
 const gateKey = "gate-key-for-tests-0123456789abcdef"
 
-// world is a gate for a platform, and an environment whose store is a file.
-type world struct {
+// deployment is a gate for a platform, and an environment whose store is a file.
+type deployment struct {
 	t       *testing.T
 	dir     string
 	gate    *httptest.Server
@@ -37,19 +37,19 @@ var quick = []string{
 	"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=5m", "PLAYTOKEN_TOKEN_MAX_TTL=10m", "PLAYTOKEN_KEY_BUDGET=40",
 }
 
-// newWorld has an empty store, of which trying the password costs next to
+// newDeployment has an empty store, of which trying the password costs next to
 // nothing: every command line pays that once.
-func newWorld(t *testing.T, more ...string) *world {
+func newDeployment(t *testing.T, more ...string) *deployment {
 	t.Helper()
-	w := newEmptyWorld(t, more...)
+	w := newDeploymentWithoutStore(t, more...)
 	w.createStore(password)
 	return w
 }
 
-// newEmptyWorld has no store yet.
-func newEmptyWorld(t *testing.T, more ...string) *world {
+// newDeploymentWithoutStore has no store yet.
+func newDeploymentWithoutStore(t *testing.T, more ...string) *deployment {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &deployment{t: t, dir: t.TempDir()}
 	w.gate = httptest.NewServer(openSample(t, w.dir).Handler())
 	t.Cleanup(w.gate.Close)
 	w.environ = append([]string{
@@ -63,7 +63,7 @@ func newEmptyWorld(t *testing.T, more ...string) *world {
 }
 
 // createStore makes the store's file.
-func (w *world) createStore(password string) *filekeys.Store {
+func (w *deployment) createStore(password string) *filekeys.Store {
 	w.t.Helper()
 	store, err := filekeys.Open(filepath.Join(w.dir, "play.db"), secret.New(password), filekeys.Options{Create: true, WorkFactor: 2})
 	if err != nil {
@@ -101,16 +101,16 @@ func (r result) unless(good bool) error {
 }
 
 // run carries out a command line in this process.
-func (w *world) run(args ...string) result { return w.runWith(w.environ, "", args...) }
+func (w *deployment) run(args ...string) result { return w.runWith(w.environ, "", args...) }
 
-func (w *world) runWith(environ []string, stdin string, args ...string) result {
+func (w *deployment) runWith(environ []string, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := run(w.t.Context(), process{args, environ, strings.NewReader(stdin), &stdout, &stderr})
 	return result{code, stdout.String(), stderr.String()}
 }
 
 // must carries out a command line that has to succeed, and decodes its JSON.
-func (w *world) must(into any, args ...string) {
+func (w *deployment) must(into any, args ...string) {
 	w.t.Helper()
 	r := w.run(append(args, "-o", "json")...)
 	if r.code != exitDone {
@@ -122,7 +122,7 @@ func (w *world) must(into any, args ...string) {
 }
 
 // states returns the states of all signing keys, newest first.
-func (w *world) states() string {
+func (w *deployment) states() string {
 	w.t.Helper()
 	var list keyListView
 	w.must(&list, "keys", "list")

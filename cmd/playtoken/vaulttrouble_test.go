@@ -23,13 +23,13 @@ import (
 	"playtoken/vaultkeys"
 )
 
-// meddler stands between us and Vault, and answers in its place if told to.
-type meddler struct {
+// impostor stands between us and Vault, and answers in its place if told to.
+type impostor struct {
 	http.Handler
 	answer atomic.Pointer[http.HandlerFunc]
 }
 
-func newMeddler(t *testing.T, vault string) (*meddler, string) {
+func newImpostor(t *testing.T, vault string) (*impostor, string) {
 	t.Helper()
 	to, err := url.Parse(vault)
 	if err != nil {
@@ -39,13 +39,13 @@ func newMeddler(t *testing.T, vault string) (*meddler, string) {
 	transport := &http.Transport{}
 	proxy.Transport = transport
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	m := &meddler{Handler: proxy}
+	m := &impostor{Handler: proxy}
 	server := httptest.NewServer(m)
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
 	return m, server.URL
 }
 
-func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *impostor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer := m.answer.Load(); answer != nil {
 		(*answer)(w, r)
 		return
@@ -64,7 +64,7 @@ func said(status int, body string) http.HandlerFunc {
 
 // serveHere runs serve in this process, so that what it leaves behind can be
 // counted.
-func (w *world) serveHere(environ []string) (url string, logs *bytes.Buffer, stop func()) {
+func (w *deployment) serveHere(environ []string) (url string, logs *bytes.Buffer, stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	out, in := io.Pipe()
@@ -88,9 +88,9 @@ func (w *world) serveHere(environ []string) (url string, logs *bytes.Buffer, sto
 	}
 }
 
-// kickoff mints without pause, a token of its own for each request, and checks
+// steadyCaller mints without pause, a token of its own for each request, and checks
 // all that comes back. Only 201 and 503 with Retry-After will do.
-type kickoff struct {
+type steadyCaller struct {
 	t             *testing.T
 	client        *http.Client
 	url           string
@@ -99,7 +99,7 @@ type kickoff struct {
 	running       sync.WaitGroup
 }
 
-func (k *kickoff) run(ctx context.Context, caller int) {
+func (k *steadyCaller) run(ctx context.Context, caller int) {
 	pace := time.NewTicker(20 * time.Millisecond)
 	defer pace.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -111,7 +111,7 @@ func (k *kickoff) run(ctx context.Context, caller int) {
 	}
 }
 
-func (k *kickoff) mint(video string) error {
+func (k *steadyCaller) mint(video string) error {
 	req, err := http.NewRequest(http.MethodPost, k.url+"/v1/playback-tokens", strings.NewReader(`{"video_id":"`+video+`"}`))
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (k *kickoff) mint(video string) error {
 }
 
 // until waits for n more of something.
-func (k *kickoff) until(what string, n int64, counter *atomic.Int64) {
+func (k *steadyCaller) until(what string, n int64, counter *atomic.Int64) {
 	k.t.Helper()
 	target := counter.Load() + n
 	eventually(k.t, patience, func() error {
@@ -162,7 +162,7 @@ func (k *kickoff) until(what string, n int64, counter *atomic.Int64) {
 }
 
 // recover waits until tokens come again, and logs how long that took.
-func (k *kickoff) recover(after string) {
+func (k *steadyCaller) recover(after string) {
 	k.t.Helper()
 	began := time.Now()
 	k.until("token after "+after, 1, &k.minted)
@@ -171,7 +171,7 @@ func (k *kickoff) recover(after string) {
 }
 
 // publicKeys are those of the project, by key id.
-func (w *world) publicKeys() verify.Keys {
+func (w *deployment) publicKeys() verify.Keys {
 	w.t.Helper()
 	var list keyListView
 	w.must(&list, "keys", "list")
@@ -197,7 +197,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	if chaos() {
 		times = 3
 	}
-	w := newVaultWorld(t, "PLAYTOKEN_TOKEN_TTL=60s", "PLAYTOKEN_TOKEN_MAX_TTL=60s")
+	w := newVaultDeployment(t, "PLAYTOKEN_TOKEN_TTL=60s", "PLAYTOKEN_TOKEN_MAX_TTL=60s")
 	environ := w.as(vaultkeys.Rotator)
 	secretID := environ[len(environ)-1][len("PLAYTOKEN_VAULT_SECRET_ID="):]
 	if r := w.runWith(environ, "", "rotate"); r.code != exitDone {
@@ -205,11 +205,11 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	}
 	w.environ = append(w.environ, "VAULT_TOKEN="+w.vault.RootToken)
 	keys := w.publicKeys()
-	between, address := newMeddler(t, w.vault.Addr)
+	between, address := newImpostor(t, w.vault.Addr)
 	environ = append(environ, "VAULT_ADDR="+address)
 	t.Setenv("VAULT_CLIENT_TIMEOUT", "3s") // longer than a busy machine takes for a login
 	url, logs, stop := w.serveHere(environ)
-	k := &kickoff{t: t, client: newClient(t), url: url, keys: keys}
+	k := &steadyCaller{t: t, client: newClient(t), url: url, keys: keys}
 	ctx, cancel := context.WithCancel(t.Context())
 	for caller := range 4 {
 		k.running.Go(func() { k.run(ctx, caller) })
@@ -245,7 +245,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 }
 
 // revokeLogins ends all tokens, which nobody may notice.
-func (w *onVault) revokeLogins(k *kickoff) {
+func (w *vaultDeployment) revokeLogins(k *steadyCaller) {
 	w.t.Helper()
 	refused := k.later.Load()
 	for range 3 {
@@ -261,7 +261,7 @@ func (w *onVault) revokeLogins(k *kickoff) {
 }
 
 // meddle has others answer in Vault's place.
-func (w *onVault) meddle(between *meddler, k *kickoff) {
+func (w *vaultDeployment) meddle(between *impostor, k *steadyCaller) {
 	w.t.Helper()
 	for _, fault := range []struct {
 		what   string
@@ -311,7 +311,7 @@ func measureProcess() footprint {
 	return footprint{runtime.NumGoroutine(), m.HeapAlloc}
 }
 
-// compare waits until what trouble had piled up is gone. The signatures that
+// compare waits until what doctorCase had piled up is gone. The signatures that
 // are remembered account for some of the heap.
 func (before footprint) compare(t *testing.T) {
 	t.Helper()

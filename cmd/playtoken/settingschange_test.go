@@ -45,7 +45,7 @@ func TestAnIssuedKeyStaysWhereItIsTaken(t *testing.T) {
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()
-	admin := visitor{t: t, client: newClient(t), url: url, key: adminKey}
+	admin := apiClient{t: t, client: newClient(t), url: url, key: adminKey}
 	var asked atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
