@@ -1,6 +1,7 @@
 # make demo    everything in one process, with a sample video
+# make quick   formatting, vet, staticcheck and the short tests; for every change
 # make test    every check, on whatever this machine has; says what it skipped
-# make lint    formatting and vet alone
+# make lint    formatting, vet and staticcheck alone
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes half an hour or more
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo test image-check lint bench chaos deps vault
+.PHONY: demo quick test image-check lint types vulnerabilities bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
@@ -18,14 +19,26 @@ TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg nginx=nginx-light
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
+# What make test could not check, one reason a line.
+SKIPPED := artifacts/skipped.txt
+# Projects of JavaScript, as tsc reads them.
+JS := jsconfig.json bench/node/jsconfig.json
+# The programs of tools/go.mod, at the versions that it pins.
+TOOL := go tool -modfile=tools/go.mod
 PKGS ?= ./...
 export PATH := $(PATH):/usr/sbin
 
 demo:
 	go run ./cmd/playtoken demo
 
+# Without the race detector and with the go tool's cache: a package that did not
+# change is not tested again.
+quick: lint
+	echo "== go test -short $(PKGS)"
+	go test -short $(PKGS) | { grep -vE '^(ok|\?) |no test files' || true; }
+
 # Shuffled tests are never cached by the go tool, so each run is a run.
-test: deps lint vault
+test: deps lint types vulnerabilities vault
 	echo "== go test -race -shuffle=on $(PKGS)"
 	mkdir -p artifacts
 	race=-race
@@ -46,6 +59,7 @@ test: deps lint vault
 	  echo "== SKIPPED, and therefore not checked here:"
 	  grep -hB1 -E '^ *--- SKIP' $(LOG) | grep -vE '^(=== |--$$)'
 	fi
+	[ ! -s $(SKIPPED) ] || sed 's/^/== SKIPPED: /' $(SKIPPED)
 	for tool in $(TOOLS); do
 	  command -v "$${tool%%=*}" >/dev/null || echo "== MISSING: $${tool%%=*} (apt-get install $${tool##*=})"
 	done
@@ -60,10 +74,41 @@ test: deps lint vault
 	exit $$result
 
 lint:
-	echo "== gofmt, go vet"
+	echo "== gofmt, go vet, staticcheck"
 	unformatted=$$(gofmt -l .)
 	[ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
 	go vet ./...
+	$(TOOL) staticcheck ./...
+
+# The types of our JavaScript. The compiler comes from npm, as tools/package-lock.json pins it.
+types: deps
+	echo "== tsc"
+	mkdir -p artifacts && touch $(SKIPPED) && sed -i /tsc:/d $(SKIPPED)
+	why=
+	command -v npm >/dev/null || why="npm is not installed"
+	if [ -z "$$why" ] && ! npm ci --prefix tools --ignore-scripts --no-audit --no-fund --silent >artifacts/npm.log 2>&1; then
+	  why="npm cannot install the compiler, see artifacts/npm.log"
+	fi
+	if [ -n "$$why" ]; then
+	  echo "== SKIPPED: types of JavaScript are not checked: $$why"
+	  echo "tsc: $$why" >> $(SKIPPED)
+	  exit 0
+	fi
+	for project in $(JS); do node tools/node_modules/typescript/bin/tsc -p $$project; done
+
+# Known vulnerabilities of what we import and call. Only the database's absence
+# is forgiven: not every machine reaches it.
+vulnerabilities:
+	echo "== govulncheck"
+	mkdir -p artifacts && touch $(SKIPPED) && sed -i /govulncheck:/d $(SKIPPED)
+	if found=$$($(TOOL) govulncheck ./... 2>&1); then exit 0; fi
+	if grep -q '^govulncheck: fetching vulnerabilities: Get .*dial tcp' <<< "$$found"; then
+	  echo "== SKIPPED: known vulnerabilities are not checked: the database cannot be reached"
+	  echo "govulncheck: the vulnerability database cannot be reached" >> $(SKIPPED)
+	  exit 0
+	fi
+	echo "$$found"
+	exit 1
 
 # A number that is not as promised is said, and fails nothing. QUICK=1 takes
 # about two minutes, once everything is built.
