@@ -12,7 +12,7 @@ import (
 	"playtoken/secret"
 )
 
-// The buckets of the file, and what is in the first.
+// The buckets of the file, and the format of its header.
 const (
 	bucketHeader    = "playtoken"
 	bucketKeys      = "keys"
@@ -26,9 +26,10 @@ var (
 	keyDataKey = []byte("data_key")
 )
 
-// create makes the file if there is none. It is written under another name and
-// gets its own in one step, complete, and only if nobody else was faster: at no
-// moment does anybody see half a store, or two of them.
+// create creates the file unless it exists. It writes the file under another name
+// and links it to path once it is complete, and only if no other process has
+// created it meanwhile. So no process ever sees an incomplete store or a second
+// one.
 func create(path string, password secret.Value, work int) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -47,7 +48,7 @@ func create(path string, password secret.Value, work int) error {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// There is a store at path, ours or the one of whoever was faster.
+	// A store exists at path, created by this process or by another one.
 	return syncDirectory(dir)
 }
 
@@ -86,10 +87,10 @@ func syncDirectory(dir string) error {
 func readHeader(tx *bolt.Tx) ([]byte, error) {
 	header := tx.Bucket([]byte(bucketHeader))
 	if header == nil {
-		return nil, fmt.Errorf("%w: a database of something else", ErrDamaged)
+		return nil, fmt.Errorf("%w: the database is not a store", ErrDamaged)
 	}
 	if f := header.Get(keyFormat); string(f) != format {
-		return nil, fmt.Errorf("format %q; this version of playtoken knows format %q", f, format)
+		return nil, fmt.Errorf("the store has format %q; this version of playtoken supports format %q", f, format)
 	}
 	return append([]byte(nil), header.Get(keyDataKey)...), nil
 }

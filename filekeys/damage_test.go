@@ -150,8 +150,8 @@ func TestShortenedFileIsNoticed(t *testing.T) {
 	}
 }
 
-// FuzzDamagedFile overwrites some bytes anywhere. Nobody is ever given a wrong
-// document or signature, and nothing crashes.
+// FuzzDamagedFile overwrites some bytes anywhere. No call returns a wrong document
+// or signature, or crashes.
 func FuzzDamagedFile(f *testing.F) {
 	s, path := create(f)
 	key, stored := newKey(f, s)

@@ -21,10 +21,10 @@ import (
 type database struct {
 	path     string
 	patience time.Duration
-	turn     chan struct{} // holds one token, whose owner may open the file
+	turn     chan struct{} // a semaphore; its owner may open the file
 
-	// damaged is set once the file made no sense, which leaves its memory
-	// mapped: there is no second attempt. It belongs to the owner of turn.
+	// damaged is set once the file is found damaged. The file stays mapped in
+	// memory then, so there is no second attempt. The owner of turn guards it.
 	damaged error
 }
 
@@ -32,8 +32,8 @@ func newDatabase(path string, patience time.Duration) *database {
 	return &database{path: path, patience: patience, turn: make(chan struct{}, 1)}
 }
 
-// view runs job in a transaction that reads. What job returns is returned;
-// any other error is ErrUnavailable.
+// view runs job in a read-only transaction and returns its error. Any other error
+// is ErrUnavailable.
 func (d *database) view(ctx context.Context, job func(*bolt.Tx) error) error {
 	return d.run(ctx, false, job)
 }
@@ -54,13 +54,13 @@ func (d *database) run(ctx context.Context, write bool, job func(*bolt.Tx) error
 		return d.gaveUp(ctx)
 	}
 	for waiting.Err() == nil {
-		// Nobody else in this process has the file open.
+		// No other goroutine of this process has the file open.
 		err := d.attempt(write, job)
 		if !errors.Is(err, berrors.ErrTimeout) {
 			return err
 		}
-		// Another process has it locked. The database would look again every
-		// 50 ms; writers that take turns in 1 ms deserve better.
+		// Another process has locked it. The database would retry every 50 ms,
+		// which is long beside transactions of 1 ms.
 		pause(waiting, time.Millisecond/2+rand.N(time.Millisecond))
 	}
 	return d.gaveUp(ctx)
@@ -75,19 +75,19 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// gaveUp is the error of a call whose turn did not come.
+// gaveUp is the error of a call that could not open the file in time.
 func (d *database) gaveUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: waiting for %s: %w", store.ErrUnavailable, d.path, err)
+		return fmt.Errorf("%w: wait for %s: %w", store.ErrUnavailable, d.path, err)
 	}
-	return fmt.Errorf("%w: %s was in use by others for %s", store.ErrUnavailable, d.path, d.patience)
+	return fmt.Errorf("%w: other processes or calls had %s open for %s", store.ErrUnavailable, d.path, d.patience)
 }
 
-// attempt runs job if the file is not locked; else the error is ErrTimeout.
+// attempt runs job if the file is not locked; otherwise the error is ErrTimeout.
 //
-// The database trusts its file: it maps it, follows the references in it and
-// panics, or touches memory behind the end, if they make no sense. Both end
-// here, as ErrDamaged, and so does the use of the file by this process.
+// The database maps the file and follows the references in it. If they are
+// wrong, it panics or accesses memory beyond the end. Attempt turns both into
+// ErrDamaged, and this process does not use the file again.
 func (d *database) attempt(write bool, job func(*bolt.Tx) error) (err error) {
 	if d.damaged != nil {
 		return d.damaged
@@ -103,7 +103,7 @@ func (d *database) attempt(write bool, job func(*bolt.Tx) error) (err error) {
 	}()
 	db, err := bolt.Open(d.path, 0, &bolt.Options{
 		ReadOnly:     !write,
-		Timeout:      1, // look once
+		Timeout:      1, // try once
 		NoStatistics: true,
 		OpenFile: func(path string, flag int, _ os.FileMode) (_ *os.File, err error) {
 			file, err = openFile(path, flag)
@@ -113,14 +113,14 @@ func (d *database) attempt(write bool, job func(*bolt.Tx) error) (err error) {
 	if err != nil {
 		return opening(err)
 	}
-	// The file is locked, and was not changed by others since it was opened.
+	// The file is locked, and unchanged since it was opened.
 	err = transact(db, write, file, job)
-	db.Close() // what was committed is on the disk; nothing else can be lost
+	db.Close() // its error does not matter: commits are on the disk
 	return err
 }
 
-// release unlocks and closes a file that is still mapped: the mapping alone
-// would keep the lock.
+// release unlocks and closes a file that is still mapped. The mapping alone would
+// keep the lock.
 func release(file *os.File) {
 	if file != nil {
 		syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
@@ -128,7 +128,7 @@ func release(file *os.File) {
 	}
 }
 
-// transact runs job. Its error is returned as it is.
+// transact runs job and returns its error unchanged.
 func transact(db *bolt.DB, write bool, file *os.File, job func(*bolt.Tx) error) error {
 	begin := db.View
 	if write {
@@ -147,23 +147,23 @@ func transact(db *bolt.DB, write bool, file *os.File, job func(*bolt.Tx) error) 
 	return unavailable(err)
 }
 
-// complete refuses a file that was cut off.
+// complete returns an error for a truncated file.
 func complete(tx *bolt.Tx, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return unavailable(err)
 	}
 	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w: %d bytes, %d expected", ErrDamaged, info.Size(), tx.Size())
+		return fmt.Errorf("%w: the file has %d bytes, want at least %d", ErrDamaged, info.Size(), tx.Size())
 	}
 	return nil
 }
 
-// smallest is less than the size of a store with nothing in it.
+// smallest is less than the size of an empty store.
 const smallest = 16 << 10
 
-// openFile opens what is there: whatever the database wants, no file is ever
-// made, and none that is empty is made into a store.
+// openFile opens an existing file. It does not create one, although the database
+// asks for that, and refuses an empty file, which the database would initialise.
 func openFile(path string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(path, flag&^os.O_CREATE, 0)
 	if err != nil {
@@ -173,9 +173,9 @@ func openFile(path string, flag int) (*os.File, error) {
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular():
-		err = fmt.Errorf("%w: not a file", ErrDamaged)
+		err = fmt.Errorf("%w: not a regular file", ErrDamaged)
 	case info.Size() < smallest:
-		err = fmt.Errorf("%w: %d bytes are too few", ErrDamaged, info.Size())
+		err = fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, info.Size())
 	default:
 		return f, nil
 	}
@@ -183,8 +183,8 @@ func openFile(path string, flag int) (*os.File, error) {
 	return nil, err
 }
 
-// opening tells a file that is not a database, or no longer, from one that
-// cannot be opened now.
+// opening distinguishes a file that is not a database, or a damaged one, from one
+// that cannot be opened now.
 func opening(err error) error {
 	if errors.Is(err, ErrDamaged) {
 		return err

@@ -31,8 +31,7 @@ func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 	return doc, nil
 }
 
-// Write implements [store.Documents]. What it wrote is on the disk when
-// it returns.
+// Write implements [store.Documents]. The data is on the disk when it returns.
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	err := checkName(documentName, name)
 	if err == nil {
@@ -53,8 +52,8 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 	return version + 1, nil
 }
 
-// Delete removes a document for good; it is a success if there is none. It is
-// one transaction, so a caller who gives up finds all of it done or nothing.
+// Delete implements [store.Documents]. It is one transaction: if ctx ends, the
+// document is deleted or unchanged.
 func (s *Store) Delete(ctx context.Context, name string) error {
 	err := checkName(documentName, name)
 	if err == nil {
@@ -66,7 +65,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// document returns the document; version 0 if there is none.
+// document returns the document. Version 0 means that it does not exist.
 func (s *Store) document(tx *bolt.Tx, name string) (store.Document, error) {
 	sealed, err := get(tx, bucketDocuments, name)
 	if err != nil || sealed == nil {

@@ -12,7 +12,8 @@ import (
 
 var _ signer.Exporter = (*Store)(nil)
 
-// errNotExportable is the answer about a key that was made to stay.
+// errNotExportable is the error for a key that was created without the right to
+// be exported.
 var errNotExportable = errors.New("the key was not made exportable")
 
 // Export implements [signer.Exporter].
@@ -37,11 +38,11 @@ func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error
 	if !stored.exportable {
 		return nil, errNotExportable
 	}
-	// Not one of the parsed keys, which are shared: this one will be wiped.
+	// The caller wipes this key, so it is not one of the shared parsed keys.
 	parsed, err := x509.ParsePKCS8PrivateKey(stored.der)
 	key, ok := parsed.(*rsa.PrivateKey)
 	if err != nil || !ok {
-		return nil, fmt.Errorf("%w: no RSA key in %s", ErrDamaged, name)
+		return nil, fmt.Errorf("%w: %s is not an RSA key", ErrDamaged, name)
 	}
 	return key, nil
 }

@@ -1,17 +1,17 @@
-// Package filekeys is the store for the demo, for development and for one
-// small machine: private keys and documents, sealed, in one local file.
+// Package filekeys is the store for the demo, for development and for a single
+// small machine: encrypted private keys and documents in one local file.
 //
-// The decision a newcomer would get wrong: nothing is held open. Every call
-// opens the file, locks it, runs one transaction and closes it again (measured:
-// 0.05 ms to read, a signature takes 1.5 ms), so that a command works on the
-// store while the service runs, a key destroyed by one process signs in none,
-// and a process that was killed leaves nothing behind.
+// The decision a newcomer would get wrong: the file is not kept open. Every call
+// opens and locks it, runs one transaction and closes it again (measured: 0.05
+// ms for a read, beside 1.5 ms for a signature). So commands work on the store
+// while the service runs, a key that one process destroys signs in no other,
+// and a killed process leaves no lock behind.
 //
-// Who has the file but not the password learns the names in it, the sizes and
-// how often it changed. Who may write to it as well cannot alter or exchange a
-// value unnoticed, but can put back an older copy. The bytes of a destroyed
-// key, still sealed, stay in the file until their place is used again, and in
-// backups for as long as those exist.
+// A person with the file but without the password learns the names in it, their
+// sizes and how often they change. With write access, that person cannot change
+// or swap values undetected, but can restore an older copy of the file. The
+// bytes of a destroyed key, still encrypted, stay in the file until their space
+// is used again, and in backups as long as those exist.
 package filekeys
 
 import (
@@ -30,27 +30,28 @@ import (
 	"playtoken/store"
 )
 
-// Errors of Open; the second one of every method, too.
+// Errors of Open. Every method may return ErrDamaged too.
 var (
-	// ErrPassword: the file is sealed with another password.
+	// ErrPassword means that the file is encrypted with another password.
 	ErrPassword = errors.New("wrong password")
-	// ErrDamaged: what is in the file is not what a store wrote there. Only a
-	// backup helps.
+	// ErrDamaged means that the file is not a store, or was changed by another
+	// program. Restore a backup.
 	ErrDamaged = fmt.Errorf("%w: not a store of playtoken, or damaged", store.ErrUnavailable)
 )
 
-// Options of a store. The zero value is the careful choice.
+// Options of a store. The zero value is the safe choice.
 type Options struct {
-	// Create makes the file if there is none. The directory must exist. If
-	// two processes do it at once, both work with the same file afterwards.
+	// Create creates the file unless it exists. The directory must exist. If
+	// two processes create it at the same time, both use the same file.
 	Create bool
 
-	// Patience is how long a call waits for its turn, at most, before it
-	// returns ErrUnavailable, if its context does not end sooner. Default 10s.
+	// Patience is how long a call waits for other processes and calls before
+	// it returns ErrUnavailable, unless its context ends first. Default: 10s.
 	Patience time.Duration
 
-	// WorkFactor makes trying the password of a new file cost 2^WorkFactor
-	// rounds of scrypt. Default, and most: 15. Only tests have reason for less.
+	// WorkFactor sets the cost of trying a password of a new file, to
+	// 2^WorkFactor rounds of scrypt. Default and maximum: 15. Only tests need
+	// less.
 	WorkFactor int
 }
 
@@ -58,27 +59,27 @@ type Options struct {
 // use and needs no closing. It implements [store.Documents],
 // [store.PrivateKeys] and signer.PrivateKeys.
 //
-// Any error that is not the caller's mistake or an answer (not found,
-// conflict, gone) wraps [store.ErrUnavailable].
+// Any error other than a mistake of the caller, not found, conflict and gone wraps
+// [store.ErrUnavailable].
 type Store struct {
 	db   *database
 	aead cipher.AEAD
 
-	// parsed keeps private keys by what the file says at this moment, which is
-	// read each time: a key that is no longer there is never looked up here.
+	// parsed caches private keys by their encrypted value, which each call reads
+	// from the file first. So a destroyed key is never used from the cache.
 	parsed *lru.Cache[sealedKey, *rsa.PrivateKey]
 }
 
-// parsedKeys is how many private keys are kept parsed: 0.2 ms saved for each
-// signature, some 6 KB spent for each key.
+// parsedKeys is the size of the cache. It saves 0.2 ms for each signature, and
+// takes about 6 KB for each key.
 const parsedKeys = 512
 
-// Open opens the store in the file at path. Opening costs about 0.1 s and, for
-// that time, 32 MB: the price of trying a password.
+// Open opens the store in the file at path. Checking the password takes about 0.1
+// s and 32 MB of memory.
 //
-// Errors: ErrPassword, ErrDamaged, ErrUnavailable if other processes did not
-// let go of the file, or whatever is wrong with the file, in words that say
-// what to do.
+// Errors: ErrPassword; ErrDamaged; store.ErrUnavailable if other processes keep
+// the file locked; *Exposed if other users may open the file; or an error of
+// the file system.
 func Open(path string, password secret.Value, o Options) (*Store, error) {
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Second
@@ -125,11 +126,11 @@ func open(path string, password secret.Value, o Options) (*Store, error) {
 	return &Store{db: db, aead: aead, parsed: parsed}, nil
 }
 
-// inspect refuses a file that would not do, before anything is read from it.
+// inspect checks the file before anything is read from it.
 func inspect(path string) error {
 	f, err := openFile(path, os.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w (a store is created only when that is asked for)", err)
+		return fmt.Errorf("%w (a missing store is created only on request)", err)
 	}
 	if err != nil {
 		return err
@@ -145,7 +146,6 @@ func inspect(path string) error {
 	return nil
 }
 
-// Now is the clock of this machine. The file has no clock of its own, and
-// needs none: every process that shares the file shares the machine, so there
-// is no other clock that ours could disagree with.
+// Now returns the time of this machine. All processes that use the file run on
+// the machine and so use the same clock.
 func (s *Store) Now(context.Context) (time.Time, error) { return time.Now(), nil }

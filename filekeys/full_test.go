@@ -18,7 +18,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	s, path := create(t)
 	name := newDocument(t, s, "small")
 	if out, err := process(t.Context(), "full", path, name).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("the process on the full disk: %v, want success\n%s", err, out)
 	}
 	if doc, err := s.Read(t.Context(), name); err != nil || doc.Version != 2 {
 		t.Errorf("Read = version %d, %v; want what the other process wrote at last", doc.Version, err)

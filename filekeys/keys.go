@@ -21,23 +21,23 @@ var (
 	_ signer.PrivateKeys = (*Store)(nil)
 )
 
-// privateKey is what is sealed under a key's name.
+// privateKey is the plain value of a key in the file.
 type privateKey struct {
 	exportable bool
 	der        []byte // PKCS #8
 }
 
-// sealedKey is what the file has under a key's name. No two are alike: each
-// was sealed with a nonce of its own.
+// sealedKey is the encrypted value of a key in the file. No two are equal, because
+// each is encrypted with a nonce of its own.
 type sealedKey struct{ name, value string }
 
-// Create implements [store.PrivateKeys]. A name whose key was destroyed
-// is as good as new.
+// Create implements [store.PrivateKeys]. The name of a destroyed key can be used
+// again.
 func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
 	stored, err := s.describe(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		if err = s.generate(ctx, name, spec); err == nil {
-			// The name has a key: ours, or the one of whoever was faster.
+			// The key exists, created by this call or by another one.
 			stored, err = s.describe(ctx, name)
 		}
 	}
@@ -47,8 +47,8 @@ func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (st
 	return stored, nil
 }
 
-// generate stores a new key if there is none by then. It takes its time, up to
-// seconds for large keys, before it locks the file.
+// generate stores a new key unless the name has one by then. Making a large key
+// takes up to seconds, in which the file is not locked.
 func (s *Store) generate(ctx context.Context, name string, spec store.KeySpec) error {
 	if spec.Bits != 2048 && spec.Bits != 3072 && spec.Bits != 4096 {
 		return fmt.Errorf("%d bits: want 2048, 3072 or 4096", spec.Bits)
@@ -66,7 +66,7 @@ func (s *Store) generate(ctx context.Context, name string, spec store.KeySpec) e
 		if err != nil || sealed != nil {
 			return err
 		}
-		return put(tx, bucketKeys, name, s.sealKey(name, privateKey{spec.Exportable, der}))
+		return put(tx, bucketKeys, name, s.sealKey(name, privateKey{exportable: spec.Exportable, der: der}))
 	})
 }
 
@@ -103,8 +103,8 @@ func (s *Store) describe(ctx context.Context, name string) (store.KeyInfo, error
 	}, nil
 }
 
-// Destroy implements [store.PrivateKeys]. When it returns, no process
-// that shares the file signs with the key any more.
+// Destroy implements [store.PrivateKeys]. Once it returns, no process that uses
+// the file signs with the key.
 func (s *Store) Destroy(ctx context.Context, name string) error {
 	err := checkName(keyName, name)
 	if err == nil {
@@ -113,7 +113,7 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 			if err != nil || sealed == nil {
 				return err
 			}
-			s.parsed.Remove(sealedKey{name, string(sealed)})
+			s.parsed.Remove(sealedKey{name: name, value: string(sealed)})
 			return remove(tx, bucketKeys, name)
 		})
 	}
@@ -123,7 +123,7 @@ func (s *Store) Destroy(ctx context.Context, name string) error {
 	return nil
 }
 
-// forSigner says in the signer's words what keeps a private key from use.
+// forSigner translates the errors of a store to those of package signer.
 func forSigner(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -148,8 +148,8 @@ func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	// The file had the key just now. Whoever destroys it from here on has not
-	// been told yet that it is gone.
+	// The file had the key a moment ago. A Destroy that starts now has not
+	// returned when this signature is made.
 	key, err := s.parse(sealed)
 	if err != nil {
 		return nil, err
@@ -157,8 +157,7 @@ func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte,
 	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 }
 
-// find returns what the file has under a key's name at this moment, or
-// ErrNotFound.
+// find reads the encrypted value of a key. Errors: store.ErrNotFound.
 func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
 	if err := checkName(keyName, name); err != nil {
 		return sealedKey{}, err
@@ -175,7 +174,7 @@ func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
 	return found, err
 }
 
-// parse returns the key that is sealed there.
+// parse decrypts and parses a key, or takes it from the cache.
 func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
 	if key, ok := s.parsed.Get(sealed); ok {
 		return key, nil
@@ -187,13 +186,13 @@ func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(stored.der)
 	key, ok := parsed.(*rsa.PrivateKey)
 	if err != nil || !ok {
-		return nil, fmt.Errorf("%w: no RSA key in %s", ErrDamaged, sealed.name)
+		return nil, fmt.Errorf("%w: %s is not an RSA key", ErrDamaged, sealed.name)
 	}
 	s.parsed.Add(sealed, key)
 	return key, nil
 }
 
-// sealKey marks an exportable key by a first byte that is not 0.
+// sealKey encrypts a key. A first byte other than 0 marks it as exportable.
 func (s *Store) sealKey(name string, k privateKey) []byte {
 	text := []byte{0}
 	if k.exportable {
@@ -208,7 +207,7 @@ func (s *Store) unsealKey(sealed sealedKey) (privateKey, error) {
 		return privateKey{}, err
 	}
 	if len(text) == 0 {
-		return privateKey{}, fmt.Errorf("%w: no key in %s", ErrDamaged, sealed.name)
+		return privateKey{}, fmt.Errorf("%w: %s is empty", ErrDamaged, sealed.name)
 	}
 	return privateKey{exportable: text[0] != 0, der: text[1:]}, nil
 }

@@ -105,8 +105,7 @@ func TestUnlockedFileIsUsedAtOnce(t *testing.T) {
 	})
 }
 
-// TestDestroyOutlivesItsCaller: whoever revokes a key and goes away has
-// revoked it.
+// TestDestroyOutlivesItsCaller: a key is destroyed even if its caller gives up.
 func TestDestroyOutlivesItsCaller(t *testing.T) {
 	locked(t, func(t *testing.T, s *filekeys.Store, key, _ string, unlock func()) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -32,16 +32,16 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		want     error
 		says     string
 	}{
-		{"nothing there", func(string) error { return nil }, password, fs.ErrNotExist, "created only when"},
+		{"nothing there", func(string) error { return nil }, password, fs.ErrNotExist, "created only on request"},
 		{"directory", func(p string) error { return os.Mkdir(p, 0o700) }, password, nil, "directory"},
 		{"empty file", file(nil, 0o600), password, filekeys.ErrDamaged, "0 bytes"},
 		{"text", file([]byte(strings.Repeat("hello ", 10000)), 0o600), password, filekeys.ErrDamaged, "not a store"},
-		{"other database", otherDatabase, password, filekeys.ErrDamaged, "something else"},
+		{"other database", otherDatabase, password, filekeys.ErrDamaged, "not a store"},
 		{"newer format", newerFormat(whole), password, nil, `format "2"`},
 		{"header gone", noDataKey(whole), password, filekeys.ErrDamaged, "header"},
 		{"cut off", file(whole[:len(whole)/2], 0o600), password, filekeys.ErrDamaged, "damaged"},
-		{"everybody may read", file(whole, 0o604), password, nil, "chmod 600 "},
-		{"everybody may write", file(whole, 0o602), password, nil, "chmod 600 "},
+		{"every user may read", file(whole, 0o604), password, nil, "chmod 600 "},
+		{"every user may write", file(whole, 0o602), password, nil, "chmod 600 "},
 		{"no password", file(whole, 0o600), secret.Value{}, nil, "password is needed"},
 		{"wrong password", file(whole, 0o600), secret.New("tr0ub4dor&3"), filekeys.ErrPassword, "wrong password"},
 		{"right", file(whole, 0o600), password, nil, ""},
@@ -147,12 +147,12 @@ func TestCreateKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestPermissionsAreRespected acts as somebody else where the tests run as
-// root, who may do everything.
+// TestPermissionsAreRespected acts as another user where the tests run as root,
+// for whom permissions do not count.
 func TestPermissionsAreRespected(t *testing.T) {
 	s, path := create(t)
 	name := newDocument(t, s, "x")
-	asNobody(t, func() {
+	asOtherUser(t, func() {
 		_, err := filekeys.Open(path, password, filekeys.Options{})
 		refusedBy(t, err, fs.ErrPermission, "permission denied")
 		_, err = filekeys.Open(filepath.Join(filepath.Dir(path), "new.db"), password, creating)
@@ -164,8 +164,8 @@ func TestPermissionsAreRespected(t *testing.T) {
 	}, path, filepath.Dir(path))
 }
 
-// asNobody runs f without any right to the paths.
-func asNobody(t *testing.T, f func(), paths ...string) {
+// asOtherUser runs f as a user without permissions for the paths.
+func asOtherUser(t *testing.T, f func(), paths ...string) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {

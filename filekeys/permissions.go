@@ -8,20 +8,21 @@ import (
 	"syscall"
 )
 
-// Exposed is a file or directory that others on this machine can open, or
-// replace. The values in the file are sealed all the same.
+// Exposed is a file or directory that other users of this machine may open or
+// replace. The values in the file are encrypted nevertheless.
 type Exposed struct {
 	Path   string
 	Mode   fs.FileMode
 	Why    string
-	Remedy string // a command
+	Remedy string // a command for a shell
 }
 
 func (e *Exposed) Error() string {
 	return fmt.Sprintf("%s (mode %04o); run: %s", e.Why, e.Mode.Perm(), e.Remedy)
 }
 
-// Exposures looks at who may open, or replace, the store at path.
+// Exposures returns the ways in which other users may open or replace the store
+// at path.
 func Exposures(path string) ([]*Exposed, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -36,26 +37,31 @@ func Exposures(path string) ([]*Exposed, error) {
 	if e := exposedFile(path, info); e != nil {
 		found = append(found, e)
 	}
-	// Who may write the directory puts a store of their own in the file's
-	// place, unless it is sticky and the file is somebody else's.
+	// A user who may write to the directory can replace the file, unless the
+	// directory is sticky and the file belongs to another user.
 	if mode := above.Mode(); mode&0o002 != 0 && mode&fs.ModeSticky == 0 {
-		found = append(found, &Exposed{dir, mode, "everybody on this machine may replace what is in the store's directory", "chmod o-w " + dir})
+		found = append(found, &Exposed{
+			Path: dir, Mode: mode, Why: "every user of this machine may replace files in the store's directory", Remedy: "chmod o-w " + dir,
+		})
 	}
 	ours, theirs := owner(info), owner(above)
 	if theirs != 0 && theirs != ours {
-		found = append(found, &Exposed{dir, above.Mode(), fmt.Sprintf("the store's directory is another user's, number %d, who may replace what is in it", theirs),
-			fmt.Sprintf("chown %d %s", ours, dir)})
+		found = append(found, &Exposed{
+			Path: dir, Mode: above.Mode(), Why: fmt.Sprintf("the store's directory belongs to another user, number %d, who may replace files in it", theirs),
+			Remedy: fmt.Sprintf("chown %d %s", ours, dir),
+		})
 	}
 	return found, nil
 }
 
-// exposedFile: the group is let in, since volume mounts of containers insist
-// on it and the values are sealed.
+// exposedFile returns how users other than the owner and the group may open the
+// file, or nil. The group may open it, because volume mounts of containers
+// require that and the values are encrypted.
 func exposedFile(path string, info fs.FileInfo) *Exposed {
 	if info.Mode().Perm()&0o007 == 0 {
 		return nil
 	}
-	return &Exposed{path, info.Mode(), "everybody on this machine may open it", "chmod 600 " + path}
+	return &Exposed{Path: path, Mode: info.Mode(), Why: "every user of this machine may open it", Remedy: "chmod 600 " + path}
 }
 
 func owner(info fs.FileInfo) uint32 {

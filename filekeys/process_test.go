@@ -107,7 +107,7 @@ func TestCreatingAtOnceMakesOneStore(t *testing.T) {
 		})
 		wg.Go(func() {
 			if out, err := process(t.Context(), "create", path, "").CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
+				t.Errorf("the process that creates the store: %v, want success\n%s", err, out)
 			}
 		})
 	}

@@ -14,12 +14,12 @@ import (
 	"playtoken/secret"
 )
 
-// workFactor makes trying one password cost 2^15 rounds of scrypt: 32 MB and,
-// on one core, about 0.1 s. Every command pays that once.
+// workFactor sets the cost of trying a password to 2^15 rounds of scrypt: 32 MB
+// and about 0.1 s on one core, once for every command.
 const workFactor = 15
 
-// newDataKey makes the key that seals the values of a file, and returns it
-// sealed with the password. That is the only form in which it is ever stored.
+// newDataKey generates the key that encrypts the values of a file, and returns it
+// encrypted with the password. It is stored in no other form.
 func newDataKey(password secret.Value, work int) ([]byte, error) {
 	recipient, err := age.NewScryptRecipient(password.Reveal())
 	if err != nil {
@@ -42,7 +42,7 @@ func newDataKey(password secret.Value, work int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unwrap returns what seals and opens values, if the password is right.
+// unwrap returns the cipher of the values. Errors: ErrPassword, ErrDamaged.
 func unwrap(wrapped []byte, password secret.Value) (cipher.AEAD, error) {
 	identity, err := age.NewScryptIdentity(password.Reveal())
 	if err != nil {
@@ -67,8 +67,9 @@ func unwrap(wrapped []byte, password secret.Value) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// seal returns a random nonce and the sealed text. The place, a bucket and a
-// name, is sealed with it: what was sealed for one place opens in no other.
+// seal encrypts a text and returns a random nonce with the result. The place, a
+// bucket and a name, is authenticated, so that a value moved to another place
+// does not decrypt.
 func seal(aead cipher.AEAD, place string, text []byte) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	rand.Read(nonce) // never fails; 24 random bytes never repeat

@@ -7,8 +7,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Names are made by the server; one of another form is a mistake of the
-// caller, refused before the file is opened.
+// The service makes all names. A name of another form is a mistake of the caller,
+// and is refused before the file is opened.
 var (
 	keyName      = regexp.MustCompile(`^[a-z0-9_]{7,40}$`)
 	documentName = regexp.MustCompile(`^[a-z]+/[a-z0-9_]{7,40}$`)
@@ -21,11 +21,11 @@ func checkName(pattern *regexp.Regexp, name string) error {
 	return nil
 }
 
-// place is what a value is sealed to.
+// place identifies a value in the file; see seal.
 func place(bucket, name string) string { return bucket + "/" + name }
 
-// get returns the sealed value of a name, nil if there is none. It is good
-// until the transaction ends.
+// get returns the encrypted value of a name, or nil if the name does not exist.
+// The value is valid until the transaction ends.
 func get(tx *bolt.Tx, bucket, name string) ([]byte, error) {
 	b, err := openBucket(tx, bucket)
 	if err != nil {
@@ -53,7 +53,7 @@ func remove(tx *bolt.Tx, bucket, name string) error {
 func openBucket(tx *bolt.Tx, bucket string) (*bolt.Bucket, error) {
 	b := tx.Bucket([]byte(bucket))
 	if b == nil {
-		return nil, fmt.Errorf("%w: no %s in it", ErrDamaged, bucket)
+		return nil, fmt.Errorf("%w: the bucket %s is missing", ErrDamaged, bucket)
 	}
 	return b, nil
 }

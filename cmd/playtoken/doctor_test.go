@@ -152,7 +152,7 @@ func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 	}
 	for _, tt := range []doctorCase{
 		{"the directory is everybody's", mode(w.dir, 0o777), nil, exitFailed, "rights", "may replace", "chmod o-w " + w.dir, ""},
-		{"the file is everybody's", mode(file, 0o666), nil, exitUsage, "store", "everybody on this machine may open it", "chmod 600 " + file, ""},
+		{"the file is everybody's", mode(file, 0o666), nil, exitUsage, "store", "every user of this machine may open it", "chmod 600 " + file, ""},
 	} {
 		w.examined(tt)
 		mode(w.dir, 0o755)()

@@ -1,14 +1,13 @@
-// Package apivideo speaks to api.video: it asks for private asset URLs, and
-// lets its Admin API make the API keys that it asks with.
+// Package apivideo is a client of api.video: it requests private asset URLs, and
+// has the Admin API issue the API keys for those requests.
 //
-// The decision a newcomer would get wrong: nothing that api.video hands out
-// for playback is ever kept. A private token opens the door once, so each mint
-// takes two of them: one is spent on a session, whose four URLs then work
-// together for [SessionLife], and one leaves unused, as the token. The
-// platform alone decides how long that lasts. So a mint that asks for no
-// lifetime is told the truth, and one that asks for any other than the
-// platform's is refused, however short; the lifetimes of the policy bound only
-// what callers ask for.
+// The decision a newcomer would get wrong: no private token is cached. A private
+// token works once, so each mint requests two: one is exchanged for a session,
+// whose four URLs then work together for [SessionLife], and one is returned
+// unused, as the token. The platform alone decides the lifetime. So a request
+// without a lifetime gets that of the platform, and a request with any other
+// lifetime is refused. The lifetimes of the policy bound only what callers
+// request.
 package apivideo
 
 import (
@@ -33,7 +32,7 @@ const (
 )
 
 // SessionLife is how long the URLs of a token work, from the moment it is
-// made. Nobody can shorten it.
+// made. The platform allows no other lifetime.
 const SessionLife = 24 * time.Hour
 
 const defaultTimeout = 5 * time.Second // of one call; viewers wait for it
@@ -82,7 +81,7 @@ var (
 	ids      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
-// Open checks an account; it calls nobody.
+// Open checks the settings and the credential of an account. It makes no call.
 func Open(a platforms.Account) (platforms.Platform, error) {
 	p, err := open(a)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 
 var (
 	uuids = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	// tokens is what may stand where a private token does. They are UUIDs as
-	// far as anybody saw, but nothing says that they will stay so.
+	// tokens matches private tokens. All known ones are UUIDs, but the
+	// documentation does not promise that.
 	tokens = regexp.MustCompile(`^[A-Za-z0-9_-]{8,128}$`)
 )
 
@@ -32,8 +32,8 @@ type video struct {
 	} `json:"assets"`
 }
 
-// assets are the URLs of one private token. The hosts are whatever the
-// platform says: customers bring their own domains.
+// assets are the URLs of one private token. The platform chooses the hosts, because
+// customers may use their own domains.
 type assets struct {
 	token                       string
 	player, hls, mp4, thumbnail *url.URL // the last two may be nil
@@ -126,8 +126,8 @@ func (a assets) base() *url.URL {
 	return &u
 }
 
-// mayCall keeps the platform, or whoever answers in its place, from having us
-// call services of this machine: only a platform on loopback names loopback.
+// mayCall keeps a platform, or a server that poses as one, from directing requests
+// to services of this machine: only a platform on loopback may use plain HTTP.
 func (p *platform) mayCall(base *url.URL) error {
 	if base.Scheme != "https" && p.api.URL("", nil).Scheme == "https" {
 		return errAsset

@@ -18,7 +18,7 @@ const (
 	maxWait    = 3 * time.Second // for one's turn
 	maxWaiting = 1024            // for all videos
 	maxPerOne  = 128             // for one video
-	maxLimit   = 1 << 20         // reads that anybody may make in a window
+	maxLimit   = 1 << 20         // the most reads in a window that are believed
 )
 
 // The headers of every answer.
@@ -32,7 +32,7 @@ const (
 type spent struct{ after time.Duration }
 
 func (s *spent) Error() string {
-	return fmt.Sprintf("%s: the reads that api.video allows in a minute are used up; come back in %s",
+	return fmt.Sprintf("%s: the reads that api.video allows in a minute are used up; retry in %s",
 		signer.ErrUnavailable, s.after.Round(time.Second))
 }
 
@@ -219,8 +219,8 @@ func (b *budget) answered(resp *http.Response, now time.Time) {
 	if !ok3 {
 		reset = int(window / time.Second)
 	}
-	// Nobody knows which way whole seconds are rounded: the window is over for
-	// certain a second later.
+	// How the platform rounds to seconds is unknown: the window has certainly
+	// ended a second later.
 	b.learn(limit, remaining, now.Add(time.Duration(reset)*time.Second+time.Second))
 }
 

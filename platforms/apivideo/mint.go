@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	mintTimeout  = 6 * time.Second // all of it: nobody waits longer for a token
+	mintTimeout  = 6 * time.Second // of a whole mint
 	readsPerMint = 2
 )
 
@@ -28,19 +28,21 @@ type minter struct {
 	policy signer.Policy
 }
 
-func (p *platform) minter(policy signer.Policy) signer.Minter { return &minter{p, policy} }
+func (p *platform) minter(policy signer.Policy) signer.Minter {
+	return &minter{platform: p, policy: policy}
+}
 
-// Mint asks for two private tokens, turns one into a session, whose URLs it
-// returns, and returns the other as the token's value. No KeyID: no key signed
-// it.
+// Mint requests two private tokens, exchanges one for a session, whose URLs it
+// returns, and returns the other as the value of the token. The token has no
+// KeyID, because no key signed it.
 //
-// Besides what the policy refuses, a lifetime that was asked for and is not
-// SessionLife, a viewer, a claim and a DRM policy are
-// signer.ErrNotEnforceable: private tokens carry no restrictions. A video that
-// api.video does not have, or shows to everybody, is signer.ErrVideo. All that
-// is wrong with the platform is signer.ErrUnavailable, after six seconds at
-// most; it has a RetryAfter if the platform's rate limit is the reason. Errors
-// of Account.Issued are returned as they are.
+// Besides what the policy refuses, a lifetime other than SessionLife, a viewer, a
+// claim and a DRM policy are signer.ErrNotEnforceable, because private tokens
+// carry no restrictions. A video that api.video does not have, or that is
+// public, is signer.ErrVideo. Every failure of the platform is
+// signer.ErrUnavailable, after six seconds at most; it has a RetryAfter if the
+// rate limit of the platform is the reason. Errors of Account.Issued are
+// returned unchanged.
 func (m *minter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
 	if err := m.allows(req); err != nil {
 		return signer.Token{}, err
@@ -57,10 +59,10 @@ func (m *minter) Mint(ctx context.Context, req signer.Request) (signer.Token, er
 	return token, nil
 }
 
-// allows refuses what api.video would not see to.
+// allows refuses requests that api.video cannot enforce.
 func (m *minter) allows(req signer.Request) error {
 	asked, policy := req.TTL, m.policy
-	if asked == 0 { // nobody asked, so there is nothing to bound
+	if asked == 0 { // no lifetime was requested, so the policy has none to bound
 		req.TTL, policy.MaxTTL = SessionLife, SessionLife
 	}
 	if err := policy.Check(&req); err != nil {
@@ -70,13 +72,13 @@ func (m *minter) allows(req signer.Request) error {
 	case !videoIDs.MatchString(req.VideoID):
 		return fmt.Errorf("%w: want vi and then A-Z, a-z and 0-9, 64 characters at most", signer.ErrVideo)
 	case asked != 0 && asked != SessionLife:
-		return fmt.Errorf("%w: api.video tokens live for %d seconds, whatever is asked for", signer.ErrNotEnforceable, SessionLife/time.Second)
+		return fmt.Errorf("%w: the lifetime of api.video tokens is always %d seconds", signer.ErrNotEnforceable, SessionLife/time.Second)
 	case req.Viewer != (signer.Viewer{}):
 		return fmt.Errorf("%w: api.video tokens cannot be bound to a viewer", signer.ErrNotEnforceable)
 	case len(req.Claims) > 0:
 		return fmt.Errorf("%w: api.video tokens carry no claims", signer.ErrNotEnforceable)
 	case req.DRMPolicy != "":
-		return fmt.Errorf("%w: api.video tokens know no DRM policies", signer.ErrNotEnforceable)
+		return fmt.Errorf("%w: api.video tokens have no DRM policies", signer.ErrNotEnforceable)
 	}
 	return nil
 }
@@ -111,7 +113,7 @@ func (m *minter) mint(ctx context.Context, videoID string) (signer.Token, error)
 	}, nil
 }
 
-// assets asks for a private token that nobody had before.
+// assets requests a new private token.
 func (p *platform) assets(ctx context.Context, videoID string) (assets, error) {
 	var answer video
 	if err := p.read(ctx, client.Call{Path: "/videos/" + videoID, Into: &answer}); err != nil {

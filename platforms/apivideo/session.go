@@ -21,8 +21,8 @@ const (
 	loginHold    = time.Second      // after a login that failed
 	renewHold    = 5 * time.Second  // the same, while the session is still good
 	refusedHold  = 5 * time.Second  // after a new session that was refused at once
-	longestHold  = 30 * time.Second // whatever the platform says
-	renewTimeout = 2 * time.Second  // whoever renews could have gone on without
+	longestHold  = 30 * time.Second // even if the platform requests more
+	renewTimeout = 2 * time.Second  // short, because the old session still works
 	longestLease = 24 * time.Hour
 	maxBearer    = 8 << 10 // bytes
 )
@@ -46,26 +46,25 @@ func (s *session) of(key platforms.IssuedKey, now time.Time) bool {
 	return s != nil && s.key == key.ID && now.Before(s.renew)
 }
 
-// sessions keeps one disposable bearer token of the API key that is active
-// now. Whoever finds that there is none, or that it is due, gets the next one;
-// everybody else waits for that, or goes on with the one that is still good.
-// No failure ends a session before its time.
+// sessions keeps one disposable bearer token of the active API key. The first
+// request that finds no token, or one that is due for renewal, obtains the next
+// one. Other requests wait for it, or use the old one while it is valid. A
+// failure does not end a session before it expires.
 type sessions struct {
 	login *client.Client
 	key   func(context.Context) (platforms.IssuedKey, error)
 	basic bool
 
 	now  atomic.Pointer[session]
-	turn chan struct{} // held by whoever logs in; guards the rest
+	turn chan struct{} // a semaphore: its owner logs in; guards hold
 	hold hold
 }
 
-// hold keeps a key that cannot log in from trying for each token that somebody
-// asks for.
+// hold keeps a key that cannot log in from trying again for each mint.
 type hold struct {
-	key   string // whose; another key's login may work
+	key   string // that is held; another key may log in
 	until time.Time
-	why   error // what the last login said
+	why   error // of the last login
 }
 
 func (h hold) holds(key string) bool { return h.key == key && time.Now().Before(h.until) }
@@ -117,7 +116,7 @@ func (s *sessions) get(ctx context.Context, refused *session) (*session, error) 
 
 func (s *sessions) active(ctx context.Context) (platforms.IssuedKey, error) {
 	if s.key == nil {
-		return platforms.IssuedKey{}, errors.New("there is nobody to say which API key is active")
+		return platforms.IssuedKey{}, errors.New("the account has no source of its active API key")
 	}
 	key, err := s.key(ctx)
 	if err == nil && key.Value.IsZero() {
@@ -126,8 +125,8 @@ func (s *sessions) active(ctx context.Context) (platforms.IssuedKey, error) {
 	return key, err
 }
 
-// next makes the session that follows have, unless somebody else did so while
-// it waited for its turn.
+// next makes the session that follows have, unless another request did so while
+// this one waited for its turn.
 func (s *sessions) next(ctx context.Context, key platforms.IssuedKey, have, refused *session) (*session, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -136,19 +135,19 @@ func (s *sessions) next(ctx context.Context, key platforms.IssuedKey, have, refu
 	}
 	defer func() { <-s.turn }()
 	made, err := s.make(ctx, key, have, refused)
-	if err != nil && ctx.Err() == nil { // else it was the caller who gave up
+	if err != nil && ctx.Err() == nil { // otherwise the caller gave up
 		s.wait(key.ID, err, loginHold)
 	}
 	return made, err
 }
 
-// tryNext does the same for a caller who could go on with the session there
-// is: it waits for nobody, and not for long.
+// tryNext does the same for a request that can use the old session: it does not
+// wait for its turn, and has a short timeout.
 func (s *sessions) tryNext(ctx context.Context, key platforms.IssuedKey, have *session) (*session, error) {
 	select {
 	case s.turn <- struct{}{}:
 	default:
-		return nil, errors.New("somebody else renews the session")
+		return nil, errors.New("another request renews the session")
 	}
 	defer func() { <-s.turn }()
 	short, cancel := context.WithTimeout(ctx, renewTimeout)
@@ -173,8 +172,8 @@ func (s *sessions) wait(key string, err error, least time.Duration) {
 	s.hold = hold{key: key, until: time.Now().Add(min(least, longestHold)), why: err}
 }
 
-// distrust is told that a session which was made a moment ago was refused: a
-// key may log in and be good for nothing else.
+// distrust records that the platform refused a new session: a key may log in and
+// have no other right.
 func (s *sessions) distrust(ctx context.Context, refused *session, err error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -187,8 +186,8 @@ func (s *sessions) distrust(ctx context.Context, refused *session, err error) {
 	}
 }
 
-// make returns the session that somebody else made since have was seen, or
-// makes one. The caller has the turn.
+// make returns the session that another request has made since have was read, or
+// makes one. The caller must own the turn.
 func (s *sessions) make(ctx context.Context, key platforms.IssuedKey, have, refused *session) (*session, error) {
 	if newer := s.now.Load(); newer != have && newer != refused && newer.of(key, time.Now()) {
 		return newer, nil
@@ -286,8 +285,8 @@ func (g grant) session(key string, start time.Time) (*session, error) {
 	return made, nil
 }
 
-// unauthorized is a refusal that means: not with this credential. What it
-// would mean elsewhere is not to be found in it.
+// unauthorized is a refusal of the credential. It hides the meaning that its
+// status would have for another call.
 type unauthorized struct{ error }
 
 // Is makes errors.Is speak a Registrar's language.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxText  = 200 // bytes of somebody else's text in an error
+	maxText  = 200 // bytes of the platform's text in an error
 	window   = 8   // letters and digits in a row that give a credential away
 	withheld = "[withheld: it repeats a credential]"
 )

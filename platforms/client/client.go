@@ -2,11 +2,11 @@
 // size, to one place, once.
 //
 // The decision a newcomer would get wrong: nothing is retried here, not even
-// a read. Most calls to a platform change something there, and an answer that
-// does not come tells nothing about whether they did. So errors.Is finds
+// a read. Most calls to a platform change something there, and a missing
+// response leaves open whether they did. So errors.Is finds
 // keyrotation.ErrRefused, ErrUnauthorized or ErrThrottled in an error only
-// if the platform said no and did nothing, or was not asked, and whoever called
-// knows what to do about it.
+// if the call had no effect, because the platform refused it or because it was
+// not sent, so that the caller can decide what to do.
 package client
 
 import (
@@ -32,7 +32,7 @@ type Config struct {
 	// ParseBase.
 	Base string
 
-	// Credential is required. It never appears in an error, in whatever form
+	// Credential is required. It never appears in an error, in any form
 	// the platform may send it back.
 	Credential secret.Value
 
@@ -70,7 +70,7 @@ type Client struct {
 	transport http.RoundTripper
 }
 
-// New checks the configuration; it calls nobody.
+// New checks the configuration. It makes no call.
 func New(config Config) (*Client, error) {
 	base, err := ParseBase(config.Base)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Client) do(ctx context.Context, call Call) error {
 	c.config.Pace.note(resp, time.Now())
 	body, err := readBody(resp.Body)
 	if resp.StatusCode/100 != 2 {
-		return c.refusal(call, resp, body) // the status says it all, whatever became of the body
+		return c.refusal(call, resp, body) // the status decides, even if the body could not be read
 	}
 	if err != nil {
 		return c.unclear(call, "read answer", err)

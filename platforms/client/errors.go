@@ -73,7 +73,7 @@ func (e *HeldError) Unwrap() error { return e.cause }
 // RetryAfter is when the call's turn would have come.
 func (e *HeldError) RetryAfter() time.Duration { return e.After }
 
-// unclear is an error after which nobody knows what the platform did.
+// unclear is the error of a call that may or may not have had an effect.
 type unclear struct {
 	text  string
 	cause error // nil, or a context's: nothing else is safe to pass on

@@ -46,7 +46,7 @@ type Pace struct {
 }
 
 // Left is how many calls the platform still allows, by the newest answer that
-// said so. Nobody knows for a nil Pace.
+// said so. A nil Pace never knows.
 func (p *Pace) Left() (calls int, known bool) {
 	if p == nil {
 		return 0, false
@@ -166,7 +166,7 @@ func (p *Pace) reset(header http.Header) time.Duration {
 }
 
 // sleep waits, or refuses to if that would leave no time for the call: one that
-// is sent as its context ends may well be carried out, and nobody hears of it.
+// is sent as its context ends may take effect without a response.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 
 // Paces has one Pace for each credential of a platform, so that accounts that
 // are opened again, or share a credential, share what it is allowed. It keeps
-// no Pace alive that nobody uses. It is safe for concurrent use and must not
+// no unused Pace alive. It is safe for concurrent use and must not
 // be copied.
 type Paces struct {
 	// New makes a Pace.
@@ -20,8 +20,7 @@ type Paces struct {
 	all map[[sha256.Size]byte]weak.Pointer[Pace]
 }
 
-// sweepAt is how many credentials are remembered before those that nobody
-// uses any more are forgotten.
+// sweepAt is the number of credentials from which on unused ones are removed.
 const sweepAt = 1024
 
 // For returns the credential's Pace.

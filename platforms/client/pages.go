@@ -63,7 +63,7 @@ func NextPage(page *url.URL, link string, known ...string) (url.Values, error) {
 	to := page.ResolveReference(ref)
 	same := slices.Contains(append(known, page.EscapedPath()), to.EscapedPath())
 	if origin(to) != origin(page) || to.User != nil || !same {
-		return nil, errors.New("the link to the next page leads elsewhere")
+		return nil, errors.New("the link to the next page leads to another host or resource")
 	}
 	query, err := url.ParseQuery(to.RawQuery)
 	if err != nil || len(query) == 0 {

@@ -16,13 +16,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The management API allows 60 calls a minute to each secret, whoever makes
-// them. When its minutes begin is not documented, and after a 429 it does not
-// say when to come back: a whole minute later is right in any case.
+// The management API allows 60 calls a minute for each secret, from all processes
+// together. The documentation does not say when a minute begins, and a response
+// 429 does not say when to retry, so the wait is a whole minute.
 const (
 	window = time.Minute
 	burst  = 10
-	low    = 15 // calls left, from which on others are left their share
+	low    = 15 // calls left; from there on they are spread over the window
 )
 
 // newPace never sends more than 60 calls in any minute.

@@ -36,7 +36,7 @@ func (v *verdict) add(code, format string, values ...any) {
 }
 
 // inspect says what is wrong with a token, all of it, as far as it can be
-// read. It asks nobody, and shares no code with what makes tokens. An empty
+// read. It makes no call, and shares no code with what makes tokens. An empty
 // videoID is no question about what the token opens.
 //
 // A mint never makes an end that is counted in milliseconds, or years away;
@@ -164,7 +164,7 @@ func (s *site) inspectOld(v *verdict, exp, sig, videoID string, at time.Time) {
 	}
 	c, err := parseContent(videoID)
 	if err != nil {
-		v.add("resource_missing", "without a video id, nobody can tell what the signature opens")
+		v.add("resource_missing", "without a video id, it is unknown what the signature opens")
 		return
 	}
 	for _, path := range s.oldPaths(c) {

@@ -37,7 +37,7 @@ func Kind() platforms.Kind {
 		Name: "jwplayer",
 		Settings: []platforms.Member{
 			{Name: "site_id", Meaning: "of the property; without it, there is no check, and DRM uses an older route"},
-			{Name: "player_id", Meaning: "of the player for pages and iframes; without it, there are none"},
+			{Name: "player_id", Meaning: "of the player for pages and iframes; without it, tokens have no such URLs"},
 			{Name: "cdn_url", Meaning: "where viewers go; " + DefaultCDNURL + " if it is not set"},
 			{Name: "url", Receives: true, Meaning: "where the management API is; " + DefaultURL + " if it is not set"},
 		},
@@ -105,7 +105,7 @@ func newSite(account platforms.Account) (*site, error) {
 }
 
 // checkSecret finds what a careless copy brings along: it would make
-// signatures that nobody accepts.
+// signatures that the platform does not accept.
 func checkSecret(text string) error {
 	switch {
 	case text == "":

@@ -9,11 +9,11 @@ import (
 	"playtoken/signer"
 )
 
-// step is what ends are rounded to, so that whoever asks within five minutes
-// gets the same URL, and caches on the way know it.
+// step is the interval that expiry times are rounded to. Requests within five
+// minutes get the same URL, which caches on the way then have.
 const step = 5 * time.Minute
 
-// minter makes the tokens of one property under one policy. It asks nobody.
+// minter makes the tokens of one property under one policy. It makes no call.
 type minter struct {
 	site   *site
 	policy signer.Policy
@@ -39,7 +39,7 @@ func (m *minter) Mint(_ context.Context, req signer.Request) (signer.Token, erro
 	}
 	sign := func() (string, signer.URLs, error) { return m.site.sign(c, req, expires) }
 	if len(req.Claims) == 0 {
-		token.Value, token.URLs, err = m.site.shared.get(question{req.VideoID, req.DRMPolicy, expires}, sign)
+		token.Value, token.URLs, err = m.site.shared.get(question{video: req.VideoID, drm: req.DRMPolicy, expires: expires}, sign)
 	} else {
 		token.Value, token.URLs, err = sign()
 	}
@@ -70,9 +70,9 @@ func checkRequest(req signer.Request) (content, error) {
 	return c, checkParameters(req.Claims)
 }
 
-// expiry is when a token ends: after ttl, rounded up to a whole step. Where
-// that is later than anybody may ask for, it is rounded down instead, and not
-// at all if that would take more than half of its life.
+// expiry returns when a token ends: after ttl, rounded up to a whole step. If that
+// is later than the policy allows, it is rounded down instead, and not at all
+// if that would take more than half of its lifetime.
 func expiry(issued time.Time, ttl, longest time.Duration) time.Time {
 	exact := issued.Add(ttl)
 	down := exact.Truncate(step) // of the time since the year 1, which began on a whole step as 1970 did

@@ -7,12 +7,12 @@ import (
 	"playtoken/signer"
 )
 
-// maxShared bounds what a property remembers: about two kilobytes each.
+// maxShared bounds the cached tokens of a property, of about two kilobytes each.
 const maxShared = 256
 
-// shared is what was made lately. Ends come in steps of five minutes, so when
-// everybody wants the same video, everybody is owed the same URLs. The zero
-// value is ready; it is safe for concurrent use.
+// shared caches tokens. Because expiry times come in steps of five minutes,
+// requests for the same video get the same URLs. The zero value is ready to
+// use; it is safe for concurrent use.
 type shared struct {
 	mu   sync.Mutex
 	made map[question]answer

@@ -24,7 +24,7 @@ const (
 // claims is the payload of a token: the resource, its end, and the parameters
 // of the request. Equal claims are equal bytes.
 type claims struct {
-	jwt.RegisteredClaims // for its methods; nobody asks them
+	jwt.RegisteredClaims // for its methods, which the parser of the library calls
 	resource             string
 	expires              time.Time
 	parameters           map[string]any
@@ -72,9 +72,9 @@ func (s *site) tokenURL(c claims) (token, target string, err error) {
 	return token, s.cdn + c.resource + query, nil
 }
 
-// signature is the query that opens one of the older routes. MD5 is what the
-// platform wants; the secret is at the end of what is hashed, so nobody can
-// append to a path.
+// signature returns the query that gives access to one of the older routes. The
+// platform requires MD5. The secret is at the end of the hashed text, so that a
+// signature cannot be extended to a longer path.
 func (s *site) signature(path string, expires time.Time) string {
 	end := strconv.FormatInt(expires.Unix(), 10)
 	sum := md5.Sum([]byte(path + ":" + end + ":" + s.secret.Reveal()))

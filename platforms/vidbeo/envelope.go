@@ -78,8 +78,8 @@ func (e *envelope) result(into any) error {
 	return nil
 }
 
-// key refuses an id that could not be used again. A public key that cannot be
-// read is somebody else's business; it only has no fingerprint.
+// key refuses an id that could not be used in a path. A public key that cannot be
+// parsed belongs to another program, and has no fingerprint.
 func (r row) key() (keyrotation.PlatformKey, error) {
 	if !isID(r.ID) {
 		return keyrotation.PlatformKey{}, errors.New("the answer holds no usable key id")
@@ -97,7 +97,7 @@ func (r row) key() (keyrotation.PlatformKey, error) {
 	}, nil
 }
 
-// next returns the query of the next page, nil if there is none.
+// next returns the query of the next page, or nil on the last page.
 func (e *envelope) next(page *url.URL) (url.Values, error) {
 	var links struct {
 		Next string `json:"next"`

@@ -11,7 +11,7 @@ import (
 	"playtoken/platforms/client"
 )
 
-// Kind is Vidbeo, and whatever offers its key API.
+// Kind describes Vidbeo and other services with the same key API.
 func Kind() platforms.Kind {
 	return platforms.Kind{
 		Name: "vidbeo",

@@ -76,7 +76,7 @@ func isID(text string) bool {
 	return true
 }
 
-// New checks the configuration; it calls nobody.
+// New checks the configuration. It makes no call.
 func New(config Config) (*Platform, error) {
 	api, err := client.New(client.Config{
 		Base:       cmp.Or(config.URL, DefaultURL),

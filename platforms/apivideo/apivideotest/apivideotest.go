@@ -32,7 +32,7 @@ const (
 // Videos that every account has.
 var (
 	PrivateVideos = []string{"vi4k0jvEUuaTdRAEjQ4Jfagz", "vi76R6JlaYV7Onu76l0XjPVp"}
-	PublicVideo   = "viPublicAndOpenToAnybody"
+	PublicVideo   = "viPublicAndOpenToEveryone"
 )
 
 // Standin is one account over HTTP. It is safe for concurrent use.
@@ -228,7 +228,8 @@ func (s *Standin) charge(header http.Header, class string) bool {
 	return within
 }
 
-// caller is the API key behind an Authorization; empty: nobody is let in.
+// caller returns the API key of a request, or "" if the request has no valid
+// credential.
 func (s *Standin) caller(r *http.Request) string {
 	if user, password, ok := r.BasicAuth(); ok && password == "" && s.isKey(user) {
 		return user

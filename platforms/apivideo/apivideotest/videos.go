@@ -115,7 +115,7 @@ func (s *Standin) deliver() {
 func (s *Standin) viewers(route string, serve func(*http.Request) answer) {
 	s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 		fault, said := s.begin(route), notFound
-		if r.Header.Get("Authorization") == "" { // nobody is to send one here
+		if r.Header.Get("Authorization") == "" { // requests to these hosts carry no credential
 			said = serve(r)
 		}
 		fault.Send(w, r, reply(said))

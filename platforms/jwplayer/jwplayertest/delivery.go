@@ -35,8 +35,8 @@ var (
 	}
 )
 
-// deliver answers 200 to whoever may have it, 403 to everybody else, and 404
-// where there is nothing to have. Everything of the property is protected.
+// deliver responds 200 to authorised requests, 403 to other ones, and 404 where
+// the content does not exist. All content of the property is protected.
 func (s *server) deliver(w http.ResponseWriter, r *http.Request) {
 	id, allowed := match(tokenRoutes, r.URL.Path), s.token
 	if id == "" {
@@ -63,7 +63,7 @@ func match(routes []*regexp.Regexp, path string) (id string) {
 	return ""
 }
 
-// signed wants sig to be the MD5 of the path, the end and the secret.
+// signed requires sig to be the MD5 of the path, the end and the secret.
 func (s *server) signed(path string, query url.Values) bool {
 	end, err := strconv.ParseInt(query.Get("exp"), 10, 64)
 	if err != nil || len(query) != 2 || time.Now().Unix() >= end {
@@ -74,7 +74,7 @@ func (s *server) signed(path string, query url.Values) bool {
 	return query.Get("sig") == hex.EncodeToString(sum[:])
 }
 
-// token wants a JWT of exactly the documented header, for this path, with all
+// token requires a JWT of exactly the documented header, for this path, with all
 // other parameters of the request in it.
 func (s *server) token(path string, query url.Values) bool {
 	parts := strings.Split(query.Get("token"), ".")
