@@ -25,7 +25,7 @@ func (w *world) timed() *world {
 
 func TestNoViewerIsRefusedWhileClocksAreFarOff(t *testing.T) {
 	t.Parallel()
-	stormy := odds{lost: 30, unheard: 30, late: 30, refused: 30, crash: 10, timeStep: 8 * time.Second}
+	stormy := odds{lost: 30, unanswered: 30, late: 30, refused: 30, crash: 10, timeStep: 8 * time.Second}
 	seeds := 2
 	if thorough() {
 		seeds = 16

@@ -49,7 +49,7 @@ var mischief = []struct {
 }{
 	{"lost", func(o odds) int { return o.lost }, nil,
 		func(*world) fate { return fate{err: errLost} }},
-	{"response lost", func(o odds) int { return o.unheard }, nil,
+	{"response lost", func(o odds) int { return o.unanswered }, nil,
 		func(*world) fate { return fate{happens: 1, err: errLost} }},
 	{"late", func(o odds) int { return o.late }, mutating,
 		func(w *world) fate { return fate{late: w.shortly(), err: errLost} }},
@@ -57,7 +57,7 @@ var mischief = []struct {
 		func(*world) fate { return fate{happens: 2} }},
 	{"once more, late", func(o odds) int { return o.twice }, posts,
 		func(w *world) fate { return fate{happens: 1, late: w.shortly()} }},
-	{"garbled", func(o odds) int { return o.unheard / 2 }, atPlatform,
+	{"garbled", func(o odds) int { return o.unanswered / 2 }, atPlatform,
 		func(w *world) fate { return fate{happens: w.rng.IntN(2), err: errGarbled} }},
 	{"a part of a list", func(o odds) int { return o.lost }, lists,
 		func(*world) fate { return fate{err: errPartial} }},

@@ -28,7 +28,7 @@ var incidents = []incident{
 	{"account full", 3, func(w *world) bool { w.platform.full = w.now.Add(3 * w.shortly()); return true }},
 	{"deleted by hand", 4, (*world).handDeletes},
 	{"made by hand", 3, (*world).handMakes},
-	{"private key spoilt", 4, (*world).handSpoils},
+	{"private key damaged", 4, (*world).handDamages},
 	{"clock jumped", 3, (*world).clockJumps},
 	{"environment changed", 4, (*world).redeploy},
 	{"backup taken", 1, func(w *world) bool { w.store.backup = maps.Clone(w.store.docs); return true }},
@@ -80,8 +80,8 @@ func (w *world) handMakes() bool {
 	return true
 }
 
-// handSpoils damages a private key, which harms no token that was signed before.
-func (w *world) handSpoils() bool {
+// handDamages damages a private key, which harms no token that was signed before.
+func (w *world) handDamages() bool {
 	k, ok := w.someKey(func(k keyrotation.Key) bool {
 		_, held := w.store.keys[k.StoreName]
 		return held && k.KeyID != "" && !onTheWayOut[k.State]

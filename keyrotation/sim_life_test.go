@@ -11,10 +11,10 @@ import (
 
 // temperaments are how much goes wrong in a life; each seed has one.
 var temperaments = []odds{
-	{lost: 40, unheard: 40, late: 120, twice: 150, refused: 80, crash: 10, incidents: 8, timeStep: 12 * time.Second},
-	{lost: 5, unheard: 5, late: 60, twice: 50, refused: 20, crash: 2, incidents: 20, timeStep: 16 * time.Second},
-	{lost: 10, unheard: 150, late: 200, twice: 300, refused: 20, crash: 5, incidents: 5, timeStep: 10 * time.Second},
-	{lost: 20, unheard: 20, late: 80, twice: 100, refused: 300, crash: 60, incidents: 5, timeStep: 12 * time.Second},
+	{lost: 40, unanswered: 40, late: 120, twice: 150, refused: 80, crash: 10, incidents: 8, timeStep: 12 * time.Second},
+	{lost: 5, unanswered: 5, late: 60, twice: 50, refused: 20, crash: 2, incidents: 20, timeStep: 16 * time.Second},
+	{lost: 10, unanswered: 150, late: 200, twice: 300, refused: 20, crash: 5, incidents: 5, timeStep: 10 * time.Second},
+	{lost: 20, unanswered: 20, late: 80, twice: 100, refused: 300, crash: 60, incidents: 5, timeStep: 12 * time.Second},
 	{incidents: 30, timeStep: 16 * time.Second},
 }
 

@@ -81,7 +81,7 @@ func TestReplicasThatDifferDoNotRotateAgainstEachOther(t *testing.T) {
 
 func TestNoViewerIsRefusedWhileModesAreMixedAndChanged(t *testing.T) {
 	t.Parallel()
-	stormy := odds{lost: 40, unheard: 40, late: 80, refused: 60, crash: 10, timeStep: 8 * time.Second}
+	stormy := odds{lost: 40, unanswered: 40, late: 80, refused: 60, crash: 10, timeStep: 8 * time.Second}
 	seeds := 3
 	if thorough() {
 		seeds = 16

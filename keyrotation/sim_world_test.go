@@ -26,14 +26,14 @@ import (
 
 // odds are per mille: of outside calls (see mischief), or of turns.
 type odds struct {
-	lost      int // never happens, the caller gets an error
-	unheard   int // happens, the caller gets an error
-	late      int // happens some time after the caller got an error
-	twice     int // happens once more than it was asked for
-	refused   int // the platform says no
-	crash     int // the process dies at the call, before or after it happens
-	incidents int // something happens that no call of ours causes
-	timeStep  time.Duration
+	lost       int // never happens, the caller gets an error
+	unanswered int // happens, the caller gets an error
+	late       int // happens some time after the caller got an error
+	twice      int // happens once more than it was asked for
+	refused    int // the platform says no
+	crash      int // the process dies at the call, before or after it happens
+	incidents  int // something happens that no call of ours causes
+	timeStep   time.Duration
 }
 
 var calm = odds{timeStep: 2 * time.Second}
