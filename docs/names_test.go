@@ -156,3 +156,42 @@ func TestRoutesOfThePagesExist(t *testing.T) {
 		t.Error("got no route on any page, want some")
 	}
 }
+
+// TestLabelsOfTheMetricsAreThoseOfThePage compares the table of
+// docs/monitor.md with the names that the code has.
+func TestLabelsOfTheMetricsAreThoseOfThePage(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(root, "metrics/names.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := strings.NewReplacer(`"`, "")
+	want := map[string]string{}
+	for _, m := range regexp.MustCompile(`text: "(playtoken_[a-z_]+)",(?: labels: \[\]string\{([^}]*)\},)?`).FindAllStringSubmatch(string(source), -1) {
+		want[m[1]] = quotes.Replace(m[2])
+	}
+	row := regexp.MustCompile("(?m)^\\| `(playtoken_[a-z_]+)` \\| ([^|]*?) ?\\|")
+	got := map[string]string{}
+	for _, p := range allPages(t) {
+		for _, m := range row.FindAllStringSubmatch(p.text, -1) {
+			got[m[1]] = m[2]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if label, ok := got[name]; !ok || label != want[name] {
+			t.Errorf("the page gives %s the labels %q, want %q", name, label, want[name])
+		}
+	}
+	if len(want) == 0 {
+		t.Error("got no metric in metrics/names.go, want some")
+	}
+}
+
+// TestMakeTargetsOfThePagesExist holds them against the Makefile.
+func TestMakeTargetsOfThePagesExist(t *testing.T) {
+	exist := found(t, `(?m)^([a-z-]+):(?:\s|$)`, "Makefile")
+	for _, target := range slices.Sorted(maps.Keys(named(t, "`make ([a-z-]+)"))) {
+		if !exist[target] {
+			t.Errorf("the pages name make %s, want a target of the Makefile", target)
+		}
+	}
+}
