@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net/url"
@@ -216,7 +215,7 @@ func (c *checkup) manifest(file string) {
 	}
 	defer opened.Close()
 	where := c.gate.located(p, nil)
-	text, err := readText(io.Reader(opened), where)
+	text, err := readText(opened, where)
 	if err == nil {
 		_, err = playlist.Manifest(text, where, "", false)
 	}

@@ -33,15 +33,16 @@ func (g *Gate) serveManifest(w http.ResponseWriter, r *http.Request, file mediaF
 }
 
 // readText reads an open playlist or manifest.
-func readText(file io.Reader, where playlist.Location) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(file, maxPlaylist+1))
-	if err != nil {
+func readText(file mediaFile, where playlist.Location) (string, error) {
+	var text strings.Builder
+	text.Grow(int(min(file.info.Size(), maxPlaylist) + 1))
+	if _, err := io.Copy(&text, io.LimitReader(file, maxPlaylist+1)); err != nil {
 		return "", fmt.Errorf("read playlist: %w", err)
 	}
-	if len(text) > maxPlaylist {
+	if text.Len() > maxPlaylist {
 		return "", unavailable(where, errors.New("the playlist is larger than 8 MiB"))
 	}
-	return string(text), nil
+	return text.String(), nil
 }
 
 // otherParameters returns a query without the viewer's credentials.

@@ -3,6 +3,9 @@ package gate_test
 import (
 	"compress/gzip"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -107,4 +110,30 @@ func TestWhatHasNotChangedIsNotSentAgain(t *testing.T) {
 	media["film/360/0.m4s"].ModTime = begin.Add(time.Millisecond)
 	w.want(w.get(url, "If-None-Match", tag), 200, "")
 	w.want(w.get(url, "Range", "bytes=1-2", "If-Range", tag), 200, "")
+}
+
+// TestTheWorstPlaylistCostsLittleWhereLittleIsAskedFor: a megabyte of
+// one-letter lines becomes some sixty with tickets.
+func TestTheWorstPlaylistCostsLittleWhereLittleIsAskedFor(t *testing.T) {
+	media := films()
+	media["film/360/index.m3u8"] = &fstest.MapFile{Data: []byte("#EXTM3U\n" + strings.Repeat("a\n", 1<<19))}
+	g, id := openOn(t, media)
+	handler := g.Handler()
+	token := sign(id, ours(), jwt.MapClaims{"sub": video, "exp": begin.Add(time.Hour).Unix()})
+	for name, ask := range map[string]func(*http.Request){
+		"HEAD":           func(r *http.Request) { r.Method = http.MethodHead },
+		"the first byte": func(r *http.Request) { r.Header.Set("Range", "bytes=0-0") },
+	} {
+		r := httptest.NewRequest("GET", "/film/360/index.m3u8?jwt="+token, nil)
+		ask(r)
+		w := httptest.NewRecorder()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		handler.ServeHTTP(w, r)
+		runtime.ReadMemStats(&after)
+		const most = 24 << 20
+		if got := after.TotalAlloc - before.TotalAlloc; got > most || w.Code >= 400 || w.Body.Len() > 1 {
+			t.Errorf("%s: got %d, %d bytes of answer and %d of memory, want at most 1 and %d", name, w.Code, w.Body.Len(), got, most)
+		}
+	}
 }

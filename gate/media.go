@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // media serves a file of a video to a viewer who may watch it. Playlists carry
@@ -65,7 +66,9 @@ func (f mediaFile) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	mediaType, _ := served(f.name)
 	h.Set("Content-Type", mediaType)
-	h.Set("Content-Security-Policy", sandbox)
+	if strings.HasPrefix(mediaType, "application/") || strings.HasPrefix(mediaType, "text/") {
+		h.Set("Content-Security-Policy", sandbox)
+	}
 	if modified := f.info.ModTime(); !modified.IsZero() {
 		h.Set("ETag", `"`+strconv.FormatInt(f.info.Size(), 36)+"-"+strconv.FormatInt(modified.UnixNano(), 36)+`"`)
 	}
