@@ -251,7 +251,7 @@ func TestAClosedFileChangesNothing(t *testing.T) {
 }
 
 func TestConfigurationErrorsAreToldTogether(t *testing.T) {
-	_, err := gate.Open(gate.Config{Forward: "haproxy", PublicURL: "ftp://x", Origins: []string{"*", "https://a/b"}, SessionTTL: -1})
+	_, err := gate.Open(gate.Config{Forward: "apache", PublicURL: "ftp://x", Origins: []string{"*", "https://a/b"}, SessionTTL: -1})
 	if err == nil {
 		t.Fatal("it opened")
 	}
