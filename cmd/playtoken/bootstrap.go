@@ -21,8 +21,8 @@ const (
 )
 
 // bootstrap repeats the rotation of a project that has no active key: its first
-// key has to propagate before it may sign, and rotate ends with a project that
-// works.
+// key has to propagate before it may sign, and rotate ends with a project whose
+// tokens can be minted.
 type bootstrap struct {
 	door            *localAPI
 	log             *slog.Logger
@@ -90,14 +90,15 @@ func (b *bootstrap) bound(ctx context.Context) time.Duration {
 	return delay + 2*b.door.settings.Rotation.Durations.Settle + bootstrapSlack
 }
 
-// wait returns when the next pass can do something, or why none ever will.
+// wait returns when the next pass can do something, or an error that says why no
+// later pass can.
 func (b *bootstrap) wait(ctx context.Context, pass onePass, failed error) error {
 	pause := time.Second
 	switch {
 	case failed != nil:
 		b.log.Warn("trying again", "project", b.project, "error", failed)
 	case pass.NextActionAt == nil:
-		return fmt.Errorf("no key is active, and none will be by waiting: %s", pass.Reason)
+		return fmt.Errorf("no key is active, and waiting does not help: %s", pass.Reason)
 	default:
 		b.log.Info("no key is active yet", "project", b.project, "waiting_until", *pass.NextActionAt)
 		pause = max(time.Until(*pass.NextActionAt), 50*time.Millisecond)

@@ -19,10 +19,10 @@ const (
 	exitUsage      = 2 // command line or environment
 	exitSomeFailed = 3 // some projects, not all
 	exitRefused    = 4 // by a guard, which says when it will be possible
-	exitDown       = 5 // something that we depend on does not answer
+	exitDown       = 5 // something that playtoken depends on does not answer
 )
 
-// usageError is a command line that means nothing.
+// usageError is a command line that cannot be understood.
 type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text + " (see --help)" }
@@ -33,7 +33,7 @@ type someFailed struct{ failed, all int }
 func (e someFailed) Error() string { return fmt.Sprintf("%d of %d projects failed", e.failed, e.all) }
 
 // exits is the one place where an error becomes an exit code; the first row
-// that fits decides, and exitFailed is for what fits none. Verbs that are
+// that fits decides, and exitFailed is for an error that fits no row. Verbs that are
 // requests to the API have its problems; the other rows are for what happens
 // before a request, and for verbs that look at the stores themselves.
 var exits = []struct {
@@ -56,7 +56,7 @@ var exits = []struct {
 	{is(keyrotation.ErrUnauthorized), exitFailed},
 	{is(keyrotation.ErrRefused), exitFailed},
 	{is(store.ErrNotFound), exitFailed},
-	{isA[*keyrotation.PlatformError], exitDown}, // whatever else a platform does to us
+	{isA[*keyrotation.PlatformError], exitDown}, // any other trouble of a platform
 }
 
 // remedies are what people can do about errors that only say what is wrong; the
@@ -66,7 +66,7 @@ var remedies = []struct {
 	do string
 }{
 	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
-	{is(projects.ErrNotFound), "playtoken project list shows which there are"},
+	{is(projects.ErrNotFound), "playtoken project list shows the projects"},
 	{isEarly, "try again then, or let playtoken rotate wait for it"},
 	{hasCode("no_active_key"), "playtoken rotate makes one, or else says why not"},
 	{isA[unfinished], "playtoken rotate goes on with it at once"},

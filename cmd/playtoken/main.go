@@ -1,11 +1,13 @@
 // Command playtoken mints playback tokens for private videos and rotates the
 // keys that sign them.
 //
-// It reads the environment, builds the parts and runs until told to stop. The
-// decision a newcomer would get wrong: there is no client and no server here.
-// Every verb builds the same parts from the same environment as serve does and
-// works on the same stores, so cron and an operator need no running service,
-// and what serve knows that a verb does not is nothing.
+// It is the command line: verbs, flags, what is printed, and exit codes.
+//
+// The decision a newcomer would get wrong: no verb decides anything. A verb that
+// acts on projects, keys or tokens is one request to the handlers that serve
+// has, made in this process on the same stores. So a verb and its route have the
+// same permissions, rules, audit records and results, and cron and an operator
+// need no running service.
 package main
 
 import (

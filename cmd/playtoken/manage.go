@@ -123,7 +123,7 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
 	flags := cmd.Flags()
 	from := flags.String("from", "", "file with the Admin API's JSON body, - for standard input; the other flags go before it")
-	flags.String("name", "", "for people")
+	flags.String("name", "", "a name for people")
 	if method == http.MethodPost {
 		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
 	}
@@ -155,7 +155,7 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 	names := strings.Fields(use)[1:]
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
 	above := inProject(cmd)
-	name := cmd.Flags().String("name", "", "for people")
+	name := cmd.Flags().String("name", "", "a name for people")
 	scopes := cmd.Flags().StringSlice("scope", nil, "mint, keys or read; may be given more than once")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body := map[string]any{}
@@ -171,9 +171,9 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 	return cmd
 }
 
-// addCredentials reads each part of a credential from its file, since what is
-// on a command line can be read by everybody on the machine. Where somebody
-// wrote the credential itself, it is not repeated.
+// addCredentials reads each part of a credential from its file, because every
+// user of the machine can read a command line. If the credential itself was
+// given in place of a file, no error repeats it.
 func addCredentials(body map[string]any, files []string) error {
 	if len(files) == 0 {
 		return nil
@@ -194,7 +194,7 @@ func addCredentials(body map[string]any, files []string) error {
 	return nil
 }
 
-// bodyFrom reads a JSON object; none is an empty one.
+// bodyFrom reads a JSON object from a file; without a file it is empty.
 func (a *app) bodyFrom(file string) (map[string]any, error) {
 	body := map[string]any{}
 	if file == "" {
@@ -229,7 +229,7 @@ const maxFrom = 64 << 10
 // credential in it.
 func place(err error) string {
 	if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("; it is none from byte %d on", wrong.ByteOffset)
+		return fmt.Sprintf("; it is invalid at byte %d", wrong.ByteOffset)
 	}
 	return ""
 }

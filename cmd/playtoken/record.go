@@ -40,7 +40,7 @@ func (a *app) verifyAudit(ctx context.Context, file string) error {
 	})
 }
 
-// auditView is an [audit.Report], spelt as all our answers are.
+// auditView is an [audit.Report] with the member names of the HTTP API.
 type auditView struct {
 	Lines       int    `json:"lines"`
 	Chains      int    `json:"chains"`
@@ -64,10 +64,10 @@ func (v auditView) table(w io.Writer) {
 		says string
 	}{
 		{v.Unconfirmed, "good lines that no head confirms yet: what was cut off behind them would not show"},
-		{v.Torn, "bytes of a last line that was broken off, by a crash or by somebody"},
-		{v.Repaired, "broken lines that were found and put on record when the file was opened again"},
+		{v.Torn, "bytes of a last line that was broken off, by a crash or by hand"},
+		{v.Repaired, "broken lines that were found and recorded when the file was opened again"},
 		{v.Lost, "lines that say that entries could not be written"},
-		{v.Other, "lines of others in between"},
+		{v.Other, "lines that are not of the record"},
 	} {
 		if remark.n > 0 {
 			fmt.Fprintf(w, "%d %s\n", remark.n, remark.says)

@@ -49,7 +49,7 @@ func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 		{w, "", []string{"project", "update", "default", "--from", long}, exitUsage, "longer than 65536 bytes"},
 		{w, "", []string{"project", "update", "default", "--from", file("null", "null")}, exitUsage, "want one JSON object"},
 		{w, "", []string{"project", "update", "default", "--from", file("list", "[1]")}, exitUsage, "want one JSON object"},
-		{w, "", []string{"project", "update", "default", "--from", broken}, exitUsage, "from byte "},
+		{w, "", []string{"project", "update", "default", "--from", broken}, exitUsage, "invalid at byte "},
 		{w, "", []string{"project", "update", "default", "--from", w.dir}, exitUsage, "is a directory"},
 		{w, "PLAYTOKEN_LISTEN=" + taken.Addr().String(), []string{"serve"}, exitFailed, "set another address: PLAYTOKEN_LISTEN"},
 		{w, "PLAYTOKEN_GATE_API_KEY=" + gateKey, []string{"gate", "--media", broken + "/nope"}, exitUsage, "PLAYTOKEN_GATE_MEDIA"},

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// process is what a run is given by the world, so that a test can be the world.
+// process is what a run gets from the operating system, or from a test.
 type process struct {
 	args    []string
 	environ []string

@@ -30,7 +30,7 @@ func (a *app) vaultSetup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "setup", Short: "Make mounts, policies and, if asked, login roles; a second run changes nothing", Args: arguments(),
 		Long: "Makes the two mounts and the two policies and, if asked, roles to log in with.\n" +
-			"Works with VAULT_ADDR and VAULT_TOKEN, an operator's; says what to do next.",
+			"Needs VAULT_ADDR and the VAULT_TOKEN of an operator of Vault. Prints what to do next.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.setUpVault(cmd, f) },
 	}
 	flags := cmd.Flags()
@@ -188,7 +188,7 @@ func (v setupView) table(w io.Writer) {
 func (a *app) vaultPolicy() *cobra.Command {
 	var memory bool
 	cmd := &cobra.Command{
-		Use: "policy [signer|rotator]", Short: "Print the policies that setup makes; asks nobody",
+		Use: "policy [signer|rotator]", Short: "Print the policies that setup makes, without a call to Vault",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(vaultkeys.Roles(), vaultkeys.Role(args[0])) {
 				return usageError{"want signer, rotator or, for both, nothing"}
