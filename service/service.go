@@ -82,8 +82,9 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	}
 	s := &Service{
 		Settings: set, Metrics: measured, Kinds: all.Kinds(),
-		log: options.Log, policies: policies{set: &set}, wakeups: &wakeups{}, added: make(chan struct{}, 1),
+		log: options.Log, wakeups: &wakeups{}, added: make(chan struct{}, 1),
 	}
+	s.policies = policies{set: &s.Settings}
 	for _, open := range []func(context.Context, Options) error{
 		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess,
 	} {
