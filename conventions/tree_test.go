@@ -17,10 +17,7 @@ import (
 var unfinished = []string{
 	".",
 	"cmd",
-	"limits",
 	"platforms",
-	"secret",
-	"signer",
 	"web",
 }
 

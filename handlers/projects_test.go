@@ -52,7 +52,7 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 	}
 	all := d.ask("GET", "/v1/projects", adminKey, "").Body.String() + d.ask("GET", "/v1/projects/"+id, adminKey, "").Body.String() + got.Body.String()
 	if strings.Contains(all+d.log.String()+fmt.Sprint(d.record.short()), "canary") {
-		t.Error("got a secret in a response, the log or the audit log, want it nowhere ¦")
+		t.Error("got a secret in a response, the log or the audit log, want it nowhere")
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// headers are the names, spelt as net/http keeps them. Every answer has all of
-// them, so they are put in place without being spelt again.
+// headers are the names in net/http's canonical form. Every response has all of
+// them, so they are set directly, without being converted each time.
 var headers = [5]string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit", "Ratelimit-Policy"}
 
-// SetHeaders says where the caller stands: in X-RateLimit-Limit, -Remaining
-// and -Reset (seconds from now), and in RateLimit and RateLimit-Policy as of
+// SetHeaders writes the state into X-RateLimit-Limit, -Remaining and -Reset
+// (seconds from now), and into RateLimit and RateLimit-Policy as defined by
 // draft-ietf-httpapi-ratelimit-headers.
 func (s State) SetHeaders(h http.Header) {
 	limit, remaining := strconv.Itoa(s.Limit.Count), strconv.Itoa(s.Remaining)
@@ -26,5 +26,5 @@ func (s State) SetHeaders(h http.Header) {
 	}
 }
 
-// seconds rounds up, so that whoever waits that long is not early.
+// seconds rounds up, so that a caller that waits that long is not too early.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -1,12 +1,13 @@
-// Package limits counts what callers do, and says when it is enough for now.
+// Package limits counts requests of callers and reports when a rate limit is
+// reached.
 //
 // The decision a newcomer would get wrong: a limiter that cannot count does not
-// refuse. When the counter that replicas share is away, each counts alone, and
-// says so; a caller is never locked out because Redis is.
+// refuse. While the counter that replicas share is unavailable, each replica counts
+// alone and reports that; no caller is locked out because Redis is down.
 //
-// Counting is by the generic cell rate algorithm: a caller has Limit.Count at
-// once, and what was used comes back evenly, all of it in Limit.Per. One time
-// for each caller is all that has to be kept.
+// It uses the generic cell rate algorithm: a caller may use Limit.Count at once, and
+// what was used becomes available again evenly, all of it within Limit.Per. Only
+// one time per caller is stored.
 package limits
 
 import (
@@ -14,48 +15,48 @@ import (
 	"time"
 )
 
-// Limit is how much of something one caller may do.
+// Limit is the rate that one caller may use.
 type Limit struct {
 	Name  string        // for RateLimit-Policy: "management"; [a-z_]+
 	Count int           // at most this many…
 	Per   time.Duration // …in this time; whole seconds
 }
 
-// State is where a caller stands after a Take.
+// State is what is left of a caller's limit after a Take.
 type State struct {
 	Limit     Limit
 	Allowed   bool
 	Remaining int
-	Reset     time.Duration // until all of Limit.Count is there again
+	Reset     time.Duration // until all of Limit.Count is available again
 	Retry     time.Duration // until the same Take would be allowed; 0 if it was
 }
 
-// Limiter counts. It is safe for concurrent use, and its memory is bounded
-// however many callers there are.
+// Limiter counts. It is safe for concurrent use, and its memory is bounded for any
+// number of callers.
 type Limiter interface {
-	// Take charges n to a caller, or nothing at all if that would exceed the
-	// limit. n may be 0, to look. An n above the limit's count is never
-	// allowed, whatever Retry says.
+	// Take charges n to a caller, or nothing if that would exceed the limit. With
+	// n = 0 it only reports the state. An n above the limit's count is never
+	// allowed, although Retry is set.
 	Take(ctx context.Context, caller string, limit Limit, n int) State
 }
 
-// resolution is the smallest difference that is counted: Redis' clock has no
-// more, and its numbers hold no more for long.
+// resolution is the unit of time. Redis' clock is not finer, and its numbers are
+// exact only up to 2^53.
 const resolution = time.Microsecond
 
-// each is the time in which one comes back, rounded up: never more than the
-// limit.
+// each is the time after which one unit is available again. It is rounded up, so
+// that the limit is never exceeded.
 func (l Limit) each() time.Duration {
 	count := time.Duration(max(l.Count, 1)) * resolution
 	return max(1, (l.Per+count-1)/count) * resolution
 }
 
-// full is the time in which all come back.
+// full is the time after which all units are available again.
 func (l Limit) full() time.Duration { return time.Duration(max(l.Count, 0)) * l.each() }
 
-// take charges n to a caller who is in debt, that is, who has all again after
-// that time. What is in debt more than the limit allows, because the limit was
-// lowered, is forgiven.
+// take charges n to a caller with a debt, which is the time until all units are
+// available again. A debt above the limit, which was lowered since, is reduced to
+// it.
 func (l Limit) take(debt time.Duration, n int) (after time.Duration, allowed bool) {
 	debt = min(max(debt, 0), l.full())
 	if n > l.Count {
@@ -67,7 +68,7 @@ func (l Limit) take(debt time.Duration, n int) (after time.Duration, allowed boo
 	return after, true
 }
 
-// state is where a caller stands who wanted n and has this debt now.
+// state is the state of a caller that asked for n and has this debt now.
 func (l Limit) state(debt time.Duration, allowed bool, n int) State {
 	s := State{Limit: l, Allowed: allowed, Reset: debt}
 	s.Remaining = int((l.full() - debt) / l.each())

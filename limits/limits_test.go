@@ -50,16 +50,16 @@ func TestACallerHasAllAtOnceAndGetsItBackEvenly(t *testing.T) {
 		take(61, limits.State{Remaining: 60, Retry: time.Microsecond}) // never, whenever it comes
 		take(60, limits.State{Allowed: true, Reset: time.Minute})
 		if s := l.Take(t.Context(), "b", management, 1); !s.Allowed {
-			t.Errorf("another caller: %+v", s)
+			t.Errorf("another caller: got %+v, want it allowed", s)
 		}
 		other := limits.Limit{Name: "mint", Count: 1, Per: time.Second}
 		if s := l.Take(t.Context(), "a", other, 1); !s.Allowed {
-			t.Errorf("another limit of the same caller: %+v", s)
+			t.Errorf("another limit of the same caller: got %+v, want it allowed", s)
 		}
 	})
 }
 
-func TestWhoeverComesWhenToldToIsLetIn(t *testing.T) {
+func TestACallerThatWaitsAsToldIsAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limits.NewLocal()
 		random := rand.New(rand.NewPCG(3, 4))
@@ -73,7 +73,7 @@ func TestWhoeverComesWhenToldToIsLetIn(t *testing.T) {
 					s = l.Take(t.Context(), "a", limit, n)
 				}
 				if !s.Allowed || s.Retry != 0 || s.Remaining < 0 || s.Remaining > limit.Count || s.Reset > limit.Per+time.Second {
-					t.Fatalf("%s, %d: %+v", limit.Name, n, s)
+					t.Fatalf("limit %s, call %d: got %+v, want it allowed", limit.Name, n, s)
 				}
 				taken += n
 			}
@@ -90,11 +90,11 @@ func TestALimitThatWasLoweredForgives(t *testing.T) {
 		l.Take(t.Context(), "a", limits.Limit{Name: "x", Count: 60, Per: time.Hour}, 60)
 		lower := limits.Limit{Name: "x", Count: 10, Per: time.Second}
 		if s := l.Take(t.Context(), "a", lower, 1); s.Allowed || s.Reset != time.Second {
-			t.Errorf("at once: %+v", s)
+			t.Errorf("at once: got %+v, want it refused for a second", s)
 		}
 		time.Sleep(time.Second)
 		if s := l.Take(t.Context(), "a", lower, 10); !s.Allowed {
-			t.Errorf("a second later: %+v", s)
+			t.Errorf("a second later: got %+v, want it allowed", s)
 		}
 	})
 }
@@ -103,11 +103,11 @@ func TestALimitOfNothingAllowsNothing(t *testing.T) {
 	for _, limit := range []limits.Limit{{}, {Count: -1, Per: time.Second}, {Per: time.Second}} {
 		l := limits.NewLocal()
 		if s := l.Take(t.Context(), "a", limit, 1); s.Allowed || s.Remaining != 0 {
-			t.Errorf("%+v: %+v", limit, s)
+			t.Errorf("limit %+v: got %+v, want it refused", limit, s)
 		}
 	}
 	if s := limits.NewLocal().Take(t.Context(), "a", limits.Limit{Count: 1}, 1); !s.Allowed {
-		t.Errorf("in no time: %+v", s)
+		t.Errorf("limit without a period: got %+v, want it allowed", s)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestManyAtOnceGetNoMoreThanOne(t *testing.T) {
 	}
 	all.Wait()
 	if allowed.Load() != 100 {
-		t.Errorf("%d were allowed", allowed.Load())
+		t.Errorf("got %d allowed, want 100", allowed.Load())
 	}
 }
 
@@ -144,7 +144,7 @@ func TestAMillionCallersFitIntoLittleMemory(t *testing.T) {
 		}
 	}
 	if used := heap() - before; used > 16<<20 {
-		t.Errorf("%d MiB are in use", used>>20)
+		t.Errorf("got %d MiB in use, want at most 16", used>>20)
 	} else {
 		t.Logf("%d KiB for a million callers", used>>10)
 	}
@@ -174,7 +174,7 @@ func TestHeadersSayWhereTheCallerStands(t *testing.T) {
 		}
 		limits.State{Limit: management, Reset: 1001 * time.Millisecond}.SetHeaders(h)
 		if h.Get("X-RateLimit-Reset") != "2" || h.Get("RateLimit") != `"management";r=0;t=2` {
-			t.Errorf("rounded down: %v", h)
+			t.Errorf("got the headers %v, want times that are rounded up", h)
 		}
 	})
 }

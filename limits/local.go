@@ -12,30 +12,30 @@ const (
 	maxCallers = 100_000
 )
 
-// Local counts in this process. It keeps at most 100,000 callers, in a few
+// Local counts in this process. It stores at most 100,000 callers, in a few
 // megabytes.
 //
-// A caller is forgotten, and has all again, only if about 50,000 others were
-// charged since it was last. That is no way around a limit: whoever comes as so
-// many callers may, without any forgetting, do 50,000 times what one may.
+// A caller is forgotten, which resets its limit, only after about 50,000 others were
+// charged. That does not help to evade a limit: a client that can pose as so many
+// callers may do 50,000 times as much as one anyway.
 type Local struct {
 	start  time.Time
-	seed   [2]maphash.Seed // random: nobody can aim at a shard, or at another caller
+	seed   [2]maphash.Seed // random, so that a client cannot choose a shard or collide with a caller
 	shards [shards]shard
 }
 
-// shard keeps two generations of callers. When the young one is full it becomes
-// the old one, and the old one is forgotten.
+// shard stores two generations of callers. When the young one is full it replaces
+// the old one.
 type shard struct {
 	mu         sync.Mutex
-	young, old map[fingerprint]time.Duration // when the caller has all again, after Local.start
+	young, old map[fingerprint]time.Duration // when the caller's limit is available again, after Local.start
 }
 
-// fingerprint is what is kept of a caller and a limit's name. That two have the
-// same one will not happen.
+// fingerprint is a hash of a caller and a limit's name, long enough that collisions
+// do not occur.
 type fingerprint [2]uint64
 
-// NewLocal returns a limiter without callers. It starts nothing.
+// NewLocal returns a limiter without callers. It starts no goroutines.
 func NewLocal() *Local {
 	return &Local{start: time.Now(), seed: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }

@@ -18,8 +18,8 @@ import (
 	"playtoken/secret"
 )
 
-// takeScript is Limit.take and Local.Take by Redis' own clock, in one step.
-// Times are microseconds. What is not in debt is not kept.
+// takeScript is Limit.take and Local.Take in one atomic step, by Redis' clock.
+// Times are microseconds. Callers without debt are not stored.
 var takeScript = redis.NewScript(`
 local each, count, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
@@ -37,40 +37,40 @@ return {after, 1}
 `)
 
 const (
-	redisTimeout = 50 * time.Millisecond // for one Take
-	redisPause   = time.Second           // between two looks whether it is back
+	redisTimeout = 50 * time.Millisecond // of one Take
+	redisPause   = time.Second           // between two probes while it is unavailable
 	redisPool    = 64                    // connections at most
 	keyPrefix    = "playtoken:limit:"
 )
 
-// RedisConfig is what Redis needs.
+// RedisConfig configures Redis.
 type RedisConfig struct {
 	URL   secret.Value // redis://[[user]:password@]host:port[/db], or rediss:// for TLS
-	Local *Local       // counts while Redis is away
-	// Degraded is told when Redis goes away, and why, and when it is back. Its
-	// calls do not overlap, and it must not call the limiter.
-	Degraded func(away bool, why error)
-	Pause    time.Duration // 0 is one second
-	Timeout  time.Duration // no caller waits longer for being counted; 0 is 50 ms
+	Local *Local       // counts while Redis is unavailable
+	// Degraded is called when Redis becomes unavailable, with the reason, and when
+	// it is available again. Calls do not overlap. It must not call the limiter.
+	Degraded func(unavailable bool, why error)
+	Pause    time.Duration // between probes; 0 means one second
+	Timeout  time.Duration // how long a Take waits for Redis; 0 means 50 ms
 }
 
-// Redis counts in a Redis server that replicas share: together they allow what
-// one would. While it does not answer, each counts alone; a request waits for
-// it for the timeout at most, and the next ones not at all until it is back.
+// Redis counts in a Redis server, so that replicas share the limits. While Redis
+// is unavailable each replica counts alone. The request that notices waits at most
+// the timeout, and later ones do not wait until Redis is available again.
 type Redis struct {
 	config RedisConfig
 	client *redis.Client
 
-	mu   sync.Mutex
-	away bool
-	gone chan struct{} // has one element when Redis has gone away
+	mu          sync.Mutex
+	unavailable bool
+	lost        chan struct{} // has one element when Redis has become unavailable
 
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
-// NewRedis returns a limiter, which has to be closed. It does not wait for
-// Redis. An error is about the URL, and does not show it.
+// NewRedis returns a limiter, which must be closed. It does not wait for Redis. An
+// error is about the URL and does not contain it.
 func NewRedis(config RedisConfig) (*Redis, error) {
 	options, err := parseURL(config.URL)
 	if err != nil {
@@ -78,20 +78,20 @@ func NewRedis(config RedisConfig) (*Redis, error) {
 	}
 	config.Pause, config.Timeout = cmp.Or(config.Pause, redisPause), cmp.Or(config.Timeout, redisTimeout)
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = config.Timeout, config.Timeout, config.Timeout
-	logging.Disable() // what the client would print, in words of its own, Degraded is told
+	logging.Disable() // Degraded reports what the client would log
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Redis{
 		config: config, client: redis.NewClient(options),
-		gone: make(chan struct{}, 1), stop: cancel, stopped: make(chan struct{}),
+		lost: make(chan struct{}, 1), stop: cancel, stopped: make(chan struct{}),
 	}
 	go r.watch(ctx)
 	return r, nil
 }
 
-// parseURL reads an address strictly: what it does not know might have been
-// meant to protect something.
+// parseURL reads an address strictly, because ignoring an unknown option could
+// remove a protection that the operator relies on.
 func parseURL(address secret.Value) (*redis.Options, error) {
-	errURL := errors.New("the Redis URL cannot be read: want redis:// or rediss://, then [user:password@]host[:port][/db]")
+	errURL := errors.New("malformed Redis URL: write redis:// or rediss://, then [user:password@]host[:port][/db]")
 	u, err := url.Parse(address.Reveal())
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, errURL
@@ -108,7 +108,7 @@ func parseURL(address secret.Value) (*redis.Options, error) {
 	return options, nil
 }
 
-// Close waits for everything that the limiter has started.
+// Close stops the limiter's goroutine and waits for it.
 func (r *Redis) Close() error {
 	r.stop()
 	<-r.stopped
@@ -117,69 +117,71 @@ func (r *Redis) Close() error {
 
 // Take implements Limiter.
 func (r *Redis) Take(ctx context.Context, caller string, limit Limit, n int) State {
-	if !r.isAway() {
+	if !r.isUnavailable() {
 		state, err := r.take(ctx, caller, limit, n)
 		if err == nil {
 			if state.Allowed {
-				// Should Redis go away now, this process knows its own part.
+				// If Redis becomes unavailable, this process continues from its own
+				// part of the count.
 				r.config.Local.Take(ctx, caller, limit, n)
 			}
 			return state
 		}
-		r.turn(true, err)
+		r.setUnavailable(true, err)
 	}
 	return r.config.Local.Take(ctx, caller, limit, n)
 }
 
-// take asks Redis. A caller that hangs up is no sign of Redis being away.
+// take counts in Redis. It ignores the caller's cancellation, which says nothing
+// about Redis.
 func (r *Redis) take(ctx context.Context, caller string, limit Limit, n int) (State, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.Timeout)
 	defer cancel()
 	each := limit.each() / resolution
-	answer, err := takeScript.Run(ctx, r.client, []string{redisKey(caller, limit)}, int64(each), max(limit.Count, 0), max(n, 0)).Int64Slice()
+	reply, err := takeScript.Run(ctx, r.client, []string{redisKey(caller, limit)}, int64(each), max(limit.Count, 0), max(n, 0)).Int64Slice()
 	if err != nil {
 		return State{}, fmt.Errorf("counting in Redis: %w", err)
 	}
-	if len(answer) != 2 {
-		return State{}, fmt.Errorf("counting in Redis: it answers %d numbers, want 2", len(answer))
+	if len(reply) != 2 {
+		return State{}, fmt.Errorf("counting in Redis: the script returned %d numbers instead of 2", len(reply))
 	}
-	return limit.state(time.Duration(answer[0])*resolution, answer[1] == 1, n), nil
+	return limit.state(time.Duration(reply[0])*resolution, reply[1] == 1, n), nil
 }
 
-// redisKey shows nobody who reads along who the callers are.
+// redisKey hashes the caller, so that a reader of Redis does not learn who calls.
 func redisKey(caller string, limit Limit) string {
 	sum := sha256.Sum256([]byte(limit.Name + "\x00" + caller))
 	return keyPrefix + limit.Name + ":" + hex.EncodeToString(sum[:16])
 }
 
-func (r *Redis) isAway() bool {
+func (r *Redis) isUnavailable() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.away
+	return r.unavailable
 }
 
-// turn notes that Redis is away, or back, and tells.
-func (r *Redis) turn(away bool, why error) {
+// setUnavailable records whether Redis is unavailable, and reports a change.
+func (r *Redis) setUnavailable(unavailable bool, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.away == away {
-		return // somebody else has noticed
+	if r.unavailable == unavailable {
+		return // another request has noticed
 	}
-	r.away = away
-	if away {
-		r.gone <- struct{}{} // there is room: watch has taken the one before
+	r.unavailable = unavailable
+	if unavailable {
+		r.lost <- struct{}{} // there is room: watch has received the previous one
 	}
 	if r.config.Degraded != nil {
-		r.config.Degraded(away, why)
+		r.config.Degraded(unavailable, why)
 	}
 }
 
-// watch looks whether Redis is back whenever it has gone away.
+// watch probes Redis while it is unavailable.
 func (r *Redis) watch(ctx context.Context) {
 	defer close(r.stopped)
 	for {
 		select {
-		case <-r.gone:
+		case <-r.lost:
 		case <-ctx.Done():
 			return
 		}
@@ -192,6 +194,6 @@ func (r *Redis) watch(ctx context.Context) {
 			_, err := r.take(ctx, "", Limit{Name: "probe", Count: 1, Per: time.Second}, 0)
 			back = err == nil
 		}
-		r.turn(false, nil)
+		r.setUnavailable(false, nil)
 	}
 }

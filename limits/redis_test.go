@@ -61,7 +61,7 @@ func (s *server) run(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("redis-server did not start")
+	t.Fatal("redis-server did not start, want it to")
 }
 
 func (s *server) kill() {
@@ -73,8 +73,8 @@ func (s *server) url() secret.Value {
 	return secret.New("redis://:" + password + "@127.0.0.1:" + s.port + "/3")
 }
 
-// patience is longer than any machine takes. Whoever waits as long as a
-// deployment would might be told that Redis is away because everybody is slow.
+// patience is longer than any machine takes. With a deployment's timeout, Redis
+// could count as unavailable because the test's machine is slow.
 const patience = time.Minute
 
 func newRedis(t *testing.T, config limits.RedisConfig) *limits.Redis {
@@ -88,7 +88,7 @@ func newRedis(t *testing.T, config limits.RedisConfig) *limits.Redis {
 	}
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+			t.Errorf("Close: got %v, want no error", err)
 		}
 	})
 	return r
@@ -115,7 +115,7 @@ func hear(t *testing.T, heard <-chan news, away bool) news {
 		}
 		return n
 	case <-time.After(time.Minute):
-		t.Fatalf("nobody says that Redis is away: %v", away)
+		t.Fatalf("no report that Redis is unavailable: got state %v, want one within a minute", away)
 	}
 	return news{}
 }
@@ -138,7 +138,7 @@ func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
 					if state.Allowed {
 						allowed.Add(int64(i % 3))
 					} else if i%3 == 0 || state.Retry <= 0 || state.Retry > daily.Per {
-						t.Errorf("Take(%d): %+v", i%3, state)
+						t.Errorf("Take(%d): got %+v, want it allowed, or refused with a wait", i%3, state)
 					}
 				}
 			})
@@ -146,7 +146,7 @@ func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
 	}
 	all.Wait()
 	if len(heard) > 0 || allowed.Load() != 100 {
-		t.Errorf("%d were allowed; %d times somebody counted alone", allowed.Load(), len(heard))
+		t.Errorf("got %d allowed, %d reports that Redis is unavailable, want 100 and 0", allowed.Load(), len(heard))
 	}
 }
 
@@ -168,11 +168,11 @@ func TestRedisCountsAsLocalDoes(t *testing.T) {
 	state := r.Take(t.Context(), "a", quick, 1)
 	time.Sleep(state.Retry) // Redis' clock is its own
 	if state = r.Take(t.Context(), "a", quick, 1); !state.Allowed || len(heard) > 0 {
-		t.Errorf("after the wait: %+v; %d times it counted alone", state, len(heard))
+		t.Errorf("after the wait: got %+v, %d reports that Redis is unavailable, want it allowed and 0", state, len(heard))
 	}
 }
 
-func TestNobodyWhoReadsRedisLearnsWhoCalls(t *testing.T) {
+func TestRedisDoesNotShowWhoCalls(t *testing.T) {
 	s := newServer(t)
 	r := newRedis(t, limits.RedisConfig{URL: s.url()})
 	r.Take(t.Context(), "api_key_canary", daily, 1)
@@ -181,10 +181,10 @@ func TestNobodyWhoReadsRedisLearnsWhoCalls(t *testing.T) {
 	defer client.Close()
 	keys, err := client.Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 1 || !strings.HasPrefix(keys[0], "playtoken:limit:daily:") || strings.Contains(keys[0], "canary") {
-		t.Fatalf("keys: %q, %v", keys, err)
+		t.Fatalf("keys in Redis: got %q, %v, want one that does not show the caller", keys, err)
 	}
 	if left, err := client.PTTL(t.Context(), keys[0]).Result(); err != nil || left <= 0 || left > daily.Per/100+time.Second {
-		t.Errorf("it is kept for %v, %v", left, err)
+		t.Errorf("key in Redis: expires in %v, %v, want about the time until the debt is paid", left, err)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestRedisMayGoAwayAndComeBack(t *testing.T) {
 	heard := listen(&config)
 	r := newRedis(t, config)
 	if state := r.Take(t.Context(), "a", daily, 60); !state.Allowed {
-		t.Fatalf("at first: %+v", state)
+		t.Fatalf("first call: got %+v, want it allowed", state)
 	}
 	for range 2 {
 		s.kill()
@@ -208,18 +208,18 @@ func TestRedisMayGoAwayAndComeBack(t *testing.T) {
 			t.Errorf("while Redis was away, %d more were allowed, want at most the 40 that were left", allowed)
 		}
 		hear(t, heard, true)
-		if state := r.Take(t.Context(), "somebody else", daily, 100); !state.Allowed && allowed > 0 {
-			t.Errorf("somebody else was locked out: %+v", state)
+		if state := r.Take(t.Context(), "another", daily, 100); !state.Allowed && allowed > 0 {
+			t.Errorf("another caller: got %+v, want it allowed", state)
 		}
 		s.run(t)
 		hear(t, heard, false)
 		// Redis counts again, and has forgotten.
 		if state := r.Take(t.Context(), "a", daily, 1); !state.Allowed || state.Remaining != 99 {
-			t.Errorf("back: %+v", state)
+			t.Errorf("after Redis is back: got %+v, want it allowed with 99 left", state)
 		}
 	}
 	if len(heard) != 0 {
-		t.Errorf("more is said: %+v", <-heard)
+		t.Errorf("got another report %+v, want none", <-heard)
 	}
 }
 
@@ -228,15 +228,15 @@ func TestRedisNeedNotBeThereAtTheStart(t *testing.T) {
 	heard := listen(&config)
 	r := newRedis(t, config)
 	if state := r.Take(t.Context(), "a", daily, 100); !state.Allowed {
-		t.Errorf("the first: %+v", state)
+		t.Errorf("first call: got %+v, want it allowed", state)
 	}
 	hear(t, heard, true)
 	if state := r.Take(t.Context(), "a", daily, 1); state.Allowed {
-		t.Errorf("one more: %+v", state)
+		t.Errorf("one more call: got %+v, want it refused", state)
 	}
 }
 
-func TestARedisThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
+func TestAnUnresponsiveRedisDelaysNoCaller(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestARedisThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if state := r.Take(ctx, "a", daily, 1); !state.Allowed || ctx.Err() != nil {
-		t.Errorf("%+v, %v", state, ctx.Err())
+		t.Errorf("Take: got %+v, %v, want it allowed within the deadline", state, ctx.Err())
 	}
 	hear(t, heard, true)
 }
@@ -266,7 +266,7 @@ func TestACallerThatHangsUpIsNoSignOfRedisBeingAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if state := r.Take(ctx, "a", daily, 1); !state.Allowed || len(heard) > 0 {
-		t.Errorf("%+v; told %d times", state, len(heard))
+		t.Errorf("Take: got %+v, %d reports, want it allowed and no report", state, len(heard))
 	}
 }
 
@@ -277,7 +277,7 @@ func TestAWrongPasswordIsSaidAndNotShown(t *testing.T) {
 	r := newRedis(t, config)
 	r.Take(t.Context(), "a", daily, 1)
 	if n := hear(t, heard, true); !strings.Contains(fmt.Sprint(n.why), "WRONGPASS") {
-		t.Errorf("told: %v", n.why)
+		t.Errorf("report: got %v, want WRONGPASS", n.why)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestARedisURLIsReadStrictlyAndNeverShown(t *testing.T) {
 	for url, good := range urls {
 		r, err := limits.NewRedis(limits.RedisConfig{URL: secret.New(url), Local: limits.NewLocal()})
 		if (err == nil) != good || err != nil && strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s: %v", url, err)
+			t.Errorf("URL %s: got %v, want an error without the password unless it is valid", url, err)
 		}
 		if err == nil {
 			r.Close()
@@ -321,7 +321,7 @@ func FuzzRedisURL(f *testing.F) {
 		if err == nil {
 			r.Close()
 		} else if len(url) > 20 && strings.Contains(err.Error(), url) {
-			t.Errorf("%v", err)
+			t.Errorf("got %v, want an error without the URL", err)
 		}
 	})
 }

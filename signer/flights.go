@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// errClosed is what is left of a service that is stopping.
-var errClosed = fmt.Errorf("%w: stopping", ErrUnavailable)
+// errClosed is the error of every call after close.
+var errClosed = fmt.Errorf("%w: the service is stopping", ErrUnavailable)
 
-// flights runs at most one call per key at a time and hands its answer to
-// everybody who asked meanwhile. It is singleflight with an owner: a call
-// belongs to the group, not to whoever started it, so no caller's
-// cancellation spoils another's answer, and close waits for it.
+// flights runs at most one call per key at a time and returns its result to all
+// callers that asked meanwhile. It is singleflight with an owner: a call belongs to
+// the group and not to the caller that started it, so that one caller's
+// cancellation does not affect another's result, and close waits for it.
 type flights[K comparable, V any] struct {
 	timeout time.Duration // of one call
 	ctx     context.Context
@@ -26,7 +26,7 @@ type flights[K comparable, V any] struct {
 	closed bool
 }
 
-// flight is one call. Its answer may be read once done is closed.
+// flight is one call. Its result may be read once done is closed.
 type flight[V any] struct {
 	done  chan struct{}
 	value V
@@ -57,7 +57,7 @@ func (f *flights[K, V]) start(key K, call func(context.Context) (V, error)) *fli
 }
 
 func (f *flights[K, V]) run(key K, own *flight[V], call func(context.Context) (V, error)) {
-	ctx, cancel := context.WithTimeoutCause(f.ctx, f.timeout, errors.New("deadline of "+f.timeout.String()))
+	ctx, cancel := context.WithTimeoutCause(f.ctx, f.timeout, errors.New("no result within "+f.timeout.String()))
 	defer cancel()
 	own.value, own.err = call(ctx)
 	f.mu.Lock()
@@ -66,7 +66,7 @@ func (f *flights[K, V]) run(key K, own *flight[V], call func(context.Context) (V
 	close(own.done)
 }
 
-// close ends every running call and waits for it; later calls fail at once.
+// close cancels every running call and waits for it; later calls fail at once.
 func (f *flights[K, V]) close() {
 	f.mu.Lock()
 	f.closed = true
@@ -75,7 +75,7 @@ func (f *flights[K, V]) close() {
 	f.running.Wait()
 }
 
-// wait returns the answer, or the cause of ctx's end; the call goes on then.
+// wait returns the result, or the cause of ctx's end; the call goes on then.
 func (f *flight[V]) wait(ctx context.Context) (V, error) {
 	select {
 	case <-f.done:

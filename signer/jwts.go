@@ -10,24 +10,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxToken bounds a token: it has to fit into a URL.
+// maxToken bounds a token, which has to fit into a URL.
 const maxToken = 4 << 10
 
-// JWTs signs other tokens than a platform's with the keys of a ring, under the
-// same rules: key id, cap and signature are of one view's active key, and the
-// signature is verified before the token is released.
+// JWTs signs tokens that are not a platform's with the keys of a ring, under the
+// same rules: key id, longest lifetime and signature are those of one view's active
+// key, and the signature is verified before the token is released.
 type JWTs struct {
 	Ring       *RingView
 	Signatures *Signatures
 }
 
-// Sign returns an RS256 token whose header says the given type, and whose
-// claims are told when it is issued and when it expires. It lives for ttl, or
-// for as long as the key allows if that is less; of the Token, URLs, VideoID
-// and RefreshAt stay empty. Errors: *NoActiveKey, ErrUnavailable, and ErrClaim
-// for claims that are not JSON or too long.
+// Sign returns an RS256 token with a type in its header. The function claims gets
+// the times of the token, whose lifetime is ttl or, if that is less, the longest
+// that the key allows. URLs, VideoID and RefreshAt of the Token stay empty. Errors:
+// *NoActiveKey, ErrUnavailable, and ErrClaim for claims that are not JSON or too
+// long.
 func (j *JWTs) Sign(ctx context.Context, typ string, ttl time.Duration, claims func(issued, expires time.Time) map[string]any) (Token, error) {
-	now := time.Now() // for the view's age and the token's times: see Mint
+	now := time.Now() // see RS256.Mint
 	return j.Ring.sign(ctx, now, func(seen *view) (token Token, err error) {
 		if err := active(seen, now); err != nil {
 			return Token{}, err
@@ -46,7 +46,7 @@ func (j *JWTs) Sign(ctx context.Context, typ string, ttl time.Duration, claims f
 	})
 }
 
-// sign makes a token with a view that may be used at now.
+// sign calls with with a view that may be used at now.
 func (v *RingView) sign(ctx context.Context, now time.Time, with func(*view) (Token, error)) (Token, error) {
 	seen, err := v.at(ctx, now)
 	if err != nil {
@@ -54,14 +54,14 @@ func (v *RingView) sign(ctx context.Context, now time.Time, with func(*view) (To
 	}
 	token, err := with(seen)
 	if errors.Is(err, ErrKeyGone) {
-		// Revoked since we looked, or destroyed behind our back. The ring
-		// knows which.
+		// The key was revoked after the view was read, or deleted outside of this
+		// service. The ring tells which.
 		token, err = v.signAfter(ctx, seen, with)
 	}
 	return token, err
 }
 
-// signAfter tries once more if the ring has moved on.
+// signAfter tries again if the ring has another active key.
 func (v *RingView) signAfter(ctx context.Context, seen *view, with func(*view) (Token, error)) (Token, error) {
 	newer, err := v.after(ctx, seen)
 	if err != nil {
@@ -77,16 +77,16 @@ func (v *RingView) signAfter(ctx context.Context, seen *view, with func(*view) (
 	return token, err
 }
 
-// life is how long a token may live that the view's active key signs.
+// life is the lifetime of a token that the view's active key signs.
 func (w *view) life(ttl time.Duration) (time.Duration, error) {
 	life := min(ttl, w.key.MaxTTL).Truncate(time.Second)
 	if life <= 0 {
-		return 0, fmt.Errorf("%w: generation %d allows no token", ErrUnavailable, w.key.Generation)
+		return 0, fmt.Errorf("%w: the record of generation %d permits no tokens", ErrUnavailable, w.key.Generation)
 	}
 	return life, nil
 }
 
-// jwt spells a token and has it signed by the active key of a view.
+// jwt encodes a token and signs it with the active key of a view.
 func (s *Signatures) jwt(ctx context.Context, by *view, typ string, claims map[string]any) (string, error) {
 	unsigned := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims(claims))
 	unsigned.Header["typ"], unsigned.Header["kid"] = typ, by.key.KeyID

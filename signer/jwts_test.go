@@ -41,10 +41,10 @@ func TestAnotherTokenSaysItsTypeAndIsSignedLikeAnyOther(t *testing.T) {
 			}
 			read, err := verify.Signed(got.Value, "at+jwt", known)
 			if err != nil || len(read.Header) != 3 || read.Header["alg"] != "RS256" || read.KeyID != "key-0" || read.Claims["sub"] != "caller" {
-				t.Errorf("read %+v, %v", read, err)
+				t.Errorf("token: got %+v, %v, want RS256, key-0 and its claims", read, err)
 			}
 			if _, err := verify.Verify(got.Value, "caller", now, known); err == nil {
-				t.Error("passes for a playback token")
+				t.Error("token of another type: got it accepted as a playback token, want an error")
 			}
 		}
 	})
@@ -53,22 +53,22 @@ func TestAnotherTokenSaysItsTypeAndIsSignedLikeAnyOther(t *testing.T) {
 func TestAnotherTokenNeedsAKeyAndClaims(t *testing.T) {
 	inBubbleJWTs(t, func(t *testing.T, s *fakeStore, j *signer.JWTs) {
 		if _, err := j.Sign(t.Context(), "at+jwt", time.Minute, says(map[string]any{"x": make(chan int)})); !errors.Is(err, signer.ErrClaim) {
-			t.Errorf("claims that are not JSON: %v", err)
+			t.Errorf("claims that are not JSON: got %v, want ErrClaim", err)
 		}
 		if _, err := j.Sign(t.Context(), "at+jwt", 0, says(map[string]any{})); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("no life: %v", err)
+			t.Errorf("lifetime 0: got %v, want ErrUnavailable", err)
 		}
 		// Revoked: the private key is gone, the ring names the next one.
 		s.hold(t, generation(t, 0, keyrotation.Revoking), generation(t, 1, keyrotation.Active))
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		if got, err := j.Sign(t.Context(), "at+jwt", time.Minute, says(map[string]any{})); err != nil || got.KeyID != "key-1" {
-			t.Errorf("after a revocation: key %q, %v", got.KeyID, err)
+			t.Errorf("after a revocation: got key %q, %v, want key-1", got.KeyID, err)
 		}
 		s.hold(t)
 		time.Sleep(viewAge + time.Second)
 		var none *signer.NoActiveKey
 		if _, err := j.Sign(t.Context(), "at+jwt", time.Minute, says(map[string]any{})); !errors.As(err, &none) {
-			t.Errorf("without an active key: %v", err)
+			t.Errorf("without an active key: got %v, want NoActiveKey", err)
 		}
 	})
 }

@@ -18,33 +18,30 @@ import (
 // exportTimeout bounds one export of a private key.
 const exportTimeout = 5 * time.Second
 
-// Exporter hands out private keys that were made to leave the store.
+// Exporter exports private keys that were created as exportable.
 type Exporter interface {
-	// Export returns the named key, which is the caller's alone from then on:
-	// to use, to hide, and to wipe. It refuses a key that was not made
-	// exportable. Errors: ErrUnavailable, ErrKeyGone. It may be called again
-	// after any error.
+	// Export returns the named key, which the caller then owns and has to wipe.
+	// It refuses a key that is not exportable. Errors: ErrUnavailable,
+	// ErrKeyGone. The caller may retry after any error.
 	Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error)
 }
 
-// Store is a store whose keys may be used there or, if they were made for
-// that, here.
+// Store signs with its keys, and exports those that are exportable.
 type Store interface {
 	PrivateKeys
 	Exporter
 }
 
-// Memory signs with keys that it took out of the store ahead of time, so that
-// minting goes on while the store is away. It holds the exportable keys among
-// the active one and the standbys of every ring that is read, and forgets a key
-// as soon as a ring says that it is neither. What it does not hold, because it
-// may not leave the store or has not been loaded yet, the store signs with.
-// It is safe for concurrent use.
+// Memory signs with keys that it exported from the store ahead of time, so that
+// minting goes on while the store is unavailable. It holds the active key and the
+// standbys of every ring that is read, as far as they are exportable, and wipes a
+// key as soon as a ring says that it is neither. The store signs with keys that
+// Memory does not hold. It is safe for concurrent use.
 type Memory struct {
 	store Store
 	log   *slog.Logger
 	loads *flights[string, struct{}]
-	turns chan struct{} // one for each core: more callers than that wait here, not in a library
+	slots chan struct{} // one for each core; further callers wait here and not inside a library
 
 	mu   sync.RWMutex
 	keys map[string]*memoryKey // by store name
@@ -56,24 +53,24 @@ type memoryKey struct {
 	generation  int
 	fingerprint string
 	private     *rsakey.Key // nil until it is loaded
-	trouble     string      // why it could not be, the last time
+	failure     string      // of the last attempt to load it
 }
 
 var _ PrivateKeys = (*Memory)(nil)
 
-// NewMemory holds no keys yet; the ring views it makes bring them. Close must
-// be called.
+// NewMemory returns a Memory without keys; its ring views load them. Close must be
+// called.
 func NewMemory(store Store, log *slog.Logger) *Memory {
 	return &Memory{
 		store: store,
 		log:   log,
 		loads: newFlights[string, struct{}](exportTimeout),
-		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		keys:  map[string]*memoryKey{},
 	}
 }
 
-// Close forgets every key.
+// Close wipes every key.
 func (m *Memory) Close() {
 	m.loads.close()
 	m.mu.Lock()
@@ -93,13 +90,13 @@ func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]by
 		return m.store.SignSHA256(ctx, storeName, digest)
 	}
 	select {
-	case m.turns <- struct{}{}:
-		defer func() { <-m.turns }()
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
 	case <-ctx.Done():
 		return nil, unavailable("sign in memory", context.Cause(ctx))
 	}
 	signature, err := private.SignSHA256(digest)
-	if errors.Is(err, rsakey.ErrClosed) { // a newer ring has arrived; the store knows if the key may still sign
+	if errors.Is(err, rsakey.ErrClosed) { // a newer ring was read; the store knows whether the key may still sign
 		return m.store.SignSHA256(ctx, storeName, digest)
 	}
 	return signature, err
@@ -115,13 +112,12 @@ func (m *Memory) held(storeName string) *rsakey.Key {
 	return nil
 }
 
-// follow brings what is held in line with a project's ring that has just been
-// read. When it returns, keys that must not be used any more are forgotten;
-// those that should be held are being loaded.
+// follow updates the held keys after a project's ring was read. When it returns,
+// keys that must not be used any more are wiped, and missing ones are being loaded.
 func (m *Memory) follow(project string, ring keyrotation.Ring) {
 	missing, gone := m.align(project, ring)
 	for _, private := range gone {
-		private.Close() // waits for the signature that is being made, if any
+		private.Close() // waits for signatures in progress
 	}
 	for _, name := range missing {
 		m.loads.start(name, func(ctx context.Context) (struct{}, error) {
@@ -131,7 +127,8 @@ func (m *Memory) follow(project string, ring keyrotation.Ring) {
 	}
 }
 
-// align returns the names of keys to load, and keys that nobody finds any more.
+// align removes keys that the ring does not need, and returns them and the names of
+// keys to load.
 func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string, gone []*rsakey.Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,31 +154,31 @@ func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string,
 	return missing, slices.DeleteFunc(gone, func(k *rsakey.Key) bool { return k == nil })
 }
 
-// load makes one attempt to get a key. The next view of the ring brings the
-// next attempt; until one succeeds the store signs.
+// load tries once to export a key. The next view of the ring causes the next
+// attempt; until one succeeds the store signs.
 func (m *Memory) load(ctx context.Context, name string) {
 	private, err := m.export(ctx, name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := m.keys[name]
 	switch {
-	case k == nil || k.private != nil: // not wanted any more, or here already
+	case k == nil || k.private != nil: // not needed any more, or already loaded
 		if err == nil {
 			private.key.Close()
 		}
 		return
 	case err == nil && private.fingerprint != k.fingerprint:
 		private.key.Close()
-		err = errors.New("the store has another key under its name")
+		err = errors.New("the store has a different key under this name")
 	}
 	if err == nil {
-		k.private, k.trouble = private.key, ""
+		k.private, k.failure = private.key, ""
 		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library)
 		return
 	}
-	if trouble := err.Error(); trouble != k.trouble {
-		k.trouble = trouble
-		m.log.Warn("signing key not loaded into memory", "project", k.project, "generation", k.generation, "error", trouble)
+	if failure := err.Error(); failure != k.failure {
+		k.failure = failure
+		m.log.Warn("cannot load a signing key into memory; the store signs with it", "project", k.project, "generation", k.generation, "error", failure)
 	}
 }
 
@@ -206,5 +203,5 @@ func (m *Memory) export(ctx context.Context, name string) (exported, error) {
 		rsakey.Wipe(private)
 		return exported{}, fmt.Errorf("export: %w", err)
 	}
-	return exported{key, keyrotation.Fingerprint(text)}, nil
+	return exported{key: key, fingerprint: keyrotation.Fingerprint(text)}, nil
 }

@@ -85,7 +85,7 @@ func inMemory(t *testing.T, test func(t *testing.T, v *vault, m *signer.RS256, l
 	})
 	for name := range v.given {
 		if !v.wiped(name) {
-			t.Errorf("after Close %s is still there", name)
+			t.Errorf("after Close: key %s is not wiped, want it wiped", name)
 		}
 	}
 }
@@ -106,37 +106,37 @@ func TestMintingGoesOnWithoutTheStoreUntilTheStalenessAndNotLonger(t *testing.T)
 		for time.Since(read) < staleness-time.Second {
 			token, err := mints(t, m)
 			if err != nil || token.KeyID != "key-0" {
-				t.Fatalf("after %s: %q, %v", time.Since(read), token.KeyID, err)
+				t.Fatalf("%s into the outage: got key %q, %v, want key-0", time.Since(read), token.KeyID, err)
 			}
 			sameAsAlone(t, token)
 			time.Sleep(time.Second + time.Millisecond)
 		}
 		time.Sleep(staleness - time.Since(read))
 		if _, err := mints(t, m); err != nil {
-			t.Errorf("at exactly the staleness: %v", err)
+			t.Errorf("at exactly the staleness: got %v, want no error", err)
 		}
 		if err := m.Ready(t.Context()); err != nil {
-			t.Errorf("at exactly the staleness it is not ready: %v", err)
+			t.Errorf("Ready at exactly the staleness: got %v, want no error", err)
 		}
 		time.Sleep(time.Nanosecond)
 		if _, err := mints(t, m); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("one nanosecond later: %v", err)
+			t.Errorf("one nanosecond later: got %v, want ErrUnavailable", err)
 		}
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("one nanosecond later it is ready: %v", err)
+			t.Errorf("Ready one nanosecond later: got %v, want ErrUnavailable", err)
 		}
 		if n := v.signatures.Load(); n != signatures {
-			t.Errorf("the store was asked for %d signatures", n-signatures)
+			t.Errorf("store: got %d requests for signatures, want 0", n-signatures)
 		}
 		v.set(mended)
 		time.Sleep(time.Second)
 		if _, err := mints(t, m); err != nil {
-			t.Errorf("a second after the store is back: %v", err)
+			t.Errorf("a second after the store is back: got %v, want no error", err)
 		}
 	})
 }
 
-func TestNobodyWaitsForAStoreThatIsKnownToHang(t *testing.T) {
+func TestNoCallerWaitsForAStoreThatIsKnownToHang(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
 		v.set(func(s *fakeStore) { s.delay = time.Hour })
 		slow := 0
@@ -150,8 +150,8 @@ func TestNobodyWaitsForAStoreThatIsKnownToHang(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if slow > 1 { // somebody has to find out
-			t.Errorf("%d of 600 requests waited", slow)
+		if slow > 1 { // one request has to notice
+			t.Errorf("got %d of 600 requests that waited, want at most 1", slow)
 		}
 	})
 }
@@ -162,10 +162,10 @@ func TestWhileTheStoreAnswersAViewIsNoOlderThanAnyOther(t *testing.T) {
 		time.Sleep(viewAge + 1)
 		token, err := mints(t, m)
 		if err != nil || token.KeyID != "key-1" {
-			t.Errorf("%q, %v", token.KeyID, err)
+			t.Errorf("after the revocation: got key %q, %v, want key-1", token.KeyID, err)
 		}
 		if !v.wiped("store_name_0") {
-			t.Error("the revoked key is still there")
+			t.Error("revoked key: not wiped, want it wiped")
 		}
 	})
 }
@@ -175,7 +175,7 @@ func TestAStoreThatSaysNoIsNotAway(t *testing.T) {
 		v.set(broken)
 		time.Sleep(viewAge + 1)
 		if _, err := mints(t, m); !errors.Is(err, errStore) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint: got %v, want the store's error", err)
 		}
 	})
 }
@@ -187,7 +187,7 @@ func TestAStandbySignsFromItsFirstMomentOnWithoutTheStore(t *testing.T) {
 		time.Sleep(viewAge)
 		token, err := mints(t, m)
 		if err != nil || token.KeyID != "key-1" {
-			t.Fatalf("%q, %v", token.KeyID, err)
+			t.Fatalf("Mint: got key %q, %v, want key-1", token.KeyID, err)
 		}
 		sameAsAlone(t, token)
 	})
@@ -212,22 +212,22 @@ func TestTheStoreSignsWhatIsNotInMemory(t *testing.T) {
 					time.Sleep(viewAge)
 					token, err := mints(t, m)
 					if err != nil || token.KeyID != "key-2" {
-						t.Fatalf("%q, %v", token.KeyID, err)
+						t.Fatalf("Mint: got key %q, %v, want key-2", token.KeyID, err)
 					}
 				}
 				if v.signatures.Load() < 10 {
-					t.Errorf("the store signed %d times", v.signatures.Load())
+					t.Errorf("store: got %d signatures, want at least 10", v.signatures.Load())
 				}
-				if said := strings.Count(log.String(), "not loaded"); c.refuse != nil && said != 1 || c.refuse == nil && said != 0 {
-					t.Errorf("said %d times:\n%s", said, log)
+				if said := strings.Count(log.String(), "cannot load"); c.refuse != nil && said != 1 || c.refuse == nil && said != 0 {
+					t.Errorf("warnings: got %d, want one only for a key that cannot be exported; log:\n%s", said, log)
 				}
 				v.set(away)
 				time.Sleep(viewAge + 1)
 				if _, err := mints(t, m); !errors.Is(err, signer.ErrUnavailable) {
-					t.Errorf("without the store: %v", err)
+					t.Errorf("without the store: got %v, want ErrUnavailable", err)
 				}
 				if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-					t.Errorf("without the store it says it is ready: %v", err)
+					t.Errorf("Ready without the store: got %v, want ErrUnavailable", err)
 				}
 			})
 		})
@@ -240,10 +240,10 @@ func TestAnotherKeyUnderTheSameNameIsNotLoaded(t *testing.T) {
 		v.hold(t, movable(t, 2, keyrotation.Active))
 		time.Sleep(viewAge)
 		if token, err := mints(t, m); !errors.Is(err, rsa.ErrVerification) {
-			t.Errorf("%q, %v", token.Value, err)
+			t.Errorf("Mint: got %q, %v, want ErrVerification", token.Value, err)
 		}
-		if !strings.Contains(log.String(), "another key") || !v.wiped("store_name_2") {
-			t.Errorf("it was kept, or nobody was told:\n%s", log)
+		if !strings.Contains(log.String(), "a different key") || !v.wiped("store_name_2") {
+			t.Errorf("another key under the name: not wiped or not logged, want both; log:\n%s", log)
 		}
 	})
 }
@@ -252,21 +252,21 @@ func TestAnIdleViewLeavesTheStoreAlone(t *testing.T) {
 	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
 		time.Sleep(staleness / 2)
 		if n := v.reads.Load(); n < int64(staleness/viewAge)/2 {
-			t.Errorf("%d reads while an outage would hurt", n)
+			t.Errorf("got %d reads ahead, want one per half of the view's age", n)
 		}
 		time.Sleep(staleness)
 		before := v.reads.Load()
 		time.Sleep(100 * staleness)
 		if n := v.reads.Load(); n != before {
-			t.Errorf("%d reads while nobody asks", n-before)
+			t.Errorf("got %d reads while the view is not used, want 0", n-before)
 		}
 		if _, err := mints(t, m); err != nil {
-			t.Errorf("after the pause: %v", err)
+			t.Errorf("after the pause: got %v, want no error", err)
 		}
 		before = v.reads.Load()
 		time.Sleep(5 * viewAge)
 		if n := v.reads.Load() - before; n < 5 {
-			t.Errorf("%d reads ahead once it is used again", n)
+			t.Errorf("got %d reads ahead after it is used again, want at least 5", n)
 		}
 	})
 }

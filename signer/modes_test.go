@@ -150,7 +150,7 @@ func (d *deployment) run(policy keyrotation.Policy, how time.Duration) {
 			if token, err := d.mint(name); err == nil {
 				d.live = append(d.live, token)
 			} else if active {
-				d.t.Errorf("%s: %v", name, err)
+				d.t.Errorf("%s: Mint: got %v, want no error", name, err)
 			}
 		}
 		_, active = d.ring().Active()
@@ -186,7 +186,7 @@ func (d *deployment) check() {
 	for _, token := range d.live {
 		left := time.Until(token.ExpiresAt)
 		if _, err := verify.Verify(token.Value, token.VideoID, time.Now(), func(kid string) (*rsa.PublicKey, bool) { k, ok := known[kid]; return k, ok }); err != nil && left > 0 {
-			d.t.Errorf("a viewer is refused %s before the token's end: %v", left, err)
+			d.t.Errorf("token refused %s before its end: got %v, want it accepted", left, err)
 		}
 		if left > 0 {
 			kept = append(kept, token)
@@ -200,7 +200,7 @@ func (d *deployment) signing(exportable bool) {
 	d.t.Helper()
 	for _, k := range d.ring().Keys {
 		if (k.State == keyrotation.Active || k.State == keyrotation.Registered) && k.Exportable != exportable {
-			d.t.Errorf("generation %d is %s with exportable %v", k.Generation, k.State, k.Exportable)
+			d.t.Errorf("generation %d is %s and exportable %v, want the opposite", k.Generation, k.State, k.Exportable)
 		}
 	}
 }
@@ -215,10 +215,10 @@ func TestAModeIsEnteredAndLeftByRotationsWithoutRefusingAViewer(t *testing.T) {
 		d.disk.away.Store(true)
 		time.Sleep(viewAge + 1)
 		if _, err := d.mint("memory"); err != nil {
-			t.Errorf("in memory, without the store: %v", err)
+			t.Errorf("in memory, without the store: got %v, want no error", err)
 		}
 		if _, err := d.mint("store"); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("by the store, without it: %v", err)
+			t.Errorf("by the store, without it: got %v, want ErrUnavailable", err)
 		}
 		d.disk.away.Store(false)
 		time.Sleep(time.Second)
@@ -229,7 +229,7 @@ func TestAModeIsEnteredAndLeftByRotationsWithoutRefusingAViewer(t *testing.T) {
 		d.disk.away.Store(true)
 		time.Sleep(viewAge + 1)
 		if _, err := d.mint("memory"); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("with keys that stay in the store, without it: %v", err)
+			t.Errorf("keys that stay in the store, without it: got %v, want ErrUnavailable", err)
 		}
 		d.silent()
 	})
@@ -246,31 +246,31 @@ func TestARevokedKeyIsForgottenWithinTheAgeOfAView(t *testing.T) {
 		for name := range d.minters {
 			token, err := d.mint(name)
 			if err != nil || token.KeyID == active.KeyID {
-				t.Errorf("%s: signed by %s, %v", name, token.KeyID, err)
+				t.Errorf("%s: got a signature by key %s, %v, want one by the new key", name, token.KeyID, err)
 			}
 		}
 		d.silent()
 	})
 }
 
-// silent: nothing of a private key was logged, however it may be spelt.
+// silent: nothing of a private key was logged, in any encoding.
 func (d *deployment) silent() {
 	d.t.Helper()
-	synctest.Wait() // nobody is at work
+	synctest.Wait() // no goroutine is working
 	d.disk.mu.Lock()
 	defer d.disk.mu.Unlock()
 	if len(d.disk.parts) == 0 || !strings.Contains(d.logged.String(), "loaded into memory") {
-		d.t.Fatalf("%d parts, and this log:\n%s", len(d.disk.parts), &d.logged)
+		d.t.Fatalf("got %d parts of keys to look for, want some; log:\n%s", len(d.disk.parts), &d.logged)
 	}
 	for _, part := range d.disk.parts {
 		whole := part.Bytes()
 		middle := whole[len(whole)/3 : len(whole)/3+24] // of a length that base64 needs no padding for
-		for name, spelt := range map[string]string{
+		for name, encoded := range map[string]string{
 			"hex": hex.EncodeToString(middle), "HEX": fmt.Sprintf("%X", middle), "decimal": part.String()[100:140], "bytes": string(middle),
 			"base64": base64.StdEncoding.EncodeToString(middle), "base64url": base64.RawURLEncoding.EncodeToString(whole)[:40], "list": strings.Trim(fmt.Sprint(middle), "[]"),
 		} {
-			if strings.Contains(d.logged.String(), spelt) {
-				d.t.Errorf("the log has a part of a private key in %s", name)
+			if strings.Contains(d.logged.String(), encoded) {
+				d.t.Errorf("log: got a part of a private key in %s, want none", name)
 			}
 		}
 	}

@@ -16,34 +16,34 @@ import (
 const (
 	// readTimeout bounds one read of a ring.
 	readTimeout = 2 * time.Second
-	// emptyAge is how long a ring that lets no key sign is believed: briefly,
-	// because somebody is waiting for its first key.
+	// emptyAge is how long a ring without an active key is used: briefly, because
+	// callers are waiting for its first key.
 	emptyAge = 500 * time.Millisecond
-	// Between two reads of a store that fails.
+	// The pauses between reads of a failing store.
 	firstPause, longestPause = 50 * time.Millisecond, time.Second
-	// readAttempts bounds how often one request reads. Two suffice unless the
-	// clock is being set back meanwhile.
+	// readAttempts bounds how often one request reads. Two are enough unless the
+	// clock is set back meanwhile.
 	readAttempts = 3
-	// awayFor is how long one failed read tells that the store is away. While
-	// it is, reads follow each other more closely than that.
+	// awayFor is how long after a failed read the store counts as unavailable.
+	// While it is, reads follow each other more closely than that.
 	awayFor = 5 * time.Second
 )
 
-// Documents is the reading half of [store.Documents].
+// Documents is the part of [store.Documents] that reads.
 type Documents interface {
 	Read(ctx context.Context, name string) (store.Document, error)
 }
 
-// RingView is one project's ring as this process last read it. A view is used
-// for no longer than the ring itself allows (Durations.ViewAge), counted from
-// the start of its read, because every deletion of a key waits out exactly
-// that. It is renewed ahead of time, so requests wait only for a first read or
-// after an outage. It is safe for concurrent use.
+// RingView is one project's ring as this process last read it. A view is used no
+// longer than the ring allows (Durations.ViewAge), counted from the start of its
+// read, because every deletion of a key waits exactly that long. It is renewed ahead
+// of time, so requests wait only for the first read or after an outage. It is safe
+// for concurrent use.
 //
-// A view made by [Memory.RingView] outlives its age while the store is away,
-// if the active key is held in memory: up to the ring's Durations.Staleness,
-// which every deletion waits out as well. While the store can be read, no view
-// is used for longer than any other.
+// A view made by [Memory.RingView] may be used beyond its age while the store is
+// unavailable and the active key is held in memory: up to the ring's
+// Durations.Staleness, which every deletion also waits for. While the store can be
+// read, its views are used no longer than others.
 type RingView struct {
 	documents Documents
 	project   string
@@ -56,16 +56,16 @@ type RingView struct {
 	fault fault
 }
 
-// fault is the memory of a store that fails.
+// fault remembers the last failed read.
 type fault struct {
 	err    error
-	silent bool // a store that says no, or what cannot be believed, does answer
+	silent bool // the store did not respond; false after an error response or a malformed ring
 	at     time.Time
 	pause  time.Duration
-	until  time.Time // no read before
+	until  time.Time // no read before this time
 }
 
-// view is one successful read. It does not change, but for confirmed.
+// view is one successful read. Only confirmed changes later.
 type view struct {
 	ring    keyrotation.Ring
 	key     keyrotation.Key // the active one
@@ -73,23 +73,23 @@ type view struct {
 	started time.Time
 	limit   time.Duration
 
-	// confirmed: this read was made because the key was gone from the store,
-	// and the ring still names it.
+	// confirmed says that this read was made because the key was not in the
+	// store, and that the ring still has it as active.
 	confirmed atomic.Bool
 }
 
-// NewRingView returns a view of a project's ring. Nothing is read until it is
-// asked for. Close must be called.
+// NewRingView returns a view of a project's ring. Nothing is read until the first
+// use. Close must be called.
 func NewRingView(documents Documents, project string) *RingView {
 	return &RingView{documents: documents, project: project, reads: newFlights[string, *view](readTimeout)}
 }
 
-// Close ends a read that is under way and waits for it.
+// Close cancels a running read and waits for it.
 func (v *RingView) Close() {
 	v.fresh.stop()
 	v.reads.close()
 	if v.memory != nil {
-		v.memory.follow(v.project, keyrotation.Ring{}) // nobody tells any more when a key has to go
+		v.memory.follow(v.project, keyrotation.Ring{}) // no later read would say which keys to wipe
 	}
 }
 
@@ -103,7 +103,7 @@ func (v *RingView) at(ctx context.Context, now time.Time) (*view, error) {
 			v.renew()
 		}
 		return held, nil
-	case v.outlasts(held, now): // nobody waits for a store that is known to be away
+	case v.outlasts(held, now): // the caller does not wait for an unavailable store
 		v.renew()
 		return held, nil
 	}
@@ -114,21 +114,21 @@ func (v *RingView) at(ctx context.Context, now time.Time) (*view, error) {
 	return newer, err
 }
 
-// Active returns the key that may be used now, for minters that do not sign
-// with it themselves. Errors: *NoActiveKey, ErrUnavailable.
+// Active returns the key that may be used now, for minters that do not sign with
+// this package. Errors: *NoActiveKey, ErrUnavailable.
 func (v *RingView) Active(ctx context.Context) (keyrotation.Key, error) {
 	now := time.Now()
 	seen, err := v.at(ctx, now)
 	if err != nil {
 		return keyrotation.Key{}, err
 	}
-	if seen.key.Issued { // there is no public half, and nothing is signed with it
+	if seen.key.Issued { // it has no public key, and this package does not sign with it
 		return seen.key, nil
 	}
 	return seen.key, active(seen, now)
 }
 
-// renew begins a read, unless one failed just now. It does not wait.
+// renew begins a read unless one failed a moment ago. It does not wait.
 func (v *RingView) renew() *flight[*view] {
 	if v.resting() != nil {
 		return nil
@@ -136,8 +136,8 @@ func (v *RingView) renew() *flight[*view] {
 	return v.reads.start(v.project, v.read)
 }
 
-// after returns a view that was read after the private key of seen turned out
-// to be gone. It is seen itself if that has just been looked into.
+// after returns a view that was read after the private key of seen was not found.
+// It is seen itself if such a read has just been made.
 func (v *RingView) after(ctx context.Context, seen *view) (*view, error) {
 	noticed := time.Now()
 	if seen.confirmed.Load() && seen.age(noticed) < emptyAge {
@@ -150,8 +150,8 @@ func (v *RingView) after(ctx context.Context, seen *view) (*view, error) {
 	return newer, err
 }
 
-// wait reads until the view is good enough. A read that others began may have
-// started too early to be; the next one cannot have.
+// wait reads until the view is good. A read that was already running may have
+// started too early; the next one cannot have.
 func (v *RingView) wait(ctx context.Context, good func(*view) bool) (*view, error) {
 	for range readAttempts {
 		if held := v.held.Load(); held != nil && good(held) {
@@ -164,10 +164,10 @@ func (v *RingView) wait(ctx context.Context, good func(*view) bool) (*view, erro
 			return nil, unavailable("read ring", err)
 		}
 	}
-	return nil, fmt.Errorf("%w: read ring: the clock is being set back", ErrUnavailable)
+	return nil, fmt.Errorf("%w: read ring: the clock was set back during the read", ErrUnavailable)
 }
 
-// resting returns the newest failure while it is too early to read again.
+// resting returns the last error while it is too early to read again.
 func (v *RingView) resting() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -177,7 +177,7 @@ func (v *RingView) resting() error {
 	return nil
 }
 
-// read makes one view the held one, or remembers why it could not.
+// read reads the ring and holds the new view, or remembers the error.
 func (v *RingView) read(ctx context.Context) (*view, error) {
 	next, err := v.fetch(ctx)
 	v.mu.Lock()
@@ -201,7 +201,7 @@ func (v *RingView) fetch(ctx context.Context) (*view, error) {
 	started := time.Now()
 	document, err := v.documents.Read(ctx, keyrotation.RingName(v.project))
 	if errors.Is(err, store.ErrNotFound) {
-		// Nothing was ever rotated: a ring without keys.
+		// The project was never rotated: its ring has no keys.
 		document, err = store.Document{Data: []byte(`{}`)}, nil
 	}
 	if err != nil {
@@ -216,8 +216,8 @@ func (f fault) again(err error, silent bool) fault {
 	return fault{err: err, silent: silent, at: now, pause: pause, until: now.Add(pause)}
 }
 
-// newView decodes a ring. The public key is parsed once per key: the view
-// before this one usually has it.
+// newView decodes a ring. It takes the parsed public key from the previous view if
+// the key is the same.
 func newView(document store.Document, started time.Time, before *view) (*view, error) {
 	ring, err := keyrotation.ReadRing(document)
 	if err != nil {
@@ -243,29 +243,29 @@ func newView(document store.Document, started time.Time, before *view) (*view, e
 	return next, err
 }
 
-// publicKey parses a key's recorded public half and holds it against its
-// recorded identity: shared signatures are looked up by the one and verified
-// with the other.
+// publicKey parses a key's recorded public key and checks it against the recorded
+// fingerprint, because shared signatures are looked up by the fingerprint and
+// verified with the public key.
 func publicKey(key keyrotation.Key) (*rsa.PublicKey, error) {
 	public, err := keyrotation.ParsePublicKey(key.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("generation %d: %w", key.Generation, err)
 	}
 	if keyrotation.Fingerprint(key.PublicKey) != key.Fingerprint {
-		return nil, fmt.Errorf("generation %d: recorded public key and fingerprint differ", key.Generation)
+		return nil, fmt.Errorf("generation %d: the recorded fingerprint is not that of the recorded public key", key.Generation)
 	}
 	return public, nil
 }
 
-// age is how old the view is at now, by whichever of the two clocks says more:
-// the monotonic one stands still while a machine sleeps, the other may be set.
+// age is how old the view is at now: the larger age of two clocks, because the
+// monotonic one stops while a machine sleeps, and the wall clock may be set.
 func (w *view) age(now time.Time) time.Duration {
 	return max(now.Sub(w.started), now.Round(0).Sub(w.started.Round(0)))
 }
 
 func (w *view) allowed(now time.Time) bool { return w.age(now) <= w.limit }
 
-// unavailable says what could not be done. It is ErrUnavailable, and the cause.
+// unavailable wraps the cause and ErrUnavailable, and says what could not be done.
 func unavailable(doing string, err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		return err

@@ -37,11 +37,11 @@ func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
 		s.set(broken)
 		time.Sleep(viewAge)
 		if err := m.Ready(ctx); err != nil {
-			t.Errorf("at exactly its age: %v", err)
+			t.Errorf("at exactly its age: got %v, want no error", err)
 		}
 		time.Sleep(time.Nanosecond)
 		if err := m.Ready(ctx); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
-			t.Errorf("one nanosecond later: %v", err)
+			t.Errorf("one nanosecond later: got %v, want ErrUnavailable with the cause", err)
 		}
 	})
 }
@@ -55,16 +55,16 @@ func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
 		s.set(func(s *fakeStore) { s.delay, s.err = 0, errStore })
 		time.Sleep(viewAge - time.Second)
 		if err := m.Ready(t.Context()); err != nil {
-			t.Errorf("within its age: %v", err)
+			t.Errorf("within its age: got %v, want no error", err)
 		}
 		time.Sleep(time.Nanosecond)
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("past its age: %v", err)
+			t.Errorf("past its age: got %v, want ErrUnavailable", err)
 		}
 	})
 }
 
-func TestAViewIsRenewedAheadAndNobodyWaits(t *testing.T) {
+func TestAViewIsRenewedAheadAndNoCallerWaits(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		m.Ready(t.Context())
@@ -72,11 +72,11 @@ func TestAViewIsRenewedAheadAndNobodyWaits(t *testing.T) {
 			time.Sleep(viewAge/2 + 1)
 			asked := time.Now()
 			if err := m.Ready(t.Context()); err != nil || time.Since(asked) != 0 {
-				t.Fatalf("waited %s: %v", time.Since(asked), err)
+				t.Fatalf("Ready: took %s, %v, want no wait", time.Since(asked), err)
 			}
 		}
 		if n := s.reads.Load(); n < 25 || n > 51 {
-			t.Errorf("%d reads for 50 halves of its age", n)
+			t.Errorf("got %d reads in 50 halves of the age, want 25 to 51", n)
 		}
 	})
 }
@@ -99,11 +99,11 @@ func TestConcurrentReadsAreOne(t *testing.T) {
 		synctest.Wait()
 		leave()
 		if err := <-left; !errors.Is(err, context.Canceled) || !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("whoever left: %v", err)
+			t.Errorf("caller that leaves: got %v, want Canceled and ErrUnavailable", err)
 		}
 		all.Wait()
 		if n := s.reads.Load(); n != 1 {
-			t.Errorf("%d reads", n)
+			t.Errorf("got %d reads, want 1", n)
 		}
 	})
 }
@@ -117,17 +117,17 @@ func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
 				t.Fatal(err)
 			}
 			if time.Since(asked) != 0 {
-				t.Fatal("a request waited for a store that is known to be down")
+				t.Fatal("got a request that waited for an unavailable store, want none")
 			}
 			time.Sleep(time.Millisecond)
 		}
 		if n := s.reads.Load(); n < 10 || n > 15 {
-			t.Errorf("%d reads in ten seconds", n)
+			t.Errorf("got %d reads in ten seconds, want 10 to 15", n)
 		}
 		s.set(mended)
 		time.Sleep(time.Second)
 		if err := m.Ready(t.Context()); err != nil {
-			t.Errorf("a second after the store is back: %v", err)
+			t.Errorf("a second after the store is back: got %v, want no error", err)
 		}
 	})
 }
@@ -137,10 +137,10 @@ func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
 		s.set(func(s *fakeStore) { s.delay = time.Hour })
 		asked := time.Now()
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("%v", err)
+			t.Errorf("Ready: got %v, want ErrUnavailable", err)
 		}
 		if waited := time.Since(asked); waited > 2*time.Second {
-			t.Errorf("waited %s", waited)
+			t.Errorf("waited %s, want at most 2s", waited)
 		}
 	})
 }
@@ -154,10 +154,10 @@ func TestClosingEndsAReadUnderWay(t *testing.T) {
 		closed := time.Now()
 		m.Ring.Close()
 		if err := <-answer; !errors.Is(err, signer.ErrUnavailable) || time.Since(closed) != 0 {
-			t.Errorf("after %s: %v", time.Since(closed), err)
+			t.Errorf("Close: waiting caller got its result after %s: %v, want ErrUnavailable at once", time.Since(closed), err)
 		}
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("after closing: %v", err)
+			t.Errorf("after Close: got %v, want ErrUnavailable", err)
 		}
 	})
 }
@@ -186,12 +186,12 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 				}
 				m.Ready(t.Context())
 				if n := s.reads.Load(); n != 1 {
-					t.Errorf("%d reads at once", n)
+					t.Errorf("got %d reads, want 1", n)
 				}
 				s.hold(t, generation(t, 0, keyrotation.Active))
 				time.Sleep(time.Second)
 				if err := m.Ready(t.Context()); err != nil {
-					t.Errorf("a second after activation: %v", err)
+					t.Errorf("a second after activation: got %v, want no error", err)
 				}
 			})
 		})
@@ -203,7 +203,7 @@ func TestAProjectThatWasNeverRotatedHasNoActiveKey(t *testing.T) {
 		s.set(func(s *fakeStore) { s.data = nil })
 		var none *signer.NoActiveKey
 		if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.IsZero() {
-			t.Errorf("%v", err)
+			t.Errorf("Ready: got %v, want NoActiveKey without a time", err)
 		}
 	})
 }
@@ -217,7 +217,7 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 			s.hold(t, bad)
 			if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
-				t.Errorf("%v", err)
+				t.Errorf("Ready: got %v, want ErrUnavailable", err)
 			}
 		})
 	}
@@ -229,10 +229,10 @@ func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
 			Fingerprint: "by its name", Issued: true}
 		s.hold(t, key)
 		if got, err := m.Ring.Active(t.Context()); err != nil || got.StoreName != "kissued" {
-			t.Errorf("active: %+v, %v", got, err)
+			t.Errorf("Active: got %+v, %v, want the issued key", got, err)
 		}
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "video"}); !errors.As(err, new(*signer.NoActiveKey)) {
-			t.Errorf("minted with it: %v", err)
+			t.Errorf("Mint with an issued key: got %v, want NoActiveKey", err)
 		}
 	})
 }
@@ -240,12 +240,12 @@ func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
 func TestAViewTellsWhichKeyIsActive(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		if got, err := m.Ring.Active(t.Context()); err != nil || got.State != keyrotation.Active {
-			t.Errorf("active: %+v, %v", got, err)
+			t.Errorf("Active: got %+v, %v, want the active key", got, err)
 		}
 		s.hold(t)
 		time.Sleep(2 * viewAge)
 		if _, err := m.Ring.Active(t.Context()); !errors.As(err, new(*signer.NoActiveKey)) {
-			t.Errorf("with an empty ring: %v", err)
+			t.Errorf("Active of an empty ring: got %v, want NoActiveKey", err)
 		}
 	})
 }

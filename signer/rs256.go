@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// RS256 makes the tokens of a project whose platform verifies RS256 with
-// public keys of ours. Errors: those of this package, *NoActiveKey included.
+// RS256 mints the tokens of a project whose platform verifies RS256 with the
+// public keys of its ring. Errors: those of this package and *NoActiveKey.
 type RS256 struct {
 	Ring       *RingView
 	Signatures *Signatures
@@ -18,9 +18,9 @@ var _ Minter = (*RS256)(nil)
 
 // Mint implements [Minter].
 func (m *RS256) Mint(ctx context.Context, req Request) (Token, error) {
-	// One reading serves the view's age and the token's times: a key is kept
-	// for ViewAge plus the token's life after the ring stopped naming it, and
-	// no time that passes in here may add to that.
+	// One clock reading serves for the view's age and the token's times. A key
+	// is kept for ViewAge plus the longest lifetime after it was retired, and
+	// the time that passes in here must not add to that.
 	now := time.Now()
 	if err := m.Policy.Check(&req); err != nil {
 		return Token{}, err
@@ -28,7 +28,7 @@ func (m *RS256) Mint(ctx context.Context, req Request) (Token, error) {
 	return m.Ring.sign(ctx, now, func(seen *view) (Token, error) { return m.mint(ctx, seen, req, now) })
 }
 
-// Ready reports whether Mint would find a key to sign with.
+// Ready returns nil if Mint would find a key to sign with.
 func (m *RS256) Ready(ctx context.Context) error {
 	now := time.Now()
 	seen, err := m.Ring.at(ctx, now)
@@ -38,8 +38,8 @@ func (m *RS256) Ready(ctx context.Context) error {
 	return active(seen, now)
 }
 
-// overdue is how long after its time a key may still become active any moment.
-// Later than that something else is in the way, and nobody knows when.
+// overdue is how long after its earliest time a key may still become active. Later
+// than that, something else prevents it, and the time is unknown.
 const overdue = 5 * time.Second
 
 // active returns nil or *NoActiveKey.
@@ -54,8 +54,8 @@ func active(seen *view, now time.Time) error {
 	return &NoActiveKey{EarliestAt: earliest}
 }
 
-// mint makes a token with one view. Key id, cap and signature are all of that
-// view's active key.
+// mint mints a token with one view. Key id, longest lifetime and signature are those
+// of that view's active key.
 func (m *RS256) mint(ctx context.Context, seen *view, req Request, now time.Time) (Token, error) {
 	if err := active(seen, now); err != nil {
 		return Token{}, err

@@ -44,10 +44,10 @@ func TestATokenSaysWhatWasAskedForAndThePlatformAcceptsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(read.Header) != 3 || read.KeyID != "key-0" || read.Header["typ"] != "JWT" || read.Header["alg"] != "RS256" {
-			t.Errorf("header %v", read.Header)
+			t.Errorf("header: got %v, want RS256, JWT and key-0", read.Header)
 		}
 		if len(read.Claims) != 4 || read.Claims["plan"] != "gold" || !read.Expires.Equal(want.ExpiresAt) {
-			t.Errorf("claims %v", read.Claims)
+			t.Errorf("claims: got %v, want four, with plan and the expiry", read.Claims)
 		}
 	})
 }
@@ -135,7 +135,7 @@ func FuzzMintedClaimsAreTheAllowedOnes(f *testing.F) {
 		}
 		read, err := verify.Verify(got.Value, "vid1", time.Now(), known)
 		if err != nil {
-			t.Fatalf("minted %s: %v", got.Value, err)
+			t.Fatalf("token %s: got %v, want it accepted", got.Value, err)
 		}
 		for _, ours := range []string{"sub", "iat", "exp"} {
 			delete(read.Claims, ours)
@@ -143,11 +143,11 @@ func FuzzMintedClaimsAreTheAllowedOnes(f *testing.F) {
 		sent, _ := json.Marshal(claims)
 		arrived, _ := json.Marshal(read.Claims)
 		if len(claims) > 0 && string(sent) != string(arrived) {
-			t.Errorf("sent %s, arrived %s", sent, arrived)
+			t.Errorf("claims sent %s, arrived %s, want the same", sent, arrived)
 		}
 		for name := range read.Claims {
 			if name != "plan" && name != "deep" {
-				t.Errorf("claim %q", name)
+				t.Errorf("claim %q: got it accepted, want only allowed ones", name)
 			}
 		}
 	})
@@ -159,9 +159,9 @@ func TestPolicyValidate(t *testing.T) {
 		want   string
 	}{
 		"good":     {policy, ""},
-		"nothing":  {signer.Policy{}, "default token lifetime 0s: want whole seconds\nlongest token lifetime 0s: want whole seconds"},
-		"fraction": {signer.Policy{DefaultTTL: time.Second, MaxTTL: 1500 * time.Millisecond}, "longest token lifetime 1.5s: want whole seconds"},
-		"order":    {signer.Policy{DefaultTTL: time.Hour, MaxTTL: time.Minute}, "default token lifetime 1h0m0s: longer than the longest, 1m0s"},
+		"nothing":  {signer.Policy{}, "default token lifetime 0s: must be a positive number of whole seconds\nlongest token lifetime 0s: must be a positive number of whole seconds"},
+		"fraction": {signer.Policy{DefaultTTL: time.Second, MaxTTL: 1500 * time.Millisecond}, "longest token lifetime 1.5s: must be a positive number of whole seconds"},
+		"order":    {signer.Policy{DefaultTTL: time.Hour, MaxTTL: time.Minute}, "default token lifetime 1h0m0s: must not be longer than the longest token lifetime, 1m0s"},
 	} {
 		got := ""
 		if err := c.policy.Validate(); err != nil {

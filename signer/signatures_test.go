@@ -29,7 +29,7 @@ func sameAsAlone(t testing.TB, token signer.Token) {
 	digest := sha256.Sum256([]byte(token.Value[:end]))
 	want, err := rsa.SignPKCS1v15(nil, pairs()[n], crypto.SHA256, digest[:])
 	if err != nil || token.Value[end+1:] != base64.RawURLEncoding.EncodeToString(want) {
-		t.Errorf("token %s is not signed by its key (%v)", token.Value, err)
+		t.Errorf("token %s: got a signature that is not its key's (%v), want its key's", token.Value, err)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
 					sameAsAlone(t, token)
 					distinct.Store(token.Value, true)
 					if token.VideoID != req.VideoID || token.ExpiresAt.Sub(token.IssuedAt) != req.TTL {
-						t.Errorf("asked %+v, got %+v", req, token)
+						t.Errorf("request %+v: got %+v, want its video and lifetime", req, token)
 					}
 				})
 			}
@@ -62,7 +62,7 @@ func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
 		want := int64(0)
 		distinct.Range(func(any, any) bool { want++; return true })
 		if n := s.signatures.Load(); n != want {
-			t.Errorf("%d signatures for %d different tokens", n, want)
+			t.Errorf("got %d signatures for %d different tokens, want as many", n, want)
 		}
 	})
 }
@@ -83,13 +83,13 @@ func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
 		synctest.Wait()
 		leave()
 		if err := <-left; !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-			t.Errorf("whoever left: %v", err)
+			t.Errorf("caller that leaves: got %v, want ErrUnavailable and Canceled", err)
 		}
 		if err := <-stayed; err != nil {
-			t.Errorf("whoever stayed: %v", err)
+			t.Errorf("caller that stays: got %v, want no error", err)
 		}
 		if n := s.signatures.Load(); n != 1 {
-			t.Errorf("%d signatures", n)
+			t.Errorf("got %d signatures, want 1", n)
 		}
 	})
 }
@@ -104,12 +104,12 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 		}
 		all.Wait()
 		s.set(broken)
-		for range 3 { // nobody gets one
+		for range 3 { // no caller gets a signature
 			all.Go(func() { m.Mint(t.Context(), signer.Request{VideoID: "vid2"}) })
 		}
 		all.Wait()
 		if got := m.Signatures.Shared(); got != 4 {
-			t.Errorf("%d shared while it was made", got)
+			t.Errorf("got %d shared while the signature was made, want 4", got)
 		}
 	})
 	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
@@ -118,7 +118,7 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 		}
 		m.Mint(t.Context(), signer.Request{VideoID: "vid2"})
 		if got := m.Signatures.Shared(); got != 2 {
-			t.Errorf("%d shared once it was made", got)
+			t.Errorf("got %d shared once the signature was made, want 2", got)
 		}
 	})
 }
@@ -128,21 +128,21 @@ func TestAFailedSignatureIsNotRemembered(t *testing.T) {
 		m.Ready(t.Context())
 		s.set(broken)
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint: got %v, want ErrUnavailable with the store's error", err)
 		}
 		s.set(mended)
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); err != nil {
-			t.Errorf("%v", err)
+			t.Errorf("Mint after the store is back: got %v, want no error", err)
 		}
 	})
 }
 
 func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
-		s.set(func(s *fakeStore) { s.keys["store_name_0"] = pairs()[1] }) // somebody swapped the key
+		s.set(func(s *fakeStore) { s.keys["store_name_0"] = pairs()[1] }) // the key was replaced
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, rsa.ErrVerification) || got.Value != "" {
-			t.Errorf("%v, %q", err, got.Value)
+			t.Errorf("Mint: got %v, %q, want ErrUnavailable, ErrVerification and no token", err, got.Value)
 		}
 	})
 }
@@ -154,11 +154,11 @@ func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		if err != nil || got.KeyID != "key-1" {
-			t.Fatalf("%q: %v", got.KeyID, err)
+			t.Fatalf("Mint: got key %q, %v, want key-1", got.KeyID, err)
 		}
 		sameAsAlone(t, got)
 		if n := s.reads.Load(); n != 2 {
-			t.Errorf("%d reads", n)
+			t.Errorf("got %d reads, want 2", n)
 		}
 	})
 }
@@ -170,7 +170,7 @@ func TestARevocationWithoutStandbySaysSo(t *testing.T) {
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		var none *signer.NoActiveKey
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.As(err, &none) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint: got %v, want NoActiveKey", err)
 		}
 	})
 }
@@ -187,7 +187,7 @@ func TestAKeyDestroyedBehindOurBackIsNotAskedForInALoop(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if n := s.reads.Load(); n > 4 {
-			t.Errorf("%d reads in a second", n)
+			t.Errorf("got %d reads in a second, want at most 4", n)
 		}
 	})
 }

@@ -1,11 +1,10 @@
-// Package signer turns "this viewer, this video" into a playback token and
-// the URLs that carry it.
+// Package signer mints playback tokens and the URLs that contain them.
 //
-// The decision a newcomer would get wrong: the key id in a token's header and
-// its signature come from one Key value of one view of the ring, and the
-// signature is verified against that key's recorded public half before the
-// token is released. Whatever a store does behind our back, no token leaves
-// that the platform could not verify.
+// The decision a newcomer would get wrong: the key id in a token's header and its
+// signature come from one Key value of one view of the ring, and the signature is
+// verified with that key's recorded public key before the token is released. Even
+// if a key in the store was replaced, no token is released that the platform could
+// not verify.
 package signer
 
 import (
@@ -15,38 +14,38 @@ import (
 	"time"
 )
 
-// Errors of Mint. The first four are the caller's to mend.
+// Errors of Mint. The first five concern the request.
 var (
-	ErrTTL            = errors.New("token lifetime out of range")
-	ErrVideo          = errors.New("not a video id of this platform")
-	ErrClaim          = errors.New("claim not allowed")
-	ErrNotEnforceable = errors.New("restriction that the platform cannot enforce")
+	ErrTTL            = errors.New("the token lifetime is out of range")
+	ErrVideo          = errors.New("the video id is not one of this platform")
+	ErrClaim          = errors.New("the claim is not allowed")
+	ErrNotEnforceable = errors.New("the platform cannot enforce this restriction")
 	// ErrAllVideos: the project does not allow tokens for every video.
 	ErrAllVideos = errors.New("tokens for all videos are not allowed")
-	// ErrUnavailable: the store cannot sign now. Nothing is wrong with the
-	// request; try again.
+	// ErrUnavailable: the store cannot sign now. The same request may succeed
+	// later.
 	ErrUnavailable = errors.New("signer unavailable")
-	// ErrKeyGone: the store has no such private key (any more).
-	ErrKeyGone = errors.New("private key gone")
+	// ErrKeyGone: the store does not have the private key, or not any more.
+	ErrKeyGone = errors.New("private key not found")
 )
 
 // NoActiveKey is the error of Mint while no key may sign.
 type NoActiveKey struct {
-	// EarliestAt is when one will, if that is known; else zero.
+	// EarliestAt is when a key will be active; zero if unknown.
 	EarliestAt time.Time
 }
 
 func (e *NoActiveKey) Error() string {
 	if e.EarliestAt.IsZero() {
-		return "no active signing key"
+		return "no signing key is active"
 	}
-	return fmt.Sprintf("no active signing key before %s", e.EarliestAt.Format(time.RFC3339))
+	return fmt.Sprintf("no signing key is active before %s", e.EarliestAt.Format(time.RFC3339))
 }
 
-// AllVideos is the video id that asks for a token which opens every video.
+// AllVideos is the video id of a token for every video.
 const AllVideos = "*"
 
-// Viewer is who will watch. Empty fields restrict nothing.
+// Viewer is the viewer that a token is restricted to. Empty fields restrict nothing.
 type Viewer struct {
 	ID string
 	IP string
@@ -59,23 +58,23 @@ type Request struct {
 	Viewer  Viewer
 	Claims  map[string]any // extra claims, from a JSON object
 
-	// DRMPolicy is the DRM policy under which the video will be played; empty:
-	// none. Platforms that have no such thing say ErrNotEnforceable.
+	// DRMPolicy is the DRM policy under which the video is played; may be empty.
+	// Platforms without DRM policies return ErrNotEnforceable.
 	DRMPolicy string
 }
 
-// URLs are ready to use; a URL that the platform does not have is empty.
+// URLs are ready-to-use addresses; one that the platform does not have is empty.
 type URLs struct {
 	Landing   string `json:"landing,omitempty"`   // a page with the video
 	Embed     string `json:"embed,omitempty"`     // for an iframe
 	HLS       string `json:"hls,omitempty"`       // a manifest
-	MP4       string `json:"mp4,omitempty"`       // a file
+	MP4       string `json:"mp4,omitempty"`       // an MP4 file
 	Thumbnail string `json:"thumbnail,omitempty"` // a still picture, small
 	Poster    string `json:"poster,omitempty"`    // a still picture
 	Media     string `json:"media,omitempty"`     // a description of the media in JSON
-	Playlist  string `json:"playlist,omitempty"`  // the same of a playlist
-	DRM       string `json:"drm,omitempty"`       // the same, for protected playback
-	Player    string `json:"player,omitempty"`    // a script that brings a player
+	Playlist  string `json:"playlist,omitempty"`  // a description of a playlist in JSON
+	DRM       string `json:"drm,omitempty"`       // a description of the media for protected playback
+	Player    string `json:"player,omitempty"`    // a script that loads a player
 	Tracks    string `json:"tracks,omitempty"`    // captions, chapters or previews
 }
 
@@ -86,17 +85,17 @@ type Token struct {
 	KeyID     string // empty on platforms whose tokens name no key
 	IssuedAt  time.Time
 	ExpiresAt time.Time
-	RefreshAt time.Time // when a player should ask for the next one
+	RefreshAt time.Time // when a player should ask for the next token
 	URLs      URLs
 }
 
-// Minter makes the playback tokens of one project. Every platform has one. It
-// is safe for concurrent use.
+// Minter mints the playback tokens of one project; each platform has its own
+// implementation. It is safe for concurrent use.
 type Minter interface {
 	Mint(ctx context.Context, req Request) (Token, error)
 }
 
-// Policy bounds what a project's callers may ask for.
+// Policy bounds the tokens that a project's callers may ask for.
 type Policy struct {
 	DefaultTTL     time.Duration
 	MaxTTL         time.Duration
@@ -104,21 +103,20 @@ type Policy struct {
 	AllowedClaims  []string // exact names of extra claims
 }
 
-// Shape is a platform's own part of a token that is signed with RS256: what
-// it claims and where it goes. Implementations are pure.
+// Shape is a platform's part of a token that is signed with RS256: its claims and
+// its URLs. Implementations are pure.
 type Shape interface {
-	// Claims returns the token's whole claim set. Errors: ErrVideo,
+	// Claims returns all claims of the token. Errors: ErrVideo,
 	// ErrNotEnforceable, ErrClaim (for a name that would overwrite one of the
 	// platform's).
 	Claims(req Request, issued, expires time.Time) (map[string]any, error)
 	URLs(videoID, token string) URLs
 }
 
-// PrivateKeys signs with keys that never leave the store (or do so only as
-// its settings allow). It is safe for concurrent use.
+// PrivateKeys signs with keys in the store. It is safe for concurrent use.
 type PrivateKeys interface {
 	// SignSHA256 returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest
-	// by the first and only version of the named key. Errors: ErrUnavailable,
-	// ErrKeyGone. It may be called again after any error.
+	// by the only version of the named key. Errors: ErrUnavailable, ErrKeyGone.
+	// The caller may retry after any error.
 	SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error)
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// RingView returns a view of a project's ring whose keys m holds. It reads at
-// once, and goes on reading ahead of time while it is in use, so that an
-// outage finds it young and its keys loaded. Close must be called, before m's;
-// with the view, m forgets the project's keys.
+// RingView returns a view of a project's ring whose keys m holds. It reads at once,
+// and keeps reading ahead while it is in use, so that it is young and its keys are
+// loaded when an outage begins. Its Close, which also wipes the project's keys in m,
+// must be called before m's.
 func (m *Memory) RingView(documents Documents, project string) *RingView {
 	v := NewRingView(documents, project)
 	v.memory = m
@@ -18,27 +18,27 @@ func (m *Memory) RingView(documents Documents, project string) *RingView {
 	return v
 }
 
-// outlasts reports whether a view that is too old for a store that answers may
-// be used at now, because the store does not.
+// outlasts reports whether a view beyond its age may be used at now because the
+// store is unavailable.
 func (v *RingView) outlasts(held *view, now time.Time) bool {
 	return v.memory != nil && held != nil && held.public != nil &&
 		held.age(now) <= held.ring.Durations.Staleness &&
 		v.memory.held(held.key.StoreName) != nil && v.away(now)
 }
 
-// away reports whether the store is known not to answer.
+// away reports whether the store counts as unavailable.
 func (v *RingView) away(now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.fault.silent && now.Sub(v.fault.at) <= awayFor
 }
 
-// keeper reads a ring ahead of time, as long as somebody uses it.
+// keeper reads a ring ahead of time while it is used.
 type keeper struct {
-	cancel  context.CancelFunc // nil: it keeps nothing
+	cancel  context.CancelFunc // nil if it does not run
 	running sync.WaitGroup
-	last    atomic.Int64 // when somebody asked, in Unix nanoseconds
-	resting atomic.Bool  // until somebody asks
+	last    atomic.Int64 // the last use, in Unix nanoseconds
+	resting atomic.Bool  // until the next use
 	wake    chan struct{}
 }
 
@@ -61,17 +61,16 @@ func (k *keeper) asked(now time.Time) {
 	if k.resting.Load() {
 		select {
 		case k.wake <- struct{}{}:
-		default: // somebody else did
+		default: // another caller has
 		}
 	}
 }
 
-// rest returns when somebody asks: of thousands of views, those that nobody
-// uses cost no time.
+// rest waits for the next use, so that thousands of unused views cost no time.
 func (k *keeper) rest(ctx context.Context, unused func() bool) {
 	k.resting.Store(true)
 	defer k.resting.Store(false)
-	if !unused() { // somebody asked before he could see that
+	if !unused() { // used before resting was set
 		return
 	}
 	select {
@@ -80,11 +79,11 @@ func (k *keeper) rest(ctx context.Context, unused func() bool) {
 	}
 }
 
-// idle is how long nobody has asked.
+// idle is the time since the last use.
 func (k *keeper) idle() time.Duration { return time.Since(time.Unix(0, k.last.Load())) }
 
-// keep renews the view at half its age, until nobody has asked for as long as
-// it could be of use, and again when somebody does.
+// keep renews the view at half its age. It stops when the view was not used for as
+// long as it could serve in an outage, and goes on at the next use.
 func (v *RingView) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if v.unused() {
@@ -105,7 +104,8 @@ func (v *RingView) keep(ctx context.Context) {
 	}
 }
 
-// unused reports whether an outage would find nobody who needs the view.
+// unused reports whether the view was not used for longer than it could serve in an
+// outage.
 func (v *RingView) unused() bool {
 	held := v.held.Load()
 	return held != nil && v.fresh.idle() > max(held.limit, held.ring.Durations.Staleness)

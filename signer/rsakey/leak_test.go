@@ -32,7 +32,7 @@ func resident(t *testing.T) int {
 // grows is how much more memory the process has after n times.
 func grows(t *testing.T, n int, do func()) int {
 	t.Helper()
-	for range n / 10 { // whatever is allocated once is, by then
+	for range n / 10 { // one-time allocations have happened by then
 		do()
 	}
 	before := resident(t)
@@ -58,7 +58,7 @@ func TestNothingIsLeftOfASignature(t *testing.T) {
 		n = 50_000
 	}
 	if more := grows(t, n, func() { key.SignSHA256(digest) }); more > n*leak {
-		t.Errorf("%d bytes more after %d signatures", more, n)
+		t.Errorf("got %d more bytes in use after %d signatures, want no growth", more, n)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestNothingIsLeftOfAKey(t *testing.T) {
 		key.Close()
 	}
 	if more := grows(t, n, closed); more > n*10*leak {
-		t.Errorf("%d bytes more after %d keys that were closed", more, n)
+		t.Errorf("got %d more bytes in use after %d closed keys, want no growth", more, n)
 	}
 	forgotten := func() {
 		if _, err := rsakey.New(copyOf(t, pairs()[2048])); err != nil {
@@ -82,6 +82,6 @@ func TestNothingIsLeftOfAKey(t *testing.T) {
 		runtime.Gosched() // the cleanups run beside us
 	}
 	if more := grows(t, n, forgotten); more > n*10*leak {
-		t.Errorf("%d bytes more after %d keys that were forgotten", more, n)
+		t.Errorf("got %d more bytes in use after %d unreachable keys, want no growth", more, n)
 	}
 }

@@ -16,8 +16,8 @@ static EVP_PKEY *load(const unsigned char *der, long length) {
 	return key;
 }
 
-// sign fills signature, of size bytes, and returns 1, or something else. The
-// context is of this call alone, so any number of calls may share the key.
+// sign fills signature, of size bytes, and returns 1 for success. Each call has its
+// own context, so calls may share the key.
 static int sign(EVP_PKEY *key, const unsigned char *digest, unsigned char *signature, size_t size) {
 	size_t made = size;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
@@ -42,10 +42,10 @@ import (
 	"unsafe"
 )
 
-// Library is what does the arithmetic.
+// Library is the library that does the arithmetic.
 const Library = "OpenSSL"
 
-// engine owns one reference to a key of OpenSSL, which wipes what it frees.
+// engine owns one reference to an OpenSSL key. OpenSSL wipes what it frees.
 type engine struct {
 	key     *C.EVP_PKEY
 	cleanup runtime.Cleanup
@@ -56,9 +56,9 @@ func newEngine(private *rsa.PrivateKey) (*engine, error) {
 	key := C.load((*C.uchar)(unsafe.SliceData(der)), C.long(len(der)))
 	clear(der)
 	Wipe(private)
-	// The only copy that we know of is OpenSSL's now.
+	// The only copy left is OpenSSL's.
 	if key == nil {
-		return nil, errors.New("not accepted by OpenSSL")
+		return nil, errors.New("OpenSSL rejected the key")
 	}
 	e := &engine{key: key}
 	e.cleanup = runtime.AddCleanup(e, free, key)
@@ -71,7 +71,7 @@ func (e *engine) sign(signature []byte, digest *[32]byte) error {
 	ok := C.sign(e.key, (*C.uchar)(&digest[0]), (*C.uchar)(unsafe.SliceData(signature)), C.size_t(len(signature)))
 	runtime.KeepAlive(e) // the key is not freed before here
 	if ok != 1 {
-		return errors.New("refused by OpenSSL")
+		return errors.New("OpenSSL failed to sign")
 	}
 	return nil
 }

@@ -1,9 +1,8 @@
-// Package rsakey signs RS256 with RSA private keys that this process holds.
+// Package rsakey signs RS256 with RSA private keys in memory.
 //
-// The decision a newcomer would get wrong: which library does the arithmetic
-// is decided when the program is built, by the tag openssl, and by nothing
-// else. RSASSA-PKCS1-v1_5 is deterministic, so both give the same bytes and no
-// caller can tell them apart but by their speed.
+// The decision a newcomer would get wrong: only the build tag openssl decides which
+// library does the arithmetic. RSASSA-PKCS1-v1_5 is deterministic, so both libraries
+// give the same bytes, and only their speed differs.
 package rsakey
 
 import (
@@ -13,22 +12,22 @@ import (
 	"sync"
 )
 
-// ErrClosed: the key has been forgotten.
-var ErrClosed = errors.New("private key closed")
+// ErrClosed: the key has been closed.
+var ErrClosed = errors.New("the private key is closed")
 
-// Key is a private key in memory. It is safe for concurrent use; signatures
-// are made on as many cores as there are callers.
+// Key is a private key in memory. It is safe for concurrent use; callers sign in
+// parallel.
 type Key struct {
-	mu   sync.RWMutex // held for reading while the engine works
+	mu   sync.RWMutex // held for reading while a signature is made
 	size int          // of a signature, in bytes
 	own  *engine      // nil once closed
 }
 
-// New takes the key over: its numbers may be wiped at once, and are at Close.
-// The caller must not use it, or anything that shares memory with it, again.
+// New takes ownership of a key. Its numbers are wiped at Close or before; the caller
+// must not use it, or anything that shares memory with it, again.
 func New(private *rsa.PrivateKey) (*Key, error) {
 	if err := private.Validate(); err != nil {
-		return nil, errors.New("private key: its numbers do not belong together")
+		return nil, errors.New("private key: its numbers are inconsistent")
 	}
 	size := private.Size()
 	own, err := newEngine(private)
@@ -52,8 +51,8 @@ func (k *Key) SignSHA256(digest [32]byte) ([]byte, error) {
 	return signature, nil
 }
 
-// Close forgets the key, as soon as signatures that are being made are done. A
-// key that is never closed is forgotten when nobody can reach it any more.
+// Close wipes the key after running signatures have ended. A key that is never
+// closed is freed when it is garbage-collected.
 func (k *Key) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

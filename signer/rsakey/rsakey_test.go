@@ -88,7 +88,7 @@ func TestManyMaySignAtOnceWhileTheKeyIsClosed(t *testing.T) {
 					return
 				}
 				if err != nil || !bytes.Equal(got, want) {
-					t.Errorf("%x, %v", got, err)
+					t.Errorf("signature: got %x, %v, want that of crypto/rsa", got, err)
 					return
 				}
 				select {
@@ -115,10 +115,10 @@ func TestTheKeyIsTakenOver(t *testing.T) {
 	}
 	key.Close()
 	if private.D != nil || d.Sign() != 0 || prime.Sign() != 0 {
-		t.Error("after Close the numbers are still there")
+		t.Error("after Close: got the key's numbers, want them wiped")
 	}
 	if _, err := key.SignSHA256(randomDigest()); !errors.Is(err, rsakey.ErrClosed) {
-		t.Errorf("signing with a closed key: %v", err)
+		t.Errorf("signing with a closed key: got %v, want ErrClosed", err)
 	}
 }
 
@@ -128,10 +128,10 @@ func TestNumbersThatDoNotBelongTogetherAreNoKey(t *testing.T) {
 	private.D.Add(private.D, private.D)
 	_, err := rsakey.New(private)
 	if err == nil {
-		t.Fatal("accepted")
+		t.Fatal("inconsistent key: got no error, want one")
 	}
 	if bytes.Contains([]byte(err.Error()), []byte(private.D.String())) {
-		t.Errorf("the error shows the key: %v", err)
+		t.Errorf("error: got %v, want one without the key", err)
 	}
 }
 

@@ -7,18 +7,18 @@ import (
 	"crypto/rsa"
 )
 
-// Library is what does the arithmetic.
+// Library is the library that does the arithmetic.
 const Library = "crypto/rsa"
 
 type engine struct{ private *rsa.PrivateKey }
 
 func newEngine(private *rsa.PrivateKey) (*engine, error) {
-	private.Precompute() // without it every signature would cost some ten times as much
+	private.Precompute() // makes signatures about ten times as fast
 	return &engine{private}, nil
 }
 
-// sign fills signature. crypto/rsa works in constant time, which is why it
-// blinds nothing and needs no source of random numbers.
+// sign fills signature. crypto/rsa works in constant time, so it needs no blinding
+// and no source of random numbers.
 func (e *engine) sign(signature []byte, digest *[32]byte) error {
 	made, err := rsa.SignPKCS1v15(nil, e.private, crypto.SHA256, digest[:])
 	copy(signature, made)

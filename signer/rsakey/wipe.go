@@ -5,9 +5,9 @@ import (
 	"math/big"
 )
 
-// Wipe overwrites the numbers of a private key, and with them the key. It is
-// as much as Go allows: what crypto/rsa derived from them, and copies that the
-// garbage collector left behind, stay until their memory is used again.
+// Wipe overwrites the numbers of a private key. More is not possible in Go: values
+// that crypto/rsa derived from them, and copies that the garbage collector left,
+// stay until their memory is used again.
 func Wipe(private *rsa.PrivateKey) {
 	numbers := []*big.Int{private.D, private.Precomputed.Dp, private.Precomputed.Dq, private.Precomputed.Qinv}
 	numbers = append(numbers, private.Primes...)
