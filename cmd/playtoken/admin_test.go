@@ -22,7 +22,7 @@ type tenancy struct {
 	*deployment
 	gate    string // the second project's platform
 	admin   apiClient
-	other   apiClient // at the other replica, as nobody
+	other   apiClient // at the other replica, without a key
 	project string    // the second project's id
 	issued  []string
 	logs    func() string
@@ -71,12 +71,12 @@ func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
 		m.keysBecomeActive()
 		m.callersMayWhatTheirScopesSay()
 		m.changesAreSeen()
-		m.listsLeadEverywhereOnce()
-		m.deletedKeysAreRefusedEverywhere()
+		m.listsShowEachRowOnce()
+		m.deletedKeysAreRefusedAtBothReplicas()
 		m.nothingIssuedIsStored(dump())
 		m.deletesTheProject()
 		if where := m.admin.record.tells(secondKey); len(where) > 0 {
-			t.Errorf("the platform's credential was answered by %q", where)
+			t.Errorf("got the platform's credential in the responses of %q, want it in none", where)
 		}
 		if logs := m.logs(); shows(logs, secondKey) || shows(logs, adminKey) {
 			t.Errorf("the logs show a key:\n%s", logs)
@@ -89,12 +89,12 @@ func (m *tenancy) keysBecomeActive() {
 	keys := m.awaitActive()
 	first := keys.Items[1]
 	if waited := first.ActivatedAt.Sub(*first.RegisteredAt); waited < 200*time.Millisecond {
-		m.t.Errorf("active %s after it was registered, sooner than it propagates", waited)
+		m.t.Errorf("got a key active %s after it was registered, want at least the propagation delay of 200ms", waited)
 	}
 	var plan handlers.RotationStatus
 	m.admin.want(http.StatusOK, &plan, "GET "+m.path("/rotation"), "")
 	if plan.Overdue || plan.LastRun.Error != nil {
-		m.t.Errorf("rotation: %+v", plan)
+		m.t.Errorf("got the rotation %+v, want it on time and without an error", plan)
 	}
 }
 
@@ -107,11 +107,11 @@ func (m *tenancy) callersMayWhatTheirScopesSay() {
 	var token tokenView
 	m.other.as(mints).want(http.StatusCreated, &token, "POST /v1/playback-tokens", `{"video_id":"counter"}`)
 	if status, err := plays(m.t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil || !strings.HasPrefix(token.URLs.HLS, m.gate) {
-		m.t.Errorf("the second gate answers %d, %v", status, err)
+		m.t.Errorf("the second gate: got status %d, %v at %s, want 200 at %s", status, err, token.URLs.HLS, m.gate)
 	}
-	elsewhere := strings.Replace(token.URLs.HLS, m.gate, m.deployment.gate.URL, 1)
-	if status, err := plays(m.t.Context(), client, elsewhere); status != http.StatusUnauthorized || err != nil {
-		m.t.Errorf("another project's gate answers %d, %v", status, err)
+	atOtherGate := strings.Replace(token.URLs.HLS, m.gate, m.deployment.gate.URL, 1)
+	if status, err := plays(m.t.Context(), client, atOtherGate); status != http.StatusUnauthorized || err != nil {
+		m.t.Errorf("another project's gate: got status %d, %v, want 401", status, err)
 	}
 	for _, c := range []struct {
 		key    string
@@ -172,7 +172,7 @@ func (m *tenancy) changesAreSeen() {
 	var project handlers.Project
 	m.admin.want(http.StatusOK, &project, "PATCH "+m.path(""), `{"name":"renamed","token_policy":{"max_ttl":120,"default_ttl":60}}`)
 	if project.Name != "renamed" || project.TokenPolicy.MaxTTL != 120 || project.Settings["url"] == "" || project.Capabilities == nil {
-		m.t.Errorf("after PATCH: %+v", project)
+		m.t.Errorf("after PATCH: got the project %+v, want the new name and lifetimes, its settings and its capabilities", project)
 	}
 	m.other.as(value).sees("POST /v1/playback-tokens", `{"video_id":"counter"}`, func(got response) bool {
 		var token tokenView
@@ -188,7 +188,8 @@ func (m *tenancy) changesAreSeen() {
 	} {
 		m.admin.refused(http.StatusBadRequest, "invalid_request", "PATCH "+m.path(""), body)
 	}
-	// Another account would not show the active key: nobody may lock himself out.
+	// Another account would not show the active key, so its viewers would be
+	// locked out.
 	m.admin.refused(http.StatusConflict, "conflict", "PATCH "+m.path(""), onGateOnly(m.deployment.gate.URL, gateKey))
 }
 
@@ -197,7 +198,7 @@ func onGateOnly(gate, key string) string {
 	return fmt.Sprintf(`{"platform_settings":{"url":"%s/v2"},"platform_credential":{"api_key":"%s"}}`, gate, key)
 }
 
-func (m *tenancy) listsLeadEverywhereOnce() {
+func (m *tenancy) listsShowEachRowOnce() {
 	m.t.Helper()
 	var made []string
 	for i := range 12 {
@@ -218,10 +219,10 @@ func (m *tenancy) listsLeadEverywhereOnce() {
 	}
 	m.admin.want(http.StatusOK, &count, "GET /v1/projects/count", "")
 	if count.Count != 2 {
-		m.t.Errorf("%d projects, want default and ours", count.Count)
+		m.t.Errorf("got %d projects, want 2: default and ours", count.Count)
 	}
 	if got := m.walk("GET /v1/projects?page_size=1&sort_by=name"); len(got) != 2 || !slices.Contains(got, "default") || !slices.Contains(got, m.project) {
-		m.t.Errorf("projects: %q", got)
+		m.t.Errorf("got the projects %q, want default and %s", got, m.project)
 	}
 	for _, query := range []string{"page_size=0", "page_size=101", "page=0", "page=x", "sort_by=id", "sort_order=up", "page_size=5&page_size=5", "limit=5", "cursor=x"} {
 		m.admin.refused(http.StatusBadRequest, "invalid_request", "GET "+list+"?"+query, "")
@@ -267,14 +268,14 @@ func (m *tenancy) walk(route string) (ids []string) {
 			ids = append(ids, or2(item.APIKeyID, item.ProjectID))
 		}
 		if p := page.Pagination; p.Number != number || p.Items != len(page.Items) || (page.link("previous") != "") != (number > 1) || page.link("self") == "" {
-			m.t.Errorf("page %d: %+v", number, page)
+			m.t.Errorf("page %d: got %+v, want its number, its size and links to its neighbours", number, page)
 		}
 		next := page.link("next")
 		if next == "" {
 			return ids
 		}
 		if !strings.HasPrefix(next, "/v1/projects") {
-			m.t.Fatalf("not a relative reference: %q", next)
+			m.t.Fatalf("got the link %q, want a relative reference", next)
 		}
 		route = "GET " + next
 	}
@@ -287,7 +288,7 @@ func or2(a, b string) string {
 	return b
 }
 
-func (m *tenancy) deletedKeysAreRefusedEverywhere() {
+func (m *tenancy) deletedKeysAreRefusedAtBothReplicas() {
 	m.t.Helper()
 	id, value := m.newKey("to be deleted", "mint", "read")
 	var tokens handlers.Tokens
@@ -301,7 +302,7 @@ func (m *tenancy) deletedKeysAreRefusedEverywhere() {
 		return json.Unmarshal(got.body, &shown) == nil && shown.LastUsedAt != nil
 	})
 	if bytes.Contains(got.body, []byte("value")) {
-		m.t.Errorf("an API key is shown with its value: %s", got.body)
+		m.t.Errorf("got the API key %s, want it without its value", got.body)
 	}
 	m.admin.want(http.StatusNoContent, nil, "DELETE "+m.path("/api-keys/"+id), "")
 	for _, key := range []string{value, tokens.Access} {
@@ -316,11 +317,11 @@ func (m *tenancy) deletedKeysAreRefusedEverywhere() {
 func (m *tenancy) nothingIssuedIsStored(stored []byte) {
 	m.t.Helper()
 	if len(m.issued) < 10 || len(stored) < 1000 {
-		m.t.Fatalf("%d values, %d bytes: nothing to look for, or nowhere", len(m.issued), len(stored))
+		m.t.Fatalf("got %d issued values and %d bytes of the store, want at least 10 and 1000", len(m.issued), len(stored))
 	}
 	for i, value := range m.issued {
 		if shows(string(stored), value) {
-			m.t.Errorf("value %d of %d is in the store", i, len(m.issued))
+			m.t.Errorf("got value %d of %d in the store, want no value that was issued", i, len(m.issued))
 		}
 	}
 }
@@ -336,7 +337,7 @@ func (m *tenancy) deletesTheProject() {
 	eventually(m.t, patience, func() error { // a rotation may be in the middle of a key
 		got := m.admin.ask("DELETE "+m.path("")+"?revoke=true", "")
 		if got.status != http.StatusNoContent && got.status != http.StatusConflict {
-			m.t.Fatalf("DELETE with revoke: %d %s", got.status, got.body)
+			m.t.Fatalf("DELETE with revoke: got status %d, want 204 or 409: %s", got.status, got.body)
 		}
 		return got.unless(got.status == http.StatusNoContent)
 	})
@@ -347,7 +348,7 @@ func (m *tenancy) deletesTheProject() {
 	var left struct{ Data []any }
 	apiClient{t: m.t, client: m.admin.client, url: m.gate}.bearer(secondKey, &left, "/v2/jwt_keys?limit=100")
 	if len(left.Data) > 0 {
-		m.t.Errorf("keys of nobody are left at the platform: %v", left.Data)
+		m.t.Errorf("keys at the platform after the project was deleted = %v, want none", left.Data)
 	}
 }
 
@@ -365,6 +366,6 @@ func (v apiClient) bearer(key string, into any, path string) {
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
-		v.t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
+		v.t.Fatalf("GET %s: got status %d, %v, want 200 and JSON", path, resp.StatusCode, err)
 	}
 }

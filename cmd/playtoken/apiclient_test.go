@@ -178,7 +178,7 @@ func (l *transcript) add(where, text string) {
 	l.pages = append(l.pages, page{where, text})
 }
 
-// tells returns where a secret was said, however it was spelt.
+// tells returns where a secret appeared, in any encoding.
 func (l *transcript) tells(secret string) (where []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,12 +191,12 @@ func (l *transcript) tells(secret string) (where []string) {
 }
 
 func shows(text, secret string) bool {
-	return slices.ContainsFunc(spellings(secret), func(s string) bool { return strings.Contains(text, s) })
+	return slices.ContainsFunc(encodings(secret), func(s string) bool { return strings.Contains(text, s) })
 }
 
-// spellings are the ways in which a text may turn up: plain, escaped for URLs,
+// encodings are the ways in which a text may turn up: plain, escaped for URLs,
 // in hexadecimal, and in both base64s, alone or in the middle of something.
-func spellings(text string) []string {
+func encodings(text string) []string {
 	all := []string{text, url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString([]byte(text))}
 	all = append(all, strings.ToUpper(all[3]))
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
@@ -208,18 +208,18 @@ func spellings(text string) []string {
 	return all
 }
 
-func TestASecretIsFoundHoweverItIsSpelt(t *testing.T) {
+func TestASecretIsFoundInEveryEncoding(t *testing.T) {
 	const hidden = "pt/secret+with=all&sorts"
 	for _, text := range []string{
 		"x" + hidden + "x", "?k=" + url.QueryEscape(hidden), hex.EncodeToString([]byte("x" + hidden)),
 		base64.StdEncoding.EncodeToString([]byte("a" + hidden + ":")), base64.RawURLEncoding.EncodeToString([]byte("ab" + hidden + "c")),
 	} {
 		if !shows(text, hidden) {
-			t.Errorf("not found in %s", text)
+			t.Errorf("shows(%q) = false, want true", text)
 		}
 	}
 	if shows("nothing", hidden) {
-		t.Error("found in nothing")
+		t.Error("shows() of a text without the secret = true, want false")
 	}
 }
 

@@ -84,10 +84,10 @@ func (p *canaryService) viewers() {
 		return resp.StatusCode
 	}
 	if status := bearer(token); status != http.StatusCreated {
-		p.apiClient.t.Errorf("a viewer: %d", status)
+		p.apiClient.t.Errorf("mint with a viewer's token: got status %d, want 201", status)
 	}
 	if status := bearer(p.know("forged viewer's token", token[:len(token)-8]+"AAAAAAAA")); status != http.StatusUnauthorized {
-		p.apiClient.t.Errorf("a forged viewer's token: %d", status)
+		p.apiClient.t.Errorf("mint with a forged viewer's token: got status %d, want 401", status)
 	}
 	var project handlers.Project
 	p.want(http.StatusOK, &project, "GET /v1/projects/"+p.id, "")
@@ -163,7 +163,7 @@ func (p *canaryService) verbs() {
 	} {
 		for _, args := range []string{"doctor", "rotate --now", "project list"} {
 			if r := run([]string{fmt.Sprintf(entry, p.plain(name))}, "", args); r.code == exitUsage && r.stderr == "" && r.stdout == "" {
-				t.Errorf("%s, %s: says nothing", name, args)
+				t.Errorf("playtoken %s with the %s: got exit %d and no text, want text", args, name, r.code)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"playtoken/handlers"
 )
 
-// canaries are secrets, each in a place of its own, and the only places where
-// each may turn up.
+// canaries are secrets, each used in one place, and the only texts in which each
+// may appear.
 type canaries struct {
 	t          *testing.T
 	transcript *transcript
@@ -37,7 +37,7 @@ func (c *canaries) plant(name string, due ...string) string {
 // plain is plant of one that fits into a path.
 func (c *canaries) plain(name string, due ...string) string { return c.know(name, rand.Text(), due...) }
 
-// know keeps a secret that somebody else has made.
+// know keeps a secret that the service or a platform has made.
 func (c *canaries) know(name, value string, due ...string) string {
 	if len(value) < 20 {
 		c.t.Fatalf("%s: %q is no secret", name, value)
@@ -56,13 +56,13 @@ func (c *canaries) check() {
 				told = told || strings.HasPrefix(where, due)
 			}
 			if !told {
-				c.t.Errorf("%s is told by %q", name, where)
+				c.t.Errorf("got %s in %q, want it only in %q", name, where, c.due[name])
 			}
 		}
 	}
 	for name, due := range c.due {
 		if len(due) > 0 && len(c.transcript.tells(c.values[name])) == 0 {
-			c.t.Errorf("%s is not even where it is due: nothing was looked at", name)
+			c.t.Errorf("got %s in no text, want it where it is due: %q", name, due)
 		}
 	}
 	c.t.Logf("%d secrets, %d pages", len(c.values), len(c.transcript.pages))
@@ -94,11 +94,11 @@ func plantSecrets(w *deployment, c *canaries) {
 	w.environ = append(w.environ, "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
 		"PLAYTOKEN_PLATFORM_API_KEY="+platform, "PLAYTOKEN_PLATFORM_URL="+w.gate.URL+"/v2",
 		"PLAYTOKEN_PLATFORM_HLS_URL="+w.gate.URL+"/{video_id}/hls.m3u8?jwt={token}",
-		"PLAYTOKEN_REDIS_URL=redis://:"+c.plain("Redis password")+"@127.0.0.1:1/0", // nobody is there
+		"PLAYTOKEN_REDIS_URL=redis://:"+c.plain("Redis password")+"@127.0.0.1:1/0", // where no server listens
 		"PLAYTOKEN_AUDIT=file:"+filepath.Join(w.dir, "audit.jsonl"), "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 }
 
-func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
+func TestSecretsAppearOnlyWhereTheyAreDue(t *testing.T) {
 	t.Parallel()
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
@@ -119,7 +119,7 @@ func TestSecretsAreToldNowhereButWhereTheyAreDue(t *testing.T) {
 		c.know("secret id", id)
 		defer func() {
 			if where := c.transcript.tells("hvs."); len(where) > 0 {
-				t.Errorf("a token of Vault is told by %q", where)
+				t.Errorf("got a token of Vault in %q, want it in no text", where)
 			}
 		}()
 		w.tellsNothing(c)
@@ -140,14 +140,14 @@ func (w *deployment) tellsNothing(c *canaries) {
 	p.verbs()
 	admin.as("").want(http.StatusOK, nil, "GET /openapi.json", "")
 	if got := admin.as("").ask("GET /metrics", ""); !strings.Contains(string(got.body), "playtoken_") {
-		w.t.Error("no metrics")
+		w.t.Errorf("got the metrics %s, want series of playtoken", got.body)
 	}
 	admin.as("").want(http.StatusOK, nil, "GET /.well-known/jwks.json", "")
 	stop()
 	c.transcript.add("the logs", logs.String())
 	audit, err := os.ReadFile(filepath.Join(w.dir, "audit.jsonl"))
 	if err != nil || !strings.Contains(string(audit), "api_key.create") || !strings.Contains(logs.String(), "Redis is away") {
-		w.t.Errorf("nothing to look at: %v\n%s\n%s", err, audit, logs)
+		w.t.Errorf("got %v, the audit records\n%s\nand the logs\n%s\nwant an API key made on record and Redis away in the logs", err, audit, logs)
 	}
 	c.transcript.add("the record", string(audit))
 	c.check()
@@ -228,7 +228,7 @@ func (p *canaryService) mints() {
 	p.as(p.values["environment's API key"]).want(http.StatusCreated, nil, route, `{"video_id":"counter"}`)
 }
 
-// guesses are credentials that nobody has, presented in every way.
+// guesses presents wrong credentials, in every way.
 func (p *canaryService) guesses() {
 	for i, header := range []string{"Bearer %s", "Basic %s", "%s", "Digest %s", "Bearer %s x", "bearer  %s", "Basic " + "!%s"} {
 		guess := p.plain(fmt.Sprint("guess ", i))
@@ -245,7 +245,7 @@ func (p *canaryService) guesses() {
 		resp.Body.Close()
 		p.transcript.note("a guess", resp.Header, body)
 		if resp.StatusCode != http.StatusUnauthorized {
-			p.apiClient.t.Errorf("%s: %d", header, resp.StatusCode)
+			p.apiClient.t.Errorf("Authorization: %s: got status %d, want 401", header, resp.StatusCode)
 		}
 	}
 	p.as(p.plant("guess")).refused(http.StatusUnauthorized, "unauthenticated", "POST /v1/playback-tokens", `{"video_id":"counter"}`)

@@ -21,24 +21,24 @@ func TestRotateOnAnEmptyProjectEndsWithAnActiveKeyAndAStandby(t *testing.T) {
 	t.Parallel()
 	w := newDeploymentWithoutStore(t)
 	if r := w.run("keys", "list"); r.code != exitUsage {
-		t.Errorf("a look made a store, or did not say where to look: exit %d, %s", r.code, r.stderr)
+		t.Errorf("keys list without a store: got exit %d, %s, want %d", r.code, r.stderr, exitUsage)
 	}
 	var done struct{ Results []rotatedView }
 	w.must(&done, "rotate")
 	if len(done.Results) != 1 || done.Results[0].ProjectID != "default" || !done.Results[0].Changed {
-		t.Errorf("rotate: %+v", done)
+		t.Errorf("rotate = %+v, want a change of the project default", done)
 	}
 	if got := w.states(); got != "2:registered 1:active" {
-		t.Errorf("keys: %s", got)
+		t.Errorf("keys = %s, want 2:registered 1:active", got)
 	}
 	w.must(&done, "rotate", "--if-due")
 	if done.Results[0].Changed || done.Results[0].Reason == "" {
-		t.Errorf("a second rotate: %+v", done)
+		t.Errorf("a second rotate = %+v, want no change, and why", done)
 	}
 	var plan struct{ Results []statusView }
 	w.must(&plan, "rotate", "--dry-run")
 	if plan.Results[0].Due || len(plan.Results[0].Plan) == 0 {
-		t.Errorf("dry run: %+v", plan)
+		t.Errorf("dry run = %+v, want a plan of which nothing is due", plan)
 	}
 }
 
@@ -49,12 +49,12 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 	var token tokenView
 	w.must(&token, "token", "mint", "counter", "--expires-in", "4m")
 	if status, err := plays(t.Context(), newClient(t), token.URLs.HLS); status != http.StatusOK || err != nil {
-		t.Errorf("the gate answers %d, %v", status, err)
+		t.Errorf("play: got status %d, %v, want 200", status, err)
 	}
 	var said handlers.Inspection
 	w.must(&said, "token", "inspect", token.Token)
 	if !said.Valid || said.Key == nil || said.Key.Generation != 1 || said.Claims["sub"] != "counter" {
-		t.Errorf("inspect: %+v", said)
+		t.Errorf("inspect = %+v, want the claims of a valid token of generation 1", said)
 	}
 	for _, c := range []struct{ token, video, want string }{
 		{token.Token, "another", "video_not_allowed"},
@@ -63,7 +63,7 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 	} {
 		r := w.runWith(w.environ, c.token+"\n", "token", "inspect", "-", "--video", c.video)
 		if r.code != exitDone || !strings.Contains(r.stdout, c.want) {
-			t.Errorf("inspect %.10s: exit %d, %s%s", c.token, r.code, r.stdout, r.stderr)
+			t.Errorf("inspect %.10s: got exit %d, %s%s, want %d and %q", c.token, r.code, r.stdout, r.stderr, exitDone, c.want)
 		}
 	}
 }
@@ -74,25 +74,25 @@ func TestOperatorsMoveKeysByHand(t *testing.T) {
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
 	if got := w.states(); got != "3:registered 2:active 1:retiring" {
-		t.Errorf("after rotate --now: %s", got)
+		t.Errorf("keys after rotate --now = %s, want 3:registered 2:active 1:retiring", got)
 	}
 	var moved rotatedView
 	w.must(&moved, "keys", "rollback", "1", "--reason", "test")
 	if got := w.states(); !moved.Changed || !strings.Contains(got, "1:active") {
-		t.Errorf("after rollback: %+v, %s", moved, got)
+		t.Errorf("rollback = %+v, keys %s, want a change to 1:active", moved, got)
 	}
 	var key keyView
 	w.must(&key, "keys", "show", "1")
 	if key.State != keyrotation.Active || keyrotation.Fingerprint(*key.PublicKey) != *key.Fingerprint {
-		t.Errorf("keys show: %+v", key)
+		t.Errorf("keys show = %+v, want an active key with its fingerprint", key)
 	}
 	var revoked revocationView
 	w.must(&revoked, "keys", "revoke", "1", "--reason", "test")
 	if got := w.states(); revoked.Revoked != 1 || strings.Contains(got, "1:active") {
-		t.Errorf("after revoke: %+v, %s", revoked, got)
+		t.Errorf("revoke = %+v, keys %s, want generation 1 revoked", revoked, got)
 	}
 	if r := w.run("keys", "remove-unmanaged", *key.KeyID, "--reason", "test"); r.code == exitDone {
-		t.Errorf("one of our own keys was removed as unmanaged: %s", r.stdout)
+		t.Errorf("remove-unmanaged of a key of ours: got exit 0, %s, want a refusal", r.stdout)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {
-				t.Errorf("%v: exit %d, want %d", err, got, want)
+				t.Errorf("exitCode(%v) = %d, want %d", err, got, want)
 			}
 		}
 	}
@@ -177,7 +177,7 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 	w.must(&healthy, "doctor")
 	for _, f := range healthy.Findings {
 		if !f.OK {
-			t.Errorf("%+v", f)
+			t.Errorf("doctor of a healthy deployment: got the problem %+v, want none", f)
 		}
 	}
 	for _, c := range []struct {

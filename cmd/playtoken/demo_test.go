@@ -39,38 +39,38 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 	client := newClient(t)
 	for _, url := range []string{view.Player, view.Service, view.Service + "/demo/keys", view.Service + "/healthz", view.Service + "/readyz", view.Gate + "/healthz"} {
 		if status, err := plays(t.Context(), client, url); status != http.StatusOK || err != nil {
-			t.Errorf("%s: %d, %v", url, status, err)
+			t.Errorf("GET %s: got status %d, %v, want 200", url, status, err)
 		}
 	}
 	if view.AdminKey == "" || !strings.Contains(view.Curl, `{"video_id":"counter"}`) {
-		t.Errorf("announced: %+v", view)
+		t.Errorf("the demo announced %+v, want its address, an admin key and a curl line", view)
 	}
 	if _, err := exec.LookPath("curl"); err == nil {
 		out, err := exec.Command("sh", "-c", view.Curl).Output()
 		var token tokenView
 		if err != nil || json.Unmarshal(out, &token) != nil {
-			t.Fatalf("the curl line: %v\n%s", err, out)
+			t.Fatalf("the curl line: got %v, %s, want a token", err, out)
 		}
 		if status, err := plays(t.Context(), client, token.URLs.HLS); status != http.StatusOK || err != nil {
-			t.Errorf("the sample: %d, %v", status, err)
+			t.Errorf("play the sample: got status %d, %v, want 200", status, err)
 		}
 	}
 	resp, err := client.Post(view.Service+"/demo/token", "application/json", strings.NewReader(`{"video_id":"counter"}`))
 	if err != nil || resp.StatusCode != http.StatusCreated {
-		t.Errorf("the page's own back end: %v, %v", resp, err)
+		t.Errorf("POST /demo/token: got %v, %v, want status 201", resp, err)
 	}
 	resp.Body.Close()
 	client.CloseIdleConnections()
 	if code := stop(); code != exitDone {
-		t.Errorf("exit %d", code)
+		t.Errorf("got exit %d, want %d", code, exitDone)
 	}
-	// The second run finds the keys of the first, and a gate elsewhere.
+	// The second run finds the keys of the first, and its gate has another address.
 	again, stop := startDemo(t, []string{"PLAYTOKEN_API_KEY=" + frontendKey, "PLAYTOKEN_ADMIN_KEY=" + adminKey}, "--data", data)
 	if again.APIKey != frontendKey || again.AdminKey != "" {
-		t.Errorf("announced: %+v", again)
+		t.Errorf("the demo announced %+v, want the API key of the environment and no admin key", again)
 	}
 	if code := stop(); code != exitDone {
-		t.Errorf("second run: exit %d", code)
+		t.Errorf("second run: got exit %d, want %d", code, exitDone)
 	}
 }
 
@@ -79,16 +79,16 @@ func TestDemoKeepsItsOwnNeedsAndRefusesStrangers(t *testing.T) {
 	w := &deployment{t: t}
 	r := w.runWith([]string{"PLAYTOKEN_LISTN=:1"}, "", "demo", "--listen", "127.0.0.1:0")
 	if r.code != exitUsage || !strings.Contains(r.stderr, "PLAYTOKEN_LISTEN?") {
-		t.Errorf("exit %d: %s", r.code, r.stderr)
+		t.Errorf("demo with a misspelled setting: got exit %d, %s, want %d and a suggestion", r.code, r.stderr, exitUsage)
 	}
 	// What belongs to an installation does not reach the demo.
 	view, stop := startDemo(t, []string{"PLAYTOKEN_STORE=vault", "PLAYTOKEN_PLATFORM_URL=https://platform.example/v2",
 		"PLAYTOKEN_PLATFORM_API_KEY_FILE=/nowhere", "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0"})
 	if view.Gate == "" {
-		t.Errorf("announced: %+v", view)
+		t.Errorf("the demo announced %+v, want its address, an admin key and a curl line", view)
 	}
 	if code := stop(); code != exitDone {
-		t.Errorf("exit %d", code)
+		t.Errorf("got exit %d, want %d", code, exitDone)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestCurlLineIsQuotedForTheShell(t *testing.T) {
 	for _, s := range []string{"plain", "it's", `"$HOME" \ ` + "`x`", ""} {
 		out, err := exec.Command("sh", "-c", "printf %s "+quoted(s)).Output()
 		if err != nil || string(out) != s {
-			t.Errorf("%q became %q, %v", s, out, err)
+			t.Errorf("a shell reads quoted(%q) as %q, %v, want it unchanged", s, out, err)
 		}
 	}
 }

@@ -63,11 +63,11 @@ func (w *deployment) examined(tt doctorCase) {
 func (w *deployment) healthy(environ ...string) {
 	w.t.Helper()
 	if r := w.runWith(append(w.environ[:len(w.environ):len(w.environ)], environ...), "", "doctor"); r.code != exitDone || strings.Contains(r.stdout, "PROBLEM") {
-		w.t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+		w.t.Errorf("doctor of a healthy deployment: got exit %d, want %d and no problem\n%s%s", r.code, exitDone, r.stdout, r.stderr)
 	}
 }
 
-// changeRing rewrites a ring behind everybody's back.
+// changeRing rewrites a ring without a rotation.
 func (w *deployment) changeRing(change func(*keyrotation.Ring)) {
 	w.t.Helper()
 	store, name := w.openStore(), keyrotation.RingName("default")
@@ -102,7 +102,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 		{"durations that were longer", nil, []string{"PLAYTOKEN_VIEW_AGE=50ms"}, exitDone, "durations", "stay in force", "PLAYTOKEN_VIEW_AGE=100ms", ""},
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
 			"rotate --project default"},
-		{"nobody looks", func() { w.changeRing(func(r *keyrotation.Ring) { r.ObservedAt = yesterday }) }, nil, exitFailed, "rotation",
+		{"no process looks", func() { w.changeRing(func(r *keyrotation.Ring) { r.ObservedAt = yesterday }) }, nil, exitFailed, "rotation",
 			"no process has looked after the keys since", "start playtoken serve", ""},
 		{"and cron does not run", nil, []string{"PLAYTOKEN_SCHEDULER=off"}, exitFailed, "rotation", "since", "cron run playtoken rotate --if-due", "rotate --if-due"},
 		{"overdue", func() { w.changeRing(func(r *keyrotation.Ring) { r.NextAction = yesterday }) }, nil, exitFailed, "rotation", "overdue since", "playtoken rotate --project default",
@@ -151,8 +151,8 @@ func TestDoctorFindsWhoMayOpenTheStore(t *testing.T) {
 		}
 	}
 	for _, tt := range []doctorCase{
-		{"the directory is everybody's", mode(w.dir, 0o777), nil, exitFailed, "rights", "may replace", "chmod o-w " + w.dir, ""},
-		{"the file is everybody's", mode(file, 0o666), nil, exitUsage, "store", "every user of this machine may open it", "chmod 600 " + file, ""},
+		{"every user may write the directory", mode(w.dir, 0o777), nil, exitFailed, "rights", "may replace", "chmod o-w " + w.dir, ""},
+		{"every user may open the file", mode(file, 0o666), nil, exitUsage, "store", "every user of this machine may open it", "chmod 600 " + file, ""},
 	} {
 		w.examined(tt)
 		mode(w.dir, 0o755)()

@@ -65,7 +65,7 @@ func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 		{"a token that ends", nil, []string{w.token(api.TokenCreateRequest{Policies: []string{rotator}, TTL: "48h", Renewable: &no})}, exitFailed, "login", "cannot be renewed", "vault token create -orphan -no-default-policy -policy=playtoken-rotator -period=24h", ""},
 		{"one that ends today", nil, []string{w.token(api.TokenCreateRequest{Policies: []string{signer}, TTL: "1h", ExplicitMaxTTL: "3h"})}, exitFailed, "login", "beyond", "-policy=playtoken-signer", ""},
 		{"one that ends some day", nil, []string{w.token(api.TokenCreateRequest{Policies: []string{rotator}, TTL: "1h", ExplicitMaxTTL: "72h"})}, exitDone, "login", "beyond", "vault token create", ""},
-		{"nobody's token", nil, []string{"VAULT_TOKEN=hvs.nobody"}, exitDown, "store", "VAULT_TOKEN", "readable with our credential", ""},
+		{"an unknown token", nil, []string{"VAULT_TOKEN=hvs.unknown"}, exitDown, "store", "VAULT_TOKEN", "readable with our credential", ""},
 	} {
 		w.examined(tt)
 	}
@@ -74,8 +74,8 @@ func TestDoctorFindsWhatTheCredentialOfVaultMayAndMayNot(t *testing.T) {
 	w.examined(doctorCase{"sealed", nil, nil, exitDown, "store", "", "unsealed", ""})
 }
 
-// TestDoctorFindsAClockThatIsOff: Vault's clock, seen through somebody who
-// turns it back.
+// TestDoctorFindsAClockThatIsOff sees Vault's clock through a proxy that turns it
+// back.
 func TestDoctorFindsAClockThatIsOff(t *testing.T) {
 	t.Parallel()
 	w := newVaultDeployment(t)

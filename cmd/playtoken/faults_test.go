@@ -55,10 +55,10 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 			w.environ = append(w.environ, "PLAYTOKEN_SETTLE=10s", "PLAYTOKEN_PLATFORM_URL="+lossy(t, w.gate.URL, c.happens).URL+"/v2")
 			w.must(&struct{}{}, "rotate")
 			if got := w.states(); got != c.keys {
-				t.Errorf("keys: %s", got)
+				t.Errorf("keys = %s, want %s", got, c.keys)
 			}
 			if r := w.run("doctor"); r.code != exitDone || !strings.Contains(r.stdout, c.says) {
-				t.Errorf("doctor: exit %d\n%s", r.code, r.stdout)
+				t.Errorf("doctor: got exit %d, want %d and %q in\n%s", r.code, exitDone, c.says, r.stdout)
 			}
 		})
 	}
@@ -69,22 +69,22 @@ func TestRotateOnAnEmptyProjectGivesUpWhenThePlatformIsDown(t *testing.T) {
 	w := newDeployment(t)
 	w.gate.Close()
 	if r := w.run("rotate", "-o", "json"); r.code != exitDown || !strings.Contains(r.stdout, `"error"`) {
-		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+		t.Errorf("rotate without a platform: got exit %d, %s%s, want %d", r.code, r.stdout, r.stderr, exitDown)
 	}
 }
 
-func TestServeWithoutAProjectIsReadyAndKnowsNone(t *testing.T) {
+func TestServeIsReadyWithoutAProject(t *testing.T) {
 	t.Parallel()
 	w := newDeployment(t, "PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY=")
 	s := w.startServer("serve")
 	client := newClient(t)
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/v1/projects/default/signing-keys": 401} {
 		if status, err := plays(t.Context(), client, s.url+path); status != want || err != nil {
-			t.Errorf("%s: %d, %v", path, status, err)
+			t.Errorf("GET %s: got status %d, %v, want %d", path, status, err, want)
 		}
 	}
 	if r := w.run("doctor"); r.code != exitFailed || !strings.Contains(r.stdout, "playtoken project create") {
-		t.Errorf("doctor: exit %d\n%s", r.code, r.stdout)
+		t.Errorf("doctor: got exit %d, want %d and playtoken project create in\n%s", r.code, exitFailed, r.stdout)
 	}
 	s.stop()
 }
@@ -111,13 +111,13 @@ func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
 	client := newClient(t)
 	for url, want := range map[string]int{token.URLs.HLS: 200, g.url + "/counter/hls.m3u8": 401, g.url + "/healthz": 200} {
 		if status, err := plays(t.Context(), client, url); status != want || err != nil {
-			t.Errorf("%.60s: %d, %v", url, status, err)
+			t.Errorf("GET %.60s: got status %d, %v, want %d", url, status, err, want)
 		}
 	}
 	g.stop()
 }
 
-func TestEverythingWorksOnVaultToo(t *testing.T) {
+func TestRotationAndMintingWorkOnVaultToo(t *testing.T) {
 	t.Parallel()
 	vault := vaulttest.Shared(t)
 	transit, kv := vault.Mount(t)
@@ -126,16 +126,16 @@ func TestEverythingWorksOnVaultToo(t *testing.T) {
 	w.must(&struct{}{}, "rotate")
 	w.must(&struct{}{}, "rotate", "--now", "--reason", "test")
 	if got := w.states(); got != "3:registered 2:active 1:retiring" {
-		t.Errorf("keys: %s", got)
+		t.Errorf("keys = %s, want 3:registered 2:active 1:retiring", got)
 	}
 	var token tokenView
 	w.must(&token, "token", "mint", "counter")
 	if status, err := plays(t.Context(), newClient(t), token.URLs.HLS); status != http.StatusOK || err != nil {
-		t.Errorf("the gate answers %d, %v", status, err)
+		t.Errorf("play: got status %d, %v, want 200", status, err)
 	}
 	w.must(&findingsView{}, "doctor")
 	w.environ = append(w.environ, "VAULT_TOKEN=wrong")
 	if r := w.run("token", "mint", "counter"); r.code == exitDone {
-		t.Error("minted with a wrong token")
+		t.Errorf("mint with a wrong token of Vault: got exit 0, %s, want a refusal", r.stdout)
 	}
 }

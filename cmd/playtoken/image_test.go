@@ -65,7 +65,7 @@ func (s stage) command(t *testing.T, instruction string) (words []string) {
 	return words
 }
 
-// openFolder is a folder that everybody can enter, unlike t.TempDir.
+// openFolder is a folder that every user can enter, unlike t.TempDir.
 func openFolder(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "playtoken-image-")
@@ -79,28 +79,28 @@ func openFolder(t *testing.T, mode os.FileMode) string {
 	return dir
 }
 
-// nobody is what the image's user may do on the machine of this test.
-const nobody = 65534
+// unprivileged is a user who may do no more on this machine than the image's.
+const unprivileged = 65534
 
-// asNobody makes a command run without rights, in a folder that it cannot
+// asUnprivileged makes a command run without rights, in a folder that it cannot
 // write to, and with no environment but this.
-func asNobody(t *testing.T, environ []string, path string, args ...string) *exec.Cmd {
+func asUnprivileged(t *testing.T, environ []string, path string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Dir = openFolder(t, 0o555)
 	cmd.Env = environ
 	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 	}
 	return cmd
 }
 
-// volume is a folder that belongs to the user of asNobody.
+// volume is a folder that belongs to the user of asUnprivileged.
 func volume(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t, 0o700)
 	if os.Geteuid() == 0 {
-		if err := os.Chown(dir, nobody, nobody); err != nil {
+		if err := os.Chown(dir, unprivileged, unprivileged); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,18 +115,18 @@ func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
 	static, openssl := stages["static"], stages["openssl"]
 	for _, s := range []stage{static, openssl} {
 		if !strings.HasPrefix(s.from, "gcr.io/distroless/") || !strings.HasSuffix(s.from, ":nonroot") {
-			t.Errorf("from %s", s.from)
+			t.Errorf("base image = %s, want a nonroot one of distroless", s.from)
 		}
 		if user := s.all["USER"]; !slices.Equal(user, []string{"65532:65532"}) {
-			t.Errorf("user %q", user)
+			t.Errorf("user = %q, want 65532:65532", user)
 		}
 		if entry := s.command(t, "ENTRYPOINT"); !slices.Equal(entry, []string{"/playtoken"}) {
-			t.Errorf("entry point %q", entry)
+			t.Errorf("entry point = %q, want /playtoken", entry)
 		}
 	}
 	for _, instruction := range []string{"ENV", "EXPOSE", "WORKDIR", "CMD", "ENTRYPOINT"} {
 		if a, b := static.all[instruction], openssl.all[instruction]; !slices.Equal(a, b) {
-			t.Errorf("%s: %q and %q", instruction, a, b)
+			t.Errorf("%s: got %q and %q, want the same in both images", instruction, a, b)
 		}
 	}
 	if _, err := settings.ForService(goodEnviron(strings.Fields(strings.Join(static.all["ENV"], " "))...)); err != nil {
@@ -153,11 +153,11 @@ func TestTheStaticImageNeedsNothing(t *testing.T) {
 	defer binary.Close()
 	for _, p := range binary.Progs {
 		if p.Type == elf.PT_INTERP {
-			t.Error("it needs an interpreter")
+			t.Error("got a program with an interpreter, want a static one")
 		}
 	}
 	if libraries, err := binary.ImportedLibraries(); err == nil && len(libraries) > 0 {
-		t.Errorf("it needs %q", libraries)
+		t.Errorf("got the libraries %q, want none", libraries)
 	}
 	checkImage(t, path, stages[""].command(t, "CMD"))
 }
@@ -186,11 +186,11 @@ func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
 	defer binary.Close()
 	libraries, err := binary.ImportedLibraries()
 	if err != nil || !slices.Contains(libraries, "libcrypto.so.3") {
-		t.Errorf("it is linked with %q, %v", libraries, err)
+		t.Errorf("got the libraries %q, %v, want libcrypto.so.3 among them", libraries, err)
 	}
 	for _, library := range libraries {
 		if !slices.Contains(inBase, library) {
-			t.Errorf("it needs %s, which its base may not have", library)
+			t.Errorf("got the library %s, want only those of the base image", library)
 		}
 	}
 	checkImage(t, path, stages["openssl"].command(t, "CMD"))
@@ -199,18 +199,18 @@ func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
 // checkImage runs what an image would, as little as it may there.
 func checkImage(t *testing.T, path string, args []string) {
 	t.Helper()
-	out, err := asNobody(t, nil, path, "version").CombinedOutput()
+	out, err := asUnprivileged(t, nil, path, "version").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "playtoken ") {
 		t.Errorf("version: %v\n%s", err, out)
 	}
-	s := startCommand(t, asNobody(t, []string{
+	s := startCommand(t, asUnprivileged(t, []string{
 		"PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_ADMIN_KEY=" + adminKey,
 		"PLAYTOKEN_STORE=file:" + filepath.Join(volume(t), "store.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
 	}, path, args...))
 	client := newClient(t)
 	for _, target := range []string{"/healthz", "/readyz", "/metrics"} {
 		if status, err := plays(t.Context(), client, s.url+target); status != http.StatusOK || err != nil {
-			t.Errorf("%s: %d, %v", target, status, err)
+			t.Errorf("GET %s: got status %d, %v, want 200", target, status, err)
 		}
 	}
 	s.stop()

@@ -64,7 +64,7 @@ func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
 				logs := m.logs()
 				for _, secret := range append(m.issued, redisPassword) {
 					if shows(logs, secret) {
-						t.Errorf("the logs show a secret:\n%s", logs)
+						t.Errorf("got a secret in the logs, want none:\n%s", logs)
 					}
 				}
 				if strings.Contains(logs, "Redis is away") {
@@ -76,7 +76,7 @@ func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
 				}
 				return
 			}
-			t.Error("Redis was away each time")
+			t.Error("got a Redis that was away in each of ten runs, want one in which it was not")
 		})
 	}
 }
@@ -100,10 +100,10 @@ func (m *tenancy) mintsTooMany() (minted int, took time.Duration) {
 			if got.status == http.StatusCreated {
 				minted++
 			} else if !refused {
-				m.t.Errorf("%d %v %s", got.status, got.header, got.body)
+				m.t.Errorf("mint: got status %d, want 201, or 429 with Retry-After and no mints left: %v %s", got.status, got.header, got.body)
 			}
 			if !limited(got) {
-				m.t.Errorf("the limit is said to be %q", got.header.Get("X-RateLimit-Limit"))
+				m.t.Errorf("X-RateLimit-Limit = %q, want %d", got.header.Get("X-RateLimit-Limit"), perMinute)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func newTroubled(t *testing.T) *deployment {
 	return w
 }
 
-func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
+func TestAProjectRotatesOnTimeWhileOtherPlatformsHangOrFail(t *testing.T) {
 	t.Parallel()
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
@@ -70,12 +70,12 @@ func TestAProjectRotatesOnTimeWhateverThePlatformsOfOthersDo(t *testing.T) {
 	var shown handlers.RotationStatus
 	admin.want(http.StatusOK, &shown, "GET /v1/projects/"+ids["fine"]+"/rotation", "")
 	if shown.Overdue || shown.LastRun.Error != nil {
-		t.Errorf("rotation: %+v", shown)
+		t.Errorf("rotation = %+v, want it on time and without an error", shown)
 	}
 	for _, name := range []string{"hangs", "hangs too", "fails"} {
 		for _, k := range admin.signingKeys("GET /v1/projects/" + ids[name] + "/signing-keys").Items {
 			if k.State == keyrotation.Active || k.State == keyrotation.Registered {
-				t.Errorf("%s: generation %d is %s", name, k.Generation, k.State)
+				t.Errorf("%s: got generation %d in state %s, want no key at its platform", name, k.Generation, k.State)
 			}
 		}
 	}
@@ -102,17 +102,17 @@ func (w *deployment) rotatesAll(admin apiClient, ids map[string]string) {
 	}
 	for name, want := range map[string]string{"hangs": "platform_unavailable", "hangs too": "platform_unavailable", "fails": "platform_unavailable", "fine": "fine"} {
 		if got := codes[ids[name]]; got != want {
-			w.t.Errorf("%s: %q, want %q", name, got, want)
+			w.t.Errorf("rotation of the project whose platform %s: got %q, want %q", name, got, want)
 		}
 	}
 	r := w.run("rotate", "-o", "json")
 	if r.code != exitSomeFailed || !strings.Contains(r.stderr, "3 of 4 projects failed") {
-		w.t.Errorf("rotate: exit %d, %s", r.code, r.stderr)
+		w.t.Errorf("rotate: got exit %d, %s, want %d and 3 of 4 failed", r.code, r.stderr, exitSomeFailed)
 	}
 	for name, id := range ids {
 		failed := name != "fine"
 		if got := strings.Contains(r.stdout, `"error"`); !strings.Contains(r.stdout, id) || failed && !got {
-			w.t.Errorf("rotate says nothing of %s: %s", name, r.stdout)
+			w.t.Errorf("rotate: got no result for %s, want one of each project: %s", name, r.stdout)
 		}
 	}
 }

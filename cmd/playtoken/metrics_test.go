@@ -60,7 +60,7 @@ func scrape(t *testing.T, url string) (series, string) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%d, %v: %s", resp.StatusCode, err, text)
+		t.Fatalf("scrape: got status %d, %v, want 200: %s", resp.StatusCode, err, text)
 	}
 	return parseSeries(t, string(text)), string(text)
 }
@@ -96,7 +96,7 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	post(t, s.url+path, "nobody-"+frontendKey, `{"video_id":"counter"}`)
+	post(t, s.url+path, "unknown-"+frontendKey, `{"video_id":"counter"}`)
 	post(t, s.url+path, frontendKey, `{"video_id":"../../etc/passwd"}`)
 	post(t, s.url+path, frontendKey, `{"video_id":"*"}`)
 	equal := strings.Repeat(`{"video_id":"counter"},`, 49)
@@ -119,12 +119,12 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 		"playtoken_rotation_overdue":                                0,
 	} {
 		if got[name] != want {
-			t.Errorf("%s is %v, want %v", name, got[name], want)
+			t.Errorf("%s = %v, want %v", name, got[name], want)
 		}
 	}
 	made, shared := got["playtoken_signing_duration_seconds ok"], got["playtoken_signatures_shared_total"]
 	if made+shared != 50 || shared < 40 {
-		t.Errorf("%v signatures made, %v shared", made, shared)
+		t.Errorf("got %v signatures made and %v shared, want 50 in all and at least 40 shared", made, shared)
 	}
 	for _, name := range []string{
 		"playtoken_platform_calls_total register vidbeo ok", "playtoken_store_duration_seconds read ok",
@@ -133,18 +133,18 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 		"playtoken_rotation_last_success_age_seconds", "playtoken_http_request_duration_seconds " + path,
 	} {
 		if got[name] <= 0 {
-			t.Errorf("%s is %v", name, got[name])
+			t.Errorf("%s = %v, want more than 0", name, got[name])
 		}
 	}
 	for _, secret := range []string{token.Token, frontendKey, adminKey, gateKey, password, "passwd", w.dir, w.gate.URL} {
 		if strings.Contains(text, secret) {
-			t.Errorf("%q is shown", secret)
+			t.Errorf("got %q in the metrics, want it in no series", secret)
 		}
 	}
 	s.stop()
 }
 
-// lockStore keeps everybody from the store until unlock is called, as a
+// lockStore keeps every process from the store until unlock is called, as a
 // process would that hangs while it writes.
 func (w *deployment) lockStore() (unlock func()) {
 	w.t.Helper()
@@ -175,7 +175,7 @@ func TestMetricsAreThereWhileTheStoreIsNot(t *testing.T) {
 	s.stop()
 }
 
-// freeAddress is one on which nobody listens just now.
+// freeAddress is one on which no process listens just now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -204,14 +204,14 @@ func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 			got, _ := scrape(t, "http://"+address)
 			for _, name := range names {
 				if got[name] == 0 {
-					t.Errorf("%s is missing", name)
+					t.Errorf("got no series %s, want one", name)
 				}
 			}
 			for url, want := range map[string]int{
 				s.url + "/metrics": 404, s.url + "/healthz": 200, "http://" + address + "/healthz": 404, "http://" + address + "/": 404,
 			} {
 				if status, err := plays(t.Context(), client, url); status != want || err != nil {
-					t.Errorf("%s: %d, %v", url, status, err)
+					t.Errorf("GET %s: got status %d, %v, want %d", url, status, err, want)
 				}
 			}
 			s.stop()
@@ -229,7 +229,7 @@ func TestAGateCountsItsAdmissions(t *testing.T) {
 	}
 	got, _ := scrape(t, s.url)
 	if got["playtoken_gate_admissions_total token_missing"] != 2 || got["playtoken_gate_admissions_total token_malformed"] != 1 {
-		t.Errorf("%v", got)
+		t.Errorf("got the series %v, want 2 of token_missing and 1 of token_malformed", got)
 	}
 	s.stop()
 }
@@ -246,7 +246,7 @@ func TestAMetricsPortThatIsTakenChangesNothing(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(w.dir, "play.db")); err == nil {
-		t.Error("a store was made nevertheless")
+		t.Error("got a store although the port was taken, want none")
 	}
 }
 

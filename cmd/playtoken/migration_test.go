@@ -133,7 +133,7 @@ func TestAKeyMadeByHandIsReplacedWithoutAnyRefusal(t *testing.T) {
 	var removed removedView
 	w.must(&removed, remove...)
 	if removed.Removed != old.keyID {
-		t.Errorf("%+v", removed)
+		t.Errorf("removed = %+v, want key %s", removed, old.keyID)
 	}
 	w.opens(client, http.StatusUnauthorized, before, w.url(old))
 	w.opens(client, http.StatusOK, first, w.minted("default"))

@@ -51,7 +51,7 @@ const bearer = async (token, method, path, body) => {
 };
 (async () => {
   const good = new Client({ apiKey: KEY, baseUri: BASE });
-  const bad = new Client({ apiKey: 'somebody-elses-key', baseUri: BASE });
+  const bad = new Client({ apiKey: 'key-of-another-service', baseUri: BASE });
   const token = await good.getAccessToken();
   const own = await bearer(token.accessToken, 'GET', '/v1/projects/' + PROJECT);
   const mint = await bearer(token.accessToken, 'POST', '/v1/playback-tokens', '{"video_id":"counter"}');
@@ -61,7 +61,7 @@ const bearer = async (token, method, path, body) => {
     other: (await bearer(token.accessToken, 'GET', '/v1/projects/default')).status,
     forged: await bearer(token.accessToken.slice(0, -8) + 'AAAAAAAA', 'GET', '/v1/projects/' + PROJECT),
     badLogin: await failure(() => bad.getAccessToken()),
-    nothing: await failure(() => good.videos.get('viNobodyHasThis')),
+    nothing: await failure(() => good.videos.get('viDoesNotExist')),
   }));
 })();`
 
@@ -93,19 +93,19 @@ func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
 		out, err := node.CombinedOutput()
 		var got visited
 		if err != nil || json.Unmarshal(out, &got) != nil {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("node: got %v, want JSON: %s", err, out)
 		}
 		if got.Type != "Bearer" || got.Expires != 3600 || !got.Refresh {
-			t.Errorf("%s: it logs in: %+v", base, got)
+			t.Errorf("log in at %s: got %+v, want a bearer token for an hour and a refresh token", base, got)
 		}
 		if got.Own != 200 || got.Name != "second" || got.Mint != 201 || !got.Token || got.Other != 404 || got.Forged.Status != 401 {
-			t.Errorf("%s: with its token: %+v", base, got)
+			t.Errorf("requests with a token at %s: got %+v, want 200 for its project, 201 for a mint, 404 for another project and 401 for a forged token", base, got)
 		}
 		if bad := got.BadLogin; bad == nil || bad.Message != "The user credentials were incorrect." && bad.Message != "Request failed with status code 400" {
-			t.Errorf("%s: a bad key: %+v", base, bad)
+			t.Errorf("log in with a wrong key at %s: got %+v, want that the credentials are incorrect", base, bad)
 		}
 		if none := got.Nothing; none == nil || none.Code != 404.0 || none.Problem != "not_found" {
-			t.Errorf("%s: what is not here: %+v", base, none)
+			t.Errorf("GET a video at %s: got %+v, want 404 not_found", base, none)
 		}
 	}
 }

@@ -29,9 +29,9 @@ func TestPeopleSeeWhichProjectAResultIsAbout(t *testing.T) {
 	}
 }
 
-func TestTheRecordsReportIsSpeltAsEverythingElse(t *testing.T) {
+func TestTheAuditReportHasMembersInSnakeCase(t *testing.T) {
 	data, err := json.Marshal(auditView{Lines: 3, Bad: 4, Problem: "altered"})
 	if err != nil || !strings.HasPrefix(string(data), `{"lines":3,"chains":0,"bad":4,"problem":"altered",`) {
-		t.Errorf("%s, %v", data, err)
+		t.Errorf("audit report = %s, %v, want members in snake case, zeros included", data, err)
 	}
 }

@@ -124,7 +124,7 @@ func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
 	restore()
 	f := w.problem("restore")
 	if !strings.Contains(f.Remedy, "rotate --now") {
-		t.Errorf("%+v", f)
+		t.Errorf("got the finding %+v, want rotate --now in its remedy", f)
 	}
 	w.obeys(f.Remedy)
 	w.opens(client, http.StatusOK, newer, w.minted("default"))
@@ -157,11 +157,11 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	}
 	f := w.problem("restore")
 	if !strings.Contains(f.Detail+f.Remedy, "none of the ring's keys is left there") {
-		t.Errorf("%+v", f)
+		t.Errorf("got the finding %+v, want that none of the ring's keys is left", f)
 	}
 	for _, generation := range []string{"2", "1"} { // as the remedy says
 		if !strings.Contains(f.Remedy, "keys revoke 2 ") || !strings.Contains(f.Remedy, "the same with 1") {
-			t.Fatalf("%+v", f)
+			t.Fatalf("got the finding %+v, want generations 2 and 1 to be revoked", f)
 		}
 		r := w.run("keys", "revoke", generation, "--reason", "a backup was put back")
 		t.Logf("revoke %s: exit %d %s%s", generation, r.code, r.stdout, r.stderr)
@@ -170,8 +170,8 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	w.opens(client, http.StatusOK, newer, w.minted("default"))
 }
 
-// TestARestoredRingHealsByItself: where nobody reads what doctor says, looking
-// twice at the platform does it.
+// TestARestoredRingHealsByItself: where no operator reads what doctor says, two
+// looks at the platform do it.
 func TestARestoredRingHealsByItself(t *testing.T) {
 	t.Parallel()
 	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)

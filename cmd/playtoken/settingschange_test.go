@@ -68,11 +68,11 @@ func TestAnIssuedKeyStaysWhereItIsTaken(t *testing.T) {
 		"no keys made for us":   `{"platform_settings":{"project_id":null},"platform_credential":{"api_key":"given-key-of-the-account"}}`,
 	} {
 		if got := admin.once("PATCH "+path, change); got.status != http.StatusConflict || !strings.Contains(string(got.body), "active key") {
-			t.Errorf("%s: %d %s", what, got.status, got.body)
+			t.Errorf("change to %s: got status %d, want 409 because of the active key: %s", what, got.status, got.body)
 		}
 	}
 	if n := asked.Load(); n > 0 {
-		t.Errorf("the new address was asked %d times", n)
+		t.Errorf("got %d requests at the new address, want none", n)
 	}
 	admin.want(http.StatusOK, nil, "PATCH "+path, settle(false, map[string]any{"authentication": "basic"}))
 	mint := `{"project_id":"` + made.ID + `","video_id":"` + apivideotest.PrivateVideos[0] + `"}`

@@ -51,7 +51,7 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 	w := newVaultDeployment(t)
 	operator := w.operator("PLAYTOKEN_VAULT_KV=team/kv")
 	if !w.setup.Changed || len(w.setup.Next) != 2 {
-		t.Errorf("%+v", w.setup)
+		t.Errorf("setup = %+v, want changes, and two roles to go on with", w.setup)
 	}
 	again := w.runWith(w.operator(), "", "vault", "setup", "--approle")
 	for _, want := range []string{"Nothing had to be changed.", "unchanged  secrets engine  playtoken-transit",
@@ -85,7 +85,7 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 		says    string
 	}{
 		{root, "vault setup", exitDone, ""},
-		{nil, "vault policy", exitDone, ""}, // asks nobody
+		{nil, "vault policy", exitDone, ""}, // needs no Vault
 		{nil, "vault setup", exitUsage, "VAULT_TOKEN"},
 		{root, "vault", exitUsage, "which verb?"},
 		{root, "vault policy root", exitUsage, "signer, rotator"},
@@ -157,7 +157,7 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	} {
 		status, body := administer(t, client, s.url, route)
 		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may only sign")) {
-			t.Errorf("%s: %d %s", route, status, body)
+			t.Errorf("%s as a signer: got status %d, want %d: %s", route, status, want, body)
 		}
 	}
 	if logs := s.stop(); !strings.Contains(logs, "the scheduler is off") {
@@ -179,7 +179,7 @@ func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
 		t.Errorf("sealed: %d %s", status, body)
 	}
 	w.vault.Unseal()
-	s.awaitReady(client) // nobody but serve has made a key
+	s.awaitReady(client) // serve has made the key
 	s.stop()
 }
 

@@ -244,7 +244,7 @@ func TestMintingThroughVaultsTroubles(t *testing.T) {
 	}
 }
 
-// revokeLogins ends all tokens, which nobody may notice.
+// revokeLogins ends all tokens of Vault, which no caller may notice.
 func (w *vaultDeployment) revokeLogins(k *steadyCaller) {
 	w.t.Helper()
 	refused := k.later.Load()

@@ -82,17 +82,17 @@ func withoutCursors(answer any) any {
 
 func (m *tenancy) exitCodes(credential string) {
 	m.t.Helper()
-	const nobody = "project_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	const unknown = "project_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	for _, c := range []struct {
 		args string
 		code int
 	}{
-		{"project show " + nobody, exitFailed},
-		{"project delete " + nobody, exitFailed},
-		{"project update " + nobody + " --name x", exitFailed},
+		{"project show " + unknown, exitFailed},
+		{"project delete " + unknown, exitFailed},
+		{"project update " + unknown + " --name x", exitFailed},
 		{"api-key show --project " + m.project + " api_key_aaaaaaaaaaaaaaaaaaaaaaaaaa", exitFailed},
-		{"api-key create --name x --project " + nobody, exitFailed},
-		{"api-key list --project " + nobody, exitFailed},
+		{"api-key create --name x --project " + unknown, exitFailed},
+		{"api-key list --project " + unknown, exitFailed},
 		{"project create --platform vidbeo", exitUsage},
 		{"project create --name x --platform vidbeo", exitUsage},
 		{"project create --name x --platform none --credential api_key=" + credential, exitUsage},

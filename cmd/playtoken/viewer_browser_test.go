@@ -50,7 +50,7 @@ func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
 		name, page string
 		asks       float64 // requests that arrive; the answer is kept from the page in any case
 	}{
-		{"a page that nobody names", stranger, 0},
+		{"a page that no project names", stranger, 0},
 		{"a page that another project names", neighbour, 1},
 	} {
 		p.open(c.page)
@@ -130,7 +130,7 @@ func (p *pages) gets() (token tokenView) {
 		}
 	})()`)
 	if err := json.Unmarshal([]byte(got.Body), &token); err != nil || got.Status != http.StatusCreated || token.URLs.HLS == "" {
-		p.t.Fatalf("%+v, %v", got, err)
+		p.t.Fatalf("mint in the browser: got %+v, %v, want status 201 and a URL", got, err)
 	}
 	return token
 }
@@ -166,7 +166,7 @@ func (p *pages) metric(series string) (sum float64) {
 		if strings.HasPrefix(line, series) {
 			var value float64
 			if _, err := fmt.Sscan(line[strings.LastIndex(line, " "):], &value); err != nil {
-				p.t.Fatalf("%q: %v", line, err)
+				p.t.Fatalf("metric line %q: got %v, want a number at its end", line, err)
 			}
 			sum += value
 		}
