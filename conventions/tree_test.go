@@ -17,7 +17,6 @@ import (
 var unfinished = []string{
 	".",
 	"cmd",
-	"platforms",
 	"web",
 }
 

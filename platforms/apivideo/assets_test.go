@@ -112,10 +112,10 @@ func TestAnswersAboutVideos(t *testing.T) {
 		a := &told{show: c.show, session: goodSession}
 		token, err := a.mint(t)
 		if (err == nil) != c.want || (err != nil) != (token.Value == "") {
-			t.Errorf("%s: %+v, %v", name, token, err)
+			t.Errorf("%s: Mint = %+v, %v, want a token: %v", name, token, err, c.want)
 		}
 		if err != nil && !errors.Is(err, signer.ErrUnavailable) && !errors.Is(err, signer.ErrVideo) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: Mint = %v, want ErrUnavailable or ErrVideo", name, err)
 		}
 		if a.hosts["127.0.0.1"] > 0 {
 			t.Errorf("%s: it calls this machine", name)
@@ -126,12 +126,12 @@ func TestAnswersAboutVideos(t *testing.T) {
 		`{"session_token":"a&b=c"}`: false, `{"session_token":7}`: false, `[]`: false, `{"session_token":"` + strings.Repeat("x", 9000) + `"}`: false,
 	} {
 		if _, err := (&told{show: good, session: session}).mint(t); (err == nil) != want {
-			t.Errorf("%.60s: %v", session, err)
+			t.Errorf("Mint with session %.60s = %v, want success: %v", session, err, want)
 		}
 	}
 }
 
-// Whatever the platform says about a video, what is made of it names that
+// For every description of a video, the URLs of its token name that
 // video, is under one session, and goes nowhere in the clear.
 func FuzzVideo(f *testing.F) {
 	f.Add(good, goodSession)
@@ -146,7 +146,7 @@ func FuzzVideo(f *testing.F) {
 			return
 		}
 		if token.Value == "" || token.VideoID != "viABC" || token.ExpiresAt.Sub(token.IssuedAt) != 24*time.Hour {
-			t.Errorf("%+v", token)
+			t.Errorf("Mint = %+v, want a token of viABC for a day", token)
 		}
 		sessions := map[string]bool{}
 		for _, text := range []string{token.URLs.Embed, token.URLs.HLS, token.URLs.MP4, token.URLs.Thumbnail} {
@@ -155,13 +155,13 @@ func FuzzVideo(f *testing.F) {
 			}
 			u, err := url.Parse(text)
 			if err != nil || u.Scheme != "https" && u.Hostname() != "localhost" && !strings.HasPrefix(u.Host, "127.") && !strings.HasPrefix(u.Host, "[::1]") || !strings.HasPrefix(u.Path, "/vod/viABC") || strings.Contains(u.Path, "..") {
-				t.Errorf("%q: %v", text, err)
+				t.Errorf("Mint returned the URL %q (%v), want one of viABC over HTTPS, or on loopback", text, err)
 				continue
 			}
 			sessions[u.Query().Get("avh")] = true
 		}
 		if len(sessions) != 1 || sessions[""] {
-			t.Errorf("%+v", token.URLs)
+			t.Errorf("Mint returned the URLs %+v, want the same session in all", token.URLs)
 		}
 	})
 }

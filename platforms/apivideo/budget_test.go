@@ -15,7 +15,7 @@ import (
 	"playtoken/signer"
 )
 
-// crowd has n callers at once, and returns how many got a token. Whoever does
+// crowd starts n concurrent callers and returns how many got a token. One that does
 // not is told so within seconds, and when to come back.
 func crowd(t *testing.T, w *world, video string, n int) int {
 	var served atomic.Int64
@@ -72,7 +72,7 @@ func TestOneVideoDoesNotStarveAnother(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(5 * time.Second) // the half that anybody may have is gone
+		time.Sleep(5 * time.Second) // the half without a schedule is spent
 		for range 60 {
 			start := time.Now()
 			if _, err := w.mint(t.Context(), second); err != nil {
@@ -129,12 +129,12 @@ func TestThePlatformsCountIsBelieved(t *testing.T) {
 		w.must(t)
 		w.Script(show, standin.Refuse(429))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || retryAfter(err) == 0 {
-			t.Errorf("%v", err)
+			t.Errorf("Mint after status 429 = %v, want ErrUnavailable with a RetryAfter", err)
 		}
 		time.Sleep(time.Minute + time.Second)
 		w.must(t)
 	})
-	bubble(t, "a login counts elsewhere", func(t *testing.T) {
+	bubble(t, "a login counts as a write", func(t *testing.T) {
 		w := newWorld(t)
 		w.Limit("write", 1)
 		w.must(t)
@@ -162,16 +162,16 @@ func TestHealthSaysWhatIsLeft(t *testing.T) {
 	})
 }
 
-func TestThoseWhoLeaveTheLineHoldUpNobody(t *testing.T) {
+func TestCallersThatGiveUpDoNotDelayOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		crowd(t, w, film, 125) // the half that anybody may have
+		crowd(t, w, film, 125) // the half without a schedule
 		for range 20 {
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			w.mint(ctx, film)
 			cancel()
 			if _, err := w.mint(t.Context(), second); err != nil {
-				t.Errorf("%v", err)
+				t.Errorf("Mint for another video = %v, want success", err)
 			}
 			time.Sleep(time.Second)
 		}

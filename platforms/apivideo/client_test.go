@@ -69,7 +69,7 @@ type refusal struct {
 	Problem       map[string]any
 }
 
-// What the stand-in says is understood by a client that nobody here wrote, as
+// The responses of the stand-in are understood by api.video's own client, as
 // we understand it.
 func TestThePublicClientUnderstandsTheStandIn(t *testing.T) {
 	folder := modules(t)
@@ -80,24 +80,24 @@ func TestThePublicClientUnderstandsTheStandIn(t *testing.T) {
 	node.Env = append(os.Environ(), "MODULES="+folder, "BASE_URI="+server.URL, "API_KEY=given-key-of-the-account", "VIDEO="+film)
 	out, err := node.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("run the client of api.video: %v\n%s", err, out)
 	}
 	var got understood
 	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("read the output of the client: %v\n%s", err, out)
 	}
 	if got.Token.AccessToken == "" || got.Token.RefreshToken == "" || got.Token.TokenType != "Bearer" || got.Token.ExpiresIn != 3600 {
-		t.Errorf("%+v", got.Token)
+		t.Errorf("the client got the token %+v, want a bearer token for an hour", got.Token)
 	}
 	v := got.Video
 	if v.VideoID != film || v.Public || v.CreatedAt.IsZero() || len(v.Assets) != 5 || v.Assets["hls"] == "" || v.Assets["hls"] == got.Again {
 		t.Errorf("%+v, then %s", v, got.Again)
 	}
 	if got.Headers["x-ratelimit-limit"] != "500" || got.Headers["x-ratelimit-remaining"] != "499" || got.Headers["x-ratelimit-retry-after"] != "60" {
-		t.Errorf("%v", got.Headers)
+		t.Errorf("the client got the headers %v, want a limit of 500 with 499 left for 60 s", got.Headers)
 	}
 	if len(got.Listed) != len(apivideotest.PrivateVideos)+1 {
-		t.Errorf("%v", got.Listed)
+		t.Errorf("the client listed %v, want every video of the account", got.Listed)
 	}
 	for name, c := range map[string]struct {
 		got    *refusal
@@ -109,7 +109,7 @@ func TestThePublicClientUnderstandsTheStandIn(t *testing.T) {
 		"no login":      {got.BadLogin, 400, "The user credentials were incorrect."},
 	} {
 		if c.got == nil || c.got.Problem["status"] != c.status || c.got.Problem["title"] != c.title {
-			t.Errorf("%s: %+v", name, c.got)
+			t.Errorf("%s: the client got the problem %+v, want status %v and title %q", name, c.got, c.status, c.title)
 		}
 	}
 }

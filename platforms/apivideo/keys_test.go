@@ -50,7 +50,7 @@ func TestAValueIsSeenOnceOnly(t *testing.T) {
 			issuer := w.open(t).Issuer
 			key, err := issuer.Issue(t.Context(), "a name")
 			if (err == nil) != (name == "a good one") || err == nil && (string(key.Value) != value || key.ID != "api_key_1") {
-				t.Errorf("%s: %v, %v", name, key, err)
+				t.Errorf("%s: Issue = %v, %v, want success only for the good one", name, key, err)
 			}
 			text := fmt.Sprintf("%v %+v %#v %v", err, err, err, key)
 			if got, err := issuer.Get(t.Context(), "api_key_1"); true {
@@ -60,7 +60,7 @@ func TestAValueIsSeenOnceOnly(t *testing.T) {
 				text += fmt.Sprintf("%+v %v", got, err)
 			}
 			if name != "another name" && strings.Contains(text, value) || strings.Contains(text, "1234567890123") {
-				t.Errorf("%s: %s", name, text)
+				t.Errorf("%s: printing the results gives %s, want no value of a key in it", name, text)
 			}
 		}
 	})
@@ -149,11 +149,11 @@ func TestTheCountIsNoKey(t *testing.T) {
 	w := newWorld(t, "issued", "yes")
 	_, err := w.platform.Issuer.Get(t.Context(), "count")
 	if err == nil || w.Count("GET /projects/"+apivideotest.Project+"/api-keys/count") != 0 {
-		t.Errorf("%v", err)
+		t.Errorf("Get(count) = %v, want an error and no request for the count", err)
 	}
 }
 
-// Whatever the list says, it leads nowhere else, and an error is no part of it.
+// No list leads to another host, and a list with an error has no keys.
 func FuzzList(f *testing.F) {
 	f.Add(list("", "a", "b"))
 	f.Add(list("/projects/"+apivideotest.Project+"/api-keys?page=2", "a"))
@@ -166,7 +166,7 @@ func FuzzList(f *testing.F) {
 			w.account.Transport = s
 			keys, err := w.open(t).Issuer.List(t.Context())
 			if err != nil && keys != nil {
-				t.Errorf("%v, %v", keys, err)
+				t.Errorf("List = %v, %v, want no keys with an error", keys, err)
 			}
 			for _, asked := range s.asked {
 				if !strings.HasPrefix(asked, "GET http://127.0.0.1:81/projects/"+apivideotest.Project+"/api-keys") {

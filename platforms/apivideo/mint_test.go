@@ -25,14 +25,14 @@ func TestEveryURLWorksAgainAndAgainForADay(t *testing.T) {
 		for range 3 {
 			for name, u := range urls {
 				if status := w.get(t, u); status != http.StatusOK {
-					t.Errorf("%s: %d", name, status)
+					t.Errorf("GET of the %s URL = %d, want 200", name, status)
 				}
 			}
 		}
 		for name, u := range urls {
 			parsed, err := url.Parse(u)
 			if err != nil || len(parsed.Query()["avh"]) != 1 || (name == "embed") != parsed.Query().Has("token") {
-				t.Errorf("%s: %s, %v", name, u, err)
+				t.Errorf("the %s URL is %s (%v), want one session, and a token only for embed", name, u, err)
 			}
 			parsed.RawQuery = strings.Replace(parsed.RawQuery, "avh=", "avh=x", 1)
 			if status := w.get(t, parsed.String()); status != http.StatusNotFound {
@@ -40,7 +40,7 @@ func TestEveryURLWorksAgainAndAgainForADay(t *testing.T) {
 			}
 		}
 		if token.KeyID != "" || token.URLs.Landing != "" {
-			t.Errorf("%+v", token)
+			t.Errorf("Mint = %+v, want no key id and no landing URL", token)
 		}
 	})
 }
@@ -93,17 +93,17 @@ func TestNoTokenIsHandedOutTwice(t *testing.T) {
 func TestVideosThatGetNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		for video, says := range map[string]string{apivideotest.PublicVideo: "public", "viNobodyHasThis": "no such video"} {
+		for video, says := range map[string]string{apivideotest.PublicVideo: "public", "viDoesNotExist": "no such video"} {
 			token, err := w.mint(t.Context(), video)
 			if !errors.Is(err, signer.ErrVideo) || errors.Is(err, signer.ErrUnavailable) || !strings.Contains(err.Error(), says) || token.Value != "" {
-				t.Errorf("%s: %+v, %v", video, token, err)
+				t.Errorf("Mint(%s) = %+v, %v, want ErrVideo with %q", video, token, err, says)
 			}
 		}
 		w.must(t)
 	})
 }
 
-// What cannot be enforced is refused before anybody is asked.
+// What cannot be enforced is refused without a call.
 func TestRestrictionsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -113,29 +113,29 @@ func TestRestrictionsAreRefused(t *testing.T) {
 			req    signer.Request
 			want   error
 		}{
-			"a shorter life":           {generous, signer.Request{VideoID: film, TTL: time.Minute}, signer.ErrNotEnforceable},
-			"a longer life":            {generous, signer.Request{VideoID: film, TTL: 48 * time.Hour}, signer.ErrNotEnforceable},
-			"more than is allowed":     {policy, signer.Request{VideoID: film, TTL: aDay}, signer.ErrTTL},
-			"an odd life":              {generous, signer.Request{VideoID: film, TTL: time.Millisecond}, signer.ErrTTL},
-			"a claim":                  {generous, signer.Request{VideoID: film, Claims: map[string]any{"plan": "x"}}, signer.ErrNotEnforceable},
-			"a claim nobody may set":   {generous, signer.Request{VideoID: film, Claims: map[string]any{"other": "x"}}, signer.ErrClaim},
-			"a viewer":                 {generous, signer.Request{VideoID: film, Viewer: signer.Viewer{ID: "v"}}, signer.ErrNotEnforceable},
-			"an address":               {generous, signer.Request{VideoID: film, Viewer: signer.Viewer{IP: "192.0.2.1"}}, signer.ErrNotEnforceable},
-			"a DRM policy":             {generous, signer.Request{VideoID: film, DRMPolicy: "p"}, signer.ErrNotEnforceable},
-			"all videos":               {generous, signer.Request{VideoID: signer.AllVideos}, signer.ErrVideo},
-			"all videos without leave": {policy, signer.Request{VideoID: signer.AllVideos}, signer.ErrAllVideos},
+			"a shorter life":              {generous, signer.Request{VideoID: film, TTL: time.Minute}, signer.ErrNotEnforceable},
+			"a longer life":               {generous, signer.Request{VideoID: film, TTL: 48 * time.Hour}, signer.ErrNotEnforceable},
+			"more than is allowed":        {policy, signer.Request{VideoID: film, TTL: aDay}, signer.ErrTTL},
+			"an odd life":                 {generous, signer.Request{VideoID: film, TTL: time.Millisecond}, signer.ErrTTL},
+			"a claim":                     {generous, signer.Request{VideoID: film, Claims: map[string]any{"plan": "x"}}, signer.ErrNotEnforceable},
+			"a claim that is not allowed": {generous, signer.Request{VideoID: film, Claims: map[string]any{"other": "x"}}, signer.ErrClaim},
+			"a viewer":                    {generous, signer.Request{VideoID: film, Viewer: signer.Viewer{ID: "v"}}, signer.ErrNotEnforceable},
+			"an address":                  {generous, signer.Request{VideoID: film, Viewer: signer.Viewer{IP: "192.0.2.1"}}, signer.ErrNotEnforceable},
+			"a DRM policy":                {generous, signer.Request{VideoID: film, DRMPolicy: "p"}, signer.ErrNotEnforceable},
+			"all videos":                  {generous, signer.Request{VideoID: signer.AllVideos}, signer.ErrVideo},
+			"all videos without leave":    {policy, signer.Request{VideoID: signer.AllVideos}, signer.ErrAllVideos},
 		} {
 			if token, err := w.platform.Minter(c.policy).Mint(t.Context(), c.req); !errors.Is(err, c.want) || token.Value != "" {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: Mint = %v, want %v", name, err, c.want)
 			}
 		}
 		if w.Count(authenticate)+w.Count(show) != 0 {
-			t.Error("somebody was asked")
+			t.Error("the platform got a request, want none")
 		}
 		for _, ttl := range []time.Duration{0, aDay} {
 			token, err := w.platform.Minter(generous).Mint(t.Context(), signer.Request{VideoID: film, TTL: ttl})
 			if err != nil || token.ExpiresAt.Sub(token.IssuedAt) != aDay || token.RefreshAt.Sub(token.IssuedAt) != aDay*3/4 {
-				t.Errorf("%s: %+v, %v", ttl, token, err)
+				t.Errorf("Mint for %s = %+v, %v, want a token for a day", ttl, token, err)
 			}
 		}
 	})
@@ -159,7 +159,7 @@ func TestTroubleOnTheWayIsNobodysFault(t *testing.T) {
 					t.Errorf("%+v, %v after %s", token, err, time.Since(start))
 				}
 				if strings.Contains(fmt.Sprint(err), "/token/") || strings.Contains(fmt.Sprint(err), "given-key") {
-					t.Errorf("%v", err)
+					t.Errorf("Mint = %v, want an error without a private token or API key", err)
 				}
 				w.must(t)
 			})
@@ -169,14 +169,14 @@ func TestTroubleOnTheWayIsNobodysFault(t *testing.T) {
 		w := newWorld(t)
 		w.Script(authenticate, standin.Refuse(404))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || errors.Is(err, signer.ErrVideo) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint with a refused login = %v, want ErrUnavailable", err)
 		}
 	})
 	bubble(t, "404 of a session is no word on the video", func(t *testing.T) {
 		w := newWorld(t)
 		w.Script(session, standin.Refuse(404))
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) || errors.Is(err, signer.ErrVideo) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint with a refused session = %v, want ErrUnavailable", err)
 		}
 	})
 	bubble(t, "401 of a session is no word on the key", func(t *testing.T) {

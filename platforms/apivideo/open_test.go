@@ -39,7 +39,7 @@ func TestAccountsThatMakeNoSense(t *testing.T) {
 	} {
 		p, err := apivideo.Open(w.with(c.settings, c.credential))
 		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "-key-of")) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: Open = %v, want an error with %q, or none if that is empty", name, err, c.says)
 		}
 		if err == nil && (p.Issuer != nil) != (c.credential["admin_key"] != "") {
 			t.Errorf("%s: issuer %v", name, p.Issuer)
@@ -51,7 +51,7 @@ func TestCheckSaysWhoseWordItIs(t *testing.T) {
 	for settings, says := range map[string]string{"": "127.0.0.1", "issued": apivideotest.Project} {
 		w := newWorld(t, settings, "x")
 		if health, err := w.platform.Check(t.Context()); err != nil || !strings.Contains(health.Detail, says) {
-			t.Errorf("%+v, %v", health, err)
+			t.Errorf("Check = %+v, %v, want %q in the detail", health, err, says)
 		}
 	}
 }
@@ -63,13 +63,13 @@ func TestInspectingUsesNothingUp(t *testing.T) {
 	for text, code := range map[string]string{token.Value: "not_verifiable", strings.ToUpper(token.Value): "not_verifiable", "": "token_malformed", "h.c.s": "token_malformed", token.Value + "\n": "token_malformed"} {
 		verdict, err := w.platform.Inspect(t.Context(), text, film, time.Now())
 		if err != nil || len(verdict.Reasons) != 1 || verdict.Reasons[0].Code != code {
-			t.Errorf("%q: %+v, %v", text, verdict, err)
+			t.Errorf("Inspect(%q) = %+v, %v, want the reason %s", text, verdict, err, code)
 		}
 	}
 	if verdict, err := w.platform.Inspect(t.Context(), token.Value, "li123", time.Now()); err != nil || verdict.Reasons[0].Code != "video_not_allowed" {
-		t.Errorf("%+v, %v", verdict, err)
+		t.Errorf("Inspect for a live stream = %+v, %v, want video_not_allowed", verdict, err)
 	}
 	if status := w.get(t, fmt.Sprintf("http://127.0.0.1/vod/%s?token=%s", film, token.Value)); status != 200 {
-		t.Errorf("%d", status)
+		t.Errorf("GET with the inspected token = %d, want 200", status)
 	}
 }

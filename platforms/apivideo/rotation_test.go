@@ -114,7 +114,7 @@ func schedule(ctx context.Context, rotator *keyrotation.Rotator) {
 	}
 }
 
-// From its first key on, a project mints whatever becomes of its keys.
+// From its first key on, a project mints without interruption.
 func TestNoMintIsRefusedDuringRotations(t *testing.T) {
 	for name, share := range map[string]float64{"without trouble": 0, "with a third of all calls failing": 0.3} {
 		bubble(t, name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestNoMintIsRefusedDuringRotations(t *testing.T) {
 			running.Wait()
 			ring, err := rotator.Ring(t.Context())
 			if active, ok := ring.Active(); err != nil || !ok || active.Generation < 7 {
-				t.Errorf("%+v, %v", active, err)
+				t.Errorf("the active key is %+v, %v, want generation 7 or later", active, err)
 			}
 			if n := len(w.keys.Current()); n > 4 {
 				t.Errorf("%d keys are left at the platform: %v", n, w.keys.Current())
@@ -172,7 +172,7 @@ func TestARevokedKeyIsReplaced(t *testing.T) {
 		stolen, _ := ring.Active()
 		gone, err := rotator.Revoke(t.Context(), stolen.Generation, order)
 		if err != nil || gone.ActiveGeneration == 0 {
-			t.Fatalf("%+v, %v", gone, err)
+			t.Fatalf("Revoke = %+v, %v, want another active key", gone, err)
 		}
 		rotator.Reconcile(t.Context(), order)
 		time.Sleep(rotator.Policy.Durations.ViewAge)

@@ -57,7 +57,7 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 			w.must(t)
 			w.must(t)
 			if got := since(); !slices.Equal(got, []int{1, 1}) {
-				t.Errorf("%v", got)
+				t.Errorf("got %v calls of the routes, want {1, 1}", got)
 			}
 		})
 	}
@@ -69,12 +69,12 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 		time.Sleep(apivideotest.BearerLife * 9 / 10)
 		w.must(t)
 		if got := since(); !slices.Equal(got, []int{0, 1}) {
-			t.Errorf("%v", got)
+			t.Errorf("got %v calls of the routes, want {0, 1}", got)
 		}
 		time.Sleep(10 * time.Second)
 		w.must(t)
 		if got := since(); !slices.Equal(got, []int{0, 2}) {
-			t.Errorf("%v", got)
+			t.Errorf("got %v calls of the routes, want {0, 2}", got)
 		}
 	})
 	bubble(t, "by a login when the refresh token is dead", func(t *testing.T) {
@@ -85,12 +85,12 @@ func TestASessionIsRenewedBeforeItEnds(t *testing.T) {
 		time.Sleep(apivideotest.BearerLife * 9 / 10)
 		w.must(t)
 		if got := since(); !slices.Equal(got, []int{1, 1}) {
-			t.Errorf("%v", got)
+			t.Errorf("got %v calls of the routes, want {1, 1}", got)
 		}
 	})
 }
 
-// A renewal that does not work must not cost anybody a token as long as the
+// A renewal that fails must not make a mint fail as long as the
 // session is good.
 func TestNoFailureEndsASessionBeforeItsTime(t *testing.T) {
 	for name, fault := range map[string]standin.Fault{
@@ -189,7 +189,7 @@ func TestOneWhoGivesUpSpoilsNothing(t *testing.T) {
 		var crowd sync.WaitGroup
 		crowd.Go(func() {
 			if _, err := w.mint(ctx, film); !errors.Is(err, context.Canceled) {
-				t.Errorf("%v", err)
+				t.Errorf("Mint = %v, want canceled", err)
 			}
 		})
 		synctest.Wait()
@@ -224,7 +224,7 @@ func TestBasicNeverLogsIn(t *testing.T) {
 		w.Script(show, standin.Refuse(401), standin.Refuse(401))
 		since := w.counts(show)
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint after two refusals = %v, want ErrUnauthorized", err)
 		}
 		if _, err := w.platform.Check(t.Context()); err != nil || w.Count(authenticate)+w.Count(refresh) != 0 || since()[0] != 2 {
 			t.Errorf("%v, %d logins, asked %v", err, w.Count(authenticate), since())
@@ -233,7 +233,7 @@ func TestBasicNeverLogsIn(t *testing.T) {
 }
 
 func TestTheActiveKeyLogsIn(t *testing.T) {
-	bubble(t, "and the one before it is let go of", func(t *testing.T) {
+	bubble(t, "and the one before it is dropped", func(t *testing.T) {
 		w := newWorld(t, "issued", "yes")
 		w.must(t)
 		old := w.active
@@ -244,7 +244,7 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 		w.keys.Remove(old.ID) // and its sessions with it
 		w.must(t)
 		if got := since(); !slices.Equal(got, []int{1, 0}) {
-			t.Errorf("%v", got)
+			t.Errorf("got %v calls of the routes, want {1, 0}", got)
 		}
 	})
 	bubble(t, "as soon as it can, and until then the one before serves", func(t *testing.T) {
@@ -258,19 +258,19 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if got := since(); !slices.Equal(got, []int{3}) {
-			t.Errorf("%v", got)
+			t.Errorf("got %v calls of the routes, want {3}", got)
 		}
 	})
 	bubble(t, "even while the one before it may not", func(t *testing.T) {
 		w := newWorld(t, "issued", "yes")
 		w.keys.Remove(w.active.ID)
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, keyrotation.ErrUnauthorized) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint with a deleted API key = %v, want ErrUnauthorized", err)
 		}
 		w.activate(w.keys.AddIssued("next"))
 		w.must(t)
 	})
-	bubble(t, "or nobody does", func(t *testing.T) {
+	bubble(t, "or there is no source of keys", func(t *testing.T) {
 		w := newWorld(t, "issued", "yes")
 		w.account.Issued = func(context.Context) (platforms.IssuedKey, error) {
 			return platforms.IssuedKey{}, &signer.NoActiveKey{}
@@ -278,20 +278,20 @@ func TestTheActiveKeyLogsIn(t *testing.T) {
 		w.platform = w.open(t)
 		var none *signer.NoActiveKey
 		if _, err := w.mint(t.Context(), film); !errors.As(err, &none) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint without an active key = %v, want NoActiveKey", err)
 		}
 		if health, err := w.platform.Check(t.Context()); err != nil {
-			t.Errorf("%+v, %v", health, err)
+			t.Errorf("Check without an active key = %+v, %v, want success", health, err)
 		}
 		w.account.Issued = nil
 		w.platform = w.open(t)
 		if _, err := w.mint(t.Context(), film); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("%v", err)
+			t.Errorf("Mint without a source of keys = %v, want ErrUnavailable", err)
 		}
 	})
 }
 
-// Whatever a login is answered, a session is made of it only if it can be used.
+// A login response makes a session only if it is usable.
 func FuzzGrant(f *testing.F) {
 	f.Add(`{"token_type":"Bearer","expires_in":3600,"access_token":"eyJ0.eXAi.OiJK","refresh_token":"def50200"}`)
 	f.Add(`{"token_type":"bearer","expires_in":1,"access_token":"a"}`)
@@ -302,7 +302,7 @@ func FuzzGrant(f *testing.F) {
 		w.account.Transport = grants{direct{w.Standin}, body}
 		w.platform = w.open(t)
 		if token, err := w.mint(t.Context(), film); err == nil || token.Value != "" {
-			t.Errorf("%q: %+v", body, token)
+			t.Errorf("Mint after the login response %q = %+v, want an error", body, token)
 		}
 	})
 }

@@ -53,7 +53,7 @@ func TestTextsAreCutAndHarmless(t *testing.T) {
 		strings.Repeat("x", 5000):   strings.Repeat("x", 200),
 	} {
 		if e := said(t, "", text); e.Text != want {
-			t.Errorf("%.40q: %q", text, e.Text)
+			t.Errorf("the text %.40q became %q, want %q", text, e.Text, want)
 		}
 	}
 	for code, want := range map[string]string{"not_found": "not_found", "E-1.2": "E-1.2", "two words": "", "x\n": "", strings.Repeat("x", 65): ""} {
@@ -70,10 +70,10 @@ func FuzzTexts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got := said(t, text, text)
 		if len(got.Text) > 200 || !utf8.ValidString(got.Text) || strings.ContainsFunc(got.Text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("%q: %q", text, got.Text)
+			t.Errorf("the text %q became %q, want 200 printable bytes at most", text, got.Text)
 		}
 		if strings.Contains(got.Error(), canary) {
-			t.Errorf("%q: %q", text, got.Error())
+			t.Errorf("the error for %q is %q, want no credential in it", text, got.Error())
 		}
 	})
 }

@@ -72,7 +72,7 @@ func TestOnlySafeBasesAreAccepted(t *testing.T) {
 	} {
 		_, err := client.New(client.Config{Base: base, Credential: secret.New(canary)})
 		if (err == nil) != want {
-			t.Errorf("%q: %v", base, err)
+			t.Errorf("New with base %q = %v, want success: %v", base, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "pass") {
 			t.Errorf("%q: the password is in %v", base, err)
@@ -88,7 +88,7 @@ func TestOddCredentialsAndTimeoutsAreRefusedAtOnce(t *testing.T) {
 	} {
 		config.Base = "https://api.example.com"
 		if _, err := client.New(config); err == nil || strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: New = %v, want an error without the credential", name, err)
 		}
 	}
 }
@@ -106,14 +106,14 @@ func TestOneCallIsOneRequest(t *testing.T) {
 	}
 	err := c.Do(t.Context(), client.Call{Method: "POST", Path: "/things", Body: map[string]string{"name": "<n>"}, Into: &into})
 	if err != nil || into.ID != "a" {
-		t.Fatalf("%+v, %v", into, err)
+		t.Fatalf("Do read %+v, %v, want the id a", into, err)
 	}
 	if got.Method != "POST" || got.URL.String() != "https://api.example.com/v2/things" || body != `{"name":"<n>"}` || got.GetBody != nil {
-		t.Errorf("%s %s %s", got.Method, got.URL, body)
+		t.Errorf("sent %s %s %s, want a POST of the thing, which cannot be repeated", got.Method, got.URL, body)
 	}
 	for name, want := range map[string]string{"Authorization": "Bearer " + canary, "Accept": "application/json", "Content-Type": "application/json", "User-Agent": "playtoken"} {
 		if got.Header.Get(name) != want {
-			t.Errorf("%s: %q", name, got.Header.Get(name))
+			t.Errorf("header %s = %q, want %q", name, got.Header.Get(name), want)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestStrictAboutJSON(t *testing.T) {
 		}
 		err := c.Do(t.Context(), client.Call{Method: "GET", Path: "/", Into: &into})
 		if (err == nil) != want || saysNo(err) {
-			t.Errorf("%.60q: %v", body, err)
+			t.Errorf("Do with response %.60q = %v, want success: %v", body, err, want)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func TestErrorsTellARefusalFromNoAnswer(t *testing.T) {
 		err := c.Do(t.Context(), client.Call{Method: "POST", Path: "/"})
 		var e *client.StatusError
 		if !errors.As(err, &e) || e.Status != status {
-			t.Fatalf("%d: %v", status, err)
+			t.Fatalf("Do with status %d = %v, want a StatusError", status, err)
 		}
 		for _, known := range append(noes, store.ErrNotFound) {
 			if errors.Is(err, known) != (known == sentinel) {
@@ -181,7 +181,7 @@ func TestWhatIsSaidWithoutAnAnswer(t *testing.T) {
 		})})
 		err := c.Do(t.Context(), client.Call{Method: "POST", Path: "/things", Query: map[string][]string{"q": {"query"}}})
 		if err == nil || saysNo(err) || strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), "query") {
-			t.Errorf("%v: %v", cause, err)
+			t.Errorf("Do that fails with %v = %v, want an unclear error without the credential and the query", cause, err)
 		}
 		if errors.Is(err, cause) != (cause != io.ErrUnexpectedEOF) {
 			t.Errorf("%v: not found in %v", cause, err)
@@ -201,7 +201,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		err := c.Do(t.Context(), client.Call{Method: "GET", Path: "/"})
 		var e *client.StatusError
 		if !errors.As(err, &e) || e.Status != status || strays.Load() != 0 {
-			t.Errorf("%d: %v, %d requests elsewhere", status, err, strays.Load())
+			t.Errorf("%d: %v, %d requests to another host", status, err, strays.Load())
 		}
 		server.Close()
 	}

@@ -60,7 +60,7 @@ func TestATurnThatComesTooLateIsAnErrorAtOnce(t *testing.T) {
 		}
 		<-time.After(time.Minute) // of the bubble; the turn that was given back is free
 		if took, err := call(); took != 0 || err != nil {
-			t.Errorf("%s, %v", took, err)
+			t.Errorf("the call took %s, %v, want success at once", took, err)
 		}
 	})
 }
@@ -166,7 +166,7 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, date string) {
 		got := client.RetryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, time.Now())
 		if got < time.Second || got > time.Hour {
-			t.Errorf("%q: %s", value, got)
+			t.Errorf("RetryAfter(%q) = %s, want a second to an hour", value, got)
 		}
 	})
 }

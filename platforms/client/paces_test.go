@@ -32,7 +32,7 @@ func TestOneCredentialHasOnePace(t *testing.T) {
 	if paces.For(secret.New("two")) == one || made != 2 {
 		t.Errorf("%d paces", made)
 	}
-	for i := range 5000 { // nobody keeps these
+	for i := range 5000 { // unused
 		paces.For(secret.New(fmt.Sprint(i)))
 		if i%1000 == 0 {
 			runtime.GC()

@@ -61,11 +61,11 @@ func TestAListIsWholeOrNone(t *testing.T) {
 		"a page leads to itself":       {"", map[string]part{"": {"a", "c=x", nil}, "c=x": {"b", "c=x", nil}}, "none", 2},
 		"a page leads to the first":    {"page=1", map[string]part{"page=1": {"a", "page=2", nil}, "page=2": {"b", "page=1", nil}}, "none", 2},
 		"the first has no query":       {"", map[string]part{"": {"a", "&", nil}}, "none", 1},
-		"the same query, spelt anew":   {"", map[string]part{"": {"a", "c=x&d=y", nil}, "c=x&d=y": {"b", "d=y&c=x", nil}}, "none", 2},
+		"the same query, reordered":    {"", map[string]part{"": {"a", "c=x&d=y", nil}, "c=x&d=y": {"b", "d=y&c=x", nil}}, "none", 2},
 	} {
 		ids, asked, err := pages(c.first, c.parts)
 		if c.want == "none" && (ids != nil || err == nil) || c.want != "none" && (err != nil || strings.Join(ids, " ") != c.want) {
-			t.Errorf("%s: %q, %v", name, ids, err)
+			t.Errorf("%s: Pages read %q, %v, want %s", name, ids, err, c.want)
 		}
 		if len(asked) != c.asked || asked[0] != c.first {
 			t.Errorf("%s: it read %q", name, asked)
@@ -106,10 +106,10 @@ func TestOnlyTheQueryOfALinkIsTaken(t *testing.T) {
 	} {
 		query, err := client.NextPage(at, link, "/keys")
 		if (err != nil) != (want == "no") || err == nil && query.Encode() != want || (link == "" || err != nil) && query != nil {
-			t.Errorf("%.80q: %v, %v", link, query, err)
+			t.Errorf("NextPage(%.80q) = %v, %v, want %s", link, query, err, want)
 		}
 	}
 	if _, err := client.NextPage(at, "/keys?page=2"); err == nil {
-		t.Error("a path that nobody knows")
+		t.Error("NextPage accepted another path, want an error")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"playtoken/signer"
 )
 
-// forged is a token as somebody else might make it.
+// forged makes a token as an attacker might.
 func forged(header, claims, key string) string {
 	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
 	mac := hmac.New(sha256.New, []byte(key))
@@ -104,7 +104,7 @@ func TestWhatIsMintedPasses(t *testing.T) {
 			t.Fatal(err)
 		}
 		if v, err := p.Inspect(t.Context(), token.Value, req.VideoID, at); err != nil || len(v.Reasons) > 0 || v.Claims["exp"] != 1893456000.0 {
-			t.Errorf("%+v: %+v, %v", req, v, err)
+			t.Errorf("Inspect of the token for %+v = %+v, %v, want no reason and its expiry", req, v, err)
 		}
 		if v, err := p.Inspect(t.Context(), token.Value, req.VideoID, token.ExpiresAt); err != nil || codes(v) != "token_expired" {
 			t.Errorf("%+v: at its end %s", req, codes(v))
@@ -120,7 +120,7 @@ func FuzzInspect(f *testing.F) {
 		p := opened(t, full)
 		v, err := p.Inspect(t.Context(), token, video, time.Unix(publishedEnd-600, 0))
 		if err != nil || len(v.Reasons) == 0 && !strings.Contains(token, "=") && strings.Count(token, ".") != 2 {
-			t.Errorf("%q: %+v, %v", token, v, err)
+			t.Errorf("Inspect(%q) = %+v, %v, want a reason", token, v, err)
 		}
 	})
 }
@@ -133,11 +133,11 @@ func FuzzVideoID(f *testing.F) {
 	f.Fuzz(func(t *testing.T, video string) {
 		token, err := p.Minter(policy).Mint(t.Context(), signer.Request{VideoID: video})
 		if (err == nil) != (token.Value != "") {
-			t.Errorf("%q: %v, %+v", video, err, token)
+			t.Errorf("Mint(%q) = %v, %+v, want either an error or a token", video, err, token)
 		}
 		for _, u := range []string{token.URLs.Media, token.URLs.HLS, token.URLs.Playlist, token.URLs.Tracks} {
 			if u != "" && (!strings.HasPrefix(u, "https://cdn.jwplayer.com/") || strings.Contains(u, "..") || !strings.Contains(u, video)) {
-				t.Errorf("%q: %s", video, u)
+				t.Errorf("Mint(%q) returned the URL %s, want one of the video on the CDN", video, u)
 			}
 		}
 	})

@@ -66,10 +66,10 @@ func TestThePublishedToken(t *testing.T) {
 	// Header and claims, to the letter.
 	const input = header + "eyJyZXNvdXJjZSI6Ii92Mi9wbGF5bGlzdHMvWHcwb2FENHEiLCJleHAiOjE4OTM0NTYwMDAsInJlbGF0ZWRfbWVkaWFfaWQiOiJSbHRWOE10VCJ9."
 	if token.Value != input+"H0ZMWP-f4vKpSwx_LuTUebV4yCHpWEWNBODWmlNFfmQ" {
-		t.Errorf("%s", token.Value)
+		t.Errorf("Mint = %s, want the token of the documentation", token.Value)
 	}
 	if want := "https://cdn.jwplayer.com/v2/playlists/Xw0oaD4q?token=" + token.Value; token.URLs != (signer.URLs{Playlist: want}) {
-		t.Errorf("%+v", token.URLs)
+		t.Errorf("Mint returned the URLs %+v, want only the playlist %s", token.URLs, want)
 	}
 }
 
@@ -121,7 +121,7 @@ func TestOlderDRMRoutes(t *testing.T) {
 		p := opened(t, map[string]string{"cdn_url": "https://cdn.example.com/jw/"})
 		token, err := mintedAt(t, time.Time{}, p, policy, signer.Request{VideoID: video, DRMPolicy: "b2Afe1zG", Claims: map[string]any{"page_limit": 5.0}})
 		if err != nil || token.URLs.DRM != want+token.Value {
-			t.Errorf("%s: %v, %s", video, err, token.URLs.DRM)
+			t.Errorf("Mint(%s) = %v, DRM URL %s, want %s and the token", video, err, token.URLs.DRM, want)
 		}
 		if token.URLs.Media+token.URLs.Playlist+token.URLs.HLS+token.URLs.Embed != "" {
 			t.Errorf("%s: there is a way around the protection: %+v", video, token.URLs)
@@ -138,7 +138,7 @@ func TestEndsAreRoundedSoThatCachesCanShare(t *testing.T) {
 		{time.Second, 10 * time.Minute, time.Hour, 15*time.Minute - time.Second},
 		{4*time.Minute + 59*time.Second, 10 * time.Minute, time.Hour, 10*time.Minute + time.Second},
 		{0, time.Second, time.Hour, 5 * time.Minute},
-		{time.Second, time.Hour, time.Hour, time.Hour - time.Second}, // never longer than anybody may ask for
+		{time.Second, time.Hour, time.Hour, time.Hour - time.Second}, // never longer than the policy allows
 		{299 * time.Second, time.Hour, time.Hour, time.Hour - 299*time.Second},
 		{0, time.Hour, time.Hour, time.Hour},
 		{time.Minute, 10 * time.Minute, 12 * time.Minute, 9 * time.Minute},
@@ -155,14 +155,14 @@ func TestEndsAreRoundedSoThatCachesCanShare(t *testing.T) {
 	}
 }
 
-func TestEverybodyWithinFiveMinutesGetsTheSame(t *testing.T) {
+func TestRequestsWithinFiveMinutesGetTheSame(t *testing.T) {
 	p := opened(t, full)
 	start := time.Date(2026, 1, 2, 12, 0, 1, 0, time.UTC)
 	req := signer.Request{VideoID: "nPripu9l", Claims: map[string]any{"search": "a&b", "page_limit": 5.0, "related_media_id": "RltV8MtT"}}
 	one, err1 := mintedAt(t, start, p, policy, req)
 	two, err2 := mintedAt(t, start.Add(299*time.Second), p, policy, req)
 	if err1 != nil || err2 != nil || one.Value != two.Value || one.URLs != two.URLs {
-		t.Errorf("%v, %v:\n%s\n%s", err1, err2, one.Value, two.Value)
+		t.Errorf("Mint twice within five minutes: %v, %v, got tokens\n%s\n%s\nwant equal ones", err1, err2, one.Value, two.Value)
 	}
 	three, err := mintedAt(t, start.Add(300*time.Second), p, policy, req)
 	if err != nil || one.Value == three.Value || strings.Count(one.Value, ".") != 2 {
@@ -170,7 +170,7 @@ func TestEverybodyWithinFiveMinutesGetsTheSame(t *testing.T) {
 	}
 }
 
-func TestWhatIsSharedIsNobodyElses(t *testing.T) {
+func TestSharedTokensAreOfTheSameVideoAndPolicy(t *testing.T) {
 	p := opened(t, full)
 	seen := map[string]string{}
 	for range 2 {
@@ -178,7 +178,7 @@ func TestWhatIsSharedIsNobodyElses(t *testing.T) {
 			for _, drm := range []string{"", "b2Afe1zG"} {
 				token, err := mintedAt(t, time.Time{}, p, policy, signer.Request{VideoID: media, DRMPolicy: drm})
 				if err != nil || !strings.Contains(token.URLs.Media+token.URLs.DRM, media) || (token.URLs.DRM == "") != (drm == "") {
-					t.Fatalf("%s %s: %+v, %v", media, drm, token.URLs, err)
+					t.Fatalf("Mint(%s, DRM policy %q) = %+v, %v, want URLs of that video and policy", media, drm, token.URLs, err)
 				}
 				if before := seen[media+drm]; before != "" && before != token.Value {
 					t.Fatalf("%s %s: another token than before", media, drm)

@@ -31,7 +31,7 @@ func TestRequestsThatNoTokenCouldKeep(t *testing.T) {
 	} {
 		token, err := mintedAt(t, time.Time{}, p, policy, c.req)
 		if !errors.Is(err, c.want) || c.want == nil && err != nil || (token.Value == "") != (err != nil) {
-			t.Errorf("%s: %v, %+v", name, err, token)
+			t.Errorf("%s: Mint = %v, %+v, want %v", name, err, token, c.want)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestAccountsThatAreRefused(t *testing.T) {
 		}
 		_, err := jwplayer.Kind().Open(account)
 		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "s3cret")) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: Open = %v, want an error with %q, or none if that is empty", name, err, c.says)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func TestOnlyWhatIsSetIsOffered(t *testing.T) {
 	p := opened(t, nil)
 	got := strings.Join(p.URLs, " ")
 	if p.Check != nil || strings.Contains(got, "embed") || p.Shape != nil || p.Registrar != nil || p.Issuer != nil {
-		t.Errorf("%s, %+v", got, p)
+		t.Errorf("the platform is %+v with URLs %s, want one that only mints, without embed", p, got)
 	}
 	if got = strings.Join(opened(t, full).URLs, " "); !strings.Contains(got, "embed") || !strings.Contains(got, "landing") {
 		t.Error(got)

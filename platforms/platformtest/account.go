@@ -28,7 +28,7 @@ func (s Suite) accounts(t *testing.T) {
 		var names []string
 		for _, member := range append(slices.Clone(s.Kind.Settings), s.Kind.Credentials...) {
 			if member.Name == "" || member.Meaning == "" || slices.Contains(names, member.Name) {
-				t.Errorf("%+v", member)
+				t.Errorf("member %+v: want a name of its own and a meaning", member)
 			}
 			names = append(names, member.Name)
 		}
@@ -63,7 +63,7 @@ func testMembers(t *testing.T, b *bench) {
 func testCapabilities(t *testing.T, b *bench) {
 	p := b.platform
 	if (p.Shape == nil) == (p.Minter == nil) || p.Registrar != nil && p.Issuer != nil || p.Shape != nil && p.Registrar == nil {
-		t.Errorf("%+v", p.Capabilities())
+		t.Errorf("capabilities %+v: want a Shape or a Minter, not more than one key API, and a Registrar with a Shape", p.Capabilities())
 	}
 	for _, name := range p.URLs {
 		field := func(f reflect.StructField) bool { return f.Tag.Get("json") == name+",omitempty" }
@@ -80,10 +80,10 @@ func (s Suite) check(t *testing.T) {
 	s.try(t, "ALiveCredential", options{}, func(t *testing.T, b *bench) {
 		health, err := b.platform.Check(t.Context())
 		if err != nil || health.Detail == "" {
-			t.Errorf("%+v, %v", health, err)
+			t.Errorf("Check = %+v, %v, want success with a detail", health, err)
 		}
 		if n := len(b.wire.Requests()); n == 0 {
-			t.Error("nobody was asked")
+			t.Error("Check made no request, want one")
 		}
 	})
 	s.try(t, "AStrangersCredential", options{}, testStranger)
@@ -104,7 +104,7 @@ func (s Suite) check(t *testing.T) {
 	s.faults(t, check, func(t *testing.T, status int, err error) {
 		unauthorized, throttled := status == 401 || status == 403, status == 429
 		if err == nil || errors.Is(err, keyrotation.ErrUnauthorized) != unauthorized || errors.Is(err, keyrotation.ErrThrottled) != throttled {
-			t.Errorf("%v", err)
+			t.Errorf("Check with status %d = %v, want an error, with ErrUnauthorized: %v, ErrThrottled: %v", status, err, unauthorized, throttled)
 		}
 	})
 	s.limits(t, check)
@@ -114,17 +114,17 @@ func testStranger(t *testing.T, b *bench) {
 	account := b.account
 	account.Credential = map[string]secret.Value{}
 	for name := range b.account.Credential {
-		account.Credential[name] = secret.New("somebody-elses-credential")
+		account.Credential[name] = secret.New("credential-of-another-account")
 	}
 	account.Issued = func(context.Context) (platforms.IssuedKey, error) {
-		return platforms.IssuedKey{ID: "somebody", Value: secret.New("somebody-elses-key")}, nil
+		return platforms.IssuedKey{ID: "another", Value: secret.New("key-of-another-account")}, nil
 	}
 	p, err := b.suite.Kind.Open(account)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Check(t.Context()); !errors.Is(err, keyrotation.ErrUnauthorized) {
-		t.Errorf("%v", err)
+		t.Errorf("Check with an unknown credential = %v, want ErrUnauthorized", err)
 	}
 }
 
@@ -162,7 +162,7 @@ func (b *bench) testFault(t *testing.T, do act, fault standin.Fault, judge func(
 	if took := time.Since(start); took > time.Minute {
 		t.Errorf("gave up only after %s", took)
 	}
-	synctest.Wait() // the platform has noticed that nobody listens
+	synctest.Wait() // the platform has noticed that the client is gone
 	if n := b.sent.Load(); n > 2<<20 {
 		t.Errorf("took %d bytes of an answer", n)
 	}
@@ -172,7 +172,7 @@ func (b *bench) testFault(t *testing.T, do act, fault standin.Fault, judge func(
 	if b.strays.Load() != 0 {
 		t.Error("it talked to another host")
 	}
-	time.Sleep(time.Hour) // of the bubble; whatever was to be waited for is over
+	time.Sleep(time.Hour) // of the bubble, until every wait is over
 	if err := do(t.Context(), b); err != nil {
 		t.Errorf("without the fault: %v", err)
 	}
@@ -219,7 +219,7 @@ func (s Suite) limits(t *testing.T, do act) {
 			t.Errorf("in the next window: %v", err)
 		}
 	})
-	s.try(t, "Limit/ACrowdKeepsItAndNobodyIsLost", options{}, func(t *testing.T, b *bench) { b.testCrowd(t, do) })
+	s.try(t, "Limit/ACrowdKeepsItAndEveryCallSucceeds", options{}, func(t *testing.T, b *bench) { b.testCrowd(t, do) })
 }
 
 func testCallsLeft(t *testing.T, b *bench) {

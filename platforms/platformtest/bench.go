@@ -33,7 +33,7 @@ type options struct {
 
 // bench is a stand-in and an opened account of it, joined by a network that
 // takes no time. All of it is in one synctest bubble, so its clock only moves
-// when everybody waits, and a goroutine that is left behind fails the test.
+// when all goroutines wait, and a goroutine that is left behind fails the test.
 type bench struct {
 	*standin.Keys // the account's keys
 	suite         Suite

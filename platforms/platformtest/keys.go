@@ -81,7 +81,7 @@ func (b *bench) call(ctx context.Context, op standin.Op, keyID string) (err erro
 
 func (s Suite) keys(t *testing.T) {
 	s.try(t, "ALifeWithoutTrouble", options{}, testLife)
-	s.try(t, "NamesAndKeysThatNobodyTakesAreNotSent", options{}, testBadInput)
+	s.try(t, "InvalidNamesAndKeysAreNotSent", options{}, testBadInput)
 	s.try(t, "OddIDsAreNeverSent", options{}, func(t *testing.T, b *bench) {
 		for _, id := range []string{"", ".", "..", "a/b", "a?b", "a b", "a%2fb", "ä", strings.Repeat("a", 500)} {
 			_, err := b.client().Get(t.Context(), id)
@@ -101,7 +101,7 @@ func (s Suite) keys(t *testing.T) {
 			}
 			b.Script(standin.Fault{Response: standin.WrongKey})
 			if err := b.call(t.Context(), op, id); err == nil || kinds(err) != "" {
-				t.Errorf("%s: %v", op, err)
+				t.Errorf("%s with a response about another key = %v, want an unclear error", op, err)
 			}
 		}
 	})
@@ -212,7 +212,7 @@ func testUnclear(t *testing.T, b *bench, answer standin.Response) {
 		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: gave up only after %s", op, took)
 		}
-		synctest.Wait() // the platform has noticed that nobody listens
+		synctest.Wait() // the platform has noticed that the client is gone
 		if n := b.sent.Load() - sent; n > 2<<20 {
 			t.Errorf("%s: took %d bytes of an answer", op, n)
 		}

@@ -43,7 +43,7 @@ func (s Suite) lists(t *testing.T) {
 	for name, view := range map[string]standin.View{"reordered": standin.Reordered, "rewrapped": standin.Rewrapped, "other line ends": standin.CRLF} {
 		s.try(t, "TheSameKeys/"+name, options{fault: func(standin.Call) standin.Fault { return standin.Fault{View: view} }}, testOtherLook)
 	}
-	s.try(t, "KeysThatNobodyCanReadAreListed", options{}, func(t *testing.T, b *bench) {
+	s.try(t, "UnreadableKeysAreListed", options{}, func(t *testing.T, b *bench) {
 		if b.creating() == standin.OpIssue {
 			return
 		}
@@ -52,7 +52,7 @@ func (s Suite) lists(t *testing.T) {
 		}
 		list, err := b.client().List(t.Context())
 		if err != nil || !slices.Equal(list, b.Current()) || list[3].Fingerprint != "" {
-			t.Errorf("%+v, %v", list, err)
+			t.Errorf("List = %+v, %v, want every key, unreadable ones without a fingerprint", list, err)
 		}
 	})
 }
@@ -103,7 +103,8 @@ func testOtherLook(t *testing.T, b *bench) {
 	}
 }
 
-// meanings is what a Registrar makes of a status; nil: nobody knows.
+// meanings are the errors of a Registrar for a status; nil: whether the call had
+// an effect is unknown.
 var meanings = map[int]error{
 	400: keyrotation.ErrRefused, 413: keyrotation.ErrRefused, 422: keyrotation.ErrRefused,
 	401: keyrotation.ErrUnauthorized, 403: keyrotation.ErrUnauthorized,

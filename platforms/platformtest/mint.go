@@ -76,7 +76,7 @@ func (s Suite) mintFaults(t *testing.T) {
 	s.faults(t, mint, func(t *testing.T, status int, err error) {
 		theirs := slices.Contains([]int{400, 404, 413, 422}, status) && errors.Is(err, signer.ErrVideo)
 		if err == nil || errors.Is(err, signer.ErrUnavailable) == theirs {
-			t.Errorf("%v", err)
+			t.Errorf("Mint with status %d = %v, want ErrUnavailable or ErrVideo", status, err)
 		}
 		var says interface{ RetryAfter() time.Duration }
 		if status == http.StatusTooManyRequests && !errors.As(err, &says) {
@@ -148,10 +148,10 @@ func testOpens(t *testing.T, b *bench) {
 	for _, video := range b.suite.Mint.Videos {
 		token, err := b.minter(t, tokens).Mint(t.Context(), signer.Request{VideoID: video})
 		if err != nil {
-			t.Fatalf("%s: %v", video, err)
+			t.Fatalf("Mint(%s) = %v, want success", video, err)
 		}
 		if got := b.opens(t, token); !all(got) {
-			t.Errorf("%s: %v", video, got)
+			t.Errorf("the URLs of the token for %s returned %v, want success for all", video, got)
 		}
 		for name, url := range urls(t, token) {
 			if !slices.Contains(b.platform.URLs, name) {
@@ -162,7 +162,7 @@ func testOpens(t *testing.T, b *bench) {
 			}
 		}
 		if token.Value == "" || token.VideoID != video || holdsCanary(token.Value) {
-			t.Errorf("%+v", token)
+			t.Errorf("Mint(%s) = %+v, want a token of that video without the credential", video, token)
 		}
 	}
 }
@@ -245,7 +245,7 @@ func testLifetimes(t *testing.T, b *bench) {
 }
 
 // checkTimes has a token live as long as was asked for; longer only within
-// what anybody may ask for.
+// what the policy allows.
 func checkTimes(t *testing.T, token signer.Token, now time.Time, ttl, longest time.Duration) {
 	t.Helper()
 	if ttl == 0 {
@@ -260,7 +260,7 @@ func checkTimes(t *testing.T, token signer.Token, now time.Time, ttl, longest ti
 	}
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt, token.RefreshAt} {
 		if at.Location() != time.UTC || at.Nanosecond() != 0 {
-			t.Errorf("%s: %s", ttl, at)
+			t.Errorf("the token for %s has the time %s, want whole seconds in UTC", ttl, at)
 		}
 	}
 }
@@ -270,7 +270,7 @@ func testBadVideos(t *testing.T, b *bench) {
 	bad := []string{"", "**", "../a", "a b", "a?b", "a#b", "a%2fb", "a\n", "a\x00", "ä", "//", "/", strings.Repeat("a", 500)}
 	for _, video := range append(bad, b.suite.Mint.Bad...) {
 		if token, err := minter.Mint(t.Context(), signer.Request{VideoID: video}); !errors.Is(err, signer.ErrVideo) || token.Value != "" {
-			t.Errorf("%.40q: %+v, %v", video, token, err)
+			t.Errorf("Mint(%.40q) = %+v, %v, want ErrVideo", video, token, err)
 		}
 	}
 	if n := len(b.wire.Requests()); n != 0 {
@@ -283,7 +283,7 @@ func testRestrictions(t *testing.T, b *bench) {
 	for name, viewer := range map[string]signer.Viewer{"id": {ID: "viewer-1"}, "address": {IP: "192.0.2.1"}, "both": {ID: "viewer-1", IP: "2001:db8::1"}} {
 		_, err := minter.Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0], Viewer: viewer})
 		if !errors.Is(err, signer.ErrNotEnforceable) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("Mint for a viewer by %s = %v, want ErrNotEnforceable", name, err)
 		}
 	}
 }
@@ -299,7 +299,7 @@ func testClaims(t *testing.T, b *bench) {
 	for _, name := range m.Reserved {
 		req.Claims = map[string]any{name: "x"}
 		if _, err := b.minter(t, policy).Mint(t.Context(), req); !errors.Is(err, signer.ErrClaim) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("Mint with the claim %s = %v, want ErrClaim", name, err)
 		}
 	}
 	if m.Claim == "" {
@@ -308,7 +308,7 @@ func testClaims(t *testing.T, b *bench) {
 	req.Claims = map[string]any{m.Claim: "abcd1234"}
 	token, err := b.minter(t, policy).Mint(t.Context(), req)
 	if err != nil || !all(b.opens(t, token)) {
-		t.Errorf("%s: %v", m.Claim, err)
+		t.Errorf("Mint with the claim %s = %v, want a token whose URLs work", m.Claim, err)
 	}
 }
 
@@ -321,14 +321,14 @@ func testManyMints(t *testing.T, b *bench) {
 			var err error
 			video := b.suite.Mint.Videos[i%len(b.suite.Mint.Videos)]
 			if minted[i], err = minter.Mint(t.Context(), signer.Request{VideoID: video}); err != nil || minted[i].VideoID != video {
-				t.Errorf("%s: %+v, %v", video, minted[i], err)
+				t.Errorf("Mint(%s) = %+v, %v, want a token of that video", video, minted[i], err)
 			}
 		})
 	}
 	crowd.Wait()
 	for _, token := range minted {
 		if got := b.opens(t, token); !all(got) {
-			t.Errorf("%s: %v", token.VideoID, got)
+			t.Errorf("the URLs of the token for %s returned %v, want success for all", token.VideoID, got)
 		}
 	}
 }

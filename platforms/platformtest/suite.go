@@ -60,7 +60,7 @@ type Limit struct {
 type Mint struct {
 	Videos   []string // at least two that the account has
 	Bad      []string // cannot be ids of videos
-	Claim    string   // a name that an extra claim may have; empty: there is none
+	Claim    string   // a name that an extra claim may have; empty: no such name
 	Reserved []string // names that no extra claim may have, allowed or not
 
 	AllVideos bool // a token may open all of them
@@ -71,8 +71,8 @@ type Mint struct {
 	Fixed time.Duration
 }
 
-// Run checks the promises that an opened account keeps, whatever the platform
-// and the network do. Which of them it makes, its capabilities say.
+// Run checks the promises of an opened account under all faults of the platform
+// and the network. Its capabilities decide which promises it makes.
 func Run(t *testing.T, s Suite) {
 	s.benches = new(atomic.Int64)
 	var opened platforms.Platform

@@ -112,7 +112,7 @@ func TestStaleViewsShowThePast(t *testing.T) {
 		}
 		s.Script(standin.Fault{Stale: time.Second})
 		if key, err := keys.Get(t.Context(), old); err != nil || key.ID != old {
-			t.Errorf("%s: %+v, %v", face, key, err)
+			t.Errorf("%s: Get = %+v, %v, want the old key", face, key, err)
 		}
 		s.Script(standin.Fault{Stale: time.Hour})
 		if list, err := keys.List(t.Context()); err != nil || len(list) != 0 {
@@ -159,7 +159,7 @@ func TestChaosRepeatsItself(t *testing.T) {
 		}
 		refused := errors.Is(answer(f), keyrotation.ErrRefused) || errors.Is(answer(f), keyrotation.ErrThrottled) || errors.Is(answer(f), keyrotation.ErrUnauthorized)
 		if refused && f.Effect != standin.Never || f.Delay > time.Minute || f.Stale > time.Minute {
-			t.Errorf("%+v", f)
+			t.Errorf("got the fault %+v, want no refusal with an effect, and a minute at most", f)
 		}
 		if f.Response == standin.Normal && (f.Effect == standin.Never || f.Effect == standin.Later) && call.Op != standin.OpList {
 			t.Errorf("%+v: a lie, which no client could see through", f)
@@ -195,7 +195,7 @@ func TestPublicKeysAreManyAndTheSameEachTime(t *testing.T) {
 	for i := range uint64(100) {
 		f := keyrotation.Fingerprint(standin.PublicKey(i))
 		if f == "" || seen[f] || f != keyrotation.Fingerprint(standin.PublicKey(i)) {
-			t.Errorf("%d: %q", i, f)
+			t.Errorf("the key of seed %d has the fingerprint %q, want one of its own, the same each time", i, f)
 		}
 		seen[f] = true
 	}
@@ -207,7 +207,7 @@ func TestIssuedKeysComeAndGoLikeOthers(t *testing.T) {
 	byHand := s.AddIssued("by hand")
 	key, err := s.Issue(t.Context(), "one")
 	if err != nil || s.Issued()[string(key.Value)].ID != key.ID || s.Issued()[byHand.Value].ID != byHand.ID || string(key.Value) == byHand.Value {
-		t.Fatalf("%+v, %v", key, err)
+		t.Fatalf("Issue = %+v, %v, want a key with a value of its own", key, err)
 	}
 	if _, err := s.Issue(t.Context(), ""); !errors.Is(err, keyrotation.ErrRefused) {
 		t.Errorf("without a name: %v", err)
@@ -215,7 +215,7 @@ func TestIssuedKeysComeAndGoLikeOthers(t *testing.T) {
 	s.Script(standin.Fault{Effect: standin.Twice, Response: standin.Lost}, standin.Fault{Effect: standin.Never, Response: standin.Lost})
 	for range 2 {
 		if key, err := s.Issue(t.Context(), "lost"); err == nil || key.Value != nil {
-			t.Errorf("%+v, %v", key, err)
+			t.Errorf("Issue with a lost response = %+v, %v, want an error and no value", key, err)
 		}
 	}
 	if n := len(s.Issued()); n != 4 || s.Count(standin.OpIssue) != 4 {

@@ -77,7 +77,7 @@ func TestRequestsAsDocumented(t *testing.T) {
 		`POST https://api.vidbeo.com/v2/jwt_keys {"name":"a name","public_key":` + string(public) + `}`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%s", strings.Join(got, "\n"))
+		t.Errorf("got the requests\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -108,7 +108,7 @@ func TestListsThatAreNotBelieved(t *testing.T) {
 		"other spelling":    {`{"Success":true,"result":[],"links":{}}`, false},
 	} {
 		if list, err := says(t, c.body).List(t.Context()); (err == nil) != c.ok || (list == nil) == c.ok {
-			t.Errorf("%s: %v, %v", name, list, err)
+			t.Errorf("%s: List = %v, %v, want success: %v", name, list, err, c.ok)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestErrorsInSeveralForms(t *testing.T) {
 		_, err := p.Register(t.Context(), "name", standin.PublicKey(1))
 		var status *client.StatusError
 		if !errors.As(err, &status) || status.Code+" "+status.Text != want || !errors.Is(err, keyrotation.ErrRefused) {
-			t.Errorf("%s: %v", body, err)
+			t.Errorf("Register with response %s = %v, want ErrRefused with %q", body, err, want)
 		}
 	}
 }

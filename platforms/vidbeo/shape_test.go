@@ -40,7 +40,7 @@ func TestClaims(t *testing.T) {
 	} {
 		got, err := p.Claims(c.req, issued, expires)
 		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
-			t.Errorf("%s: %v\n%s", name, err, diff)
+			t.Errorf("%s: Claims: %v, -want +got\n%s", name, err, diff)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	}
 	for name, c := range reqs {
 		if claims, err := p.Claims(c.req, issued, expires); !errors.Is(err, c.want) || claims != nil {
-			t.Errorf("%s: %v, %v", name, claims, err)
+			t.Errorf("%s: Claims = %v, %v, want %v", name, claims, err, c.want)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestURLs(t *testing.T) {
 	}
 	for _, id := range []string{signer.AllVideos, "", "a/b"} {
 		if got := p.URLs(id, "h.c.s"); got != (signer.URLs{}) {
-			t.Errorf("%q: %+v", id, got)
+			t.Errorf("URLs(%q) = %+v, want none", id, got)
 		}
 	}
 	p = platform(t, vidbeo.Config{
@@ -126,7 +126,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		for _, config := range []vidbeo.Config{{LandingURL: template}, {EmbedURL: template}, {HLSURL: template}} {
 			config.Credential = secret.New("a credential of some length")
 			if _, err := vidbeo.New(config); (err == nil) != want {
-				t.Errorf("%s: %v", template, err)
+				t.Errorf("New with the template %s = %v, want success: %v", template, err, want)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func FuzzTemplate(f *testing.F) {
 		}
 		got := p.URLs(video, token).Landing
 		if got != "" && !strings.HasPrefix(got, "https://") && !strings.HasPrefix(got, "http://") && !strings.HasPrefix(strings.ToLower(got), "http") {
-			t.Errorf("%q: %q", template, got)
+			t.Errorf("the template %q gives the URL %q, want HTTP or HTTPS", template, got)
 		}
 	})
 }
