@@ -28,7 +28,20 @@ func TestMain(m *testing.M) {
 		vaultCommand()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(runIn(m))
+}
+
+// binaries is the folder for the program, which ends with the tests.
+var binaries string
+
+func runIn(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "playtoken-docs-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binaries)
+	return m.Run()
 }
 
 // TestCommandsOfThePages runs the scripts of testdata. Beside testscript's own
@@ -67,27 +80,23 @@ func TestCommandsOfThePages(t *testing.T) {
 
 // build makes the program once, with the pages' own command.
 var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "playtoken-docs-")
-	if err != nil {
-		return "", err
-	}
 	cmd := exec.Command("go", "install", "./cmd/playtoken")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+binaries)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	return dir, nil
+	return binaries, nil
 })
 
 const gateKey = "gate-key-for-tests-0123456789abcdef"
 
-// settings are of a deployment on a file store whose rotations can be waited
-// for.
+// settings are of a deployment on a file store. A standby of it has propagated
+// before the next command has started.
 var settings = map[string]string{
 	"PLAYTOKEN_STORE_PASSWORD": "password-for-tests-0123456789abcdef", "PLAYTOKEN_ADMIN_KEY": "admin-key-for-tests-0123456789abcdef",
 	"PLAYTOKEN_API_KEY": "api-key-for-tests-0123456789abcdef00", "PLAYTOKEN_PLATFORM_API_KEY": gateKey,
-	"PLAYTOKEN_LISTEN": "127.0.0.1:0", "PLAYTOKEN_PROPAGATION_DELAY": "200ms", "PLAYTOKEN_VIEW_AGE": "100ms",
+	"PLAYTOKEN_LISTEN": "127.0.0.1:0", "PLAYTOKEN_PROPAGATION_DELAY": "5ms", "PLAYTOKEN_VIEW_AGE": "20ms",
 	"PLAYTOKEN_CLOCK_SKEW": "1s", "PLAYTOKEN_SETTLE": "20s", "PLAYTOKEN_TOKEN_TTL": "1m", "PLAYTOKEN_TOKEN_MAX_TTL": "2m",
 	"PLAYTOKEN_OBSERVE_EVERY": "1s", "PLAYTOKEN_KEY_BUDGET": "40",
 }
