@@ -185,3 +185,13 @@ func TestLabelsOfTheMetricsAreThoseOfThePage(t *testing.T) {
 		t.Error("got no metric in metrics/names.go, want some")
 	}
 }
+
+// TestMakeTargetsOfThePagesExist holds them against the Makefile.
+func TestMakeTargetsOfThePagesExist(t *testing.T) {
+	exist := found(t, `(?m)^([a-z-]+):(?:\s|$)`, "Makefile")
+	for _, target := range slices.Sorted(maps.Keys(named(t, "`make ([a-z-]+)"))) {
+		if !exist[target] {
+			t.Errorf("the pages name make %s, want a target of the Makefile", target)
+		}
+	}
+}
