@@ -17,7 +17,6 @@ import (
 var unfinished = []string{
 	".",
 	"cmd",
-	"web",
 }
 
 // source is one file of the tree.

@@ -51,7 +51,7 @@ func TestSeekingGoesWhereItIsTold(t *testing.T) {
 	eval[bool](t, tab, `document.getElementById("video").play() && true`) // again from the start
 	await(t, tab, 15*time.Second, `(v => !v.ended && v.currentTime > 0.5 && v.currentTime < 10)(document.getElementById("video"))`)
 	if s := watched(t, tab); s.Errors > 0 {
-		t.Errorf("%d errors", s.Errors)
+		t.Errorf("got %d errors of the player, want 0", s.Errors)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestRefusalsAreClearAndShowNothing(t *testing.T) {
 				t.Errorf("code %q, want %q", code, c.code)
 			}
 			if text := eval[string](t, tab, `document.getElementById("problem").innerText`); !strings.Contains(text, c.text) {
-				t.Errorf("message %q", text)
+				t.Errorf("got the message %q, want %q in it", text, c.text)
 			}
 			if !eval[bool](t, tab, `(v => v.readyState === 0 && v.currentTime === 0 && v.buffered.length === 0)(document.getElementById("video"))`) {
 				t.Error("some of the video arrived")
@@ -101,15 +101,15 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 	tab := play(t, browser, s.page.URL+players["own"])
 	count := chromedp.Evaluate[int](violations, chromedp.EvalAwaitPromise)
 	if n := run(t, tab, count); n != 0 {
-		t.Errorf("the page tried %d things that its policy forbids", n)
+		t.Errorf("got %d violations of the page's own policy, want 0", n)
 	}
 	eval[bool](t, tab, `document.body.setAttribute("style", "color: red") || true`)
 	if n := run(t, tab, count); n != 1 {
-		t.Errorf("an inline style was counted as %d violations", n)
+		t.Errorf("an inline style: got %d violations, want it counted", n)
 	}
 	for _, url := range eval[[]string](t, tab, `performance.getEntriesByType("resource").map(e => e.name)`) {
 		if !strings.HasPrefix(url, s.page.URL) && !strings.HasPrefix(url, s.media.URL) && !strings.HasPrefix(url, "blob:") {
-			t.Errorf("the page fetched %s", url)
+			t.Errorf("the page fetched %s, want only what is its own", url)
 		}
 		if strings.Contains(url, apiKey) || strings.Contains(url, gateKey) {
 			t.Error("a key is in a URL")
@@ -132,7 +132,7 @@ func TestPageFitsNarrowAndDark(t *testing.T) {
 	picture(t, tab, "page-dark-wide")
 	run(t, tab, chromedp.EmulateViewport(360, 740))
 	if over := eval[int](t, tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-		t.Errorf("the page is %d pixels wider than a small phone", over)
+		t.Errorf("the page is %d pixels wider than a small phone, want 0", over)
 	}
 	picture(t, tab, "page-dark-narrow")
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium starts a browser for one test. Whoever has none is told so: these
+// chromium starts a browser for one test. Where there is no browser, it says so: these
 // tests are the only ones that see a picture move.
 func chromium(t *testing.T) context.Context {
 	t.Helper()

@@ -144,9 +144,9 @@ func (d *demo) index(w http.ResponseWriter, _ *http.Request) {
 
 const maxBody = 1 << 10 // bytes; a video id and some braces
 
-// token is a frontend's back end in small: it decides whether this visitor
-// may watch (everybody may watch the sample, nobody anything else) and passes
-// the service's own answer on, refusals and Retry-After included.
+// token is a small back end of a front end: it decides whether this visitor may
+// watch (every visitor may watch the sample, and nothing else) and passes on the
+// response of the service, refusals and Retry-After included.
 func (d *demo) token(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		VideoID string `json:"video_id"`

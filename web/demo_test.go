@@ -81,7 +81,7 @@ func TestTokenIsTheServicesOwnAnswer(t *testing.T) {
 		got := ask(newDemo(t, config(api)), "POST", "/demo/token", `{"video_id":"counter"}`,
 			"Sec-Fetch-Site", "same-origin", "Cookie", "visitor=1", "Authorization", "Bearer visitor", "X-Forwarded-For", "10.0.0.1")
 		if got.StatusCode != status || text(t, got) != `{"made":"by the service"}` {
-			t.Errorf("status %d was not passed on: %d", status, got.StatusCode)
+			t.Errorf("got status %d, want the %d of the service", got.StatusCode, status)
 		}
 		if (status != http.StatusCreated) != (got.Header.Get("Retry-After") == "7") {
 			t.Errorf("status %d: Retry-After is %q", status, got.Header.Get("Retry-After"))
@@ -159,7 +159,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			t.Errorf("%s: headers %v", p, got.Header)
 		}
 		if strings.Contains(text(t, got)+fmt.Sprint(got.Header), apiKey) {
-			t.Errorf("%s: shows the API key", p)
+			t.Errorf("%s: got the API key in it, want it nowhere", p)
 		}
 	}
 }
@@ -167,15 +167,15 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 func TestPlayerModulesAreThereByName(t *testing.T) {
 	text, err := web.PlayerModule("player.js")
 	if err != nil || !strings.Contains(string(text), "export class Player") {
-		t.Errorf("player.js: %v", err)
+		t.Errorf("PlayerModule(player.js): got %v, want the class Player", err)
 	}
 	for _, name := range []string{"", ".", "..", "demo.js", "../demo.js", "/player.js", "player.js/", "Player.js"} {
 		if _, err := web.PlayerModule(name); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("PlayerModule(%q): got %v, want %v", name, err, fs.ErrNotExist)
 		}
 	}
 	if got := ask(newDemo(t, config(&service{})), "GET", "/demo/player/", ""); got.StatusCode != http.StatusNotFound {
-		t.Errorf("the folder is answered %d", got.StatusCode)
+		t.Errorf("the folder: got status %d, want 404", got.StatusCode)
 	}
 }
 
@@ -230,7 +230,7 @@ func TestConfigIsChecked(t *testing.T) {
 		cfg := config(&service{})
 		spoil(&cfg)
 		if _, err := web.Demo(cfg); err == nil {
-			t.Errorf("%s: accepted", name)
+			t.Errorf("%s: got no error, want one", name)
 		}
 	}
 }

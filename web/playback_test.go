@@ -100,7 +100,7 @@ func (s sighting) keys() (ids []string) {
 func checkSmooth(t *testing.T, name string, s sighting) {
 	t.Helper()
 	if err := s.smooth(); err != nil {
-		t.Errorf("%s: %v", name, err)
+		t.Errorf("%s: got the playback: %v; want a smooth one", name, err)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestSmoothnessIsMeasured(t *testing.T) {
 		s := good()
 		c.spoil(&s)
 		if err := s.smooth(); (err == nil) != c.smooth {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: smooth() = %v, want smooth: %t", name, err, c.smooth)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // trouble spoils the first n requests. Passed is closed when a later one has
-// come through: whoever was in trouble has then got over it.
+// come through: by then, playback has recovered.
 type trouble struct {
 	n      int64
 	spoil  http.HandlerFunc

@@ -70,7 +70,7 @@ const refusals = [
   ["an init segment without a URI", media.replace(/MAP:.*/, "MAP:A=1"), /without a URI/],
   ["a script as a segment", media.replace("1.m4s", "javascript:alert(1)"), /not HTTP/],
   ["a file as a segment", media.replace("1.m4s", "file:///etc/passwd"), /not HTTP/],
-  ["a URI that is none", media.replace("1.m4s", "http://[::"), /a URI that is none/],
+  ["a malformed URI", media.replace("1.m4s", "http://[::"), /a malformed URI/],
   ["a stream without bandwidth", master.replace("BANDWIDTH=37796,", ""), /BANDWIDTH/],
   ["a stream without a URI", master.replace("180/index.m3u8?ticket=abc\n", ""), /without a URI/],
   ["separate audio", master.replace("RESOLUTION=320x180", 'AUDIO="a"'), /separate audio/],

@@ -26,7 +26,7 @@ test("a token is asked for once and then kept", async () => {
   assert.deepEqual(events.map((e) => [e.type, e.token, e.previous]), [["refresh", first, undefined]]);
 });
 
-test("everybody who asks at once shares one request; another video has its own", async () => {
+test("simultaneous calls share one request; another video has its own", async () => {
   const { world, source } = setUp();
   world.answers = [() => tokenAnswer(), () => tokenAnswer({ video_id: "w" })];
   const [a, b, c, w] = await Promise.all([source.get("v"), source.get("v"), source.fresh("v"), source.get("w")]);
@@ -68,7 +68,7 @@ test("get hands out no token that is about to end", async () => {
   assert.notEqual(await source.get("v"), first);
 });
 
-test("a hidden page asks nobody, and catches up when it is looked at", async () => {
+test("a hidden page sends no request, and catches up when it becomes visible", async () => {
   const { world, source } = setUp();
   await source.get("v");
   world.show("hidden");
@@ -91,7 +91,7 @@ test("coming back online replaces what is due", async () => {
   assert.equal(world.asked.length, 2);
 });
 
-test("a monotonic clock that stood still while the computer slept fools nobody", async () => {
+test("a monotonic clock that stood still while the computer slept does no harm", async () => {
   const { world, source } = setUp();
   const first = await source.get("v");
   world.wallOffset += 99_000;
@@ -191,7 +191,7 @@ test("when the last one gives up, the request ends, and the next one starts anew
   assert.deepEqual(events.map((e) => e.type), ["refresh"]);
 });
 
-test("who has given up before asking asks nobody", async () => {
+test("a call that was aborted before it began sends no request", async () => {
   const { world, source } = setUp();
   await assert.rejects(source.get("v", { signal: AbortSignal.abort() }), { name: "AbortError" });
   await assert.rejects(source.fresh("v", { signal: AbortSignal.abort() }), { name: "AbortError" });

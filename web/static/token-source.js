@@ -26,7 +26,7 @@
  * Life is counted from `expires_in`, with the browser's monotonic clock:
  * viewers' wall clocks are wrong too often. A token is replaced at the
  * service's `refresh_at`, plus some jitter, while the page is visible; a
- * hidden page asks again when it is looked at or when somebody calls get.
+ * hidden page requests one when it becomes visible or when get is called.
  */
 
 /**
@@ -163,7 +163,7 @@ export class TokenSource extends EventTarget {
     entry.flight?.abort();
   }
 
-  /** Forgets everything and lets go of the page. */
+  /** Forgets everything and stops listening to the page. */
   close() {
     for (const videoId of [...this.#entries.keys()]) this.forget(videoId);
     this.#env.document?.removeEventListener("visibilitychange", this.#check);
@@ -217,7 +217,7 @@ export class TokenSource extends EventTarget {
   /** @param {string} videoId @param {Entry} entry @param {any} error */
   #failed(videoId, entry, error) {
     entry.failures++;
-    // Without a first token there is somebody waiting, who decides for himself.
+    // Without a first token a caller of get is waiting, and decides what to do.
     if (entry.token && error.retryable) {
       const backoff = Math.min(maxBackoff, 2 ** (entry.failures - 1)) * (0.5 + this.#env.random() / 2);
       this.#schedule(videoId, entry, Math.max(error.retryAfter, backoff));

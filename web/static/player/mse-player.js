@@ -6,7 +6,7 @@ import { PlaylistError, parsePlaylist } from "./playlist.js";
  * Plays an HLS video on demand through Media Source Extensions.
  *
  * One loop does one thing at a time: open the manifest, or fetch and append
- * the next segment, or wait. Whatever goes wrong falls out of the same place:
+ * the next segment, or wait. Every failure arrives in the same place:
  * a refusal opens the manifest again with a fresh token, a hiccup is tried
  * again later, and what was appended stays, so that neither is seen.
  *
@@ -221,7 +221,7 @@ export class MsePlayer extends EventTarget {
     return this.#wait();
   }
 
-  /** Until the position changes or somebody calls close. */
+  /** Until the position changes or close is called. */
   #wait() {
     return new Promise((resolve) => (this.#wake = () => resolve(undefined)));
   }

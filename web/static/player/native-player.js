@@ -8,7 +8,7 @@ import { PlaybackError, attempts, fetchMedia, pauseAfter, sleep } from "./fetchi
  * The element cannot be given another URL without starting over, and need
  * not: what the playlists name carries a session ticket. Only if that is
  * refused does the player open the manifest again, at the same position. And
- * the element tells nobody why it failed, so the player asks for itself.
+ * the element does not say why it failed, so the player fetches the playlist to find out.
  *
  * Events: `reopen` {code}, `retry` {error, seconds} while there is no token,
  * and at most one `error` {error}.

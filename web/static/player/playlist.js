@@ -147,7 +147,7 @@ function resolve(uri, base) {
   try {
     url = new URL(uri, base);
   } catch {
-    throw new PlaylistError("a URI that is none");
+    throw new PlaylistError("a malformed URI");
   }
   // Anything else has no business in a playlist that came over HTTP.
   if (url.protocol !== "https:" && url.protocol !== "http:") throw new PlaylistError("a URI that is not HTTP");
