@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,6 +41,42 @@ func TestEveryKindOfVideoIsServed(t *testing.T) {
 			}
 			w.play(t, r)
 		})
+	}
+	t.Run("growing", func(t *testing.T) { w.playGrowing(t, media) })
+}
+
+// playGrowing lets ffmpeg play a live stream from its first segment to its end.
+// With each load of its playlist there is one segment more, and a minute has
+// passed; the token lives ten seconds.
+func (w *world) playGrowing(t *testing.T, media string) {
+	t.Helper()
+	if err := os.CopyFS(filepath.Join(media, "growing"), os.DirFS(filepath.Join(media, "ts"))); err != nil {
+		t.Fatal(err)
+	}
+	var loads atomic.Int64
+	grow := func() {
+		text := "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n"
+		n := int(min(loads.Add(1), 4))
+		for i := range n {
+			text += fmt.Sprintf("#EXTINF:1,\nhls%d.ts\n", i)
+		}
+		if n == 4 {
+			text += "#EXT-X-ENDLIST\n"
+		}
+		if err := os.WriteFile(filepath.Join(media, "growing", "hls.m3u8"), []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	handler := w.gate.Handler()
+	before := func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".m3u8") {
+			grow()
+		}
+	}
+	after := func(r *http.Request) { w.advance(time.Minute) }
+	frames, refused, complaints := w.ffmpeg(t, handler, before, after, "/growing/hls.m3u8?jwt="+w.token("growing", 10*time.Second), "hls", "60")
+	if frames != 40 || len(refused) > 0 || loads.Load() < 4 {
+		t.Errorf("ffmpeg played %d of 40 frames in %d loads, refused %q, want all\n%s", frames, loads.Load(), refused, complaints)
 	}
 }
 
@@ -165,41 +202,55 @@ func (w *world) crawlFolder(t *testing.T, media string, r recipe) {
 // passes, so that everything else is served to the session.
 func (w *world) play(t *testing.T, r recipe) {
 	t.Helper()
-	var mu sync.Mutex
-	var refused []string
 	asked := 0
-	handler := w.gate.Handler()
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
-		recorded := &statusOf{ResponseWriter: rw, status: 200}
-		handler.ServeHTTP(recorded, request)
-		mu.Lock()
-		defer mu.Unlock()
+	after := func(*http.Request) {
 		if asked++; asked == 1 {
 			w.advance(time.Hour)
 		}
+	}
+	format := strings.TrimPrefix(filepath.Ext(r.firstFile()), ".")
+	address := "/" + r.name + "/" + r.firstFile() + "?jwt=" + w.token(r.name, time.Minute)
+	frames, refused, complaints := w.ffmpeg(t, w.gate.Handler(), func(*http.Request) {}, after, address, format, "1.5")
+	if frames < 10 || len(refused) > 0 {
+		t.Errorf("ffmpeg played %d frames, refused %q, want 10 or more\n%s", frames, refused, complaints)
+	}
+	if asked < 2 {
+		t.Errorf("ffmpeg made %d requests, want it to load what the first playlist names", asked)
+	}
+}
+
+// ffmpeg plays from an address of the gate, and returns how many frames the
+// first stream had, and what was refused. One request is served at a
+// time.
+func (w *world) ffmpeg(t *testing.T, handler http.Handler, before, after func(*http.Request), address, format, seconds string) (frames int, refused []string, complaints string) {
+	t.Helper()
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, request *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		recorded := &statusOf{ResponseWriter: rw, status: 200}
+		before(request)
+		handler.ServeHTTP(recorded, request)
+		after(request)
 		if recorded.status >= 400 {
 			refused = append(refused, fmt.Sprintf("%d %s", recorded.status, request.URL.Path))
 		}
 	}))
 	defer server.Close()
-	address := server.URL + "/" + r.name + "/" + r.firstFile() + "?jwt=" + w.token(r.name, time.Minute)
 	args := []string{"-v", "error", "-nostdin"}
-	if strings.HasSuffix(r.firstFile(), ".m3u8") {
+	if format != "mpd" {
 		args = append(args, "-allowed_extensions", "ALL", "-allowed_segment_extensions", "ALL", "-live_start_index", "0")
 	}
-	args = append(args, "-i", address, "-t", "1.5", "-map", "0:v?", "-map", "0:a?", "-f", "framecrc", "-")
-	var out, complaints bytes.Buffer
+	args = append(args, "-i", server.URL+address, "-t", seconds, "-map", "0:v?", "-map", "0:a?", "-f", "framecrc", "-")
+	var out, errors bytes.Buffer
 	cmd := exec.Command("ffmpeg", args...)
-	cmd.Stdout, cmd.Stderr = &out, &complaints
-	err := cmd.Run()
+	cmd.Stdout, cmd.Stderr = &out, &errors
+	if err := cmd.Run(); err != nil {
+		t.Errorf("ffmpeg: got %v, want no error", err)
+	}
 	mu.Lock()
 	defer mu.Unlock()
-	if frames := strings.Count(out.String(), "\n0,"); err != nil || frames < 10 || len(refused) > 0 {
-		t.Errorf("ffmpeg played %d frames, %v, refused %q, want 10 or more\n%s", frames, err, refused, complaints.String())
-	}
-	if asked < 2 {
-		t.Errorf("ffmpeg made %d requests, want it to load what the first playlist names", asked)
-	}
+	return strings.Count(out.String(), "\n0,"), refused, errors.String()
 }
 
 type statusOf struct {
