@@ -68,6 +68,7 @@ var remedies = []struct {
 	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
 	{is(projects.ErrNotFound), "playtoken project list shows the projects"},
 	{isEarly, "try again then, or let playtoken rotate wait for it"},
+	{hasCode("internal"), "the log line \"request failed\" above says what happened"},
 	{hasCode("no_active_key"), "playtoken rotate makes one, or else says why not"},
 	{isA[unfinished], "playtoken rotate goes on with it at once"},
 	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},

@@ -214,7 +214,7 @@ func TestMemorySigningNeedsItsOwnSetup(t *testing.T) {
 	w := newVaultDeployment(t)
 	const memory = "PLAYTOKEN_SIGNING=memory"
 	mint := func(role vaultkeys.Role) result { return w.runWith(w.as(role, memory), "", "token", "mint", "counter") }
-	if r := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate"); r.code == exitDone || !strings.Contains(r.stderr, "not allowed by vault's policies") {
+	if r := w.runWith(w.as(vaultkeys.Rotator, memory), "", "rotate"); r.code == exitDone || !strings.Contains(r.stderr, "not allowed by the policies of the Vault token") {
 		t.Errorf("an exportable key was made without --memory-signing: exit %d, %s", r.code, r.stderr)
 	}
 	setup := w.runWith(w.operator(), "", "vault", "setup", "--approle", "--memory-signing")
