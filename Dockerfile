@@ -1,4 +1,4 @@
-# playtoken, as nobody, in an image without a shell. It writes nowhere but in
+# playtoken, as an unprivileged user, in an image without a shell. It writes nowhere but in
 # /data, and there only what a setting names: mount a volume for the file store
 # or the gate, and let nothing else be written or gained:
 #

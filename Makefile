@@ -1,6 +1,6 @@
 # make demo    everything in one process, with a sample video
 # make quick   formatting, vet, staticcheck and the short tests; for every change
-# make test    every check, on whatever this machine has; says what it skipped
+# make test    every check that this machine has the tools for; says what it skipped
 # make lint    formatting, vet and staticcheck alone
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
