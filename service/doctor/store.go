@@ -42,11 +42,23 @@ func (d examination) clock(ctx context.Context) []Finding {
 	if err != nil {
 		return one(failure(ClockUnknown, err, Data{}))
 	}
-	off := asked.Sub(theirs).Round(time.Millisecond)
+	off := apart(theirs, asked, time.Now()).Round(time.Millisecond)
 	if skew := d.service.Settings.Rotation.Durations.Skew; off.Abs() > skew {
 		return one(newFinding(ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", off, skew), Data{}))
 	}
 	return one(newFinding(ClockAgrees, fmt.Sprintf("within %s of the store's", off.Abs()), Data{}))
+}
+
+// apart is by how much our clock is ahead of the store's, which told its time
+// at some moment between asked and answered.
+func apart(theirs, asked, answered time.Time) time.Duration {
+	switch {
+	case theirs.Before(asked):
+		return asked.Sub(theirs)
+	case theirs.After(answered):
+		return answered.Sub(theirs)
+	}
+	return 0
 }
 
 // rights examines what the store's credential may do. A file is open to every
