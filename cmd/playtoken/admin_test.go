@@ -66,6 +66,7 @@ func (m *tenancy) awaitActive() (keys handlers.KeyList) {
 
 func TestTheWholeLifeOfAProjectThroughTheAdminAPI(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for rotations")
 	onEachStore(t, func(t *testing.T, w *deployment, dump func() []byte) {
 		m := newTenancy(t, w)
 		m.keysBecomeActive()

@@ -100,6 +100,7 @@ func plantSecrets(w *deployment, c *canaries) {
 
 func TestSecretsAppearOnlyWhereTheyAreDue(t *testing.T) {
 	t.Parallel()
+	slow(t, "it calls everything there is")
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
 		c, w := newCanaries(t), newDeploymentWithoutStore(t)

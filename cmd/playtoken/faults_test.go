@@ -91,6 +91,7 @@ func TestServeIsReadyWithoutAProject(t *testing.T) {
 
 func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w := newDeployment(t)
 	media := filepath.Join(w.dir, "media")
 	files, err := sample.FS()

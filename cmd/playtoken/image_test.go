@@ -141,6 +141,7 @@ func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
 
 func TestTheStaticImageNeedsNothing(t *testing.T) {
 	t.Parallel()
+	slow(t, "it builds a program")
 	stages := dockerfile(t)
 	path, err := binary()
 	if err != nil {
@@ -168,6 +169,7 @@ var inBase = []string{"libcrypto.so.3", "libc.so.6", "libresolv.so.2", "libpthre
 
 func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
 	t.Parallel()
+	slow(t, "it builds a program")
 	if _, err := os.Stat("/usr/include/openssl/evp.h"); err != nil {
 		t.Skip("no headers of OpenSSL: apt-get install libssl-dev")
 	}

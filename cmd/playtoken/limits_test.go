@@ -48,6 +48,7 @@ func startRedis(t *testing.T) string {
 const perMinute = 6
 
 func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
+	slow(t, "it waits for limits")
 	for name, c := range map[string]struct {
 		more     []string
 		counters int // that a caller has at both replicas

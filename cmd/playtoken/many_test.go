@@ -43,6 +43,7 @@ func newTroubled(t *testing.T) *deployment {
 
 func TestAProjectRotatesOnTimeWhileOtherPlatformsHangOrFail(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for platforms that hang")
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()

@@ -188,6 +188,7 @@ func freeAddress(t *testing.T) string {
 
 func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts processes")
 	media := t.TempDir()
 	for verb, names := range map[string][]string{
 		"serve": {"playtoken_tokens_minted_total", "playtoken_signing_keys"}, "gate": {"playtoken_gate_admissions_total"},

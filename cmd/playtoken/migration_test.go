@@ -161,6 +161,7 @@ func (w *deployment) addProject(name string) (id string) {
 
 func TestTwoProjectsOnOneAccountLeaveEachOthersKeysAlone(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w, client := newDeployment(t), newClient(t)
 	w.must(&struct{}{}, "rotate", "--project", "default")
 	other := w.addProject("other")

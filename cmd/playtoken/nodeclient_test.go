@@ -83,6 +83,7 @@ type clientError struct {
 
 func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts node")
 	modules := nodeModules(t)
 	m := newTenancy(t, newDeployment(t))
 	m.awaitActive()

@@ -111,6 +111,7 @@ func mintOver(ctx context.Context, client *http.Client, url string) (token token
 
 func TestTermLosesNoRequestUnderLoad(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w := newDeployment(t)
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")

@@ -74,6 +74,7 @@ func (w *deployment) obeys(remedy string) {
 
 func TestARestoredBackupDeletesNothingAndLocksNoViewerOut(t *testing.T) {
 	t.Parallel()
+	slow(t, "it makes many keys")
 	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore, before := w.backup(), w.registered()
@@ -138,6 +139,7 @@ func TestABackupWhoseActiveKeyIsGone(t *testing.T) {
 
 func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for keys to settle")
 	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()
@@ -174,6 +176,7 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 // looks at the platform do it.
 func TestARestoredRingHealsByItself(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for keys to settle")
 	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=4s", "PLAYTOKEN_OBSERVE_EVERY=100ms"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	restore := w.backup()

@@ -42,6 +42,7 @@ func settle(credential bool, settings map[string]any) string {
 // of none that has keys, every mint would be refused until the next rotation.
 func TestAnIssuedKeyStaysWhereItIsTaken(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for rotations")
 	w := newTroubled(t)
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()

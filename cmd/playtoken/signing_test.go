@@ -11,6 +11,7 @@ import (
 
 func TestServeInMemoryDoesWithoutItsStoreAndLogsNoKey(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w := newDeployment(t, "PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_KEY_BUDGET=10")
 	w.must(&struct{}{}, "rotate")
 	s := w.startServer("serve")

@@ -123,6 +123,7 @@ func TestVaultPolicyPrintsWhatSetupMakes(t *testing.T) {
 
 func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w := newVaultDeployment(t)
 	rotator := w.as(vaultkeys.Rotator)
 	if r := w.runWith(rotator, "", "rotate"); r.code != exitDone {
@@ -167,6 +168,7 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 
 func TestServeStartedBesideASealedVaultRotatesOnceItOpens(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a process")
 	w := newVaultDeployment(t)
 	w.environ = w.as(vaultkeys.Rotator)
 	w.vault.Seal()
@@ -211,6 +213,7 @@ func administer(t *testing.T, client *http.Client, url, route string) (status in
 
 func TestMemorySigningNeedsItsOwnSetup(t *testing.T) {
 	t.Parallel()
+	slow(t, "it makes many keys")
 	w := newVaultDeployment(t)
 	const memory = "PLAYTOKEN_SIGNING=memory"
 	mint := func(role vaultkeys.Role) result { return w.runWith(w.as(role, memory), "", "token", "mint", "counter") }

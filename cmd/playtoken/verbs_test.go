@@ -13,6 +13,7 @@ import (
 
 func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
 	t.Parallel()
+	slow(t, "it waits for rotations")
 	onEachStore(t, func(t *testing.T, w *deployment, _ func() []byte) {
 		m := newTenancy(t, w)
 		m.awaitActive()

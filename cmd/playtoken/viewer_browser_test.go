@@ -23,6 +23,7 @@ import (
 // to read.
 func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
 	t.Parallel()
+	slow(t, "it starts a browser")
 	tab := newTab(t)
 	w := newDeployment(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	url, _, stop := w.serveHere(w.environ)
