@@ -51,6 +51,11 @@ const (
 	byOperator  = "all, vault" // and the verbs of Vault's operators
 )
 
+// Of reports whether the verb, "serve" or "gate", reads the setting.
+func (s Setting) Of(verb string) bool {
+	return slices.Contains(strings.Split(s.UsedBy, ", "), verb) || verb == "serve" && strings.HasPrefix(s.UsedBy, byAll)
+}
+
 // Table returns every setting, in the order in which they are documented.
 func Table() []Section {
 	var sections []Section

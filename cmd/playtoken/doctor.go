@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/remedies"
 	"playtoken/projects"
 	"playtoken/service/doctor"
 	"playtoken/settings"
@@ -30,7 +31,7 @@ func viewFindings(findings []doctor.Finding, c settings.Settings) (view findings
 	for _, f := range findings {
 		view.Findings = append(view.Findings, findingView{
 			ProjectID: f.ProjectID, Code: string(f.Code), Check: f.Check, OK: f.Severity != doctor.Problem,
-			Detail: f.Detail, Remedy: doctorRemedy(f, c),
+			Detail: f.Detail, Remedy: remedies.For(f, c),
 		})
 	}
 	return view
@@ -94,7 +95,7 @@ func problem(f doctor.Finding) error {
 	if err == nil {
 		err = errors.New(f.Detail)
 	}
-	if doctorRemedies[f.Code].settings {
+	if remedies.IsSetting(f.Code) {
 		return settings.Error{err}
 	}
 	return err

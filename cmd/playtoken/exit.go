@@ -59,9 +59,9 @@ var exits = []struct {
 	{isA[*keyrotation.PlatformError], exitDown}, // any other trouble of a platform
 }
 
-// remedies are what people can do about errors that only say what is wrong; the
+// errorRemedies are what people can do about errors that only say what is wrong; the
 // first row that fits counts.
-var remedies = []struct {
+var errorRemedies = []struct {
 	is func(error) bool
 	do string
 }{
@@ -78,7 +78,7 @@ func remedy(err error) string {
 	if p, ok := errors.AsType[*apiProblem](err); ok && p.remedy != "" {
 		return p.remedy
 	}
-	for _, row := range remedies {
+	for _, row := range errorRemedies {
 		if row.is(err) {
 			return row.do
 		}

@@ -14,6 +14,7 @@ import (
 func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off", Args: arguments(),
+		Long: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off.\n\n" + settingsHelp("serve"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, err := settings.ForService(a.environ)
 			if err != nil {

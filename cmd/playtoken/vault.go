@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/remedies"
 	"playtoken/settings"
 	"playtoken/vaultkeys"
 )
@@ -125,7 +126,7 @@ func viewSetup(report vaultkeys.Report, f setupFlags, c settings.Settings) setup
 		if role == vaultkeys.Signer {
 			who = "replicas of serve that mint and leave the keys to others"
 		}
-		v.Next = append(v.Next, logins(role, who, report, f, mountSettings(c.Vault))...)
+		v.Next = append(v.Next, logins(role, who, report, f, remedies.MountSettings(c.Vault))...)
 	}
 	return v
 }
@@ -155,18 +156,6 @@ func atPath(path, usual string) string {
 		return ""
 	}
 	return " PLAYTOKEN_VAULT_AUTH_PATH=" + path
-}
-
-// mountSettings returns the assignments that tell a process which mounts to
-// use, each after a space; those that have their default are left out.
-func mountSettings(v settings.Vault) (assignments string) {
-	if v.Transit != settings.DefaultTransit {
-		assignments += " PLAYTOKEN_VAULT_TRANSIT=" + v.Transit
-	}
-	if v.KV != settings.DefaultKV {
-		assignments += " PLAYTOKEN_VAULT_KV=" + v.KV
-	}
-	return assignments
 }
 
 func (v setupView) table(w io.Writer) {

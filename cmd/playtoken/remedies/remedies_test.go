@@ -1,4 +1,4 @@
-package main
+package remedies
 
 import (
 	"strings"
@@ -12,11 +12,11 @@ func TestEveryProblemAndNoteHasARemedy(t *testing.T) {
 	described := map[doctor.Code]doctor.Severity{}
 	for _, d := range doctor.Codes() {
 		described[d.Code] = d.Severity
-		if _, got := doctorRemedies[d.Code]; got != (d.Severity != doctor.OK) {
+		if _, got := table[d.Code]; got != (d.Severity != doctor.OK) {
 			t.Errorf("code %s, %s: got a remedy %t, want %t", d.Code, d.Severity, got, !got)
 		}
 	}
-	for code := range doctorRemedies {
+	for code := range table {
 		if described[code] == "" {
 			t.Errorf("got a remedy for %q, want only codes of package doctor", code)
 		}
@@ -26,7 +26,7 @@ func TestEveryProblemAndNoteHasARemedy(t *testing.T) {
 func TestRemediesFillInWhatTheFindingSays(t *testing.T) {
 	for _, d := range doctor.Codes() {
 		f := doctor.Finding{Code: d.Code, ProjectID: "project_x", Severity: d.Severity, Data: doctor.Data{Generation: 7, Standby: 8}}
-		got := doctorRemedy(f, settings.Settings{})
+		got := For(f, settings.Settings{})
 		for _, placeholder := range []string{"$ACTIVE", "$STANDBY", "$PROJECT", "$REASON", "%!"} {
 			if d.Severity != doctor.OK && strings.Contains(got, placeholder) {
 				t.Errorf("remedy for %s = %q, want no %s in it", d.Code, got, placeholder)
@@ -45,7 +45,7 @@ func TestRemediesNameTheProjectsCredential(t *testing.T) {
 		{doctor.Data{Credential: "api_key", FromSettings: true}, "set PLAYTOKEN_PLATFORM_API_KEY"},
 	} {
 		f := doctor.Finding{Code: doctor.CredentialExpires, ProjectID: "project_x", Data: tt.data}
-		if got := doctorRemedy(f, settings.Settings{}); !strings.HasSuffix(got, tt.want) {
+		if got := For(f, settings.Settings{}); !strings.HasSuffix(got, tt.want) {
 			t.Errorf("remedy with %+v = %q, want %q at its end", tt.data, got, tt.want)
 		}
 	}

@@ -1,4 +1,7 @@
-package main
+// Package remedies says what a person can do about each finding of doctor, in
+// commands and settings. It is the only place that does: package doctor
+// examines a deployment and knows no command line.
+package remedies
 
 import (
 	"fmt"
@@ -11,42 +14,46 @@ import (
 	"playtoken/settings"
 )
 
-// doctorAdvice is what a person can do about a finding.
-type doctorAdvice struct {
+// advice is what a person can do about a finding.
+type advice struct {
 	do       func(f doctor.Finding, c settings.Settings) string
 	settings bool // what is wrong is how the deployment or the project is set
 }
 
-// doctorRemedy returns "" for a finding about which there is nothing to do.
-func doctorRemedy(f doctor.Finding, c settings.Settings) string {
-	if advice, ok := doctorRemedies[f.Code]; ok {
-		return advice.do(f, c)
+// For returns what to do about a finding, "" if there is nothing to do.
+func For(f doctor.Finding, c settings.Settings) string {
+	if row, ok := table[f.Code]; ok {
+		return row.do(f, c)
 	}
 	return ""
 }
 
+// IsSetting reports whether what is wrong is how the deployment or the project
+// is set.
+func IsSetting(code doctor.Code) bool { return table[code].settings }
+
 // advise is the same advice for every finding with a code.
-func advise(text string) doctorAdvice {
-	return doctorAdvice{do: func(doctor.Finding, settings.Settings) string { return text }}
+func advise(text string) advice {
+	return advice{do: func(doctor.Finding, settings.Settings) string { return text }}
 }
 
-func adviseBy(do func(f doctor.Finding, c settings.Settings) string) doctorAdvice {
-	return doctorAdvice{do: do}
+func adviseBy(do func(f doctor.Finding, c settings.Settings) string) advice {
+	return advice{do: do}
 }
 
 // correct is advice about a setting.
-func correct(do func(f doctor.Finding, c settings.Settings) string) doctorAdvice {
-	return doctorAdvice{do: do, settings: true}
+func correct(do func(f doctor.Finding, c settings.Settings) string) advice {
+	return advice{do: do, settings: true}
 }
 
 // forProject is advice that ends with the project's id.
-func forProject(text string) doctorAdvice {
+func forProject(text string) advice {
 	return adviseBy(func(f doctor.Finding, _ settings.Settings) string { return text + f.ProjectID })
 }
 
 // afterRestore is advice for a store that was put back: what makes every new
 // token good at once. $ACTIVE, $STANDBY and $PROJECT stand for the finding's.
-func afterRestore(text string) doctorAdvice {
+func afterRestore(text string) advice {
 	return adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return strings.NewReplacer(
 			"$ACTIVE", fmt.Sprint(f.Data.Generation), "$STANDBY", fmt.Sprint(f.Data.Standby),
@@ -55,8 +62,8 @@ func afterRestore(text string) doctorAdvice {
 	})
 }
 
-// doctorRemedies has a row for every code that is a problem or a note.
-var doctorRemedies = map[doctor.Code]doctorAdvice{
+// table has a row for every code that is a problem or a note.
+var table = map[doctor.Code]advice{
 	doctor.SettingsInvalid: correct(func(doctor.Finding, settings.Settings) string { return "correct the environment" }),
 
 	doctor.StoreTooOpen:     adviseBy(func(f doctor.Finding, _ settings.Settings) string { return f.Data.Command }),
@@ -121,7 +128,7 @@ var doctorRemedies = map[doctor.Code]doctorAdvice{
 	doctor.ActiveKeyMissing: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		do := "playtoken rotate --project " + f.ProjectID + ", or let serve do it"
 		if earliest := f.Data.EarliestAt; !earliest.IsZero() {
-			do += "; earliest " + moment(earliest)
+			do += "; earliest " + earliest.UTC().Format(time.RFC3339)
 		}
 		return do
 	}),
@@ -173,7 +180,7 @@ func setUpVault(f doctor.Finding, c settings.Settings) string {
 	if role == "" {
 		role = "either role"
 	}
-	return "as an operator of Vault: playtoken vault setup" + memory + mountSettings(c.Vault) +
+	return "as an operator of Vault: playtoken vault setup" + memory + MountSettings(c.Vault) +
 		", then log in with the policy of " + role + " alone, as it prints"
 }
 
@@ -248,4 +255,16 @@ func recordedDurations(f doctor.Finding, _ settings.Settings) string {
 func appendToAudit(f doctor.Finding, _ settings.Settings) string {
 	return "let the user who runs this append to it: mkdir -p " + filepath.Dir(f.Data.Path) + " && touch " + f.Data.Path +
 		"; until then nothing that has to be recorded is done"
+}
+
+// MountSettings returns the assignments that tell a process which mounts to
+// use, each after a space; those that have their default are left out.
+func MountSettings(v settings.Vault) (assignments string) {
+	if v.Transit != settings.DefaultTransit {
+		assignments += " PLAYTOKEN_VAULT_TRANSIT=" + v.Transit
+	}
+	if v.KV != settings.DefaultKV {
+		assignments += " PLAYTOKEN_VAULT_KV=" + v.KV
+	}
+	return assignments
 }

@@ -1,0 +1,120 @@
+// Package gateprocess puts a gate together from the settings and serves it:
+// its media folder, listeners, metrics, and the report about media that will
+// not be served.
+//
+// The decision a newcomer would get wrong: viewers are served at once, while
+// the media folder is still being examined. What cannot be served is refused
+// when it is asked for; the report only tells the operator sooner.
+package gateprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"playtoken/gate"
+	"playtoken/httpserver"
+	"playtoken/metrics"
+	"playtoken/settings"
+)
+
+// Run serves viewers until ctx ends. Errors: settings.Error where the settings
+// are wrong; those of the listeners and of the gate's data file.
+func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *slog.Logger) error {
+	counted, err := metrics.NewGate(build)
+	if err != nil {
+		return err
+	}
+	ln, err := httpserver.Listen(ctx, set.Gate.Listen)
+	if err != nil {
+		return err
+	}
+	scrapes, err := httpserver.ListenMetrics(ctx, set.MetricsListen)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	g, closeGate, err := open(set, counted, log)
+	if err != nil {
+		return errors.Join(err, ln.Close(), scrapes.Close())
+	}
+	log.Info("gate is listening", "address", ln.Addr().String())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return httpserver.Serve(ctx, ln, g.Handler(), log, func() {}) })
+	group.Go(func() error { return scrapes.Serve(ctx, counted.Handler(log), log) })
+	group.Go(func() error { return reportMedia(ctx, set.Gate, log) })
+	return errors.Join(group.Wait(), closeGate())
+}
+
+// open opens a gate on a folder, out of which no link leads.
+func open(set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
+	root, err := os.OpenRoot(set.Gate.Media)
+	if err != nil {
+		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
+	}
+	config := gate.Config{
+		Media: root.FS(), Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
+		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
+		Index: set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
+		Admission: counted.Admission,
+	}
+	if set.MetricsListen == "" {
+		config.Metrics = counted.Handler(log)
+	}
+	g, err := gate.Open(config)
+	if err != nil {
+		return nil, nil, errors.Join(err, root.Close())
+	}
+	return g, func() error { return errors.Join(g.Close(), root.Close()) }, nil
+}
+
+// withoutPath leaves out a path, which may be a secret that was set in place of
+// one.
+func withoutPath(err error) error {
+	if pathError, ok := errors.AsType[*os.PathError](err); ok {
+		return pathError.Err
+	}
+	return err
+}
+
+// Examine reports what a gate would not serve of a media folder.
+func Examine(ctx context.Context, folder string, set settings.Gate, report func(gate.Finding)) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return fmt.Errorf("open media folder: %w", err)
+	}
+	err = gate.Check(ctx, gate.Config{Media: root.FS(), Index: set.Index, PublicURL: set.URL}, report)
+	return errors.Join(err, root.Close())
+}
+
+// maxReported is how many findings about media the gate logs when it starts.
+const maxReported = 50
+
+// reportMedia logs what viewers will not get. It fails nothing.
+func reportMedia(ctx context.Context, set settings.Gate, log *slog.Logger) error {
+	found := 0
+	err := Examine(ctx, set.Media, set, func(f gate.Finding) {
+		if found++; found > maxReported {
+			return
+		}
+		level := slog.LevelInfo
+		if f.Serious {
+			level = slog.LevelWarn
+		}
+		log.LogAttrs(ctx, level, "media will not be served", slog.String("file", f.File), slog.Int("line", f.Line),
+			slog.String("what", f.What), slog.String("remedy", f.Remedy))
+	})
+	if ctx.Err() != nil {
+		return nil // the process is stopping
+	}
+	if err != nil {
+		log.WarnContext(ctx, "the media folder was not examined", "error", err)
+	}
+	if found > maxReported {
+		log.InfoContext(ctx, "more media will not be served; playtoken gate check lists all of it", "findings", found)
+	}
+	return nil
+}
