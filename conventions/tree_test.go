@@ -12,10 +12,6 @@ import (
 	"testing"
 )
 
-// unfinished lists the folders that do not yet follow the rules about words,
-// literals and test failures.
-var unfinished = []string{}
-
 // source is one file of the tree.
 type source struct {
 	path string // from the top of the module, with slashes
@@ -23,15 +19,6 @@ type source struct {
 }
 
 func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
-
-// finished reports whether the file's folder follows every rule.
-func (s source) finished() bool {
-	top, _, nested := strings.Cut(s.path, "/")
-	if !nested {
-		top = "."
-	}
-	return !slices.Contains(unfinished, top)
-}
 
 // parsed returns the syntax tree of a Go file.
 func (s source) parsed(t *testing.T) (*token.FileSet, *ast.File) {
