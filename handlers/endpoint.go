@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"playtoken/projects"
+	"playtoken/projects/access"
 	"playtoken/secret"
 )
 
@@ -205,12 +206,12 @@ func (s *server) projectByID(ctx context.Context, id string) (projects.Project, 
 var projectForm = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
 
 // mayProject is the only permission check. An id that no project can have goes
-// no further than this.
+// no further than this, and neither does that of the ring of our own keys.
 func mayProject(caller projects.Caller, action projects.Action, projectID string) error {
 	if err := caller.May(action, projectID); err != nil {
 		return err
 	}
-	if !projectForm.MatchString(projectID) {
+	if !projectForm.MatchString(projectID) || projectID == access.RingID {
 		return projects.ErrNotFound
 	}
 	return nil

@@ -150,6 +150,11 @@ type Config struct {
 	// key under the new settings. Nil: settings change unchecked.
 	CheckSettingsChange func(ctx context.Context, project projects.Project) error
 
+	// StopWithCaller ends a rotation between two moves when its caller is
+	// gone: for a caller that is this process, which the rotation must not
+	// keep alive. Revocations go on.
+	StopWithCaller bool
+
 	// Limits counts requests. Nil: nothing is limited, and responses have no
 	// headers about limits.
 	Limits limits.Limiter

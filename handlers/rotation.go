@@ -74,8 +74,11 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 	if err != nil {
 		return Rotated{}, err
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
+	if !s.StopWithCaller {
+		var cancel context.CancelFunc
+		ctx, cancel = detached(ctx)
+		defer cancel()
+	}
 	order := c.order(body.Reason)
 	order.Now = body.Mode == "now"
 	result, err := rotation.Reconcile(ctx, order)
@@ -129,8 +132,8 @@ const ProjectsAtOnce = 16
 // takes as long as its call's timeout, and cron does not wait for ever.
 func (s *server) rotateAll(ctx context.Context, c call, body rotateBody) (allRotated, error) {
 	results, err := ofEach(ctx, s, func(id string) oneOfAll { return s.rotateOneOf(ctx, c, id, body) })
-	if err != nil {
-		return allRotated{}, err
+	if err != nil || len(results) == 0 { // without a project there are no access tokens either
+		return allRotated{Results: results}, err
 	}
 	own := s.rotateOneOf(ctx, c, access.RingID, rotateBody{Reason: body.Reason})
 	if own.Error != nil && own.Error.Status != http.StatusNotFound {

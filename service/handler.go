@@ -38,7 +38,7 @@ func (s *Service) Handler() (http.Handler, error) {
 // and is not counted against limits.
 func (s *Service) LocalHandler() http.Handler {
 	c := s.handlerConfig()
-	c.Callers = localOperator{}
+	c.Callers, c.StopWithCaller = localOperator{}, true
 	return handlers.New(c)
 }
 

@@ -231,7 +231,7 @@ const minOwnKey = 32
 // ownKey is a credential for our own API.
 func ownKey(to *secret.Value) parser {
 	return func(text string) error {
-		if n := len(text); n < minOwnKey {
+		if n := utf8.RuneCountInString(text); n < minOwnKey {
 			return fmt.Errorf("%d characters, want at least %d: a shorter key could be guessed", n, minOwnKey)
 		}
 		return credential(to)(text)

@@ -59,8 +59,11 @@ func (b *bootstrap) ended(ctx context.Context, pass *onePass) (bool, error) {
 	pass.Actions, pass.Changed = b.made, len(b.made) > 0
 	err := pass.failure()
 	active, unread := b.active(ctx)
+	if err == nil {
+		err = unread
+	}
 	if active || unread != nil {
-		return true, errors.Join(err, unread)
+		return true, err
 	}
 	if err == nil {
 		b.failures = 0

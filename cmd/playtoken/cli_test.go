@@ -159,7 +159,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 		exitUsage:      {usageError{"x"}, settings.Error{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", settings.Error{})},
 		exitSomeFailed: {someFailed{1, 2}},
 		exitRefused:    {&apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
-		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
+		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, errors.Join(&apiProblem{Code: "not_found"}, fmt.Errorf("b: %w", &apiProblem{Code: "platform_unavailable"})), &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

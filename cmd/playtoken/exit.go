@@ -100,22 +100,33 @@ func exitCode(err error) int {
 
 // isEarly: the first key is still propagating, and the problem says until when.
 func isEarly(err error) bool {
-	p, ok := errors.AsType[*apiProblem](err)
-	return ok && p.Code == "no_active_key" && p.EarliestAt != nil
+	return anyProblem(err, func(p *apiProblem) bool { return p.Code == "no_active_key" && p.EarliestAt != nil })
 }
 
 // needsOperator: waiting does not help.
 func needsOperator(err error) bool {
-	p, ok := errors.AsType[*apiProblem](err)
-	return ok && p.NeedsOperator
+	return anyProblem(err, func(p *apiProblem) bool { return p.NeedsOperator })
 }
 
 // hasCode: the API answered with a problem that has one of these codes.
 func hasCode(codes ...string) func(error) bool {
 	return func(err error) bool {
-		p, ok := errors.AsType[*apiProblem](err)
-		return ok && slices.Contains(codes, p.Code)
+		return anyProblem(err, func(p *apiProblem) bool { return slices.Contains(codes, p.Code) })
 	}
+}
+
+// anyProblem looks at the problems of all projects that failed, so that their
+// order does not decide the exit code.
+func anyProblem(err error, fits func(*apiProblem) bool) bool {
+	switch e := err.(type) {
+	case *apiProblem:
+		return fits(e)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return anyProblem(err, fits) })
+	case interface{ Unwrap() error }:
+		return anyProblem(e.Unwrap(), fits)
+	}
+	return false
 }
 
 func is(target error) func(error) bool {

@@ -109,11 +109,14 @@ func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) erro
 type onePass struct {
 	rotatedView
 	Error *apiProblem `json:"error"`
+	cause error       // what kept the request from being made or answered
 }
 
 // failure is why the pass did not do what was asked; nil if it did.
 func (p onePass) failure() error {
 	switch {
+	case p.cause != nil:
+		return p.cause
 	case p.Error != nil:
 		return p.Error
 	case p.Refused:
@@ -137,10 +140,7 @@ func firstPasses(ctx context.Context, door *localAPI, f rotateFlags) ([]onePass,
 // rotate makes one pass over one project.
 func (d *localAPI) rotate(ctx context.Context, id string, body map[string]any) onePass {
 	pass := onePass{rotatedView: rotatedView{ProjectID: id}}
-	err := d.call(ctx, apiRequest{method: http.MethodPost, path: projectPath(id) + "/rotation", body: body, missing: findProject}, &pass.rotatedView)
-	if err != nil && !errors.As(err, &pass.Error) {
-		pass.Error = &apiProblem{Detail: err.Error()}
-	}
+	pass.cause = d.call(ctx, apiRequest{method: http.MethodPost, path: projectPath(id) + "/rotation", body: body, missing: findProject}, &pass.rotatedView)
 	return pass
 }
 
