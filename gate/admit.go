@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, 
 	for _, token := range presented.tokens {
 		a, err := g.byToken(token, p.video)
 		if err == nil {
+			a.inURL = g.urlOpens(presented, p.video)
 			return a, nil
 		}
 		if first == nil {
@@ -78,6 +80,15 @@ func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, 
 		first = refusedToken(verify.TokenMissing, "a playback token is needed, as ?jwt= or Authorization: Bearer")
 	}
 	return admission{}, first
+}
+
+// urlOpens reports whether the URL has a ticket that opens the video, beside the
+// token that a player may send with every request.
+func (g *Gate) urlOpens(c credentials, video string) bool {
+	return slices.ContainsFunc(c.tickets[:c.inURL], func(ticket string) bool {
+		_, err := g.byTicket(ticket, video)
+		return err == nil
+	})
 }
 
 func (g *Gate) present(p place, rawQuery string, header http.Header) (credentials, error) {

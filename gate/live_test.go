@@ -45,6 +45,18 @@ func TestALivePlayerOutlivesItsToken(t *testing.T) {
 	}
 }
 
+// TestATokenWithEveryRequestChangesNothing: a player that sends its token in a
+// header with every request gets the growing playlist below the first one.
+func TestATokenWithEveryRequestChangesNothing(t *testing.T) {
+	w := open(t, live(growing), nil)
+	token := "Bearer " + w.token("live", time.Minute)
+	first := w.want(w.get("/live/hls.m3u8", "Authorization", token), 200, "")
+	uri := links(t, first.body, "/live/hls.m3u8")[0]
+	if list := w.want(w.get(uri, "Authorization", token), 200, ""); !strings.Contains(list.body, "#EXTINF") {
+		t.Errorf("the variant with a token in the header is\n%s\nwant the growing playlist", list.body)
+	}
+}
+
 func TestWhichFirstPlaylistsStayAsTheyAre(t *testing.T) {
 	for name, c := range map[string]struct{ text, query, want string }{
 		"a recording":                   {whole, "jwt=", "0.ts?ticket="},

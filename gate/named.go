@@ -3,6 +3,7 @@ package gate
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 )
 
@@ -37,44 +38,58 @@ func (n *namedFiles) has(video, file string) bool {
 	n.reading.Lock()
 	defer n.reading.Unlock()
 	known, begun := n.look(video, file)
-	if known || begun != seen { // what was read since then is new enough
+	if known || begun > seen { // what was read since then is new enough
 		return known
 	}
-	n.mu.Lock()
-	n.videos[video].begun++
-	n.mu.Unlock()
-	n.remember(video, n.find(video))
-	known, _ = n.look(video, file)
-	return known
+	n.begin(video)
+	files := n.find(video)
+	n.remember(video, files)
+	return slices.Contains(files, file)
 }
 
 func (n *namedFiles) look(video, file string) (known bool, begun int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	v := n.videos[video]
-	if v == nil {
-		if n.videos == nil || len(n.videos) >= maxVideos {
-			n.videos = map[string]*videoNames{}
-		}
-		v = &videoNames{files: map[string]bool{}}
-		n.videos[video] = v
-	}
+	v := n.of(video)
 	return v.files[file], v.begun
+}
+
+func (n *namedFiles) begin(video string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.of(video).begun++
 }
 
 func (n *namedFiles) remember(video string, files []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	v := n.videos[video]
-	if v == nil {
-		return
-	}
+	v := n.of(video)
 	if len(v.files)+len(files) > maxNames {
 		v.files = map[string]bool{}
 	}
 	for _, file := range files {
 		v.files[file] = true
 	}
+}
+
+// of returns what is kept of a video; where that is too much, another video is
+// forgotten and read again when it is needed. The lock is held.
+func (n *namedFiles) of(video string) *videoNames {
+	if v := n.videos[video]; v != nil {
+		return v
+	}
+	if n.videos == nil {
+		n.videos = map[string]*videoNames{}
+	}
+	for other := range n.videos {
+		if len(n.videos) < maxVideos {
+			break
+		}
+		delete(n.videos, other)
+	}
+	v := &videoNames{files: map[string]bool{}}
+	n.videos[video] = v
+	return v
 }
 
 // findNamed reads all playlists of a video and returns the files of named

@@ -87,8 +87,9 @@ func (m *manifest) begin(t xml.StartElement, end int64) error {
 		return errors.New("it begins with " + t.Name.Local + ", not with MPD")
 	}
 	m.root, m.open = "MPD", []string{"MPD"}
-	based, foreign := m.bases()
+	based, foreign, moved := m.bases()
 	m.foreign = foreign
+	m.ticketed = m.ticketed || moved // relative URLs are another site's then, and get no ticket
 	prefix := ""
 	if t.Name.Space != "" {
 		prefix = t.Name.Space + ":"
@@ -117,27 +118,36 @@ func (m *manifest) insert(element, url string) {
 
 // bases looks ahead: own says that the manifest as a whole has a base, foreign
 // that some base is another site's, against which a URL that begins at the
-// root would be resolved.
-func (m *manifest) bases() (own, foreign bool) {
-	depth, inside := 0, false
+// root would be resolved, and moved that the manifest itself is loaded from
+// another site.
+func (m *manifest) bases() (own, foreign, moved bool) {
+	depth, name, text := 0, "", ""
 	for d := xml.NewDecoder(strings.NewReader(m.text)); ; {
 		token, err := d.RawToken()
 		if err != nil { // the end, or a fault that read finds again
-			return own, foreign
+			return own, foreign, moved
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
 			depth++
-			inside = t.Name.Local == "BaseURL"
-			own = own || inside && depth == 2
-		case xml.EndElement:
-			depth, inside = depth-1, false
+			name, text = t.Name.Local, ""
+			own = own || name == "BaseURL" && depth == 2
 		case xml.CharData:
-			path := strings.TrimSpace(string(t))
-			_, here := m.where.cutHost(&path)
-			foreign = foreign || inside && !here
+			text += string(t)
+		case xml.EndElement:
+			foreign = foreign || (name == "BaseURL" || name == "Location") && !m.isOwn(text)
+			moved = moved || name == "Location" && !m.isOwn(text)
+			depth, name = depth-1, ""
 		}
 	}
+}
+
+// isOwn reports whether a player resolves the URL to this site. Browsers take a
+// backslash for a slash and skip control characters.
+func (m *manifest) isOwn(url string) bool {
+	url = strings.TrimSpace(url)
+	_, own := m.where.cutHost(&url)
+	return own && !strings.ContainsFunc(url, func(r rune) bool { return r == '\\' || r < ' ' })
 }
 
 // below is how a player that has the manifest without a ticket names a file or
@@ -211,6 +221,9 @@ func (m *manifest) url(text string, top bool) (string, error) {
 		file += "/"
 	}
 	url := m.below(file)
+	if host != "" {
+		host = "//" + m.where.Host // neither another port nor a connection in the clear
+	}
 	if rooted {
 		url = host + "/" + encodePath(strings.Join(m.where.root, "/")) + "/~" + m.ticket + "/" + encodePath(file)
 	}

@@ -18,7 +18,12 @@ func TestTheBaseOfAManifestGetsTheTicket(t *testing.T) {
 		{"a folder above", `<MPD><BaseURL>../a b/</BaseURL></MPD>`, `<MPD><BaseURL>../~T/a%20b/</BaseURL></MPD>`},
 		{"a query", `<MPD><BaseURL>a/?x=1&amp;ticket=2&amp;y=</BaseURL></MPD>`, `<MPD><BaseURL>../~T/360/a/?x=1&amp;y=</BaseURL></MPD>`},
 		{"from the root", `<MPD><BaseURL>/films/film/a/</BaseURL></MPD>`, `<MPD><BaseURL>/films/film/~T/a/</BaseURL></MPD>`},
-		{"with host", `<MPD><BaseURL>https://videos.example/films/film/</BaseURL></MPD>`, `<MPD><BaseURL>https://videos.example/films/film/~T/</BaseURL></MPD>`},
+		{"with host", `<MPD><BaseURL>https://videos.example/films/film/</BaseURL></MPD>`, `<MPD><BaseURL>//videos.example/films/film/~T/</BaseURL></MPD>`},
+		{"in the clear on another port", `<MPD><BaseURL>http://videos.example:80/films/film/</BaseURL></MPD>`, `<MPD><BaseURL>//videos.example/films/film/~T/</BaseURL></MPD>`},
+		{"a place on another site", `<MPD type="dynamic"><Location>https://cdn.example/live/m.mpd</Location><S media="/films/film/1"/></MPD>`,
+			`<MPD type="dynamic"><Location>https://cdn.example/live/m.mpd</Location><S media="/films/film/1"/></MPD>`},
+		{"another site in two pieces", `<MPD><BaseURL>a/</BaseURL><Period><BaseURL>/<!-- -->/cdn.example/</BaseURL><S media="/films/film/1"/></Period></MPD>`, ""},
+		{"another site with backslashes", `<MPD><Period><BaseURL>\\\\cdn.example\\</BaseURL><S media="/films/film/1"/></Period></MPD>`, ""},
 		{"another site", `<MPD><BaseURL>https://cdn.example/</BaseURL></MPD>`, `<MPD><BaseURL>https://cdn.example/</BaseURL></MPD>`},
 		{"another video", `<MPD><BaseURL>/films/other/</BaseURL></MPD>`, `<MPD><BaseURL>/films/other/</BaseURL></MPD>`},
 		{"deeper", `<MPD><Period><BaseURL>a/</BaseURL><BaseURL>/films/film/b/</BaseURL></Period></MPD>`,
@@ -32,7 +37,14 @@ func TestTheBaseOfAManifestGetsTheTicket(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			where := here()
 			where.File = "360/index.mpd"
-			if got, err := playlist.Manifest(c.text, where, "T", false); err != nil || got != c.want {
+			got, err := playlist.Manifest(c.text, where, "T", false)
+			if c.want == "" { // the one thing wanted: nothing below the other site's base gets the ticket
+				if strings.Contains(got, `media="/films/film/~T`) {
+					t.Errorf("got %s, %v, want no ticket below another site", got, err)
+				}
+				return
+			}
+			if err != nil || got != c.want {
 				t.Errorf("got  %s, %v\nwant %s", got, err, c.want)
 			}
 		})
