@@ -150,9 +150,9 @@ type Config struct {
 	// key under the new settings. Nil: settings change unchecked.
 	CheckSettingsChange func(ctx context.Context, project projects.Project) error
 
-	// StopWithCaller ends a rotation between two moves when its caller is
-	// gone: for a caller that is this process, which the rotation must not
-	// keep alive. Revocations go on.
+	// StopWithCaller ends a rotation when its caller is gone, for a caller that
+	// is this process: the rotation must not keep it alive, and the next one
+	// continues what was begun. Revocations are not stopped.
 	StopWithCaller bool
 
 	// Limits counts requests. Nil: nothing is limited, and responses have no

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,10 +117,13 @@ type oneOfAll struct {
 var _ withStatus = allRotated{}
 
 func (a allRotated) status() int {
-	for _, one := range a.Results {
-		if one.Error != nil {
-			return http.StatusMultiStatus
-		}
+	return mixedStatus(slices.ContainsFunc(a.Results, func(one oneOfAll) bool { return one.Error != nil }))
+}
+
+// mixedStatus is the status of a response about every project.
+func mixedStatus(someFailed bool) int {
+	if someFailed {
+		return http.StatusMultiStatus
 	}
 	return http.StatusOK
 }
@@ -175,12 +179,7 @@ type oneStatus struct {
 var _ withStatus = allStatuses{}
 
 func (a allStatuses) status() int {
-	for _, one := range a.Results {
-		if one.Error != nil {
-			return http.StatusMultiStatus
-		}
-	}
-	return http.StatusOK
+	return mixedStatus(slices.ContainsFunc(a.Results, func(one oneStatus) bool { return one.Error != nil }))
 }
 
 // allStatus is the dry run of every project.

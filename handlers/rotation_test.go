@@ -2,13 +2,18 @@ package handlers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"playtoken/handlers"
 	"playtoken/keyrotation"
+	"playtoken/projects"
+	"playtoken/secret"
 	"playtoken/store"
 )
 
@@ -26,6 +31,50 @@ func (s *stubborn) Revoke(ctx context.Context, _ int, _ keyrotation.Order) (keyr
 func (s *stubborn) Activate(ctx context.Context, _ int, _ keyrotation.Order) (keyrotation.Result, error) {
 	s.err = ctx.Err()
 	return keyrotation.Result{}, nil
+}
+
+func (s *stubborn) Reconcile(ctx context.Context, _ keyrotation.Order) (keyrotation.Result, error) {
+	s.err = ctx.Err()
+	return keyrotation.Result{}, nil
+}
+
+// onlyRotation finds one rotation for every project.
+type onlyRotation struct {
+	handlers.Projects
+	rotation handlers.Rotation
+}
+
+func (p onlyRotation) Rotation(context.Context, string) (handlers.Rotation, error) {
+	return p.rotation, nil
+}
+
+// TestARotationStopsWithItsProcessAndNotWithItsConnection: a rotation over HTTP goes on without its caller, one
+// of the command line ends with its process, and a revocation is never stopped.
+func TestARotationStopsWithItsProcessAndNotWithItsConnection(t *testing.T) {
+	const revoke = "/v1/projects/default/signing-keys/2/revoke"
+	for _, tt := range []struct {
+		name, path, body string
+		stops            bool
+		want             error
+	}{
+		{"a rotation over HTTP", rotationPath, `{}`, false, nil},
+		{"a rotation by the command line", rotationPath, `{}`, true, context.Canceled},
+		{"a revocation by the command line", revoke, `{"reason":"stolen"}`, true, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			seen := &stubborn{err: context.DeadlineExceeded}
+			handler := handlers.New(handlers.Config{
+				Callers:  callers{projects.EnvironmentKeys{AdminKey: secret.New(adminKey)}},
+				Projects: onlyRotation{rotation: seen}, Log: slog.New(slog.DiscardHandler), StopWithCaller: tt.stops,
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			handler.ServeHTTP(httptest.NewRecorder(), request("POST", tt.path, adminKey, tt.body).WithContext(ctx))
+			if !errors.Is(seen.err, tt.want) || (tt.want == nil) != (seen.err == nil) {
+				t.Errorf("context of the change: error = %v, want %v", seen.err, tt.want)
+			}
+		})
+	}
 }
 
 func TestAPlatformTimeoutIsNotReportedAsTheStores(t *testing.T) {
