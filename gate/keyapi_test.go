@@ -271,3 +271,18 @@ func TestConfigurationErrorsAreToldTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryAnswerOfTheKeyAPISaysThatThisIsAGate(t *testing.T) {
+	w := open(t, films(), nil)
+	for _, a := range []answer{
+		w.api("GET", "/v2/jwt_keys", ""), w.do("GET", "/v2/jwt_keys", ""), w.api("PUT", "/v2/jwt_keys", ""),
+		w.api("GET", "/v2/jwt_keys/none", ""), w.api("POST", "/v2/jwt_keys", "{"), w.api("GET", "/v2/none", ""),
+	} {
+		if got := a.header.Get("Playtoken-Gate"); got != "1" {
+			t.Errorf("answer %d %s: header Playtoken-Gate is %q, want 1", a.status, a.code(), got)
+		}
+	}
+	if got := w.do("GET", "/"+video, "").header.Get("Playtoken-Gate"); got != "" {
+		t.Errorf("a viewer's answer has the header Playtoken-Gate %q, want none", got)
+	}
+}

@@ -36,11 +36,11 @@ func (g *Gate) Handler() http.Handler {
 		m.PathPrefix("/auth/").Handler(g.serve(g.auth, refuse))
 	}
 
-	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.listKeys), refuseKey)).Methods(http.MethodGet)
-	m.Handle("/v2/jwt_keys", g.serve(g.owner(g.createKey), refuseKey)).Methods(http.MethodPost)
-	m.Handle("/v2/jwt_keys/{id}", g.serve(g.owner(g.showKey), refuseKey)).Methods(http.MethodGet)
-	m.Handle("/v2/jwt_keys/{id}", g.serve(g.owner(g.deleteKey), refuseKey)).Methods(http.MethodDelete)
-	m.PathPrefix("/v2/").Handler(g.serve(g.owner(unknown), refuseKey))
+	m.Handle("/v2/jwt_keys", g.keyAPI(g.listKeys)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys", g.keyAPI(g.createKey)).Methods(http.MethodPost)
+	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.showKey)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
+	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
 
 	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css)}", g.serve(asset, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
@@ -48,6 +48,17 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	return m
+}
+
+// keyAPI is a route of the key API. Every answer of it says that this is a gate,
+// a refusal too, so that a service which takes it for another platform finds
+// out before it has the right credential.
+func (g *Gate) keyAPI(e endpoint) http.Handler {
+	served := g.serve(g.owner(e), refuseKey)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Playtoken-Gate", "1")
+		served.ServeHTTP(w, r)
+	})
 }
 
 // serve is what every request passes: it gets an id, its path is unambiguous
