@@ -64,6 +64,7 @@ var onlyUnder = map[string][]string{
 	"github.com/spf13/cobra":          {"cmd"},
 	"github.com/prometheus/":          {"metrics"},
 	"github.com/chromedp/":            {},
+	"github.com/coder/websocket":      {},
 	"go.uber.org/goleak":              {},
 	"github.com/google/go-cmp/":       {},
 	"github.com/hashicorp/golang-lru": {"signer", "filekeys", "limits", "projects"},

@@ -1,33 +1,30 @@
 package gate_test
 
 import (
-	"context"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os/exec"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"playtoken/gate/sample"
+	"playtoken/web/browsertest"
 )
 
 // TestTheSamplePlaysInABrowser opens both pages as a viewer would.
 func TestTheSamplePlaysInABrowser(t *testing.T) {
-	tab, w := newTab(t), open(t, clip(t), nil)
+	tab, w := browsertest.Chromium(t).Page(t), open(t, clip(t), nil)
 	for _, page := range []string{"/counter", "/embed/counter"} {
 		w.show(tab, w.server.URL+page, sample.VideoID)
 		w.wantPlayed(tab, "640x360 from blob:")
-		if cookie := eval[string](t, tab, `document.cookie`); cookie != "" {
+		if cookie := browsertest.Eval[string](t, tab, `document.cookie`); cookie != "" {
 			t.Errorf("%s: scripts see the cookie %q", page, cookie)
 		}
-		if n := eval[int](t, tab, violations); n != 0 {
+		if n := browsertest.Eval[int](t, tab, violations); n != 0 {
 			t.Errorf("%s: the page tried %d things that its policy forbids", page, n)
 		}
 		w.advance(time.Minute) // the session of the next page is its own
@@ -37,7 +34,7 @@ func TestTheSamplePlaysInABrowser(t *testing.T) {
 
 // A page may keep scripts in a frame from everything that has an origin.
 func TestTheSamplePlaysInASandbox(t *testing.T) {
-	tab, w := newTab(t), open(t, clip(t), nil)
+	tab, w := browsertest.Chromium(t).Page(t), open(t, clip(t), nil)
 	inner, err := url.Parse(w.server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +49,7 @@ func TestTheSamplePlaysInASandbox(t *testing.T) {
 	})
 	t.Cleanup(sandbox.Close)
 	w.show(tab, sandbox.URL+"/embed/counter", sample.VideoID)
-	if origin := eval[string](t, tab, `self.origin`); origin != "null" {
+	if origin := browsertest.Eval[string](t, tab, `self.origin`); origin != "null" {
 		t.Fatalf("the page has the origin %s", origin)
 	}
 	w.wantPlayed(tab, "640x360 from blob:")
@@ -76,14 +73,14 @@ func TestWhatOurLoaderLeavesAloneTheBrowserPlays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, w := newTab(t), open(t, plain, nil)
+	tab, w := browsertest.Chromium(t).Page(t), open(t, plain, nil)
 	w.show(tab, w.server.URL+"/plain", "plain")
 	w.wantPlayed(tab, "640x360 from http:")
 	w.wantNoRefusal()
 }
 
 func TestThePageSaysWhenTheSessionIsOver(t *testing.T) {
-	tab, w := newTab(t), open(t, clip(t), nil)
+	tab, w := browsertest.Chromium(t).Page(t), open(t, clip(t), nil)
 	for _, c := range []struct {
 		end  func()
 		says string
@@ -92,9 +89,9 @@ func TestThePageSaysWhenTheSessionIsOver(t *testing.T) {
 		{func() { w.want(w.api("DELETE", "/v2/jwt_keys/"+w.keyID+"?end_sessions=true", ""), 200, "") }, "This viewing session was ended. "},
 	} {
 		w.show(tab, w.server.URL+"/counter", sample.VideoID)
-		eval[bool](t, tab, canPlay)
+		browsertest.Eval[bool](t, tab, canPlay)
 		c.end()
-		if text := eval[string](t, tab, goOn); !strings.HasPrefix(text, c.says) {
+		if text := browsertest.Eval[string](t, tab, goOn); !strings.HasPrefix(text, c.says) {
 			t.Errorf("the page says %q, want %q", text, c.says)
 		}
 	}
@@ -109,36 +106,15 @@ func clip(t *testing.T) fs.FS {
 	return files
 }
 
-// newTab starts a browser and takes it down before the test ends.
-func newTab(t *testing.T) context.Context {
-	t.Helper()
-	binary, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("NOT TESTED: the player page, because there is no chromium on this machine")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(binary), chromedp.NoSandbox)
-	browser, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
-	tab, stopTab := chromedp.NewContext(browser)
-	tab, stopWaiting := context.WithTimeout(tab, 15*time.Minute)
-	t.Cleanup(func() {
-		stopWaiting()
-		stopTab()
-		stopBrowser()
-	})
-	return tab
-}
-
 // show opens a page with a token that is over in ten seconds.
-func (w *world) show(tab context.Context, page, video string) {
+func (w *world) show(tab *browsertest.Page, page, video string) {
 	w.Helper()
-	if err := chromedp.Do(tab, chromedp.Navigate(page+"?jwt="+w.token(video, 10*time.Second))); err != nil {
-		w.Fatal(err)
-	}
+	tab.Open(w.T, page+"?jwt="+w.token(video, 10*time.Second))
 }
 
-func (w *world) wantPlayed(tab context.Context, want string) {
+func (w *world) wantPlayed(tab *browsertest.Page, want string) {
 	w.Helper()
-	if got := eval[string](w.T, tab, watch); got != want {
+	if got := browsertest.Eval[string](w.T, tab, watch); got != want {
 		w.Errorf("played %q, want %q", got, want)
 	}
 }
@@ -148,16 +124,6 @@ func (w *world) wantNoRefusal() {
 	if log := w.log.String(); strings.Contains(log, `"code":`) {
 		w.Errorf("something was refused:\n%s", log)
 	}
-}
-
-// eval returns the value of an expression, or of its promise.
-func eval[T any](t *testing.T, tab context.Context, expression string) T {
-	t.Helper()
-	value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatalf("in the browser: %v", err)
-	}
-	return value
 }
 
 // canPlay returns when there is something to see, or why there never will be.

@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
+	"playtoken/web/browsertest"
 )
 
 // library is a player in a page, and how it is told to play.
@@ -56,7 +55,7 @@ func TestEveryKindOfVideoPlays(t *testing.T) {
 	}
 	defer root.Close()
 	w := open(t, root.FS(), nil)
-	tab := newTab(t)
+	tab := browsertest.Chromium(t).Page(t)
 	stage := &stage{world: w, packages: packages}
 	pages := httptest.NewServer(http.HandlerFunc(stage.page))
 	defer pages.Close()
@@ -114,12 +113,12 @@ func (s *stage) page(w http.ResponseWriter, r *http.Request) {
 }
 
 // watch returns "ok" if the video plays for two seconds, or what stops it.
-func (s *stage) watch(tab context.Context, page, films string, l library, r recipe) string {
+func (s *stage) watch(tab *browsertest.Page, page, films string, l library, r recipe) string {
 	s.playing.Store(&l)
 	s.folder.Store("/" + r.name + "/")
 	s.asked.Store(0)
 	source := films + "/" + r.name + "/" + r.firstFile() + "?jwt=" + s.token(r.name, time.Minute)
-	if err := chromedp.Do(tab, chromedp.Navigate(page)); err != nil {
+	if err := tab.Navigate(page); err != nil {
 		return err.Error()
 	}
 	script := fmt.Sprintf(`new Promise((resolve) => {
@@ -130,7 +129,7 @@ func (s *stage) watch(tab context.Context, page, films string, l library, r reci
 		video.addEventListener("canplay", () => { video.playbackRate = 4; video.play().catch((e) => fail(e.message)); });
 		(async () => { %s })().catch((e) => fail(e.message || "code " + e.code));
 	})`, source, l.play)
-	value, err := chromedp.Run(tab, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	value, err := browsertest.Evaluate[string](tab, script)
 	if err != nil {
 		return err.Error()
 	}

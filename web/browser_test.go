@@ -1,17 +1,13 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
-
 	"playtoken/gate/sample"
+	"playtoken/web/browsertest"
 )
 
 // players are the page's addresses by who plays.
@@ -23,8 +19,8 @@ func TestVideoGoesOnWhenItsSessionIsEnded(t *testing.T) {
 	// The clip is two minutes and the buffer thirty seconds: there is more to
 	// fetch, and the ticket for it ends now.
 	s.endSessions(s.rotate())
-	await(t, tab, 30*time.Second, `document.getElementById("events").innerText.includes("session_ended: opening the manifest")`)
-	await(t, tab, 30*time.Second, `(v => v.buffered.end(0) > v.currentTime + 20)(document.getElementById("video"))`)
+	tab.Await(t, 30*time.Second, `document.getElementById("events").innerText.includes("session_ended: opening the manifest")`)
+	tab.Await(t, 30*time.Second, `(v => v.buffered.end(0) > v.currentTime + 20)(document.getElementById("video"))`)
 	checkSmooth(t, "own", watched(t, tab))
 }
 
@@ -34,22 +30,22 @@ func TestNativeVideoComesBackWhenItsSessionIsEnded(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["native"])
 	s.endSessions(s.rotate())
-	await(t, tab, 60*time.Second, `document.getElementById("events").innerText.includes("opening the manifest with a fresh token")`)
-	stopped := eval[float64](t, tab, `seen.samples.findLast(s => s.media > 0).media`)
-	await(t, tab, 20*time.Second, fmt.Sprintf(`(v => !v.paused && v.currentTime > %f && v.currentTime < %f)(document.getElementById("video"))`, stopped+2, stopped+6))
+	tab.Await(t, 60*time.Second, `document.getElementById("events").innerText.includes("opening the manifest with a fresh token")`)
+	stopped := browsertest.Eval[float64](t, tab, `seen.samples.findLast(s => s.media > 0).media`)
+	tab.Await(t, 20*time.Second, fmt.Sprintf(`(v => !v.paused && v.currentTime > %f && v.currentTime < %f)(document.getElementById("video"))`, stopped+2, stopped+6))
 }
 
 func TestSeekingGoesWhereItIsTold(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
 	for _, target := range []int{100, 3, 60, 62} {
-		eval[float64](t, tab, fmt.Sprintf(`document.getElementById("video").currentTime = %d`, target))
-		await(t, tab, 15*time.Second, fmt.Sprintf(`(v => !v.seeking && v.currentTime > %d + 0.5 && v.currentTime < %d + 5)(document.getElementById("video"))`, target, target))
+		browsertest.Eval[float64](t, tab, fmt.Sprintf(`document.getElementById("video").currentTime = %d`, target))
+		tab.Await(t, 15*time.Second, fmt.Sprintf(`(v => !v.seeking && v.currentTime > %d + 0.5 && v.currentTime < %d + 5)(document.getElementById("video"))`, target, target))
 	}
-	eval[float64](t, tab, `document.getElementById("video").currentTime = 118`)
-	await(t, tab, 15*time.Second, `document.getElementById("video").ended`)
-	eval[bool](t, tab, `document.getElementById("video").play() && true`) // again from the start
-	await(t, tab, 15*time.Second, `(v => !v.ended && v.currentTime > 0.5 && v.currentTime < 10)(document.getElementById("video"))`)
+	browsertest.Eval[float64](t, tab, `document.getElementById("video").currentTime = 118`)
+	tab.Await(t, 15*time.Second, `document.getElementById("video").ended`)
+	browsertest.Eval[bool](t, tab, `document.getElementById("video").play() && true`) // again from the start
+	tab.Await(t, 15*time.Second, `(v => !v.ended && v.currentTime > 0.5 && v.currentTime < 10)(document.getElementById("video"))`)
 	if s := watched(t, tab); s.Errors > 0 {
 		t.Errorf("got %d errors of the player, want 0", s.Errors)
 	}
@@ -74,17 +70,17 @@ func TestRefusalsAreClearAndShowNothing(t *testing.T) {
 			s := newStage(t)
 			s.set(c.life, c.sub)
 			tab := newTab(t, browser, s.page.URL+"/demo/?"+c.query)
-			await(t, tab, 30*time.Second, `!document.getElementById("problem").hidden`)
-			if code := eval[string](t, tab, `document.getElementById("problem").dataset.code`); code != c.code {
+			tab.Await(t, 30*time.Second, `!document.getElementById("problem").hidden`)
+			if code := browsertest.Eval[string](t, tab, `document.getElementById("problem").dataset.code`); code != c.code {
 				t.Errorf("code %q, want %q", code, c.code)
 			}
-			if text := eval[string](t, tab, `document.getElementById("problem").innerText`); !strings.Contains(text, c.text) {
+			if text := browsertest.Eval[string](t, tab, `document.getElementById("problem").innerText`); !strings.Contains(text, c.text) {
 				t.Errorf("got the message %q, want %q in it", text, c.text)
 			}
-			if !eval[bool](t, tab, `(v => v.readyState === 0 && v.currentTime === 0 && v.buffered.length === 0)(document.getElementById("video"))`) {
+			if !browsertest.Eval[bool](t, tab, `(v => v.readyState === 0 && v.currentTime === 0 && v.buffered.length === 0)(document.getElementById("video"))`) {
 				t.Error("some of the video arrived")
 			}
-			picture(t, tab, "refused-"+c.name)
+			tab.Picture(t, "refused-"+c.name)
 		})
 	}
 }
@@ -99,15 +95,14 @@ const violations = `new Promise((resolve) => {
 func TestPageObeysItsOwnPolicy(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
-	count := chromedp.Evaluate[int](violations, chromedp.EvalAwaitPromise)
-	if n := run(t, tab, count); n != 0 {
+	if n := browsertest.Eval[int](t, tab, violations); n != 0 {
 		t.Errorf("got %d violations of the page's own policy, want 0", n)
 	}
-	eval[bool](t, tab, `document.body.setAttribute("style", "color: red") || true`)
-	if n := run(t, tab, count); n != 1 {
+	browsertest.Eval[bool](t, tab, `document.body.setAttribute("style", "color: red") || true`)
+	if n := browsertest.Eval[int](t, tab, violations); n != 1 {
 		t.Errorf("an inline style: got %d violations, want it counted", n)
 	}
-	for _, url := range eval[[]string](t, tab, `performance.getEntriesByType("resource").map(e => e.name)`) {
+	for _, url := range browsertest.Eval[[]string](t, tab, `performance.getEntriesByType("resource").map(e => e.name)`) {
 		if !strings.HasPrefix(url, s.page.URL) && !strings.HasPrefix(url, s.media.URL) && !strings.HasPrefix(url, "blob:") {
 			t.Errorf("the page fetched %s, want only what is its own", url)
 		}
@@ -120,19 +115,13 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 func TestPageFitsNarrowAndDark(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
-	await(t, tab, 10*time.Second, `document.getElementById("keys").children.length === 4`)
-	picture(t, tab, "page-light-wide")
-	dark := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
-		})
-		return err
-	})
-	run(t, tab, dark)
-	picture(t, tab, "page-dark-wide")
-	run(t, tab, chromedp.EmulateViewport(360, 740))
-	if over := eval[int](t, tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+	tab.Await(t, 10*time.Second, `document.getElementById("keys").children.length === 4`)
+	tab.Picture(t, "page-light-wide")
+	tab.Dark(t)
+	tab.Picture(t, "page-dark-wide")
+	tab.Resize(t, 360, 740)
+	if over := browsertest.Eval[int](t, tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 		t.Errorf("the page is %d pixels wider than a small phone, want 0", over)
 	}
-	picture(t, tab, "page-dark-narrow")
+	tab.Picture(t, "page-dark-narrow")
 }

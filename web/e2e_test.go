@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"playtoken/web/browsertest"
 )
 
 // demoViews is what the demo says when it is ready.
@@ -60,19 +62,19 @@ func startDemo(t *testing.T) demoViews {
 func TestDemoPlaysThroughThreeLiveRotations(t *testing.T) {
 	browser := chromium(t)
 	demo := startDemo(t)
-	tabs := map[string]context.Context{
+	tabs := map[string]*browsertest.Page{
 		"own":    play(t, browser, demo.Player),
 		"native": play(t, browser, demo.Player+"?player=native"),
 	}
 	checkShut(t, demo)
 	expired := newTab(t, browser, demo.Player+"?token=expired")
-	await(t, expired, 45*time.Second, `document.getElementById("problem").innerText.startsWith("This link has expired")`)
+	expired.Await(t, 45*time.Second, `document.getElementById("problem").innerText.startsWith("This link has expired")`)
 	for name, tab := range tabs {
-		await(t, tab, 2*time.Minute, `document.getElementById("rotations").textContent == 3`)
+		tab.Await(t, 2*time.Minute, `document.getElementById("rotations").textContent == 3`)
 		goOn(t, tab, 1)
 		checkRotations(t, name, watched(t, tab), 3)
-		picture(t, tab, "demo-"+name)
-		if page := eval[string](t, tab, `document.documentElement.outerHTML + JSON.stringify(performance.getEntries())`); strings.Contains(page, demo.APIKey) {
+		tab.Picture(t, "demo-"+name)
+		if page := browsertest.Eval[string](t, tab, `document.documentElement.outerHTML + JSON.stringify(performance.getEntries())`); strings.Contains(page, demo.APIKey) {
 			t.Error("the API key reached the browser")
 		}
 	}

@@ -1,13 +1,12 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
+	"playtoken/web/browsertest"
 )
 
 // watch makes the page write down, ten times a second, how its video does.
@@ -36,18 +35,18 @@ type moment struct {
 }
 
 // play opens the page and returns once the video moves and is watched.
-func play(t *testing.T, browser context.Context, url string) context.Context {
+func play(t *testing.T, browser *browsertest.Browser, url string) *browsertest.Page {
 	t.Helper()
 	tab := newTab(t, browser, url)
-	await(t, tab, 20*time.Second, `document.getElementById("video").currentTime > 0.5`)
-	run(t, tab, chromedp.Evaluate[chromedp.Void](watch))
+	tab.Await(t, 20*time.Second, `document.getElementById("video").currentTime > 0.5`)
+	browsertest.Eval[any](t, tab, watch)
 	return tab
 }
 
 // watched returns what the page wrote down.
-func watched(t *testing.T, tab context.Context) sighting {
+func watched(t *testing.T, tab *browsertest.Page) sighting {
 	t.Helper()
-	return eval[sighting](t, tab, "globalThis.seen")
+	return browsertest.Eval[sighting](t, tab, "globalThis.seen")
 }
 
 const (
@@ -117,10 +116,10 @@ func checkRotations(t *testing.T, name string, s sighting, want int) {
 }
 
 // goOn returns once some more seconds of the video have played.
-func goOn(t *testing.T, tab context.Context, seconds float64) {
+func goOn(t *testing.T, tab *browsertest.Page, seconds float64) {
 	t.Helper()
-	now := eval[float64](t, tab, `document.getElementById("video").currentTime`)
-	await(t, tab, 20*time.Second, fmt.Sprintf(`document.getElementById("video").currentTime > %f`, now+seconds))
+	now := browsertest.Eval[float64](t, tab, `document.getElementById("video").currentTime`)
+	tab.Await(t, 20*time.Second, fmt.Sprintf(`document.getElementById("video").currentTime > %f`, now+seconds))
 }
 
 // What the other tests rely on: that a bad sighting is seen to be bad.

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"playtoken/web/browsertest"
 )
 
 // trouble spoils the first n requests. Passed is closed when a later one has
@@ -69,7 +71,7 @@ func TestVideoGoesOnThroughTrouble(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatalf("%s: gave up after %d requests", name, troubled.asked.Load())
 		}
-		await(t, tab, 30*time.Second, playsOn)
+		tab.Await(t, 30*time.Second, playsOn)
 		checkSmooth(t, name, watched(t, tab))
 	}
 }
@@ -78,8 +80,8 @@ func TestGoneVideoStopsWithAMessageAfterWhatArrived(t *testing.T) {
 	browser, s := chromium(t), newStage(t)
 	tab := play(t, browser, s.page.URL+players["own"])
 	s.disturb(refuse(http.StatusNotFound))
-	await(t, tab, 30*time.Second, `!document.getElementById("problem").hidden`)
-	if !eval[bool](t, tab, `(v => !v.paused && v.readyState > 2)(document.getElementById("video"))`) {
+	tab.Await(t, 30*time.Second, `!document.getElementById("problem").hidden`)
+	if !browsertest.Eval[bool](t, tab, `(v => !v.paused && v.readyState > 2)(document.getElementById("video"))`) {
 		t.Error("what had arrived does not play on")
 	}
 }
@@ -94,11 +96,11 @@ func TestRenditionFollowsTheConnection(t *testing.T) {
 		s.gate.ServeHTTP(w, r)
 	})
 	tab := play(t, browser, s.page.URL+players["own"])
-	await(t, tab, 10*time.Second, `document.getElementById("player").textContent.includes("640×360")`)
+	tab.Await(t, 10*time.Second, `document.getElementById("player").textContent.includes("640×360")`)
 	s.disturb(slow)
-	await(t, tab, 60*time.Second, `document.getElementById("player").textContent.includes("320×180")`)
+	tab.Await(t, 60*time.Second, `document.getElementById("player").textContent.includes("320×180")`)
 	s.disturb(nil)
-	await(t, tab, 60*time.Second, `document.getElementById("player").textContent.includes("640×360")`)
-	await(t, tab, 30*time.Second, playsOn)
+	tab.Await(t, 60*time.Second, `document.getElementById("player").textContent.includes("640×360")`)
+	tab.Await(t, 30*time.Second, playsOn)
 	checkSmooth(t, "own", watched(t, tab))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -9,13 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/chromedp"
 	jose "github.com/go-jose/go-jose/v4"
+
+	"playtoken/web/browsertest"
 )
 
 // A viewer's page is on another origin than the service, and presents the
@@ -24,7 +22,7 @@ import (
 func TestAViewersPageGetsAndPlaysATokenAndOtherPagesDoNot(t *testing.T) {
 	t.Parallel()
 	slow(t, "it starts a browser")
-	tab := newTab(t)
+	tab := browsertest.Chromium(t).Page(t)
 	w := newDeployment(t, "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 	url, _, stop := w.serveHere(w.environ)
 	defer stop()
@@ -79,7 +77,7 @@ const posts = `playtoken_http_requests_total{method="POST",route="/v1/playback-t
 // pages are a viewer's, in a browser.
 type pages struct {
 	t     *testing.T
-	tab   context.Context
+	tab   *browsertest.Page
 	login *oidc
 	admin apiClient
 }
@@ -102,9 +100,7 @@ func (p *pages) policy(origins ...string) string {
 
 func (p *pages) open(url string) {
 	p.t.Helper()
-	if err := chromedp.Do(p.tab, chromedp.Navigate(url)); err != nil {
-		p.t.Fatal(err)
-	}
+	p.tab.Open(p.t, url)
 }
 
 // fetch is what a page does to ask, as the README has it.
@@ -117,13 +113,13 @@ func (p *pages) fetch(token string) string {
 
 func (p *pages) ask(token string) fetched {
 	p.t.Helper()
-	return inPage[fetched](p.t, p.tab, p.fetch(token))
+	return browsertest.Eval[fetched](p.t, p.tab, p.fetch(token))
 }
 
 // gets asks until every view of the project has aged.
 func (p *pages) gets() (token tokenView) {
 	p.t.Helper()
-	got := inPage[fetched](p.t, p.tab, `(async () => {
+	got := browsertest.Eval[fetched](p.t, p.tab, `(async () => {
 		for (;;) {
 			const got = await `+p.fetch(p.login.token(p.t))+`;
 			if (got.Status === 201 || performance.now() > 60_000) return got;
@@ -141,14 +137,14 @@ func (p *pages) gets() (token tokenView) {
 func (p *pages) plays(gate string, token tokenView) {
 	p.t.Helper()
 	const read = `fetch(%q).then(async (r) => ({Status: r.status, Body: await r.text()}), (e) => ({Failed: String(e)}))`
-	if got := inPage[fetched](p.t, p.tab, fmt.Sprintf(read, token.URLs.HLS)); got.Status != http.StatusOK || !strings.HasPrefix(got.Body, "#EXTM3U") {
+	if got := browsertest.Eval[fetched](p.t, p.tab, fmt.Sprintf(read, token.URLs.HLS)); got.Status != http.StatusOK || !strings.HasPrefix(got.Body, "#EXTM3U") {
 		p.t.Errorf("the manifest: %+v", got)
 	}
-	if got := inPage[fetched](p.t, p.tab, fmt.Sprintf(read, strings.Replace(token.URLs.HLS, "jwt=", "jwt=x", 1))); got.Status != http.StatusUnauthorized {
+	if got := browsertest.Eval[fetched](p.t, p.tab, fmt.Sprintf(read, strings.Replace(token.URLs.HLS, "jwt=", "jwt=x", 1))); got.Status != http.StatusUnauthorized {
 		p.t.Errorf("the manifest, with another token: %+v", got)
 	}
 	p.open(gate + "/counter?jwt=" + token.Token)
-	inPage[bool](p.t, p.tab, `(async () => {
+	browsertest.Eval[bool](p.t, p.tab, `(async () => {
 		const video = document.getElementById("video"), message = document.getElementById("message");
 		const moves = new Promise((resolve, reject) => {
 			video.addEventListener("timeupdate", () => video.currentTime > 0.5 && resolve(true));
@@ -205,35 +201,4 @@ func newSite(t *testing.T) (origin string) {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-// newTab starts a browser and takes it down before the test ends.
-func newTab(t *testing.T) context.Context {
-	t.Helper()
-	binary, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("SKIPPED: the viewer's own call is NOT tested in a browser, because there is no chromium in PATH")
-	}
-	browser, stopBrowser := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(binary), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
-	)...)
-	tab, stopTab := chromedp.NewContext(browser)
-	tab, stopWaiting := context.WithTimeout(tab, 5*time.Minute)
-	t.Cleanup(func() {
-		stopWaiting()
-		stopTab()
-		stopBrowser()
-	})
-	return tab
-}
-
-// inPage returns the value of a promise.
-func inPage[T any](t *testing.T, tab context.Context, expression string) T {
-	t.Helper()
-	value, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatalf("in the browser: %v", err)
-	}
-	return value
 }
