@@ -158,6 +158,8 @@ var mutants = []mutant{
 		guard: `(!named || g.named.has(p.video, p.file))`, broken: `(!named || true)`},
 	{name: "a proxy may serve what the gate refuses", file: "gate/forward.go", by: "Auth",
 		guard: `if !g.mayPass(p) {`, broken: `if false {`},
+	{name: "a proxy opens a folder that is named as a ticket", file: "gate/forward.go", by: "Auth",
+		guard: ` || err == nil && hasTicketPlace(below)`, broken: ``},
 	{name: "a ticket goes to another site", file: "gate/playlist/uri.go",
 		guard: `return true, r.Host != "" && strings.EqualFold(host, r.Host)`, broken: `return true, true`},
 	{name: "a ticket leads out of the video's folder", file: "gate/playlist/uri.go",

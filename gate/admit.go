@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -110,10 +109,8 @@ func (g *Gate) present(p place, rawQuery string, header http.Header) (credential
 		c.tickets = append(c.tickets, p.ticket)
 	}
 	c.inURL = len(c.tickets)
-	c.tickets = append(c.tickets, inCookies(header, cookieName(p.video))...)
-	if g.forward.cookie != "" {
-		c.tickets = append(c.tickets, inCookies(header, g.forward.cookie)...)
-	}
+	c.tickets = append(c.tickets, inCookies(header, cookieName)...)
+	c.tickets = append(c.tickets, inCookies(header, cookieName+"_"+p.video)...)
 	return c, nil
 }
 
@@ -165,9 +162,11 @@ func refusedToken(reason verify.Reason, detail string) error {
 	return &verify.Error{Reason: reason, Detail: detail}
 }
 
-// cookieName is a name per video, so that two videos in one browser do not
-// take each other's session.
-func cookieName(video string) string { return "playtoken_" + video }
+// cookieName is one for all videos, because some proxies hand on only cookies
+// that they know by name. Its path keeps the sessions of two videos in one
+// browser apart. Sessions that began before it was one still have cookies with
+// the video behind the name.
+const cookieName = "playtoken"
 
 func inCookies(header http.Header, name string) (tickets []string) {
 	for _, c := range (&http.Request{Header: header}).CookiesNamed(name) {
@@ -184,7 +183,7 @@ func (g *Gate) handCookie(w http.ResponseWriter, r *http.Request, a admission, f
 	}
 	for _, folder := range folders {
 		http.SetCookie(w, &http.Cookie{
-			Name: cmp.Or(g.forward.cookie, cookieName(a.video)), Value: a.ticket, Path: g.prefix() + folder,
+			Name: cookieName, Value: a.ticket, Path: g.prefix() + folder,
 			MaxAge: max(1, int(a.expires-g.config.Now().Unix())), Secure: g.secure(r),
 			HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})

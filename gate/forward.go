@@ -1,7 +1,10 @@
 package gate
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -11,17 +14,16 @@ type proxy struct {
 	header   string // that holds the URI; empty: it does not stand in a header
 	absolute bool   // the URI begins with scheme and host
 	inPath   bool   // the URI follows /auth in the request's own
-	cookie   string // the only name of a cookie that the proxy hands on; empty: any
 }
 
 // proxies by the names that the configuration knows.
 var proxies = map[string]proxy{
 	"":              {},
-	"nginx":         {header: "X-Original-Uri"},
-	"ingress-nginx": {header: "X-Original-Url", absolute: true},
-	"haproxy":       {header: "X-Original-Uri"},
+	"nginx":         {header: "X-Original-URI"},
+	"ingress-nginx": {header: "X-Original-URL", absolute: true},
+	"haproxy":       {header: "X-Original-URI"},
 	"caddy":         {header: "X-Forwarded-Uri"},
-	"traefik":       {header: "X-Forwarded-Uri", cookie: "playtoken"},
+	"traefik":       {header: "X-Forwarded-Uri"},
 	"envoy":         {inPath: true},
 }
 
@@ -63,15 +65,15 @@ func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
 
 // original returns the URI that the viewer asked the proxy for.
 func (f proxy) original(r *http.Request) (string, error) {
-	if f.inPath {
-		return strings.TrimPrefix(r.URL.EscapedPath(), "/auth") + "?" + r.URL.RawQuery, nil
-	}
-	if f.header == "" || r.URL.Path != "/auth" {
+	switch {
+	case f.inPath:
+		return f.fromPath(r.URL)
+	case f.header == "":
 		return "", errForwardOff
 	}
 	values := r.Header.Values(f.header)
 	if len(values) != 1 {
-		return "", refused(http.StatusForbidden, "forbidden", "the proxy must send the original URI in exactly one header "+f.header)
+		return "", refused(http.StatusForbidden, "forbidden", "the proxy must send the original URI in exactly one header "+f.header+misplaced(r.Header))
 	}
 	if !f.absolute {
 		return values[0], nil
@@ -82,6 +84,30 @@ func (f proxy) original(r *http.Request) (string, error) {
 		return "", refused(http.StatusForbidden, "forbidden", "the header "+f.header+" has no whole URL")
 	}
 	return "/" + path, nil
+}
+
+func (f proxy) fromPath(u *url.URL) (string, error) {
+	path := strings.TrimPrefix(u.EscapedPath(), "/auth")
+	if path == "" {
+		return "", refused(http.StatusForbidden, "forbidden", "the proxy must ask for /auth with the original path behind it: path_prefix: /auth")
+	}
+	return path + "?" + u.RawQuery, nil
+}
+
+// misplaced names a header of other proxies that a request has: the proxy or
+// PLAYTOKEN_GATE_FORWARD is another one than was meant.
+func misplaced(header http.Header) string {
+	sent, readBy := "", []string{}
+	for _, name := range slices.Sorted(maps.Keys(proxies)) {
+		other := proxies[name].header
+		if header.Get(other) != "" && (sent == "" || sent == other) {
+			sent, readBy = other, append(readBy, name)
+		}
+	}
+	if sent == "" {
+		return ""
+	}
+	return "; it sent " + sent + ", which is read with PLAYTOKEN_GATE_FORWARD=" + strings.Join(readBy, " or ")
 }
 
 // mayPass reports whether the gate would serve the file itself. The video's
@@ -101,10 +127,17 @@ func (g *Gate) readOriginal(uri string) (place, string, error) {
 		return place{}, "", errNotAVideo
 	}
 	p, err := readPlace("/"+below, "")
-	if err == errNoVideo || p.ticket != "" { // a file server knows no tickets in paths
+	if err == errNoVideo || err == nil && hasTicketPlace(below) {
 		err = errNotAVideo
 	}
 	return p, query, err
+}
+
+// hasTicketPlace reports whether a segment of a path begins as a ticket does. A
+// file server knows no tickets in paths, and would open a folder of that name.
+func hasTicketPlace(escaped string) bool {
+	path, err := url.PathUnescape(escaped)
+	return err != nil || strings.Contains("/"+path, "/~")
 }
 
 // strange characters never stand in a query as browsers send it; the first of

@@ -58,18 +58,48 @@ func TestAuthBelievesTheConfiguredProxysHeaderOnly(t *testing.T) {
 	off.want(off.get("/auth", nginx, "/film/a.ts?jwt="+off.token(video, time.Minute)), 403, "forbidden")
 }
 
-// TestTraefikHandsOnACookieOfOneName, with a path for each video.
-func TestTraefikHandsOnACookieOfOneName(t *testing.T) {
-	w := forward(t, "traefik", "")
-	a := w.want(w.get("/auth", "X-Forwarded-Uri", "/film/a.m4s?jwt="+w.token(video, time.Minute)), 200, "")
-	cookie := (&http.Response{Header: a.header}).Cookies()[0]
-	if cookie.Name != "playtoken" || cookie.Path != "/film" {
-		t.Errorf("got the cookie %v, want playtoken for /film", cookie)
+// TestCookiesOfAllVideosHaveOneName, because a proxy may hand on only those
+// that it knows by name, and a path each.
+func TestCookiesOfAllVideosHaveOneName(t *testing.T) {
+	for _, proxy := range []string{"caddy", "traefik"} {
+		w := forward(t, proxy, "")
+		a := w.want(w.get("/auth", "X-Forwarded-Uri", "/film/a.m4s?jwt="+w.token(video, time.Minute)), 200, "")
+		checkCookies(t, a, "/film")
+		ticket := (&http.Response{Header: a.header}).Cookies()[0].Value
+		w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken="+ticket), 200, "")
+		w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken=of.another.site; playtoken="+ticket), 200, "")
+		w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken_film="+ticket), 200, "") // a session from before
+		w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken_other="+ticket), 401, "token_missing")
+		w.want(w.get("/auth", "X-Forwarded-Uri", "/other/b.m4s", "Cookie", "playtoken="+ticket), 403, "video_not_allowed")
 	}
-	w.want(w.get("/auth", "X-Forwarded-Uri", "/film/b.m4s", "Cookie", "playtoken="+cookie.Value), 200, "")
-	w.want(w.get("/auth", "X-Forwarded-Uri", "/other/b.m4s", "Cookie", "playtoken="+cookie.Value), 403, "video_not_allowed")
-	f := forward(t, "nginx", "")
-	f.want(f.get("/auth", "X-Original-URI", "/film/b.m4s", "Cookie", "playtoken="+cookie.Value), 401, "token_missing")
+}
+
+// TestAuthNamesTheHeaderThatIsWrongOrMissing for each kind of proxy.
+func TestAuthNamesTheHeaderThatIsWrongOrMissing(t *testing.T) {
+	for _, c := range []struct {
+		proxy    string
+		headers  []string
+		mentions []string
+	}{
+		{"nginx", nil, []string{"X-Original-URI"}},
+		{"haproxy", nil, []string{"X-Original-URI"}},
+		{"ingress-nginx", nil, []string{"X-Original-URL"}},
+		{"ingress-nginx", []string{"X-Original-URL", "/film/a.m4s"}, []string{"X-Original-URL", "whole URL"}},
+		{"caddy", nil, []string{"X-Forwarded-Uri"}},
+		{"traefik", nil, []string{"X-Forwarded-Uri"}},
+		{"envoy", nil, []string{"path_prefix: /auth"}},
+		{"", []string{"X-Original-URI", "/film/a.m4s"}, []string{"PLAYTOKEN_GATE_FORWARD"}},
+		{"nginx", []string{"X-Forwarded-Uri", "/film/a.m4s"}, []string{"X-Original-URI", "X-Forwarded-Uri", "PLAYTOKEN_GATE_FORWARD=caddy or traefik"}},
+		{"traefik", []string{"X-Original-URI", "/film/a.m4s"}, []string{"X-Forwarded-Uri", "X-Original-URI", "PLAYTOKEN_GATE_FORWARD=haproxy or nginx"}},
+	} {
+		w := forward(t, c.proxy, "")
+		a := w.want(w.get("/auth", c.headers...), 403, "forbidden")
+		for _, text := range c.mentions {
+			if !strings.Contains(a.body, text) {
+				t.Errorf("%s is sent %v: got %v, want it to name %s", c.proxy, c.headers, a, text)
+			}
+		}
+	}
 }
 
 func TestAuthAnswers(t *testing.T) {
@@ -84,7 +114,7 @@ func TestAuthAnswers(t *testing.T) {
 	}
 	checkCookies(t, opened, "/film")
 	cookie := strings.Split(opened.header.Get("Set-Cookie"), ";")[0]
-	ticket := strings.TrimPrefix(cookie, "playtoken_film=")
+	ticket := strings.TrimPrefix(cookie, "playtoken=")
 	for _, c := range []struct {
 		uri, cookie string
 		status      int
@@ -99,14 +129,17 @@ func TestAuthAnswers(t *testing.T) {
 		{"/film/.hidden.ts", cookie, 403, "forbidden"},
 		{"/film/any.key", cookie, 403, "forbidden"},
 		{"/film/~" + ticket + "/any.ts", cookie, 403, "forbidden"},
+		{"/film/~/any.ts", cookie, 403, "forbidden"},
+		{"/film/%7Ea/any.ts", cookie, 403, "forbidden"},
+		{"/film/360/~a.ts", cookie, 403, "forbidden"},
+		{"/film/360/a~.ts", cookie, 200, ""},
 		{"/film/360/0.m4s?jwt=" + token, "", 200, ""},
 		{"/film/360/0.m4s?jwt=" + w.token(video, -time.Hour), cookie, 200, ""}, // a player that outlived its token
-		{"/film/360/0.m4s", "playtoken_film=junk; " + cookie, 200, ""},
+		{"/film/360/0.m4s", "playtoken=junk; " + cookie, 200, ""},
 		{"/film/360/0.m4s", "", 401, "token_missing"},
-		{"/film/360/0.m4s", "playtoken_film=junk", 401, "token_malformed"},
+		{"/film/360/0.m4s", "playtoken=junk", 401, "token_malformed"},
 		{"/film/360/0.m4s", cookie[:len(cookie)-2] + "A", 401, "signature_invalid"},
-		{"/other/0.m4s", cookie, 401, "token_missing"},
-		{"/other/0.m4s", "playtoken_other=" + ticket, 403, "video_not_allowed"},
+		{"/other/0.m4s", cookie, 403, "video_not_allowed"},
 		{"/other/0.m4s?jwt=" + token, "", 403, "video_not_allowed"},
 		{"/film/0.m4s?jwt=" + w.token(video, -time.Hour), "", 401, "token_expired"},
 	} {

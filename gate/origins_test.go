@@ -82,7 +82,7 @@ func TestTheLogHasNoTokensTicketsOrKeys(t *testing.T) {
 	w.get("/film/360/0.m4s?ticket=" + ticket)
 	w.get("/film?jwt=" + token + "x")
 	w.get("/auth", "X-Original-URI", "/film/x?jwt="+token)
-	w.get("/film", "Cookie", "playtoken_film="+ticket)
+	w.get("/film", "Cookie", "playtoken="+ticket)
 	w.do("GET", "/v2/jwt_keys", "", "Authorization", "Bearer "+apiKey+"x")
 	w.server.Close() // now everything is logged
 	text := w.log.String()

@@ -305,8 +305,8 @@ func checkCookies(t *testing.T, a answer, paths ...string) {
 		t.Fatalf("got cookies %v, want for %v", cookies, paths)
 	}
 	for i, c := range cookies {
-		if c.Name != "playtoken_film" || c.Path != paths[i] || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 4*3600 {
-			t.Errorf("got the cookie %+v, want playtoken_film for %s, four hours, HttpOnly, SameSite=Lax", c, paths[i])
+		if c.Name != "playtoken" || c.Path != paths[i] || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 4*3600 {
+			t.Errorf("got the cookie %+v, want playtoken for %s, four hours, HttpOnly, SameSite=Lax", c, paths[i])
 		}
 	}
 }
