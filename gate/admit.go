@@ -123,7 +123,12 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 	if t.Expires.After(now.Add(g.config.MaxTokenLife + g.config.ClockSkew)) {
 		return admission{}, refusedToken(verify.TokenLifeTooLong, "the token lives longer than this gate accepts, "+g.config.MaxTokenLife.String())
 	}
-	s := session{video: video, keyID: t.KeyID, expires: now.Add(g.config.SessionTTL).Unix()}
+	viewer, err := t.Viewer()
+	if err != nil {
+		return admission{}, err
+	}
+	s := session{video: video, keyID: t.KeyID, issued: g.stamps.next(now), expires: now.Add(g.config.SessionTTL).Unix(),
+		viewer: viewer, id: newSessionID()}
 	return admission{session: s, ticket: s.ticket(g.keys.sealing), fresh: true}, nil
 }
 
@@ -133,7 +138,7 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 	if ticket == "" {
 		return admission{}, refusedToken(verify.TokenMissing, "the session ticket is empty")
 	}
-	s, err := openTicket(ticket, g.keys.sealing)
+	s, err := openTicket(ticket, g.keys.ticketKey)
 	if err != nil {
 		return admission{}, err
 	}
@@ -146,12 +151,15 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 // plausible refuses tickets that this gate would not have made, though they
 // carry its mark: the key that they are marked with may have been copied.
 func (g *Gate) plausible(s session) error {
-	latest := g.config.Now().Add(g.config.SessionTTL + g.config.ClockSkew)
+	now := g.config.Now().Add(g.config.ClockSkew) // another gate's
+	latest := now.Add(g.config.SessionTTL)
 	switch {
 	case g.keys.ended(s.keyID):
 		return errSessionEnded
 	case time.Unix(s.expires, 0).After(latest):
 		return refusedToken(verify.TokenLifeTooLong, "the session ticket lives longer than sessions of this gate do")
+	case s.issued > now.UnixMicro():
+		return refusedToken(verify.TokenNotYetValid, "the session ticket is from the future")
 	case !g.keys.everKnew(s.keyID, s.expires):
 		return refusedToken(verify.KeyUnknown, "the session ticket names a key that was never registered here")
 	}

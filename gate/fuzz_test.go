@@ -118,3 +118,21 @@ func BenchmarkGate(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSegment is what a player asks for every few seconds: open the
+// ticket, and serve the file.
+func BenchmarkSegment(b *testing.B) {
+	g, id := openForFuzz(b)
+	handler := g.Handler()
+	token := sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
+	_, rest, _ := strings.Cut(fetch(handler, "/film/hls.m3u8?jwt="+token).body, "360/index.m3u8?ticket=")
+	ticket, _, _ := strings.Cut(rest, "\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", "/film/360/0.m4s?ticket="+ticket, nil))
+		if w.Code != 200 {
+			b.Fatal(w.Code)
+		}
+	}
+}

@@ -76,6 +76,7 @@ type Gate struct {
 	public  *url.URL // nil: not configured
 	forward proxy    // that asks /auth
 	named   namedFiles
+	stamps  stamps
 	gzips   sync.Pool // of *gzip.Writer
 }
 

@@ -32,18 +32,29 @@ func (w *world) edit(change func(*bbolt.Tx) error) {
 	w.start()
 }
 
-// forger makes tickets with a stolen copy of the gate's data file.
-func (w *world) forger() func(keyID string, life time.Duration) string {
-	var sealing []byte
+// sealing is the secret in the gate's data file, which is stopped for that.
+func (w *world) sealing() (secret []byte) {
+	w.Helper()
 	w.edit(func(tx *bbolt.Tx) error {
-		sealing = append(sealing, tx.Bucket([]byte("own")).Get([]byte("sealing"))...)
+		secret = append(secret, tx.Bucket([]byte("own")).Get([]byte("sealing"))...)
 		return nil
 	})
+	return secret
+}
+
+func sealed(secret []byte, version, body string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("playtoken gate session ticket, version " + version + "\x00" + body))
+	return body + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// forger makes tickets of the earlier form with a stolen copy of the gate's data
+// file. The gate takes them as its own from before an upgrade.
+func (w *world) forger() func(keyID string, life time.Duration) string {
+	w.Helper()
+	secret := w.sealing()
 	return func(keyID string, life time.Duration) string {
-		body := video + "." + keyID + "." + strconv.FormatInt(w.now().Add(life).Unix(), 10)
-		mac := hmac.New(sha256.New, sealing)
-		mac.Write([]byte("playtoken gate session ticket, version 1\x00" + body))
-		return body + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+		return sealed(secret, "1", video+"."+keyID+"."+strconv.FormatInt(w.now().Add(life).Unix(), 10))
 	}
 }
 

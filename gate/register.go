@@ -59,8 +59,8 @@ type register struct {
 	now     func() time.Time
 	session time.Duration // the longest that a ticket can live after its key has gone
 	owner   string        // who created every key: the holder of the API key
-	sealing []byte        // makes and checks session tickets
-	trusted int64         // until then, in seconds since 1970, tickets may name keys that this file has forgotten
+	sealing ticketKey
+	trusted int64 // until then, in seconds since 1970, tickets may name keys that this file has forgotten
 	change  sync.Mutex
 	current atomic.Pointer[contents]
 }
@@ -127,7 +127,7 @@ func (k *register) prepare(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	k.sealing, k.owner = slices.Clone(own.Get(sealingName)), string(own.Get(ownerName))
+	k.sealing, k.owner = newTicketKey(slices.Clone(own.Get(sealingName))), string(own.Get(ownerName))
 	if until := own.Get(trustedName); until != nil {
 		k.trusted = int64(binary.BigEndian.Uint64(until))
 	}
@@ -250,6 +250,11 @@ func (k *register) key(id string) (*rsa.PublicKey, bool) {
 // been opened with a token of this key.
 func (k *register) everKnew(keyID string, expires int64) bool {
 	return k.current.Load().known[keyID] || expires <= k.trusted
+}
+
+// ticketKey is a ticketKeys.
+func (k *register) ticketKey(id string) (ticketKey, bool) {
+	return k.sealing, id == k.sealing.id || id == ""
 }
 
 func (k *register) ended(keyID string) bool { return k.current.Load().ended[keyID] }

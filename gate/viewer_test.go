@@ -154,14 +154,21 @@ func TestATicketOpensOnlyItsOwnVideoAndOnlyAsItWasMade(t *testing.T) {
 	}{
 		{"as made", "/film/360/0.m4s", good, 200, ""},
 		{"other video", "/other/0.m4s", good, 403, "video_not_allowed"},
-		{"renamed", "/other/0.m4s", "other" + good[len("film"):], 401, "signature_invalid"},
-		{"prolonged", "/film/360/0.m4s", part[0] + "." + part[1] + ".9" + part[2] + "." + part[3], 401, "signature_invalid"},
-		{"zero before", "/film/360/0.m4s", part[0] + "." + part[1] + ".0" + part[2] + "." + part[3], 401, "signature_invalid"},
-		{"other key", "/film/360/0.m4s", part[0] + "." + otherID(part[1]) + "." + part[2] + "." + part[3], 401, "signature_invalid"},
+		{"renamed", "/other/0.m4s", without(good, 2, "other"), 401, "signature_invalid"},
+		{"other ticket key", "/film/360/0.m4s", without(good, 1, "aaaaaaaa"), 401, "signature_invalid"},
+		{"no ticket key", "/film/360/0.m4s", without(good, 1, ""), 401, "token_malformed"},
+		{"other version", "/film/360/0.m4s", without(good, 0, "3"), 401, "token_malformed"},
+		{"made later", "/film/360/0.m4s", without(good, 4, "9"+part[4]), 401, "signature_invalid"},
+		{"prolonged", "/film/360/0.m4s", without(good, 5, "9"+part[5]), 401, "signature_invalid"},
+		{"zero before", "/film/360/0.m4s", without(good, 5, "0"+part[5]), 401, "signature_invalid"},
+		{"other key", "/film/360/0.m4s", without(good, 3, otherID(part[3])), 401, "signature_invalid"},
+		{"other viewer", "/film/360/0.m4s", without(good, 6, strings.Repeat("A", 43)), 401, "signature_invalid"},
+		{"other session", "/film/360/0.m4s", without(good, 7, strings.Repeat("A", 16)), 401, "signature_invalid"},
+		{"as in the form before", "/film/360/0.m4s", strings.Join([]string{part[2], part[3], part[5], part[8]}, "."), 401, "signature_invalid"},
 		{"one bit", "/film/360/0.m4s", flip(good), 401, "signature_invalid"},
 		{"cut", "/film/360/0.m4s", good[:len(good)-1], 401, "signature_invalid"},
 		{"extended", "/film/360/0.m4s", good + "A", 401, "signature_invalid"},
-		{"no MAC", "/film/360/0.m4s", part[0] + "." + part[1] + "." + part[2] + ".", 401, "signature_invalid"},
+		{"no MAC", "/film/360/0.m4s", without(good, 8, ""), 401, "signature_invalid"},
 		{"other gate", "/film/360/0.m4s", another.ticket(video), 401, "signature_invalid"},
 		{"a token", "/film/360/0.m4s", w.token(video, time.Minute), 401, "token_malformed"},
 		{"long", "/film/360/0.m4s", strings.Repeat("a.", 5000), 401, "token_malformed"},
@@ -173,6 +180,13 @@ func TestATicketOpensOnlyItsOwnVideoAndOnlyAsItWasMade(t *testing.T) {
 		})
 	}
 	w.want(w.get("/film/hls.m3u8?jwt="+good), 401, "token_malformed")
+}
+
+// without returns the ticket with another text for one of its parts.
+func without(ticket string, i int, other string) string {
+	part := strings.Split(ticket, ".")
+	part[i] = other
+	return strings.Join(part, ".")
 }
 
 // otherID returns an id that differs from the given one.

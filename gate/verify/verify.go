@@ -10,6 +10,7 @@ package verify
 
 import (
 	"crypto/rsa"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -119,4 +120,26 @@ func (t Token) opens(videoID string, now time.Time) error {
 		return &Error{Reason: VideoNotAllowed, Detail: "the token is for another video"}
 	}
 	return nil
+}
+
+// Viewer returns the claim "viewer": the SHA-256 of the viewer's id in base64url
+// without padding, or nothing if the claim is absent. Not every platform means
+// that by it, so it is for the caller to ask.
+func (t Token) Viewer() (string, error) {
+	claim, there := t.Claims["viewer"]
+	if !there {
+		return "", nil
+	}
+	viewer, _ := claim.(string)
+	if !IsViewer(viewer) {
+		return "", &Error{Reason: TokenMalformed, Detail: `claims: "viewer" is not a SHA-256 in base64url without padding`}
+	}
+	return viewer, nil
+}
+
+// IsViewer reports whether the text is a SHA-256 in base64url without padding,
+// in the one way in which it is written.
+func IsViewer(text string) bool {
+	sum, err := canonical(text)
+	return err == nil && len(sum) == sha256.Size
 }
