@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -54,7 +55,7 @@ func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !g.mayPass(p) {
+	if !g.mayPass(r.Context(), p) {
 		return errNotServed
 	}
 	g.handCookie(w, r, a, "/"+a.video)
@@ -112,7 +113,9 @@ func misplaced(header http.Header) string {
 
 // mayPass reports whether the gate would serve the file itself. The video's
 // own address is the proxy's to answer.
-func (g *Gate) mayPass(p place) bool { return p.file == "" || g.mayLeave(p) }
+func (g *Gate) mayPass(ctx context.Context, p place) bool {
+	return p.file == "" || g.mayLeave(ctx, p)
+}
 
 func (g *Gate) readOriginal(uri string) (place, string, error) {
 	escaped, query, _ := strings.Cut(uri, "?")

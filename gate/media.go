@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
-	if !g.mayLeave(p) {
+	if !g.mayLeave(r.Context(), p) {
 		return errNoVideo
 	}
 	w.Header().Set("Cache-Control", caching(p.file))
@@ -46,9 +47,12 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 const sandbox = "default-src 'none'; sandbox"
 
 // mayLeave reports whether viewers who may watch the video may have the file.
-func (g *Gate) mayLeave(p place) bool {
+func (g *Gate) mayLeave(ctx context.Context, p place) bool {
 	mediaType, named := served(p.file)
-	return mediaType != "" && !hidden(p.file) && (!named || g.named.has(p.video, p.file))
+	if mediaType == "" || hidden(p.file) {
+		return false
+	}
+	return !named || isRegular(g.config.Media, p.video+"/"+p.file) && g.named.has(ctx, p.video, p.file)
 }
 
 // mediaFile is an open file of a video.

@@ -3,11 +3,17 @@ package gate_test
 import (
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 )
 
 // TestKeysAndDocumentsAreServedIfAPlaylistNamesThem, since their endings say
 // nothing about what is in them.
 func TestKeysAndDocumentsAreServedIfAPlaylistNamesThem(t *testing.T) {
+	synctest.Test(t, keysAndDocuments) // the next reading of the playlists waits for a second
+}
+
+func keysAndDocuments(t *testing.T) {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	keyed := "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=AES-128,URI=\"enc.key\"\n#EXTINF:2,\n0.ts\n"
 	media := fstest.MapFS{
@@ -23,17 +29,26 @@ func TestKeysAndDocumentsAreServedIfAPlaylistNamesThem(t *testing.T) {
 		"other/hls.m3u8":      file("#EXTM3U\n../film/server.key\n"),
 		"film/b/foreign.m3u8": file("#EXTM3U\nhttps://a.example/server.key\n"),
 	}
-	w := open(t, media, nil)
-	ticket := "?ticket=" + w.ticket(video)
+	g, id := openOn(t, media)
+	handler := g.Handler()
+	token := "?jwt=" + sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
 	for file, want := range map[string]int{"a/enc.key": 200, "Data.JSON": 200, "secrets.json": 404, "server.key": 404, "a/next.key": 404, "none.key": 404} {
-		if a := w.get("/film/" + file + ticket); a.status != want {
+		if a := fetch(handler, "/film/"+file+token); a.status != want {
 			t.Errorf("%s is answered %d, want %d", file, a.status, want)
 		}
+		if status, want := ask(handler, "/film/"+file+token), min(want, 403); status != want {
+			t.Errorf("/auth for %s answers %d, want %d", file, status, want)
+		}
 	}
-	if a := w.get("/film/a/enc.key" + ticket); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/octet-stream" {
+	if a := fetch(handler, "/film/a/enc.key"+token); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/octet-stream" {
 		t.Errorf("a key's headers are %v, want it neither stored nor shown", a.header)
 	}
-	w.want(w.get("/film/a/enc.key"), 401, "token_missing")
-	media["film/a/index.m3u8"] = file(keyed + "#EXT-X-KEY:METHOD=AES-128,URI=\"next.key\"\n#EXTINF:2,\n1.ts\n")
-	w.want(w.get("/film/a/next.key"+ticket), 200, "") // a live stream's next key
+	if a := fetch(handler, "/film/a/enc.key"); a.status != 401 {
+		t.Errorf("without a token a key is answered %v, want 401", a)
+	}
+	media["film/a/index.m3u8"] = file(keyed + "#EXT-X-KEY:METHOD=AES-128,URI=\"new.key\"\n#EXTINF:2,\n1.ts\n")
+	media["film/a/new.key"] = file("new")
+	if a := fetch(handler, "/film/a/new.key"+token); a.status != 200 {
+		t.Errorf("a live stream's next key is answered %v, want 200", a)
+	}
 }
