@@ -167,7 +167,7 @@ var mutants = []mutant{
 	{name: "names that no video has are remembered", file: "gate/media.go", by: "Keys|Auth|Names",
 		guard: `isRegular(g.config.Media, p.video+"/"+p.file) && `, broken: ``},
 	{name: "each unknown name reads all playlists", file: "gate/named.go", by: "Names",
-		guard: `known || done > begun {`, broken: `known || done < 0 {`},
+		guard: `known || done > begun {`, broken: `known || done < begun {`},
 	{name: "a name that viewers hold is forgotten", file: "gate/named.go", by: "Names",
 		guard: `return v.names[a] - v.names[b]`, broken: `return v.names[b] - v.names[a]`},
 	{name: "a proxy may serve what the gate refuses", file: "gate/forward.go", by: "Auth",
