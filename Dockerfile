@@ -17,13 +17,21 @@ COPY go.mod go.sum ./
 RUN go mod download
 RUN mkdir /data
 
+# What the pages of the gate play with comes from npm, as the lock file pins it.
+FROM node:22-trixie-slim AS pages
+WORKDIR /web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN mkdir fetched && npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm run fetch
+
 FROM modules AS build
 COPY . .
+COPY --from=pages /web/fetched web/fetched
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /playtoken ./cmd/playtoken
 
 FROM modules AS build-openssl
 RUN apt-get update && apt-get install -y --no-install-recommends libssl-dev && rm -rf /var/lib/apt/lists/*
 COPY . .
+COPY --from=pages /web/fetched web/fetched
 RUN CGO_ENABLED=1 go build -tags=openssl -trimpath -ldflags="-s -w" -o /playtoken ./cmd/playtoken
 
 FROM gcr.io/distroless/base-debian13:nonroot AS openssl

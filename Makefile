@@ -2,6 +2,7 @@
 # make quick   formatting, vet, staticcheck and the short tests; for every change
 # make test    every check that this machine has the tools for; says what it skipped
 # make lint    formatting, vet and staticcheck alone
+# make web     hls.js from npm, for the pages of the gate to play everything
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes half an hour or more
@@ -11,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo quick test image-check lint types vulnerabilities bench chaos deps vault
+.PHONY: demo web quick test image-check lint types vulnerabilities bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
@@ -32,6 +33,21 @@ export PATH := $(PATH):/usr/sbin
 demo:
 	go run ./cmd/playtoken demo
 
+# The program embeds what this fetches. Without it everything builds and works,
+# but the pages of the gate play only what our own loader and the browser can.
+web: deps
+	echo "== hls.js"
+	mkdir -p artifacts && touch $(SKIPPED) && sed -i /hls.js:/d $(SKIPPED)
+	why=
+	command -v npm >/dev/null || why="npm is not installed"
+	if [ -z "$$why" ] && ! { npm ci --prefix web --ignore-scripts --no-audit --no-fund && npm run --prefix web fetch; } >artifacts/npm-web.log 2>&1; then
+	  why="npm cannot fetch it, see artifacts/npm-web.log"
+	fi
+	if [ -n "$$why" ]; then
+	  echo "== SKIPPED: the pages of the gate are built and tested without hls.js: $$why"
+	  echo "hls.js: $$why" >> $(SKIPPED)
+	fi
+
 # Without the race detector and with the go tool's cache: a package that did not
 # change is not tested again.
 quick: lint
@@ -39,7 +55,7 @@ quick: lint
 	go test -short $(PKGS) | { grep -vE '^(ok|\?) |no test files' || true; }
 
 # Shuffled tests are never cached by the go tool, so each run is a run.
-test: deps lint types vulnerabilities vault
+test: deps web lint types vulnerabilities vault
 	echo "== go test -race -shuffle=on $(PKGS)"
 	mkdir -p artifacts
 	race=-race
@@ -82,7 +98,7 @@ lint:
 	$(TOOL) staticcheck ./...
 
 # The types of our JavaScript. The compiler comes from npm, as tools/package-lock.json pins it.
-types: deps
+types: deps web
 	echo "== tsc"
 	mkdir -p artifacts && touch $(SKIPPED) && sed -i /tsc:/d $(SKIPPED)
 	why=

@@ -41,7 +41,7 @@ func sources(t *testing.T, endings ...string) []source {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if name == "node_modules" || name == "artifacts" || strings.HasPrefix(name, ".") && name != ".." {
+			if name == "node_modules" || name == "artifacts" || path == "../web/fetched" || strings.HasPrefix(name, ".") && name != ".." {
 				return fs.SkipDir
 			}
 			return nil

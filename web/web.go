@@ -4,15 +4,34 @@
 // The decision a newcomer would get wrong: the page asks its own back end for
 // tokens, never the service. The API key stays on the server's side of that
 // one call, and so does the decision who may watch. Everything is plain
-// JavaScript that we wrote and serve as it is, so there is nothing to build.
+// JavaScript that we wrote and serve as it is, so there is nothing to build:
+// hls.js, which plays what our own loader leaves alone, is there if "make web"
+// or the image's build has fetched it, and the pages do without it if not.
 package web
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+)
 
 //go:embed static
 var static embed.FS
+
+//go:embed all:fetched
+var fetched embed.FS
 
 // PlayerModule returns a JavaScript module of the player by its file name; the
 // error is fs.ErrNotExist. Pages begin with player.js. The modules import each
 // other, so they have to be served from one folder.
 func PlayerModule(name string) ([]byte, error) { return static.ReadFile("static/player/" + name) }
+
+// HLSjs returns the library hls.js, a classic script that defines Hls, and its
+// licence; the error is fs.ErrNotExist if it was not there when the program was
+// built.
+func HLSjs() (script, licence []byte, err error) {
+	if script, err = fs.ReadFile(fetched, "fetched/hls.js"); err != nil {
+		return nil, nil, err
+	}
+	licence, err = fs.ReadFile(fetched, "fetched/hls-license.txt")
+	return script, licence, err
+}

@@ -198,6 +198,50 @@ func TestTheOpenSSLImageNeedsWhatItsBaseHas(t *testing.T) {
 	checkImage(t, path, stages["openssl"].command(t, "CMD"))
 }
 
+// offline is how npm says that there is no registry to ask.
+var offline = regexp.MustCompile(`\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH)\b`)
+
+func TestTheImagesHaveHLSjs(t *testing.T) {
+	t.Parallel()
+	slow(t, "it asks npm")
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("NOT TESTED: what the images fetch from npm, because there is no npm on this machine (apt-get install npm)")
+	}
+	stages := dockerfile(t)
+	pages := stages["pages"]
+	dir := t.TempDir()
+	for _, file := range strings.Fields(strings.TrimSuffix(strings.Join(pages.all["COPY"], " "), " ./")) {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range pages.all["RUN"] {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if offline.Match(out) {
+			t.Skipf("NOT TESTED: what the images fetch from npm, because it cannot be reached: %s", out)
+		}
+		if err != nil {
+			t.Fatalf("RUN %s: %v\n%s", line, err, out)
+		}
+	}
+	for _, file := range []string{"hls.js", "hls-license.txt"} {
+		if info, err := os.Stat(filepath.Join(dir, "fetched", file)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: got %v, want it fetched", file, err)
+		}
+	}
+	for _, build := range []string{"build", "build-openssl"} {
+		if copies := stages[build].all["COPY"]; !slices.Contains(copies, "--from=pages /web/fetched web/fetched") {
+			t.Errorf("%s copies %q, want what was fetched among it", build, copies)
+		}
+	}
+}
+
 // checkImage runs what an image would, as little as it may there.
 func checkImage(t *testing.T, path string, args []string) {
 	t.Helper()
