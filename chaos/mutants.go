@@ -174,6 +174,8 @@ var mutants = []mutant{
 		guard: `if !g.mayPass(r.Context(), p) {`, broken: `if false {`},
 	{name: "a proxy opens a folder that is named as a ticket", file: "gate/forward.go", by: "Auth",
 		guard: ` || err == nil && hasTicketPlace(below)`, broken: ``},
+	{name: "a failure is not logged where requests are not", file: "gate/serve.go", by: "Log",
+		guard: `level == slog.LevelError || `, broken: ``},
 	{name: "a ticket goes to another site", file: "gate/playlist/uri.go",
 		guard: `return true, r.Host != "" && strings.EqualFold(host, r.Host)`, broken: `return true, true`},
 	{name: "a ticket leads out of the video's folder", file: "gate/playlist/uri.go",

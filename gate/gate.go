@@ -61,6 +61,10 @@ type Config struct {
 	ClockSkew time.Duration
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil: nothing is logged
+	// Logged says of a response's status whether the request is logged. Nil:
+	// every request. Failures and videos that cannot be served are logged in any
+	// case, because the operator has to mend them.
+	Logged func(status int) bool
 	// Admission is called with every decision whether a viewer may watch:
 	// "token" or "session", for what opened the video, or the code of the
 	// refusal. It may be nil.
@@ -110,6 +114,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Logged == nil {
+		c.Logged = func(int) bool { return true }
 	}
 	if len(c.Origins) == 0 {
 		c.Origins = []string{"*"}

@@ -83,7 +83,9 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
 		}
 		line = append(line, slog.Int("status", out.status), slog.Duration("took", g.config.Now().Sub(began)))
-		g.config.Log.LogAttrs(r.Context(), severity(out.status), "request", line...)
+		if level := severity(out.status); level == slog.LevelError || g.config.Logged(out.status) {
+			g.config.Log.LogAttrs(r.Context(), level, "request", line...)
+		}
 	})
 }
 

@@ -40,7 +40,16 @@ type Settings struct {
 	Rotation  keyrotation.Policy
 	Scheduler bool // serve rotates keys by itself
 
+	LogRequests RequestLog
+
 	Gate Gate
+}
+
+// RequestLog is which requests are logged, beside those after which the
+// operator has something to mend.
+type RequestLog struct {
+	Refusals bool   // every response that is not what was asked for
+	OneOf    uint64 // one of so many requests; 0: not one, 1: every request
 }
 
 // The usual mounts in Vault.

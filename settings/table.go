@@ -108,6 +108,8 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "A key that mints tokens for the project `default`, 32 characters or more"}},
 		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byAll,
 			Meaning: "Where the audit record is written: `stderr` or `file:PATH`"}},
+		{parse: requestLog(&s.LogRequests), Setting: Setting{Name: "PLAYTOKEN_LOG_REQUESTS", Default: "all", UsedBy: byGate,
+			Meaning: "Which requests the log has: `all`, `errors` (what was refused or failed), `none`, or a part of them such as `1/100`. Failures, and videos that cannot be served, are always logged"}},
 		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byService,
 			Meaning: "The Redis in which replicas count requests together, `redis://` or `rediss://`. Unset: each replica counts alone"}},
 		{parse: networks(&s.TrustedProxies), Setting: Setting{Name: "PLAYTOKEN_TRUSTED_PROXIES", UsedBy: byService,

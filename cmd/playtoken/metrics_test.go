@@ -220,9 +220,10 @@ func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {
 	}
 }
 
+// TestAGateCountsItsAdmissions also where it logs no request.
 func TestAGateCountsItsAdmissions(t *testing.T) {
 	t.Parallel()
-	w := newDeployment(t, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
+	w := newDeployment(t, "PLAYTOKEN_LOG_REQUESTS=none", "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
 		"PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_DATA="+filepath.Join(t.TempDir(), "own.db"))
 	s := w.startServer("gate")
 	for _, target := range []string{"/film/hls.m3u8", "/film/hls.m3u8?jwt=rubbish", "/film"} {
@@ -233,6 +234,9 @@ func TestAGateCountsItsAdmissions(t *testing.T) {
 		t.Errorf("got the series %v, want 2 of token_missing and 1 of token_malformed", got)
 	}
 	s.stop()
+	if strings.Contains(s.logs.String(), "/film") {
+		t.Errorf("got the log\n%s\nwant no request in it", s.logs.String())
+	}
 }
 
 func TestAMetricsPortThatIsTakenChangesNothing(t *testing.T) {

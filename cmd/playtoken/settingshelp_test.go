@@ -18,7 +18,7 @@ func TestHelpListsEverySetting(t *testing.T) {
 			if !inServe && !inGate {
 				t.Errorf("got help of serve and gate without %s, want it in one of them", s.Name)
 			}
-			if wantGate := strings.HasPrefix(s.Name, "PLAYTOKEN_GATE_") || s.Name == "PLAYTOKEN_METRICS_LISTEN"; inGate != wantGate {
+			if wantGate := strings.HasPrefix(s.Name, "PLAYTOKEN_GATE_") || s.Name == "PLAYTOKEN_METRICS_LISTEN" || s.Name == "PLAYTOKEN_LOG_REQUESTS"; inGate != wantGate {
 				t.Errorf("%s in the help of gate = %t, want %t", s.Name, inGate, wantGate)
 			}
 		}

@@ -59,7 +59,7 @@ func open(set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate
 		Media: root.FS(), Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
 		Index: set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
-		Admission: counted.Admission,
+		Admission: counted.Admission, Logged: httpserver.RequestLog(set.LogRequests).Includes,
 	}
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
