@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"playtoken/gate/register"
 	"playtoken/gate/verify"
 )
 
@@ -50,6 +51,9 @@ func (a admission) result(err error) string {
 }
 
 func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, error) {
+	if err := g.keys.Fresh(); err != nil {
+		return admission{}, err
+	}
 	presented, err := g.present(p, rawQuery, header)
 	if err != nil {
 		return admission{}, err
@@ -116,7 +120,7 @@ func (g *Gate) present(p place, rawQuery string, header http.Header) (credential
 
 func (g *Gate) byToken(token, video string) (admission, error) {
 	now := g.config.Now()
-	t, err := verify.Verify(token, video, now, g.keys.key)
+	t, err := verify.Verify(token, video, now, g.keys.Key)
 	if err != nil {
 		return admission{}, err
 	}
@@ -129,7 +133,7 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 	}
 	s := session{video: video, keyID: t.KeyID, issued: g.stamps.next(now), expires: now.Add(g.config.SessionTTL).Unix(),
 		viewer: viewer, id: newSessionID()}
-	return admission{session: s, ticket: s.ticket(g.keys.sealing), fresh: true}, nil
+	return admission{session: s, ticket: s.ticket(g.keys.SealingKey()), fresh: true}, nil
 }
 
 // byTicket does not ask whether the key is still registered: a retired key's
@@ -138,7 +142,7 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 	if ticket == "" {
 		return admission{}, refusedToken(verify.TokenMissing, "the session ticket is empty")
 	}
-	s, err := openTicket(ticket, g.keys.ticketKey)
+	s, err := openTicket(ticket, g.keys.TicketKeys)
 	if err != nil {
 		return admission{}, err
 	}
@@ -152,15 +156,16 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 // carry its mark: the key that they are marked with may have been copied.
 func (g *Gate) plausible(s session) error {
 	now := g.config.Now().Add(g.config.ClockSkew) // another gate's
-	latest := now.Add(g.config.SessionTTL)
+	latest := now.Add(g.keys.Longest())
+	_, ended := g.keys.EndedAt(register.ByKey, s.keyID)
 	switch {
-	case g.keys.ended(s.keyID):
+	case ended:
 		return errSessionEnded
 	case time.Unix(s.expires, 0).After(latest):
 		return refusedToken(verify.TokenLifeTooLong, "the session ticket lives longer than sessions of this gate do")
 	case s.issued > now.UnixMicro():
 		return refusedToken(verify.TokenNotYetValid, "the session ticket is from the future")
-	case !g.keys.everKnew(s.keyID, s.expires):
+	case !g.keys.EverKnew(s.keyID, s.expires):
 		return refusedToken(verify.KeyUnknown, "the session ticket names a key that was never registered here")
 	}
 	return nil

@@ -11,6 +11,7 @@ package gate
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,10 @@ import (
 	"sync"
 	"time"
 
+	"playtoken/gate/datafile"
+	"playtoken/gate/register"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // Config is what a gate needs. Media, Data and APIKey have no default.
@@ -35,8 +39,17 @@ type Config struct {
 	// hls.m3u8.
 	Index string
 	// Data is the path of the gate's one file of its own. It is created if it
-	// does not exist, and belongs to one process at a time.
+	// does not exist, and belongs to one process at a time. With Documents, it
+	// need not exist; if it does, its content is taken over once.
 	Data string
+	// Documents is the store that the gate shares with other gates. Nil: the
+	// data file.
+	Documents store.Documents
+	// Clock is that of Documents. Nil: it has the clock of this machine.
+	Clock func(context.Context) (time.Time, error)
+	// MaxStaleness is how long viewers are admitted on what was last read while
+	// Documents cannot be read. Zero: an hour.
+	MaxStaleness time.Duration
 	// APIKey opens the key API.
 	APIKey secret.Value
 	// PublicURL is how viewers reach the gate or, with forward-auth, the files
@@ -76,9 +89,10 @@ type Config struct {
 // Gate is an open gate. Its methods may be called concurrently.
 type Gate struct {
 	config  Config
-	keys    *register
-	public  *url.URL // nil: not configured
-	forward proxy    // that asks /auth
+	keys    *register.Register
+	file    *datafile.File // nil: the gate shares a store
+	public  *url.URL       // nil: not configured
+	forward proxy          // that asks /auth
 	named   namedFiles
 	stamps  stamps
 	gzips   sync.Pool // of *gzip.Writer
@@ -92,23 +106,28 @@ func Open(config Config) (*Gate, error) {
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)
 	}
-	keys, err := openRegister(g.config.Data, g.config.Now, g.config.SessionTTL+g.config.ClockSkew)
-	if err != nil {
+	if err := g.openRegister(); err != nil {
 		return nil, fmt.Errorf("open gate data: %w", err)
 	}
-	g.keys = keys
 	return g, nil
 }
 
-// Close closes the data file. Viewers with a request under way are still
-// served; changes of keys are not.
-func (g *Gate) Close() error { return g.keys.close() }
+// Close stops reading the store and closes the data file. Viewers with a request
+// under way are still served; changes of keys are not.
+func (g *Gate) Close() error {
+	g.keys.Close()
+	if g.file == nil {
+		return nil
+	}
+	return g.file.Close()
+}
 
 func (c Config) withDefaults() Config {
 	c.Index = cmp.Or(c.Index, "hls.m3u8")
 	c.SessionTTL = cmp.Or(c.SessionTTL, 4*time.Hour)
 	c.MaxTokenLife = cmp.Or(c.MaxTokenLife, 24*time.Hour)
 	c.ClockSkew = cmp.Or(c.ClockSkew, time.Minute)
+	c.MaxStaleness = cmp.Or(c.MaxStaleness, time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -137,7 +156,7 @@ func (g *Gate) configure() error {
 		unless(known, "forward is not nginx, ingress-nginx, haproxy, caddy, traefik or envoy"),
 		unless(g.config.Media != nil, "there is no media folder"),
 		unless(isIndex(g.config.Index), "the first playlist is not the name of a file that ends in .m3u8"),
-		unless(g.config.Data != "", "there is no data file"),
+		unless(g.config.Data != "" || g.config.Documents != nil, "there is no data file"),
 		unless(!mayBeMedia(g.config.Data), "the data file's name ends like that of a media file, and it could be served as one"),
 		unless(!g.config.APIKey.IsZero(), "there is no API key"),
 		unless(g.config.SessionTTL >= time.Second, "sessions live less than a second"),

@@ -53,6 +53,7 @@ func answerKey(w http.ResponseWriter, status int, e envelope) {
 }
 
 func refuseKey(w http.ResponseWriter, _ *http.Request, e *refusal) {
+	retryLater(w.Header(), e)
 	if e.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
 	}
@@ -82,16 +83,16 @@ func (g *Gate) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, more := g.keys.page(after, limit)
-	result, links := make([]registration, len(page)), map[string]string{}
-	for i, e := range page {
-		result[i] = e.registration
+	page, next, err := g.keys.Page(r.Context(), after, limit)
+	if err != nil {
+		return err
 	}
-	if more {
-		query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor(page[len(page)-1].place)}}
+	links := map[string]string{}
+	if next > 0 {
+		query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor(next)}}
 		links["next"] = base(r) + r.URL.Path + "?" + query.Encode()
 	}
-	answerKey(w, http.StatusOK, envelope{Success: true, Result: result, Links: links, Errors: []apiError{}})
+	answerKey(w, http.StatusOK, envelope{Success: true, Result: page, Links: links, Errors: []apiError{}})
 	return nil
 }
 
@@ -153,7 +154,7 @@ func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {
 	if _, err := verify.ParsePublicKey(in.PublicKey); err != nil {
 		return invalid("public_key: " + err.Error())
 	}
-	created, err := g.keys.add(in.Name, in.PublicKey)
+	created, err := g.keys.Add(r.Context(), in.Name, in.PublicKey)
 	if err != nil {
 		return err
 	}
@@ -170,11 +171,11 @@ func checkName(name string) error {
 }
 
 func (g *Gate) showKey(w http.ResponseWriter, r *http.Request) error {
-	e, ok := g.keys.find(mux.Vars(r)["id"])
-	if !ok {
-		return errNoKey
+	found, err := g.keys.Find(r.Context(), mux.Vars(r)["id"])
+	if err != nil {
+		return err
 	}
-	answerKey(w, http.StatusOK, succeeded(e.registration))
+	answerKey(w, http.StatusOK, succeeded(found))
 	return nil
 }
 
@@ -196,12 +197,8 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	if !keyForm.MatchString(id) {
 		return errNoKey
 	}
-	found, err := g.keys.remove(id, len(end) == 1 && end[0] == "true")
-	if err != nil {
+	if _, err := g.keys.Remove(r.Context(), id, len(end) == 1 && end[0] == "true"); err != nil {
 		return err
-	}
-	if !found {
-		return errNoKey
 	}
 	answerKey(w, http.StatusOK, succeeded(struct{}{}))
 	return nil

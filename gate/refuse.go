@@ -8,7 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"playtoken/gate/register"
 	"playtoken/gate/verify"
+	"playtoken/store"
 )
 
 // refusal is an answer that is not what was asked for. Its detail is shown to
@@ -42,10 +44,25 @@ func asRefusal(err error) *refusal {
 		return known
 	case errors.As(err, &token) && token.Reason == verify.VideoNotAllowed:
 		return refused(http.StatusForbidden, string(token.Reason), token.Detail)
+	case errors.Is(err, store.ErrNotFound):
+		return errNoKey
+	case errors.Is(err, register.ErrFull):
+		return &refusal{status: http.StatusConflict, code: "conflict", cause: err,
+			detail: "the gate can keep no more keys and ended sessions; delete keys that are not needed"}
+	case errors.Is(err, store.ErrUnavailable):
+		return &refusal{status: http.StatusServiceUnavailable, code: "unavailable", cause: err,
+			detail: "the gate's store does not answer; try again in a few seconds"}
 	case errors.As(err, &token):
 		return refused(http.StatusUnauthorized, string(token.Reason), token.Detail)
 	}
 	return refused(http.StatusInternalServerError, "internal", "the gate failed; its log has the reason under this request's id")
+}
+
+// retryLater tells callers when to come back to a gate that cannot answer now.
+func retryLater(h http.Header, e *refusal) {
+	if e.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
 }
 
 // problem is the body of a refusal for programs (RFC 9457).
@@ -74,6 +91,7 @@ var refusalPage = template.Must(template.New("refusal").Parse(`<!doctype html>
 func refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	retryLater(h, e)
 	if e.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
 	}

@@ -125,10 +125,10 @@ func (g *Gate) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ready says whether keys can be changed and videos found.
+// ready says whether viewers are admitted and videos found.
 func (g *Gate) ready(w http.ResponseWriter, r *http.Request) error {
-	if err := g.keys.ready(); err != nil {
-		return refused(http.StatusServiceUnavailable, "unavailable", "the data file is closed")
+	if err := g.keys.Fresh(); err != nil {
+		return err
 	}
 	if _, err := fs.Stat(g.config.Media, "."); err != nil {
 		return refused(http.StatusServiceUnavailable, "unavailable", "the media folder cannot be read")

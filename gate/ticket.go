@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"playtoken/gate/register"
 	"playtoken/gate/verify"
 )
 
@@ -24,26 +26,12 @@ type session struct {
 	id      string // tells the sessions of a viewer apart; empty: made by an earlier version
 }
 
-// ticketKey makes and checks tickets. Its id stands in each of them, so that
-// tickets of several keys are good at the same time.
-type ticketKey struct {
-	id     string // letters, digits, - and _, at most maxTicketKeyID
-	secret []byte
-}
-
-// newTicketKey names a key by what it is.
-func newTicketKey(secret []byte) ticketKey {
-	sum := sha256.Sum256(append([]byte("playtoken gate ticket key\x00"), secret...))
-	return ticketKey{id: base64.RawURLEncoding.EncodeToString(sum[:6]), secret: secret}
-}
-
-// ticketKeys finds the key of an id. The empty id is that of the key with which
-// an earlier version made its tickets, which name none.
-type ticketKeys func(id string) (ticketKey, bool)
+// ticketKeys finds the keys of an id, one at most. The empty id is that of the
+// keys with which earlier versions made their tickets, which name none.
+type ticketKeys func(id string) []register.TicketKey
 
 const (
 	maxTicket      = 320 // bytes, with each part at its longest
-	maxTicketKeyID = 16
 	sessionIDBytes = 12
 
 	ticketVersion = "2"
@@ -61,21 +49,16 @@ func newSessionID() string {
 
 // ticket writes a session as 2.ticketKey.video.keyID.issued.expires.viewer.id.mac.
 // It may stand in a path, a query and a cookie as it is.
-func (s session) ticket(key ticketKey) string {
-	body := strings.Join([]string{ticketVersion, key.id, s.video, s.keyID, strconv.FormatInt(s.issued, 10),
+func (s session) ticket(key register.TicketKey) string {
+	body := strings.Join([]string{ticketVersion, key.ID, s.video, s.keyID, strconv.FormatInt(s.issued, 10),
 		strconv.FormatInt(s.expires, 10), s.viewer, s.id}, ".")
-	return body + "." + key.mac(ticketDomain, body)
+	return body + "." + markOf(key, ticketDomain, body)
 }
 
-func (k ticketKey) mac(domain, body string) string {
-	mac := hmac.New(sha256.New, k.secret)
+func markOf(key register.TicketKey, domain, body string) string {
+	mac := hmac.New(sha256.New, key.Secret)
 	mac.Write([]byte(domain + body))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// made reports whether the key made the ticket, byte by byte.
-func (k ticketKey) made(domain, body, mac string) bool {
-	return subtle.ConstantTimeCompare([]byte(k.mac(domain, body)), []byte(mac)) == 1
 }
 
 var errNoTicket = refusedToken(verify.TokenMalformed, "this is not a session ticket")
@@ -95,8 +78,11 @@ func openTicket(ticket string, keys ticketKeys) (session, error) {
 		return session{}, errNoTicket
 	}
 	mac := part[len(part)-1]
-	key, ok := keys(keyID)
-	if !ok || !key.made(domain, strings.TrimSuffix(ticket, "."+mac), mac) {
+	body := strings.TrimSuffix(ticket, "."+mac)
+	made := func(key register.TicketKey) bool { // byte by byte
+		return subtle.ConstantTimeCompare([]byte(markOf(key, domain, body)), []byte(mac)) == 1
+	}
+	if !slices.ContainsFunc(keys(keyID), made) {
 		return session{}, refusedToken(verify.SignatureInvalid, "the session ticket is not from this gate")
 	}
 	return read(part)

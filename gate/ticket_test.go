@@ -65,17 +65,6 @@ func TestTheClaimViewerIsAHashOrAbsent(t *testing.T) {
 	}
 }
 
-// TestTicketsFromBeforeAnUpgradeOpenUntilTheyEnd: the running version made them
-// in the earlier form.
-func TestTicketsFromBeforeAnUpgradeOpenUntilTheyEnd(t *testing.T) {
-	w := open(t, films(), nil)
-	earlier := w.forger()(w.keyID, time.Hour)
-	w.want(w.get("/film/360/0.m4s?ticket="+earlier), 200, "")
-	w.want(w.get("/other/0.m4s?ticket="+earlier), 403, "video_not_allowed")
-	w.advance(time.Hour)
-	w.want(w.get("/film/360/0.m4s?ticket="+earlier), 401, "token_expired")
-}
-
 // ticketKeyID is how the gate calls the key of its tickets.
 func (w *world) ticketKeyID() string {
 	w.Helper()

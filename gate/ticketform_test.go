@@ -3,13 +3,20 @@ package gate
 import (
 	"strings"
 	"testing"
+
+	"playtoken/gate/register"
 )
 
 // FuzzTicket: no text is a ticket without the key's seal, and what is sealed is
 // a ticket only as the gate would have written it.
 func FuzzTicket(f *testing.F) {
-	key := newTicketKey([]byte("0123456789abcdef0123456789abcdef"))
-	keys := func(id string) (ticketKey, bool) { return key, id == key.id || id == "" }
+	key := register.TicketKey{ID: "tickets1", Secret: []byte("0123456789abcdef0123456789abcdef")}
+	keys := func(id string) []register.TicketKey {
+		if id != key.ID && id != "" {
+			return nil
+		}
+		return []register.TicketKey{key}
+	}
 	s := session{video: "film", keyID: strings.Repeat("k", 21), issued: 1767323045678000, expires: 1767326645,
 		viewer: strings.Repeat("v", 43), id: newSessionID()}
 	good := s.ticket(key)
@@ -18,7 +25,7 @@ func FuzzTicket(f *testing.F) {
 	}
 	longest := session{video: strings.Repeat("v", 64), keyID: strings.Repeat("k", 64), issued: 9e15, expires: 1e11 - 1,
 		viewer: strings.Repeat("v", 43), id: newSessionID()}
-	if n := len(longest.ticket(ticketKey{id: strings.Repeat("t", maxTicketKeyID)})); n > maxTicket {
+	if n := len(longest.ticket(register.TicketKey{ID: strings.Repeat("t", 8)})); n > maxTicket {
 		f.Errorf("the longest ticket has %d bytes, want %d at most", n, maxTicket)
 	}
 	body := good[:strings.LastIndexByte(good, '.')]
@@ -33,11 +40,11 @@ func FuzzTicket(f *testing.F) {
 		if got, err := openTicket(text, keys); err == nil && got.ticket(key) != text {
 			t.Errorf("openTicket(%q) = %+v, want an error", text, got)
 		}
-		sealed := text + "." + key.mac(ticketDomain, text)
+		sealed := text + "." + markOf(key, ticketDomain, text)
 		if got, err := openTicket(sealed, keys); err == nil && got.ticket(key) != sealed {
 			t.Errorf("openTicket(%q) = %+v, want an error: it is written otherwise", sealed, got)
 		}
-		sealed = text + "." + key.mac(earlierDomain, text)
+		sealed = text + "." + markOf(key, earlierDomain, text)
 		if got, err := openTicket(sealed, keys); err == nil && (got.issued != 0 || got.viewer != "" || got.id != "") {
 			t.Errorf("openTicket(%q) = %+v, want a session of the earlier form", sealed, got)
 		}

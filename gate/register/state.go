@@ -41,7 +41,7 @@ type state struct {
 	// What is below is kept as long as a ticket can live that it is about.
 	Gone      []gone      `json:"gone"`
 	Cutoffs   []Cutoff    `json:"cutoffs"`
-	Tickets   []TicketKey `json:"ticket_keys"`        // in the order in which they come into use
+	Tickets   []TicketKey `json:"ticket_keys"`         // in the order in which they come into use
 	TrustedTo time.Time   `json:"trusted_to,omitzero"` // until then tickets may name keys that an earlier file had forgotten
 
 	TakenOver []takenOver `json:"taken_over"`
