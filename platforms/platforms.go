@@ -27,6 +27,11 @@ type Kind struct {
 	Settings    []Member
 	Credentials []Member
 
+	// Succeeds names the kinds whose projects may become projects of this one,
+	// because their accounts have the same keys under the same ids. No other
+	// project ever changes its platform.
+	Succeeds []string
+
 	// Open checks the form of an account's settings and credential. It makes
 	// no call and starts no goroutine. Its errors name the member, say what to
 	// do, and never contain a credential.
@@ -46,6 +51,7 @@ type Member struct {
 
 // Account is one project's account at a platform.
 type Account struct {
+	Project    string // whose account it is
 	Settings   map[string]string
 	Credential map[string]secret.Value
 
@@ -80,6 +86,10 @@ type Platform struct {
 	Registrar keyrotation.Registrar
 	Issuer    keyrotation.Issuer
 
+	// Sessions ends what viewers opened with tokens, on a platform where that
+	// goes on when the token has expired. Nil: the platform cannot end it.
+	Sessions keyrotation.SessionEnder
+
 	// URLs lists the members of signer.URLs that its tokens have, by their
 	// JSON names.
 	URLs []string
@@ -88,6 +98,11 @@ type Platform struct {
 	// keyrotation.ErrUnauthorized, keyrotation.ErrThrottled; after any other
 	// error the answer is unknown.
 	Check func(context.Context) (Health, error)
+
+	// Mistaken asks what answers at the account's address, and reports if that
+	// is a platform of another kind, for which this account is wrong. Nil: there
+	// is no such mistake. An error tells nothing.
+	Mistaken func(context.Context) (Mistake, error)
 
 	// CallsLeft returns how many calls the platform still allowed in its
 	// newest response that said so; false before the first such response. It
@@ -109,6 +124,12 @@ type Health struct {
 	ExpiresAt time.Time // of the credential; zero: never, or unknown
 }
 
+// Mistake is an account of the wrong kind. The zero value is no mistake.
+type Mistake struct {
+	Kind string // the right one
+	Why  string // a clause for people: what was seen, and what is wrong with that
+}
+
 // Verdict is a platform's decision about a token.
 type Verdict struct {
 	Reasons []Reason // empty: the platform would accept the token
@@ -123,18 +144,20 @@ type Reason struct{ Code, Detail string }
 // Capabilities is what a platform can do, for programs that would otherwise
 // look at its name.
 type Capabilities struct {
-	Mints     bool     `json:"mints"`
-	Registers bool     `json:"registers"` // public keys
-	Issues    bool     `json:"issues"`    // keys
-	URLs      []string `json:"urls"`
+	Mints        bool     `json:"mints"`
+	Registers    bool     `json:"registers"`     // public keys
+	Issues       bool     `json:"issues"`        // keys
+	EndsSessions bool     `json:"ends_sessions"` // of viewers, before they end by themselves
+	URLs         []string `json:"urls"`
 }
 
 // Capabilities returns what the account can do.
 func (p Platform) Capabilities() Capabilities {
 	return Capabilities{
-		Mints:     p.Shape != nil || p.Minter != nil,
-		Registers: p.Registrar != nil,
-		Issues:    p.Issuer != nil,
-		URLs:      append([]string{}, p.URLs...),
+		Mints:        p.Shape != nil || p.Minter != nil,
+		Registers:    p.Registrar != nil,
+		Issues:       p.Issuer != nil,
+		EndsSessions: p.Sessions != nil,
+		URLs:         append([]string{}, p.URLs...),
 	}
 }

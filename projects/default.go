@@ -90,5 +90,5 @@ func hideDefault(all *[shards]shard) {
 
 // account is the project's account, to open a platform with.
 func (p *Project) account() platforms.Account {
-	return platforms.Account{Settings: p.Settings, Credential: p.Credential}
+	return platforms.Account{Project: p.ID, Settings: p.Settings, Credential: p.Credential}
 }

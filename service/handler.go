@@ -88,7 +88,7 @@ func (s *Service) environmentKeys() projects.EnvironmentKeys {
 // and starts nothing (see [platforms.Kind]), so there is nothing to close, and a
 // page of a hundred projects takes about a millisecond.
 func (s *Service) capabilities(_ context.Context, project projects.Project) (platforms.Capabilities, error) {
-	opened, err := s.Kinds[project.Platform].Open(platforms.Account{Settings: project.Settings, Credential: project.Credential})
+	opened, err := s.Kinds[project.Platform].Open(platforms.Account{Project: project.ID, Settings: project.Settings, Credential: project.Credential})
 	if err != nil {
 		return platforms.Capabilities{}, err
 	}

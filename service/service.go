@@ -154,7 +154,7 @@ func (s *Service) openProjects(context.Context, Options) error {
 // be stored. They depend on whether its account issues the keys.
 func (s *Service) inForceToStore(project projects.Project) (signer.Policy, keyrotation.Policy) {
 	tokens, keys := s.policies.inForce(project)
-	account := platforms.Account{Settings: project.Settings, Credential: project.Credential}
+	account := platforms.Account{Project: project.ID, Settings: project.Settings, Credential: project.Credential}
 	if opened, err := s.Kinds[project.Platform].Open(account); err == nil && opened.Issuer != nil {
 		keys = forIssued(keys)
 	}

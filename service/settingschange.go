@@ -32,7 +32,7 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 		return keyWouldBeLost(active, "it was issued for the old address, and is sent to no other")
 	}
 	platform, err := kind.Open(platforms.Account{
-		Settings: project.Settings, Credential: project.Credential, Timeout: s.Settings.Rotation.Durations.CallTimeout(),
+		Project: project.ID, Settings: project.Settings, Credential: project.Credential, Timeout: s.Settings.Rotation.Durations.CallTimeout(),
 		Issued: func(ctx context.Context) (platforms.IssuedKey, error) {
 			return readIssued(ctx, s.Storage.Store, active)
 		},
@@ -93,7 +93,7 @@ func (s *Service) checkAccount(ctx context.Context, project projects.Project) er
 	if !known {
 		return nil
 	}
-	platform, err := kind.Open(platforms.Account{Settings: project.Settings, Credential: project.Credential, Timeout: accountTimeout})
+	platform, err := kind.Open(platforms.Account{Project: project.ID, Settings: project.Settings, Credential: project.Credential, Timeout: accountTimeout})
 	if err != nil || platform.Check == nil || platform.Registrar != nil || platform.Issuer != nil {
 		return nil // projects.Store says what is wrong with the settings
 	}

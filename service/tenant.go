@@ -42,7 +42,7 @@ func (t *tenants) openTenant(p projects.Project, before *Tenant) (*Tenant, error
 		opened.ring = &lazyRing{open: func() *signer.RingView { return t.signing.ringView(p.ID) }}
 	}
 	platform, err := kind.Open(platforms.Account{
-		Settings: p.Settings, Credential: p.Credential, Timeout: t.policies.set.Rotation.Durations.CallTimeout(),
+		Project: p.ID, Settings: p.Settings, Credential: p.Credential, Timeout: t.policies.set.Rotation.Durations.CallTimeout(),
 		Issued: t.activeIssued(opened.ring),
 	})
 	if err != nil {

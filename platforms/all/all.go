@@ -8,6 +8,7 @@ package all
 import (
 	"playtoken/platforms"
 	"playtoken/platforms/apivideo"
+	"playtoken/platforms/gate"
 	"playtoken/platforms/jwplayer"
 	"playtoken/platforms/vidbeo"
 )
@@ -16,7 +17,7 @@ import (
 // caller's own.
 func Kinds() map[string]platforms.Kind {
 	kinds := map[string]platforms.Kind{}
-	for _, kind := range []platforms.Kind{vidbeo.Kind(), jwplayer.Kind(), apivideo.Kind()} {
+	for _, kind := range []platforms.Kind{vidbeo.Kind(), gate.Kind(), jwplayer.Kind(), apivideo.Kind()} {
 		kinds[kind.Name] = kind
 	}
 	return kinds

@@ -117,6 +117,9 @@ type Call struct {
 	Body   any // sent as JSON; nil: no body
 	Into   any // gets the JSON of a 2xx answer; nil: the body does not matter
 
+	// Header gets the header of the answer, be it a refusal. Optional.
+	Header *http.Header
+
 	// Credential replaces the client's, for platforms that exchange theirs
 	// for a short-lived one.
 	Credential secret.Value
@@ -153,6 +156,9 @@ func (c *Client) do(ctx context.Context, call Call) error {
 	}
 	defer resp.Body.Close()
 	c.config.Pace.note(resp, time.Now())
+	if call.Header != nil {
+		*call.Header = resp.Header
+	}
 	body, err := readBody(resp.Body)
 	if resp.StatusCode/100 != 2 {
 		return c.refusal(call, resp, body) // the status decides, even if the body could not be read

@@ -281,11 +281,22 @@ func testBadVideos(t *testing.T, b *bench) {
 func testRestrictions(t *testing.T, b *bench) {
 	minter := b.minter(t, tokens)
 	for name, viewer := range map[string]signer.Viewer{"id": {ID: "viewer-1"}, "address": {IP: "192.0.2.1"}, "both": {ID: "viewer-1", IP: "2001:db8::1"}} {
-		_, err := minter.Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0], Viewer: viewer})
-		if !errors.Is(err, signer.ErrNotEnforceable) {
+		token, err := minter.Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0], Viewer: viewer})
+		if kept := b.suite.Mint.Viewers && viewer.IP == ""; !kept && !errors.Is(err, signer.ErrNotEnforceable) {
 			t.Errorf("Mint for a viewer by %s = %v, want ErrNotEnforceable", name, err)
+		} else if kept && (err != nil || !all(b.opens(t, token)) || token.Value == b.anyones(t).Value) {
+			t.Errorf("Mint for a viewer by %s = %v, want a token of their own that opens the video", name, err)
 		}
 	}
+}
+
+// anyones is a token that is for no viewer.
+func (b *bench) anyones(t *testing.T) signer.Token {
+	token, err := b.minter(t, tokens).Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 func testClaims(t *testing.T, b *bench) {

@@ -65,6 +65,7 @@ type Mint struct {
 
 	AllVideos bool // a token may open all of them
 	Steady    bool // equal requests at the same time get equal tokens
+	Viewers   bool // a token may be for one viewer, by their id
 
 	// Fixed is how long every token lives, where the platform alone decides
 	// that; asking for anything else is refused. 0: it can be asked for.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms/jwtkeys"
 	"playtoken/platforms/standin"
-	"playtoken/platforms/vidbeo"
 	"playtoken/platforms/vidbeo/vidbeotest"
 	"playtoken/secret"
 
@@ -31,7 +31,7 @@ func newClock() *clock { return &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, tim
 func faces(t *testing.T, s *standin.Keys) map[string]keyrotation.Registrar {
 	server := httptest.NewServer(vidbeotest.Serve(standin.World{Keys: s, PageSize: 25}))
 	t.Cleanup(server.Close)
-	p, err := vidbeo.New(vidbeo.Config{URL: server.URL + "/v2", Credential: secret.New("anything goes here")})
+	p, err := jwtkeys.New(jwtkeys.Config{URL: server.URL + "/v2", Credential: secret.New("anything goes here")})
 	if err != nil {
 		t.Fatal(err)
 	}

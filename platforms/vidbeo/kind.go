@@ -1,14 +1,9 @@
 package vidbeo
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
 
 	"playtoken/platforms"
-	"playtoken/platforms/client"
 )
 
 // Kind describes Vidbeo and other services with the same key API.
@@ -44,26 +39,14 @@ func open(account platforms.Account) (platforms.Platform, error) {
 	if err != nil {
 		return platforms.Platform{}, err
 	}
-	return platforms.Platform{
+	opened := platforms.Platform{
 		Shape:     p,
-		Registrar: p,
+		Registrar: p.keys,
 		URLs:      []string{"landing", "embed", "hls"},
-		Check:     p.Check,
-	}, nil
-}
-
-// Check asks for the keys, one at most, and believes any list. That is all
-// that a key which may only read is good for, too: whether this one may write,
-// only writing tells.
-func (p *Platform) Check(ctx context.Context) (platforms.Health, error) {
-	var answer envelope
-	call := client.Call{Method: http.MethodGet, Path: keysPath, Query: url.Values{"limit": {"1"}}, Into: &answer}
-	err := p.api.Do(ctx, call)
-	if err == nil {
-		_, err = answer.keys()
+		Check:     p.keys.Check,
 	}
-	if err != nil {
-		return platforms.Health{}, fmt.Errorf("check api key: %w", err)
+	if p.mixed {
+		opened.Mistaken = p.mistaken
 	}
-	return platforms.Health{Detail: "the API key may read the account's signing keys"}, nil
+	return opened, nil
 }

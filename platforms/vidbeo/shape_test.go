@@ -2,10 +2,14 @@ package vidbeo_test
 
 import (
 	"errors"
+	"io"
+	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"playtoken/platforms"
 	"playtoken/platforms/vidbeo"
 	"playtoken/secret"
 	"playtoken/signer"
@@ -151,4 +155,54 @@ func FuzzTemplate(f *testing.F) {
 			t.Errorf("the template %q gives the URL %q, want HTTP or HTTPS", template, got)
 		}
 	})
+}
+
+// TestAGateIsNoVidbeo: where URLs of tokens lead to Vidbeo's host, an address
+// that answers as our own gate is a mistake, also if it refuses.
+func TestAGateIsNoVidbeo(t *testing.T) {
+	templates := map[string]string{
+		"landing_url": "https://w.example/{video_id}?jwt={token}", "embed_url": "https://w.example/e/{video_id}?jwt={token}",
+		"hls_url": "https://w.example/{video_id}/hls.m3u8?jwt={token}",
+	}
+	for name, c := range map[string]struct {
+		drop   string // the template that is not set
+		url    string
+		header http.Header
+		status int
+		want   string // kind
+	}{
+		"a gate":                            {"hls_url", "https://api.example.com/v2", http.Header{"Playtoken-Gate": {"1"}}, 200, "gate"},
+		"a gate, another credential":        {"embed_url", "https://api.example.com/v2", http.Header{"Playtoken-Gate": {"1"}}, 401, "gate"},
+		"a gate, and all URLs are set":      {"", "https://api.example.com/v2", http.Header{"Playtoken-Gate": {"1"}}, 200, ""},
+		"another service with the same API": {"hls_url", "https://api.example.com/v2", nil, 200, ""},
+		"Vidbeo itself":                     {"hls_url", "", nil, 200, ""},
+	} {
+		account := platforms.Account{
+			Settings: maps.Clone(templates), Credential: map[string]secret.Value{"api_key": secret.New("a credential of some length")},
+			Transport: answer{status: c.status, header: c.header},
+		}
+		account.Settings["url"] = c.url
+		delete(account.Settings, c.drop)
+		p, err := vidbeo.Kind().Open(account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got platforms.Mistake
+		if p.Mistaken != nil {
+			got, err = p.Mistaken(t.Context())
+		}
+		if err != nil || got.Kind != c.want {
+			t.Errorf("%s: Mistaken = %+v, %v, want the kind %q", name, got, err, c.want)
+		}
+	}
+}
+
+// answer is a platform that always answers the same.
+type answer struct {
+	status int
+	header http.Header
+}
+
+func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(`{"success":true,"result":[]}`))}, nil
 }

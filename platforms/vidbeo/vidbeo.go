@@ -1,21 +1,22 @@
-// Package vidbeo speaks to Vidbeo, and to anything that offers the same key
-// API and takes the same tokens, such as our own gate.
+// Package vidbeo speaks to Vidbeo, and to other services that offer the same
+// key API and take the same tokens.
 //
-// The decision a newcomer would get wrong: what is not documented is not
-// relied upon. The size of a page, the form of an error, whether a name or a
-// key may be registered twice: none of it is stated, so every answer that
-// does not say exactly what was asked is an error, and what a failed write did
-// is left for the next complete list to show.
+// The decision a newcomer would get wrong: our own gate offers that API too, but
+// it is a platform kind of its own, because it does more. An account here
+// whose address turns out to be a gate's would send viewers, with their
+// tokens, to Vidbeo's host.
 package vidbeo
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"time"
 
-	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/platforms/client"
+	"playtoken/platforms/jwtkeys"
 	"playtoken/secret"
 	"playtoken/signer"
 )
@@ -36,70 +37,67 @@ type Config struct {
 	// Templates of the URLs that viewers get.
 	LandingURL, EmbedURL, HLSURL string
 
-	// Timeout bounds one call; 0 means ten seconds. Keep it below the settle
-	// time of the rotation.
-	Timeout time.Duration
-
-	// Pace is shared by all that use the same credential. None by default: no
-	// rate is documented, and after a 429 it is the rotation that knows which
-	// call can wait and which one, like the end of a stolen key, must be tried.
-	Pace *client.Pace
-
+	Timeout   time.Duration     // of one call; 0 means ten seconds
+	Pace      *client.Pace      // see jwtkeys.Config
 	Transport http.RoundTripper // for tests
 }
 
 // Platform is one account. It is safe for concurrent use.
 type Platform struct {
-	api                 *client.Client
-	landing, embed, hls string
+	keys *jwtkeys.API
+	urls jwtkeys.URLs
+	// mixed: the API is not Vidbeo's, and some of the URLs are.
+	mixed bool
 }
 
-var (
-	_ keyrotation.Registrar = (*Platform)(nil)
-	_ signer.Shape          = (*Platform)(nil)
-)
-
-// isID reports whether a text may be a video id or a key id: 1 to 64 of A-Z,
-// a-z, 0-9, _ and -. Both end up in paths. It is asked twice for every token,
-// which a regular expression would make a good part of.
-func isID(text string) bool {
-	if len(text) < 1 || len(text) > 64 {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i]
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if digit := '0' <= c && c <= '9'; !letter && !digit && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
-}
+var _ signer.Shape = (*Platform)(nil)
 
 // New checks the configuration. It makes no call.
 func New(config Config) (*Platform, error) {
-	api, err := client.New(client.Config{
-		Base:       cmp.Or(config.URL, DefaultURL),
-		Credential: config.Credential,
-		Authorize:  client.Bearer,
-		Explain:    explain,
-		Timeout:    config.Timeout,
-		Pace:       config.Pace,
-		Transport:  config.Transport,
+	keys, err := jwtkeys.New(jwtkeys.Config{
+		URL: cmp.Or(config.URL, DefaultURL), Credential: config.Credential,
+		Timeout: config.Timeout, Pace: config.Pace, Transport: config.Transport,
 	})
+	p := &Platform{
+		keys: keys,
+		urls: jwtkeys.URLs{
+			Landing: cmp.Or(config.LandingURL, DefaultLandingURL),
+			Embed:   cmp.Or(config.EmbedURL, DefaultEmbedURL),
+			HLS:     cmp.Or(config.HLSURL, DefaultHLSURL),
+		},
+		mixed: config.URL != "" && (config.LandingURL == "" || config.EmbedURL == "" || config.HLSURL == ""),
+	}
+	if err == nil {
+		err = p.urls.Check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("vidbeo: %w", err)
 	}
-	p := &Platform{
-		api:     api,
-		landing: cmp.Or(config.LandingURL, DefaultLandingURL),
-		embed:   cmp.Or(config.EmbedURL, DefaultEmbedURL),
-		hls:     cmp.Or(config.HLSURL, DefaultHLSURL),
-	}
-	for name, template := range map[string]string{"landing": p.landing, "embed": p.embed, "hls": p.hls} {
-		if err := checkTemplate(template); err != nil {
-			return nil, fmt.Errorf("vidbeo: %s url: %w", name, err)
-		}
-	}
 	return p, nil
+}
+
+// Claims implements [signer.Shape]. The names of the claims that would bind a
+// token to an address or a viewer are not documented, so asking for that is
+// signer.ErrNotEnforceable.
+func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]any, error) {
+	claims, err := jwtkeys.Claims(req, expires)
+	if err == nil && req.Viewer != (signer.Viewer{}) {
+		return nil, fmt.Errorf("%w: vidbeo tokens cannot be bound to a viewer", signer.ErrNotEnforceable)
+	}
+	return claims, err
+}
+
+// URLs implements [signer.Shape].
+func (p *Platform) URLs(videoID, token string) signer.URLs { return p.urls.Of(videoID, token) }
+
+// mistaken reports whether the address is that of a gate, though URLs of tokens
+// lead to Vidbeo.
+func (p *Platform) mistaken(ctx context.Context) (platforms.Mistake, error) {
+	header, err := p.keys.Header(ctx)
+	if err != nil || header.Get(jwtkeys.GateHeader) == "" {
+		return platforms.Mistake{}, err
+	}
+	return platforms.Mistake{
+		Kind: "gate", Why: "its address answers as a playtoken gate, and the URLs of its tokens lead to Vidbeo's own host",
+	}, nil
 }

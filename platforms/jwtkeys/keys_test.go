@@ -1,4 +1,4 @@
-package vidbeo_test
+package jwtkeys_test
 
 import (
 	"encoding/json"
@@ -12,8 +12,9 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
+	"playtoken/platforms/jwtkeys"
 	"playtoken/platforms/standin"
-	"playtoken/platforms/vidbeo"
+	"playtoken/secret"
 )
 
 // answers is a platform in one function: what it answers to a request.
@@ -24,9 +25,21 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
+// api is the key API of an account at api.example.com.
+func api(t *testing.T, answer answers) *jwtkeys.API {
+	t.Helper()
+	a, err := jwtkeys.New(jwtkeys.Config{
+		URL: "https://api.example.com/v2", Credential: secret.New("a credential of some length"), Transport: answer,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 // says is a platform that always answers the same.
-func says(t *testing.T, body string) *vidbeo.Platform {
-	return platform(t, vidbeo.Config{Transport: answers(func(*http.Request) (int, string) { return 200, body })})
+func says(t *testing.T, body string) *jwtkeys.API {
+	return api(t, answers(func(*http.Request) (int, string) { return 200, body }))
 }
 
 func envelope(result, links string) string {
@@ -60,11 +73,11 @@ func TestAnswersAsDocumented(t *testing.T) {
 
 func TestRequestsAsDocumented(t *testing.T) {
 	var got []string
-	p := platform(t, vidbeo.Config{Transport: answers(func(r *http.Request) (int, string) {
+	p := api(t, answers(func(r *http.Request) (int, string) {
 		body, _ := io.ReadAll(r.Body)
 		got = append(got, r.Method+" "+r.URL.String()+" "+string(body))
 		return 200, "{}"
-	})})
+	}))
 	p.List(t.Context())
 	p.Check(t.Context())
 	p.Get(t.Context(), "a-B_1")
@@ -72,9 +85,9 @@ func TestRequestsAsDocumented(t *testing.T) {
 	p.Register(t.Context(), "a name", standin.PublicKey(1))
 	public, _ := json.Marshal(standin.PublicKey(1))
 	want := []string{
-		"GET https://api.vidbeo.com/v2/jwt_keys ", "GET https://api.vidbeo.com/v2/jwt_keys?limit=1 ",
-		"GET https://api.vidbeo.com/v2/jwt_keys/a-B_1 ", "DELETE https://api.vidbeo.com/v2/jwt_keys/a-B_1 ",
-		`POST https://api.vidbeo.com/v2/jwt_keys {"name":"a name","public_key":` + string(public) + `}`,
+		"GET https://api.example.com/v2/jwt_keys ", "GET https://api.example.com/v2/jwt_keys?limit=1 ",
+		"GET https://api.example.com/v2/jwt_keys/a-B_1 ", "DELETE https://api.example.com/v2/jwt_keys/a-B_1 ",
+		`POST https://api.example.com/v2/jwt_keys {"name":"a name","public_key":` + string(public) + `}`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got the requests\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -115,19 +128,19 @@ func TestListsThatAreNotBelieved(t *testing.T) {
 
 // follow lists keys from a platform whose first page has this link, and
 // returns where the second page was read from.
-func follow(t *testing.T, base, link string) (second *url.URL, err error) {
+func follow(t *testing.T, link string) (second *url.URL, err error) {
 	text, err := json.Marshal(link)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pages := 0
-	p := platform(t, vidbeo.Config{URL: base, Transport: answers(func(r *http.Request) (int, string) {
+	p := api(t, answers(func(r *http.Request) (int, string) {
 		if pages++; pages == 1 {
 			return 200, envelope(`[{"id":"a"}]`, `{"next":`+string(text)+`}`)
 		}
 		second = r.URL
 		return 200, envelope(`[{"id":"b"}]`, `{}`)
-	})})
+	}))
 	_, err = p.List(t.Context())
 	return second, err
 }
@@ -143,7 +156,7 @@ func TestLinksLeadNowhereElse(t *testing.T) {
 		"/v2/jwt_keys/../api_keys?cursor=x": "", "/v2/jwt_keys/?cursor=x": "", "/v2/jwt%5Fkeys?cursor=x": "",
 		"/v2/jwt_keys": "", "#x": "", "?": "", "?cursor=%zz": "", "?a;b": "", "\x00": "", "?cursor=" + strings.Repeat("x", 3000): "",
 	} {
-		second, err := follow(t, "https://api.example.com/v2", link)
+		second, err := follow(t, link)
 		got := ""
 		if second != nil {
 			got = second.RawQuery
@@ -165,7 +178,7 @@ func TestErrorsInSeveralForms(t *testing.T) {
 		`{"errors":{}}`:                                                                 ` `,
 		`<html>`:                                                                        ` `,
 	} {
-		p := platform(t, vidbeo.Config{Transport: answers(func(*http.Request) (int, string) { return 400, body })})
+		p := api(t, answers(func(*http.Request) (int, string) { return 400, body }))
 		_, err := p.Register(t.Context(), "name", standin.PublicKey(1))
 		var status *client.StatusError
 		if !errors.As(err, &status) || status.Code+" "+status.Text != want || !errors.Is(err, keyrotation.ErrRefused) {

@@ -1,4 +1,4 @@
-package vidbeo
+package jwtkeys
 
 import (
 	"errors"
@@ -81,7 +81,7 @@ func (e *envelope) result(into any) error {
 // key refuses an id that could not be used in a path. A public key that cannot be
 // parsed belongs to another program, and has no fingerprint.
 func (r row) key() (keyrotation.PlatformKey, error) {
-	if !isID(r.ID) {
+	if !IsID(r.ID) {
 		return keyrotation.PlatformKey{}, errors.New("the answer holds no usable key id")
 	}
 	created, err := time.Parse(time.RFC3339, r.CreatedTime)

@@ -1,4 +1,4 @@
-package vidbeo
+package jwtkeys
 
 import (
 	"context"
@@ -25,22 +25,22 @@ const (
 // Register sends the key once. Besides what the platform refuses, a name or a
 // key that it would refuse is keyrotation.ErrRefused. An answer without a
 // usable id, or about another key, tells nothing about what was registered.
-func (p *Platform) Register(ctx context.Context, name, publicKey string) (string, error) {
-	id, err := p.register(ctx, name, publicKey)
+func (a *API) Register(ctx context.Context, name, publicKey string) (string, error) {
+	id, err := a.register(ctx, name, publicKey)
 	if err != nil {
 		return "", fmt.Errorf("register key: %w", err)
 	}
 	return id, nil
 }
 
-func (p *Platform) register(ctx context.Context, name, publicKey string) (string, error) {
+func (a *API) register(ctx context.Context, name, publicKey string) (string, error) {
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || strings.ContainsFunc(name, unicode.IsControl) {
 		return "", fmt.Errorf("%w: name: want 1 to %d characters, none of them control characters", keyrotation.ErrRefused, maxName)
 	}
 	if _, err := keyrotation.ParsePublicKey(publicKey); err != nil {
 		return "", fmt.Errorf("%w: %w", keyrotation.ErrRefused, err)
 	}
-	key, err := p.one(ctx, client.Call{
+	key, err := a.one(ctx, client.Call{
 		Method: http.MethodPost,
 		Path:   keysPath,
 		Body:   newKey{Name: name, PublicKey: publicKey},
@@ -55,21 +55,21 @@ func (p *Platform) register(ctx context.Context, name, publicKey string) (string
 }
 
 // Get asks for one key.
-func (p *Platform) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
-	key, err := p.get(ctx, keyID)
+func (a *API) Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	key, err := a.get(ctx, keyID)
 	if err != nil {
 		return keyrotation.PlatformKey{}, fmt.Errorf("get key: %w", err)
 	}
 	return key, nil
 }
 
-func (p *Platform) get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
-	path, err := keyPath(keyID)
+func (a *API) get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error) {
+	path, err := KeyPath(keyID)
 	if err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
-	key, err := p.one(ctx, client.Call{Method: http.MethodGet, Path: path})
-	if isNotFound(err) {
+	key, err := a.one(ctx, client.Call{Method: http.MethodGet, Path: path})
+	if IsNotFound(err) {
 		return keyrotation.PlatformKey{}, fmt.Errorf("%w: %w", store.ErrNotFound, err)
 	}
 	if err == nil && key.ID != keyID {
@@ -79,20 +79,13 @@ func (p *Platform) get(ctx context.Context, keyID string) (keyrotation.PlatformK
 }
 
 // Delete removes one key.
-func (p *Platform) Delete(ctx context.Context, keyID string) error {
-	path, err := keyPath(keyID)
+func (a *API) Delete(ctx context.Context, keyID string) error {
+	path, err := KeyPath(keyID)
 	if err != nil {
 		return fmt.Errorf("delete key: %w", err)
 	}
-	var answer envelope
-	err = p.api.Do(ctx, client.Call{Method: http.MethodDelete, Path: path, Into: &answer})
-	if isNotFound(err) {
-		return nil
-	}
-	if err == nil {
-		err = answer.check()
-	}
-	if err != nil {
+	err = a.Call(ctx, client.Call{Method: http.MethodDelete, Path: path}, nil)
+	if err != nil && !IsNotFound(err) {
 		return fmt.Errorf("delete key: %w", err)
 	}
 	return nil
@@ -101,11 +94,11 @@ func (p *Platform) Delete(ctx context.Context, keyID string) error {
 // List reads all pages, at most a hundred. It names no page size: the largest
 // that is allowed is not documented, and one that the platform cuts down or
 // refuses would gain less than it risks.
-func (p *Platform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
+func (a *API) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	keys, err := client.Pages(nil, func(query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
-		return p.page(ctx, query)
+		return a.page(ctx, query)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
@@ -115,37 +108,39 @@ func (p *Platform) List(ctx context.Context) ([]keyrotation.PlatformKey, error) 
 
 // page reads one page and returns the query of the next, nil if it is the
 // last.
-func (p *Platform) page(ctx context.Context, query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
+func (a *API) page(ctx context.Context, query url.Values) ([]keyrotation.PlatformKey, url.Values, error) {
 	var answer envelope
-	if err := p.api.Do(ctx, client.Call{Method: http.MethodGet, Path: keysPath, Query: query, Into: &answer}); err != nil {
+	if err := a.calls.Do(ctx, client.Call{Method: http.MethodGet, Path: keysPath, Query: query, Into: &answer}); err != nil {
 		return nil, nil, err
 	}
 	keys, err := answer.keys()
 	if err != nil {
 		return nil, nil, err
 	}
-	next, err := answer.next(p.api.URL(keysPath, query))
+	next, err := answer.next(a.calls.URL(keysPath, query))
 	return keys, next, err
 }
 
 // one makes a call that is answered with one key.
-func (p *Platform) one(ctx context.Context, call client.Call) (keyrotation.PlatformKey, error) {
+func (a *API) one(ctx context.Context, call client.Call) (keyrotation.PlatformKey, error) {
 	var answer envelope
 	call.Into = &answer
-	if err := p.api.Do(ctx, call); err != nil {
+	if err := a.calls.Do(ctx, call); err != nil {
 		return keyrotation.PlatformKey{}, err
 	}
 	return answer.key()
 }
 
-func keyPath(keyID string) (string, error) {
-	if !isID(keyID) {
+// KeyPath is the path of one key.
+func KeyPath(keyID string) (string, error) {
+	if !IsID(keyID) {
 		return "", errors.New("not a key id of this platform")
 	}
 	return keysPath + "/" + keyID, nil
 }
 
-func isNotFound(err error) bool {
+// IsNotFound reports whether the platform answered that it has no such thing.
+func IsNotFound(err error) bool {
 	var status *client.StatusError
 	return errors.As(err, &status) && status.Status == http.StatusNotFound
 }

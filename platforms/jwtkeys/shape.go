@@ -1,0 +1,123 @@
+package jwtkeys
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"playtoken/platforms/client"
+	"playtoken/signer"
+)
+
+// registered are the names that a caller's claims never set: RFC 7519's own,
+// and kid, which is the header's.
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "kid"}
+
+// IsID reports whether a text may be a video id or a key id: 1 to 64 of A-Z,
+// a-z, 0-9, _ and -. Both end up in paths. It is asked twice for every token,
+// which a regular expression would make a good part of.
+func IsID(text string) bool {
+	if len(text) < 1 || len(text) > 64 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if digit := '0' <= c && c <= '9'; !letter && !digit && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// Claims returns sub, the video, and exp; no sub where the token opens every
+// video. There is no iat and no nbf: no platform asks for them, a clock of
+// ours that runs ahead cannot make a token "not valid yet", and requests that
+// end in the same claims share one signature. The caller decides about the
+// viewer. Errors: as of [signer.Shape].
+func Claims(req signer.Request, expires time.Time) (map[string]any, error) {
+	if req.VideoID != signer.AllVideos && !IsID(req.VideoID) {
+		return nil, fmt.Errorf("%w: want 1 to 64 of A-Z, a-z, 0-9, _ and -", signer.ErrVideo)
+	}
+	if req.DRMPolicy != "" {
+		return nil, fmt.Errorf("%w: this platform has no DRM policies", signer.ErrNotEnforceable)
+	}
+	for name := range req.Claims {
+		if Named(name, registered...) {
+			return nil, fmt.Errorf("%w: %s", signer.ErrClaim, name)
+		}
+	}
+	claims := map[string]any{"exp": expires.Unix()}
+	maps.Copy(claims, req.Claims)
+	if req.VideoID != signer.AllVideos {
+		claims["sub"] = req.VideoID
+	}
+	return claims, nil
+}
+
+// Named reports whether a claim has one of the names. Case is ignored, since a
+// verifier may ignore it.
+func Named(claim string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, claim) })
+}
+
+// URLs are the templates of the URLs that viewers get: {video_id} and {token}
+// are replaced.
+type URLs struct{ Landing, Embed, HLS string }
+
+// Check refuses a template that would send a token over the open network, to a
+// host that depends on the request, or to no place that can be known.
+func (u URLs) Check() error {
+	for _, t := range []struct{ name, template string }{{"landing", u.Landing}, {"embed", u.Embed}, {"hls", u.HLS}} {
+		if err := checkTemplate(t.template); err != nil {
+			return fmt.Errorf("%s url: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// Of returns the three URLs of one video; none for all videos.
+func (u URLs) Of(videoID, token string) signer.URLs {
+	if !IsID(videoID) {
+		return signer.URLs{}
+	}
+	token = url.QueryEscape(token)
+	return signer.URLs{
+		Landing: fill(u.Landing, videoID, token),
+		Embed:   fill(u.Embed, videoID, token),
+		HLS:     fill(u.HLS, videoID, token),
+	}
+}
+
+func fill(template, videoID, token string) string {
+	return strings.Replace(strings.Replace(template, "{video_id}", videoID, 1), "{token}", token, 1)
+}
+
+func checkTemplate(template string) error {
+	for _, placeholder := range []string{"{video_id}", "{token}"} {
+		if strings.Count(template, placeholder) != 1 {
+			return fmt.Errorf("want %s in it, once", placeholder)
+		}
+	}
+	const video, token = "0video0", "0token0" // no template holds these by chance
+	filled := fill(template, video, token)
+	if strings.ContainsAny(filled, "{}") {
+		return errors.New("only {video_id} and {token} can be filled in")
+	}
+	u, err := url.Parse(filled)
+	if err != nil || u.Host == "" || u.User != nil {
+		return errors.New("want https://host/path")
+	}
+	if !client.SafeScheme(u) {
+		return errors.New("want https (http only on a loopback address)")
+	}
+	sent := u.Path + "?" + u.RawQuery
+	if !strings.Contains(sent, video) || !strings.Contains(sent, token) {
+		return errors.New("{video_id} and {token} belong into the path or the query")
+	}
+	return nil
+}
