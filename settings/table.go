@@ -166,7 +166,7 @@ func (a *Account) rows() []variable {
 		{parse: oneOf(&a.Platform, kinds...), Setting: Setting{Name: "PLAYTOKEN_PLATFORM", Default: "vidbeo", UsedBy: byAll,
 			Meaning: "Its platform: `" + strings.Join(kinds, "`, `") + "`"}},
 		{parse: a.setting("url", base), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_URL", UsedBy: byAll,
-			Meaning: "URL of the platform's API. Unset: the platform's own"}},
+			Meaning: "URL of the platform's API; for `gate`: how viewers reach the gate. Unset: the platform's own"}},
 		// After the platform, whose kind says what the key is called there.
 		{parse: a.mainCredential, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_API_KEY", Secret: true, UsedBy: byAll,
 			Meaning: "The credential for the platform. It makes the project `default` exist; the project then follows the environment"}},
