@@ -1,5 +1,5 @@
 // Package limits counts requests of callers and reports when a rate limit is
-// reached.
+// reached, and counts the streams that a viewer watches at once.
 //
 // The decision a newcomer would get wrong: a limiter that cannot count does not
 // refuse. While the counter that replicas share is unavailable, each replica counts
