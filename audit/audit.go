@@ -24,8 +24,9 @@ import (
 // Entry is one action, or one attempt. It never contains a secret. Empty members
 // are left out.
 type Entry struct {
-	Actor     string `json:"actor"`  // "admin", an API key's id, "scheduler", "cli", or the client's address
-	Action    string `json:"action"` // "project.update", "signing_key.active", "authenticate", "mint"…
+	Actor     string `json:"actor"`                // "admin", an API key's id, "scheduler", "cli", or the client's address
+	ActorName string `json:"actor_name,omitempty"` // of the person: an admin key's name, or the user who ran a command
+	Action    string `json:"action"`               // "project.update", "signing_key.active", "authenticate", "mint"…
 	Project   string `json:"project_id,omitempty"`
 	Subject   string `json:"subject,omitempty"`         // the id of the changed object
 	Key       string `json:"key_fingerprint,omitempty"` // of a signing key

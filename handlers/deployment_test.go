@@ -196,6 +196,9 @@ var kinds = projects.Kinds{"vidbeo": platforms.Kind{
 	},
 }}
 
+// roleKey is the credential of an operator with a role.
+func roleKey(role projects.Role) string { return strings.Repeat(string(role), 5) }
+
 // Identify knows every caller of this deployment.
 func (d *deployment) identify(view *projects.View) func(context.Context, secret.Value) (projects.Caller, error) {
 	environment := projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}
@@ -203,6 +206,10 @@ func (d *deployment) identify(view *projects.View) func(context.Context, secret.
 		switch {
 		case strings.HasPrefix(credential.Reveal(), "pt_"):
 			return view.Identify(ctx, credential)
+		case credential.Equal(roleKey(projects.RoleAuditor)):
+			return projects.Caller{ID: "admin_key_1", Name: "Ann", Role: projects.RoleAuditor}, nil
+		case credential.Equal(roleKey(projects.RoleOperator)):
+			return projects.Caller{ID: "admin_key_2", Name: "Otto", Role: projects.RoleOperator}, nil
 		case credential.Equal(accessToken):
 			return projects.Caller{ID: "api_key_access", ProjectID: d.own.ID, Scopes: []projects.Scope{projects.ScopeMint}}, nil
 		}

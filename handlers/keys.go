@@ -58,7 +58,7 @@ func (b reasonBody) check() error { return invalidFields(checkReason(b.Reason, t
 
 // order says who asks for a change and why.
 func (c call) order(reason string) keyrotation.Order {
-	return keyrotation.Order{Actor: c.caller.ID, Reason: reason}
+	return keyrotation.Order{Actor: c.caller.ID, ActorName: c.caller.Name, Reason: reason}
 }
 
 // operation is a method of Rotation that changes one generation.

@@ -45,12 +45,12 @@ func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body 
 	}
 	limiter, limit, n := s.Limits, limits.Limit{}, 1
 	switch minting := policy.action == projects.Mint; {
-	case minting && !c.caller.Admin && c.policy.TokenPolicy.MintsPerMinute > 0:
+	case minting && !c.caller.Operates() && c.policy.TokenPolicy.MintsPerMinute > 0:
 		limit = limits.Limit{Name: "mints", Count: c.policy.TokenPolicy.MintsPerMinute, Per: time.Minute}
 		n = sizeOf(body)
 	case minting:
 		limiter, limit, n = s.MintCounter, ceiling, sizeOf(body)
-	case c.caller.Admin:
+	case c.caller.Operates():
 		limit = adminLimit
 	default:
 		limit = limits.Limit{Name: "management", Count: managementPerMinute, Per: time.Minute}

@@ -15,14 +15,14 @@ const because = `{"reason":"because"}`
 
 // kinds of callers, in the order of the columns below. An access token has the
 // scopes of the API key that it was exchanged for: here to mint.
-var callerKinds = []string{"none", "garbage", "admin", "mint", "keys", "read", "access", "viewer"}
+var callerKinds = []string{"none", "garbage", "admin", "mint", "keys", "read", "access", "viewer", "auditor", "operator"}
 
 // expectations is every route: a good body, and the status that each kind of
 // caller gets for its own project. For projects that are not theirs, or are
 // gone, see TestPermissions.
 var expectations = map[string]struct {
 	body string
-	own  [8]int
+	own  [10]int
 }{
 	"GET /healthz":               {"", always(200)},
 	"GET /readyz":                {"", always(200)},
@@ -34,9 +34,9 @@ var expectations = map[string]struct {
 	"POST /auth/api-key":    {`{"apiKey":"x"}`, always(400)},
 	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, always(200)},
 
-	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [8]int{401, 401, 201, 201, 403, 403, 201, 201}},
-	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
-	"POST /v1/playback-tokens/inspect": {`{"token":"x","project_id":"{project_id}"}`, [8]int{401, 401, 200, 200, 403, 403, 200, 401}},
+	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [10]int{401, 401, 201, 201, 403, 403, 201, 201, 403, 403}},
+	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [10]int{401, 401, 200, 200, 403, 403, 200, 401, 403, 403}},
+	"POST /v1/playback-tokens/inspect": {`{"token":"x","project_id":"{project_id}"}`, [10]int{401, 401, 200, 200, 403, 403, 200, 401, 403, 403}},
 	"OPTIONS /v1/playback-tokens":      {"", always(204)},
 
 	media + "/sign":                                           {`{}`, signs},
@@ -47,29 +47,29 @@ var expectations = map[string]struct {
 	preflights + "/sign/drm/{policy_id}":                      {"", always(204)},
 	preflights + "/sign_public/drm/{policy_id}":               {"", always(204)},
 	preflights + "/sign_all_public/drm/{policy_id}":           {"", always(204)},
-	"GET /v1/projects/{project_id}/signing-keys":              {"", keepers},
-	"GET " + generation:                                       {"", keepers},
+	"GET /v1/projects/{project_id}/signing-keys":              {"", shown},
+	"GET " + generation:                                       {"", shown},
 	"POST " + generation + "/revoke":                          {because, keepers},
 	"POST " + generation + "/activate":                        {because, keepers},
 	"POST " + generation + "/rollback":                        {because, keepers},
 	"POST " + generation + "/release":                         {because, keepers},
-	"GET /v1/projects/{project_id}/rotation":                  {"", keepers},
+	"GET /v1/projects/{project_id}/rotation":                  {"", shown},
 	"POST /v1/projects/{project_id}/rotation":                 {`{"mode":"due"}`, keepers},
-	"GET /v1/rotation":                                        {"", adminOnly(200)},
-	"POST /v1/rotation":                                       {`{"mode":"due"}`, adminOnly(200)},
-	"GET /v1/projects/{project_id}/drift":                     {"", keepers},
+	"GET /v1/rotation":                                        {"", operators(200, 8)},
+	"POST /v1/rotation":                                       {`{"mode":"due"}`, operators(200, 9)},
+	"GET /v1/projects/{project_id}/drift":                     {"", shown},
 	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, keepers},
 
-	"GET /v1/projects":                                       {"", adminOnly(200)},
+	"GET /v1/projects":                                       {"", operators(200, 8)},
 	"POST /v1/projects":                                      {`{"name":"new","platform":"vidbeo","platform_credential":{"api_key":"x"}}`, adminOnly(201)},
-	"GET /v1/projects/count":                                 {"", adminOnly(200)},
-	"GET /v1/projects/{project_id}":                          {"", [8]int{401, 401, 200, 403, 403, 200, 403, 401}},
+	"GET /v1/projects/count":                                 {"", operators(200, 8)},
+	"GET /v1/projects/{project_id}":                          {"", [10]int{401, 401, 200, 403, 403, 200, 403, 401, 200, 200}},
 	"PATCH /v1/projects/{project_id}":                        {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}":                       {"", adminOnly(409)}, // its keys are live
-	"GET /v1/projects/{project_id}/api-keys":                 {"", adminOnly(200)},
+	"GET /v1/projects/{project_id}/api-keys":                 {"", operators(200, 8)},
 	"POST /v1/projects/{project_id}/api-keys":                {`{"name":"new"}`, adminOnly(201)},
-	"GET /v1/projects/{project_id}/api-keys/count":           {"", adminOnly(200)},
-	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", adminOnly(200)},
+	"GET /v1/projects/{project_id}/api-keys/count":           {"", operators(200, 8)},
+	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", operators(200, 8)},
 	"PATCH /v1/projects/{project_id}/api-keys/{api_key_id}":  {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}": {"", adminOnly(204)},
 }
@@ -81,15 +81,28 @@ const (
 )
 
 var (
-	signs   = [8]int{401, 401, 200, 200, 403, 403, 200, 200}
-	keepers = [8]int{401, 401, 200, 403, 200, 403, 403, 401}
+	signs   = [10]int{401, 401, 200, 200, 403, 403, 200, 200, 403, 403}
+	keepers = [10]int{401, 401, 200, 403, 200, 403, 403, 401, 403, 200}
+	// shown is what keepers and auditors may read.
+	shown = [10]int{401, 401, 200, 403, 200, 403, 403, 401, 200, 200}
 )
 
-func always(status int) [8]int {
-	return [8]int{status, status, status, status, status, status, status, status}
+func always(status int) [10]int {
+	return [10]int{status, status, status, status, status, status, status, status, status, status}
 }
 
-func adminOnly(status int) [8]int { return [8]int{401, 401, status, 403, 403, 403, 403, 401} }
+func adminOnly(status int) [10]int {
+	return [10]int{401, 401, status, 403, 403, 403, 403, 401, 403, 403}
+}
+
+// operators is a route for every role from a position of callerKinds on.
+func operators(status, from int) [10]int {
+	all := adminOnly(status)
+	for i := from; i < len(all); i++ {
+		all[i] = status
+	}
+	return all
+}
 
 var variable = regexp.MustCompile(`\{(\w+):[^/]+\}`)
 
@@ -122,7 +135,7 @@ func TestEveryRouteIsInTheTable(t *testing.T) {
 // credentialOf is the credential of a kind of caller.
 func (d *deployment) credentialOf(kind string) string {
 	return map[string]string{
-		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken,
+		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken, "auditor": roleKey(projects.RoleAuditor), "operator": roleKey(projects.RoleOperator),
 		"mint": d.keys["mint"], "keys": d.keys["keys"], "read": d.keys["read"],
 	}[kind]
 }
@@ -160,9 +173,13 @@ func forOther(route, kind string, own int) int {
 		return own
 	case kind == "viewer":
 		return 401 // a viewer belongs to one project
+	case isOperator(kind) && own == 403:
+		return 403 // for every project alike
 	}
 	return 404
 }
+
+func isOperator(kind string) bool { return kind == "admin" || kind == "auditor" || kind == "operator" }
 
 func TestPermissions(t *testing.T) {
 	for _, route := range routes() {
@@ -171,10 +188,10 @@ func TestPermissions(t *testing.T) {
 			d, done := deploy(t)
 			for _, project := range []projects.Project{d.gone, d.other, d.own} { // last what may succeed
 				want := c.own[i]
-				if project.ID == d.gone.ID || project.ID == d.other.ID && kind != "admin" {
+				if project.ID == d.gone.ID || project.ID == d.other.ID && !isOperator(kind) {
 					want = forOther(route, kind, want)
 				}
-				if project.ID == d.other.ID && kind == "admin" {
+				if project.ID == d.other.ID && isOperator(kind) {
 					continue // as their own
 				}
 				got := d.try(t, route, kind, project)

@@ -72,7 +72,10 @@ func resultOf(err error) string {
 
 // entry is the audit entry of a call.
 func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
-	entry := audit.Entry{Actor: c.caller.ID, Action: policy.record, Project: c.vars["project_id"], RequestID: c.requestID, Result: result}
+	entry := audit.Entry{
+		Actor: c.caller.ID, ActorName: c.caller.Name, Action: policy.record,
+		Project: c.vars["project_id"], RequestID: c.requestID, Result: result,
+	}
 	if policy.action == "" {
 		entry.Project = c.caller.ProjectID
 	}
@@ -90,7 +93,7 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 // recordMint records how a mint ended. The viewer does not wait for it.
 func (s *server) recordMint(c call, videoID string, err error) {
 	s.recordLater(audit.Entry{
-		Actor: c.caller.ID, Action: "mint", Project: c.project, Subject: shownName(videoID),
+		Actor: c.caller.ID, ActorName: c.caller.Name, Action: "mint", Project: c.project, Subject: shownName(videoID),
 		RequestID: c.requestID, Result: resultOf(err),
 	})
 }

@@ -102,7 +102,7 @@ func (s *server) mintOne(ctx context.Context, c call, body mintBody) (Token, err
 // mint makes one token if the project's rule and webhook allow it. Every route
 // and every command that mints ends here.
 func (s *server) mint(ctx context.Context, c call, req signer.Request) (signer.Token, error) {
-	if c.caller.Admin {
+	if c.caller.Operates() {
 		var err error
 		if c.policy, err = s.projectByID(ctx, c.project); err != nil {
 			return signer.Token{}, err

@@ -83,7 +83,7 @@ func (s *server) entitled(ctx context.Context, c call, req signer.Request) error
 	if address := s.clientIP(c.request); address.IsValid() {
 		request.IP = address.String()
 	}
-	if c.caller.Admin {
+	if c.caller.Operates() {
 		request.Caller = viewers.ByAdmin
 	}
 	if viewer := c.caller.Viewer; viewer != nil {

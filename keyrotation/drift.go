@@ -192,7 +192,7 @@ func (r *Rotator) RemoveUnmanaged(ctx context.Context, keyID string, order Order
 		return err
 	}
 	if r.Record != nil {
-		err := r.Record(ctx, Transition{Project: r.Project, Actor: order.Actor, Reason: order.Reason,
+		err := r.Record(ctx, Transition{Project: r.Project, Actor: order.Actor, ActorName: order.ActorName, Reason: order.Reason,
 			KeyID: shown.ID, Fingerprint: shown.Fingerprint, To: Deleted})
 		if err != nil {
 			return fmt.Errorf("record the removal: %w", err)

@@ -124,7 +124,7 @@ func (p *pass) record(ctx context.Context, steps []Transition) error {
 	}
 	urgent := slices.ContainsFunc(steps, func(t Transition) bool { return t.To == Revoking })
 	for _, t := range steps {
-		t.Project, t.Actor, t.Reason = p.rotator.Project, p.order.Actor, p.order.Reason
+		t.Project, t.Actor, t.ActorName, t.Reason = p.rotator.Project, p.order.Actor, p.order.ActorName, p.order.Reason
 		if err := p.rotator.Record(ctx, t); err != nil && !urgent {
 			return fmt.Errorf("record %s to %s: %w", t.From, t.To, err)
 		}

@@ -65,6 +65,7 @@ type Rotator struct {
 type Transition struct {
 	Project     string
 	Actor       string
+	ActorName   string
 	Reason      string
 	Generation  int // 0: a key that is not ours
 	KeyID       string
@@ -75,8 +76,10 @@ type Transition struct {
 // Order says who wants a verb carried out, and why.
 type Order struct {
 	Now    bool   // rotate even if it is not due
-	Actor  string // "scheduler", "cli", "admin", or the id of an API key
+	Actor  string // "scheduler", "cli", "admin", or the id of an API key or admin key
 	Reason string
+
+	ActorName string // of the person, if it is known
 }
 
 // Done is one move that was carried out.

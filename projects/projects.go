@@ -8,6 +8,7 @@
 package projects
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,23 @@ const (
 	ScopeRead Scope = "read" // read its own project
 )
 
+// Role is what an operator may do. Each role may do what the ones before it may.
+type Role string
+
+// The roles, the one with fewer rights first.
+const (
+	RoleAuditor  Role = "auditor"  // read everything
+	RoleOperator Role = "operator" // and change signing keys and rotation
+	RoleAdmin    Role = "admin"    // and everything else
+)
+
+var roles = []Role{RoleAuditor, RoleOperator, RoleAdmin}
+
+// covers reports whether a role may do what another one is needed for.
+func (r Role) covers(needed Role) bool {
+	return slices.Index(roles, r) >= slices.Index(roles, needed)
+}
+
 // Action is something that a caller needs a permission for.
 type Action string
 
@@ -60,34 +78,36 @@ const (
 	WriteAPIKeys  Action = "change API keys"
 )
 
-// Permission is what an action requires. The admin key may do everything.
+// Permission is what an action requires. An admin may do everything.
 type Permission struct {
 	Action Action
+	Role   Role  // the role that an operator needs; empty: admin
 	Scope  Scope // the scope that an API key needs; empty: API keys may not do this
 	Viewer bool  // viewers may do this
 	Single bool  // the action concerns one project, which must be the caller's own
 }
 
-// All lists every action. Only the admin key may do what is not listed.
+// All lists every action. Only an admin may do what is not listed.
 var All = []Permission{
 	{Action: Mint, Scope: ScopeMint, Viewer: true, Single: true},
 	{Action: Inspect, Scope: ScopeMint, Single: true},
-	{Action: ReadKeys, Scope: ScopeKeys, Single: true},
-	{Action: WriteKeys, Scope: ScopeKeys, Single: true},
-	{Action: RotateAll},
-	{Action: ListProjects},
+	{Action: ReadKeys, Role: RoleAuditor, Scope: ScopeKeys, Single: true},
+	{Action: WriteKeys, Role: RoleOperator, Scope: ScopeKeys, Single: true},
+	{Action: RotateAll, Role: RoleOperator},
+	{Action: ListProjects, Role: RoleAuditor},
 	{Action: CreateProject},
-	{Action: ReadProject, Scope: ScopeRead, Single: true},
+	{Action: ReadProject, Role: RoleAuditor, Scope: ScopeRead, Single: true},
 	{Action: WriteProject, Single: true},
 	{Action: DeleteProject, Single: true},
-	{Action: ReadAPIKeys, Single: true},
+	{Action: ReadAPIKeys, Role: RoleAuditor, Single: true},
 	{Action: WriteAPIKeys, Single: true},
 }
 
 // Caller is an identified caller. The zero Caller may do nothing.
 type Caller struct {
-	ID        string // for the audit log: "admin", or an API key's id; not a secret
-	Admin     bool
+	ID        string // for the audit log: "admin", or a key's id; not a secret
+	Name      string // of an operator, for the audit log; may be empty
+	Role      Role   // an operator's; empty: the caller is not an operator
 	ProjectID string // an API key's or a viewer's own project
 	Scopes    []Scope
 	Viewer    *Viewer // set if a viewer calls with their own token
@@ -99,9 +119,12 @@ type Viewer struct {
 	Claims          map[string]any
 }
 
+// Operates reports whether the caller is an operator, who has a role and no project.
+func (c Caller) Operates() bool { return c.Role != "" }
+
 // Home is the project of a request that names no project.
 func (c Caller) Home() string {
-	if c.Admin {
+	if c.Operates() {
 		return Default
 	}
 	return c.ProjectID
@@ -113,8 +136,10 @@ func (c Caller) Home() string {
 func (c Caller) May(action Action, projectID string) error {
 	needs := permission(action)
 	switch {
-	case c.Admin:
+	case c.Operates() && c.Role.covers(cmp.Or(needs.Role, RoleAdmin)):
 		return nil
+	case c.Operates():
+		return fmt.Errorf("%s: %w; it needs the role %q", action, ErrForbidden, cmp.Or(needs.Role, RoleAdmin))
 	case !needs.Single || c.ProjectID == "":
 		return fmt.Errorf("%s: %w", action, ErrForbidden)
 	case projectID != c.ProjectID:
@@ -153,7 +178,7 @@ func (e EnvironmentKeys) Identify(_ context.Context, credential secret.Value) (C
 	admin, api := e.AdminKey.Equal(presented), e.APIKey.Equal(presented)
 	switch {
 	case admin:
-		return Caller{ID: "admin", Admin: true}, nil
+		return Caller{ID: "admin", Role: RoleAdmin}, nil
 	case api:
 		return Caller{ID: "environment", ProjectID: Default, Scopes: []Scope{ScopeMint}}, nil
 	}

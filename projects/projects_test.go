@@ -83,9 +83,20 @@ func TestMay(t *testing.T) {
 			if want := slices.Contains(c.may, p.Action); (err == nil) != want || err != nil && c.caller.ProjectID != "" && !errors.Is(err, projects.ErrForbidden) {
 				t.Errorf("%s: %s: got %v, want no error only if permitted, otherwise ErrForbidden", c.name, p.Action, err)
 			}
-			for _, project := range []string{own, other, ""} {
-				if err := (projects.Caller{Admin: true}).May(p.Action, project); err != nil {
-					t.Errorf("admin: %s: got %v, want no error", p.Action, err)
+		}
+	}
+}
+
+// TestMayByRole goes through every action for every role, and for a word that is not a role.
+func TestMayByRole(t *testing.T) {
+	reads := []projects.Action{projects.ReadKeys, projects.ListProjects, projects.ReadProject, projects.ReadAPIKeys}
+	operates := append(slices.Clone(reads), projects.WriteKeys, projects.RotateAll)
+	for role, may := range map[projects.Role][]projects.Action{projects.RoleAuditor: reads, projects.RoleOperator: operates, projects.RoleAdmin: nil, "root": {}} {
+		for _, p := range append(slices.Clone(projects.All), projects.Permission{Action: "something new"}) {
+			for _, project := range []string{"project_a", ""} {
+				err := (projects.Caller{ID: "k", Role: role}).May(p.Action, project)
+				if want := may == nil || slices.Contains(may, p.Action); (err == nil) != want || err != nil && !errors.Is(err, projects.ErrForbidden) {
+					t.Errorf("%s: %s: got %v, want no error only if permitted, otherwise ErrForbidden", role, p.Action, err)
 				}
 			}
 		}

@@ -49,7 +49,7 @@ func TestIdentifyKnowsValuesOfKeys(t *testing.T) {
 		if got.ID != c.want || c.want == "" && !errors.Is(err, projects.ErrUnknownCaller) || c.want != "" && err != nil {
 			t.Errorf("%s: got %+v, %v, want the caller %q or ErrUnknownCaller", name, got, err, c.want)
 		}
-		if err == nil && (got.ProjectID != p.ID || len(got.Scopes) != 2 || got.Admin || got.Viewer != nil) {
+		if err == nil && (got.ProjectID != p.ID || len(got.Scopes) != 2 || got.Operates() || got.Viewer != nil) {
 			t.Errorf("%s: got %+v, want the project and the scopes of the key", name, got)
 		}
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
 	"time"
 
 	"playtoken/handlers"
@@ -38,7 +41,7 @@ func (s *Service) Handler() (http.Handler, error) {
 // and is not counted against limits.
 func (s *Service) LocalHandler() http.Handler {
 	c := s.handlerConfig()
-	c.Callers, c.StopWithCaller = localOperator{}, true
+	c.Callers, c.StopWithCaller = localOperator{name: processUser()}, true
 	return handlers.New(c)
 }
 
@@ -52,10 +55,19 @@ func (s *Service) handlerConfig() handlers.Config {
 }
 
 // localOperator identifies every caller as the person who runs this process.
-type localOperator struct{}
+type localOperator struct{ name string }
 
-func (localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
-	return projects.Caller{ID: "cli", Admin: true}, nil
+func (o localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
+	return projects.Caller{ID: "cli", Name: o.name, Role: projects.RoleAdmin}, nil
+}
+
+// processUser is the user that this process runs as, as the operating system
+// knows them: no variable of the environment can change it.
+func processUser() string {
+	if user, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil {
+		return user.Username
+	}
+	return "user " + strconv.Itoa(os.Getuid())
 }
 
 // callers knows the callers that the environment names, and those that present

@@ -36,7 +36,7 @@ func (s *Service) recordMove(ctx context.Context, t keyrotation.Transition) erro
 		subject = "key " + t.KeyID + ", not ours"
 	}
 	err := s.audit.Record(ctx, audit.Entry{
-		Actor: t.Actor, Action: "signing_key." + string(t.To), Project: t.Project,
+		Actor: t.Actor, ActorName: t.ActorName, Action: "signing_key." + string(t.To), Project: t.Project,
 		Subject: subject, Key: t.Fingerprint, Result: "intent", Reason: t.Reason,
 	})
 	if err != nil {

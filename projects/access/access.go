@@ -124,7 +124,7 @@ type Tokens struct {
 func (a *Access) Exchange(ctx context.Context, apiKey secret.Value) (Tokens, error) {
 	caller, err := a.keys.Identify(ctx, apiKey)
 	switch {
-	case errors.Is(err, projects.ErrUnknownCaller), err == nil && (caller.Admin || caller.ProjectID == ""):
+	case errors.Is(err, projects.ErrUnknownCaller), err == nil && (caller.Operates() || caller.ProjectID == ""):
 		return Tokens{}, ErrCredentials
 	case err != nil:
 		return Tokens{}, fmt.Errorf("exchange API key: %w", err)

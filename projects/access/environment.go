@@ -33,7 +33,7 @@ func (e *environment) Identify(ctx context.Context, apiKey secret.Value) (projec
 	switch {
 	case errors.Is(err, projects.ErrUnknownCaller):
 		return e.Keys.Identify(ctx, apiKey)
-	case err != nil || caller.Admin:
+	case err != nil || caller.Operates():
 		return caller, err
 	}
 	caller.ID, err = e.id(ctx)

@@ -83,7 +83,7 @@ func TestAnAccessTokenIsItsAPIKey(t *testing.T) {
 	token := sign(ours(), header(kid), claims(-60, 600))
 	for range 2 { // the second time it is remembered
 		got, err := a.Identify(t.Context(), token)
-		if err != nil || got.ID != keyID || got.ProjectID != "project_a" || got.Admin || !slices.Equal(got.Scopes, []projects.Scope{"mint"}) {
+		if err != nil || got.ID != keyID || got.ProjectID != "project_a" || got.Operates() || !slices.Equal(got.Scopes, []projects.Scope{"mint"}) {
 			t.Errorf("Identify: got %+v, %v, want the API key with the scope mint", got, err)
 		}
 	}
@@ -287,7 +287,7 @@ func FuzzIdentify(f *testing.F) {
 			token = sign(ours(), header(kid), text)
 		}
 		got, err := a.Identify(t.Context(), token)
-		if err == nil && (got.ID != keyID || got.Admin || !signed && text != good.Reveal()) {
+		if err == nil && (got.ID != keyID || got.Operates() || !signed && text != good.Reveal()) {
 			t.Errorf("token %q: got %+v, want it refused", text, got)
 		}
 		if err != nil {

@@ -37,7 +37,7 @@ func TestATokenOfTheProjectsIssuerNamesItsViewer(t *testing.T) {
 				continue
 			}
 			viewer := caller.Viewer
-			if caller.ProjectID != "project_a" || caller.Admin || len(caller.Scopes) > 0 || viewer.Issuer != p.url || viewer.Subject != "viewer-1" {
+			if caller.ProjectID != "project_a" || caller.Operates() || len(caller.Scopes) > 0 || viewer.Issuer != p.url || viewer.Subject != "viewer-1" {
 				t.Errorf("%s: got %+v, %+v, want the viewer of the project's issuer", alg, caller, viewer)
 			}
 			if viewer.Claims["plan"] != "gold" || viewer.Claims["account"] != int64(math.MaxInt64) {
