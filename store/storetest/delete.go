@@ -9,8 +9,8 @@ import (
 	"playtoken/store"
 )
 
-func deletedDocumentIsGoneForEveryHandle(t *testing.T, open func(*testing.T) Store) {
-	handles := []Store{open(t), open(t)}
+func deletedDocumentIsGoneForEveryHandle(t *testing.T, open func(*testing.T) store.Documents) {
+	handles := []store.Documents{open(t), open(t)}
 	name, neighbour := "test/"+ID(), "test/"+ID()
 	var version int64
 	for range 3 { // overwritten versions must not come back either
@@ -23,7 +23,7 @@ func deletedDocumentIsGoneForEveryHandle(t *testing.T, open func(*testing.T) Sto
 	if _, err := handles[0].Write(t.Context(), neighbour, []byte("mine"), 0); err != nil {
 		t.Fatal(err)
 	}
-	for _, deletes := range []Store{handles[1], handles[0], handles[1]} {
+	for _, deletes := range []store.Documents{handles[1], handles[0], handles[1]} {
 		if err := deletes.Delete(t.Context(), name); err != nil {
 			t.Errorf("Delete: %v", err)
 		}
@@ -39,8 +39,8 @@ func deletedDocumentIsGoneForEveryHandle(t *testing.T, open func(*testing.T) Sto
 
 // deletedDocumentIsNotWrittenTo: a process that read a document before it was
 // deleted cannot bring it back, and a new document starts at the first version.
-func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
-	handles := []Store{open(t), open(t)}
+func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) store.Documents) {
+	handles := []store.Documents{open(t), open(t)}
 	name := "test/" + ID()
 	old, err := handles[0].Write(t.Context(), name, []byte("old"), 0)
 	if err != nil {
@@ -67,7 +67,7 @@ func deletedDocumentIsNotWrittenTo(t *testing.T, open func(*testing.T) Store) {
 }
 
 // interruptedDeleteIsAllOrNothing cancels deletions at many moments.
-func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) Store) {
+func interruptedDeleteIsAllOrNothing(t *testing.T, open func(*testing.T) store.Documents) {
 	s := open(t)
 	for i := range 30 {
 		name := "test/" + ID()

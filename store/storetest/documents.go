@@ -15,7 +15,7 @@ import (
 	"playtoken/store"
 )
 
-func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
+func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) store.Documents) {
 	s := open(t)
 	binary := make([]byte, 1024)
 	rand.Read(binary)
@@ -47,7 +47,7 @@ func documentsComeBackAsWritten(t *testing.T, open func(*testing.T) Store) {
 	}
 }
 
-func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
+func conflictWritesNothing(t *testing.T, open func(*testing.T) store.Documents) {
 	s, name := open(t), "test/"+ID()
 	_, err := s.Read(t.Context(), name)
 	want(t, "Read before the first Write", err, store.ErrNotFound)
@@ -78,8 +78,8 @@ func conflictWritesNothing(t *testing.T, open func(*testing.T) Store) {
 	}
 }
 
-func everyHandleReadsTheNewest(t *testing.T, open func(*testing.T) Store) {
-	handles := []Store{open(t), open(t)}
+func everyHandleReadsTheNewest(t *testing.T, open func(*testing.T) store.Documents) {
+	handles := []store.Documents{open(t), open(t)}
 	name, version := "test/"+ID(), int64(0)
 	for i := range 10 {
 		text := strconv.Itoa(i)
@@ -98,8 +98,8 @@ func everyHandleReadsTheNewest(t *testing.T, open func(*testing.T) Store) {
 
 const writers = 50
 
-func writersLoseNoUpdate(t *testing.T, open func(*testing.T) Store) {
-	handles := []Store{open(t), open(t)}
+func writersLoseNoUpdate(t *testing.T, open func(*testing.T) store.Documents) {
+	handles := []store.Documents{open(t), open(t)}
 	name := "test/" + ID()
 	var wg sync.WaitGroup
 	for i := range writers {
@@ -142,7 +142,7 @@ func count(ctx context.Context, s store.Documents, name string) (n int, version 
 }
 
 // interruptedWriteIsOldOrNew cancels writes at many moments.
-func interruptedWriteIsOldOrNew(t *testing.T, open func(*testing.T) Store) {
+func interruptedWriteIsOldOrNew(t *testing.T, open func(*testing.T) store.Documents) {
 	s, name := open(t), "test/"+ID()
 	version, err := s.Write(t.Context(), name, []byte("0"), 0)
 	if err != nil {

@@ -80,7 +80,7 @@ func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 	}
 }
 
-func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
+func badDocumentNamesAreRefused(t *testing.T, open func(*testing.T) store.Documents) {
 	s := open(t)
 	neighbour := "test/" + ID()
 	version, err := s.Write(t.Context(), neighbour, []byte("mine"), 0)

@@ -35,6 +35,7 @@ type Store interface {
 // which no goroutine of the handle may be running. Run destroys the keys that it
 // made; its documents stay.
 func Run(t *testing.T, open func(t *testing.T) Store) {
+	RunDocuments(t, func(t *testing.T) store.Documents { return open(t) })
 	for _, promise := range []struct {
 		name string
 		test func(*testing.T, func(*testing.T) Store)
@@ -47,6 +48,22 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"EachSignatureIsOfItsOwnDigest", eachSignatureIsOfItsOwnDigest},
 		{"DestroyedKeySignsNowhere", destroyedKeySignsNowhere},
 		{"DestroyedKeyNeverComesBack", destroyedKeyNeverComesBack},
+		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
+		{"CancelledCallsSaySo", cancelledCallsSaySo},
+		{"ClockTellsTheTime", clockTellsTheTime},
+		{"NothingIsLeftRunning", nothingIsLeftRunning},
+	} {
+		t.Run(promise.name, func(t *testing.T) { promise.test(t, open) })
+	}
+}
+
+// RunDocuments tests a store of documents alone, with handles as for Run. Where
+// only one process can have the store open, open may return the same handle.
+func RunDocuments(t *testing.T, open func(t *testing.T) store.Documents) {
+	for _, promise := range []struct {
+		name string
+		test func(*testing.T, func(*testing.T) store.Documents)
+	}{
 		{"DocumentsComeBackAsWritten", documentsComeBackAsWritten},
 		{"ConflictWritesNothing", conflictWritesNothing},
 		{"EveryHandleReadsTheNewest", everyHandleReadsTheNewest},
@@ -55,11 +72,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"DeletedDocumentIsGoneForEveryHandle", deletedDocumentIsGoneForEveryHandle},
 		{"DeletedDocumentIsNotWrittenTo", deletedDocumentIsNotWrittenTo},
 		{"InterruptedDeleteIsAllOrNothing", interruptedDeleteIsAllOrNothing},
-		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
 		{"BadDocumentNamesAreRefused", badDocumentNamesAreRefused},
-		{"CancelledCallsSaySo", cancelledCallsSaySo},
-		{"ClockTellsTheTime", clockTellsTheTime},
-		{"NothingIsLeftRunning", nothingIsLeftRunning},
+		{"CancelledDocumentCallsSaySo", cancelledDocumentCallsSaySo},
 	} {
 		t.Run(promise.name, func(t *testing.T) { promise.test(t, open) })
 	}
@@ -105,24 +119,36 @@ func want(t *testing.T, what string, err, target error) {
 func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
 	name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
-	doc := "test/" + ID()
-	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
-		t.Fatal(err)
-	}
-	gone := "test/" + ID()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for what, call := range map[string]func(context.Context) error{
-		"Read":   func(ctx context.Context) error { _, err := s.Read(ctx, doc); return err },
-		"Write":  func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
-		"Delete": func(ctx context.Context) error { return s.Delete(ctx, gone) },
+	cancelled(t, map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error {
 			_, err := s.Create(ctx, name, store.KeySpec{Bits: 2048})
 			return err
 		},
 		"Describe": func(ctx context.Context) error { _, err := s.Describe(ctx, name); return err },
 		"Sign":     func(ctx context.Context) error { _, err := s.SignSHA256(ctx, name, [32]byte{}); return err },
-	} {
+	})
+	destroyCancelled(t, s, name)
+}
+
+func cancelledDocumentCallsSaySo(t *testing.T, open func(*testing.T) store.Documents) {
+	s := open(t)
+	doc, gone := "test/"+ID(), "test/"+ID()
+	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {
+		t.Fatal(err)
+	}
+	cancelled(t, map[string]func(context.Context) error{
+		"Read":   func(ctx context.Context) error { _, err := s.Read(ctx, doc); return err },
+		"Write":  func(ctx context.Context) error { _, err := s.Write(ctx, doc, []byte("{}"), 1); return err },
+		"Delete": func(ctx context.Context) error { return s.Delete(ctx, gone) },
+	})
+}
+
+// cancelled makes each call with a cancelled context, then with a good one.
+func cancelled(t *testing.T, calls map[string]func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, call := range calls {
 		err := call(ctx)
 		want(t, what, err, context.Canceled)
 		for _, verdict := range []error{store.ErrNotFound, store.ErrConflict, signer.ErrKeyGone} {
@@ -134,7 +160,6 @@ func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 			t.Errorf("%s afterwards: %v", what, err)
 		}
 	}
-	destroyCancelled(t, s, name)
 }
 
 // destroyCancelled: a store may refuse to begin for a cancelled context; if it

@@ -208,7 +208,7 @@ func TestRightStorePasses(t *testing.T) {
 func TestWrongStoreFails(t *testing.T) {
 	for bug, promise := range map[string]string{
 		"takes any name":               "BadDocumentNamesAreRefused",
-		"goes on when cancelled":       "CancelledCallsSaySo",
+		"goes on when cancelled":       "CancelledDocumentCallsSaySo",
 		"shares its memory":            "DocumentsComeBackAsWritten",
 		"text only":                    "DocumentsComeBackAsWritten",
 		"overwrites":                   "WritersLoseNoUpdate",
@@ -234,4 +234,9 @@ func TestWrongStoreFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMemoryKeepsThePromisesOfDocuments(t *testing.T) {
+	m := storetest.NewMemory()
+	storetest.RunDocuments(t, func(*testing.T) store.Documents { return m })
 }
