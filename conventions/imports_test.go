@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 		"projects", "projects/access", "projects/viewers", "handlers", "limits", "audit", "metrics", "httpserver"},
 	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
 	"httpserver":             {},
-	"service/gateprocess":    {"settings", "gate", "metrics", "httpserver"},
+	"service/gateprocess":    {"settings", "gate", "metrics", "httpserver", "service"},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
 	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},

@@ -122,6 +122,9 @@ func (g *Gate) Close() error {
 	return g.file.Close()
 }
 
+// ViewAge is how long ago the gate last read what it knows.
+func (g *Gate) ViewAge() time.Duration { return g.keys.Age() }
+
 func (c Config) withDefaults() Config {
 	c.Index = cmp.Or(c.Index, "hls.m3u8")
 	c.SessionTTL = cmp.Or(c.SessionTTL, 4*time.Hour)

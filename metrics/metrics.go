@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -57,16 +59,34 @@ func expose(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 type Gate struct {
 	registry   *prometheus.Registry
 	admissions *prometheus.CounterVec
+	view       atomic.Pointer[func() time.Duration] // nil: the gate is not open yet
 }
 
 // NewGate returns a Gate with all counts at zero.
 func NewGate(build Build) (*Gate, error) {
-	admissions := gateAdmissions.counter()
-	registry, err := newRegistry(build, admissions)
+	g := &Gate{admissions: gateAdmissions.counter()}
+	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: gateViewAge.text, Help: gateViewAge.help}, g.viewAge)
+	var err error
+	g.registry, err = newRegistry(build, g.admissions)
+	if err == nil {
+		err = g.registry.Register(age)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{registry: registry, admissions: admissions}, nil
+	return g, nil
+}
+
+// View makes age, which says how old the gate's view of its store is, part of
+// the metrics.
+func (g *Gate) View(age func() time.Duration) { g.view.Store(&age) }
+
+func (g *Gate) viewAge() float64 {
+	age := g.view.Load()
+	if age == nil {
+		return 0
+	}
+	return (*age)().Seconds()
 }
 
 // Handler serves scrapes. Errors of a scrape go to the log.

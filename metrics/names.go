@@ -78,6 +78,8 @@ var (
 
 	gateAdmissions = name{text: "playtoken_gate_admissions_total", labels: []string{"result"},
 		help: "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal."}
+	gateViewAge = name{text: "playtoken_gate_view_age_seconds",
+		help: "Time since the gate last read its keys and the ends of sessions. Beyond PLAYTOKEN_MAX_STALENESS it admits no viewer."}
 )
 
 // ofService lists the metrics of a Service.

@@ -124,6 +124,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_viewer_questions_total counter {outcome,part}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_gate_admissions_total counter {result}",
+		"playtoken_gate_view_age_seconds gauge {}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -10,6 +10,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/metrics"
 	"playtoken/projects"
+	"playtoken/secret"
 	"playtoken/settings"
 	"playtoken/store"
 	"playtoken/vaultkeys"
@@ -39,13 +40,9 @@ func openStorage(ctx context.Context, set settings.Settings, options Options, me
 }
 
 func openVault(ctx context.Context, set settings.Settings, measured *metrics.Service, log *slog.Logger) (*Storage, error) {
-	v := set.Vault
-	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
-		Address: v.Address, Token: v.Token, Transit: v.Transit, KV: v.KV, Log: log,
-		Login: vaultkeys.Login{Method: v.Method, Path: v.Path, RoleID: v.RoleID, SecretID: v.SecretID, Role: v.Role, JWTFile: v.JWTFile},
-	})
+	vault, err := OpenVault(ctx, set.Vault, log)
 	if err != nil {
-		return nil, settings.Error{err} // nothing was sent to Vault yet
+		return nil, err
 	}
 	measured.Login(func() metrics.Login { return metrics.Login(vault.Login()) })
 	return &Storage{
@@ -53,13 +50,36 @@ func openVault(ctx context.Context, set settings.Settings, measured *metrics.Ser
 	}, nil
 }
 
-func openFile(set settings.Settings, create bool, measured *metrics.Service) (*Storage, error) {
-	file, err := filekeys.Open(set.StoreFile, set.StorePassword, filekeys.Options{Create: create})
+// OpenVault opens the Vault that the settings name, without a call to it.
+// Errors: settings.Error.
+func OpenVault(ctx context.Context, v settings.Vault, log *slog.Logger) (*vaultkeys.Store, error) {
+	vault, err := vaultkeys.Open(ctx, vaultkeys.Config{
+		Address: v.Address, Token: v.Token, Transit: v.Transit, KV: v.KV, Log: log,
+		Login: vaultkeys.Login{Method: v.Method, Path: v.Path, RoleID: v.RoleID, SecretID: v.SecretID, Role: v.Role, JWTFile: v.JWTFile},
+	})
+	if err != nil {
+		return nil, settings.Error{err}
+	}
+	return vault, nil
+}
+
+// OpenFile opens an encrypted file. Errors: settings.Error; store.ErrUnavailable
+// where another process holds the file.
+func OpenFile(path string, password secret.Value, create bool) (*filekeys.Store, error) {
+	file, err := filekeys.Open(path, password, filekeys.Options{Create: create})
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		return nil, err
 	case err != nil:
 		return nil, settings.Error{err}
+	}
+	return file, nil
+}
+
+func openFile(set settings.Settings, create bool, measured *metrics.Service) (*Storage, error) {
+	file, err := OpenFile(set.StoreFile, set.StorePassword, create)
+	if err != nil {
+		return nil, err
 	}
 	return &Storage{Store: measured.Store(file), Now: file.Now, close: func() {}}, nil
 }

@@ -188,16 +188,16 @@ func signing(exportable *bool) parser {
 	}
 }
 
-// staleness is how long memory signing goes on without the store. With transit
-// signing it is zero, so that no deletion waits for it.
-func staleness(p *keyrotation.Policy) parser {
+// staleness is how long a gate, and memory signing, go on without the store.
+// With transit signing it is zero in the policy, so that no deletion waits for
+// it.
+func staleness(to *time.Duration, p *keyrotation.Policy) parser {
 	return func(s string) error {
-		var d time.Duration
-		if err := duration(&d)(s); err != nil {
+		if err := duration(to)(s); err != nil {
 			return err
 		}
 		if p.KeySpec.Exportable {
-			p.Durations.Staleness = d
+			p.Durations.Staleness = *to
 		}
 		return nil
 	}
@@ -250,11 +250,19 @@ const minOwnKey = 32
 // ownKey is a credential for our own API.
 func ownKey(to *secret.Value) parser {
 	return func(text string) error {
-		if n := utf8.RuneCountInString(text); n < minOwnKey {
-			return fmt.Errorf("%d characters, want at least %d: a shorter key could be guessed", n, minOwnKey)
+		if err := longEnough(secret.New(text)); err != nil {
+			return err
 		}
 		return credential(to)(text)
 	}
+}
+
+// longEnough refuses a key of ours that could be guessed.
+func longEnough(key secret.Value) error {
+	if n := utf8.RuneCountInString(key.Reveal()); n < minOwnKey && n > 0 {
+		return fmt.Errorf("%d characters, want at least %d: a shorter key could be guessed", n, minOwnKey)
+	}
+	return nil
 }
 
 // base is the URL of an API or a site.
@@ -309,6 +317,14 @@ func origins(to *[]string) parser {
 			return errors.New("want either * or a list of origins")
 		}
 		return nil
+	}
+}
+
+// gateStore is what a gate shares with others.
+func gateStore(g *Gate) parser {
+	return func(s string) error {
+		g.Shares = true
+		return storeAt(&g.StoreFile)(s)
 	}
 }
 

@@ -88,7 +88,31 @@ func (s *Settings) gateRule() rule {
 	return rule{[]string{"PLAYTOKEN_GATE_MEDIA", "PLAYTOKEN_GATE_API_KEY"}, func() error {
 		return errors.Join(
 			unless(s.Gate.Media != "", "PLAYTOKEN_GATE_MEDIA: required (or --media)"),
-			unless(!s.Gate.APIKey.IsZero(), "PLAYTOKEN_GATE_API_KEY: required"))
+			unless(!s.Gate.APIKey.IsZero(), "PLAYTOKEN_GATE_API_KEY: required"),
+			withName("PLAYTOKEN_GATE_API_KEY", longEnough(s.Gate.APIKey)))
+	}}
+}
+
+func withName(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// gateStoreRule: the store that a gate shares can be opened.
+func (s *Settings) gateStoreRule() rule {
+	names := append(names(new(Settings).storeRows()), "PLAYTOKEN_GATE_STORE", "PLAYTOKEN_GATE_DATA")
+	return rule{names, func() error {
+		switch {
+		case !s.Gate.Shares:
+			return nil
+		case s.Gate.StoreFile == "":
+			return s.checkLogin()
+		}
+		return errors.Join(
+			unless(!s.StorePassword.IsZero(), "PLAYTOKEN_STORE_PASSWORD: required for PLAYTOKEN_GATE_STORE=file:PATH"),
+			unless(s.Gate.StoreFile != s.Gate.Data, "PLAYTOKEN_GATE_STORE: the file is PLAYTOKEN_GATE_DATA; a data file is not encrypted and belongs to one gate"))
 	}}
 }
 

@@ -40,6 +40,8 @@ type Settings struct {
 	Rotation  keyrotation.Policy
 	Scheduler bool // serve rotates keys by itself
 
+	MaxStaleness time.Duration // that the gate, and memory signing, go on without the store
+
 	LogRequests RequestLog
 
 	Gate Gate
@@ -77,7 +79,9 @@ type Vault struct {
 type Gate struct {
 	Listen     string        // host:port
 	Media      string        // folder of the videos
-	Data       string        // file of the keys and the session secret
+	Shares     bool          // its state is in a store that other gates use too
+	StoreFile  string        // the file of that store; "": it is in Vault
+	Data       string        // file of the keys and the session secrets, where it shares none
 	APIKey     secret.Value  // for its key API
 	URL        string        // how viewers reach it; "": at its address
 	Forward    string        // the proxy whose forward-auth header is read; "": there is no such proxy
@@ -116,8 +120,9 @@ func ForGate(environ []string, media string) (Settings, error) {
 	if media != "" {
 		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
 	}
-	s := empty()
-	err := environment(Variables(environ)).read(s.rows(), append(s.rules(), s.gateRule()))
+	s, env := empty(), environment(Variables(environ))
+	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateStoreRule()))
+	s.Vault.Address = env.vaultAddress()
 	return s, err
 }
 

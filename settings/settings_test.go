@@ -26,7 +26,7 @@ func goodEnviron(more ...string) []string {
 		"HOME=/root", "PLAYTOKEN_STORE=file:play.db", "PLAYTOKEN_STORE_PASSWORD=" + password,
 		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_API_KEY=" + frontendKey,
 		"PLAYTOKEN_PLATFORM_API_KEY=" + platformKey,
-		"PLAYTOKEN_GATE_MEDIA=media", "PLAYTOKEN_GATE_API_KEY=gate-key-for-tests",
+		"PLAYTOKEN_GATE_MEDIA=media", "PLAYTOKEN_GATE_API_KEY=gate-key-for-tests-0123456789abcdef",
 	}, more...)
 }
 
@@ -97,6 +97,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_LOG_REQUESTS":         {"on", "0", "1/0", "1/-3", "2/100", "1/", "1/1e3", "ALL", "1/99999999999"},
 	"PLAYTOKEN_GATE_LISTEN":          {"8081"},
 	"PLAYTOKEN_GATE_API_KEY":         {"a\x01"},
+	"PLAYTOKEN_GATE_STORE":           {"redis", "file:", "Vault"},
 	"PLAYTOKEN_GATE_URL":             {"http://video.example.com", "video.example.com"},
 	"PLAYTOKEN_GATE_FORWARD":         {"apache", "nginx,traefik"},
 	"PLAYTOKEN_GATE_ORIGINS":         {"*,https://a.example", "a.example", "https://a.example/path", "https://u@a.example", ","},

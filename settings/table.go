@@ -47,8 +47,9 @@ const (
 	byService   = "serve"
 	byGate      = "gate"
 	byListeners = "serve, gate"
-	byAll       = "all"        // serve, and every verb that opens the store
-	byOperator  = "all, vault" // and the verbs of Vault's operators
+	byAll       = "all"              // serve, and every verb that opens the store
+	byStore     = "all, gate"        // and the gate, where it shares a store
+	byOperator  = "all, gate, vault" // and the verbs of Vault's operators
 )
 
 // Of reports whether the verb, "serve" or "gate", reads the setting.
@@ -126,21 +127,21 @@ func (s *Settings) storeRows() []variable {
 	return []variable{
 		{parse: storeAt(&s.StoreFile), Setting: Setting{Name: "PLAYTOKEN_STORE", Default: "vault", UsedBy: byAll,
 			Meaning: "Where keys and documents are kept: `vault`, or `file:PATH` for one encrypted file"}},
-		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, UsedBy: byAll,
+		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, UsedBy: byStore,
 			Meaning: "Encrypts the file store; required for it"}},
 		{parse: credential(&v.Token), Setting: Setting{Name: "VAULT_TOKEN", Secret: true, UsedBy: byOperator,
 			Meaning: "Vault's own variable: the token to work with, required where PLAYTOKEN_VAULT_AUTH is `token`. Vault's VAULT_ADDR and the like apply too"}},
-		{parse: oneOf(&v.Method, "token", "approle", "kubernetes"), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH", Default: "token", UsedBy: byAll,
+		{parse: oneOf(&v.Method, "token", "approle", "kubernetes"), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH", Default: "token", UsedBy: byStore,
 			Meaning: "How to log in to Vault: `token`, `approle` or `kubernetes`"}},
-		{parse: mount(&v.Path), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH_PATH", UsedBy: byAll,
+		{parse: mount(&v.Path), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH_PATH", UsedBy: byStore,
 			Meaning: "Where the login method is mounted. Unset: at the method's name"}},
-		{parse: word(&v.RoleID), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE_ID", UsedBy: byAll,
+		{parse: word(&v.RoleID), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE_ID", UsedBy: byStore,
 			Meaning: "Role id of the AppRole; required for `approle`"}},
-		{parse: credential(&v.SecretID), Setting: Setting{Name: "PLAYTOKEN_VAULT_SECRET_ID", Secret: true, UsedBy: byAll,
+		{parse: credential(&v.SecretID), Setting: Setting{Name: "PLAYTOKEN_VAULT_SECRET_ID", Secret: true, UsedBy: byStore,
 			Meaning: "Secret id of the AppRole; required for `approle`"}},
-		{parse: word(&v.Role), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE", UsedBy: byAll,
+		{parse: word(&v.Role), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE", UsedBy: byStore,
 			Meaning: "Role to log in as; required for `kubernetes`"}},
-		{parse: text(&v.JWTFile), Setting: Setting{Name: "PLAYTOKEN_VAULT_JWT_FILE", UsedBy: byAll,
+		{parse: text(&v.JWTFile), Setting: Setting{Name: "PLAYTOKEN_VAULT_JWT_FILE", UsedBy: byStore,
 			Meaning: "File of the service account's token, read at each login with `kubernetes`. Unset: where a pod has it"}},
 		{parse: mount(&v.Transit), Setting: Setting{Name: "PLAYTOKEN_VAULT_TRANSIT", Default: DefaultTransit, UsedBy: byOperator,
 			Meaning: "Mount of the transit engine, which holds the private keys"}},
@@ -154,8 +155,8 @@ func (s *Settings) signingRows() []variable {
 	return []variable{
 		{parse: signing(&s.Rotation.KeySpec.Exportable), Setting: Setting{Name: "PLAYTOKEN_SIGNING", Default: "transit", UsedBy: byAll,
 			Meaning: "Where signatures are made: `transit` (in the store, which private keys never leave) or `memory` (in serve, which holds the private keys in memory)"}},
-		{parse: staleness(&s.Rotation), Setting: Setting{Name: "PLAYTOKEN_MAX_STALENESS", Default: "1h", UsedBy: byAll,
-			Meaning: "With `memory`: how long serve goes on minting while the store is down. Every deletion of a key waits that long"},
+		{parse: staleness(&s.MaxStaleness, &s.Rotation), Setting: Setting{Name: "PLAYTOKEN_MAX_STALENESS", Default: "1h", UsedBy: byStore,
+			Meaning: "With `memory`: how long serve goes on minting while the store is down. Every deletion of a key waits that long. A gate admits viewers for that long while its store is down"},
 			field: keyrotation.Staleness},
 	}
 }
@@ -189,10 +190,12 @@ func (g *Gate) rows() []variable {
 			Meaning: "Address of the gate, host:port"}},
 		{parse: text(&g.Media), Setting: Setting{Name: "PLAYTOKEN_GATE_MEDIA", UsedBy: byGate,
 			Meaning: "Folder of the videos; required, here or with --media"}},
+		{parse: gateStore(g), Setting: Setting{Name: "PLAYTOKEN_GATE_STORE", UsedBy: byGate,
+			Meaning: "What several gates share: `vault`, or `file:PATH` for the encrypted file that PLAYTOKEN_STORE names too. Unset: the gate stands alone, with its data file"}},
 		{parse: text(&g.Data), Setting: Setting{Name: "PLAYTOKEN_GATE_DATA", Default: "gate.db", UsedBy: byGate,
-			Meaning: "File of the public keys and of the secret that protects sessions"}},
+			Meaning: "File of the public keys and of the secrets that protect sessions. With PLAYTOKEN_GATE_STORE it is taken over once, if it exists"}},
 		{parse: credential(&g.APIKey), Setting: Setting{Name: "PLAYTOKEN_GATE_API_KEY", Secret: true, UsedBy: byGate,
-			Meaning: "The credential for the gate's key API; required"}},
+			Meaning: "The credential for the gate's key API, 32 characters or more; required"}},
 		{parse: base(&g.URL), Setting: Setting{Name: "PLAYTOKEN_GATE_URL", UsedBy: byGate,
 			Meaning: "How viewers reach the gate. Needed behind a proxy that ends TLS, or cookies are not Secure. Unset: at its address"}},
 		{parse: oneOf(&g.Forward, "nginx", "ingress-nginx", "haproxy", "caddy", "traefik", "envoy"), Setting: Setting{Name: "PLAYTOKEN_GATE_FORWARD", UsedBy: byGate,

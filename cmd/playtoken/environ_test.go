@@ -13,6 +13,6 @@ func goodEnviron(more ...string) []string {
 		"HOME=/root", "PLAYTOKEN_STORE=file:play.db", "PLAYTOKEN_STORE_PASSWORD=" + password,
 		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_API_KEY=" + frontendKey,
 		"PLAYTOKEN_PLATFORM_API_KEY=" + platformKey,
-		"PLAYTOKEN_GATE_MEDIA=media", "PLAYTOKEN_GATE_API_KEY=gate-key-for-tests",
+		"PLAYTOKEN_GATE_MEDIA=media", "PLAYTOKEN_GATE_API_KEY=gate-key-for-tests-0123456789abcdef",
 	}, more...)
 }

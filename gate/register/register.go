@@ -54,6 +54,9 @@ type Register struct {
 	stopped chan struct{}
 }
 
+// leastStaleness covers a few looks at a slow store.
+const leastStaleness = 15 * time.Second
+
 // patience is how long the store may take for a look or a change.
 const patience = 5 * time.Second
 
@@ -62,6 +65,7 @@ const patience = 5 * time.Second
 // Errors: those of a document that this version cannot read; ErrFull where
 // Earlier is too much for it.
 func Open(ctx context.Context, c Config) (*Register, error) {
+	c.Staleness = max(c.Staleness, leastStaleness)
 	r := &Register{config: c, looks: newLooks(), stopped: make(chan struct{})}
 	r.current.Store(&view{state: &state{}})
 	err := r.begin(ctx)

@@ -13,12 +13,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/gate"
 	"playtoken/httpserver"
 	"playtoken/metrics"
+	"playtoken/service"
 	"playtoken/settings"
 )
 
@@ -37,7 +39,7 @@ func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *s
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	g, closeGate, err := open(set, counted, log)
+	g, closeGate, err := open(ctx, set, counted, log)
 	if err != nil {
 		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
@@ -50,7 +52,7 @@ func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *s
 }
 
 // open opens a gate on a folder, out of which no link leads.
-func open(set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
+func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
 	root, err := os.OpenRoot(set.Gate.Media)
 	if err != nil {
 		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
@@ -58,17 +60,45 @@ func open(set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate
 	config := gate.Config{
 		Media: root.FS(), Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
-		Index: set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
+		MaxStaleness: max(set.MaxStaleness, time.Second),
+		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
 		Admission: counted.Admission, Logged: httpserver.RequestLog(set.LogRequests).Includes,
 	}
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
 	}
-	g, err := gate.Open(config)
+	closeStore, err := share(ctx, &config, set, log)
 	if err != nil {
 		return nil, nil, errors.Join(err, root.Close())
 	}
-	return g, func() error { return errors.Join(g.Close(), root.Close()) }, nil
+	g, err := gate.Open(config)
+	if err != nil {
+		closeStore()
+		return nil, nil, errors.Join(err, root.Close())
+	}
+	counted.View(g.ViewAge)
+	return g, func() error {
+		err := g.Close()
+		closeStore()
+		return errors.Join(err, root.Close())
+	}, nil
+}
+
+// share opens the store that the gate shares with others, if it does.
+func share(ctx context.Context, config *gate.Config, set settings.Settings, log *slog.Logger) (closeStore func(), err error) {
+	if !set.Gate.Shares {
+		return func() {}, nil
+	}
+	if set.Gate.StoreFile != "" {
+		config.Documents, err = service.OpenFile(set.Gate.StoreFile, set.StorePassword, false)
+		return func() {}, err
+	}
+	vault, err := service.OpenVault(ctx, set.Vault, log)
+	if err != nil {
+		return nil, err
+	}
+	config.Documents, config.Clock = vault, vault.Now
+	return vault.Close, nil
 }
 
 // withoutPath leaves out a path, which may be a secret that was set in place of
