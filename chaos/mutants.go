@@ -186,6 +186,16 @@ var mutants = []mutant{
 		guard: `	if credential(name) {
 		return errors`, broken: `	if false {
 		return errors`},
+	{name: "metrics are open to all callers", file: "handlers/routes.go", by: "Metrics",
+		guard: `if !limits.Direct(r) {`, broken: `if false && !limits.Direct(r) {`},
+	{name: "one viewer takes all calls of a webhook", file: "projects/viewers/turns.go", by: "Load|Crowd|Turns",
+		guard: `l.byCaller[w.caller] < w.share && (`, broken: `(`},
+	{name: "a crowd of viewers keeps the back end waiting", file: "projects/viewers/turns.go", by: "BackEnd",
+		guard: `if a.backEnd != b.backEnd {`, broken: `if false {`},
+	{name: "a viewer chooses any DRM policy", file: "handlers/viewers.go", by: "SigningRoute",
+		guard: `len(c.policy.ViewerPolicy.DRMPolicies) > 0 &&`, broken: `false &&`},
+	{name: "made-up origins cost their source nothing", file: "projects/view.go", noticed: "handlers", by: "Preflights",
+		guard: `if err := admit(); err != nil {`, broken: `if err := error(nil); err != nil {`},
 	{name: "a refresh token works twice", file: "projects/access/access.go",
 		guard: `case family.Counter != token.counter:`, broken: `case false:`},
 	{name: "a race for one refresh token ends nothing", file: "projects/access/access.go", by: "Race|Redeem|Once|Lockstep|Refresh",

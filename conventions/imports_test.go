@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},
 	"filekeys":               {"keyrotation", "signer", "store", "secret"},
 	"metrics":                {"signer", "keyrotation", "store"},
-	"gate":                   {"secret", "store", "gate/verify", "gate/playlist", "gate/register", "gate/datafile", "web"},
+	"gate":                   {"secret", "store", "limits", "gate/verify", "gate/playlist", "gate/register", "gate/datafile", "web"},
 	"gate/register":          {"store", "gate/verify"},
 	"gate/datafile":          {"store", "gate/register"},
 	"gate/verify":            {},

@@ -61,3 +61,18 @@ func (w *world) checkMetrics(status int) {
 		w.Errorf("POST: got %s, want a refusal", a)
 	}
 }
+
+// TestMetricsWantAKeyBehindAProxy: behind a proxy on the same machine every client
+// comes from loopback.
+func TestMetricsWantAKeyBehindAProxy(t *testing.T) {
+	w := open(t, films(), func(c *gate.Config) {
+		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") })
+	})
+	const proxied, client = "X-Forwarded-For", "192.0.2.1"
+	if a := w.get("/metrics", proxied, client); a.status != 401 {
+		t.Errorf("metrics behind a proxy: got %s, want 401", a)
+	}
+	if a := w.get("/metrics", proxied, client, "Authorization", "Bearer "+apiKey); a.status != 200 || a.body != "metrics" {
+		t.Errorf("metrics behind a proxy for the holder of the key: got %s, want 200 and the metrics", a)
+	}
+}

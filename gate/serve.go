@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+
+	"playtoken/limits"
 )
 
 // endpoint answers a request, or says why not before it has written anything.
@@ -119,7 +121,15 @@ func healthy(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// metrics are for a scraper on this machine, or the holder of the API key.
 func (g *Gate) metrics(w http.ResponseWriter, r *http.Request) error {
+	if !limits.Direct(r) {
+		return g.owner(g.scrape)(w, r)
+	}
+	return g.scrape(w, r)
+}
+
+func (g *Gate) scrape(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	g.config.Metrics.ServeHTTP(w, r)
 	return nil

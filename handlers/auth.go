@@ -35,7 +35,10 @@ type refreshBody struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
-var _ withCheck = refreshBody{}
+var (
+	_ withCheck      = refreshBody{}
+	_ withCredential = refreshBody{}
+)
 
 func (b refreshBody) check() error { return checkPresent("refreshToken", b.RefreshToken) }
 
@@ -46,9 +49,12 @@ func checkPresent(name, text string) error {
 	return nil
 }
 
-// credential lets the endpoint identify the caller.
-func (b exchangeBody) credential() (member string, value secret.Value) {
-	return "apiKey", secret.New(b.APIKey)
+func (b exchangeBody) credential(s *server) (member string, value secret.Value, owner credentialOwner) {
+	return "apiKey", secret.New(b.APIKey), s.Callers.Identify
+}
+
+func (b refreshBody) credential(s *server) (member string, value secret.Value, owner credentialOwner) {
+	return "refreshToken", secret.New(b.RefreshToken), s.Access.Owner
 }
 
 func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Tokens, error) {
@@ -61,21 +67,25 @@ func (s *server) exchange(ctx context.Context, _ call, body exchangeBody) (Token
 	return newTokens(tokens), nil
 }
 
-// refresh learns the caller only from the new tokens, so it records the exchange
-// afterwards. Tokens whose exchange cannot be recorded are not returned.
+// refresh records what became of the token. A used token that is presented again
+// was copied, by its owner or by a thief, so that is recorded as well. Tokens whose
+// exchange cannot be recorded are not returned.
 func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	tokens, err := s.Access.Refresh(ctx, secret.New(body.RefreshToken))
-	if err != nil {
+	if err != nil && !errors.Is(err, access.ErrReused) {
 		return Tokens{}, refusedCredential(err, "refreshToken")
 	}
-	entry := audit.Entry{Actor: s.clientIP(c.request).String(), Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
-	if caller, err := s.Callers.Identify(ctx, tokens.Access); err == nil {
-		entry.Actor, entry.Project = caller.ID, caller.ProjectID
+	entry := audit.Entry{Actor: c.caller.ID, Project: c.caller.ProjectID, Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
+	if err != nil {
+		entry.Result = "refresh_token_reused"
 	}
-	if err := s.record(ctx, entry); err != nil {
-		return Tokens{}, err
+	if recordErr := s.record(ctx, entry); err == nil && recordErr != nil {
+		return Tokens{}, recordErr
+	}
+	if err != nil {
+		return Tokens{}, refusedCredential(err, "refreshToken")
 	}
 	return newTokens(tokens), nil
 }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"playtoken/projects"
 	"playtoken/store"
 )
 
 func TestAnAPIKeyIsExchangedForTokens(t *testing.T) {
 	d, done := deploy(t)
 	defer done()
+	d.access.owner = projects.Caller{ID: "api_key_access", ProjectID: d.own.ID}
 	const tokens = `{"token_type":"Bearer","expires_in":3600,"access_token":"aaa.bbb.ccc","refresh_token":"refresh-1"}`
 	for _, prefix := range []string{"/v1", ""} {
 		equal(t, d.ask("POST", prefix+"/auth/api-key", "", `{"apiKey":"`+d.keys["mint"]+`"}`), 200, tokens)
@@ -96,5 +98,37 @@ func TestTheKeySetMayBeCached(t *testing.T) {
 	got = d.ask("GET", "/.well-known/jwks.json", "", "")
 	if short(got) != "503 signer_unavailable" || got.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("JWKS while the store is unavailable: got %s %v, want 503 signer_unavailable that is not stored", got.Body, got.Header())
+	}
+}
+
+// TestRefreshesAreCountedByTheirKey: a refresh token is charged to the API key that
+// it belongs to, before it is used up.
+func TestRefreshesAreCountedByTheirKey(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.access.owner = projects.Caller{ID: "api_key_access", ProjectID: d.own.ID}
+	for n := range 61 {
+		want := map[bool]string{true: "200", false: "429 rate_limited"}[n < 60]
+		if got := short(d.ask("POST", "/v1/auth/refresh", "", `{"refreshToken":"refresh-1"}`)); got != want {
+			t.Fatalf("refresh %d: got %s, want %s", n, got, want)
+		}
+	}
+	if got := short(d.ask("POST", "/v1/auth/refresh", "", `{"refreshToken":"refresh-2"}`)); got != "400 authentication-invalid-user-credentials" {
+		t.Errorf("unknown refresh token: got %s, want 400 authentication-invalid-user-credentials", got)
+	}
+}
+
+// TestAUsedRefreshTokenIsOnRecord: a client that presents a token a second time may
+// have stolen it.
+func TestAUsedRefreshTokenIsOnRecord(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.access.owner, d.access.used = projects.Caller{ID: "api_key_access", ProjectID: d.own.ID}, true
+	if got := short(d.ask("POST", "/v1/auth/refresh", "", `{"refreshToken":"refresh-1"}`)); got != "400 authentication-invalid-user-credentials" {
+		t.Errorf("used refresh token: got %s, want 400 authentication-invalid-user-credentials", got)
+	}
+	want := "api_key_access api_key.refresh " + d.own.ID + " refresh_token_reused"
+	if got := d.record.short(); len(got) == 0 || got[0] != want {
+		t.Errorf("on record: got %q, want %q first", got, want)
 	}
 }

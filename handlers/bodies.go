@@ -1,6 +1,11 @@
 package handlers
 
-import "playtoken/secret"
+import (
+	"context"
+
+	"playtoken/projects"
+	"playtoken/secret"
+)
 
 // The endpoint, the decoder, the limits and the record ask a request body, or a
 // response, what it can say about itself. Every method that is asked for is
@@ -25,10 +30,13 @@ type withTextType interface{ acceptsTextType() }
 type withProjectID interface{ projectID() string }
 
 // withCredential is a body that holds the caller's credential in one of its
-// members.
+// members. The owner of the credential is the caller; its errors are those of
+// [Callers].
 type withCredential interface {
-	credential() (member string, value secret.Value)
+	credential(s *server) (member string, value secret.Value, owner credentialOwner)
 }
+
+type credentialOwner func(ctx context.Context, credential secret.Value) (projects.Caller, error)
 
 // withSize is a body that counts as several requests against the limits.
 type withSize interface{ size() int }

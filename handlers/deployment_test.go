@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,8 @@ func (d *documents) Delete(_ context.Context, name string) error {
 // exchanger knows one API key and makes one access token of it.
 type exchanger struct {
 	apiKey string
+	owner  projects.Caller // of the refresh token
+	used   bool            // the refresh token
 	err    error
 }
 
@@ -74,7 +77,17 @@ func (e *exchanger) Exchange(_ context.Context, apiKey secret.Value) (access.Tok
 }
 
 func (e *exchanger) Refresh(_ context.Context, token secret.Value) (access.Tokens, error) {
+	if e.used && token.Equal(refreshToken) {
+		return access.Tokens{}, access.ErrReused
+	}
 	return e.answer(token.Equal(refreshToken))
+}
+
+func (e *exchanger) Owner(_ context.Context, token secret.Value) (projects.Caller, error) {
+	if e.err != nil || !token.Equal(refreshToken) {
+		return projects.Caller{}, cmp.Or(e.err, access.ErrCredentials)
+	}
+	return e.owner, nil
 }
 
 func (e *exchanger) answer(good bool) (access.Tokens, error) {

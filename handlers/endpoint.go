@@ -28,6 +28,9 @@ type routePolicy struct {
 	// viewers may call this route with a token of their identity provider, from
 	// the pages that the project lists.
 	viewers bool
+
+	// signing is the kind of token that the route makes, for rules and webhooks.
+	signing string
 }
 
 // call is a request that passed every check of its endpoint.
@@ -40,6 +43,8 @@ type call struct {
 
 	policy  projects.Project // the caller's own project; zero for the admin key
 	foreign bool             // from a page that the project does not list
+	signing string           // the kind of token that the route makes
+	size    int              // how many requests the request counts as
 }
 
 // noBody is the body of a request that says everything in its path.
@@ -52,7 +57,7 @@ type noBody struct{}
 func endpoint[B, R any](s *server, policy routePolicy, act func(context.Context, call, B) (R, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body B
-		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID)}
+		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID), signing: policy.signing}
 		err := s.admit(w, r, policy, &c, &body)
 		if err == nil {
 			err = s.recordIntent(r.Context(), policy, c, body)
@@ -92,7 +97,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, policy routePolic
 	// The credential belongs to a known caller, or has the form of a viewer's
 	// token. Only now is the body worth reading.
 	decodeErr := decode(w, r, body)
-	c.project = c.projectOf(body)
+	c.project, c.size = c.projectOf(body), sizeOf(body)
 	if decodeErr == nil && c.vars["project_id"] == "" {
 		s.allowPage(w, r, policy, c, c.project)
 	}
@@ -154,9 +159,9 @@ func (s *server) identifyByBody(ctx context.Context, c *call, body any, decodeEr
 	if !ok || decodeErr != nil {
 		return nil
 	}
-	member, value := holder.credential()
+	member, value, owner := holder.credential(s)
 	var err error
-	if c.caller, err = s.Callers.Identify(ctx, value); errors.Is(err, projects.ErrUnknownCaller) {
+	if c.caller, err = owner(ctx, value); errors.Is(err, projects.ErrUnknownCaller) {
 		return badCredentials{error: err, member: member}
 	}
 	return err

@@ -93,6 +93,7 @@ type Store interface {
 type Access interface {
 	Exchange(ctx context.Context, apiKey secret.Value) (access.Tokens, error)
 	Refresh(ctx context.Context, refreshToken secret.Value) (access.Tokens, error)
+	Owner(ctx context.Context, refreshToken secret.Value) (projects.Caller, error)
 	JWKS(ctx context.Context) ([]byte, error)
 }
 
@@ -102,9 +103,11 @@ type Viewers interface {
 	Entitled(ctx context.Context, project projects.Project, ask viewers.Request) error
 }
 
-// Origins reports whether at least one project lists the origin of a page.
+// Origins reports whether at least one project lists the origin of a page. Before
+// it reads the store about an origin that it does not hold, it calls admit, and
+// returns its error.
 type Origins interface {
-	OriginKnown(ctx context.Context, origin string) (bool, error)
+	OriginKnown(ctx context.Context, origin string, admit func() error) (bool, error)
 }
 
 // Record is what an *audit.Log does; see there.

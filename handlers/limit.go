@@ -20,9 +20,12 @@ const (
 )
 
 var (
-	adminLimit   = limits.Limit{Name: "admin", Count: 10, Per: time.Second}
-	failureLimit = limits.Limit{Name: "failures", Count: failuresPerMinute, Per: time.Minute}
-	ceiling      = limits.Limit{Name: "mints", Count: mintCeiling, Per: time.Minute}
+	adminLimit = limits.Limit{Name: "admin", Count: 10, Per: time.Second}
+	// preflightLimit is for one source's preflights about origins that this
+	// process does not hold: any client can make up origins.
+	preflightLimit = limits.Limit{Name: "preflights", Count: 60, Per: time.Minute}
+	failureLimit   = limits.Limit{Name: "failures", Count: failuresPerMinute, Per: time.Minute}
+	ceiling        = limits.Limit{Name: "mints", Count: mintCeiling, Per: time.Minute}
 )
 
 // limited is a call that would exceed a limit.
@@ -45,6 +48,10 @@ func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body 
 	}
 	limiter, limit, n := s.Limits, limits.Limit{}, 1
 	switch minting := policy.action == projects.Mint; {
+	case minting && c.caller.Viewer != nil && c.policy.TokenPolicy.ViewerMints() > 0:
+		limit, n = viewerLimit(c.policy.TokenPolicy), sizeOf(body)
+	case minting && c.caller.Viewer != nil:
+		limiter, limit, n = s.MintCounter, ceiling, sizeOf(body)
 	case minting && !c.caller.Operates() && c.policy.TokenPolicy.MintsPerMinute > 0:
 		limit = limits.Limit{Name: "mints", Count: c.policy.TokenPolicy.MintsPerMinute, Per: time.Minute}
 		n = sizeOf(body)
@@ -67,6 +74,23 @@ func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body 
 		return &limited{state, "the rate limit of this key is reached: wait as long as Retry-After says; the RateLimit headers show the limit"}
 	}
 	return nil
+}
+
+// viewerBurst is how many tokens a viewer may get at once: those of a page that
+// asks for all of its videos.
+const viewerBurst = maxBatch
+
+// viewerLimit is one viewer's rate with a burst of at least viewerBurst. A project
+// that limits its mints and says nothing about viewers limits viewers in the same
+// way.
+func viewerLimit(policy projects.TokenPolicy) limits.Limit {
+	perMinute := policy.ViewerMints()
+	if policy.ViewerMintsPerMinute == nil && policy.MintsPerMinute > 0 {
+		return limits.Limit{Name: "mints", Count: perMinute, Per: time.Minute}
+	}
+	count := max(perMinute, viewerBurst)
+	seconds := (60*count + perMinute - 1) / perMinute
+	return limits.Limit{Name: "mints", Count: count, Per: time.Duration(seconds) * time.Second}
 }
 
 // sizeOf is how many requests a request counts as.
@@ -94,6 +118,19 @@ func (s *server) countFailure(w http.ResponseWriter, r *http.Request, err error)
 	}
 	s.recordFailure(source, w.Header().Get(requestID), err)
 	return err
+}
+
+// chargePreflight counts a preflight for which the store has to be read.
+func (s *server) chargePreflight(w http.ResponseWriter, r *http.Request) error {
+	if s.Limits == nil {
+		return nil
+	}
+	state := s.Limits.Take(r.Context(), "preflights "+limits.Network(s.clientIP(r)), preflightLimit, 1)
+	state.SetHeaders(w.Header())
+	if !state.Allowed {
+		return &limited{state, "too many requests from this address were for pages of unknown origin: wait as long as Retry-After says"}
+	}
+	return nil
 }
 
 // showFailureLimit sets the headers of the failure limit on a response that has

@@ -147,3 +147,69 @@ func TestFailuresLimitAnAddressAndNotItsNeighbours(t *testing.T) {
 		t.Errorf("recorded %d failures, then %v, want 60, then 2 from other networks", before, after[before:])
 	}
 }
+
+// TestAViewerIsLimitedBesideTheBackEnd: the default lets a viewer open a page of a
+// hundred videos, and then one a second.
+func TestAViewerIsLimitedBesideTheBackEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy  projects.TokenPolicy
+		allowed int
+		header  string
+	}{
+		"by default":           {projects.TokenPolicy{}, 100, "100"},
+		"less":                 {projects.TokenPolicy{ViewerMintsPerMinute: new(6)}, 100, "100"},
+		"more":                 {projects.TokenPolicy{ViewerMintsPerMinute: new(120)}, 120, "120"},
+		"not at all":           {projects.TokenPolicy{ViewerMintsPerMinute: new(0)}, 200, "6000000"},
+		"apart from API keys":  {projects.TokenPolicy{ViewerMintsPerMinute: new(60), MintsPerMinute: 1}, 100, "100"},
+		"in the API keys' way": {projects.TokenPolicy{MintsPerMinute: 2}, 2, "2"},
+	} {
+		d, done := deploy(t)
+		d.change(t, func(p *projects.Project) { p.TokenPolicy = c.policy })
+		allowed := 0
+		for range 200 {
+			got := d.mintAs("viewer.alice.sig", page, `"video_id":"vid1"`)
+			if got.Header().Get("X-RateLimit-Limit") != c.header {
+				t.Fatalf("%s: got the limit %s, want %s", name, got.Header().Get("X-RateLimit-Limit"), c.header)
+			}
+			if got.Code != 201 {
+				break
+			}
+			allowed++
+		}
+		if allowed != c.allowed {
+			t.Errorf("%s: got %d tokens at once, want %d", name, allowed, c.allowed)
+		}
+		if got := short(d.mintAs("viewer.bob.sig", page, `"video_id":"vid1"`)); got != "201" {
+			t.Errorf("%s: another viewer: got %s, want 201", name, got)
+		}
+		if got := short(d.mintAs(d.keys["mint"], "", `"video_id":"vid1"`)); got != "201" {
+			t.Errorf("%s: the back end: got %s, want 201", name, got)
+		}
+		done()
+	}
+}
+
+// TestPreflightsAreLimitedBySource: a client that makes up origins exhausts only
+// its own allowance, and origins of projects are always allowed.
+func TestPreflightsAreLimitedBySource(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	preflight := func(peer, origin string) string {
+		r := request("OPTIONS", "/v1/playback-tokens", "", "")
+		r.RemoteAddr = peer + ":4711"
+		r.Header.Set("Origin", origin)
+		return short(d.send(r))
+	}
+	refused := 0
+	for n := range 200 {
+		if preflight("192.0.2.1", fmt.Sprintf("https://made-up-%d.example", n)) == "429 rate_limited" {
+			refused++
+		}
+	}
+	if refused != 140 {
+		t.Errorf("200 made-up origins: got %d refused, want 140", refused)
+	}
+	if got := preflight("192.0.2.2", page); got != "204" {
+		t.Errorf("another client: got %s, want 204", got)
+	}
+}

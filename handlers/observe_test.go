@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,7 +69,8 @@ func TestEveryResponseAndEveryRefusedTokenIsReported(t *testing.T) {
 		{"GET", "/v1/projects/secret-id/signing-keys/x", adminKey, "", []string{`GET "" 404`}},
 		{"GET", "/v1//x", adminKey, "", []string{`GET "" 400`}},
 		{"DELETE", "/healthz", "", "", []string{`DELETE "/healthz" 405`}},
-		{"GET", "/metrics", "", "", []string{`GET "/metrics" 200`}},
+		{"GET", "/metrics", adminKey, "", []string{`GET "/metrics" 200`}},
+		{"GET", "/metrics", "", "", []string{`GET "/metrics" 401`}},
 	} {
 		o := &observer{}
 		w.observe(o)
@@ -90,7 +90,28 @@ func TestMetricsAreServedOnlyIfConfigured(t *testing.T) {
 		t.Errorf("metrics that are not configured: got %d, want 404", got.Code)
 	}
 	w.observe(&observer{})
-	if got := w.ask("GET", "/metrics", "", ""); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "metrics") {
-		t.Errorf("metrics: got %d %s, want 200 and the metrics", got.Code, got.Body)
+	for _, c := range []struct {
+		peer, key, header, want string
+	}{
+		{"127.0.0.1:4711", "", "", "200"},
+		{"[::1]:4711", "", "", "200"},
+		{"127.0.0.1:4711", "", "X-Forwarded-For", "401 unauthenticated"}, // a proxy on this machine
+		{"127.0.0.1:4711", "", "Forwarded", "401 unauthenticated"},
+		{"127.0.0.1:4711", "", "Via", "401 unauthenticated"},
+		{"192.0.2.1:4711", "", "", "401 unauthenticated"},
+		{"10.0.0.1:4711", "", "", "401 unauthenticated"},
+		{"@", "", "", "401 unauthenticated"}, // a connection without an address
+		{"192.0.2.1:4711", apiKey, "", "403 forbidden"},
+		{"192.0.2.1:4711", adminKey, "X-Forwarded-For", "200"},
+	} {
+		r := request("GET", "/metrics", c.key, "")
+		r.RemoteAddr = c.peer
+		if c.header != "" {
+			r.Header.Set(c.header, "192.0.2.9")
+		}
+		got := w.send(r)
+		if short(got) != c.want || (got.Code == 200) != (got.Body.String() == "metrics") {
+			t.Errorf("metrics for %s with key %t, header %q: got %s, want %s", c.peer, c.key != "", c.header, got.Body, c.want)
+		}
 	}
 }

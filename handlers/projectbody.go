@@ -38,7 +38,7 @@ func projectBodyOf(p projects.Project) projectBody {
 	}
 	body.TokenPolicy.AllowedClaims = slices.Clone(p.TokenPolicy.AllowedClaims)
 	v := &body.ViewerPolicy
-	v.Issuers, v.Origins = slices.Clone(v.Issuers), slices.Clone(v.Origins)
+	v.Issuers, v.Origins, v.DRMPolicies = slices.Clone(v.Issuers), slices.Clone(v.Origins), slices.Clone(v.DRMPolicies)
 	if v.Webhook != nil {
 		hook := *v.Webhook
 		v.Webhook = &hook

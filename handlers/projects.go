@@ -35,6 +35,9 @@ func newProject(p projects.Project, inForce func(projects.Project) (signer.Polic
 		}
 	}
 	p.TokenPolicy.ManagementPerMinute = cmp.Or(p.TokenPolicy.ManagementPerMinute, managementPerMinute)
+	viewerMints := p.TokenPolicy.ViewerMints()
+	p.TokenPolicy.ViewerMintsPerMinute = &viewerMints
+	p.ViewerPolicy.DRMPolicies = append([]string{}, p.ViewerPolicy.DRMPolicies...)
 	if p.Settings == nil {
 		p.Settings = map[string]string{}
 	}

@@ -38,9 +38,9 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 		"platform_credential":{"api_key":"canary-1"},"token_policy":{"allowed_claims":["plan"],"max_ttl":600},
 		"viewer_policy":{"origins":["https://a.example"],"webhook":{"url":"https://hook.example/"},"webhook_secret":"canary-2"}}`)
 	equal(t, got, 201, `{"project_id":"…","name":"news","platform":"vidbeo","platform_settings":{"hls_url":"https://m.example/{video_id}?jwt={token}"},
-		"token_policy":{"default_ttl":600,"max_ttl":3600,"allow_all_videos":false,"allowed_claims":["plan"],"mints_per_minute":0,"management_per_minute":60,"audit_mints":false},
+		"token_policy":{"default_ttl":600,"max_ttl":3600,"allow_all_videos":false,"allowed_claims":["plan"],"mints_per_minute":0,"viewer_mints_per_minute":60,"management_per_minute":60,"audit_mints":false},
 		"rotation_policy":{"rotate_every":2592000,"propagation_delay":60,"key_budget":10},
-		"viewer_policy":{"issuers":[],"origins":["https://a.example"],"rule":"","webhook":{"url":"https://hook.example/","timeout":0}},
+		"viewer_policy":{"issuers":[],"origins":["https://a.example"],"rule":"","webhook":{"url":"https://hook.example/","timeout":0},"drm_policies":[]},
 		"capabilities":{"mints":true,"registers":false,"issues":false,"ends_sessions":false,"urls":["hls"]},"created_at":"…","updated_at":"…"}`)
 	id := decoded(t, got)["project_id"].(string)
 	if !strings.HasPrefix(id, "project_") {
@@ -71,6 +71,8 @@ func TestErrorsOfAProjectNameTheirMembers(t *testing.T) {
 		`{` + good + `,"project_id":"project_x"}`:                               "project_id",
 		`{` + good + `,"token_policy":{"max_ttl":"1h"}}`:                        "token_policy.max_ttl",
 		`{` + good + `,"token_policy":{"mints_per_minute":-1}}`:                 "token_policy.mints_per_minute",
+		`{` + good + `,"token_policy":{"viewer_mints_per_minute":-1}}`:          "token_policy.viewer_mints_per_minute",
+		`{` + good + `,"viewer_policy":{"drm_policies":["a","a"]}}`:             "viewer_policy.drm_policies",
 		`{` + good + `,"token_policy":{"allow_all_videos":1}}`:                  "token_policy.allow_all_videos",
 		`{` + good + `,"token_policy":{"ttl":1}}`:                               "token_policy.ttl",
 		`{` + good + `,"viewer_policy":{"webhook_secret":""}}`:                  "viewer_policy.webhook_secret",

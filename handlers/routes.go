@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"playtoken/limits"
 	"playtoken/projects"
 )
 
@@ -59,29 +60,31 @@ func (s *server) routes() []route {
 		routes = append(routes, s.projectRoutes()...)
 	}
 	if s.Metrics != nil {
-		routes = append(routes, get("/metrics", s.Metrics))
+		routes = append(routes, get("/metrics", http.HandlerFunc(s.metrics)))
 	}
 	return routes
 }
 
 // tokenRoutes are for viewers and their backends.
 func (s *server) tokenRoutes() []route {
-	minted := routePolicy{action: projects.Mint, status: http.StatusOK}
-	made := routePolicy{action: projects.Mint, status: http.StatusCreated, viewers: true}
-	signed := routePolicy{action: projects.Mint, status: http.StatusOK, viewers: true}
+	minted := routePolicy{action: projects.Mint, status: http.StatusOK, signing: "token"}
+	made := routePolicy{action: projects.Mint, status: http.StatusCreated, viewers: true, signing: "token"}
+	signed := func(form string) routePolicy {
+		return routePolicy{action: projects.Mint, status: http.StatusOK, viewers: true, signing: form}
+	}
 	routes := []route{
 		post(tokensPath, endpoint(s, made, s.mintOne)),
 		options(tokensPath, s.preflight),
 		post(tokensPath+"/batch", endpoint(s, minted, s.mintBatch)),
 		post(tokensPath+"/inspect", endpoint(s, routePolicy{action: projects.Inspect, status: http.StatusOK}, s.inspect)),
 
-		post(mediaPath+"/sign_all_public/drm/{policy_id}", endpoint(s, signed, s.signAll)),
+		post(mediaPath+"/sign_all_public/drm/{policy_id}", endpoint(s, signed("sign_all_public/drm"), s.signAll)),
 		options(mediaPath+"/sign_all_public/drm/{policy_id}", s.preflight),
 	}
-	for _, form := range []string{"/sign", "/sign/drm/{policy_id}", "/sign_public/drm/{policy_id}"} {
+	for form, path := range map[string]string{"sign": "/sign", "sign/drm": "/sign/drm/{policy_id}", "sign_public/drm": "/sign_public/drm/{policy_id}"} {
 		routes = append(routes,
-			post(mediaPath+form, endpoint(s, signed, s.sign)),
-			options(mediaPath+form, s.preflight))
+			post(mediaPath+path, endpoint(s, signed(form), s.sign)),
+			options(mediaPath+path, s.preflight))
 	}
 	return routes
 }
@@ -153,6 +156,20 @@ func (s *server) projectRoutes() []route {
 // healthz says that the process responds, and nothing else.
 func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
 	s.respond(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// metrics are for a scraper on this machine, or a caller who may read them: they
+// name projects and show how many viewers they have.
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	if !limits.Direct(r) {
+		policy := routePolicy{action: projects.ReadMetrics}
+		c := call{request: r, requestID: w.Header().Get(requestID)}
+		if err := s.admit(w, r, policy, &c, &noBody{}); err != nil {
+			s.refuseCall(w, r, policy, err)
+			return
+		}
+	}
+	s.Metrics.ServeHTTP(w, r)
 }
 
 // readyz says whether a token could be minted now.

@@ -124,3 +124,45 @@ func TestAListIsSignedAtOnce(t *testing.T) {
 		t.Errorf("list while the store is unavailable: got %s, want 503", got.Body)
 	}
 }
+
+// TestRulesAndWebhooksSeeTheSigningRoute: which kind of token is made, with which
+// DRM policy, and for how many videos at once.
+func TestRulesAndWebhooksSeeTheSigningRoute(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	d.change(t, func(p *projects.Project) {
+		p.ViewerPolicy.Rule = "true"
+		p.ViewerPolicy.DRMPolicies = []string{"sd", "hd"}
+	})
+	base := "/v1/projects/" + d.own.ID + "/media/vid1/"
+	for path, want := range map[string]string{
+		"sign":                   "sign  1",
+		"sign/drm/hd":            "sign/drm hd 1",
+		"sign_public/drm/sd":     "sign_public/drm sd 1",
+		"sign_all_public/drm/hd": "sign_all_public/drm hd 2",
+	} {
+		d.audience.asked = nil
+		body := ""
+		if strings.HasPrefix(path, "sign_all") {
+			body = `{"vid1":{},"vid2":{}}`
+		}
+		d.ask("POST", base+path, viewerToken, body)
+		if len(d.audience.asked) == 0 {
+			t.Errorf("%s: got no question about the viewer, want one", path)
+			continue
+		}
+		asked := d.audience.asked[0]
+		if got := fmt.Sprint(asked.Signing, " ", asked.DRMPolicy, " ", asked.BatchSize); got != want {
+			t.Errorf("%s: got a question about %q, want %q", path, got, want)
+		}
+	}
+	for _, path := range []string{"sign/drm/uhd", "sign_all_public/drm/uhd"} {
+		if got := short(d.ask("POST", base+path, viewerToken, `{"vid1":{}}`)); got != "403 forbidden" {
+			t.Errorf("%s, a DRM policy that the project does not list, by a viewer: got %s, want 403 forbidden", path, got)
+		}
+	}
+	d.audience.asked = nil
+	if d.ask("POST", base+"sign/drm/uhd", d.keys["mint"], "{}"); len(d.audience.asked) != 1 {
+		t.Errorf("the same by the back end: got %d questions, want 1: the list is for viewers", len(d.audience.asked))
+	}
+}

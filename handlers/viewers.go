@@ -44,6 +44,7 @@ func (s *server) identifyViewer(ctx context.Context, c *call, token secret.Value
 var (
 	errOtherViewer = fmt.Errorf("a viewer cannot get a token for another viewer: leave viewer.id out; %w", projects.ErrForbidden)
 	errOwnClaims   = fmt.Errorf("a viewer cannot choose claims: leave claims out; %w", projects.ErrForbidden)
+	errDRMPolicy   = fmt.Errorf("viewers of this project cannot choose this DRM policy: use one of viewer_policy.drm_policies; %w", projects.ErrForbidden)
 	errForeignPage = fmt.Errorf("the project does not list the origin of this page: add it to viewer_policy.origins; %w", projects.ErrForbidden)
 )
 
@@ -59,6 +60,8 @@ func (c call) restrain(req signer.Request) error {
 		return errOtherViewer
 	case len(req.Claims) > 0:
 		return errOwnClaims
+	case req.DRMPolicy != "" && len(c.policy.ViewerPolicy.DRMPolicies) > 0 && !slices.Contains(c.policy.ViewerPolicy.DRMPolicies, req.DRMPolicy):
+		return errDRMPolicy
 	default:
 		return nil
 	}
@@ -76,7 +79,8 @@ func (s *server) entitled(ctx context.Context, c call, req signer.Request) error
 		return fmt.Errorf("project %s has a rule or webhook, but this deployment cannot evaluate it", c.project)
 	}
 	request := viewers.Request{
-		Caller: viewers.ByAPIKey, VideoID: req.VideoID, ExpiresIn: s.lifetime(c, req), RequestID: c.requestID,
+		Caller: viewers.ByAPIKey, CallerID: c.caller.ID, VideoID: req.VideoID, ExpiresIn: s.lifetime(c, req), RequestID: c.requestID,
+		Signing: c.signing, DRMPolicy: req.DRMPolicy, BatchSize: c.size,
 		Viewer: viewers.Viewer{ID: req.Viewer.ID, IP: req.Viewer.IP},
 		Origin: c.request.Header.Get("Origin"),
 	}
@@ -149,7 +153,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(origins) == 1 && s.Origins != nil {
 		var err error
-		if known, err = s.Origins.OriginKnown(r.Context(), origins[0]); err != nil {
+		if known, err = s.Origins.OriginKnown(r.Context(), origins[0], func() error { return s.chargePreflight(w, r) }); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

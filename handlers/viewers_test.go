@@ -99,8 +99,12 @@ func TestEveryMintIsDecidedByRuleAndWebhook(t *testing.T) {
 			t.Fatalf("%s by %s: got %s, asked about %v, want %s and one question", c.video, c.caller, got.Body, d.audience.asked, c.want)
 		}
 		ask := d.audience.asked[0]
-		ask.RequestID = ""
-		want := viewers.Request{Caller: c.caller, VideoID: c.video, ExpiresIn: time.Minute, Origin: page, IP: "192.0.2.1", Viewer: viewers.Viewer{ID: "alice"}}
+		if ask.CallerID == "" {
+			t.Errorf("%s by %s: got no caller's id in the question, want the caller's own", c.video, c.caller)
+		}
+		ask.RequestID, ask.CallerID = "", ""
+		want := viewers.Request{Caller: c.caller, VideoID: c.video, ExpiresIn: time.Minute, Signing: "token", BatchSize: 1,
+			Origin: page, IP: "192.0.2.1", Viewer: viewers.Viewer{ID: "alice"}}
 		if c.caller == viewers.ByViewer {
 			want.Viewer.Issuer, want.Viewer.Claims = "https://login.example.com", map[string]any{"plan": "gold"}
 		}

@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -76,4 +77,19 @@ func within(address netip.Addr, prefixes []netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// forwarding are headers by which a proxy says that it stands in between.
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
+// Direct reports whether a request comes from a process on this machine without a
+// proxy in between. A proxy that adds no header makes every client look direct.
+func Direct(r *http.Request) bool {
+	for _, name := range forwarding {
+		if len(r.Header.Values(name)) > 0 {
+			return false
+		}
+	}
+	address, ok := parseHop(r.RemoteAddr)
+	return ok && address.IsLoopback()
 }

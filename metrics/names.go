@@ -75,6 +75,8 @@ var (
 		help: "Audit entries that could not be written."}
 	viewerQuestions = name{text: "playtoken_viewer_questions_total", labels: []string{"part", "outcome"},
 		help: "Decisions about viewers, by what decided (issuer, rule or webhook) and the outcome."}
+	viewerFailures = name{text: "playtoken_viewer_failures_total", labels: []string{"project", "part", "outcome"},
+		help: "Decisions that a project's rule or webhook could not make: it failed, so the viewer was denied, or too many calls waited (full)."}
 
 	gateAdmissions = name{text: "playtoken_gate_admissions_total", labels: []string{"result"},
 		help: "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal."}
@@ -87,7 +89,7 @@ var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
-	limitsAlone, auditFailures, viewerQuestions,
+	limitsAlone, auditFailures, viewerQuestions, viewerFailures,
 }
 
 func (n name) desc() *prometheus.Desc { return prometheus.NewDesc(n.text, n.help, n.labels, nil) }

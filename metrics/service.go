@@ -18,7 +18,7 @@ type Service struct {
 	registry *prometheus.Registry
 
 	minted, refused, requests, calls *prometheus.CounterVec
-	questions, unrecorded            *prometheus.CounterVec
+	questions, undecided, unrecorded *prometheus.CounterVec
 	signing, store, responses        *prometheus.HistogramVec
 	rings                            rings
 
@@ -42,7 +42,7 @@ func NewService(build Build) (*Service, error) {
 		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
 		requests: httpRequests.counter(), calls: platformCalls.counter(),
 		signing: signing.histogram(0.0001), store: storeDuration.histogram(0.0005), responses: httpDuration.histogram(0.0005),
-		questions: viewerQuestions.counter(), unrecorded: auditFailures.counter(),
+		questions: viewerQuestions.counter(), undecided: viewerFailures.counter(), unrecorded: auditFailures.counter(),
 		left: map[string]callsLeft{}, named: map[string]bool{},
 	}
 	var err error
@@ -103,9 +103,14 @@ func (s *Service) LimitsAlone(alone bool) {
 // Unrecorded counts an audit entry that could not be written.
 func (s *Service) Unrecorded() { s.unrecorded.WithLabelValues().Inc() }
 
-// Viewer counts a decision about a viewer; the values of part and outcome are
-// those of playtoken/projects/viewers.Config.
-func (s *Service) Viewer(part, outcome string) { s.questions.WithLabelValues(part, outcome).Inc() }
+// Viewer counts a decision about a viewer; the values are those of
+// playtoken/projects/viewers.Config.
+func (s *Service) Viewer(project, part, outcome string) {
+	s.questions.WithLabelValues(part, outcome).Inc()
+	if project != "" && (outcome == "failed" || outcome == "full") {
+		s.undecided.WithLabelValues(s.label(project), part, outcome).Inc()
+	}
+}
 
 type countedMinter struct {
 	next   signer.Minter
@@ -165,7 +170,7 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
 	for _, counted := range []prometheus.Collector{
-		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.responses, c.s.questions, c.s.unrecorded,
+		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.responses, c.s.questions, c.s.undecided, c.s.unrecorded,
 	} {
 		counted.Collect(to)
 	}

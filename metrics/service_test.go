@@ -89,7 +89,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s.Watch("default", &rotation{ring: someRing()})
 	s.LimitsAlone(true)
 	s.Unrecorded()
-	s.Viewer("webhook", "denied")
+	s.Viewer("default", "webhook", "failed")
 	gate, err := metrics.NewGate(metrics.Build{})
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +121,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_vault_login_age_seconds gauge {method}",
 		"playtoken_vault_login_expires_seconds gauge {method}",
 		"playtoken_vault_login_failures gauge {method}",
+		"playtoken_viewer_failures_total counter {outcome,part,project}",
 		"playtoken_viewer_questions_total counter {outcome,part}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_gate_admissions_total counter {result}",

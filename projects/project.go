@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"cmp"
 	"time"
 
 	"playtoken/platforms"
@@ -36,12 +37,28 @@ type TokenPolicy struct {
 	MaxTTL         int64    `json:"max_ttl"`     // seconds
 	AllowAllVideos bool     `json:"allow_all_videos"`
 	AllowedClaims  []string `json:"allowed_claims"`
-	// MintsPerMinute is for each API key and each viewer; 0 is no limit.
+	// MintsPerMinute is for each API key, and for each viewer where
+	// ViewerMintsPerMinute is nil; 0 is no limit for API keys.
 	MintsPerMinute int `json:"mints_per_minute"`
+	// ViewerMintsPerMinute is for each viewer who calls with their own token; 0
+	// is no limit, nil is MintsPerMinute if that is set, or else
+	// DefaultViewerMints.
+	ViewerMintsPerMinute *int `json:"viewer_mints_per_minute,omitzero"`
 	// ManagementPerMinute is for each API key on all other routes; 0 is 60.
 	ManagementPerMinute int `json:"management_per_minute"`
 	// AuditMints records every mint in the audit log.
 	AuditMints bool `json:"audit_mints"`
+}
+
+// DefaultViewerMints is the limit of viewers in projects that set none.
+const DefaultViewerMints = 60
+
+// ViewerMints is the limit of each viewer, per minute; 0 is no limit.
+func (t TokenPolicy) ViewerMints() int {
+	if t.ViewerMintsPerMinute == nil {
+		return cmp.Or(t.MintsPerMinute, DefaultViewerMints)
+	}
+	return *t.ViewerMintsPerMinute
 }
 
 // RotationPolicy is a project's own part of the rotation policy.
@@ -62,6 +79,9 @@ type ViewerPolicy struct {
 	// for any caller; empty: no rule.
 	Rule    string   `json:"rule"`
 	Webhook *Webhook `json:"webhook"` // called after the rule; null: no webhook
+	// DRMPolicies are those that viewers may ask for with their own token; empty:
+	// all.
+	DRMPolicies []string `json:"drm_policies,omitzero"`
 }
 
 // Issuer is an OpenID provider whose tokens identify viewers.

@@ -76,6 +76,7 @@ const (
 	DeleteProject Action = "delete a project"
 	ReadAPIKeys   Action = "read API keys"
 	WriteAPIKeys  Action = "change API keys"
+	ReadMetrics   Action = "read metrics"
 )
 
 // Permission is what an action requires. An admin may do everything.
@@ -101,6 +102,7 @@ var All = []Permission{
 	{Action: DeleteProject, Single: true},
 	{Action: ReadAPIKeys, Role: RoleAuditor, Single: true},
 	{Action: WriteAPIKeys, Single: true},
+	{Action: ReadMetrics, Role: RoleAuditor},
 }
 
 // Caller is an identified caller. The zero Caller may do nothing.

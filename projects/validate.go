@@ -26,6 +26,8 @@ const (
 	maxURL        = 2 << 10
 	maxRule       = 4 << 10 // bytes
 	maxHookTime   = 10      // seconds
+	maxPolicies   = 100
+	maxPolicy     = 128 // bytes
 	maxHookSecret = 256
 )
 
@@ -143,8 +145,13 @@ func (f *findings) tokens(t TokenPolicy) {
 	for name, seconds := range map[string]int64{"default_ttl": t.DefaultTTL, "max_ttl": t.MaxTTL} {
 		f.refuse(seconds < 0 || seconds > int64(maxTTL/time.Second), "token_policy."+name, "must be 0 to %d seconds", maxTTL/time.Second)
 	}
-	for name, n := range map[string]int{"mints_per_minute": t.MintsPerMinute, "management_per_minute": t.ManagementPerMinute} {
+	for name, n := range map[string]int{
+		"mints_per_minute": t.MintsPerMinute, "management_per_minute": t.ManagementPerMinute,
+	} {
 		f.refuse(n < 0 || n > maxPerMinute, "token_policy."+name, "must be 0 to %d", maxPerMinute)
+	}
+	if n := t.ViewerMintsPerMinute; n != nil {
+		f.refuse(*n < 0 || *n > maxPerMinute, "token_policy.viewer_mints_per_minute", "must be 0 to %d", maxPerMinute)
 	}
 	const at = "token_policy.allowed_claims"
 	f.refuse(len(t.AllowedClaims) > maxClaims, at, "must have at most %d names", maxClaims)

@@ -20,6 +20,11 @@ func (f *findings) viewers(v ViewerPolicy) {
 		f.refuse(slices.Contains(v.Origins[:i], origin), "viewer_policy.origins", "has %.100q twice: remove one", origin)
 	}
 	f.refuse(len(v.Rule) > maxRule || !utf8.ValidString(v.Rule), "viewer_policy.rule", "must have at most %d bytes of UTF-8", maxRule)
+	f.refuse(len(v.DRMPolicies) > maxPolicies, "viewer_policy.drm_policies", "must have at most %d", maxPolicies)
+	for i, policy := range v.DRMPolicies {
+		f.refuse(!plain(policy, maxPolicy), "viewer_policy.drm_policies", "must have ids of 1 to %d bytes without space", maxPolicy)
+		f.refuse(slices.Contains(v.DRMPolicies[:i], policy), "viewer_policy.drm_policies", "has %.100q twice: remove one", policy)
+	}
 	if hook := v.Webhook; hook != nil {
 		f.refuse(!isEndpoint(hook.URL), "viewer_policy.webhook.url", "must be an https URL (http only on a loopback host) without user or fragment")
 		f.refuse(hook.Timeout < 0 || hook.Timeout > maxHookTime, "viewer_policy.webhook.timeout", "must be 1 to %d seconds, or 0", maxHookTime)

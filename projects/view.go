@@ -21,10 +21,11 @@ const (
 	cachedOrigins  = 4_096
 )
 
-// newOrigins is how many origins that are not cached a view reads per second,
-// newOriginsAtOnce how many at once. A client can send any origin, and unlike an
-// id, an origin does not show whether it can exist.
-const newOrigins, newOriginsAtOnce = 100, 1_000
+// newOrigins is how many origins that are not cached a view reads per second, and
+// at once. A client can send any origin, and unlike an id, an origin does not show
+// whether it can exist. Each client is limited before; this protects the store from
+// many clients together.
+const newOrigins = 1_000
 
 // View is a cache of projects and API keys, which minting reads. It is never older
 // than its age while the store is available, and its memory is bounded. It is safe
@@ -50,7 +51,7 @@ func NewView(store *Store, age, staleness time.Duration) *View {
 			return held, err
 		}),
 		origins:        newCache(cachedOrigins, age, staleness, store.OriginKnown),
-		newOriginLimit: rate.NewLimiter(newOrigins, newOriginsAtOnce),
+		newOriginLimit: rate.NewLimiter(newOrigins, newOrigins),
 		uses:           newUses(store),
 	}
 }
@@ -110,15 +111,20 @@ func notGenuine(err error) error {
 	return err
 }
 
-// OriginKnown reports whether at least one project lists this origin. The error is
-// store.ErrUnavailable, too, while there are too many requests about origins that
-// are not cached.
-func (v *View) OriginKnown(ctx context.Context, origin string) (bool, error) {
+// OriginKnown reports whether at least one project lists this origin. Before it
+// reads an origin that is not cached, it calls admit and returns its error. The
+// error is store.ErrUnavailable, too, while there are too many such reads.
+func (v *View) OriginKnown(ctx context.Context, origin string, admit func() error) (bool, error) {
 	if !isOrigin(origin) {
 		return false, nil // no project can list it
 	}
-	if !v.origins.Holds(origin) && !v.newOriginLimit.Allow() {
-		return false, fmt.Errorf("%w: too many requests about unknown origins", store.ErrUnavailable)
+	if !v.origins.Holds(origin) {
+		if err := admit(); err != nil {
+			return false, err
+		}
+		if !v.newOriginLimit.Allow() {
+			return false, fmt.Errorf("%w: too many requests about unknown origins", store.ErrUnavailable)
+		}
 	}
 	return v.origins.Get(ctx, origin)
 }

@@ -330,7 +330,7 @@ func TestOriginsAreKnown(t *testing.T) {
 	known := func(origin string) bool {
 		t.Helper()
 		v := newView(t, s, 0)
-		known, err := v.OriginKnown(t.Context(), origin)
+		known, err := v.OriginKnown(t.Context(), origin, func() error { return nil })
 		if direct, _ := s.OriginKnown(t.Context(), origin); err != nil || direct != known {
 			t.Errorf("origin %s: got %v, from the store %v, %v, want the same", origin, known, direct, err)
 		}
@@ -361,28 +361,28 @@ func TestMadeUpOriginsCostTheStoreLittle(t *testing.T) {
 		v := projects.NewView(newStore(docs), time.Minute, 0)
 		defer v.Close()
 		ask := func(origin string) error {
-			_, err := v.OriginKnown(t.Context(), origin)
+			_, err := v.OriginKnown(t.Context(), origin, func() error { return nil })
 			return err
 		}
 		if err := ask("https://a.example"); err != nil {
 			t.Fatal(err)
 		}
 		refused := 0
-		for n := range 10 * 1_000 {
+		for n := range 10 * 5_000 {
 			if err := ask(fmt.Sprintf("https://made-up-%d.example", n)); errors.Is(err, store.ErrUnavailable) {
 				refused++
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			if n%1_000 == 0 {
+			if n%5_000 == 0 {
 				time.Sleep(time.Second)
 				if err := ask("https://a.example"); err != nil {
 					t.Errorf("cached origin: got %v, want no error", err)
 				}
 			}
 		}
-		if n := docs.count(); n > 2_100 || refused < 7_900 {
-			t.Errorf("unknown origins: got %d reads, %d refused, want at most 2100 and at least 7900", n, refused)
+		if n := docs.count(); n > 11_100 || refused < 38_900 {
+			t.Errorf("unknown origins: got %d reads, %d refused, want at most 11100 and at least 38900", n, refused)
 		}
 		time.Sleep(time.Second)
 		if err := ask("https://b.example"); err != nil {

@@ -148,24 +148,3 @@ func (s *Service) limitsDegraded(alone bool, why error) {
 	}
 	s.log.Info("Redis is back: replicas count their callers together")
 }
-
-var errStopping = errors.New("stopping")
-
-// Stopping makes Ready fail from now on.
-func (s *Service) Stopping() { s.stopping.Store(true) }
-
-// Ready is nil if the service could mint now, for the project default where
-// there is one.
-func (s *Service) Ready(ctx context.Context) error {
-	switch {
-	case s.stopping.Load():
-		return errStopping
-	case s.Projects.DefaultProject == nil:
-		return s.Storage.Answers(ctx)
-	}
-	opened, err := s.tenants.of(ctx, projects.Default)
-	if err != nil {
-		return err
-	}
-	return opened.ready(ctx)
-}

@@ -40,18 +40,19 @@ type Service struct {
 	// AccessKeys rotates the keys that sign access tokens.
 	AccessKeys *keyrotation.Rotator
 
-	log      *slog.Logger
-	signing  *signing
-	policies policies
-	view     *projects.View
-	audit    *audit.Log
-	owners   *keyOwners
-	rotators *rotators
-	tenants  *tenants
-	access   *access.Access
-	wakeups  *wakeups
-	added    chan struct{} // of size one: a project was created
-	stopping atomic.Bool
+	log       *slog.Logger
+	signing   *signing
+	policies  policies
+	view      *projects.View
+	audit     *audit.Log
+	owners    *keyOwners
+	rotators  *rotators
+	tenants   *tenants
+	access    *access.Access
+	wakeups   *wakeups
+	added     chan struct{} // of size one: a project was created
+	stopping  atomic.Bool
+	readiness *readiness
 
 	closers []func() // in the order of opening
 }
@@ -82,7 +83,7 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	}
 	s := &Service{
 		Settings: set, Metrics: measured, Kinds: all.Kinds(),
-		log: options.Log, wakeups: &wakeups{}, added: make(chan struct{}, 1),
+		log: options.Log, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
 	}
 	s.policies = policies{set: &s.Settings}
 	for _, open := range []func(context.Context, Options) error{

@@ -50,6 +50,10 @@ const (
 // used. It is a [projects.ErrUnknownCaller], too.
 var ErrCredentials = fmt.Errorf("the user credentials were incorrect: %w", projects.ErrUnknownCaller)
 
+// ErrReused is an ErrCredentials: the refresh token was used before, and its family
+// has ended.
+var ErrReused = fmt.Errorf("the refresh token was used before: %w", ErrCredentials)
+
 // Keys finds API keys; a [projects.View] is one. The results may be as old as a
 // view's. Errors: store.ErrUnavailable, and those below.
 type Keys interface {
@@ -172,12 +176,35 @@ func (a *Access) Refresh(ctx context.Context, presented secret.Value) (Tokens, e
 	}
 	access, err := a.redeem(ctx, token)
 	switch {
+	case errors.Is(err, ErrReused):
+		return Tokens{}, ErrReused
 	case errors.Is(err, ErrCredentials):
 		return Tokens{}, ErrCredentials
 	case err != nil:
 		return Tokens{}, fmt.Errorf("refresh family %s: %w", token.family, err)
 	}
 	return tokens(access, refreshToken{token.family, token.counter + 1}, key), nil
+}
+
+// Owner returns the API key that a refresh token belongs to, whether or not the
+// token was used before. The caller may do nothing: only [Access.Refresh] makes
+// tokens. Errors: ErrCredentials for a token that was not made here, or whose API
+// key or family is gone; store.ErrUnavailable.
+func (a *Access) Owner(ctx context.Context, presented secret.Value) (projects.Caller, error) {
+	key, err := a.secret(ctx)
+	if err != nil {
+		return projects.Caller{}, fmt.Errorf("refresh: %w", err)
+	}
+	token, genuine := readRefreshToken(presented.Reveal(), key)
+	if !genuine {
+		return projects.Caller{}, ErrCredentials
+	}
+	family, err := a.readFamily(ctx, token.family)
+	if err != nil {
+		return projects.Caller{}, err
+	}
+	owner, err := a.key(ctx, family.APIKeyID)
+	return projects.Caller{ID: owner.ID, ProjectID: owner.ProjectID}, err
 }
 
 // redeem uses up a genuine token and returns an access token. If the outcome of the

@@ -35,11 +35,40 @@ func TestEachRefreshTokenWorksOnce(t *testing.T) {
 	other := exchange(t, a)
 	_, err := a.Refresh(t.Context(), used)
 	refused(t, "a token that was used", err)
+	if !errors.Is(err, access.ErrReused) {
+		t.Errorf("a token that was used: got %v, want ErrReused", err)
+	}
 	_, err = a.Refresh(t.Context(), got.Refresh)
 	refused(t, "the newest of its family", err)
 	if _, err := a.Refresh(t.Context(), other.Refresh); err != nil {
 		t.Errorf("another family of the same API key: got %v, want no error", err)
 	}
+}
+
+// TestTheOwnerOfARefreshTokenIsItsAPIKey: the owner is charged for a refresh, and
+// named on the record if the token was used before.
+func TestTheOwnerOfARefreshTokenIsItsAPIKey(t *testing.T) {
+	keys := newCallers()
+	a := replica(t, newMemory(), keys, unsigned{})
+	token := exchange(t, a).Refresh
+	want, err := keys.Identify(t.Context(), apiKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"before its use", "after its use"} {
+		got, err := a.Owner(t.Context(), token)
+		if err != nil || got.ID != want.ID || got.ProjectID != want.ProjectID || len(got.Scopes) > 0 || got.Role != "" {
+			t.Errorf("owner %s: got %+v, %v, want %s of %s, without any right", when, got, err, want.ID, want.ProjectID)
+		}
+		if _, err := a.Refresh(t.Context(), token); err != nil && when == "before its use" {
+			t.Fatal(err)
+		}
+	}
+	_, err = a.Owner(t.Context(), secret.New(token.Reveal()[:len(token.Reveal())-1]+"x"))
+	refused(t, "the owner of a forged token", err)
+	keys.change(func(c *callers) { clear(c.keys) })
+	_, err = a.Owner(t.Context(), token)
+	refused(t, "the owner of a token whose API key is gone", err)
 }
 
 func TestAForgedTokenEndsNothing(t *testing.T) {

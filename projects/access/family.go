@@ -94,7 +94,7 @@ func (a *Access) write(ctx context.Context, name string, content any, version in
 const revokeTimeout = 5 * time.Second
 
 // revoke ends a family one of whose tokens was presented twice, even if the caller
-// does not wait. It returns ErrCredentials once the family has ended, or else
+// does not wait. It returns ErrReused once the family has ended, or else
 // store.ErrUnavailable; then the next presentation of a used token tries again.
 func (a *Access) revoke(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
@@ -104,7 +104,7 @@ func (a *Access) revoke(ctx context.Context, id string) error {
 		f, err := a.readFamily(ctx, id)
 		switch {
 		case errors.Is(err, ErrCredentials), err == nil && f.over(time.Now()):
-			return ErrCredentials
+			return ErrReused
 		case err != nil:
 			failed = err
 			continue
@@ -112,7 +112,7 @@ func (a *Access) revoke(ctx context.Context, id string) error {
 		f.RevokedAt = time.Now().UTC().Truncate(time.Second)
 		switch _, err := a.writeFamily(ctx, f); {
 		case err == nil:
-			return ErrCredentials
+			return ErrReused
 		case !errors.Is(err, store.ErrConflict):
 			failed = err
 		}

@@ -136,10 +136,10 @@ func (v *Viewers) runRenewal(ctx context.Context, i *issuer, began time.Time) {
 
 func (v *Viewers) report(ctx context.Context, url string, err error) {
 	if err == nil {
-		v.config.Watch("issuer", "ok")
+		v.config.Watch("", "issuer", "ok")
 		return
 	}
-	v.config.Watch("issuer", "failed")
+	v.config.Watch("", "issuer", "failed")
 	v.config.Log.LogAttrs(ctx, slog.LevelWarn, "cannot read the keys of an issuer", slog.String("issuer", url), slog.String("error", brief(err.Error())))
 }
 

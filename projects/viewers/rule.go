@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 	"unicode"
@@ -36,7 +35,9 @@ const (
 //	viewer    .id .issuer .ip (texts, empty if unknown), .claims (a map)
 //	video_id  a text
 //	request   .caller ("viewer", "api_key" or "admin") .project_id
-//	          .expires_in (seconds) .origin .ip (texts, empty if unknown)
+//	          .expires_in (seconds) .signing ("token", "sign", "sign/drm"…)
+//	          .drm_policy .batch_size (a number) .origin .ip .viewer_ip
+//	          (texts, empty if unknown)
 //	now       a timestamp
 //
 // A missing claim is an error, and an error denies. A rule for which a claim is
@@ -133,21 +134,18 @@ func (v *Viewers) evaluateRule(ctx context.Context, text string, f facts) error 
 	program, err := v.rule(text)
 	if err != nil {
 		// It was checked when it was saved, but by another version of this service.
-		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "a saved rule does not compile", slog.String("project_id", f.ProjectID), slog.Any("error", err))
-		v.config.Watch("rule", "failed")
+		v.failed(ctx, "rule", f, "it was saved by another version and does not compile: "+err.Error())
 		return &NotEntitled{Rule: "rule"}
 	}
 	entitled, err := evaluate(ctx, program, f)
 	switch {
 	case err != nil:
-		// Most often a missing claim. The error may quote claims, hence the level.
-		v.config.Log.LogAttrs(ctx, slog.LevelDebug, "rule failed", slog.String("project_id", f.ProjectID), slog.String("error", brief(err.Error())))
-		v.config.Watch("rule", "failed")
+		v.failed(ctx, "rule", f, reasonOf(err))
 	case entitled:
-		v.config.Watch("rule", "ok")
+		v.config.Watch(f.ProjectID, "rule", "ok")
 		return nil
 	default:
-		v.config.Watch("rule", "denied")
+		v.config.Watch(f.ProjectID, "rule", "denied")
 	}
 	return &NotEntitled{Rule: "rule"}
 }

@@ -25,8 +25,9 @@ func atNoon() time.Time { return noon }
 // question is what the rules of these tests are asked about.
 func question() viewers.Request {
 	return viewers.Request{
-		Caller: viewers.ByViewer, VideoID: "film-7", ExpiresIn: 10 * time.Minute, Origin: "https://www.example.com", IP: "192.0.2.7", RequestID: "req-1",
-		Viewer: viewers.Viewer{ID: "viewer-1", Issuer: "https://login.example.com", Claims: map[string]any{
+		Caller: viewers.ByViewer, VideoID: "film-7", ExpiresIn: 10 * time.Minute, Origin: "https://www.example.com", IP: "192.0.2.7", RequestID: "req-1", CallerID: "viewer_a",
+		Signing: "sign/drm", DRMPolicy: "hd", BatchSize: 70,
+		Viewer: viewers.Viewer{ID: "viewer-1", IP: "192.0.2.9", Issuer: "https://login.example.com", Claims: map[string]any{
 			"premium": true, "level": int64(3), "score": 2.5, "email": "ana@example.com", "name": "Zoë 用户",
 			"roles": []any{"member", "press"}, "address": map[string]any{"country": "NZ"}, "nothing": nil,
 		}},
@@ -41,7 +42,12 @@ func TestRules(t *testing.T) {
 		`video_id.startsWith("film-")`: true, `video_id in ["film-8", "film-9"]`: false,
 		`viewer.id == "viewer-1"`: true, `viewer.id == "viewer-2"`: false,
 		`viewer.issuer == "https://login.example.com"`: true, `viewer.issuer != "https://login.example.com"`: false,
-		`viewer.ip == ""`: true, `has(viewer.ip)`: false,
+		// A viewer's address is that of the connection, and not what the request says.
+		`viewer.ip == "192.0.2.7"`: true, `viewer.ip == request.viewer_ip`: false,
+		`request.viewer_ip == "192.0.2.9"`: true, `request.viewer_ip == request.ip`: false,
+		`request.signing == "sign/drm"`: true, `request.signing == "token"`: false,
+		`request.drm_policy in ["sd", "hd"]`: true, `request.drm_policy == ""`: false,
+		`request.batch_size <= 70`: true, `request.batch_size == 1`: false,
 		`request.caller == "viewer"`: true, `request.caller == "admin"`: false,
 		`request.project_id == "project_a"`: true, `request.project_id == "project_b"`: false,
 		`request.expires_in <= 600`: true, `request.expires_in < 600`: false,
@@ -170,7 +176,7 @@ func slice(text string, n int) []any {
 func TestTheViewerDoesNotLearnWhyARuleDenied(t *testing.T) {
 	log := &book{}
 	var outcomes []string
-	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
+	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(_, part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
 	for _, rule := range []string{`viewer.claims.absent == true`, `int(viewer.claims.email) == 1`, `false`, `true`, `nonsense`} {
 		err := v.Entitled(t.Context(), ruled(rule), question())
 		if err != nil && err.Error() != "the project's rule does not entitle this viewer" {
@@ -180,8 +186,9 @@ func TestTheViewerDoesNotLearnWhyARuleDenied(t *testing.T) {
 	if got := fmt.Sprint(outcomes); got != "[rule failed rule failed rule denied rule ok rule failed]" {
 		t.Error(got)
 	}
-	if text := log.String(); !strings.Contains(text, "no such key") || !strings.Contains(text, "project_a") || !strings.Contains(text, "nonsense") {
-		t.Errorf("log: got %s, want the cause, the project and the failing rule", text)
+	if text := log.String(); !strings.Contains(text, "a claim that the rule reads is missing") || !strings.Contains(text, "project_a") || !strings.Contains(text, "nonsense") ||
+		strings.Contains(text, "ana@example.com") {
+		t.Errorf("log: got %s, want the cause, the project and the failing rule, and no claim", text)
 	}
 }
 

@@ -46,8 +46,9 @@ type Config struct {
 
 	// Watch is called with every outcome, for metrics: part is "issuer", "rule"
 	// or "webhook"; outcome is "ok", "denied", "failed" or, for a webhook with
-	// too many calls in progress, "full". It must not block. May be nil.
-	Watch func(part, outcome string)
+	// too many calls in progress, "full". The project is empty for an issuer,
+	// which projects share. It must not block. May be nil.
+	Watch func(project, part, outcome string)
 
 	// Transport is for tests. Nil: the transport that refuses addresses that are
 	// neither public nor Allowed.
@@ -63,7 +64,8 @@ type Viewers struct {
 	env          *cel.Env
 	issuers      *lru.Cache[string, *issuer]
 	rules        *lru.Cache[string, *rule]
-	webhookCalls slots
+	webhookCalls turns
+	failures     *lru.Cache[string, *failure] // by project and part
 
 	ctx     context.Context // of renewals; ends with Close
 	stop    context.CancelFunc
@@ -86,7 +88,11 @@ func New(config Config) (*Viewers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remember rules: %w", err)
 	}
-	v := &Viewers{config: config.complete(), guard: guard{config.Allowed}, env: env, issuers: issuers, rules: rules}
+	failures, err := lru.New[string, *failure](maxFailures)
+	if err != nil {
+		return nil, fmt.Errorf("remember failures: %w", err)
+	}
+	v := &Viewers{config: config.complete(), guard: guard{config.Allowed}, env: env, issuers: issuers, rules: rules, failures: failures}
 	v.next = v.config.Transport
 	if v.next == nil {
 		v.next = v.guard.transport(nil)
@@ -103,7 +109,7 @@ func (c Config) complete() Config {
 		c.Clock = time.Now
 	}
 	if c.Watch == nil {
-		c.Watch = func(string, string) {}
+		c.Watch = func(string, string, string) {}
 	}
 	return c
 }
@@ -146,11 +152,15 @@ const (
 // Request asks whether a viewer may watch.
 type Request struct {
 	Caller    Kind
+	CallerID  string // as in the audit log
 	Viewer    Viewer
 	VideoID   string
 	ExpiresIn time.Duration // of the token that is asked for
+	Signing   string        // the kind of token: "token", or the form of a signing route, as "sign/drm"
+	DRMPolicy string        // that the token selects; empty: none
+	BatchSize int           // of the request: how many tokens it asks for
 	Origin    string        // of the page that calls; empty: not a browser
-	IP        string        // of the caller
+	IP        string        // of the caller's connection
 	RequestID string
 }
 
@@ -159,7 +169,7 @@ type Request struct {
 type Viewer struct {
 	ID     string         // the token's "sub", or viewer.id of the request
 	Issuer string         // empty without a viewer's token
-	IP     string         // the address to bind the playback token to; usually empty
+	IP     string         // the address to bind the playback token to, by the request; usually empty
 	Claims map[string]any // of the viewer's token; whole numbers are int64
 }
 
@@ -205,7 +215,7 @@ func (v *Viewers) Entitled(ctx context.Context, project projects.Project, reques
 		// The rule allows it; the webhook may still deny.
 	}
 	if policy.Webhook != nil {
-		return v.callWebhook(ctx, project, f)
+		return v.callWebhook(ctx, project, claimOf(request), f)
 	}
 	return nil
 }

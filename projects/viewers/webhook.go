@@ -10,83 +10,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"playtoken/projects"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 const (
 	defaultWebhookTimeout = 3 * time.Second
 	maxWebhookTimeout     = 10 * time.Second
 	maxResponse           = 4 << 10 // bytes
-	// maxWebhookCalls is how many calls to the webhook of one project each process
-	// makes at a time. Further ones are refused for now, so that a slow webhook
-	// does not use up the connections and memory of other projects.
-	maxWebhookCalls = 64
 )
 
 // secretPrefix marks a secret in the form of Standard Webhooks, in which the rest
 // is the base64 of the key. Any other text is the key itself.
 const secretPrefix = "whsec_"
 
-// slots counts the calls in progress for each project.
-type slots struct {
-	mu    sync.Mutex
-	taken map[string]int
-}
-
-func (s *slots) take(project string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.taken[project] >= maxWebhookCalls {
-		return false
-	}
-	if s.taken == nil {
-		s.taken = map[string]int{}
-	}
-	s.taken[project]++
-	return true
-}
-
-func (s *slots) release(project string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.taken[project]--; s.taken[project] == 0 {
-		delete(s.taken, project)
-	}
-}
-
 // callWebhook returns nil if the webhook says yes, *Unavailable if too many calls
 // are in progress, the context's error if the caller has gone, and *NotEntitled in
 // every other case.
-func (v *Viewers) callWebhook(ctx context.Context, project projects.Project, f facts) error {
-	if !v.webhookCalls.take(project.ID) {
-		v.config.Watch("webhook", "full")
-		return &Unavailable{What: "the project's webhook is busy", After: time.Second}
+func (v *Viewers) callWebhook(ctx context.Context, project projects.Project, c claim, f facts) error {
+	switch err := v.webhookCalls.take(ctx, project.ID, c); {
+	case errors.Is(err, store.ErrUnavailable):
+		v.config.Watch(project.ID, "webhook", "full")
+		return err
+	case err != nil:
+		return fmt.Errorf("wait for the project's webhook: %w", err)
 	}
-	defer v.webhookCalls.release(project.ID)
+	defer v.webhookCalls.release(project.ID, c)
 	entitled, err := v.post(ctx, project.ViewerPolicy.Webhook, project.WebhookSecret, f)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("call the project's webhook: %w", ctx.Err())
 	case err != nil:
-		v.config.Log.LogAttrs(ctx, slog.LevelWarn, "a webhook failed, so the viewer was denied", slog.String("project_id", f.ProjectID),
-			slog.String("request_id", f.RequestID), slog.String("error", brief(err.Error())))
-		v.config.Watch("webhook", "failed")
+		v.failed(ctx, "webhook", f, brief(err.Error()))
 	case entitled:
-		v.config.Watch("webhook", "ok")
+		v.config.Watch(project.ID, "webhook", "ok")
 		return nil
 	default:
-		v.config.Watch("webhook", "denied")
+		v.config.Watch(project.ID, "webhook", "denied")
 	}
 	return &NotEntitled{Rule: "webhook"}
 }

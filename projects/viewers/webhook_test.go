@@ -141,8 +141,8 @@ func TestQuestionsAreSigned(t *testing.T) {
 			ids[r.Header.Get("webhook-id")] = true
 			got := fmt.Sprint(r.Method, " ", r.Header.Get("Content-Type"), " ", r.Header.Get("webhook-timestamp"), " ", asked)
 			want := "POST application/json 1798113600 map[now:2026-12-24T12:00:00Z project_id:project_a " +
-				"request:map[caller:viewer expires_in:600 ip:192.0.2.7 origin:https://www.example.com project_id:project_a] request_id:req-1 " +
-				"video_id:film-7 viewer:map[claims:map[a:b n:9007199254740993] id:viewer-1 issuer:https://login.example.com]]"
+				"request:map[batch_size:70 caller:viewer drm_policy:hd expires_in:600 ip:192.0.2.7 origin:https://www.example.com project_id:project_a " +
+				"signing:sign/drm viewer_ip:192.0.2.9] request_id:req-1 video_id:film-7 viewer:map[claims:map[a:b n:9007199254740993] id:viewer-1 ip:192.0.2.7 issuer:https://login.example.com]]"
 			if got != want {
 				t.Errorf("asked\n%s, want\n%s", got, want)
 			}
@@ -282,9 +282,9 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 		quick.ID = "project_b"
 		var served, later atomic.Int32
 		var all sync.WaitGroup
-		for range 10 * viewers.MaxWebhookCalls {
+		for n := range 10_000 {
 			all.Go(func() {
-				err := v.Entitled(t.Context(), slow, question())
+				err := v.Entitled(t.Context(), slow, asker(viewers.ByViewer, fmt.Sprint(n), fmt.Sprint(n)))
 				busy, is := errors.AsType[*viewers.Unavailable](err)
 				switch {
 				case err == nil:
@@ -301,8 +301,8 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 			t.Errorf("another project: got %v, want no error", err)
 		}
 		all.Wait()
-		if served.Load() != viewers.MaxWebhookCalls || most.Load() != viewers.MaxWebhookCalls || later.Load() != 9*viewers.MaxWebhookCalls {
-			t.Errorf("got %d served, %d at once, %d refused for now, want the maximum, the maximum and the rest", served.Load(), most.Load(), later.Load())
+		if most.Load() != viewers.MaxWebhookCalls || served.Load() < 7*viewers.MaxWebhookCalls || served.Load()+later.Load() != 10_000 {
+			t.Errorf("got %d served, %d at once, %d refused for now, want the maximum at once for fifteen seconds, and the others refused", served.Load(), most.Load(), later.Load())
 		}
 		if err := v.Entitled(t.Context(), slow, question()); err != nil {
 			t.Errorf("afterwards: got %v, want no error", err)
@@ -313,7 +313,7 @@ func TestASlowWebhookTakesNoMoreThanItsShare(t *testing.T) {
 func TestWhatIsToldAboutAWebhook(t *testing.T) {
 	log := &book{}
 	var outcomes []string
-	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
+	v := newViewers(t, viewers.Config{Log: log.log(), Watch: func(_, part, outcome string) { outcomes = append(outcomes, part+" "+outcome) }})
 	echo := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
 	for _, answer := range []http.HandlerFunc{says(yes), says(`{"entitled":false}`), status(500), echo, to("https://other.example.com/?canary", 302)} {
 		_ = v.Entitled(t.Context(), hooked(hook(t, answer)), question())
