@@ -19,7 +19,9 @@ const (
 	moves  = "moves"  // rotator
 	loads  = "loads"  // signer and rotator, with memory signing
 	exp    = "exp"    // rotator, with memory signing
-	denied = "denied" // neither role
+	admits = "admits" // gate
+	each   = "each"   // every role
+	denied = "denied" // no role
 )
 
 var matrix = []struct {
@@ -46,8 +48,16 @@ var matrix = []struct {
 	{signs, "DELETE", "K/metadata/family/NEW", ""},
 	{signs, "DELETE", "K/metadata/family/ABSENT", ""},
 	{signs, "PUT", "sys/capabilities-self", `{"paths":["sys/seal"]}`},
-	{signs, "PUT", "auth/token/renew-self", `{}`},
-	{signs, "GET", "auth/token/lookup-self", ""},
+	{each, "PUT", "auth/token/renew-self", `{}`},
+	{each, "GET", "auth/token/lookup-self", ""},
+
+	{admits, "GET", "K/data/gate/DOC", ""},
+	{admits, "PUT", "K/data/gate/DOC", `{"options":{"cas":1},"data":{"document":"{}"}}`},
+	{admits, "PUT", "K/data/gate/NEW", `{"options":{"cas":0},"data":{"document":"{}"}}`},
+	{denied, "DELETE", "K/metadata/gate/NEW", ""},
+	{denied, "DELETE", "K/data/gate/DOC", ""},
+	{denied, "GET", "K/metadata/gate/DOC", ""},
+	{denied, "GET", "K/metadata/gate?list=true", ""},
 
 	{moves, "GET", "T/keys/KEY", ""},
 	{moves, "PUT", "T/keys/NEW", `{"type":"rsa-2048","exportable":false,"allow_plaintext_backup":false,"derived":false,"auto_rotate_period":0}`},
@@ -152,7 +162,7 @@ var matrix = []struct {
 
 // kinds are the kinds of documents in the matrix.
 var kinds = []string{
-	"ring", "issued", "project", "origin", "index", "apikey", "jwks", "deployment", "use", "families", "family", "more",
+	"ring", "issued", "project", "origin", "index", "apikey", "jwks", "deployment", "use", "families", "family", "more", "gate",
 }
 
 func TestPoliciesAllowOnlyWhatRolesNeed(t *testing.T) {
@@ -164,8 +174,7 @@ func TestPoliciesAllowOnlyWhatRolesNeed(t *testing.T) {
 			m := newMatrix(t, i)
 			token := i.token(t, role, report)
 			for _, row := range matrix {
-				allowed := row.who == signs || row.who == moves && role == vaultkeys.Rotator ||
-					memory && (row.who == loads || row.who == exp && role == vaultkeys.Rotator)
+				allowed := allows(row.who, role, memory)
 				status, message := m.probe(token, row.method, row.path, row.body)
 				if forbidden := status == http.StatusForbidden; forbidden == allowed || allowed && status/100 != 2 {
 					t.Errorf("%s, memory signing %v: %s %s %s: status %d, want it allowed: %v: %s", role, memory, row.method, row.path, row.body, status, allowed, message)
@@ -173,6 +182,16 @@ func TestPoliciesAllowOnlyWhatRolesNeed(t *testing.T) {
 			}
 		}
 	}
+}
+
+func allows(who string, role vaultkeys.Role, memory bool) bool {
+	switch {
+	case who == each || role == vaultkeys.Gate:
+		return who == each || who == admits
+	case who == moves || who == signs:
+		return who == signs || role == vaultkeys.Rotator
+	}
+	return memory && (who == loads || who == exp && role == vaultkeys.Rotator)
 }
 
 // token logs in as a role and returns the token.

@@ -4,20 +4,24 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// Role is a set of rights for a process. A rotator has all rights of a signer.
+// Role is a set of rights for a process. A rotator has all rights of a signer; a
+// gate and the service cannot do what the other does.
 type Role string
 
 // The roles. A process with the role of a signer mints, and does not rotate keys.
 const (
 	Signer  Role = "signer"
 	Rotator Role = "rotator"
+	Gate    Role = "gate"
 )
 
-// Roles returns all roles, the one with fewer rights first.
-func Roles() []Role { return []Role{Signer, Rotator} }
+// Roles returns all roles: the service's, the one with fewer rights first, then
+// the gate's.
+func Roles() []Role { return []Role{Signer, Rotator, Gate} }
 
 // Name is the name of the role's policy and of the role of a login method.
 func (r Role) Name() string { return "playtoken-" + string(r) }
@@ -98,11 +102,32 @@ func (a Access) remove() []rule {
 	return []rule{{why: "delete documents for good", path: a.KV + "/metadata/+/+", capabilities: []string{"delete"}}}
 }
 
-// own returns the rights of a token to itself. They replace Vault's default
-// policy, which allows more.
-func own() []rule {
+// admit is all that gates share. Their documents hold the keys of session
+// tickets, with which tickets could be made.
+func (a Access) admit() []rule {
+	return []rule{{why: "keep what gates share", path: a.KV + "/data/" + gateKind + "/+", capabilities: []string{"create", "update", "read"}}}
+}
+
+// gateKind is the kind of the documents that gates share.
+const gateKind = "gate"
+
+// keepOut takes the documents of gates from the paths of a rotator.
+func (a Access) keepOut() []rule {
 	return []rule{
-		{why: "check its own rights", path: "sys/capabilities-self", capabilities: []string{"update"}},
+		{why: "leave to gates what they share", path: a.KV + "/data/" + gateKind + "/+", capabilities: []string{"deny"}},
+		{why: "and do not delete it", path: a.KV + "/metadata/" + gateKind + "/+", capabilities: []string{"deny"}},
+	}
+}
+
+// own returns the rights of a token of the service to itself. They replace
+// Vault's default policy, which allows more.
+func own() []rule {
+	return append([]rule{{why: "check its own rights", path: "sys/capabilities-self", capabilities: []string{"update"}}}, stay()...)
+}
+
+// stay returns the rights that every token needs to stay logged in.
+func stay() []rule {
+	return []rule{
 		{why: "renew its token", path: "auth/token/renew-self", capabilities: []string{"update"}},
 		{why: "look up its token", path: "auth/token/lookup-self", capabilities: []string{"read"}},
 	}
@@ -113,13 +138,18 @@ func own() []rule {
 func (a Access) Policy(role Role) string {
 	// Of the paths that match, Vault applies only the most specific one: with
 	// the signer's paths in its policy, a rotator could not write there.
-	rules := append(a.sign(), a.serve()...)
-	if role == Rotator {
-		rules = append(append(a.sign(), a.rotate()...), a.remove()...)
+	var rules []rule
+	switch role {
+	case Signer:
+		rules = slices.Concat(a.sign(), a.serve(), own())
+	case Rotator:
+		rules = slices.Concat(a.sign(), a.rotate(), a.remove(), a.keepOut(), own())
+	case Gate:
+		rules = append(a.admit(), stay()...)
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "# %s: the rights of a %s of playtoken.\n", role.Name(), role)
-	for _, r := range append(rules, own()...) {
+	for _, r := range rules {
 		fmt.Fprintf(&text, "\n# %s\npath %q {\n  capabilities = [\"%s\"]\n", r.why, r.path, strings.Join(r.capabilities, `", "`))
 		if r.parameters != "" {
 			fmt.Fprintf(&text, "  allowed_parameters = {%s\n  }\n", r.parameters)

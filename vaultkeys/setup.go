@@ -16,13 +16,14 @@ import (
 	"playtoken/store"
 )
 
-// Setup is what playtoken shall have in a Vault besides its two mounts and two
-// policies.
+// Setup is what playtoken shall have in a Vault besides its two mounts and the
+// policy of each role.
 type Setup struct {
 	MemorySigning bool
 	AppRole       string    // path of the login method's mount; empty: no AppRole roles
 	Kubernetes    string    // path of the login method's mount; empty: no Kubernetes roles
 	Accounts      []Account // that may log in with Kubernetes, as signer or rotator
+	GateAccounts  []Account // that may log in with Kubernetes, as gate
 	Audience      string    // of the tokens of Kubernetes; empty: any
 }
 
@@ -107,7 +108,7 @@ func (s *Store) Setup(ctx context.Context, wanted Setup) (Report, error) {
 }
 
 func (s *setup) run(ctx context.Context) error {
-	names, namespaces, err := s.accounts()
+	bound, err := s.bindings()
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (s *setup) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.mountAll(ctx, missing) },
 		s.configureKV, s.policies, s.appRoles,
-		func(ctx context.Context) error { return s.kubernetesRoles(ctx, names, namespaces) },
+		func(ctx context.Context) error { return s.kubernetesRoles(ctx, bound) },
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -271,7 +272,7 @@ func (s *setup) appRoles(ctx context.Context) error {
 	return nil
 }
 
-func (s *setup) kubernetesRoles(ctx context.Context, names, namespaces []string) error {
+func (s *setup) kubernetesRoles(ctx context.Context, bound map[Role]binding) error {
 	if s.wanted.Kubernetes == "" {
 		return nil
 	}
@@ -281,7 +282,11 @@ func (s *setup) kubernetesRoles(ctx context.Context, names, namespaces []string)
 		return err
 	}
 	for _, role := range Roles() {
-		settings := role.token(map[string]any{"bound_service_account_names": names, "bound_service_account_namespaces": namespaces})
+		b, ok := bound[role]
+		if !ok {
+			continue
+		}
+		settings := role.token(map[string]any{"bound_service_account_names": b.names, "bound_service_account_namespaces": b.namespaces})
 		if s.wanted.Audience != "" {
 			settings["audience"] = s.wanted.Audience
 		}
@@ -292,31 +297,48 @@ func (s *setup) kubernetesRoles(ctx context.Context, names, namespaces []string)
 	return nil
 }
 
-// accounts returns the names and namespaces that a role is bound to. Vault admits
-// each of the names in each of the namespaces, so it is an error if that would
-// admit other accounts.
-func (s *setup) accounts() (names, namespaces []string, err error) {
+// binding is which accounts a role admits: each of the names in each of the
+// namespaces.
+type binding struct{ names, namespaces []string }
+
+// bindings returns the accounts of each role. A gate's are its own, because
+// whichever account a role admits could log in as that role.
+func (s *setup) bindings() (map[Role]binding, error) {
 	if s.wanted.Kubernetes == "" {
-		return nil, nil, nil
+		return nil, nil
 	}
-	all := slices.Clone(s.wanted.Accounts)
+	service, err := bind(s.wanted.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	bound := map[Role]binding{Signer: service, Rotator: service}
+	if len(s.wanted.GateAccounts) > 0 {
+		bound[Gate], err = bind(s.wanted.GateAccounts)
+	}
+	return bound, err
+}
+
+// bind returns the binding of accounts. It is an error if that would admit other
+// accounts too.
+func bind(accounts []Account) (b binding, err error) {
+	all := slices.Clone(accounts)
 	slices.SortFunc(all, func(a, b Account) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	all = slices.Compact(all)
 	for _, a := range all {
 		if a.Name == "" || a.Namespace == "" || strings.Contains(a.Name+a.Namespace, "*") {
-			return nil, nil, errors.New("service account: want a namespace and a name, without wildcards")
+			return b, errors.New("service account: want a namespace and a name, without wildcards")
 		}
-		names, namespaces = append(names, a.Name), append(namespaces, a.Namespace)
+		b.names, b.namespaces = append(b.names, a.Name), append(b.namespaces, a.Namespace)
 	}
-	slices.Sort(names)
-	names, namespaces = slices.Compact(names), slices.Compact(namespaces)
+	slices.Sort(b.names)
+	b.names, b.namespaces = slices.Compact(b.names), slices.Compact(b.namespaces)
 	switch {
 	case len(all) == 0:
-		return nil, nil, errors.New("service accounts: want at least one that may log in with Kubernetes")
-	case len(names)*len(namespaces) != len(all):
-		return nil, nil, errors.New("service accounts: Vault admits each name in each namespace, which would admit other accounts too; use one namespace, or the same names in each")
+		return b, errors.New("service accounts: want at least one that may log in with Kubernetes")
+	case len(b.names)*len(b.namespaces) != len(all):
+		return b, errors.New("service accounts: Vault admits each name in each namespace, which would admit other accounts too; use one namespace, or the same names in each")
 	}
-	return names, namespaces, nil
+	return b, nil
 }
 
 // ensure writes the settings unless the path has them already. It does not change

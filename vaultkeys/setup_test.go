@@ -31,7 +31,8 @@ func newInstallation(t *testing.T) *installation {
 	}}
 	i.store = open(t, i.config)
 	i.wanted = vaultkeys.Setup{AppRole: "approle-" + id, Kubernetes: "kubernetes-" + id,
-		Accounts: []vaultkeys.Account{{Namespace: "video", Name: "playtoken"}, {Namespace: "video", Name: "cron"}}}
+		Accounts:     []vaultkeys.Account{{Namespace: "video", Name: "playtoken"}, {Namespace: "video", Name: "cron"}},
+		GateAccounts: []vaultkeys.Account{{Namespace: "edge", Name: "gate"}}}
 	sys := server.Client(t).Sys()
 	t.Cleanup(func() {
 		for _, path := range []string{i.config.Transit, i.config.KV} {
@@ -82,8 +83,8 @@ func TestSetupCreatesEverythingOnce(t *testing.T) {
 	}
 	write(t, root(t, i.server), "auth/"+i.wanted.Kubernetes+"/config", map[string]any{"kubernetes_host": "https://127.0.0.1:1", "disable_local_ca_jwt": true})
 	again, second := i.setup()
-	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 11 {
-		t.Errorf("the steps of the second run are\n%s\nwant 11, all unchanged", second)
+	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 14 {
+		t.Errorf("the steps of the second run are\n%s\nwant 14, all unchanged", second)
 	}
 	if again.RoleIDs[vaultkeys.Signer] != report.RoleIDs[vaultkeys.Signer] || report.RoleIDs[vaultkeys.Signer] == report.RoleIDs[vaultkeys.Rotator] {
 		t.Errorf("the role ids are %v, then %v; want the same, two different ones", report.RoleIDs, again.RoleIDs)

@@ -22,7 +22,7 @@ func (a *app) vault() *cobra.Command {
 // setupFlags is the command line of vault setup.
 type setupFlags struct {
 	approle, kubernetes, audience string
-	accounts                      []string // NAMESPACE/NAME
+	accounts, gateAccounts        []string // NAMESPACE/NAME
 	memory                        bool
 }
 
@@ -30,7 +30,7 @@ func (a *app) vaultSetup() *cobra.Command {
 	var f setupFlags
 	cmd := &cobra.Command{
 		Use: "setup", Short: "Make mounts, policies and, if asked, login roles; a second run changes nothing", Args: arguments(),
-		Long: "Makes the two mounts and the two policies and, if asked, roles to log in with.\n" +
+		Long: "Makes the two mounts and the policies and, if asked, roles to log in with.\n" +
 			"Needs VAULT_ADDR and the VAULT_TOKEN of an operator of Vault. Prints what to do next.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.setUpVault(cmd, f) },
 	}
@@ -39,6 +39,7 @@ func (a *app) vaultSetup() *cobra.Command {
 	flags.StringVar(&f.kubernetes, "kubernetes", "", "make Kubernetes roles, at this path")
 	flags.Lookup("approle").NoOptDefVal, flags.Lookup("kubernetes").NoOptDefVal = "approle", "kubernetes"
 	flags.StringArrayVar(&f.accounts, "service-account", nil, "NAMESPACE/NAME that may log in with --kubernetes; can be repeated")
+	flags.StringArrayVar(&f.gateAccounts, "gate-service-account", nil, "the same for gates that share this Vault, which cannot sign")
 	flags.StringVar(&f.audience, "audience", "", "that tokens of service accounts must be made for")
 	memorySigning(cmd, &f.memory)
 	return cmd
@@ -50,17 +51,24 @@ func memorySigning(cmd *cobra.Command, to *bool) {
 
 func (f setupFlags) setup() (vaultkeys.Setup, error) {
 	wanted := vaultkeys.Setup{AppRole: f.approle, Kubernetes: f.kubernetes, Audience: f.audience, MemorySigning: f.memory}
-	if (f.kubernetes != "") != (len(f.accounts) > 0) {
-		return wanted, usageError{"--kubernetes and --service-account need each other"}
+	if (f.kubernetes != "") != (len(f.accounts) > 0) || len(f.gateAccounts) > 0 && f.kubernetes == "" {
+		return wanted, usageError{"--kubernetes and --service-account need each other, and --gate-service-account needs both"}
 	}
-	for _, account := range f.accounts {
-		namespace, name, ok := strings.Cut(account, "/")
+	var err, gateErr error
+	wanted.Accounts, err = readAccounts("--service-account", f.accounts)
+	wanted.GateAccounts, gateErr = readAccounts("--gate-service-account", f.gateAccounts)
+	return wanted, cmp.Or(err, gateErr)
+}
+
+func readAccounts(flag string, texts []string) (accounts []vaultkeys.Account, err error) {
+	for _, text := range texts {
+		namespace, name, ok := strings.Cut(text, "/")
 		if !ok {
-			return wanted, usageError{"--service-account: want NAMESPACE/NAME"}
+			return nil, usageError{flag + ": want NAMESPACE/NAME"}
 		}
-		wanted.Accounts = append(wanted.Accounts, vaultkeys.Account{Namespace: namespace, Name: name})
+		accounts = append(accounts, vaultkeys.Account{Namespace: namespace, Name: name})
 	}
-	return wanted, nil
+	return accounts, nil
 }
 
 func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
@@ -121,13 +129,10 @@ func viewSetup(report vaultkeys.Report, f setupFlags, c settings.Settings) setup
 		v.Next = append(v.Next, nextStep{"Vault does not know the cluster yet; where it runs in it, this is enough", []string{
 			"vault write auth/" + f.kubernetes + "/config kubernetes_host=https://kubernetes.default.svc"}})
 	}
-	for _, role := range []vaultkeys.Role{vaultkeys.Rotator, vaultkeys.Signer} {
-		who := "serve, and rotate from cron"
-		if role == vaultkeys.Signer {
-			who = "replicas of serve that mint and leave the keys to others"
-		}
-		v.Next = append(v.Next, logins(role, who, report, f, remedies.MountSettings(c.Vault))...)
-	}
+	mounts := remedies.MountSettings(c.Vault)
+	v.Next = append(v.Next, logins(vaultkeys.Rotator, "serve, and rotate from cron", report, f, mounts)...)
+	v.Next = append(v.Next, logins(vaultkeys.Signer, "replicas of serve that mint and leave the keys to others", report, f, mounts)...)
+	v.Next = append(v.Next, logins(vaultkeys.Gate, "gates that share this Vault", report, f, mounts+" PLAYTOKEN_GATE_STORE=vault")...)
 	return v
 }
 
@@ -139,14 +144,14 @@ func logins(role vaultkeys.Role, who string, report vaultkeys.Report, f setupFla
 			`export PLAYTOKEN_VAULT_SECRET_ID="$(vault write -f -field=secret_id auth/` + f.approle + `/role/` + role.Name() + `/secret-id)"`,
 		}})
 	}
-	if f.kubernetes != "" {
+	if f.kubernetes != "" && (role != vaultkeys.Gate || len(f.gateAccounts) > 0) {
 		steps = append(steps, nextStep{who + " (Kubernetes; environment of the pod)", []string{
 			"export PLAYTOKEN_VAULT_AUTH=kubernetes" + atPath(f.kubernetes, "kubernetes") + " PLAYTOKEN_VAULT_ROLE=" + role.Name() + mounts,
 		}})
 	}
-	if steps == nil {
+	if f.approle == "" && f.kubernetes == "" {
 		create := `export VAULT_TOKEN="$(vault token create -orphan -no-default-policy -policy=` + role.Name() + ` -period=24h -field=token)"`
-		steps = []nextStep{{who + " (a token, renewed while serve runs)", []string{create + mounts}}}
+		steps = []nextStep{{who + " (a token, renewed while the process runs)", []string{create + mounts}}}
 	}
 	return steps
 }
@@ -177,10 +182,10 @@ func (v setupView) table(w io.Writer) {
 func (a *app) vaultPolicy() *cobra.Command {
 	var memory bool
 	cmd := &cobra.Command{
-		Use: "policy [signer|rotator]", Short: "Print the policies that setup makes, without a call to Vault",
+		Use: "policy [signer|rotator|gate]", Short: "Print the policies that setup makes, without a call to Vault",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(vaultkeys.Roles(), vaultkeys.Role(args[0])) {
-				return usageError{"want signer, rotator or, for both, nothing"}
+				return usageError{"want signer, rotator, gate or, for all of them, nothing"}
 			}
 			return nil
 		},

@@ -50,8 +50,8 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	w := newVaultDeployment(t)
 	operator := w.operator("PLAYTOKEN_VAULT_KV=team/kv")
-	if !w.setup.Changed || len(w.setup.Next) != 2 {
-		t.Errorf("setup = %+v, want changes, and two roles to go on with", w.setup)
+	if !w.setup.Changed || len(w.setup.Next) != 3 {
+		t.Errorf("setup = %+v, want changes, and three roles to go on with", w.setup)
 	}
 	again := w.runWith(w.operator(), "", "vault", "setup", "--approle")
 	for _, want := range []string{"Nothing had to be changed.", "unchanged  secrets engine  playtoken-transit",
@@ -66,6 +66,7 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 		{"--approle=team/roles", "PLAYTOKEN_VAULT_AUTH_PATH=team/roles"},
 		{"--kubernetes --service-account video/playtoken --service-account video/cron", "vault write auth/kubernetes/config kubernetes_host="},
 		{"--kubernetes=k8s/eu --service-account video/playtoken --audience vault", "PLAYTOKEN_VAULT_AUTH_PATH=k8s/eu PLAYTOKEN_VAULT_ROLE=playtoken-rotator"},
+		{"--kubernetes --service-account video/playtoken --gate-service-account edge/gate", "PLAYTOKEN_VAULT_ROLE=playtoken-gate PLAYTOKEN_VAULT_KV=team/kv PLAYTOKEN_GATE_STORE=vault"},
 	} {
 		r := w.runWith(operator, "", append([]string{"vault", "setup"}, strings.Fields(c.args)...)...)
 		if r.code != exitDone || !strings.Contains(r.stdout, c.says) || strings.Contains(r.stdout, w.vault.RootToken) {
@@ -225,7 +226,7 @@ func TestMemorySigningNeedsItsOwnSetup(t *testing.T) {
 	if setup.code != exitDone || rotate.code != exitDone {
 		t.Fatalf("setup: %s\nrotate: %s", setup.stderr, rotate.stderr)
 	}
-	for _, role := range vaultkeys.Roles() {
+	for _, role := range []vaultkeys.Role{vaultkeys.Signer, vaultkeys.Rotator} {
 		if r := mint(role); r.code != exitDone {
 			t.Errorf("%s: exit %d, %s", role, r.code, r.stderr)
 		}
