@@ -56,12 +56,53 @@ func TestTheSamplePlaysInASandbox(t *testing.T) {
 	w.wantNoRefusal()
 }
 
+// withoutLibrary serves a gate as a build without hls.js would.
+func (w *world) withoutLibrary() (url string) {
+	w.Helper()
+	handler := w.gate.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/embed/hls.js" {
+			http.NotFound(out, r)
+			return
+		}
+		handler.ServeHTTP(out, r)
+	}))
+	w.Cleanup(server.Close)
+	return server.URL
+}
+
 func TestWhatOurLoaderLeavesAloneTheBrowserPlays(t *testing.T) {
+	w := open(t, plainList(t), nil)
+	site := w.withoutLibrary()
+	for _, c := range []struct {
+		browser *browsertest.Browser
+		says    string
+	}{
+		{browser: browsertest.Chromium(t)},
+		{browser: browsertest.Firefox(t), says: "because the site was built without hls.js"}, // it has no HLS of its own
+	} {
+		tab := c.browser.Page(t)
+		w.show(tab, site+"/plain", "plain")
+		if c.says == "" {
+			w.wantPlayed(tab, "640x360 from http:")
+			continue
+		}
+		tab.Await(t, 20*time.Second, `!document.getElementById("message").hidden`)
+		if text := browsertest.Eval[string](t, tab, `document.getElementById("message").textContent`); !strings.Contains(text, c.says) {
+			t.Errorf("%s: the page says %q, want %q in it", c.browser.Name, text, c.says)
+		}
+	}
+	w.wantNoRefusal()
+}
+
+// plainList is a video whose manifest is a list of segments itself.
+func plainList(t *testing.T) fs.FS {
+	t.Helper()
 	files, err := fs.Sub(clip(t), "counter/360")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := fstest.MapFS{} // a manifest that is a list of segments itself
+	plain := fstest.MapFS{}
 	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -73,10 +114,7 @@ func TestWhatOurLoaderLeavesAloneTheBrowserPlays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, w := browsertest.Chromium(t).Page(t), open(t, plain, nil)
-	w.show(tab, w.server.URL+"/plain", "plain")
-	w.wantPlayed(tab, "640x360 from http:")
-	w.wantNoRefusal()
+	return plain
 }
 
 func TestThePageSaysWhenTheSessionIsOver(t *testing.T) {

@@ -229,7 +229,7 @@ func (c *checkup) unserved() {
 	count, example := map[string]int{}, map[string]string{}
 	for _, file := range c.files {
 		mediaType, named := served(file)
-		if mediaType != "" && (!named || c.named[file]) {
+		if file == titleFile || mediaType != "" && (!named || c.named[file]) {
 			continue
 		}
 		e := ending(file)

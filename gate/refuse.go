@@ -2,7 +2,6 @@ package gate
 
 import (
 	"errors"
-	"html/template"
 	"net/http"
 	"strings"
 
@@ -75,35 +74,21 @@ type problem struct {
 	RequestID string `json:"request_id"`
 }
 
-var refusalPage = template.Must(template.New("refusal").Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{{.Title}}</title>
-<h1>{{.Title}}</h1>
-<p>{{.Detail}}.</p>
-<p><small>{{.Code}}, request {{.RequestID}}</small></p>
-</html>
-`))
-
 // refuse answers a viewer: with a page if a browser is about to show it, with
 // a problem document otherwise.
-func refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, e *refusal) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	retryLater(h, e)
 	if e.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
 	}
-	p := problem{Type: "about:blank", Title: http.StatusText(e.status), Status: e.status,
-		Detail: e.detail, Code: e.code, RequestID: h.Get("X-Request-Id")}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors *")
-		w.WriteHeader(e.status)
-		_ = refusalPage.Execute(w, p) // the viewer has gone
+		g.showRefusal(w, r, e)
 		return
 	}
+	p := problem{Type: "about:blank", Title: http.StatusText(e.status), Status: e.status,
+		Detail: e.detail, Code: e.code, RequestID: h.Get("X-Request-Id")}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(e.status)
 	_ = json.MarshalWrite(w, p) // the viewer has gone

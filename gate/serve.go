@@ -22,6 +22,7 @@ type refuser func(http.ResponseWriter, *http.Request, *refusal)
 // Handler serves the gate. It may stand behind http.StripPrefix.
 func (g *Gate) Handler() http.Handler {
 	read := []string{http.MethodGet, http.MethodHead}
+	refuse := g.refuse
 	// The router sees paths as they were sent and redirects nothing: a path
 	// that would have to be cleaned is refused.
 	m := mux.NewRouter().SkipClean(true).UseEncodedPath()
@@ -44,8 +45,9 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
 	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
 
-	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css)}", g.serve(asset, refuse)).Methods(read...)
+	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css|txt)}", g.serve(asset, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
+	m.Handle("/embed/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)

@@ -64,7 +64,7 @@ func TestRefusalsAreClearAndShowNothing(t *testing.T) {
 		{"expired", "player=mse", -time.Minute, sample.VideoID, "token_expired", "This link has expired"},
 		{"expired-native", "player=native", -time.Minute, sample.VideoID, "token_expired", "This link has expired"},
 		{"expired-by-waiting", "token=expired", 8 * time.Second, sample.VideoID, "token_expired", "This link has expired"},
-		{"another-video", "player=mse", time.Minute, "another", "video_not_allowed", "does not allow watching this video"},
+		{"another-video", "player=mse", time.Minute, "another", "video_not_allowed", "This link is for another video"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStage(t)

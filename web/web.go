@@ -25,11 +25,11 @@ var fetched embed.FS
 // other, so they have to be served from one folder.
 func PlayerModule(name string) ([]byte, error) { return static.ReadFile("static/player/" + name) }
 
-// HLSjs returns the library hls.js, a classic script that defines Hls, and its
-// licence; the error is fs.ErrNotExist if it was not there when the program was
-// built.
+// HLSjs returns the library hls.js, a classic script that defines Hls, compressed
+// with gzip, and its licence. The error is fs.ErrNotExist if it was not there
+// when the program was built.
 func HLSjs() (script, licence []byte, err error) {
-	if script, err = fs.ReadFile(fetched, "fetched/hls.js"); err != nil {
+	if script, err = fs.ReadFile(fetched, "fetched/hls.js.gz"); err != nil {
 		return nil, nil, err
 	}
 	licence, err = fs.ReadFile(fetched, "fetched/hls-license.txt")

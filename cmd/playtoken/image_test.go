@@ -230,7 +230,7 @@ func TestTheImagesHaveHLSjs(t *testing.T) {
 			t.Fatalf("RUN %s: %v\n%s", line, err, out)
 		}
 	}
-	for _, file := range []string{"hls.js", "hls-license.txt"} {
+	for _, file := range []string{"hls.js.gz", "hls-license.txt"} {
 		if info, err := os.Stat(filepath.Join(dir, "fetched", file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: got %v, want it fetched", file, err)
 		}

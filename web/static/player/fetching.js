@@ -28,12 +28,13 @@ const answerWithin = 20_000; // milliseconds, body included
  * @param {string} url
  * @param {(answer: Response) => Promise<T>} read
  * @param {AbortSignal} signal
+ * @param {Record<string, string>} headers
  * @returns {Promise<T>}
  */
-export async function fetchMedia(url, read, signal) {
+export async function fetchMedia(url, read, signal, headers = { accept: "application/problem+json, */*;q=0.5" }) {
   try {
     const answer = await fetch(url, {
-      headers: { accept: "application/problem+json, */*;q=0.5" },
+      headers,
       credentials: "omit",
       referrerPolicy: "no-referrer",
       signal: AbortSignal.any([signal, AbortSignal.timeout(answerWithin)]),

@@ -17,9 +17,10 @@ import { PlaylistError, parsePlaylist } from "./playlist.js";
 
 /**
  * Gives the manifest's URL with a live token in it; with `fresh`, a token that
- * was not handed out before, because the platform refused the last one.
+ * was not handed out before, because the platform refused the last one with a
+ * code.
  * @callback OpenURL
- * @param {{fresh: boolean, signal: AbortSignal}} how
+ * @param {{fresh: boolean, code?: string, signal: AbortSignal}} how
  * @returns {Promise<string>}
  */
 
@@ -36,6 +37,7 @@ const gap = 0.5; // seconds; a hole this small is jumped over
 export class MsePlayer extends EventTarget {
   #video;
   #openURL;
+  #access;
   #closed = new AbortController();
   #sought = new AbortController(); // replaced at every seek
   #wake = () => {};
@@ -48,6 +50,7 @@ export class MsePlayer extends EventTarget {
   #pace = firstGuess;
   #failures = 0; // of one kind or another since the last segment
   #refusals = 0;
+  #refusedFor = ""; // the last refusal's code
   #room = ahead;
 
   /** @returns {boolean} whether this browser has what it needs */
@@ -55,11 +58,12 @@ export class MsePlayer extends EventTarget {
     return globalThis.MediaSource?.isTypeSupported('video/mp4; codecs="avc1.4d401e,mp4a.40.2"') ?? false;
   }
 
-  /** @param {HTMLVideoElement} video @param {OpenURL} openURL */
-  constructor(video, openURL) {
+  /** @param {HTMLVideoElement} video @param {OpenURL} openURL @param {{address(address: string): string}} access */
+  constructor(video, openURL, access) {
     super();
     this.#video = video;
     this.#openURL = openURL;
+    this.#access = access;
   }
 
   /** Starts loading. */
@@ -124,7 +128,7 @@ export class MsePlayer extends EventTarget {
 
   async #open() {
     const signal = this.#closed.signal;
-    const url = await this.#openURL({ fresh: this.#refusals > 0, signal });
+    const url = await this.#openURL({ fresh: this.#refusals > 0, code: this.#refusedFor || undefined, signal });
     const list = await this.#read(url, signal);
     if (list.kind !== "master") throw new PlaylistError("the manifest names no codecs");
     const variants = list.variants.filter((v) => MediaSource.isTypeSupported(typeOf(v)));
@@ -152,7 +156,7 @@ export class MsePlayer extends EventTarget {
 
   /** Makes the buffer ready for a rendition's segments. @param {Variant} variant @param {Media} media @param {AbortSignal} signal */
   async #begin(variant, media, signal) {
-    const data = await fetchMedia(media.init, (answer) => answer.arrayBuffer(), signal);
+    const data = await fetchMedia(this.#access.address(media.init), (answer) => answer.arrayBuffer(), signal);
     if (this.#buffer) {
       this.#buffer.changeType(typeOf(variant));
     } else {
@@ -167,7 +171,7 @@ export class MsePlayer extends EventTarget {
   /** @param {Segment} segment @param {AbortSignal} signal */
   async #load(segment, signal) {
     const begin = performance.now();
-    const data = await fetchMedia(segment.url, (answer) => answer.arrayBuffer(), signal);
+    const data = await fetchMedia(this.#access.address(segment.url), (answer) => answer.arrayBuffer(), signal);
     const seconds = (performance.now() - begin) / 1000;
     // An average of paces, not of speeds: one answer from a cache, at any
     // speed, must not outweigh the slow ones.
@@ -178,7 +182,7 @@ export class MsePlayer extends EventTarget {
   /** @param {string} url @param {AbortSignal} signal */
   async #read(url, signal) {
     const read = async (/** @type {Response} */ answer) => ({ text: await answer.text(), base: answer.url });
-    const { text, base } = await fetchMedia(url, read, signal);
+    const { text, base } = await fetchMedia(this.#access.address(url), read, signal);
     return parsePlaylist(text, base); // out here: what it refuses is no trouble of the network's
   }
 
@@ -258,6 +262,7 @@ export class MsePlayer extends EventTarget {
     if (error.refused && this.#refusals++ === 0) {
       // Once, with a fresh token; the buffer plays on meanwhile.
       this.#variants = undefined;
+      this.#refusedFor = error.code;
       return this.#tell("reopen", { code: error.code });
     }
     if (!error.retryable || ++this.#failures >= attempts) return this.#fail(error);
