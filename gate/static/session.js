@@ -1,7 +1,7 @@
 // @ts-check
 /** The permission in the addresses of a video, which may be replaced while the video plays. */
 
-/** Refusals that a fresh token mends. Another device that took the place is none of them: both would take turns. */
+/** Refusals that a fresh token mends. stream_limit is not among them: two devices would take turns. */
 const mendable = ["token_expired", "token_missing", "session_ended", "key_unknown", "signature_invalid", "http_401", "http_403"];
 
 const pause = 5000; // milliseconds between two replacements, or a ticket that is refused at once would be asked for on and on
