@@ -102,6 +102,9 @@ func (v *viewing) tidy(limit int, seconds int64, now time.Duration) {
 	v.streams = slices.DeleteFunc(v.streams, func(w watched) bool { return w.ends <= seconds })
 	for len(v.streams) > limit+rememberedStreams {
 		i := v.dispensable(now)
+		if i < 0 { // all play: another replica's answer that ends some is under way
+			return
+		}
 		if v.streams[i].ended {
 			v.forgotten = max(v.forgotten, v.streams[i].ends)
 		}
@@ -110,7 +113,7 @@ func (v *viewing) tidy(limit int, seconds int64, now time.Duration) {
 }
 
 // dispensable finds a stream that does not play and has not ended, or else the
-// ended one that is over first. One of them is there, as no more play than may.
+// ended one that is over first, or -1.
 func (v *viewing) dispensable(now time.Duration) int {
 	found := -1
 	for i, w := range v.streams {
@@ -121,5 +124,5 @@ func (v *viewing) dispensable(now time.Duration) int {
 			found = i
 		}
 	}
-	return max(found, 0)
+	return found
 }
