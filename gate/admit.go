@@ -131,7 +131,7 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 	if err != nil {
 		return admission{}, err
 	}
-	s := session{video: video, keyID: t.KeyID, issued: g.stamps.next(now), expires: now.Add(g.config.SessionTTL).Unix(),
+	s := session{video: video, keyID: t.KeyID, issued: g.keys.Stamp(), expires: now.Add(g.config.SessionTTL).Unix(),
 		viewer: viewer, id: newSessionID()}
 	return admission{session: s, ticket: s.ticket(g.keys.SealingKey()), fresh: true}, nil
 }
@@ -157,9 +157,8 @@ func (g *Gate) byTicket(ticket, video string) (admission, error) {
 func (g *Gate) plausible(s session) error {
 	now := g.config.Now().Add(g.config.ClockSkew) // another gate's
 	latest := now.Add(g.keys.Longest())
-	_, ended := g.keys.EndedAt(register.ByKey, s.keyID)
 	switch {
-	case ended:
+	case g.keys.Ended(register.Session{KeyID: s.keyID, Viewer: s.viewer, Video: s.video, Began: s.issued}):
 		return errSessionEnded
 	case time.Unix(s.expires, 0).After(latest):
 		return refusedToken(verify.TokenLifeTooLong, "the session ticket lives longer than sessions of this gate do")

@@ -94,7 +94,6 @@ type Gate struct {
 	public  *url.URL       // nil: not configured
 	forward proxy          // that asks /auth
 	named   namedFiles
-	stamps  stamps
 	gzips   sync.Pool // of *gzip.Writer
 }
 

@@ -3,8 +3,6 @@ package gate
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -137,16 +135,8 @@ func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {
 		Name      string `json:"name"`
 		PublicKey string `json:"public_key"`
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return refused(http.StatusRequestEntityTooLarge, "payload_too_large", "the body is larger than 64 KiB")
-	}
-	if err != nil {
-		return invalid("the body cannot be read")
-	}
-	if err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true)); err != nil {
-		return invalid("the body is not a JSON object with only name and public_key, each once, as text")
+	if err := readBody(w, r, &in, "name and public_key"); err != nil {
+		return err
 	}
 	if err := checkName(in.Name); err != nil {
 		return err

@@ -43,6 +43,7 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/v2/jwt_keys", g.keyAPI(g.createKey)).Methods(http.MethodPost)
 	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.showKey)).Methods(http.MethodGet)
 	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
+	m.Handle("/v2/sessions/end", g.serve(g.owner(g.endSessions), refuseKey)).Methods(http.MethodPost)
 	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
 
 	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css|txt)}", g.serve(asset, refuse)).Methods(read...)

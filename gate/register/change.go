@@ -143,6 +143,9 @@ func (r *Register) show(version int64, began time.Time, s *state) (v *view, err 
 		if v, err = newView(version, began, s, last); err != nil {
 			return nil, err
 		}
+		for _, c := range s.Cutoffs {
+			r.stamps.see(c.At.UnixMicro())
+		}
 	}
 	if began.After(last.read) || version > last.version {
 		r.current.Store(v)

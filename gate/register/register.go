@@ -50,6 +50,7 @@ type Register struct {
 	showing sync.Mutex  // guards writing current
 	away    bool        // the last look failed; only for the goroutine that looks
 	looks   looks
+	stamps  stamps
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -119,12 +120,6 @@ func (r *Register) EverKnew(keyID string, expires int64) bool {
 	return knows(r.current.Load())
 }
 
-// EndedAt returns the moment up to which sessions were ended, if they were.
-func (r *Register) EndedAt(subject Subject, value string) (time.Time, bool) {
-	at, ok := r.current.Load().cutoffs[cut{subject, value}]
-	return at, ok
-}
-
 // Longest is how long the tickets of the gates of this store may live.
 func (r *Register) Longest() time.Duration {
 	return max(r.config.Session, time.Duration(r.current.Load().state.Longest.Session)*time.Second)
@@ -192,7 +187,7 @@ func (r *Register) Remove(ctx context.Context, id string, endSessions bool) (was
 	err = r.write(ctx, maxDocument, func(s *state) error {
 		now := r.config.Now()
 		if endSessions {
-			s.end(ByKey, id, now)
+			r.cut(s, ByKey, id)
 		}
 		was, missing = s.remove(id, now)
 		return nil
@@ -203,13 +198,24 @@ func (r *Register) Remove(ctx context.Context, id string, endSessions bool) (was
 	return was, err
 }
 
-// End ends the sessions of a subject that were opened until now. Errors:
-// store.ErrUnavailable, after which they may have ended; ErrFull.
-func (r *Register) End(ctx context.Context, subject Subject, value string) error {
-	return r.write(ctx, maxDocument, func(s *state) error {
-		s.end(subject, value, r.config.Now())
+// End ends the sessions of a subject that have begun, and returns up to which
+// moment they had. Errors: store.ErrUnavailable, after which they may have
+// ended; ErrFull.
+func (r *Register) End(ctx context.Context, subject Subject, value string) (at time.Time, err error) {
+	err = r.write(ctx, maxDocument, func(s *state) error {
+		at = r.cut(s, subject, value)
 		return nil
 	})
+	return at, err
+}
+
+func (r *Register) cut(s *state, subject Subject, value string) time.Time {
+	at := r.cutoffTime()
+	if merged := s.end(subject, value, at, s.lastTicket(at)); merged > 0 {
+		r.config.Log.Warn("so many sessions were ended one by one that the oldest ends now count for all viewers; they open their videos again",
+			"merged", merged)
+	}
+	return at
 }
 
 const idLetters = "abcdefghijklmnopqrstuvwxyz0123456789"

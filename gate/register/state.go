@@ -86,25 +86,6 @@ type gone struct {
 	Until time.Time `json:"until"` // no session of it is alive after that
 }
 
-// Subject is what a cutoff is about.
-type Subject string
-
-// The subjects.
-const (
-	ByKey    Subject = "key"    // sessions opened with tokens of a key id
-	ByViewer Subject = "viewer" // sessions of a viewer
-	ByVideo  Subject = "video"  // sessions of a video
-	All      Subject = "all"    // every session; the value is empty
-)
-
-// Cutoff ends the sessions that were opened up to a moment.
-type Cutoff struct {
-	Subject Subject   `json:"subject"`
-	Value   string    `json:"value"`
-	At      time.Time `json:"at"`
-	Until   time.Time `json:"until"` // no session that it ends is alive after that
-}
-
 // takenOver records that a data file's content has been taken over.
 type takenOver struct {
 	File string    `json:"file"` // its owner id
@@ -194,20 +175,4 @@ func (s *state) remove(id string, now time.Time) (Registration, error) {
 	s.Keys = slices.Delete(s.Keys, i, i+1)
 	s.Gone = append(s.Gone, gone{ID: id, At: now.UTC(), Until: s.lastTicket(now).UTC()})
 	return was, nil
-}
-
-// end records a cutoff. A later one of the same subject takes the place of an
-// earlier one.
-func (s *state) end(subject Subject, value string, now time.Time) {
-	c := Cutoff{Subject: subject, Value: value, At: now.UTC(), Until: s.lastTicket(now).UTC()}
-	for i, old := range s.Cutoffs {
-		if old.Subject == subject && old.Value == value {
-			if c.At.Before(old.At) {
-				c.At = old.At
-			}
-			s.Cutoffs[i] = c
-			return
-		}
-	}
-	s.Cutoffs = append(s.Cutoffs, c)
 }

@@ -54,8 +54,7 @@ func (s *state) takeOver(e Earlier, now time.Time) bool {
 		}
 	}
 	for _, c := range e.Cutoffs {
-		s.end(c.Subject, c.Value, c.At)
-		s.Cutoffs[s.cutoff(c.Subject, c.Value)].Until = until
+		s.end(c.Subject, c.Value, c.At, until)
 	}
 	for _, k := range e.Tickets {
 		k.Until = until
@@ -70,8 +69,4 @@ func (s *state) takeOver(e Earlier, now time.Time) bool {
 func (s *state) knows(id string) bool {
 	return slices.ContainsFunc(s.Keys, func(e entry) bool { return e.Registration.ID == id }) ||
 		slices.ContainsFunc(s.Gone, func(g gone) bool { return g.ID == id })
-}
-
-func (s *state) cutoff(subject Subject, value string) int {
-	return slices.IndexFunc(s.Cutoffs, func(c Cutoff) bool { return c.Subject == subject && c.Value == value })
 }

@@ -18,7 +18,7 @@ type view struct {
 	state   *state
 	keys    map[string]*rsa.PublicKey
 	known   map[string]bool // ids of keys that are or were registered
-	cutoffs map[cut]time.Time
+	cutoffs map[cut]int64   // stamps
 }
 
 type cut struct {
@@ -28,7 +28,7 @@ type cut struct {
 
 // newView parses a document. Keys that the last view has are not parsed again.
 func newView(version int64, began time.Time, s *state, last *view) (*view, error) {
-	v := &view{version: version, read: began, state: s, keys: map[string]*rsa.PublicKey{}, known: map[string]bool{}, cutoffs: map[cut]time.Time{}}
+	v := &view{version: version, read: began, state: s, keys: map[string]*rsa.PublicKey{}, known: map[string]bool{}, cutoffs: map[cut]int64{}}
 	for _, e := range s.Keys {
 		id := e.Registration.ID
 		key, ok := last.keys[id]
@@ -44,7 +44,7 @@ func newView(version int64, began time.Time, s *state, last *view) (*view, error
 		v.known[g.ID] = true
 	}
 	for _, c := range s.Cutoffs {
-		v.cutoffs[cut{c.Subject, c.Value}] = c.At
+		v.cutoffs[cut{c.Subject, c.Value}] = c.At.UnixMicro()
 	}
 	return v, nil
 }
