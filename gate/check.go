@@ -217,7 +217,7 @@ func (c *checkup) manifest(file string) {
 	where := c.gate.located(p, nil)
 	text, err := readText(opened, where)
 	if err == nil {
-		_, err = playlist.Manifest(text, where, "", false)
+		_, err = playlist.ParseManifest(text, where, false)
 	}
 	if err != nil {
 		c.broken(file, err)

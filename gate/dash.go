@@ -21,14 +21,14 @@ func (g *Gate) serveManifest(w http.ResponseWriter, r *http.Request, file mediaF
 	if err != nil {
 		return err
 	}
-	out, err := playlist.Manifest(text, where, a.ticket, p.ticket != "")
+	manifest, err := playlist.ParseManifest(text, where, p.ticket != "")
 	if err != nil {
 		return unavailable(where, err)
 	}
 	g.handCookie(w, r, a, "/"+a.video)
 	w.Header().Set("Content-Type", mediaTypes[".mpd"])
 	w.Header().Set("Content-Security-Policy", sandbox)
-	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(out))
+	http.ServeContent(w, r, "", time.Time{}, manifest.Reader(a.ticket))
 	return nil
 }
 

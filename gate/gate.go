@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"playtoken/gate/datafile"
@@ -95,6 +96,8 @@ type Gate struct {
 	forward proxy          // that asks /auth
 	named   namedFiles
 	gzips   sync.Pool // of *gzip.Writer
+
+	compressing atomic.Int64 // playlists
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens

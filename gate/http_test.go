@@ -137,3 +137,21 @@ func TestTheWorstPlaylistCostsLittleWhereLittleIsAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaylistsWithPartsOfTheRequestAreNotCompressed: beside text of an
+// attacker's choice the length would tell what the ticket is.
+func TestPlaylistsWithPartsOfTheRequestAreNotCompressed(t *testing.T) {
+	media := long()
+	text := string(media["film/360/index.m3u8"].Data)
+	media["film/360/reflects.m3u8"] = &fstest.MapFile{Data: []byte("#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"p\"\n" + strings.TrimPrefix(text, "#EXTM3U\n"))}
+	media["film/hls.m3u8"] = &fstest.MapFile{Data: []byte(growing)}
+	w := open(t, media, nil)
+	w.server.Client().Transport = nil
+	for target, want := range map[string]string{"360/index.m3u8?p=": "gzip", "360/reflects.m3u8?p=": "", "hls.m3u8?p=": ""} {
+		token := "&jwt=" + w.token(video, time.Minute)
+		a := w.want(w.get("/film/"+target+strings.Repeat("a", 2000)+token, "Accept-Encoding", "gzip"), 200, "")
+		if got := a.header.Get("Content-Encoding"); got != want {
+			t.Errorf("%s: got the encoding %q, want %q", target, got, want)
+		}
+	}
+}

@@ -18,6 +18,10 @@ const (
 	// maxPlaylist is the largest playlist that is read, in bytes: some days of
 	// short segments.
 	maxPlaylist = 8 << 20
+	// maxCompressing is how many playlists are compressed at once: each takes a
+	// megabyte of memory for as long as its viewer reads. The others are sent as
+	// they are.
+	maxCompressing = 32
 	// minCompressed is the smallest playlist that is worth compressing, in bytes.
 	minCompressed = 1 << 10
 )
@@ -31,12 +35,10 @@ func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaF
 	if p.file == g.config.Index {
 		g.handCookie(w, r, a, "/"+a.video)
 		if list.Growing() && loadsAgain(r, a) {
-			if list, err = variantOf(p, r); err != nil {
-				return err
-			}
+			return g.serveVariant(w, r, p, a)
 		}
 	}
-	g.sendPlaylist(w, r, list, a.ticket)
+	g.sendPlaylist(w, r, list, a.ticket, !list.Reflects())
 	return nil
 }
 
@@ -115,20 +117,25 @@ func loadsAgain(r *http.Request, a admission) bool {
 	return !a.inURL
 }
 
-// variantOf stands in for a media playlist that grows. Its player would load
+// serveVariant stands in for a media playlist that grows. Its player would load
 // the URL with the playback token again and again, and be refused once the
 // token is over; now it loads the variant, whose URI carries the ticket.
-func variantOf(p place, r *http.Request) (*playlist.Playlist, error) {
+func (g *Gate) serveVariant(w http.ResponseWriter, r *http.Request, p place, a admission) error {
 	text := "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000\n" + (&url.URL{Path: p.file}).EscapedPath() + "?" + otherParameters(r.URL.RawQuery) + "\n"
 	where := playlist.Location{Root: "/" + p.video, File: p.file}
 	list, err := playlist.Parse(text, where)
 	if err != nil {
-		return nil, unavailable(where, err)
+		return unavailable(where, err)
 	}
-	return list, nil
+	g.sendPlaylist(w, r, list, a.ticket, false)
+	return nil
 }
 
-func (g *Gate) sendPlaylist(w http.ResponseWriter, r *http.Request, list *playlist.Playlist, ticket string) {
+// sendPlaylist may compress a playlist only if it has nothing of the request in
+// it: who can make a viewer's browser ask, and sees how long the encrypted
+// responses are, would find the ticket out by guesses that compress well
+// (BREACH). What the operator wrote is the same in every response.
+func (g *Gate) sendPlaylist(w http.ResponseWriter, r *http.Request, list *playlist.Playlist, ticket string, mayCompress bool) {
 	h := w.Header()
 	h.Set("Content-Type", mediaTypes[".m3u8"])
 	h.Add("Vary", "Accept-Encoding")
@@ -137,14 +144,21 @@ func (g *Gate) sendPlaylist(w http.ResponseWriter, r *http.Request, list *playli
 	if asked := r.Header.Get("Range"); strings.Contains(asked, ",") || asked == "bytes=0-" {
 		r.Header.Del("Range")
 	}
-	if r.Method == http.MethodGet && r.Header.Get("Range") == "" && takesGzip(r) && list.Size(ticket) >= minCompressed {
-		g.sendCompressed(w, list.Reader(ticket))
+	whole := r.Method == http.MethodGet && r.Header.Get("Range") == ""
+	if mayCompress && whole && takesGzip(r) && list.Size(ticket) >= minCompressed && g.sendCompressed(w, list.Reader(ticket)) {
 		return
 	}
 	http.ServeContent(w, r, "", time.Time{}, list.Reader(ticket))
 }
 
-func (g *Gate) sendCompressed(w http.ResponseWriter, from io.Reader) {
+// sendCompressed reports false, and has sent nothing, if too many playlists are
+// being compressed.
+func (g *Gate) sendCompressed(w http.ResponseWriter, from io.Reader) bool {
+	if g.compressing.Add(1) > maxCompressing {
+		g.compressing.Add(-1)
+		return false
+	}
+	defer g.compressing.Add(-1)
 	w.Header().Set("Content-Encoding", "gzip")
 	z, ok := g.gzips.Get().(*gzip.Writer)
 	if !ok {
@@ -154,6 +168,7 @@ func (g *Gate) sendCompressed(w http.ResponseWriter, from io.Reader) {
 	z.Reset(w)
 	_, _ = io.Copy(z, from) // the viewer has gone
 	_ = z.Close()
+	return true
 }
 
 // takesGzip reads Accept-Encoding (RFC 9110, section 12.5.3).

@@ -12,7 +12,6 @@
 package playlist
 
 import (
-	"errors"
 	"io"
 	"iter"
 	"strconv"
@@ -59,40 +58,37 @@ type Reference struct {
 
 // A Playlist is a playlist without errors. It is never changed.
 type Playlist struct {
-	text  string
-	where Location
-	found summary
-	own   int64 // URIs that get the ticket
-	bare  int64 // the size in bytes without tickets
+	document document
+	where    Location
+	found    summary
 }
 
 // summary is what a playlist says about itself.
-type summary struct{ multivariant, segments, ended bool }
+type summary struct{ multivariant, segments, ended, imported bool }
 
 // Parse reads a whole playlist. The only type of error is *Error.
 func Parse(text string, where Location) (*Playlist, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
-	p := &Playlist{text: text, where: where, bare: int64(len(text))}
+	p := &Playlist{where: where}
+	p.document = newDocument(text, func(text string) edits { return newScanner(text, where).edits() })
 	s := newScanner(text, where)
-	for {
-		ref, err := s.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, &Error{Line: s.line, What: err.Error()}
-		}
-		if ref.File != "" {
-			p.own++
-			p.bare += int64(len(ref.target.path) + len(ref.target.query) - (ref.end - ref.begin))
-		}
-		if p.bare > maxOutput {
-			return nil, &Error{Line: s.line, What: "with its variables replaced the playlist is larger than 256 MiB"}
-		}
+	if err := p.document.measure(s.edits()); err != nil {
+		return nil, &Error{Line: s.line, What: err.Error()}
 	}
 	p.found = s.found
 	return p, nil
 }
+
+// Size is the playlist's size with the ticket in every URI of the video's own,
+// in bytes.
+func (p *Playlist) Size(ticket string) int64 { return p.document.size(ticket) }
+
+// Reader reads the playlist with the ticket in every URI of the video's own.
+func (p *Playlist) Reader(ticket string) io.ReadSeeker { return p.document.reader(ticket) }
+
+// Reflects reports whether a part of the playlist may be what stood in the URL
+// with which a viewer asked for it.
+func (p *Playlist) Reflects() bool { return p.found.imported }
 
 // Growing reports whether players load the playlist again and again: it lists
 // segments and does not say that these are all.
@@ -103,7 +99,7 @@ func (p *Playlist) Growing() bool {
 // References lists the playlist's URIs in their order.
 func (p *Playlist) References() iter.Seq[Reference] {
 	return func(yield func(Reference) bool) {
-		s := newScanner(p.text, p.where)
+		s := newScanner(p.document.text.Value(), p.where)
 		for {
 			ref, err := s.next()
 			if err != nil || !yield(ref) { // the only error is io.EOF: Parse found no other
@@ -116,7 +112,7 @@ func (p *Playlist) References() iter.Seq[Reference] {
 // Variable returns the value of a variable that the playlist defines itself,
 // for playlists that import it.
 func (p *Playlist) Variable(name string) (value string, ok bool) {
-	s := newScanner(p.text, p.where)
+	s := newScanner(p.document.text.Value(), p.where)
 	for {
 		if _, err := s.next(); err != nil {
 			value, ok = s.variables[name]

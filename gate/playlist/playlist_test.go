@@ -105,9 +105,9 @@ func TestEveryTagWithAURI(t *testing.T) {
 		{`#EXT-X-PART:DURATION=0.5,URI="p.mp4",INDEPENDENT=YES`, `#EXT-X-PART:DURATION=0.5,URI="p.mp4?ticket=T",INDEPENDENT=YES`},
 		{`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p.mp4"`, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p.mp4?ticket=T"`},
 		{`#EXT-X-RENDITION-REPORT:URI="../720/index.m3u8",LAST-MSN=1`, `#EXT-X-RENDITION-REPORT:URI="../720/index.m3u8?ticket=T",LAST-MSN=1`},
-		{`#EXT-X-SESSION-DATA:DATA-ID="a",URI="d.json"`, `#EXT-X-SESSION-DATA:DATA-ID="a",URI="d.json?ticket=T"`},
-		{`#EXT-X-CONTENT-STEERING:SERVER-URI="s.json?x=/",PATHWAY-ID="a"`, `#EXT-X-CONTENT-STEERING:SERVER-URI="s.json?x=/&ticket=T",PATHWAY-ID="a"`},
-		{`#EXT-X-DATERANGE:ID="a",X-ASSET-URI="ad.m3u8",X-ASSET-LIST="l.json"`, `#EXT-X-DATERANGE:ID="a",X-ASSET-URI="ad.m3u8?ticket=T",X-ASSET-LIST="l.json?ticket=T"`},
+		{`#EXT-X-SESSION-DATA:DATA-ID="a",URI="d.json"`, `#EXT-X-SESSION-DATA:DATA-ID="a",URI="../~T/360/d.json"`},
+		{`#EXT-X-CONTENT-STEERING:SERVER-URI="s.json?x=/",PATHWAY-ID="a"`, `#EXT-X-CONTENT-STEERING:SERVER-URI="../~T/360/s.json?x=/",PATHWAY-ID="a"`},
+		{`#EXT-X-DATERANGE:ID="a",X-ASSET-URI="ad.m3u8",X-ASSET-LIST="l.json"`, `#EXT-X-DATERANGE:ID="a",X-ASSET-URI="ad.m3u8?ticket=T",X-ASSET-LIST="../~T/360/l.json"`},
 		{`#EXT-X-IMAGE-STREAM-INF:BANDWIDTH=1,URI="t.m3u8"`, `#EXT-X-IMAGE-STREAM-INF:BANDWIDTH=1,URI="t.m3u8?ticket=T"`},
 	} {
 		if got, err := rewrite(t, c.line, here()); err != nil || got != c.want {

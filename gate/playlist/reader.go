@@ -3,34 +3,72 @@ package playlist
 import (
 	"errors"
 	"io"
+	"unique"
 )
 
-// Each URI of the video's own is written with this and the ticket.
-const parameter = "ticket="
-
-// Size is the playlist's size with the ticket in every URI of the video's own,
-// in bytes.
-func (p *Playlist) Size(ticket string) int64 {
-	return p.bare + p.own*int64(len(parameter)+len(ticket))
+// An edit takes the place of some bytes of a text, which may be none: what
+// stands before the viewer's ticket, the ticket, and what stands behind it.
+type edit struct {
+	begin, end int
+	before     [3]string
+	after      [2]string
 }
 
-// Reader reads the playlist with the ticket in every URI of the video's own.
-// The text is made while it is read and never stands in memory as a whole.
-func (p *Playlist) Reader(ticket string) io.ReadSeeker {
-	return &reader{playlist: p, suffix: parameter + ticket}
+// edits are those of one text, from the first to the last. The last is followed
+// by an error, which is io.EOF unless the text is wrong.
+type edits interface{ next() (edit, error) }
+
+// document is a text without errors and what viewers read in its place. The
+// text is shared by all documents with the same one, so that a thousand viewers
+// who read slowly hold it once.
+type document struct {
+	text    unique.Handle[string]
+	begin   func(text string) edits
+	tickets int64
+	bare    int64 // the size in bytes without tickets
 }
 
+func newDocument(text string, begin func(text string) edits) document {
+	return document{text: unique.Make(text), begin: begin, bare: int64(len(text))}
+}
+
+// measure goes through all edits. The error is the first that is not io.EOF.
+func (d *document) measure(all edits) error {
+	for {
+		e, err := all.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d.tickets++
+		d.bare -= int64(e.end - e.begin)
+		for _, piece := range [...]string{e.before[0], e.before[1], e.before[2], e.after[0], e.after[1]} {
+			d.bare += int64(len(piece))
+		}
+		if d.bare > maxOutput {
+			return errors.New("with its variables replaced the playlist is larger than 256 MiB")
+		}
+	}
+}
+
+func (d *document) size(ticket string) int64 { return d.bare + d.tickets*int64(len(ticket)) }
+
+func (d *document) reader(ticket string) io.ReadSeeker { return &reader{document: d, ticket: ticket} }
+
+// reader makes the text while it is read: it never stands in memory as a whole.
 type reader struct {
-	playlist *Playlist
-	suffix   string
+	document *document
+	ticket   string
 
 	wanted int64 // where the next Read begins
 	at     int64 // where the first of the pieces begins
 
-	scanner *scanner
-	copied  int       // how much of the text the pieces have used up
-	pieces  [4]string // what comes next
-	done    bool
+	edits  edits
+	copied int       // how much of the text the pieces have used up
+	pieces [7]string // what comes next
+	done   bool
 }
 
 func (r *reader) Seek(offset int64, whence int) (int64, error) {
@@ -38,7 +76,7 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += r.wanted
 	case io.SeekEnd:
-		offset += r.playlist.bare + r.playlist.own*int64(len(r.suffix))
+		offset += r.document.size(r.ticket)
 	}
 	if offset < 0 {
 		return 0, errors.New("seek before the beginning of a playlist")
@@ -48,9 +86,8 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 }
 
 func (r *reader) Read(b []byte) (n int, err error) {
-	if r.scanner == nil || r.wanted < r.at {
-		*r = reader{playlist: r.playlist, suffix: r.suffix, wanted: r.wanted,
-			scanner: newScanner(r.playlist.text, r.playlist.where)}
+	if r.edits == nil || r.wanted < r.at {
+		*r = reader{document: r.document, ticket: r.ticket, wanted: r.wanted, edits: r.document.begin(r.document.text.Value())}
 	}
 	for n < len(b) && r.fill() {
 		n += r.take(b[n:])
@@ -77,26 +114,21 @@ func (r *reader) take(b []byte) (n int) {
 	return n
 }
 
-// fill finds the next pieces and reports whether there are any: the text up
-// to a URI, the URI, and the ticket.
+// fill finds the next pieces and reports whether there are any: the text up to
+// an edit, and what takes the place of the text there.
 func (r *reader) fill() bool {
-	for r.pieces == [4]string{} {
+	for r.pieces == [7]string{} {
 		if r.done {
 			return false
 		}
-		text := r.playlist.text
-		ref, err := r.scanner.next()
-		if err != nil { // io.EOF: Parse found no other
+		text := r.document.text.Value()
+		e, err := r.edits.next()
+		if err != nil { // io.EOF: measure found no other
 			r.pieces[0], r.done = text[r.copied:], true
 			continue
 		}
-		r.pieces[0] = text[r.copied:ref.begin]
-		if ref.File == "" {
-			r.pieces[1] = text[ref.begin:ref.end]
-		} else {
-			r.pieces[1], r.pieces[2], r.pieces[3] = ref.target.path, ref.target.query, r.suffix
-		}
-		r.copied = ref.end
+		r.pieces = [7]string{text[r.copied:e.begin], e.before[0], e.before[1], e.before[2], r.ticket, e.after[0], e.after[1]}
+		r.copied = e.end
 	}
 	return true
 }

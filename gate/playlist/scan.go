@@ -44,6 +44,20 @@ func newScanner(text string, where Location) *scanner {
 	return &scanner{text: text, where: newResolver(where), variables: map[string]string{}}
 }
 
+// edits are what viewers get in place of the URIs of the video's own.
+func (s *scanner) edits() edits { return ticketed{scanner: s} }
+
+type ticketed struct{ scanner *scanner }
+
+func (t ticketed) next() (edit, error) {
+	for {
+		ref, err := t.scanner.next()
+		if err != nil || ref.File != "" {
+			return t.scanner.where.edit(ref), err
+		}
+	}
+}
+
 // next returns the next URI, or io.EOF. After another error the scanner's line
 // is the one that is wrong.
 func (s *scanner) next() (Reference, error) {

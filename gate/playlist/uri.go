@@ -3,6 +3,7 @@ package playlist
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,18 @@ type resolver struct {
 	Location
 	root, folder []string
 	below        string // the folder with a slash after it, or nothing
+}
+
+// edit writes the reference to a file of the video with the ticket: as a
+// parameter, or in the path if the file is a document whose own references have
+// to lead below the ticket, as those of an interstitial's list of assets.
+func (r resolver) edit(ref Reference) edit {
+	e := edit{begin: ref.begin, end: ref.end, before: [3]string{ref.target.path, ref.target.query, "ticket="}}
+	if strings.EqualFold(path.Ext(ref.File), ".json") {
+		e.before = [3]string{strings.Repeat("../", len(r.folder)), "~"}
+		e.after = [2]string{"/" + encodePath(ref.File), strings.TrimRight(ref.target.query, "?&")}
+	}
+	return e
 }
 
 func newResolver(where Location) resolver {

@@ -53,6 +53,7 @@ func (s *scanner) take(name string, from func(string) (string, bool)) bool {
 	if from == nil {
 		return false
 	}
+	s.found.imported = true
 	value, ok := from(name)
 	s.variables[name] = value
 	return ok
