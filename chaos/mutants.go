@@ -52,6 +52,18 @@ var mutants = []mutant{
 		guard: `err != nil && !urgent {`, broken: `err != nil || urgent && err != nil {`},
 	{name: "an emergency activates a standby that has not propagated", file: "keyrotation/moves.go",
 		guard: `ok && !now.Before(r.readyAt(standby)) && fit(standby)`, broken: `ok && fit(standby)`},
+	{name: "a revoked key is deleted, and its sessions go on", file: "keyrotation/moves_remove.go",
+		guard: `remove = p.rotator.Sessions.DeleteAndEnd`, broken: `remove = p.rotator.Platform.Delete`, by: "Session"},
+	{name: "the sessions of a key that was deleted before it was revoked go on", file: "keyrotation/plan_remove.go",
+		guard: `p.policy.EndsSessions && k.SessionsEndedAt.IsZero()`, broken: `false`, by: "Session"},
+	{name: "an order to end sessions is forgotten with its first failure", file: "keyrotation/sessions.go",
+		guard: `if err != nil && !errors.Is(err, ErrRefused) {`, broken: `if false {`, by: "Operator|Order"},
+	{name: "an order that is repeated while it is carried out is not carried out again", file: "keyrotation/sessions.go",
+		guard: `	r.dropEnds(func(end SessionEnd) bool { return of.All || end.Of == of })
+`, broken: `	if r.waits(of) {
+		return errAlreadyDone
+	}
+`, by: "Order|Operator"},
 	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan_remove.go",
 		guard: `if atPlatform && (k.Issued || !inStore) {`, broken: `if atPlatform {`},
 	{name: "the value of a revoked issued key goes before the platform knows", file: "keyrotation/plan_remove.go",

@@ -46,6 +46,17 @@ var scenarios = []scenario{
 	}},
 }
 
+// sessionScenarios are those of a platform with sessions.
+var sessionScenarios = []scenario{
+	{"revocation with sessions", sessioned, scenarios[3].plays},
+	{"end of sessions", sessioned, func(s *stage) {
+		for _, which := range []keyrotation.SessionsOf{{Viewer: "viewer 1"}, {Generation: 1}, {VideoID: "video 0"}} {
+			s.endSessions(which)
+		}
+		s.live(20 * time.Second)
+	}},
+}
+
 // issuedScenarios are the same of issued keys.
 var issuedScenarios = []scenario{
 	{"bootstrap, issued", newIssuingStage, scenarios[0].plays},
@@ -76,7 +87,7 @@ func TestEveryCallMayFailInEveryWay(t *testing.T) {
 	t.Parallel()
 	var points, plays atomic.Int64
 	t.Run("scenarios", func(t *testing.T) {
-		for _, d := range slices.Concat(scenarios, issuedScenarios) {
+		for _, d := range slices.Concat(scenarios, sessionScenarios, issuedScenarios) {
 			t.Run(d.name, func(t *testing.T) {
 				t.Parallel()
 				calm := d.set(t)

@@ -73,30 +73,3 @@ type Registrar interface {
 	// Delete succeeds if the platform has no such key.
 	Delete(ctx context.Context, keyID string) error
 }
-
-// Sessions says which sessions of viewers are meant: exactly one field is set.
-type Sessions struct {
-	KeyID   string // those that tokens of this key opened
-	Viewer  string // those of one viewer, by SessionEnder.ViewerName
-	VideoID string // those of one video
-	All     bool
-}
-
-// SessionEnder is a platform with sessions: what a viewer opened with a token
-// goes on when the token has expired, and when its key is gone. No method
-// retries a write; errors are those of a [Registrar].
-type SessionEnder interface {
-	// ViewerName returns what tokens and sessions hold in place of a viewer's
-	// id. It is pure.
-	ViewerName(id string) string
-
-	// DeleteAndEnd deletes a key and ends every session that its tokens opened,
-	// those of a key that is already gone as well. It succeeds only if the
-	// platform says that they have ended.
-	DeleteAndEnd(ctx context.Context, keyID string) error
-
-	// EndSessions ends the sessions that were opened so far. It succeeds only if
-	// the platform says that they have ended. To ask again is safe, and ends
-	// those that were opened meanwhile.
-	EndSessions(ctx context.Context, which Sessions, reason string) error
-}

@@ -22,6 +22,7 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Date:         (*pass).date,
 	Delete:       (*pass).markDeleting,
 	Withdraw:     (*pass).withdraw,
+	EndSessions:  (*pass).endSessions,
 	Destroy:      (*pass).destroy,
 	Bury:         (*pass).bury,
 	Doubt:        (*pass).doubt,

@@ -36,16 +36,28 @@ func (p *pass) markDeleting(ctx context.Context, ring Ring, m Move) error {
 }
 
 // withdraw: the state is the intent, because only Deleted can follow it.
-// Deleting twice is harmless.
+// Deleting twice is harmless. With a revoked key go its sessions, whether or not
+// the platform still has the key.
 func (p *pass) withdraw(ctx context.Context, ring Ring, m Move) error {
 	p.observation = nil
+	k := *ring.key(m.Generation)
+	ends := k.State == Revoking && p.rotator.Sessions != nil
+	remove := p.rotator.account().delete
+	if ends {
+		remove = p.rotator.Sessions.DeleteAndEnd
+	}
 	sent, cancel := call(ctx, ring)
-	err := p.rotator.account().delete(sent, ring.key(m.Generation).KeyID)
+	err := remove(sent, k.KeyID)
 	cancel()
 	if err != nil {
-		return err
+		return fromPlatform(err)
 	}
-	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.WithdrawnAt = p.now() })
+	return p.update(ctx, &ring, m.Generation, func(k *Key) {
+		k.WithdrawnAt = p.now()
+		if ends {
+			k.SessionsEndedAt = p.now()
+		}
+	})
 }
 
 func (p *pass) destroy(ctx context.Context, ring Ring, m Move) error {

@@ -163,7 +163,7 @@ func (p *pass) run(ctx context.Context) error {
 			return err
 		}
 		p.identify(ring)
-		p.moves = Plan(p.now(), ring, p.observation, p.rotator.Policy)
+		p.moves = p.rotator.plan(p.now(), ring, p.observation)
 		move, any := p.next()
 		if !p.timed && (any || blocked(p.moves) != "") {
 			p.setClock(ctx)
@@ -206,9 +206,11 @@ func (p *pass) next() (Move, bool) {
 	return firstDue(possible, now)
 }
 
+// failedBefore: a platform that does not end the sessions of one order is not
+// asked about the others before the next pass, which they would only delay.
 func (p *pass) failedBefore(m Move) bool {
 	return slices.ContainsFunc(p.failures, func(f failure) bool {
-		return f.move.Action == m.Action && f.move.Generation == m.Generation && f.move.KeyID == m.KeyID
+		return f.move.Action == m.Action && (m.Action == EndSessions || f.move.Generation == m.Generation && f.move.KeyID == m.KeyID)
 	})
 }
 

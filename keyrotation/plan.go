@@ -22,6 +22,7 @@ const (
 	Date         Action = "date"          // every signer knows that the key is retired: set its day of deletion
 	Delete       Action = "delete"        // that day has come
 	Withdraw     Action = "withdraw"      // * delete the key at the platform
+	EndSessions  Action = "end_sessions"  // * have the platform end what viewers opened
 	Destroy      Action = "destroy"       // * destroy the private key, or the value
 	Bury         Action = "bury"          // keep nothing but a tombstone
 	Doubt        Action = "doubt"         // platform or store disagree: observe again later
@@ -39,7 +40,8 @@ type Move struct {
 	KeyID      string // at the platform; empty before the key is registered
 	Why        string
 	NotBefore  time.Time
-	Blocked    bool // the move waits for something other than time, which Why names
+	Blocked    bool     // the move waits for something other than time, which Why names
+	Sessions   Sessions // that EndSessions ends
 
 	routine bool // an observation that no other move waits for
 }
@@ -81,6 +83,7 @@ type planner struct {
 // plan applies every rule, the urgent ones first.
 func (p *planner) plan() {
 	p.finishRevocations() // even if the clocks disagree
+	p.endSessions()
 	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
 		p.block(Observe, Key{}, clockBehind(newest))
 		return

@@ -1,5 +1,7 @@
 package keyrotation
 
+import "slices"
+
 // The rules in this file remove keys. Except for a revocation, none of them
 // decides without an observation, and only keys of this ring are ever removed.
 
@@ -13,13 +15,31 @@ func (p *planner) finishRevocations() {
 		if k.State != Revoking {
 			continue
 		}
-		inStore, atPlatform := k.DestroyedAt.IsZero(), k.KeyID != "" && k.WithdrawnAt.IsZero()
+		inStore, atPlatform := k.DestroyedAt.IsZero(), p.revokedAtPlatform(k)
 		if atPlatform && (k.Issued || !inStore) {
 			p.add(Withdraw, k, p.now, "it is revoked")
 		}
 		if inStore {
 			p.add(Destroy, k, p.now, "it is revoked")
 		}
+	}
+}
+
+// revokedAtPlatform reports whether the platform may still have a revoked key,
+// or sessions that its tokens opened: they go on when the key is gone.
+func (p *planner) revokedAtPlatform(k Key) bool {
+	return k.KeyID != "" && (k.WithdrawnAt.IsZero() || p.policy.EndsSessions && k.SessionsEndedAt.IsZero())
+}
+
+// endSessions repeats every order that the platform has not confirmed, the
+// newest first: an operator waits for it.
+func (p *planner) endSessions() {
+	if !p.policy.EndsSessions {
+		return
+	}
+	for _, end := range slices.Backward(p.ring.Ends) {
+		p.add(EndSessions, Key{KeyID: end.Of.KeyID}, p.now, "an operator ended them")
+		p.moves[len(p.moves)-1].Sessions = end.Of
 	}
 }
 
@@ -64,7 +84,7 @@ func (p *planner) deleteRetired(k Key) {
 // continueRemoval removes the key at the platform, then its private key; of a
 // revoked key, whose private key is destroyed by now, only the former is left.
 func (p *planner) continueRemoval(k Key) {
-	if k.State == Revoking && (k.DestroyedAt.IsZero() || k.KeyID != "" && k.WithdrawnAt.IsZero()) {
+	if k.State == Revoking && (k.DestroyedAt.IsZero() || p.revokedAtPlatform(k)) {
 		return // see finishRevocations
 	}
 	if !p.withdrawn(k) {

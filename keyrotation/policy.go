@@ -17,6 +17,10 @@ type Policy struct {
 	Durations Durations // to be written to the ring, whose durations are in force
 	KeySpec   KeySpec   // to be brought into force; see Ring.Spec
 	KeyBudget int       // how many keys of ours the platform may hold at once
+
+	// EndsSessions: a revocation is not complete before the platform has ended
+	// the key's sessions. A [Rotator] that has Sessions sets it.
+	EndsSessions bool
 }
 
 // maxDuration is longer than any useful duration, and far below where sums of

@@ -29,7 +29,10 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 		if !ok {
 			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
 		}
-		if k.State == Revoking || k.State == Deleted {
+		if k.State == Deleted {
+			return r.endSessionsOf(ring, k, order, p.now())
+		}
+		if k.State == Revoking {
 			return errAlreadyDone
 		}
 		lost = ring.tokensOut(k, p.now())
@@ -44,27 +47,37 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	if err != nil {
 		return Revocation{}, fmt.Errorf("revoked, but: %w", err)
 	}
-	done := Revocation{Revoked: generation, EarliestAt: ring.EarliestActive(), TokensLostFor: lost}
+	done := Revocation{Revoked: generation, EarliestAt: ring.EarliestActive(), TokensLostFor: lost, EndsSessions: r.Sessions != nil}
 	if active, ok := ring.Active(); ok {
 		done.ActiveGeneration, done.EarliestAt = active.Generation, time.Time{}
 	}
 	k, _ := ring.Key(generation)
-	if why := unfinished(k, trouble, p.moves); why != nil {
+	if why := p.unfinished(ring, k, trouble); why != nil {
 		return done, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, why)
 	}
 	return done, nil
 }
 
-// unfinished says why platform or store may still have a revoked key. It
-// returns nil if only time has to pass.
-func unfinished(k Key, trouble error, moves []Move) error {
-	if k.State == Deleted {
-		return nil
+// endSessionsOf ends the sessions of a key that was deleted in the ordinary way,
+// which go on without it.
+func (r *Rotator) endSessionsOf(ring *Ring, k Key, order Order, now time.Time) error {
+	if r.Sessions == nil || k.KeyID == "" || !k.SessionsEndedAt.IsZero() {
+		return errAlreadyDone
 	}
-	if trouble != nil && (k.WithdrawnAt.IsZero() || k.DestroyedAt.IsZero()) {
+	return ring.endSessions(Sessions{KeyID: k.KeyID}, order.Reason, now)
+}
+
+// unfinished says why platform or store may still have a revoked key, or its
+// sessions go on. It returns nil if only time has to pass.
+func (p *pass) unfinished(ring Ring, k Key, trouble error) error {
+	if k.State == Deleted {
+		return ring.unconfirmed(Sessions{KeyID: k.KeyID}, trouble)
+	}
+	running := p.rotator.Sessions != nil && k.KeyID != "" && k.SessionsEndedAt.IsZero()
+	if trouble != nil && (k.WithdrawnAt.IsZero() || k.DestroyedAt.IsZero() || running) {
 		return trouble
 	}
-	for _, m := range moves {
+	for _, m := range p.moves {
 		if m.Blocked && m.Action == Observe {
 			return errors.New(m.Why)
 		}
@@ -99,6 +112,12 @@ func (r *Rotator) End(ctx context.Context, order Order) error {
 		if !ring.EndedAt.IsZero() {
 			return errAlreadyDone
 		}
+		ring.Ends = nil // every session that our tokens opened ends now
+		for _, k := range ring.Keys {
+			if k.State == Deleted {
+				_ = r.endSessionsOf(ring, k, order, p.now()) // errAlreadyDone
+			}
+		}
 		ring.end(order.Reason, p.now())
 		return nil
 	})
@@ -122,7 +141,12 @@ func (p *pass) unended(ring Ring, trouble error) error {
 			left++
 		}
 	}
+	if p.rotator.Sessions == nil {
+		ring.Ends = nil
+	}
 	switch {
+	case left == 0 && len(ring.Ends) > 0:
+		return errors.Join(errors.New("every key is gone, but sessions that their tokens opened go on"), trouble)
 	case left == 0:
 		return nil
 	case trouble != nil:

@@ -83,6 +83,7 @@ type Key struct {
 	WithdrawnAt     time.Time `json:"withdrawn_at,omitzero"` // the platform agreed to delete it
 	DestroyedAt     time.Time `json:"destroyed_at,omitzero"` // the private key is gone
 	DeletedAt       time.Time `json:"deleted_at,omitzero"`
+	SessionsEndedAt time.Time `json:"sessions_ended_at,omitzero"` // of a revoked key: the platform says that its sessions have ended
 
 	Note string `json:"note,omitempty"` // why it was revoked, quarantined or abandoned
 }
@@ -136,19 +137,20 @@ type Run struct {
 // document that rotation reads and writes. One write of it is one atomic
 // transition.
 type Ring struct {
-	Project    string    `json:"project"`
-	StoreID    string    `json:"store_id"` // random, made once: tells our keys from another deployment's
-	Durations  Durations `json:"durations"`
-	Spec       KeySpec   `json:"spec,omitzero"`    // the kind of key that is made
-	SpecAt     time.Time `json:"spec_at,omitzero"` // when the kind last changed
-	Keys       []Key     `json:"keys"`             // by rising generation
-	Orphans    []Orphan  `json:"orphans,omitempty"`
-	ObservedAt time.Time `json:"looked_at,omitzero"` // newest complete observation
-	RetryAt    time.Time `json:"retry_at,omitzero"`  // no new registration before
-	Failures   int       `json:"failures,omitempty"` // registrations refused in a row
-	LastRun    Run       `json:"last_run,omitzero"`
-	NextAction time.Time `json:"next_action_at,omitzero"`
-	EndedAt    time.Time `json:"ended_at,omitzero"` // after it no key is made; see Rotator.End
+	Project    string       `json:"project"`
+	StoreID    string       `json:"store_id"` // random, made once: tells our keys from another deployment's
+	Durations  Durations    `json:"durations"`
+	Spec       KeySpec      `json:"spec,omitzero"`    // the kind of key that is made
+	SpecAt     time.Time    `json:"spec_at,omitzero"` // when the kind last changed
+	Keys       []Key        `json:"keys"`             // by rising generation
+	Orphans    []Orphan     `json:"orphans,omitempty"`
+	Ends       []SessionEnd `json:"session_ends,omitempty"` // that the platform has not confirmed
+	ObservedAt time.Time    `json:"looked_at,omitzero"`     // newest complete observation
+	RetryAt    time.Time    `json:"retry_at,omitzero"`      // no new registration before
+	Failures   int          `json:"failures,omitempty"`     // registrations refused in a row
+	LastRun    Run          `json:"last_run,omitzero"`
+	NextAction time.Time    `json:"next_action_at,omitzero"`
+	EndedAt    time.Time    `json:"ended_at,omitzero"` // after it no key is made; see Rotator.End
 
 	// Version is the document's version in the store, 0 before the first write.
 	Version int64 `json:"-"`
@@ -197,6 +199,7 @@ func (r *Ring) clone() Ring {
 	c := *r
 	c.Keys = slices.Clone(r.Keys)
 	c.Orphans = slices.Clone(r.Orphans)
+	c.Ends = slices.Clone(r.Ends)
 	return c
 }
 
@@ -309,9 +312,12 @@ func (r *Ring) newest() time.Time {
 	newest := later(later(r.ObservedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {
 		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
-			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt} {
+			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt, k.SessionsEndedAt} {
 			newest = later(newest, t)
 		}
+	}
+	for _, end := range r.Ends {
+		newest = later(newest, end.AskedAt)
 	}
 	return newest
 }

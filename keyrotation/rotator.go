@@ -24,6 +24,9 @@ type Rotator struct {
 	Platform Registrar
 	Issuer   Issuer
 
+	// Sessions ends what viewers opened, where the platform can. May be nil.
+	Sessions SessionEnder
+
 	// StoreTime is the store's own clock. It dates what is written into the ring,
 	// and our clock is compared with it before a key is activated or deleted. Nil
 	// if the store has no clock.
@@ -112,6 +115,7 @@ type Revocation struct {
 	ActiveGeneration int           // 0: no key is active
 	EarliestAt       time.Time     // when a key can be active, if none is; zero if that is unknown
 	TokensLostFor    time.Duration // tokens that viewers hold are refused for up to this long
+	EndsSessions     bool          // what the key's tokens opened ends with it; see SessionEnder
 }
 
 // Guard refuses what would lock viewers out, or is not possible yet.
@@ -138,10 +142,10 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	now := r.now()
-	moves := Plan(now, ring, nil, r.Policy)
+	moves := r.plan(now, ring, nil)
 	if first, due := firstDue(moves, now); due && first.Action == Observe && !first.routine {
 		if observation, err := r.observe(ctx, ring); err == nil {
-			moves = Plan(now, ring, observation, r.Policy)
+			moves = r.plan(now, ring, observation)
 		}
 	}
 	moves = slices.DeleteFunc(moves, func(m Move) bool { return m.routine && m.Action == Observe })
@@ -153,6 +157,13 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 		LastRun:      ring.LastRun,
 		Overdue:      r.Overdue(ring),
 	}, nil
+}
+
+// plan is [Plan] for what this rotator can do.
+func (r *Rotator) plan(now time.Time, ring Ring, observation *Observation) []Move {
+	policy := r.Policy
+	policy.EndsSessions = r.Sessions != nil
+	return Plan(now, ring, observation, policy)
 }
 
 // Overdue reports whether a move should have been made long ago: the time at

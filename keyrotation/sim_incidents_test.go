@@ -177,6 +177,9 @@ func (w *world) verb(r *replica) func(context.Context) error {
 	if k, ok := w.someKey(func(k keyrotation.Key) bool { return k.State != keyrotation.Deleted }); ok {
 		generation = k.Generation
 	}
+	if w.platform.sessions != nil && w.rng.IntN(3) == 0 {
+		return endSessions(w, r.rotator, generation)
+	}
 	i := w.rng.IntN(len(verbs))
 	return verbs[i](w, r.rotator, generation)
 }

@@ -22,6 +22,9 @@ func lifeOf(t *testing.T, seed uint64) *world {
 	is := rand.New(rand.NewPCG(seed, 2)) // not what happens in it
 	w := worldOf(t, seed, 0, is.IntN(5) < 2)
 	w.mixed = is.IntN(3) == 0
+	if !w.issues && seed%3 == 1 {
+		w.withSessions()
+	}
 	differ, timed := is.IntN(2) == 0, is.IntN(2) == 0
 	w.populate(1 + is.IntN(5))
 	for i, r := range w.replicas {

@@ -34,6 +34,7 @@ type oracle struct {
 	forgiven map[string]bool // key ids whose tokens are lost on purpose
 	ordered  map[string]bool // key ids that an operator wants deleted, though they are not ours
 	revoked  map[int]bool    // generations that an operator wants revoked
+	ending   map[string]bool // key ids that were revoked: what their tokens opened is to end
 	damaged  map[int]bool    // generations whose private key was damaged by hand
 	restored bool            // an old ring came back; see sim_restore_test.go
 }
@@ -44,7 +45,7 @@ func newOracle(w *world) *oracle {
 		every = 8
 	}
 	return &oracle{w: w, every: every, used: map[string]time.Time{}, forgiven: map[string]bool{},
-		ordered: map[string]bool{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
+		ordered: map[string]bool{}, ending: map[string]bool{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
 }
 
 // forgive lets a key be lost, and its tokens with it, because an operator
@@ -56,6 +57,7 @@ func (o *oracle) forgive(kid string) {
 }
 
 func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private *rsa.PrivateKey, expires time.Time) {
+	o.w.platform.watch(key.KeyID, o.total)
 	if o.forgiven[key.KeyID] {
 		return
 	}
@@ -147,6 +149,7 @@ func (o *oracle) ring() {
 		}
 	}
 	o.orders(ring)
+	o.sessions(ring)
 	if was, had := o.last.Active(); had && !o.forgiven[was.KeyID] && !o.damaged[was.Generation] {
 		if _, has := ring.Active(); !has {
 			o.w.failf("there is no active key any more")

@@ -31,6 +31,8 @@ type simPlatform struct {
 	deleted []string
 	away    time.Time // until then it does not answer
 	full    time.Time // until then it takes no key
+
+	sessions map[session]time.Time // when each was last opened; nil: the platform has none
 }
 
 // departed is a deleted key.
@@ -174,12 +176,16 @@ func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey
 
 func (v platformView) Delete(_ context.Context, id string) error {
 	_, err := call(v.r, "delete", func() (struct{}, error) {
-		p := v.r.w.platform
-		v.r.w.oracle.deletes(id)
-		p.calls++
-		p.deleted = append(p.deleted, id)
-		p.remove(id)
+		v.deletes(id)
 		return struct{}{}, nil
 	})
 	return err
+}
+
+func (v platformView) deletes(id string) {
+	p := v.r.w.platform
+	v.r.w.oracle.deletes(id)
+	p.calls++
+	p.deleted = append(p.deleted, id)
+	p.remove(id)
 }

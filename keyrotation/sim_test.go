@@ -40,6 +40,9 @@ func (w *world) settled() {
 			w.failf("the platform lacks %s", id)
 		}
 	}
+	if len(ring.Ends) > 0 {
+		w.failf("after the faults ended: the platform has not confirmed %+v", ring.Ends)
+	}
 	w.noValueLeft()
 	before := w.platform.calls
 	if err := w.reconcile(w.replicas[0]); err != nil || w.platform.calls != before {

@@ -159,6 +159,9 @@ func (w *world) newReplica(id int) *replica {
 	if w.issues {
 		r.issuedTo()
 	}
+	if w.platform.sessions != nil {
+		r.rotator.Sessions = platformView{r}
+	}
 	r.signer = simSigner{replica: r}
 	w.started = append(w.started, r)
 	return r

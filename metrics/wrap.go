@@ -126,6 +126,33 @@ func (s *Service) Issuer(platform string, next keyrotation.Issuer) keyrotation.I
 	return countedIssuer{counted: counted{api: next, platform: platform, calls: s.calls}, next: next}
 }
 
+// Sessions returns next with its operations counted; nil stays nil.
+func (s *Service) Sessions(platform string, next keyrotation.SessionEnder) keyrotation.SessionEnder {
+	if next == nil {
+		return nil
+	}
+	return countedSessions{counted: counted{platform: platform, calls: s.calls}, next: next}
+}
+
+type countedSessions struct {
+	counted counted
+	next    keyrotation.SessionEnder
+}
+
+func (c countedSessions) ViewerName(id string) string { return c.next.ViewerName(id) }
+
+func (c countedSessions) DeleteAndEnd(ctx context.Context, keyID string) error {
+	err := c.next.DeleteAndEnd(ctx, keyID)
+	c.counted.did("delete", err)
+	return err
+}
+
+func (c countedSessions) EndSessions(ctx context.Context, which keyrotation.Sessions, reason string) error {
+	err := c.next.EndSessions(ctx, which, reason)
+	c.counted.did("end_sessions", err)
+	return err
+}
+
 // keyAPI has the methods that a Registrar and an Issuer share.
 type keyAPI interface {
 	List(ctx context.Context) ([]keyrotation.PlatformKey, error)

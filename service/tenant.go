@@ -91,6 +91,7 @@ func (t *tenants) rotateWith(opened *Tenant) {
 	}
 	if platform.Registrar != nil {
 		rotator.Platform = t.metrics.Platform(name, platform.Registrar)
+		rotator.Sessions = t.metrics.Sessions(name, platform.Sessions)
 	} else {
 		rotator.Policy = forIssued(rotator.Policy)
 		rotator.Issuer = t.metrics.Issuer(name, platform.Issuer)
