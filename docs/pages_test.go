@@ -29,13 +29,12 @@ const root = ".."
 
 // page is one Markdown file.
 type page struct {
-	path     string            // from the top of the module: docs/run.md
-	text     string            // all of it
-	commands []string          // of its fenced blocks marked sh, in order
-	blocks   map[string]string // the last fenced block of each other language
-	spans    []string          // texts between backticks
-	links    []string          // destinations of links and images
-	anchors  []string          // of its headings
+	path     string   // from the top of the module: docs/run.md
+	text     string   // all of it
+	commands []string // of its fenced blocks marked sh, in order
+	spans    []string // texts between backticks
+	links    []string // destinations of links and images
+	anchors  []string // of its headings
 }
 
 // pages reads every page once.
@@ -70,7 +69,7 @@ func readPage(path string) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	p := page{path: filepath.ToSlash(filepath.Join("docs", path)), text: string(source), blocks: map[string]string{}}
+	p := page{path: filepath.ToSlash(filepath.Join("docs", path)), text: string(source)}
 	document := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser().Parse(text.NewReader(source))
 	return p, ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -97,7 +96,7 @@ func (p *page) add(n ast.Node, source []byte) error {
 }
 
 // languages are what fenced blocks may hold. Only sh is executed.
-var languages = []string{"sh", "json", "js", "nginx", "caddyfile", "yaml", "text"}
+var languages = []string{"sh", "json", "js", "nginx", "caddyfile", "haproxy", "lua", "yaml", "text"}
 
 func (p *page) addBlock(n *ast.FencedCodeBlock, source []byte) error {
 	language := string(n.Language(source))
@@ -105,7 +104,6 @@ func (p *page) addBlock(n *ast.FencedCodeBlock, source []byte) error {
 		return fmt.Errorf("a fenced block is marked %q, want one of %v", language, languages)
 	}
 	if language != "sh" {
-		p.blocks[language] = string(n.Lines().Value(source))
 		return nil
 	}
 	commands, err := split(string(n.Lines().Value(source)))
