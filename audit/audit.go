@@ -7,9 +7,10 @@
 // change that cannot be recorded is not made. Minting and revoking do not wait for
 // the log, because viewers and emergencies cannot wait for a disk.
 //
-// The MACs have two limits: an attacker with the key can write any history, and an
-// attacker with an older copy of the log and its head can put both back. A copy
-// that is sent to another machine line by line solves both.
+// The MACs have two limits. An attacker with the key can write any history; a copy
+// that is sent to another machine line by line shows that. An attacker with an older
+// copy of the log and its head can put both back; [Anchors], which say in the store
+// how far the log got, show that.
 package audit
 
 import (
@@ -61,12 +62,13 @@ type Key func(context.Context) ([]byte, error)
 // Log is an audit log that is open for writing. It is safe for concurrent use, and
 // several processes may write the same file.
 type Log struct {
-	to     sink
-	key    Key
-	known  []byte // the key, after it was read
-	queue  chan job
-	lost   atomic.Int64 // entries that could not be written
-	behind bool         // lines were written that may not be on the disk yet
+	to        sink
+	key       Key
+	known     []byte // the key, after it was read
+	queue     chan job
+	lost      atomic.Int64 // entries that could not be written
+	anchoring *anchoring   // nil: there are no anchors
+	behind    bool         // lines were written that may not be on the disk yet
 
 	closing chan struct{}
 	closed  chan struct{}
@@ -92,27 +94,34 @@ type sink interface {
 	append(key []byte, entries []stamped, durable bool) error
 	// settle makes earlier entries durable.
 	settle(key []byte) error
+	// confirmed is the end of the chain that is on the disk; zero if there is no
+	// disk.
+	confirmed() end
 	close() error
 }
 
 // Open opens the log in a file, which it creates if necessary. The file path +
-// ".head" says where the log ends. The log must be closed.
-func Open(path string, key Key) (*Log, error) {
+// ".head" says where the log ends, and so do the anchors. The log must be closed.
+func Open(path string, key Key, anchors Anchors) (*Log, error) {
 	to := &file{path: path}
 	if err := to.open(); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
-	return start(to, key), nil
+	var kept *anchoring
+	if anchors.Documents != nil {
+		kept = startAnchoring(anchors, path)
+	}
+	return start(to, key, kept), nil
 }
 
 // To returns a log that writes to w, as a new chain. There is no head, so the
 // receiver of the lines has to notice if the end is missing. The log must be
 // closed; w stays open.
-func To(w io.Writer, key Key) *Log { return start(&stream{w: w}, key) }
+func To(w io.Writer, key Key) *Log { return start(&stream{w: w}, key, nil) }
 
-func start(to sink, key Key) *Log {
+func start(to sink, key Key, kept *anchoring) *Log {
 	l := &Log{
-		to: to, key: key, queue: make(chan job, queueLength),
+		to: to, key: key, anchoring: kept, queue: make(chan job, queueLength),
 		closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	go l.write()
@@ -168,6 +177,7 @@ func (l *Log) RecordLazily(e Entry) error {
 func (l *Log) Close() error {
 	close(l.closing)
 	<-l.closed
+	l.anchoring.close()
 	return errors.Join(l.ended, l.to.close())
 }
 
@@ -249,7 +259,11 @@ func (l *Log) append(entries []stamped, durable bool) error {
 		}
 		l.known = key
 	}
-	return l.to.append(l.known, entries, durable)
+	err := l.to.append(l.known, entries, durable)
+	if err == nil && durable {
+		l.anchoring.reached(l.to.confirmed())
+	}
+	return err
 }
 
 func (l *Log) settle() error {
@@ -260,6 +274,7 @@ func (l *Log) settle() error {
 		return fmt.Errorf("settle the audit log: %w", err)
 	}
 	l.behind = false
+	l.anchoring.reached(l.to.confirmed())
 	return nil
 }
 

@@ -34,7 +34,7 @@ func key(context.Context) ([]byte, error) { return theKey, nil }
 
 func open(t testing.TB, path string) *audit.Log {
 	t.Helper()
-	l, err := audit.Open(path, key)
+	l, err := audit.Open(path, key, audit.Anchors{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func write(t testing.TB, path string, data []byte) {
 
 func verify(t testing.TB, path string, older ...string) audit.Report {
 	t.Helper()
-	r, err := audit.VerifyFile(path, theKey, older...)
+	r, err := audit.VerifyFile(t.Context(), path, theKey, audit.Anchors{}, older...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func ExampleVerifyFile() {
 	path := filepath.Join(dir, "audit.log")
 	key := []byte("32 bytes that only writers know.")
 
-	l, err := audit.Open(path, func(context.Context) ([]byte, error) { return key, nil })
+	l, err := audit.Open(path, func(context.Context) ([]byte, error) { return key, nil }, audit.Anchors{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func ExampleVerifyFile() {
 		log.Fatal(err)
 	}
 
-	report, err := audit.VerifyFile(path, key)
+	report, err := audit.VerifyFile(context.Background(), path, key, audit.Anchors{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func ExampleVerifyFile() {
 	if err := os.WriteFile(path, []byte(altered), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	report, err = audit.VerifyFile(path, key)
+	report, err = audit.VerifyFile(context.Background(), path, key, audit.Anchors{})
 	if err != nil {
 		log.Fatal(err)
 	}

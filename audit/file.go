@@ -25,6 +25,7 @@ type file struct {
 	at    tail      // the end of the chain after this process' last write
 	freed time.Time // when this process last released the lock
 	notes []stamped // entries about the file that are not yet written
+	disk  end       // of the chain on the disk
 }
 
 func (f *file) head() string { return f.path + ".head" }
@@ -69,6 +70,8 @@ func (f *file) append(key []byte, entries []stamped, durable bool) error {
 	return f.confirm(key)
 }
 
+func (f *file) confirmed() end { return f.disk }
+
 func (f *file) settle(key []byte) error { return f.append(key, nil, true) }
 
 // put writes all lines or, if possible, none. The next writer finds what an
@@ -87,7 +90,11 @@ func (f *file) confirm(key []byte) error {
 	if err := f.f.Sync(); err != nil {
 		return err
 	}
-	return writeHead(key, f.head(), f.at)
+	if err := writeHead(key, f.head(), f.at); err != nil {
+		return err
+	}
+	f.disk = f.at.End
+	return nil
 }
 
 const (

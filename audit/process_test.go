@@ -52,7 +52,7 @@ func quickDisk(t testing.TB) string {
 }
 
 func writeThirty(path string) error {
-	l, err := audit.Open(path, key)
+	l, err := audit.Open(path, key, audit.Anchors{})
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func TestABusyWriterDoesNotBlockOthers(t *testing.T) {
 // writeForever says which entries are on record, one lazy one to each that it
 // waits for.
 func writeForever(path string) error {
-	l, err := audit.Open(path, key)
+	l, err := audit.Open(path, key, audit.Anchors{})
 	for i := 1; err == nil; i++ {
 		_ = l.RecordLazily(audit.Entry{Actor: "lazy"})
 		if err = l.Record(context.Background(), entry(i)); err == nil {
@@ -190,7 +190,7 @@ func TestAFullDiskFailsRecordAndTheNextWorks(t *testing.T) {
 // fillUp lets this process write no file longer than the log is, but for some
 // bytes of the next line.
 func fillUp(path string) error {
-	l, err := audit.Open(path, key)
+	l, err := audit.Open(path, key, audit.Anchors{})
 	if err != nil {
 		return err
 	}

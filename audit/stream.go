@@ -48,4 +48,5 @@ func (s *stream) fail(written int) {
 }
 
 func (s *stream) settle([]byte) error { return nil }
+func (s *stream) confirmed() end      { return end{} }
 func (s *stream) close() error        { return nil }

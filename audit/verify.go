@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ type Report struct {
 	Problem string // what is wrong, as text
 
 	// What follows is not an error.
+	Anchored    string // the newest line that the store confirms; empty if it confirms none
+	Unanchored  int    // valid lines after that one
 	Follows     string // the line that the log continues and that was not given: verify them together
 	Unconfirmed int    // valid lines that no head and no later chain confirms: lines cut off after them would not be noticed
 	Torn        int    // bytes of an incomplete last line, of a crash or of tampering
@@ -34,24 +37,57 @@ type Report struct {
 func (r Report) Sound() bool { return r.Bad == 0 }
 
 // VerifyFile verifies the log at path with its head, after older parts that were
-// rotated away, oldest first. An error means that a file could not be read.
-func VerifyFile(path string, key []byte, older ...string) (Report, error) {
+// rotated away, oldest first, and with its anchors. An error means that a file or
+// an anchor could not be read; a file that is missing although it has an anchor is
+// part of the report.
+func VerifyFile(ctx context.Context, path string, key []byte, anchors Anchors, older ...string) (Report, error) {
+	v := verifier{key: key, ends: map[string]end{}}
+	err := v.readAnchors(ctx, path, anchors)
+	if err == nil {
+		err = v.file(path, older)
+	}
+	v.Chains = len(v.ends)
+	if err == nil {
+		err = v.unread
+	}
+	if err != nil {
+		return v.Report, fmt.Errorf("verify the audit log: %w", err)
+	}
+	return v.Report, nil
+}
+
+func (v *verifier) file(path string, older []string) error {
 	head, err := os.ReadFile(path + ".head")
 	if errors.Is(err, fs.ErrNotExist) {
 		head = []byte{} // the report says so
 	} else if err != nil {
-		return Report{}, fmt.Errorf("read the head of the audit log: %w", err)
+		return fmt.Errorf("read its head: %w", err)
 	}
 	var parts []io.Reader
 	for _, part := range append(older, path) {
 		f, err := os.Open(part)
+		if part == path && errors.Is(err, fs.ErrNotExist) && v.place.Chain != "" {
+			v.number++
+			v.wrong("is missing with the whole file: the store confirms that chain %s was there", v.place.Chain)
+			return nil
+		}
 		if err != nil {
-			return Report{}, fmt.Errorf("verify the audit log: %w", err)
+			return err
 		}
 		defer f.Close()
 		parts = append(parts, f)
 	}
-	return Verify(io.MultiReader(parts...), head, key)
+	v.head, v.headless = decodeHead(v.key, head)
+	if err := v.read(io.MultiReader(parts...)); err != nil {
+		return err
+	}
+	if v.Bad == 0 {
+		v.conclude()
+	}
+	if v.Bad == 0 {
+		v.compareWithAnchors()
+	}
+	return nil
 }
 
 // Verify finds the first line that was altered, removed, reordered, inserted or cut
@@ -64,11 +100,7 @@ func VerifyFile(path string, key []byte, older ...string) (Report, error) {
 func Verify(r io.Reader, head, key []byte) (Report, error) {
 	v := verifier{key: key, captured: head == nil, ends: map[string]end{}}
 	if !v.captured {
-		confirmed, err := decodeHead(key, head)
-		if err != nil {
-			v.headless = err
-		}
-		v.head = confirmed
+		v.head, v.headless = decodeHead(key, head)
 	}
 	if err := v.read(r); err != nil {
 		return v.Report, fmt.Errorf("verify the audit log: %w", err)
@@ -87,6 +119,12 @@ type verifier struct {
 	head     tail
 	headless error
 	seen     bool // the line that the head confirms
+
+	place     placed
+	anchorOf  func(chain string) (end, error) // nil: there are no anchors
+	anchored  map[string]end                  // by chain; of the chains in the log
+	continued map[string]bool                 // chains that a chain of the log continues
+	unread    error                           // of an anchor
 
 	number int            // of the line
 	ends   map[string]end // by chain; only what was checked
@@ -150,6 +188,7 @@ func (v *verifier) line(text []byte) {
 	from, known := v.ends[claimed.Chain]
 	if !known {
 		from = end{Chain: claimed.Chain}
+		v.readAnchor(claimed.Chain)
 	} else if !v.captured && claimed.Chain != v.now {
 		v.wrong("is of chain %s, which had already ended", claimed.Chain)
 		return
@@ -163,10 +202,17 @@ func (v *verifier) line(text []byte) {
 	if l.Seq == 1 && !v.begins(l) {
 		return
 	}
+	if l.After != nil && v.continued != nil {
+		v.continued[l.After.Chain] = true
+	}
 	v.accept(l, next)
 }
 
 func (v *verifier) accept(l line, next end) {
+	if a := v.anchored[l.Chain]; a.Seq == l.Seq && a.MAC != next.MAC {
+		v.wrong("has number %d of chain %s, but is not the line that the store confirms: another history was put in its place", l.Seq, l.Chain)
+		return
+	}
 	v.Lines++
 	v.ends[l.Chain], v.now = next, l.Chain
 	if l.Chain == v.head.End.Chain && l.Seq == v.head.End.Seq {

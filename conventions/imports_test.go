@@ -12,7 +12,7 @@ import (
 // listed may import what it likes.
 var mayImport = map[string][]string{
 	"secret":             {},
-	"audit":              {},
+	"audit":              {"store"},
 	"limits":             {"secret"},
 	"store":              {},
 	"keyrotation":        {"store"},

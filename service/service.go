@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"sync/atomic"
 
@@ -178,13 +179,30 @@ func (s *Service) AuditKey(ctx context.Context) ([]byte, error) {
 	return s.Projects.Secret(ctx, auditKey)
 }
 
+// AuditAnchors keep in the store how far the record in the file has got.
+func (s *Service) AuditAnchors() audit.Anchors {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	var failing atomic.Bool
+	return audit.Anchors{Documents: s.Storage.Store, Host: host, Watch: func(err error) {
+		switch was := failing.Swap(err != nil); {
+		case err != nil && !was:
+			s.log.Warn("the end of the audit record could not be kept in the store; it is tried again", "error", err)
+		case err == nil && was:
+			s.log.Info("the end of the audit record is kept in the store again")
+		}
+	}}
+}
+
 // openAudit opens the audit record. Its key is read when there is something to
 // record.
 func (s *Service) openAudit(_ context.Context, options Options) error {
 	if s.Settings.AuditFile == "" {
 		s.audit = audit.To(options.Stderr, s.AuditKey)
 	} else {
-		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey)
+		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey, s.AuditAnchors())
 		if err != nil {
 			return settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
 		}

@@ -55,6 +55,7 @@ var signerReads = []struct{ kind, why string }{
 
 // signerWrites lists the kinds of documents that a process writes to mint.
 var signerWrites = []struct{ kind, why string }{
+	{"audit", "keep how far the audit record has got"},
 	{"use", "record when an API key was last used"},
 	{"families", "list the refresh families of an API key"},
 	{"family", "accept each refresh token once"},

@@ -26,7 +26,7 @@ func (a *app) verifyAudit(ctx context.Context, file string) error {
 		if err != nil {
 			return err
 		}
-		report, err := audit.VerifyFile(file, key)
+		report, err := audit.VerifyFile(ctx, file, key, s.AuditAnchors())
 		if err != nil {
 			return usageError{err.Error()}
 		}
@@ -46,6 +46,8 @@ type auditView struct {
 	Chains      int    `json:"chains"`
 	Bad         int    `json:"bad"`
 	Problem     string `json:"problem"`
+	Anchored    string `json:"anchored"`
+	Unanchored  int    `json:"unanchored"`
 	Follows     string `json:"follows"`
 	Unconfirmed int    `json:"unconfirmed"`
 	Torn        int    `json:"torn"`
@@ -59,6 +61,9 @@ func (v auditView) table(w io.Writer) {
 		fmt.Fprintf(w, "line %d is wrong: %s\n", v.Bad, v.Problem)
 	}
 	fmt.Fprintf(w, "%d good lines in %d chains\n", v.Lines, v.Chains)
+	if v.Anchored != "" {
+		fmt.Fprintf(w, "the store confirms them up to %s, all but the last %d\n", v.Anchored, v.Unanchored)
+	}
 	for _, remark := range []struct {
 		n    int
 		says string

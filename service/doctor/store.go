@@ -182,7 +182,7 @@ func (d examination) record(ctx context.Context) []Finding {
 		return one(f)
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 && !exists(path+".head") {
-		return one(newFinding(AuditEmpty, "nothing is on record yet", Data{Path: path}))
+		return one(d.emptyRecord(ctx, path))
 	}
 	if exist, err := d.service.Projects.SecretsExist(ctx); err != nil || !exist {
 		return nil // the finding about secrets says it
@@ -191,7 +191,7 @@ func (d examination) record(ctx context.Context) []Finding {
 	if err != nil {
 		return nil
 	}
-	report, err := audit.VerifyFile(path, key)
+	report, err := audit.VerifyFile(ctx, path, key, d.service.AuditAnchors())
 	switch {
 	case err != nil:
 		return one(failure(AuditUnreadable, err, Data{Path: path}))
@@ -199,6 +199,14 @@ func (d examination) record(ctx context.Context) []Finding {
 		return one(newFinding(AuditAltered, "the records were tampered with, or damaged, or belong to another store: "+report.Problem, Data{Path: path}))
 	}
 	return one(newFinding(AuditIntact, fmt.Sprintf("%d lines, none altered", report.Lines), Data{Path: path}))
+}
+
+// emptyRecord is about a file without lines, which may have had some.
+func (d examination) emptyRecord(ctx context.Context, path string) Finding {
+	if chain, err := d.service.AuditAnchors().Expects(ctx, path); err == nil && chain != "" {
+		return newFinding(AuditAltered, "the records were deleted: the store confirms that chain "+chain+" was in this file", Data{Path: path})
+	}
+	return newFinding(AuditEmpty, "nothing is on record yet", Data{Path: path})
 }
 
 func exists(path string) bool {
