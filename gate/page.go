@@ -100,17 +100,13 @@ func (v view) framedBy() string {
 	return v.Origins
 }
 
-// hasHLS says why the pages cannot play a video. Behind a proxy the files may be
-// on its machine only: then the page itself finds out.
+// hasHLS says why the pages cannot play a video.
 func (g *Gate) hasHLS(video string) error {
 	file, err := g.open(place{video: video, file: g.config.Index})
 	if err == nil {
 		return file.Close()
 	}
-	entries, noFolder := fs.ReadDir(g.config.Media, video)
-	if noFolder != nil && g.config.Forward != "" {
-		return nil
-	}
+	entries, _ := fs.ReadDir(g.config.Media, video) // none of a folder that does not exist
 	isManifest := func(e fs.DirEntry) bool { return ending(e.Name()) == ".mpd" }
 	if errors.Is(err, errNoVideo) && slices.ContainsFunc(entries, isManifest) {
 		return &refusal{status: http.StatusUnprocessableEntity, code: "video_unavailable", detail: "this video is not available on this page",
