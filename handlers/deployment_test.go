@@ -195,7 +195,8 @@ type deployment struct {
 
 	own, other, gone projects.Project
 	keys             map[projects.Scope]string // of own
-	lost             string                    // of gone
+	operators        map[projects.Role]projects.NewAdminKey
+	lost             string // of gone
 }
 
 const page, viewerToken = "https://www.example.com", "viewer.alice.sig"
@@ -209,20 +210,13 @@ var kinds = projects.Kinds{"vidbeo": platforms.Kind{
 	},
 }}
 
-// roleKey is the credential of an operator with a role.
-func roleKey(role projects.Role) string { return strings.Repeat(string(role), 5) }
-
 // Identify knows every caller of this deployment.
 func (d *deployment) identify(view *projects.View) func(context.Context, secret.Value) (projects.Caller, error) {
 	environment := projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}
 	return func(ctx context.Context, credential secret.Value) (projects.Caller, error) {
 		switch {
-		case strings.HasPrefix(credential.Reveal(), "pt_"):
+		case strings.HasPrefix(credential.Reveal(), "pt"):
 			return view.Identify(ctx, credential)
-		case credential.Equal(roleKey(projects.RoleAuditor)):
-			return projects.Caller{ID: "admin_key_1", Name: "Ann", Role: projects.RoleAuditor}, nil
-		case credential.Equal(roleKey(projects.RoleOperator)):
-			return projects.Caller{ID: "admin_key_2", Name: "Otto", Role: projects.RoleOperator}, nil
 		case credential.Equal(accessToken):
 			return projects.Caller{ID: "api_key_access", ProjectID: d.own.ID, Scopes: []projects.Scope{projects.ScopeMint}}, nil
 		}
@@ -264,7 +258,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	d := &deployment{
 		world: w, documents: &documents{held: map[string]store.Document{}}, access: &exchanger{}, record: &record{},
 		audience: &audience{refuses: map[string]bool{}}, counter: &counter{taken: map[string]int{}}, rotations: map[string]*rotation{},
-		keys: map[projects.Scope]string{},
+		keys: map[projects.Scope]string{}, operators: map[projects.Role]projects.NewAdminKey{},
 	}
 	d.projects = projects.NewStore(d.documents, kinds)
 	view := projects.NewView(d.projects, 1, 0) // nothing is ever remembered
@@ -306,6 +300,13 @@ func (d *deployment) populate(t testing.TB) {
 			t.Fatal(err)
 		}
 		d.keys[scope] = key.Value.Reveal()
+	}
+	for _, role := range []projects.Role{projects.RoleAuditor, projects.RoleOperator} {
+		key, err := d.projects.CreateAdminKey(ctx, "the "+string(role), role, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.operators[role] = key
 	}
 	d.access.apiKey = d.keys[projects.ScopeMint]
 	d.change(t, func(p *projects.Project) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/gorilla/mux"
@@ -115,6 +116,9 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, policy routePolic
 	// The caller is known, and is charged for an unreadable body, too.
 	policyErr := s.loadPolicy(r.Context(), policy, c)
 	if err := s.charge(w, policy, *c, body); err != nil {
+		return err
+	}
+	if err := c.caller.Within(time.Now(), s.clientIP(r)); err != nil {
 		return err
 	}
 	if policy.action == "" || decodeErr != nil {

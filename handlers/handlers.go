@@ -86,6 +86,9 @@ type Store interface {
 	UpdateAPIKey(ctx context.Context, projectID, id string, change func(*projects.APIKey) error) (projects.APIKey, error)
 	DeleteAPIKey(ctx context.Context, projectID, id string) error
 	APIKeys(ctx context.Context, projectID string, page projects.Page) (projects.List[projects.APIKey], error)
+	CreateAdminKey(ctx context.Context, name string, role projects.Role, expiresAt *time.Time) (projects.NewAdminKey, error)
+	DeleteAdminKey(ctx context.Context, id string) error
+	AdminKeys(ctx context.Context, page projects.Page) (projects.List[projects.AdminKey], error)
 	CountAPIKeys(ctx context.Context, projectID, name string) (int, error)
 }
 

@@ -72,6 +72,10 @@ var expectations = map[string]struct {
 	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", operators(200, 8)},
 	"PATCH /v1/projects/{project_id}/api-keys/{api_key_id}":  {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}": {"", adminOnly(204)},
+
+	"GET /v1/admin-keys":                   {"", operators(200, 8)},
+	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},
+	"DELETE /v1/admin-keys/{admin_key_id}": {"", adminOnly(204)},
 }
 
 const (
@@ -135,7 +139,8 @@ func TestEveryRouteIsInTheTable(t *testing.T) {
 // credentialOf is the credential of a kind of caller.
 func (d *deployment) credentialOf(kind string) string {
 	return map[string]string{
-		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken, "auditor": roleKey(projects.RoleAuditor), "operator": roleKey(projects.RoleOperator),
+		"none": "", "garbage": strings.Repeat("x", 36), "admin": adminKey, "access": accessToken, "viewer": viewerToken,
+		"auditor": d.operators[projects.RoleAuditor].Value.Reveal(), "operator": d.operators[projects.RoleOperator].Value.Reveal(),
 		"mint": d.keys["mint"], "keys": d.keys["keys"], "read": d.keys["read"],
 	}[kind]
 }
@@ -149,6 +154,11 @@ func (d *deployment) try(t *testing.T, route, kind string, project projects.Proj
 		t.Fatal(err)
 	}
 	path = strings.ReplaceAll(path, "{api_key_id}", list.Items[0].ID)
+	operator := d.operators[projects.RoleAuditor]
+	if project.ID == d.own.ID { // the last, which finds the other deleted
+		operator = d.operators[projects.RoleOperator]
+	}
+	path = strings.ReplaceAll(path, "{admin_key_id}", operator.ID)
 	d.rotation.asked = ""
 	return d.ask(method, path, d.credentialOf(kind), strings.ReplaceAll(expectations[route].body, "{project_id}", project.ID))
 }
@@ -160,8 +170,12 @@ func (d *deployment) unchanged(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	operators, err := d.projects.AdminKeys(t.Context(), projects.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	n, err := d.projects.CountAPIKeys(t.Context(), d.own.ID, "")
-	return d.rotation.asked == "" && len(list.Items) == 2 && list.Items[0].Name == "own" && n == 4 && err == nil
+	return d.rotation.asked == "" && len(operators.Items) >= 1 && len(list.Items) == 2 && list.Items[0].Name == "own" && n == 4 && err == nil
 }
 
 // forOther is the status that a caller gets for another caller's or a deleted

@@ -39,6 +39,8 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 		{"POST", own + "/rotation", adminKey, `{"mode":"now","reason":"drill"}`, []string{"admin rotation {p} intent drill", "admin rotation {p} ok drill"}},
 		{"POST", "/v1/rotation", adminKey, `{}`, []string{"admin rotation.all intent", "admin rotation.all ok"}},
 		{"DELETE", own + "/platform-keys/key-9", adminKey, because, []string{"admin platform_key.delete {p} key-9 intent because", "admin platform_key.delete {p} key-9 ok because"}},
+		{"POST", "/v1/admin-keys", adminKey, `{"name":"n","role":"admin"}`, []string{"admin admin_key.create intent", "admin admin_key.create {new} ok"}},
+		{"DELETE", "/v1/admin-keys/" + d.operators[projects.RoleAuditor].ID, adminKey, "", []string{"admin admin_key.delete {o} intent", "admin admin_key.delete {o} ok"}},
 		// What is refused before it is tried is no change.
 		{"DELETE", own, d.keys["mint"], "", nil},
 		{"PATCH", own, adminKey, `{"nam":"m"}`, nil},
@@ -52,12 +54,14 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 		made := ""
 		if got.Code == 201 {
 			made, _ = decoded(t, got)["project_id"].(string)
-			if id, ok := decoded(t, got)["api_key_id"].(string); ok {
-				made = id
+			for _, member := range []string{"api_key_id", "admin_key_id"} {
+				if id, ok := decoded(t, got)[member].(string); ok {
+					made = id
+				}
 			}
 		}
 		for i := range c.want {
-			c.want[i] = strings.NewReplacer("{p}", d.own.ID, "{k}", key, "{new}", made).Replace(c.want[i])
+			c.want[i] = strings.NewReplacer("{p}", d.own.ID, "{k}", key, "{o}", d.operators[projects.RoleAuditor].ID, "{new}", made).Replace(c.want[i])
 		}
 		if diff := cmp.Diff(c.want, d.record.short()); diff != "" {
 			t.Errorf("%s %s: recorded -want +got:\n%s", c.method, c.path, diff)

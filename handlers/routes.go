@@ -21,6 +21,8 @@ const (
 	generationPath = projectPath + "/signing-keys/{generation:[1-9][0-9]{0,8}}"
 	apiKeysPath    = projectPath + "/api-keys"
 	apiKeyPath     = apiKeysPath + "/{api_key_id}"
+	adminKeysPath  = "/v1/admin-keys"
+	adminKeyPath   = adminKeysPath + "/{admin_key_id}"
 	mediaPath      = projectPath + "/media/{media_id}"
 )
 
@@ -150,6 +152,10 @@ func (s *server) projectRoutes() []route {
 		get(apiKeyPath, endpoint(s, read(projects.ReadAPIKeys), s.showAPIKey)),
 		patch(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)),
 		remove(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
+
+		get(adminKeysPath, endpoint(s, read(projects.ReadAdminKeys), s.listAdminKeys)),
+		post(adminKeysPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusCreated, "admin_key.create"), s.createAdminKey)),
+		remove(adminKeyPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusNoContent, "admin_key.delete"), s.deleteAdminKey)),
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes
 	if k.ID, err = s.newID(ctx, apiKeyPrefix); err != nil {
 		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
 	}
-	created := NewAPIKey{APIKey: k, Value: newValue(k.ID)}
+	created := NewAPIKey{APIKey: k, Value: newValue(valuePrefix, k.ID)}
 	if created.Version, err = s.storeNewKey(ctx, k, created.Value); err != nil {
 		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
 	}
@@ -84,13 +84,8 @@ func (s *Store) APIKey(ctx context.Context, projectID, id string) (APIKey, error
 		return APIKey{}, err
 	}
 	k := held.key(version)
-	var used useDocument
-	if _, err := s.readOnly(ctx, useName(id), &used); err == nil {
-		k.LastUsedAt = &used.LastUsedAt
-	} else if !isNotFound(notFound(err)) {
-		return APIKey{}, fmt.Errorf("read last use of API key %s: %w", id, err)
-	}
-	return k, nil
+	k.LastUsedAt, err = s.lastUse(ctx, id)
+	return k, err
 }
 
 func (s *Store) apiKey(ctx context.Context, id string, read reader) (held apiKeyDocument, version int64, err error) {
@@ -112,6 +107,7 @@ func (s *Store) UpdateAPIKey(ctx context.Context, projectID, id string, change f
 		k, renamed, err = s.updateKeyOnce(ctx, projectID, id, change)
 		return err
 	})
+	s.changed(id)
 	if err == nil {
 		err = s.addRow(ctx, keysOf(projectID), k.entry(), renamed)
 	}

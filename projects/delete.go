@@ -83,6 +83,7 @@ func (s *Store) removeAPIKey(ctx context.Context, id string) error {
 	if err := s.remove(ctx, apiKeyName(id)); err != nil {
 		return fmt.Errorf("delete API key %s: %w", id, err)
 	}
+	s.changed(id)
 	if err := s.remove(ctx, useName(id)); err != nil {
 		return fmt.Errorf("delete API key %s: its last use: %w", id, err)
 	}

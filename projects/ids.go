@@ -12,8 +12,9 @@ import (
 
 // The prefixes of ids.
 const (
-	projectPrefix = "project_"
-	apiKeyPrefix  = "api_key_"
+	projectPrefix  = "project_"
+	apiKeyPrefix   = "api_key_"
+	adminKeyPrefix = "admin_key_"
 )
 
 // After its prefix, an id has 16 random characters and 10 of a MAC that only this
@@ -68,9 +69,15 @@ func randomText(length int) string {
 }
 
 // The names of documents.
-func projectName(id string) string { return "project/" + id }
-func apiKeyName(id string) string  { return "apikey/" + id }
-func useName(id string) string     { return "use/" + id }
+func projectName(id string) string  { return "project/" + id }
+func apiKeyName(id string) string   { return "apikey/" + id }
+func adminKeyName(id string) string { return "adminkey/" + id }
+func useName(id string) string {
+	if id == EnvironmentAdmin { // too short for a name
+		id = "environment_" + id
+	}
+	return "use/" + id
+}
 func originName(origin string) string {
 	sum := sha256.Sum256([]byte(origin))
 	return "origin/" + base32Lower.EncodeToString(sum[:])[:40]

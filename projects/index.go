@@ -104,7 +104,7 @@ func (r *row) forget(now time.Time) {
 
 func (c collection) own(id string) string { return strings.TrimPrefix(id, c.prefix) }
 
-// id is the whole id. [Default] is the only one that newID did not make.
+// id is the whole id. newID made all but [Default] and [EnvironmentAdmin].
 func (c collection) id(r *row) string {
 	if len(r.Own) == idLength {
 		return c.prefix + r.Own
@@ -131,6 +131,9 @@ func (s *Store) loadIndex(ctx context.Context, c collection) (*[shards]shard, er
 	}
 	if c == allProjects && s.DefaultProject == nil {
 		hideDefault(&all)
+	}
+	if c == adminKeys && s.AdminKeySet {
+		addEnvironmentAdmin(&all)
 	}
 	return &all, nil
 }

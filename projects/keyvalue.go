@@ -9,18 +9,31 @@ import (
 	"playtoken/secret"
 )
 
-// valuePrefix lets secret scanners recognise a leaked value.
-const valuePrefix = "pt_"
+// The prefixes of values let secret scanners recognise a leaked one.
+const (
+	valuePrefix      = "pt_"  // of an API key
+	adminValuePrefix = "pta_" // of an admin key
+)
 
-// newValue returns the value of a new API key: "pt_", its id without the prefix,
-// "_" and 260 random bits.
-func newValue(id string) secret.Value {
-	return secret.New(valuePrefix + strings.TrimPrefix(id, apiKeyPrefix) + "_" + randomText(secretLength))
+// newValue returns the value of a new key: a prefix, its id without the id's
+// prefix, "_" and 260 random bits.
+func newValue(prefix, id string) secret.Value {
+	return secret.New(prefix + id[len(id)-idLength:] + "_" + randomText(secretLength))
 }
 
 // ParseValue returns the id of the API key in a value. The key need not exist.
 func ParseValue(value secret.Value) (id string, ok bool) {
-	rest, ok := strings.CutPrefix(value.Reveal(), valuePrefix)
+	return parseValue(value, valuePrefix, apiKeyPrefix)
+}
+
+// ParseAdminValue returns the id of the admin key in a value. The key need not
+// exist.
+func ParseAdminValue(value secret.Value) (id string, ok bool) {
+	return parseValue(value, adminValuePrefix, adminKeyPrefix)
+}
+
+func parseValue(value secret.Value, prefix, idPrefix string) (id string, ok bool) {
+	rest, ok := strings.CutPrefix(value.Reveal(), prefix)
 	if !ok || len(rest) != idLength+1+secretLength || rest[idLength] != '_' {
 		return "", false
 	}
@@ -28,7 +41,7 @@ func ParseValue(value secret.Value) (id string, ok bool) {
 	if !isBase32(own) || !isBase32(random) {
 		return "", false
 	}
-	return apiKeyPrefix + own, true
+	return idPrefix + own, true
 }
 
 func isBase32(text string) bool {

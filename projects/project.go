@@ -108,6 +108,24 @@ type APIKey struct {
 	Version int64 `json:"-"`
 }
 
+// AdminKey is the key of a named operator, without its value.
+type AdminKey struct {
+	ID         string     `json:"admin_key_id"`
+	Name       string     `json:"name"`
+	Role       Role       `json:"role"`
+	ExpiresAt  *time.Time `json:"expires_at"`   // null: never
+	CreatedAt  *time.Time `json:"created_at"`   // null: the environment sets this key
+	LastUsedAt *time.Time `json:"last_used_at"` // as of an API key
+
+	Version int64 `json:"-"`
+}
+
+// NewAdminKey is a new admin key. Its value is shown only once.
+type NewAdminKey struct {
+	AdminKey
+	Value secret.Value
+}
+
 // NewAPIKey is a new API key. Its value is shown only once.
 type NewAPIKey struct {
 	APIKey

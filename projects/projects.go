@@ -77,6 +77,9 @@ const (
 	ReadAPIKeys   Action = "read API keys"
 	WriteAPIKeys  Action = "change API keys"
 	ReadMetrics   Action = "read metrics"
+
+	ReadAdminKeys  Action = "read admin keys"
+	WriteAdminKeys Action = "change admin keys"
 )
 
 // Permission is what an action requires. An admin may do everything.
@@ -103,6 +106,8 @@ var All = []Permission{
 	{Action: ReadAPIKeys, Role: RoleAuditor, Single: true},
 	{Action: WriteAPIKeys, Single: true},
 	{Action: ReadMetrics, Role: RoleAuditor},
+	{Action: ReadAdminKeys, Role: RoleAuditor},
+	{Action: WriteAdminKeys},
 }
 
 // Caller is an identified caller. The zero Caller may do nothing.
@@ -112,6 +117,7 @@ type Caller struct {
 	Role      Role   // an operator's; empty: the caller is not an operator
 	ProjectID string // an API key's or a viewer's own project
 	Scopes    []Scope
+	Bounds    Bounds  // of the credential
 	Viewer    *Viewer // set if a viewer calls with their own token
 }
 
@@ -180,7 +186,7 @@ func (e EnvironmentKeys) Identify(_ context.Context, credential secret.Value) (C
 	admin, api := e.AdminKey.Equal(presented), e.APIKey.Equal(presented)
 	switch {
 	case admin:
-		return Caller{ID: "admin", Role: RoleAdmin}, nil
+		return Caller{ID: EnvironmentAdmin, Role: RoleAdmin}, nil
 	case api:
 		return Caller{ID: "environment", ProjectID: Default, Scopes: []Scope{ScopeMint}}, nil
 	}

@@ -53,6 +53,12 @@ type Store struct {
 	CheckAccount func(context.Context, Project) error
 	// Added is called after a project was created; nil: it is not.
 	Added func()
+	// AdminKeySet says that the environment sets an admin key, which the list of
+	// admin keys shows, too.
+	AdminKeySet bool
+	// Changed is called after an API key or an admin key was changed or deleted;
+	// nil: it is not.
+	Changed func(id string)
 	// Forget removes what other packages store about a deleted API key. It succeeds
 	// if nothing is left, and is called again after an interrupted deletion. May be
 	// nil.
@@ -77,6 +83,12 @@ func NewStore(documents store.Documents, kinds Kinds) *Store {
 		s.shardLocks[i] = make(chan struct{}, 1)
 	}
 	return s
+}
+
+func (s *Store) changed(id string) {
+	if s.Changed != nil {
+		s.Changed(id)
+	}
 }
 
 // now is the current time in UTC, to the microsecond, as it is stored.

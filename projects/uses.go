@@ -3,6 +3,8 @@ package projects
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ const (
 	useWrite = 2 * time.Second // one of them
 )
 
-// uses stores when API keys were last used, in the background and at most once per
+// uses stores when keys were last used, in the background and at most once per
 // interval. It helps an operator to find unused keys; a use that cannot be written
 // is dropped.
 type uses struct {
@@ -94,7 +96,31 @@ func (u *uses) next() (id string, at time.Time, ok bool) {
 	return "", time.Time{}, false
 }
 
-// used stores when an API key was used, unless a use within the last minute is
+// lastUse is when a key was last used; nil: never, as far as was stored.
+func (s *Store) lastUse(ctx context.Context, id string) (*time.Time, error) {
+	var used useDocument
+	switch _, err := s.readOnly(ctx, useName(id), &used); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read last use of key %s: %w", id, err)
+	}
+	return &used.LastUsedAt, nil
+}
+
+// exists returns nil for a key that has not been deleted.
+func (s *Store) exists(ctx context.Context, id string) (err error) {
+	switch {
+	case id == EnvironmentAdmin:
+	case strings.HasPrefix(id, adminKeyPrefix):
+		_, _, err = s.adminKey(ctx, id)
+	default:
+		_, _, err = s.apiKey(ctx, id, s.readOnly)
+	}
+	return err
+}
+
+// used stores when a key was used, unless a use within the last minute is
 // stored, or another process is writing.
 func (s *Store) used(ctx context.Context, id string, at time.Time) {
 	var held useDocument
@@ -102,7 +128,7 @@ func (s *Store) used(ctx context.Context, id string, at time.Time) {
 	if errors.Is(err, store.ErrNotFound) {
 		// This is the first use, or the key is deleted; then its use must not be
 		// stored.
-		_, _, err = s.apiKey(ctx, id, s.readOnly)
+		err = s.exists(ctx, id)
 	}
 	if err == nil && at.Sub(held.LastUsedAt) >= useEvery {
 		_, _ = s.save(ctx, useName(id), useDocument{LastUsedAt: at}, version) // see uses

@@ -14,10 +14,11 @@ import (
 	"playtoken/store"
 )
 
-// cachedProjects, cachedKeys and cachedOrigins bound the memory of a view.
+// The sizes of caches bound the memory of a view.
 const (
 	cachedProjects = 16_384
 	cachedKeys     = 16_384
+	cachedAdmins   = 1_024
 	cachedOrigins  = 4_096
 )
 
@@ -34,6 +35,7 @@ type View struct {
 	store          *Store
 	projects       *cache.Cache[Project]
 	keys           *cache.Cache[apiKeyDocument]
+	adminKeys      *cache.Cache[adminKeyDocument]
 	origins        *cache.Cache[bool]
 	newOriginLimit *rate.Limiter
 	uses           *uses
@@ -48,6 +50,10 @@ func NewView(store *Store, age, staleness time.Duration) *View {
 		projects: newCache(cachedProjects, age, staleness, store.Project),
 		keys: newCache(cachedKeys, age, staleness, func(ctx context.Context, id string) (apiKeyDocument, error) {
 			held, _, err := store.apiKey(ctx, id, store.readOnly)
+			return held, err
+		}),
+		adminKeys: newCache(cachedAdmins, age, staleness, func(ctx context.Context, id string) (adminKeyDocument, error) {
+			held, _, err := store.adminKey(ctx, id)
 			return held, err
 		}),
 		origins:        newCache(cachedOrigins, age, staleness, store.OriginKnown),
@@ -68,6 +74,7 @@ func newCache[V any](size int, age, staleness time.Duration, read func(context.C
 func (v *View) Close() {
 	v.projects.Close()
 	v.keys.Close()
+	v.adminKeys.Close()
 	v.origins.Close()
 	v.uses.close()
 }
@@ -129,33 +136,82 @@ func (v *View) OriginKnown(ctx context.Context, origin string, admit func() erro
 	return v.origins.Get(ctx, origin)
 }
 
-// Identify returns the caller of an API key's value. How long the comparison takes
-// does not depend on how much of the value is right, or whether the key exists.
-// Errors: ErrUnknownCaller, store.ErrUnavailable.
-func (v *View) Identify(ctx context.Context, credential secret.Value) (Caller, error) {
-	id, ok := ParseValue(credential)
-	if !ok {
+// Forget drops what is cached of a key, so that its change or deletion takes
+// effect at once in this process.
+func (v *View) Forget(id string) {
+	v.keys.Drop(id)
+	v.adminKeys.Drop(id)
+}
+
+// Used notes that a key was used, for its last use.
+func (v *View) Used(id string) { v.uses.note(id) }
+
+// Identify returns the caller of the value of an API key or an admin key. How long
+// the comparison takes does not depend on how much of the value is right, or
+// whether the key exists. Errors: ErrUnknownCaller, store.ErrUnavailable.
+func (v *View) Identify(ctx context.Context, credential secret.Value) (caller Caller, err error) {
+	if id, ok := ParseAdminValue(credential); ok {
+		caller, err = v.identifyAdmin(ctx, id, credential)
+	} else if id, ok := ParseValue(credential); ok {
+		caller, err = v.identifyAPIKey(ctx, id, credential)
+	} else {
 		return Caller{}, ErrUnknownCaller
 	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Caller{}, ErrUnknownCaller
+	case err != nil:
+		return Caller{}, fmt.Errorf("identify key: %w", err)
+	}
+	v.uses.note(caller.ID)
+	return caller, nil
+}
+
+// identifyAdmin fails with ErrNotFound for a key that does not exist, or has
+// another value.
+func (v *View) identifyAdmin(ctx context.Context, id string, credential secret.Value) (Caller, error) {
 	presented, err := v.store.hash(ctx, credential)
 	if err != nil {
-		return Caller{}, fmt.Errorf("identify API key: %w", err)
+		return Caller{}, err
+	}
+	held, err := v.adminKey(ctx, id)
+	if err := same(presented, held.Hash, err); err != nil {
+		return Caller{}, err
+	}
+	return held.caller(), nil
+}
+
+func (v *View) adminKey(ctx context.Context, id string) (adminKeyDocument, error) {
+	if !v.adminKeys.Holds(id) {
+		if genuine, err := v.store.genuine(ctx, adminKeyPrefix, id); err != nil || !genuine {
+			return adminKeyDocument{}, notGenuine(err)
+		}
+	}
+	return v.adminKeys.Get(ctx, id)
+}
+
+// identifyAPIKey fails as identifyAdmin does.
+func (v *View) identifyAPIKey(ctx context.Context, id string, credential secret.Value) (Caller, error) {
+	presented, err := v.store.hash(ctx, credential)
+	if err != nil {
+		return Caller{}, err
 	}
 	held, err := v.key(ctx, id)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Caller{}, fmt.Errorf("identify API key: %w", err)
+	if err := same(presented, held.Hash, err); err != nil {
+		return Caller{}, err
 	}
+	_, err = v.Project(ctx, held.ProjectID)
+	return Caller{ID: held.ID, ProjectID: held.ProjectID, Scopes: held.Scopes}, err
+}
+
+// same compares a hash with that of a key that was read, or was not: then it
+// compares as well, and returns why.
+func same(presented, held []byte, err error) error {
 	if err != nil {
-		held.Hash = make([]byte, len(presented)) // the hash of no value
+		held = make([]byte, len(presented)) // the hash of no value
 	}
-	if !hmac.Equal(presented, held.Hash) || err != nil {
-		return Caller{}, ErrUnknownCaller
+	if !hmac.Equal(presented, held) && err == nil {
+		return ErrNotFound
 	}
-	if _, err := v.Project(ctx, held.ProjectID); errors.Is(err, ErrNotFound) {
-		return Caller{}, ErrUnknownCaller
-	} else if err != nil {
-		return Caller{}, fmt.Errorf("identify API key: %w", err)
-	}
-	v.uses.note(id)
-	return Caller{ID: held.ID, ProjectID: held.ProjectID, Scopes: held.Scopes}, nil
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -31,12 +32,18 @@ func newDocuments() *documents {
 	return &documents{docs: map[string]store.Document{}, reads: map[string]int{}}
 }
 
+// documentName is what both stores accept.
+var documentName = regexp.MustCompile(`^[a-z]+/[a-z0-9_]{7,40}$`)
+
 var errAway = fmt.Errorf("memory: %w", store.ErrUnavailable)
 
 // call runs one call, and makes of it what it is told to.
 func (d *documents) call(verb, name string, do func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !documentName.MatchString(name) {
+		return fmt.Errorf("memory: %q cannot be the name of a document", name)
+	}
 	how := ""
 	if d.fail != nil {
 		how = d.fail(verb, name)

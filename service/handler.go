@@ -82,6 +82,9 @@ type callers struct {
 // Identify implements [handlers.Callers].
 func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
 	caller, err := c.environment.Identify(ctx, credential)
+	if err == nil && caller.Operates() {
+		c.keys.Used(caller.ID)
+	}
 	if errors.Is(err, projects.ErrUnknownCaller) {
 		caller, err = c.keys.Identify(ctx, credential)
 	}

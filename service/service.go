@@ -148,6 +148,7 @@ func (s *Service) openProjects(context.Context, Options) error {
 	}
 	durations := s.Settings.Rotation.Durations
 	s.view = projects.NewView(s.Projects, durations.ViewAge, durations.Staleness)
+	s.Projects.Changed, s.Projects.AdminKeySet = s.view.Forget, !s.Settings.AdminKey.IsZero()
 	s.onClose(s.view.Close)
 	return nil
 }

@@ -49,6 +49,7 @@ var signerReads = []struct{ kind, why string }{
 	{"origin", "read the origins of pages that may call"},
 	{"index", "list the projects"},
 	{"apikey", "authenticate callers by API key"},
+	{"adminkey", "authenticate operators by admin key"},
 	{"jwks", "verify access tokens"},
 	{"deployment", "derive the secrets of the deployment"},
 }
@@ -56,7 +57,7 @@ var signerReads = []struct{ kind, why string }{
 // signerWrites lists the kinds of documents that a process writes to mint.
 var signerWrites = []struct{ kind, why string }{
 	{"audit", "keep how far the audit record has got"},
-	{"use", "record when an API key was last used"},
+	{"use", "record when a key was last used"},
 	{"families", "list the refresh families of an API key"},
 	{"family", "accept each refresh token once"},
 }

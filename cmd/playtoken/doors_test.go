@@ -224,7 +224,7 @@ var (
 	aMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z`)
 	// differing members have another value for each key, token or project.
 	differing = []string{
-		"name", "key_id", "fingerprint", "public_key", "token", "urls", "api_key_id", "value", "removed",
+		"name", "key_id", "fingerprint", "public_key", "token", "urls", "api_key_id", "admin_key_id", "value", "removed",
 		"platform_settings", "project_id", "tokens_lost_for_seconds", "iat", "nbf", "exp", "jti", "kid", "links",
 	}
 )
@@ -293,7 +293,7 @@ func (d *doors) newRecords(door string, of twin) (entries []string) {
 		if entry.Actor == "cli" || entry.Actor == "admin" {
 			entry.Actor = "operator"
 		}
-		if strings.HasPrefix(entry.Subject, "api_key_") {
+		if strings.HasPrefix(entry.Subject, "api_key_") || strings.HasPrefix(entry.Subject, "admin_key_") {
 			entry.Subject = "api_key"
 		}
 		text := strings.Join([]string{entry.Actor, entry.Action, entry.Project, entry.Subject, entry.Result, entry.Reason}, " ")

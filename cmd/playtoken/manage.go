@@ -44,6 +44,40 @@ func (a *app) apiKey() *cobra.Command {
 		a.apiKeyVerb("delete API_KEY_ID", "Delete an API key, and end its tokens", http.MethodDelete))
 }
 
+func (a *app) adminKey() *cobra.Command {
+	remove := &cobra.Command{Use: "delete ADMIN_KEY_ID", Short: "Delete an admin key", Args: arguments("ADMIN_KEY_ID")}
+	remove.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodDelete, path: "/v1/admin-keys/" + url.PathEscape(args[0])})
+	}
+	return group("admin-key", "Admin keys: what operators present, each with a name and a role",
+		a.adminKeyCreate(), a.lister("list", "/v1/admin-keys", false), remove)
+}
+
+func (a *app) adminKeyCreate() *cobra.Command {
+	cmd := &cobra.Command{Use: "create", Short: "Make an admin key; its value is shown this once", Args: arguments()}
+	for _, flag := range [][2]string{
+		{"name", "whose it is"}, {"role", "admin, operator (keys and rotation) or auditor (reads)"},
+		{"expires-at", "when it ends, as 2030-01-31T00:00:00Z"},
+	} {
+		cmd.Flags().String(flag[0], "", flag[1])
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		body := map[string]any{}
+		addTexts(cmd, body, "name", "role", "expires-at")
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodPost, path: "/v1/admin-keys", body: body})
+	}
+	return cmd
+}
+
+// addTexts adds the flags that were given to a body, under the API's names.
+func addTexts(cmd *cobra.Command, body map[string]any, names ...string) {
+	for _, name := range names {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
+			body[strings.ReplaceAll(name, "-", "_")] = flag.Value.String()
+		}
+	}
+}
+
 // inProject adds the flag that says whose, and returns where that is.
 func inProject(cmd *cobra.Command) func() string {
 	project := cmd.Flags().String("project", "default", "project id")

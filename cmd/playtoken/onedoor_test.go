@@ -70,6 +70,12 @@ var acts = []act{
 	{verb: "api-key update api_key_no --project {P} --name y", route: "PATCH /v1/projects/{P}/api-keys/api_key_no", body: `{"name":"y"}`, want: 404},
 	{verb: "api-key delete api_key_no --project {P}", route: "DELETE /v1/projects/{P}/api-keys/api_key_no", want: 404},
 
+	{verb: "admin-key create --name x --role root", route: "POST /v1/admin-keys", body: `{"name":"x","role":"root"}`, want: 400},
+	{verb: "admin-key create --name x --role auditor --expires-at 2100-01-01T00:00:00Z", route: "POST /v1/admin-keys", body: `{"name":"x","role":"auditor","expires_at":"2100-01-01T00:00:00Z"}`, want: 201},
+	{verb: "admin-key list", route: "GET /v1/admin-keys", want: 200},
+	{verb: "admin-key delete admin_key_no", route: "DELETE /v1/admin-keys/admin_key_no", want: 404},
+	{verb: "admin-key delete admin", route: "DELETE /v1/admin-keys/admin", want: 409},
+
 	{verb: "project create --name x --platform nowhere", route: "POST /v1/projects", body: `{"name":"x","platform":"nowhere"}`, want: 400},
 	{verb: "project show {P}", route: "GET /v1/projects/{P}", want: 200},
 	{verb: "project list --name none", route: "GET /v1/projects?name=none", want: 200},
@@ -158,6 +164,7 @@ func templateOf(route string) string {
 	for _, form := range [][2]string{
 		{`/projects/(\{P\}|nowhere)`, "/projects/{project_id}"}, {`/signing-keys/\d+`, "/signing-keys/{generation}"},
 		{`/platform-keys/.+`, "/platform-keys/{key_id}"}, {`/api-keys/api_key_no`, "/api-keys/{api_key_id}"},
+		{`/admin-keys/.+`, "/admin-keys/{admin_key_id}"},
 	} {
 		route = regexp.MustCompile(form[0]).ReplaceAllString(route, form[1])
 	}

@@ -156,6 +156,15 @@ func (c *Cache[V]) await(ctx context.Context, id string, age time.Duration, now 
 // Holds reports whether an id has an entry, of any age.
 func (c *Cache[V]) Holds(id string) bool { return c.entries.Contains(id) }
 
+// Drop forgets an id, also what a read that is under way will find, so that the
+// next call reads it again.
+func (c *Cache[V]) Drop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.reads, id)
+	c.entries.Remove(id)
+}
+
 // start returns the read of an id that is in progress, or begins one unless the
 // last read failed a moment ago. It does not wait.
 func (c *Cache[V]) start(id string) *reading[V] {
@@ -189,10 +198,14 @@ func (c *Cache[V]) run(id string, own *reading[V]) {
 		}
 	} else {
 		own.found = found
-		c.entries.Add(id, found)
 	}
 	c.mu.Lock()
-	delete(c.reads, id)
+	if c.reads[id] == own { // it was not dropped meanwhile
+		delete(c.reads, id)
+		if own.found != nil {
+			c.entries.Add(id, found)
+		}
+	}
 	c.fault = c.fault.after(own.err, c.config.Pause)
 	c.mu.Unlock()
 	close(own.done)
