@@ -197,12 +197,16 @@ func absolute(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// appOrigins are those of pages that an app brings along and shows in a web view.
+var appOrigins = []string{"capacitor://localhost", "ionic://localhost", "tauri://localhost", "app://localhost"}
+
 func checkOrigins(origins []string) error {
 	if slices.Equal(origins, []string{"*"}) {
 		return nil
 	}
 	for _, origin := range origins {
-		if u, err := absolute(origin); err != nil || u.Scheme+"://"+u.Host != origin {
+		u, err := absolute(origin)
+		if (err != nil || u.Scheme+"://"+u.Host != origin) && !slices.Contains(appOrigins, origin) {
 			return fmt.Errorf("origin %q is not scheme://host, and * must stand alone", origin)
 		}
 	}

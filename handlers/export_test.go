@@ -9,7 +9,7 @@ import (
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	everything := &server{Config{Access: noAccess{}, Store: noStore{}}}
+	everything := &server{Config: Config{Access: noAccess{}, Store: noStore{}}}
 	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}

@@ -186,11 +186,14 @@ type Config struct {
 }
 
 // server has the routes' functions as methods.
-type server struct{ Config }
+type server struct {
+	Config
+	bursts bursts
+}
 
 // New returns the handler of the HTTP API. It starts no goroutines.
 func New(config Config) http.Handler {
-	s := &server{config}
+	s := &server{Config: config}
 	if s.MintCounter == nil {
 		s.MintCounter = s.Limits
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"playtoken/handlers"
 	"playtoken/projects"
 )
@@ -143,8 +145,34 @@ func TestFailuresLimitAnAddressAndNotItsNeighbours(t *testing.T) {
 	if got := try("2001:db8::1", ""); got != "401 unauthenticated" {
 		t.Errorf("no credential from an address above the failure limit: got %s, want 401 unauthenticated", got)
 	}
-	if after := d.record.short(); len(after) != before+2 || before != 60 || after[0] != "2001:db8::1 authenticate unauthenticated" {
-		t.Errorf("recorded %d failures, then %v, want 60, then 2 from other networks", before, after[before:])
+	if after := d.record.short(); len(after) != before+3 || before != 60 || after[0] != "2001:db8::1 authenticate unauthenticated" {
+		t.Errorf("recorded %d failures, then %v, want 60, then 2 from other networks and the first above the limit", before, after[before:])
+	}
+}
+
+// TestABurstOfFailuresIsCountedOnRecord: it cannot fill the audit log, and how large
+// it is shows while it lasts.
+func TestABurstOfFailuresIsCountedOnRecord(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	for range 60 + 123 {
+		d.ask("POST", "/v1/playback-tokens", "guess", `{"video_id":"vid1"}`)
+	}
+	clear(d.counter.taken) // a minute later
+	d.ask("POST", "/v1/playback-tokens", "guess", `{"video_id":"vid1"}`)
+	var reasons []string
+	for _, e := range d.record.entries {
+		if e.Reason != "" {
+			reasons = append(reasons, e.Result+": "+e.Reason)
+		}
+	}
+	want := []string{
+		"rate_limited: attempt 1 of this source above the limit", "rate_limited: attempt 10 of this source above the limit",
+		"rate_limited: attempt 100 of this source above the limit",
+		"unauthenticated: 123 attempts of this source before this one were above the limit and are not in the log",
+	}
+	if diff := cmp.Diff(want, reasons); diff != "" {
+		t.Errorf("on record, -want +got:\n%s", diff)
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"playtoken/audit"
+	"playtoken/limits"
 )
 
 // recordTimeout is how long a change waits for the audit log.
@@ -100,5 +102,61 @@ func (s *server) recordMint(c call, videoID string, err error) {
 
 // recordFailure records a failed authentication, and nothing of the credential.
 func (s *server) recordFailure(source netip.Addr, requestID string, err error) {
-	s.recordLater(audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: resultOf(err)})
+	entry := audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: resultOf(err)}
+	if n := s.bursts.end(source); n > 0 {
+		entry.Reason = fmt.Sprintf("%d attempts of this source before this one were above the limit and are not in the log", n)
+	}
+	s.recordLater(entry)
+}
+
+// recordBurst counts a failed authentication above the limit. It records the
+// first, the tenth, the hundredth and so on, so that a burst cannot fill the log
+// and its size is known while it lasts.
+func (s *server) recordBurst(source netip.Addr, requestID string) {
+	n := s.bursts.add(source)
+	if !powerOfTen(n) {
+		return
+	}
+	s.recordLater(audit.Entry{
+		Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: "rate_limited",
+		Reason: fmt.Sprintf("attempt %d of this source above the limit", n),
+	})
+}
+
+func powerOfTen(n int) bool {
+	for n%10 == 0 && n > 0 {
+		n /= 10
+	}
+	return n == 1
+}
+
+// maxBursts is how many sources are counted at a time.
+const maxBursts = 10_000
+
+// bursts counts failed authentications above the limit, by source.
+type bursts struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+// add counts one, and returns how many there were since the burst began.
+func (b *bursts) add(source netip.Addr) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.count == nil || len(b.count) >= maxBursts {
+		b.count = map[string]int{}
+	}
+	network := limits.Network(source)
+	b.count[network]++
+	return b.count[network]
+}
+
+// end returns how many there were, and begins to count anew.
+func (b *bursts) end(source netip.Addr) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	network := limits.Network(source)
+	n := b.count[network]
+	delete(b.count, network)
+	return n
 }

@@ -81,7 +81,7 @@ func (b mintBody) request() (signer.Request, error) {
 		return req, nil
 	}
 	if *b.ExpiresIn <= 0 || *b.ExpiresIn > math.MaxInt64/int64(time.Second) {
-		return req, fmt.Errorf("%w: expires_in is %d", signer.ErrTTL, *b.ExpiresIn)
+		return req, fmt.Errorf("%w: expires_in is %d, and must be at least 1 and at most the project's max_ttl", signer.ErrTTL, *b.ExpiresIn)
 	}
 	req.TTL = time.Duration(*b.ExpiresIn) * time.Second
 	return req, nil

@@ -132,6 +132,7 @@ func TestOrigins(t *testing.T) {
 	for origin, want := range map[string]bool{
 		"https://www.example.com": true, "https://www.example.com:8443": true, "http://localhost:3000": true,
 		"http://127.0.0.1": true, "https://[2001:db8::1]:8443": true, "http://[::1]:3000": true, "https://xn--bcher-kva.example": true,
+		"capacitor://localhost": true, "ionic://localhost": true, "capacitor://localhost/": false, "capacitor://www.example.com": false,
 		"": false, "*": false, "null": false, "https://": false, "www.example.com": false, "http://www.example.com": false,
 		"https://www.example.com/": false, "https://www.example.com:443": false, "http://localhost:80": false,
 		"https://www.example.com:": false, "https://www.example.com:0": false, "https://www.example.com:08443": false,

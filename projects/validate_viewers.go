@@ -16,7 +16,7 @@ func (f *findings) viewers(v ViewerPolicy) {
 	f.issuers(v.Issuers)
 	f.refuse(len(v.Origins) > maxOrigins, "viewer_policy.origins", "must have at most %d", maxOrigins)
 	for i, origin := range v.Origins {
-		f.refuse(!isOrigin(origin), "viewer_policy.origins", "must be https://host[:port] exactly as browsers send it (http only on a loopback host), not %.100q", origin)
+		f.refuse(!isOrigin(origin), "viewer_policy.origins", "must be https://host[:port] exactly as browsers send it (http only on a loopback host), or that of an app, as capacitor://localhost; not %.100q", origin)
 		f.refuse(slices.Contains(v.Origins[:i], origin), "viewer_policy.origins", "has %.100q twice: remove one", origin)
 	}
 	f.refuse(len(v.Rule) > maxRule || !utf8.ValidString(v.Rule), "viewer_policy.rule", "must have at most %d bytes of UTF-8", maxRule)
@@ -77,9 +77,16 @@ func isLoopback(host string) bool {
 // in their ASCII form.
 var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
+// appOrigin is the origin of pages that an app brings along and shows in a web
+// view.
+var appOrigin = regexp.MustCompile(`^(capacitor|ionic|tauri|app)://localhost$`)
+
 // isOrigin reports whether a browser could send this as the origin of a page whose
 // connection is safe.
 func isOrigin(text string) bool {
+	if appOrigin.MatchString(text) {
+		return true
+	}
 	u, err := url.Parse(text)
 	if err != nil || len(text) > 255 || !isSafe(u) || u.Scheme+"://"+u.Host != text {
 		return false

@@ -120,6 +120,12 @@ func (s *Service) openStorage(ctx context.Context, options Options) (err error) 
 }
 
 func (s *Service) openSigning(_ context.Context, options Options) (err error) {
+	if s.Settings.StoreFile != "" {
+		// The file's private keys are decrypted in this process.
+		if err := forbidDumps(); err != nil {
+			return fmt.Errorf("before a file store is used: %w", err)
+		}
+	}
 	hold := options.HoldKeys && s.Settings.Rotation.KeySpec.Exportable
 	if s.signing, err = openSigning(s.Storage.Store, hold, s.Metrics, s.log); err == nil {
 		s.onClose(s.signing.close)
