@@ -33,10 +33,7 @@ func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.
 
 // write makes a change of the key API.
 func (r *Register) write(ctx context.Context, limit int, change func(*state) error) error {
-	return r.update(ctx, limit, false, func(s *state) error {
-		s.forget(r.config.Now())
-		return change(s)
-	})
+	return r.update(ctx, limit, false, change)
 }
 
 // update reads the document, changes it and writes it back, again and again

@@ -103,14 +103,6 @@ func (r *Register) look(ctx context.Context) error {
 	return r.tidy(ctx)
 }
 
-// due reports whether tidying would change the ticket keys.
-func (s *state) due(now time.Time) bool {
-	after := *s
-	after.Tickets = append([]TicketKey(nil), s.Tickets...)
-	after.turnTicketKeys(now)
-	return len(after.Tickets) != len(s.Tickets) || len(s.Tickets) > 0 && after.Tickets[0].ID != s.Tickets[0].ID
-}
-
 // errClock means that this machine and the store do not have the same time, so
 // that a ticket key could be destroyed too early.
 var errClock = errors.New("the clocks of the gate and of its store differ by more than PLAYTOKEN_CLOCK_SKEW: ticket keys stay as they are; set the clock")

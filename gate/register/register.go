@@ -110,14 +110,11 @@ func (r *Register) Key(id string) (*rsa.PublicKey, bool) {
 // EverKnew reports whether a session that ends at the given second may have
 // been opened with a token of this key.
 func (r *Register) EverKnew(keyID string, expires int64) bool {
-	knows := func(v *view) bool {
-		return v.known[keyID] || !v.state.TrustedTo.IsZero() && expires <= v.state.TrustedTo.Unix()
-	}
-	if knows(r.current.Load()) {
+	if r.current.Load().knows(keyID, expires, r.config.Now()) {
 		return true
 	}
 	r.renew()
-	return knows(r.current.Load())
+	return r.current.Load().knows(keyID, expires, r.config.Now())
 }
 
 // Longest is how long the tickets of the gates of this store may live.
@@ -134,10 +131,10 @@ func (r *Register) SealingKey() TicketKey {
 // TicketKeys returns the keys that may have made a ticket that names this id:
 // one at most or, for the empty id, those of the tickets that name none.
 func (r *Register) TicketKeys(id string) []TicketKey {
-	keys := r.current.Load().ticketKeys(id)
+	keys := r.current.Load().ticketKeys(id, r.config.Now())
 	if len(keys) == 0 {
 		r.renew()
-		keys = r.current.Load().ticketKeys(id)
+		keys = r.current.Load().ticketKeys(id, r.config.Now())
 	}
 	return keys
 }

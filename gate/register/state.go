@@ -128,13 +128,30 @@ func (s *state) begin(own durations, earlier []Earlier, now time.Time) {
 	if s.Owner == "" {
 		s.Owner = newID()
 	}
-	s.tidy(now)
+	if _, ok := s.newest(); !ok { // no gate has read a document without it
+		s.Tickets = append(s.Tickets, newTicketKey(now))
+	}
 }
 
-// tidy is what falls due with time.
+// tidy does what falls due with time. It is for a clock that can be trusted.
 func (s *state) tidy(now time.Time) {
 	s.turnTicketKeys(now)
 	s.forget(now)
+}
+
+// batch is how long after its time the first of what is about tickets that are
+// all over is dropped, with all that is over by then.
+const batch = time.Hour
+
+// due reports whether tidying is worth a write.
+func (s *state) due(now time.Time) bool {
+	first := now.Add(-batch)
+	after := *s
+	after.Tickets = slices.Clone(s.Tickets)
+	after.turnTicketKeys(now)
+	return !slices.EqualFunc(after.Tickets, s.Tickets, func(a, b TicketKey) bool { return a.ID == b.ID && a.From.Equal(b.From) }) ||
+		slices.ContainsFunc(s.Gone, func(g gone) bool { return g.Until.Before(first) }) ||
+		slices.ContainsFunc(s.Cutoffs, func(c Cutoff) bool { return c.Until.Before(first) })
 }
 
 // lastTicket is when the last ticket is over that some gate, by its own clock,

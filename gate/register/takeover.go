@@ -54,7 +54,9 @@ func (s *state) takeOver(e Earlier, now time.Time) bool {
 		}
 	}
 	for _, c := range e.Cutoffs {
-		s.end(c.Subject, c.Value, c.At, until)
+		if !s.lastTicket(c.At).Before(now) { // earlier versions kept them for good
+			s.end(c.Subject, c.Value, c.At, until)
+		}
 	}
 	for _, k := range e.Tickets {
 		k.Until = until

@@ -46,17 +46,13 @@ func ticketKeyID(secret []byte) string {
 }
 
 // turnTicketKeys destroys keys whose tickets are all over, and publishes the
-// next one in time. The first needs no time: no gate has read a document
-// without it.
+// next one in time.
 func (s *state) turnTicketKeys(now time.Time) {
-	s.Tickets = slices.DeleteFunc(s.Tickets, func(k TicketKey) bool { return s.over(k, now) })
+	before := slices.Clone(s.Tickets)
+	s.Tickets = slices.DeleteFunc(s.Tickets, func(k TicketKey) bool { return over(before, k, now, s.lastTicket) })
 	newest, ok := s.newest()
-	switch lead := s.lead(); {
-	case !ok:
-		s.Tickets = append(s.Tickets, newTicketKey(now))
-	case newest.From.After(now):
-		// It is published, and not yet in use.
-	case !now.Before(newest.From.Add(turnEvery - lead)):
+	published := ok && newest.From.After(now) // and not yet in use
+	if lead := s.lead(); !published && !now.Before(newest.From.Add(turnEvery-lead)) {
 		s.Tickets = append(s.Tickets, newTicketKey(now.Add(lead)))
 	}
 }
@@ -76,14 +72,14 @@ func (s *state) newest() (TicketKey, bool) {
 	return TicketKey{}, false
 }
 
-// over reports whether every ticket of a key has ended.
-func (s *state) over(k TicketKey, now time.Time) bool {
+// over reports whether every ticket of one of the keys has ended.
+func over(keys []TicketKey, k TicketKey, now time.Time, lastTicket func(time.Time) time.Time) bool {
 	if !k.Until.IsZero() {
 		return k.Until.Before(now)
 	}
-	for _, next := range s.Tickets {
+	for _, next := range keys {
 		if next.Until.IsZero() && next.From.After(k.From) {
-			return s.lastTicket(next.From).Before(now)
+			return lastTicket(next.From).Before(now)
 		}
 	}
 	return false

@@ -17,8 +17,8 @@ type view struct {
 	read    time.Time // when reading began, by the machine's own clock
 	state   *state
 	keys    map[string]*rsa.PublicKey
-	known   map[string]bool // ids of keys that are or were registered
-	cutoffs map[cut]int64   // stamps
+	known   map[string]time.Time // by id of a key: until when it counts as known; zero: it is registered
+	cutoffs map[cut]int64        // stamps
 }
 
 type cut struct {
@@ -28,7 +28,7 @@ type cut struct {
 
 // newView parses a document. Keys that the last view has are not parsed again.
 func newView(version int64, began time.Time, s *state, last *view) (*view, error) {
-	v := &view{version: version, read: began, state: s, keys: map[string]*rsa.PublicKey{}, known: map[string]bool{}, cutoffs: map[cut]int64{}}
+	v := &view{version: version, read: began, state: s, keys: map[string]*rsa.PublicKey{}, known: map[string]time.Time{}, cutoffs: map[cut]int64{}}
 	for _, e := range s.Keys {
 		id := e.Registration.ID
 		key, ok := last.keys[id]
@@ -38,10 +38,10 @@ func newView(version int64, began time.Time, s *state, last *view) (*view, error
 				return nil, fmt.Errorf("read key %s of the gate's register: %w", id, err)
 			}
 		}
-		v.keys[id], v.known[id] = key, true
+		v.keys[id], v.known[id] = key, time.Time{}
 	}
 	for _, g := range s.Gone {
-		v.known[g.ID] = true
+		v.known[g.ID] = g.Until
 	}
 	for _, c := range s.Cutoffs {
 		v.cutoffs[cut{c.Subject, c.Value}] = c.At.UnixMicro()
@@ -83,10 +83,18 @@ func (v *view) page(after uint64, limit int) (page []Registration, next uint64) 
 	return page, next
 }
 
+// knows reports whether a session that ends at the given second may have been
+// opened with a token of this key.
+func (v *view) knows(keyID string, expires int64, now time.Time) bool {
+	until, ok := v.known[keyID]
+	trusted := v.state.TrustedTo
+	return ok && (until.IsZero() || !until.Before(now)) || !trusted.IsZero() && expires <= trusted.Unix()
+}
+
 // ticketKeys returns the keys of an id: one at most, except for the empty id.
-func (v *view) ticketKeys(id string) (keys []TicketKey) {
+func (v *view) ticketKeys(id string, now time.Time) (keys []TicketKey) {
 	for _, k := range v.state.Tickets {
-		if k.ID == id {
+		if k.ID == id && (k.Until.IsZero() || !k.Until.Before(now)) {
 			keys = append(keys, k)
 		}
 	}
