@@ -20,11 +20,13 @@ type Drift struct {
 // FindingCode says what a [Finding] is, for programs.
 type FindingCode string
 
-// The codes. The first three are about keys of the ring.
+// The codes. The first four are about keys of the ring.
 const (
 	KeyMissing      FindingCode = "missing"       // the platform does not show the key
 	KeyMismatched   FindingCode = "mismatched"    // platform or store hold another key than the ring records
+	KeyUnconfirmed  FindingCode = "unconfirmed"   // what the platform shows under the key's id cannot be read
 	KeyOrphan       FindingCode = "orphan"        // a second registration of the key; rotations delete it
+	KeyUnrecognised FindingCode = "unrecognised"  // left behind by a registration of this ring, which it cannot be told to be
 	KeyForgotten    FindingCode = "forgotten"     // named as this ring names its keys, but not in the ring
 	KeyOfProject    FindingCode = "other_project" // another project of this deployment owns the key
 	KeyUnattributed FindingCode = "unattributed"  // not of this project; the other projects could not be read
@@ -83,7 +85,10 @@ func (d *Drift) compare(observation *Observation, k Key) {
 	if !states[k.State].shown && k.State != Quarantined {
 		return
 	}
-	reason := observation.disagrees(k)
+	reason, unread := observation.disagrees(k), k.State == Registered && observation.unconfirmed(k)
+	if unread {
+		reason = unreadable
+	}
 	if reason == "" {
 		return
 	}
@@ -92,7 +97,9 @@ func (d *Drift) compare(observation *Observation, k Key) {
 		Meaning: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, reason),
 	}
 	if _, there := observation.Platform[k.KeyID]; there {
-		f.Code = KeyMismatched
+		if f.Code = KeyMismatched; unread {
+			f.Code = KeyUnconfirmed
+		}
 		d.Mismatched = append(d.Mismatched, f)
 	} else {
 		d.Missing = append(d.Missing, f)
@@ -108,6 +115,11 @@ func (r *Rotator) classify(d *Drift, ring Ring, shown PlatformKey) {
 		f.Meaning = fmt.Sprintf("a second registration of generation %d, left behind by a lost response", owner)
 		d.Orphans = append(d.Orphans, f)
 	case ours:
+	case ring.isStray(shown.ID):
+		f.Code, f.Generation = KeyUnrecognised, ring.strayOf(shown.ID)
+		f.Meaning = fmt.Sprintf("appeared when generation %d was registered and no usable response came, and cannot be recognised as that key; "+
+			"rotations never touch it", f.Generation)
+		d.Unmanaged = append(d.Unmanaged, f)
 	case ring.named(shown):
 		f.Code, f.TokensFor = KeyForgotten, r.Policy.MaxTTL
 		f.Meaning = "named as this ring names its keys, but not in the ring: either the store is older than the platform, " +
@@ -213,18 +225,31 @@ func (r *Rotator) mayRemove(ctx context.Context, ring Ring, observation *Observa
 	if generation, ours := ring.owner(shown); ours {
 		return &Guard{Why: fmt.Sprintf("this key is generation %d of ours: use revoke", generation)}
 	}
-	if r.OtherOwners != nil {
-		projects, err := r.OtherOwners(ctx, []PlatformKey{shown})
-		if err != nil {
-			return &Guard{Why: fmt.Sprintf("it is unknown whether another project owns this key, whose viewers would be locked out: %v", err)}
-		}
-		if _, known := projects[shown.ID]; known {
-			return &Guard{Why: "another project of this deployment owns this key: its viewers would be locked out"}
-		}
+	if err := r.othersOwn(ctx, shown); err != nil {
+		return err
 	}
-	if active, ok := ring.Active(); !ok || !observation.shows(active) {
+	if ring.isStray(shown.ID) {
+		return nil // it came with this ring's own registrations, so it is in no signer's use
+	}
+	if active, ok := ring.Active(); !ok || !observation.has(active) {
 		return &Guard{Why: "no active key of ours is at the platform yet: nothing could take this key's place",
 			EarliestAt: ring.EarliestActive()}
+	}
+	return nil
+}
+
+// othersOwn returns a *Guard if another project of this deployment owns the key,
+// or may own it.
+func (r *Rotator) othersOwn(ctx context.Context, shown PlatformKey) error {
+	if r.OtherOwners == nil {
+		return nil
+	}
+	projects, err := r.OtherOwners(ctx, []PlatformKey{shown})
+	if err != nil {
+		return &Guard{Why: fmt.Sprintf("it is unknown whether another project owns this key, whose viewers would be locked out: %v", err)}
+	}
+	if _, known := projects[shown.ID]; known {
+		return &Guard{Why: "another project of this deployment owns this key: its viewers would be locked out"}
 	}
 	return nil
 }

@@ -61,12 +61,12 @@ func EncodePublicKey(key *rsa.PublicKey) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
 }
 
-// Fingerprint is the identity of the RSA key in a PEM text, however the text
-// is laid out: lower-case hex of SHA-256 over the DER of its
-// SubjectPublicKeyInfo. It is empty for anything that is not such a key.
+// Fingerprint is the identity of the RSA key in a text, in any layout that
+// platforms show: lower-case hex of SHA-256 over the DER of its
+// SubjectPublicKeyInfo. It is empty for anything that is not one whole key.
 func Fingerprint(text string) string {
-	key, err := ParsePublicKey(text)
-	if err != nil {
+	key, ok := readShown(text)
+	if !ok {
 		return ""
 	}
 	der, err := x509.MarshalPKIXPublicKey(key)

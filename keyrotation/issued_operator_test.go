@@ -20,7 +20,7 @@ func TestAnIssuedKeyChangedByHandIsQuarantined(t *testing.T) {
 		"deletes it at the platform": func(s *stage, k keyrotation.Key) { delete(s.platform.keys, k.KeyID) },
 		"renames it": func(s *stage, k keyrotation.Key) {
 			shown := s.platform.keys[k.KeyID]
-			shown.Name += " (old)"
+			shown.Name = "do not use"
 			s.platform.keys[k.KeyID] = shown
 		},
 		"deletes its value": func(s *stage, k keyrotation.Key) { delete(s.store.docs, keyrotation.IssuedName(k.StoreName)) },

@@ -17,6 +17,7 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Generate:     (*pass).generate,
 	Register:     (*pass).register,
 	Adopt:        (*pass).adopt,
+	See:          (*pass).see,
 	Activate:     (*pass).activate,
 	Discard:      (*pass).discard,
 	Date:         (*pass).date,
@@ -31,10 +32,13 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	NoteOrphan:   (*pass).noteOrphan,
 	DeleteOrphan: (*pass).deleteOrphan,
 	ForgetOrphan: (*pass).forgetOrphan,
+	NoteStray:    (*pass).noteStray,
+	ForgetStray:  (*pass).forgetStray,
 }
 
 // bookkeeping has the moves that a result does not list.
-var bookkeeping = map[Action]bool{Observe: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true}
+var bookkeeping = map[Action]bool{Observe: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true,
+	See: true, NoteStray: true, ForgetStray: true}
 
 // update saves the ring with one key changed.
 func (p *pass) update(ctx context.Context, ring *Ring, generation int, change func(*Key)) error {

@@ -60,7 +60,7 @@ func (r *Rotator) observePlatform(ctx context.Context, ring Ring, o *Observation
 		return err
 	}
 	for _, k := range list {
-		o.Platform[k.ID] = k
+		o.Platform[k.ID] = ring.recognise(k)
 	}
 	for _, k := range ring.Keys {
 		if _, listed := o.Platform[k.KeyID]; listed || k.KeyID == "" || k.State == Deleted {
@@ -70,7 +70,7 @@ func (r *Rotator) observePlatform(ctx context.Context, ring Ring, o *Observation
 		shown, err := r.account().get(ctx, k.KeyID)
 		cancel()
 		if err == nil {
-			o.Platform[k.KeyID] = shown
+			o.Platform[k.KeyID] = ring.recognise(shown)
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}

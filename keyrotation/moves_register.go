@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +68,7 @@ func (p *pass) abandonUnfit(ctx context.Context, ring Ring, generation int, why 
 // the result. The value of an issued key is stored before the ring names the
 // key, which every signer relies on.
 func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
-	err := p.update(ctx, &ring, m.Generation, func(k *Key) { k.State, k.AttemptAt = Registering, p.now() })
-	if err != nil {
+	if err := p.intend(ctx, &ring, m.Generation); err != nil {
 		return err
 	}
 	p.observation = nil // out of date from now on, even if the request fails
@@ -91,6 +91,23 @@ func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
 	return p.recordRegistration(ctx, ring, k, made.ID)
 }
 
+// intend writes the intent to register a key, and which keys at the platform
+// are strange: only one that comes later can be this registration.
+func (p *pass) intend(ctx context.Context, ring *Ring, generation int) error {
+	next := ring.clone()
+	another := func(k Key) bool { return k.Generation != generation && k.unanswered(k.AttemptAt, 0) }
+	if !slices.ContainsFunc(ring.Keys, another) {
+		next.Strangers = ring.strangers(p.observation)
+	}
+	k := next.key(generation)
+	k.State, k.AttemptAt = Registering, p.now()
+	if err := p.save(ctx, *ring, &next); err != nil {
+		return err
+	}
+	*ring = next
+	return nil
+}
+
 // recordRegistration writes the id of a registered key. If other replicas
 // change the ring meanwhile, it writes to the changed ring, unless they changed
 // this key: only this process knows that the value of an issued key is stored.
@@ -99,6 +116,7 @@ func (p *pass) recordRegistration(ctx context.Context, ring Ring, k Key, id stri
 		next := ring.clone()
 		next.Failures, next.RetryAt = 0, time.Time{}
 		next.key(k.Generation).register(id, p.now())
+		next.key(k.Generation).Unseen = true
 		err := p.save(ctx, ring, &next)
 		if !errors.Is(err, store.ErrConflict) {
 			return err

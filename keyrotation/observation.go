@@ -46,10 +46,30 @@ func (o *Observation) byFingerprint(fingerprint string) (oldest PlatformKey, ok 
 	return oldest, ok
 }
 
-// shows reports whether the platform shows the key under its id.
-func (o *Observation) shows(k Key) bool {
+// shows says what the platform shows under the key's id, if anything.
+func (o *Observation) shows(k Key) (match Match, there bool) {
 	shown, there := o.Platform[k.KeyID]
-	return there && shown.Fingerprint == k.Fingerprint
+	return k.match(shown), there
+}
+
+// has reports whether the platform has a key under the key's id that may be this
+// key: nothing that can be read contradicts it.
+func (o *Observation) has(k Key) bool {
+	match, there := o.shows(k)
+	return there && match != Different
+}
+
+// hasOther reports whether the platform shows another key under the key's id.
+func (o *Observation) hasOther(k Key) bool {
+	match, there := o.shows(k)
+	return there && match == Different
+}
+
+// unconfirmed reports whether only an operator can say that the platform has
+// this key.
+func (o *Observation) unconfirmed(k Key) bool {
+	match, there := o.shows(k)
+	return there && match == Unclear && k.ConfirmedAt.IsZero()
 }
 
 // disagrees says how platform or store differ from the ring's record of a key
@@ -57,10 +77,9 @@ func (o *Observation) shows(k Key) bool {
 func (o *Observation) disagrees(k Key) string {
 	stored, held := o.Store[k.StoreName]
 	switch {
-	case !o.shows(k):
-		if _, there := o.Platform[k.KeyID]; there {
-			return "the platform shows another key under its id"
-		}
+	case o.hasOther(k):
+		return "the platform shows another key under its id"
+	case !o.has(k):
 		return "the platform does not show it"
 	case !held && k.Issued:
 		return "its value is not in the store"
@@ -84,7 +103,13 @@ func (o *Observation) against(k Key, d Durations) string {
 	if !k.DoubtedAt.IsZero() {
 		return "platform or store disagreed about it at the last look"
 	}
-	return o.disagrees(k)
+	if reason := o.disagrees(k); reason != "" {
+		return reason
+	}
+	if o.unconfirmed(k) {
+		return unreadable
+	}
+	return ""
 }
 
 func (o *Observation) clockOff(d Durations) bool { return o.ClockAhead.Abs() > d.Skew }

@@ -109,6 +109,7 @@ func (p *pass) save(ctx context.Context, old Ring, next *Ring) error {
 		return fmt.Errorf("write ring of %s: %w", project, err)
 	}
 	next.Version, p.version = version, version
+	p.alarm(old, *next)
 	for _, t := range steps {
 		p.rotator.Log.Info("signing key moved", "project", project, "generation", t.Generation, "from", t.From, "to", t.To,
 			"key_id", t.KeyID, "fingerprint", t.Fingerprint, "actor", p.order.Actor, "reason", p.order.Reason)

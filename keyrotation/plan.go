@@ -17,6 +17,7 @@ const (
 	Generate     Action = "generate"      // * make the private key, or the document for an issued one
 	Register     Action = "register"      // * hand over the public key, or ask for an issued one
 	Adopt        Action = "adopt"         // take the id of a registration whose response was lost
+	See          Action = "see"           // a list shows a registration that so far only its response spoke of
 	Activate     Action = "activate"      // sign with the standby, retire the active key
 	Discard      Action = "discard"       // give up a key that never signed
 	Date         Action = "date"          // every signer knows that the key is retired: set its day of deletion
@@ -31,6 +32,8 @@ const (
 	NoteOrphan   Action = "note_orphan"   // the platform shows a second registration of a key of ours
 	DeleteOrphan Action = "delete_orphan" // * delete that registration
 	ForgetOrphan Action = "forget_orphan" // it is gone
+	NoteStray    Action = "note_stray"    // a registration without a usable response left a key that is not to be recognised
+	ForgetStray  Action = "forget_stray"  // it is gone, or recognised
 )
 
 // Move is one change that Plan wants.
@@ -103,12 +106,14 @@ func (p *planner) plan() {
 	// Rules that keep tokens coming precede those that a platform may delay or
 	// refuse again and again.
 	p.doubtKeys()
+	p.countStrays()
 	p.activateStandby()
 	p.continueRegistrations()
 	p.planStandby()
 	p.discardUnwanted()
 	p.removeKeys()
 	p.removeOrphans()
+	p.seeRegistered()
 	p.observeRoutinely()
 }
 

@@ -81,7 +81,7 @@ func (p *planner) discardUnwanted() {
 		if ok && !full && !p.after(p.ring.readyAt(better), Discard, k, unwanted) || !p.observed("before a standby is discarded") {
 			continue
 		}
-		if shown, there := p.observation.Platform[k.KeyID]; there && shown.Fingerprint != k.Fingerprint {
+		if p.observation.hasOther(k) {
 			p.block(Discard, k, "the platform shows another key under its id: see the drift report")
 			continue
 		}

@@ -39,7 +39,7 @@ func (p *planner) wrongAccount() bool {
 		if !states[k.State].shown || p.observation.At.Before(k.RegisteredAt.Add(p.ring.Durations.Settle)) {
 			continue
 		}
-		if p.observation.shows(k) {
+		if p.observation.has(k) {
 			return false
 		}
 		expected++

@@ -11,7 +11,7 @@ import (
 // planStandby plans a new key unless a standby exists or is on its way; two if
 // no key is active.
 func (p *planner) planStandby() {
-	need, coming, live := 1, 0, p.ring.live()
+	need, coming := 1, 0
 	if _, has := p.ring.Active(); !has {
 		need = 2
 	}
@@ -23,8 +23,7 @@ func (p *planner) planStandby() {
 	why, next := "there is no standby", Key{Generation: p.ring.nextGeneration()}
 	switch {
 	case coming >= need:
-	case live >= p.policy.KeyBudget:
-		p.block(PlanKey, next, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
+	case !p.mayPlan(next, why):
 	case p.after(p.ring.RetryAt, PlanKey, next, "the last registration did not succeed"):
 		p.add(PlanKey, next, p.now, why)
 	}
@@ -53,7 +52,8 @@ func (p *planner) continueRegistrations() {
 			// Observe first: the account may be another one by now or, if an old
 			// ring was restored, may hold the key already.
 			if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
-				p.observed(fmt.Sprintf("before generation %d is registered", k.Generation)) && !p.adopt(k) {
+				p.observed(fmt.Sprintf("before generation %d is registered", k.Generation)) && !p.adopt(k) &&
+				p.mayRegister(k, "its private key is made") {
 				p.add(Register, k, p.now, "its private key is made")
 			}
 		case k.State == Registering:
@@ -81,10 +81,14 @@ func (p *planner) resolveRegistration(k Key) {
 	if !p.observed("a registration got no response") || p.adopt(k) {
 		return
 	}
-	if p.observedSince(settled, "a registration got no response") && p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") {
-		p.add(Register, k, p.now, "its registration never arrived")
+	if p.observedSince(settled, "a registration got no response") && p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
+		p.mayRegister(k, neverArrived) {
+		p.add(Register, k, p.now, neverArrived)
 	}
 }
+
+// neverArrived is why a key is registered once more.
+const neverArrived = "its registration never arrived"
 
 // valueLost is why an issued key is given up.
 const valueLost = "the platform's response was lost, and with it the key's value"

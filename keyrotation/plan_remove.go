@@ -67,14 +67,13 @@ func (p *planner) deleteRetired(k Key) {
 	if !p.after(k.DeleteNotBefore, Delete, k, why) || !p.observed("before a key is deleted") {
 		return
 	}
-	shown, there := p.observation.Platform[k.KeyID]
 	_, active := p.ring.Active()
 	switch {
 	case p.observation.clockOff(p.ring.Durations):
 		p.block(Delete, k, p.observation.clockReason())
 	case !active:
 		p.block(Delete, k, "no key is active: kept for a rollback")
-	case there && shown.Fingerprint != k.Fingerprint:
+	case p.observation.hasOther(k):
 		p.block(Delete, k, "the platform shows another key under its id: see the drift report")
 	default:
 		p.add(Delete, k, p.now, why)
@@ -115,13 +114,20 @@ func (p *planner) withdrawn(k Key) bool {
 	if !p.observed("to see that a key is gone") {
 		return false
 	}
-	if shown, there := p.observation.Platform[k.KeyID]; there && shown.Fingerprint == k.Fingerprint {
+	if p.observation.has(k) && !p.reused(k) {
 		if p.after(k.WithdrawnAt.Add(settle), Withdraw, k, "the platform still shows it") {
 			p.add(Withdraw, k, p.now, "the platform still shows it")
 		}
 		return false
 	}
 	return true
+}
+
+// reused reports whether the id of a key that was withdrawn is that of a newer
+// key, of which nothing else can be read.
+func (p *planner) reused(k Key) bool {
+	match, _ := p.observation.shows(k)
+	return match == Unclear && p.observation.Platform[k.KeyID].CreatedAt.After(k.WithdrawnAt.Add(p.ring.Durations.Skew))
 }
 
 // removeOrphans deletes second registrations of keys of ours, which lost

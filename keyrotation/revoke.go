@@ -36,7 +36,7 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 			return errAlreadyDone
 		}
 		lost = ring.tokensOut(k, p.now())
-		ring.deactivate(generation, Revoking, order.Reason, p.now(), func(standby Key) bool { return standby.DoubtedAt.IsZero() })
+		ring.deactivate(generation, Revoking, order.Reason, p.now(), func(standby Key) bool { return standby.sure() })
 		return nil
 	})
 	if err != nil && !errors.Is(err, errAlreadyDone) {

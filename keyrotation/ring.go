@@ -85,6 +85,11 @@ type Key struct {
 	DeletedAt       time.Time `json:"deleted_at,omitzero"`
 	SessionsEndedAt time.Time `json:"sessions_ended_at,omitzero"` // of a revoked key: the platform says that its sessions have ended
 
+	// Unseen: the platform's response alone says that it has the key; no list
+	// has shown it as ours. ConfirmedAt is when an operator said that it is.
+	Unseen      bool      `json:"unseen,omitzero"`
+	ConfirmedAt time.Time `json:"confirmed_at,omitzero"`
+
 	Note string `json:"note,omitempty"` // why it was revoked, quarantined or abandoned
 }
 
@@ -144,6 +149,8 @@ type Ring struct {
 	SpecAt     time.Time    `json:"spec_at,omitzero"` // when the kind last changed
 	Keys       []Key        `json:"keys"`             // by rising generation
 	Orphans    []Orphan     `json:"orphans,omitempty"`
+	Strangers  []string     `json:"strangers,omitempty"` // see Ring.strangers; as they were before the registrations under way
+	Strays     []Stray      `json:"strays,omitempty"`
 	Ends       []SessionEnd `json:"session_ends,omitempty"` // that the platform has not confirmed
 	ObservedAt time.Time    `json:"looked_at,omitzero"`     // newest complete observation
 	RetryAt    time.Time    `json:"retry_at,omitzero"`      // no new registration before
@@ -200,6 +207,7 @@ func (r *Ring) clone() Ring {
 	c.Keys = slices.Clone(r.Keys)
 	c.Orphans = slices.Clone(r.Orphans)
 	c.Ends = slices.Clone(r.Ends)
+	c.Strays = slices.Clone(r.Strays)
 	return c
 }
 
@@ -277,7 +285,8 @@ func (r *Ring) check() error {
 }
 
 // standby returns the key that becomes active if no key is: the oldest
-// registered one that is not in doubt, or else the oldest. See successor.
+// registered one that nothing is known against, or else the oldest. See
+// successor.
 func (r *Ring) standby() (Key, bool) {
 	return r.oldest(func(Key) bool { return true })
 }
@@ -285,7 +294,7 @@ func (r *Ring) standby() (Key, bool) {
 func (r *Ring) oldest(fit func(Key) bool) (Key, bool) {
 	var found *Key
 	for i, k := range r.Keys {
-		if k.State == Registered && fit(k) && (found == nil || !found.DoubtedAt.IsZero() && k.DoubtedAt.IsZero()) {
+		if k.State == Registered && fit(k) && (found == nil || !found.sure() && k.sure()) {
 			found = &r.Keys[i]
 		}
 	}
@@ -294,6 +303,10 @@ func (r *Ring) oldest(fit func(Key) bool) (Key, bool) {
 	}
 	return *found, true
 }
+
+// sure reports whether nothing is known against a registered key: the newest
+// observation did not contradict the ring, and one has shown the key.
+func (k *Key) sure() bool { return k.DoubtedAt.IsZero() && !k.Unseen }
 
 // readyAt is when a registered key has propagated.
 func (r *Ring) readyAt(k Key) time.Time { return k.RegisteredAt.Add(r.Durations.Propagation) }
@@ -312,7 +325,7 @@ func (r *Ring) newest() time.Time {
 	newest := later(later(r.ObservedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {
 		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
-			k.DoubtedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt, k.SessionsEndedAt} {
+			k.DoubtedAt, k.ConfirmedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt, k.SessionsEndedAt} {
 			newest = later(newest, t)
 		}
 	}

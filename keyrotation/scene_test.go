@@ -118,10 +118,11 @@ func (s scene) sees(change func(*keyrotation.Observation)) scene {
 	return s
 }
 
-// shows makes an observation show one more key.
+// shows makes an observation show one more key. The fingerprint of a key that is
+// not ours is its name, too.
 func shows(id string, fingerprint string, created time.Time) func(*keyrotation.Observation) {
 	return func(l *keyrotation.Observation) {
-		l.Platform[id] = keyrotation.PlatformKey{ID: id, Fingerprint: fingerprint, CreatedAt: created}
+		l.Platform[id] = keyrotation.PlatformKey{ID: id, Name: fingerprint, Fingerprint: fingerprint, CreatedAt: created}
 	}
 }
 

@@ -31,6 +31,7 @@ type simPlatform struct {
 	deleted []string
 	away    time.Time // until then it does not answer
 	full    time.Time // until then it takes no key
+	odd     layout    // how it shows keys; nil: as they are
 
 	sessions map[session]time.Time // when each was last opened; nil: the platform has none
 }
@@ -115,13 +116,13 @@ func (p *simPlatform) list(o odds) []keyrotation.PlatformKey {
 	rows := []keyrotation.PlatformKey{}
 	for _, id := range p.ids() {
 		if !p.born[id].After(asOf()) {
-			rows = append(rows, p.keys[id])
+			rows = append(rows, p.shown(p.keys[id]))
 		}
 	}
 	p.gone = slices.DeleteFunc(p.gone, func(d departed) bool { return p.w.now.Sub(d.at) > 8*time.Second })
 	for _, d := range p.gone {
 		if t := asOf(); d.at.After(t) && !p.born[d.ID].After(t) {
-			rows = append(rows, d.PlatformKey)
+			rows = append(rows, p.shown(d.PlatformKey))
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b keyrotation.PlatformKey) int { return cmp.Compare(b.ID, a.ID) })
@@ -170,7 +171,7 @@ func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey
 		if !ok {
 			return k, store.ErrNotFound
 		}
-		return k, nil
+		return v.r.w.platform.shown(k), nil
 	})
 }
 

@@ -73,13 +73,8 @@ func FuzzPEM(f *testing.F) {
 		if list[0].Fingerprint == "" {
 			return
 		}
-		key, err := keyrotation.ParsePublicKey(list[0].PublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := keyrotation.EncodePublicKey(key)
-		if err != nil || keyrotation.Fingerprint(again) != list[0].Fingerprint {
-			t.Errorf("%q: another fingerprint when it is written again: %v", text, err)
+		if again := keyrotation.Fingerprint("\n" + text + "\n"); again != list[0].Fingerprint {
+			t.Errorf("%q: got fingerprint %s with white space around it, want %s", text, again, list[0].Fingerprint)
 		}
 	})
 }

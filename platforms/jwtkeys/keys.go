@@ -24,7 +24,8 @@ const (
 
 // Register sends the key once. Besides what the platform refuses, a name or a
 // key that it would refuse is keyrotation.ErrRefused. An answer without a
-// usable id, or about another key, tells nothing about what was registered.
+// usable id, or legibly about another key, tells nothing about what was
+// registered.
 func (a *API) Register(ctx context.Context, name, publicKey string) (string, error) {
 	id, err := a.register(ctx, name, publicKey)
 	if err != nil {
@@ -48,7 +49,7 @@ func (a *API) register(ctx context.Context, name, publicKey string) (string, err
 	if err != nil {
 		return "", err
 	}
-	if key.PublicKey != "" && key.Fingerprint != keyrotation.Fingerprint(publicKey) {
+	if keyrotation.MatchPublicKey(key.PublicKey, publicKey) == keyrotation.Different {
 		return "", errors.New("the answer is about another public key")
 	}
 	return key.ID, nil
