@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{name: "an operator confirms a key that was there before it was registered", file: "keyrotation/confirm.go",
 		guard: `case slices.Contains(ring.Strangers, keyID):`, broken: `case false:`},
 	{name: "an operator confirms what is legibly another key", file: "keyrotation/confirm.go",
-		guard: `case k.match(shown) == Different:`, broken: `case false:`},
+		guard: `case k.Match(shown) == Different:`, broken: `case false:`},
 	{name: "the wrong account is not noticed", file: "keyrotation/plan_doubt.go",
 		guard: `return expected > 0`, broken: `return false && expected > 0`},
 	{name: "one observation that disagrees is enough for a quarantine", file: "keyrotation/plan_doubt.go",

@@ -68,7 +68,7 @@ func (p *pass) confirmID(ctx context.Context, ring *Ring, k Key, keyID string) e
 		return &Guard{Why: fmt.Sprintf("the platform's key %s is generation %d", keyID, owner)}
 	case slices.Contains(ring.Strangers, keyID):
 		return &Guard{Why: fmt.Sprintf("the platform had key %s before generation %d was registered", keyID, k.Generation)}
-	case k.match(shown) == Different:
+	case k.Match(shown) == Different:
 		return &Guard{Why: fmt.Sprintf("the platform shows another public key under %s", keyID)}
 	}
 	if err := p.rotator.othersOwn(ctx, shown); err != nil {

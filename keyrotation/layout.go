@@ -172,8 +172,8 @@ func plain(name string) string {
 	}, name)
 }
 
-// match compares what a platform shows with a key of the ring.
-func (k *Key) match(shown PlatformKey) Match {
+// Match compares what a platform shows with a key of the ring.
+func (k *Key) Match(shown PlatformKey) Match {
 	switch {
 	case k.Fingerprint != "" && shown.Fingerprint == k.Fingerprint:
 		return Same

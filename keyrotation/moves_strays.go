@@ -12,7 +12,7 @@ func (p *pass) see(ctx context.Context, ring Ring, m Move) error {
 	next.key(m.Generation).Unseen = false
 	next.Strays = slices.DeleteFunc(next.Strays, func(s Stray) bool {
 		k, known := ring.Key(s.Generation)
-		return known && k.match(p.observation.Platform[s.KeyID]) == Different
+		return known && k.Match(p.observation.Platform[s.KeyID]) == Different
 	})
 	return p.save(ctx, ring, &next)
 }

@@ -49,7 +49,7 @@ func (o *Observation) byFingerprint(fingerprint string) (oldest PlatformKey, ok 
 // shows says what the platform shows under the key's id, if anything.
 func (o *Observation) shows(k Key) (match Match, there bool) {
 	shown, there := o.Platform[k.KeyID]
-	return k.match(shown), there
+	return k.Match(shown), there
 }
 
 // has reports whether the platform has a key under the key's id that may be this

@@ -1,7 +1,11 @@
 package keyrotation_test
 
 import (
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
+	"maps"
+	"slices"
 	"strings"
 
 	"playtoken/keyrotation"
@@ -40,6 +44,7 @@ var legible = map[string]layout{
 	"line breaks spelled out":   asText(func(p string) string { return strings.ReplaceAll(p, "\n", `\n`) }),
 	"100 characters":            asText(func(p string) string { return cutTo(100)(p) + "..." }),
 	"without names":             asName(func(string) string { return "" }),
+	"PKCS #1 without padding":   asText(bare),
 }
 
 // illegible are layouts of which too little can be read.
@@ -63,6 +68,32 @@ var (
 		"no name":       asName(func(string) string { return "" }),
 	}
 )
+
+// showsOtherwise: the platform shows keys in another layout from now on, or as
+// they are again.
+func (w *world) showsOtherwise() bool {
+	all := []map[string]layout{legible, illegible}
+	if w.issues {
+		all = []map[string]layout{legibleNames, illegibleNames}
+	}
+	layouts := []layout{nil}
+	for _, some := range all {
+		for _, name := range slices.Sorted(maps.Keys(some)) {
+			layouts = append(layouts, some[name])
+		}
+	}
+	w.platform.odd = layouts[w.rng.IntN(len(layouts))]
+	return true
+}
+
+// bare is the base64 of the PKCS #1 form alone.
+func bare(public string) string {
+	key, err := keyrotation.ParsePublicKey(public)
+	if err != nil {
+		return public
+	}
+	return base64.RawStdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(key))
+}
 
 // shown is the key as the platform shows it.
 func (p *simPlatform) shown(k keyrotation.PlatformKey) keyrotation.PlatformKey {

@@ -368,7 +368,7 @@ func (w *world) quiet() {
 }
 
 func (w *world) calmDown() {
-	w.odds, w.store.sealed, w.platform.away, w.platform.full = calm, time.Time{}, time.Time{}, time.Time{}
+	w.odds, w.store.sealed, w.platform.away, w.platform.full, w.platform.odd = calm, time.Time{}, time.Time{}, time.Time{}, nil
 	for _, r := range w.replicas {
 		r.crash()
 		r.setClock(0)

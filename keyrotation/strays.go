@@ -59,7 +59,7 @@ func (r *Ring) strayOf(keyID string) int {
 // its name is its identity, and under other ids that is compared in full.
 func (r *Ring) recognise(shown PlatformKey) PlatformKey {
 	for _, k := range r.Keys {
-		if k.Fingerprint != "" && (!k.Issued || k.KeyID == shown.ID) && k.match(shown) == Same {
+		if k.Fingerprint != "" && (!k.Issued || k.KeyID == shown.ID) && k.Match(shown) == Same {
 			shown.Fingerprint = k.Fingerprint
 			return shown
 		}

@@ -71,15 +71,19 @@ func receiverChanges(kind platforms.Kind, before, after map[string]string) bool 
 // showsKey reports whether a platform shows a key. A platform that neither
 // takes nor issues keys shows none.
 func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.Key) bool {
+	var keys interface {
+		Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error)
+	}
 	switch {
 	case platform.Registrar != nil:
-		shown, err := platform.Registrar.Get(ctx, key.KeyID)
-		return err == nil && shown.Fingerprint == key.Fingerprint
+		keys = platform.Registrar
 	case platform.Issuer != nil:
-		shown, err := platform.Issuer.Get(ctx, key.KeyID)
-		return err == nil && shown.Name == key.Name
+		keys = platform.Issuer
+	default:
+		return false
 	}
-	return false
+	shown, err := keys.Get(ctx, key.KeyID)
+	return err == nil && key.Match(shown) == keyrotation.Same
 }
 
 // accountTimeout bounds the question whether a credential is good.
