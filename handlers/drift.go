@@ -46,7 +46,12 @@ func newFindings(project string, found []keyrotation.Finding) []Finding {
 // DriftRemedy says what an operator can do about a finding.
 func DriftRemedy(project string, f keyrotation.Finding) string {
 	remove := fmt.Sprintf("playtoken keys remove-unmanaged %s --project %s --reason TEXT", f.KeyID, project)
+	confirm := fmt.Sprintf("playtoken keys confirm %d --project %s --reason TEXT", f.Generation, project)
 	switch f.Code {
+	case keyrotation.KeyUnconfirmed:
+		return "if the platform's console shows this key under this id: " + confirm
+	case keyrotation.KeyUnrecognised:
+		return fmt.Sprintf("if the platform's console shows it as generation %d: %s --key-id %s; if not: %s", f.Generation, confirm, f.KeyID, remove)
 	case keyrotation.KeyOrphan:
 		return "none needed, the next rotations delete it; to hurry: playtoken rotate --project " + project
 	case keyrotation.KeyForgotten:

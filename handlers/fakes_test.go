@@ -160,6 +160,9 @@ func (r *rotation) Rollback(_ context.Context, n int, o keyrotation.Order) (keyr
 func (r *rotation) Release(_ context.Context, n int, o keyrotation.Order) (keyrotation.Result, error) {
 	return r.do(o, "release", n)
 }
+func (r *rotation) Confirm(_ context.Context, n int, id string, o keyrotation.Order) (keyrotation.Result, error) {
+	return r.do(o, "confirm", n, " "+id)
+}
 func (r *rotation) Revoke(_ context.Context, n int, o keyrotation.Order) (keyrotation.Revocation, error) {
 	_, err := r.do(o, "revoke", n)
 	return r.revoke, err

@@ -58,6 +58,8 @@ type Rotation interface {
 	Activate(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	Rollback(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	Release(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
+	// Confirm: keyID is empty if the ring knows it.
+	Confirm(ctx context.Context, generation int, keyID string, order keyrotation.Order) (keyrotation.Result, error)
 	Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error)
 	End(ctx context.Context, order keyrotation.Order) error
 	Drift(ctx context.Context) (keyrotation.Drift, error)

@@ -61,6 +61,34 @@ func (c call) order(reason string) keyrotation.Order {
 	return keyrotation.Order{Actor: c.caller.ID, ActorName: c.caller.Name, Reason: reason}
 }
 
+// confirmBody is the body of a confirmation.
+type confirmBody struct {
+	Reason string `json:"reason"`
+	KeyID  string `json:"key_id"` // at the platform; empty if the ring knows it
+}
+
+var (
+	_ withCheck  = confirmBody{}
+	_ withReason = confirmBody{}
+)
+
+func (b confirmBody) reason() string { return b.Reason }
+
+func (b confirmBody) check() error {
+	wrong := checkReason(b.Reason, true)
+	if b.KeyID != "" && !isKeyID(b.KeyID) {
+		wrong = append(wrong, fieldError{Field: "key_id", Detail: "want 1 to 128 printable ASCII characters without blanks: the key's id at the platform"})
+	}
+	return invalidFields(wrong...)
+}
+
+func (s *server) confirmKey(ctx context.Context, c call, body confirmBody) (Rotated, error) {
+	confirm := func(rotation Rotation, ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error) {
+		return rotation.Confirm(ctx, generation, body.KeyID, order)
+	}
+	return s.operate(confirm)(ctx, c, reasonBody{Reason: body.Reason})
+}
+
 // operation is a method of Rotation that changes one generation.
 type operation func(rotation Rotation, ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 

@@ -66,6 +66,30 @@ func TestARevocation(t *testing.T) {
 	}
 }
 
+func TestConfirmingAKey(t *testing.T) {
+	w, done := newWorld(t)
+	defer done()
+	for _, c := range []struct {
+		body   string
+		status int
+		asked  string
+	}{
+		{`{"reason":"seen in its console"}`, 200, "confirm 2"},
+		{`{"reason":"seen in its console","key_id":"key-7/a+b="}`, 200, "confirm 2 key-7/a+b="},
+		{`{"key_id":"key-7"}`, 400, ""},
+		{`{"reason":"x","key_id":"a b"}`, 400, ""},
+		{`{"reason":"x","key_id":"ä"}`, 400, ""},
+		{`{"reason":"x","key_id":"` + strings.Repeat("x", 129) + `"}`, 400, ""},
+		{`{"reason":"x","key_id":7}`, 400, ""},
+		{`{"reason":"x","keyId":"key-7"}`, 400, ""},
+	} {
+		w.rotation.asked = ""
+		if got := w.ask("POST", signingKeys+"/2/confirm", keysKey, c.body); got.Code != c.status || strings.TrimSpace(w.rotation.asked) != c.asked {
+			t.Errorf("%s: got %d, asked for %q, want %d and %q", c.body, got.Code, w.rotation.asked, c.status, c.asked)
+		}
+	}
+}
+
 func TestRemovingAnUnmanagedKey(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
@@ -88,7 +112,7 @@ func (p paced) Unwrap() error           { return p.error }
 func TestErrorsOfARotation(t *testing.T) {
 	changes := []string{
 		"POST " + signingKeys + "/2/revoke", "POST " + signingKeys + "/2/activate", "POST " + signingKeys + "/2/rollback",
-		"POST " + signingKeys + "/2/release", "DELETE /v1/projects/default/platform-keys/key-9",
+		"POST " + signingKeys + "/2/release", "POST " + signingKeys + "/2/confirm", "DELETE /v1/projects/default/platform-keys/key-9",
 		"GET /v1/projects/default/drift", "GET /v1/projects/default/rotation",
 	}
 	for _, c := range []struct {

@@ -266,7 +266,7 @@ func TestReasons(t *testing.T) {
 	routes := []string{
 		"POST /v1/projects/default/signing-keys/2/revoke", "POST /v1/projects/default/signing-keys/2/activate",
 		"POST /v1/projects/default/signing-keys/2/rollback", "POST /v1/projects/default/signing-keys/2/release",
-		"DELETE /v1/projects/default/platform-keys/key-9",
+		"POST /v1/projects/default/signing-keys/2/confirm", "DELETE /v1/projects/default/platform-keys/key-9",
 	}
 	for reason, want := range map[string]int{
 		"leaked": 200, strings.Repeat("ä", 200): 200,

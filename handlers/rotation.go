@@ -225,13 +225,18 @@ func (s *server) drift(ctx context.Context, c call, _ noBody) (Drift, error) {
 // maxKeyID is the longest platform key id that can exist.
 const maxKeyID = 128
 
+// isKeyID reports whether a text may be a key id of any platform.
+func isKeyID(text string) bool {
+	return text != "" && len(text) <= maxKeyID && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 type removed struct {
 	Removed string `json:"removed"`
 }
 
 func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removed, error) {
 	keyID := c.vars["key_id"]
-	if len(keyID) > maxKeyID || strings.ContainsFunc(keyID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !isKeyID(keyID) {
 		return removed{}, store.ErrNotFound
 	}
 	rotation, err := s.Projects.Rotation(ctx, c.project)

@@ -108,6 +108,7 @@ func (s *server) keyRoutes() []route {
 		post(generationPath+"/activate", endpoint(s, order("signing_key.activate"), s.operate(Rotation.Activate))),
 		post(generationPath+"/rollback", endpoint(s, order("signing_key.rollback"), s.operate(Rotation.Rollback))),
 		post(generationPath+"/release", endpoint(s, order("signing_key.release"), s.operate(Rotation.Release))),
+		post(generationPath+"/confirm", endpoint(s, order("signing_key.confirm"), s.confirmKey)),
 
 		get(projectPath+"/rotation", endpoint(s, read, s.rotationStatus)),
 		post(projectPath+"/rotation", endpoint(s, order("rotation"), s.rotate)),

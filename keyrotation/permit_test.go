@@ -30,6 +30,10 @@ var everyVerb = map[string]struct {
 		_, err := r.Release(ctx, 1, o)
 		return err
 	}},
+	"Confirm": {true, func(ctx context.Context, r *keyrotation.Rotator, o keyrotation.Order) error {
+		_, err := r.Confirm(ctx, 2, "", o)
+		return err
+	}},
 	"Revoke": {true, func(ctx context.Context, r *keyrotation.Rotator, o keyrotation.Order) error {
 		_, err := r.Revoke(ctx, 2, o)
 		return err

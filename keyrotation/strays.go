@@ -43,8 +43,8 @@ func (r *Ring) Unrecognised() int {
 
 func (r *Ring) isStray(keyID string) bool { return r.strayOf(keyID) > 0 }
 
-// strayOf returns the generation whose registration left a stray; 0 if the key
-// is none.
+// strayOf returns the generation whose registration left a key; 0 if the key is no
+// stray.
 func (r *Ring) strayOf(keyID string) int {
 	for _, s := range r.Strays {
 		if s.KeyID == keyID {

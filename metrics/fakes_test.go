@@ -145,8 +145,9 @@ func someRing() keyrotation.Ring {
 		Keys: []keyrotation.Key{
 			{Generation: 1, State: keyrotation.Deleted}, {Generation: 2, State: keyrotation.Deleted},
 			{Generation: 3, State: keyrotation.Active, ActivatedAt: now.Add(-time.Hour), KeyID: "key-3", Fingerprint: "f3"},
-			{Generation: 4, State: keyrotation.Registered},
+			{Generation: 4, State: keyrotation.Registered, Unseen: true},
 		},
+		Strays:     []keyrotation.Stray{{KeyID: "key-7", Generation: 4}},
 		ObservedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
 		LastRun: keyrotation.Run{SuccessAt: now.Add(-30 * time.Minute)},
 	}

@@ -54,6 +54,8 @@ var (
 		help: "Time since the platform's keys were last listed, in any process."}
 	overdue = name{text: "playtoken_rotation_overdue", labels: []string{"project"},
 		help: "1 if an action of the rotation is long overdue, else 0."}
+	unrecognised = name{text: "playtoken_keys_unrecognised", labels: []string{"project"},
+		help: "Keys that the platform took and that no list has shown to be ours. At 3, no more are registered until an operator has looked at them."}
 	ringStaleness = name{text: "playtoken_ring_stale_seconds", labels: []string{"project"},
 		help: "Age of the key ring that the gauges about keys and rotations were computed from."}
 
@@ -87,7 +89,7 @@ var (
 // ofService lists the metrics of a Service.
 var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
-	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, ringStaleness,
+	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, ringStaleness,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
 	limitsAlone, auditFailures, viewerQuestions, viewerFailures,
 }

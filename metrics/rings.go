@@ -129,6 +129,7 @@ func (w *watched) collect(to sink, now time.Time) {
 		return
 	}
 	w.countStates(to)
+	to.gauge(unrecognised, float64(w.ring.Unrecognised()), w.project)
 	age := func(n name, since time.Time) {
 		if !since.IsZero() {
 			to.gauge(n, now.Sub(since).Seconds(), w.project)

@@ -28,6 +28,7 @@ func TestGaugesComeFromTheRing(t *testing.T) {
 		e.shows(t, 1800, "playtoken_rotation_last_success_age_seconds", "default")
 		e.shows(t, 60, "playtoken_rotation_last_look_age_seconds", "default")
 		e.shows(t, 0, "playtoken_rotation_overdue", "default")
+		e.shows(t, 2, "playtoken_keys_unrecognised", "default")
 		e.shows(t, 0, "playtoken_ring_stale_seconds", "default")
 	})
 }

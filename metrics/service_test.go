@@ -104,6 +104,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_http_request_duration_seconds histogram {route}",
 		"playtoken_http_requests_total counter {method,route,status}",
+		"playtoken_keys_unrecognised gauge {project}",
 		"playtoken_limits_alone gauge {}",
 		"playtoken_platform_calls_left gauge {platform}",
 		"playtoken_platform_calls_total counter {operation,platform,result}",

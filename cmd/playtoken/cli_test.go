@@ -131,6 +131,7 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "keys activate 1", exitUsage, "--reason"},
 		{w.environ, "keys rollback 1", exitUsage, "--reason"},
 		{w.environ, "keys release 1", exitUsage, "--reason"},
+		{w.environ, "keys confirm 1", exitUsage, "--reason"},
 		{w.environ, "keys remove-unmanaged x", exitUsage, "--reason"},
 		{w.environ, "keys show 99", exitFailed, "no such key"},
 		{w.environ, "keys list --project another", exitFailed, "no such project"},

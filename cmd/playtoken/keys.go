@@ -18,6 +18,7 @@ type keyVerb struct {
 	method     string
 	path       string // below the project; %s is the verb's argument
 	changes    bool   // needs a reason for the record
+	names      bool   // may name the key's id at the platform
 	missing    string // what to do where there is no such project or key
 
 	// view returns a pointer to what the response is decoded into.
@@ -44,6 +45,8 @@ func (a *app) keys() *cobra.Command {
 			method: post, path: "/signing-keys/%s/rollback", missing: findKey, view: moved},
 		{use: "release GENERATION", short: "End a key's quarantine", changes: true,
 			method: post, path: "/signing-keys/%s/release", missing: findKey, view: moved},
+		{use: "confirm GENERATION", short: "Say that the platform has a key that it does not show legibly", changes: true, names: true,
+			method: post, path: "/signing-keys/%s/confirm", missing: findKey, view: moved},
 		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true,
 			method: post, path: "/signing-keys/%s/revoke", missing: findKey,
 			view: func(string) tabled { return new(revocationView) }},
@@ -59,11 +62,14 @@ func (a *app) keys() *cobra.Command {
 }
 
 func (a *app) keyCommand(v keyVerb) *cobra.Command {
-	var project, reason string
+	var project, reason, keyID string
 	cmd := &cobra.Command{Use: v.use, Short: v.short, Args: arguments(strings.Fields(v.use)[1:]...)}
 	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
 	if v.changes {
 		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record (required)")
+	}
+	if v.names {
+		cmd.Flags().StringVar(&keyID, "key-id", "", "under which id the platform has it, if keys show does not know")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path, err := v.pathOf(args)
@@ -75,7 +81,11 @@ func (a *app) keyCommand(v keyVerb) *cobra.Command {
 			if reason == "" {
 				return usageError{"--reason: say why, for the record"}
 			}
-			q.body = map[string]any{"reason": reason}
+			body := map[string]any{"reason": reason}
+			if keyID != "" {
+				body["key_id"] = keyID
+			}
+			q.body = body
 		}
 		return a.aboutKeys(cmd.Context(), project, q, v.view)
 	}

@@ -51,6 +51,8 @@ var acts = []act{
 	{verb: "keys rollback 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/rollback", body: `{"reason":"no"}`, want: 409},
 	{verb: "keys activate 3 --project {P} --reason on", route: "POST /v1/projects/{P}/signing-keys/3/activate", body: `{"reason":"on"}`, want: 200},
 	{verb: "keys release 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/release", body: `{"reason":"no"}`, want: 409},
+	{verb: "keys confirm 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no"}`, want: 409},
+	{verb: "keys confirm 3 --project {P} --reason no --key-id other", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no","key_id":"other"}`, want: 409},
 	{verb: "keys revoke 1 --project {P} --reason stolen", route: "POST /v1/projects/{P}/signing-keys/1/revoke", body: `{"reason":"stolen"}`, want: 200},
 	{verb: "keys remove-unmanaged nothing --project {P} --reason no", route: "DELETE /v1/projects/{P}/platform-keys/nothing", body: `{"reason":"no"}`, want: 404},
 	{verb: "keys remove-unmanaged {FOREIGN} --project {P} --reason old", route: "DELETE /v1/projects/{P}/platform-keys/{FOREIGN}", body: `{"reason":"old"}`, want: 200},

@@ -155,7 +155,8 @@ func TestASignerMintsAndLeavesTheKeysToARotator(t *testing.T) {
 		"GET /v1/projects/default/drift": 403, "POST /v1/projects/default/rotation": 403, "POST /v1/rotation": 207,
 		"POST /v1/projects/default/signing-keys/1/revoke": 403, "POST /v1/projects/default/signing-keys/2/activate": 403,
 		"POST /v1/projects/default/signing-keys/1/rollback": 403, "POST /v1/projects/default/signing-keys/1/release": 403,
-		"DELETE /v1/projects/default/platform-keys/x": 403,
+		"POST /v1/projects/default/signing-keys/1/confirm": 403,
+		"DELETE /v1/projects/default/platform-keys/x":      403,
 	} {
 		status, body := administer(t, client, s.url, route)
 		if status != want || status != 200 && (!strings.Contains(body, `"forbidden"`) || !strings.Contains(body, "may only sign")) {

@@ -40,8 +40,17 @@ func (s Suite) lists(t *testing.T) {
 			})
 		}
 	}
-	for name, view := range map[string]standin.View{"reordered": standin.Reordered, "rewrapped": standin.Rewrapped, "other line ends": standin.CRLF} {
+	s.layouts(t)
+}
+
+func (s Suite) layouts(t *testing.T) {
+	for name, view := range map[string]standin.View{"reordered": standin.Reordered, "rewrapped": standin.Rewrapped, "other line ends": standin.CRLF,
+		"blanks in the markers": standin.Spaced, "one line": standin.OneLine} {
 		s.try(t, "TheSameKeys/"+name, options{fault: func(standin.Call) standin.Fault { return standin.Fault{View: view} }}, testOtherLook)
+	}
+	for name, view := range map[string]standin.View{"blanks in the markers": standin.Spaced, "one line": standin.OneLine, "cut off": standin.CutOff} {
+		fault := func(standin.Call) standin.Fault { return standin.Fault{View: view} }
+		s.try(t, "TheResponseIsBelieved/"+name, options{fault: fault}, testOtherLayout)
 	}
 	s.try(t, "UnreadableKeysAreListed", options{}, func(t *testing.T, b *bench) {
 		if b.creating() == standin.OpIssue {
@@ -55,6 +64,18 @@ func (s Suite) lists(t *testing.T) {
 			t.Errorf("List = %+v, %v, want every key, unreadable ones without a fingerprint", list, err)
 		}
 	})
+}
+
+// testOtherLayout: a response with an id is about the key that was sent, however
+// it shows that.
+func testOtherLayout(t *testing.T, b *bench) {
+	id, err := b.create(t.Context(), "playtoken #1 kabcdefghijklmnopqrstuvwxyz", standin.PublicKey(1))
+	if err != nil || len(b.Current()) != 1 || b.Current()[0].ID != id {
+		t.Errorf("%s = %q, %v, want the id of %v", b.creating(), id, err, b.Current())
+	}
+	if _, err := b.client().Get(t.Context(), id); err != nil {
+		t.Errorf("Get = %v, want success", err)
+	}
 }
 
 func fill(b *bench) {

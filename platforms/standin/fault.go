@@ -71,7 +71,7 @@ var unclear = map[string]Response{
 // took effect.
 func Unclear() map[string]Response { return maps.Clone(unclear) }
 
-// View is how a list shows the keys.
+// View is how a list shows the keys, and how other responses show one.
 type View int
 
 const (
@@ -79,6 +79,9 @@ const (
 	Reordered         // newest first
 	Rewrapped         // public keys in lines of another length
 	CRLF              // public keys with CRLF at the ends of lines
+	Spaced            // public keys with blanks inside the BEGIN and END lines
+	OneLine           // public keys with \n spelled out
+	CutOff            // the first 40 characters of public keys' base64, 12 of issued keys' names
 	Sparse            // every second key is missing
 	OtherAccount      // one key of another account, and none of this account
 
@@ -148,9 +151,9 @@ func (f Fault) Show(rows []Record) []Record {
 	switch f.View {
 	case Reordered:
 		slices.Reverse(rows)
-	case Rewrapped, CRLF:
+	case Rewrapped, CRLF, Spaced, OneLine, CutOff:
 		for i := range rows {
-			rows[i].PublicKey = f.reformat(rows[i].PublicKey)
+			rows[i] = f.LaidOut(rows[i])
 		}
 	case Sparse:
 		kept := rows[:0]
@@ -168,15 +171,39 @@ func (f Fault) Show(rows []Record) []Record {
 	return rows
 }
 
-// reformat breaks the lines of a PEM text in another way.
+// LaidOut is a key as a response with this fault shows it.
+func (f Fault) LaidOut(r Record) Record {
+	if f.View == CutOff && r.Value != "" {
+		r.Name = r.Name[:min(len(r.Name), 12)]
+	}
+	r.PublicKey = f.reformat(r.PublicKey)
+	return r
+}
+
+// reformat lays out a PEM text in another way.
 func (f Fault) reformat(public string) string {
 	block, _ := pem.Decode([]byte(public))
 	if block == nil {
 		return public
 	}
-	if f.View == CRLF {
+	switch f.View {
+	case CRLF:
 		return strings.ReplaceAll(public, "\n", "\r\n")
+	case Spaced:
+		return strings.NewReplacer("-----BEGIN PUBLIC KEY-----", "----- BEGIN PUBLIC KEY -----",
+			"-----END PUBLIC KEY-----", "----- END PUBLIC KEY -----").Replace(public)
+	case OneLine:
+		return strings.ReplaceAll(public, "\n", `\n`)
+	case CutOff:
+		return public[:len("-----BEGIN PUBLIC KEY-----\n")+40] + "..."
+	case Rewrapped:
+		return rewrapped(block)
 	}
+	return public
+}
+
+// rewrapped has lines of another length.
+func rewrapped(block *pem.Block) string {
 	var text strings.Builder
 	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(block.Bytes)), 48) {
 		text.Write(line)

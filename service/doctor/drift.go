@@ -55,6 +55,8 @@ var differences = map[keyrotation.FindingCode]Code{
 	keyrotation.KeyOrphan:       KeyOrphaned,
 	keyrotation.KeyMissing:      KeyMissing,
 	keyrotation.KeyMismatched:   KeyMismatched,
+	keyrotation.KeyUnconfirmed:  KeyUnconfirmed,
+	keyrotation.KeyUnrecognised: KeyUnrecognised,
 	keyrotation.KeyForgotten:    KeyForgotten,
 	keyrotation.KeyOfProject:    KeyOfOtherProject,
 	keyrotation.KeyUnattributed: KeyOwnerUnknown,

@@ -155,7 +155,7 @@ func (e projectExamination) keys(ctx context.Context) []Finding {
 	}
 	for _, m := range status.Plan {
 		if m.Blocked {
-			findings = append(findings, e.blocked(m))
+			findings = append(findings, e.blocked(ring, m))
 		}
 	}
 	return slices.Concat(findings, e.unattended(ring, status), one(e.lastRun(status.LastRun)), e.drift(ctx, ring))
@@ -174,12 +174,14 @@ func (e projectExamination) active(ring keyrotation.Ring) Finding {
 }
 
 // blocked is a move that has to wait.
-func (e projectExamination) blocked(m keyrotation.Move) Finding {
-	code := MoveBlocked
-	switch m.Action {
-	case keyrotation.PlanKey:
+func (e projectExamination) blocked(ring keyrotation.Ring, m keyrotation.Move) Finding {
+	code, registers := MoveBlocked, m.Action == keyrotation.PlanKey || m.Action == keyrotation.Register
+	switch {
+	case registers && ring.Unrecognised() >= keyrotation.MaxUnrecognised:
+		code = RegisteringStopped
+	case registers:
 		code = MoveBlockedByBudget
-	case keyrotation.Observe:
+	case m.Action == keyrotation.Observe:
 		code = ObservationBlocked
 	}
 	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})

@@ -138,6 +138,7 @@ var table = map[doctor.Code]advice{
 	doctor.MoveBlockedByBudget: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "let it hold more: " + raiseBudget(f, "NUMBER")
 	}),
+	doctor.RegisteringStopped: advise("for each key that is said below to be unrecognised or unconfirmed, do what is said there; rotation goes on by itself then"),
 	doctor.ObservationBlocked: advise("see the findings about clock and drift"),
 	doctor.MoveBlocked:        forProject("see the findings about clock and drift, and playtoken rotate --dry-run --project "),
 	doctor.LastRunFailed: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
@@ -148,6 +149,8 @@ var table = map[doctor.Code]advice{
 	doctor.KeyOrphaned:       adviseBy(aboutKey),
 	doctor.KeyMissing:        adviseBy(aboutKey),
 	doctor.KeyMismatched:     adviseBy(aboutKey),
+	doctor.KeyUnconfirmed:    adviseBy(aboutKey),
+	doctor.KeyUnrecognised:   adviseBy(aboutKey),
 	doctor.KeyOfOtherProject: adviseBy(aboutKey),
 	doctor.KeyOwnerUnknown:   adviseBy(aboutKey),
 	doctor.KeyForgotten:      adviseBy(aboutKey),

@@ -105,7 +105,7 @@ func (s *Standin) makeKey(r *http.Request) (standin.Fault, answer) {
 	if problem.status != 0 || utf8.RuneCountInString(name) > 255 {
 		return fault, badAttribute("name", "required")
 	}
-	made := wire(s.world.Keys.Make(fault, name))
+	made := wire(fault.LaidOut(s.world.Keys.Make(fault, name)))
 	if fault.Response == standin.WrongKey {
 		made.Name, made.APIKeyID = "another name", "api_key_another"
 	}
@@ -122,7 +122,7 @@ func (s *Standin) showKey(r *http.Request) (standin.Fault, answer) {
 	if fault.Response == standin.WrongKey {
 		row.ID = "api_key_another"
 	}
-	return fault, ok(wire(row))
+	return fault, ok(wire(fault.LaidOut(row)))
 }
 
 func (s *Standin) deleteKey(r *http.Request) (standin.Fault, answer) {

@@ -148,7 +148,7 @@ func (x *exchange) one(r standin.Record) {
 	if x.fault.Response == standin.WrongKey {
 		r.ID, r.PublicKey = "another-id", standin.PublicKey(1<<31)
 	}
-	x.answer(envelope{Result: wire(r)})
+	x.answer(envelope{Result: wire(x.fault.LaidOut(r))})
 }
 
 func (x *exchange) list() {
