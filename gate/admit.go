@@ -1,9 +1,9 @@
 package gate
 
 import (
+	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,17 +23,22 @@ type admission struct {
 
 // credentials are what a viewer presents, in the order in which it is tried.
 type credentials struct {
-	tokens  []string // playback tokens: from the query, then from the header
-	tickets []string // session tickets: from the query, the path, then cookies
-	inURL   int      // how many of the tickets stand in the URL
+	tokens  []presentedToken // from the query, then from the header
+	tickets []string         // session tickets: from the query, the path, then cookies
+	inURL   int              // how many of the tickets stand in the URL
+}
+
+type presentedToken struct {
+	text   string
+	header bool // a player sends it with every request
 }
 
 // admit lets a viewer in who presents a playback token, a session ticket or
 // the cookie with one. One good one is enough: a player that loads the URL it
 // was given again, token and all, has its cookie when the token is over. If
 // none is good, the answer is about the one that was tried first.
-func (g *Gate) admit(p place, rawQuery string, header http.Header) (admission, error) {
-	a, err := g.decide(p, rawQuery, header)
+func (g *Gate) admit(ctx context.Context, p place, rawQuery string, header http.Header) (admission, error) {
+	a, err := g.decide(ctx, p, rawQuery, header)
 	if g.config.Admission != nil {
 		g.config.Admission(a.result(err))
 	}
@@ -50,7 +55,7 @@ func (a admission) result(err error) string {
 	return "session"
 }
 
-func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, error) {
+func (g *Gate) decide(ctx context.Context, p place, rawQuery string, header http.Header) (admission, error) {
 	if err := g.keys.Fresh(); err != nil {
 		return admission{}, err
 	}
@@ -58,25 +63,22 @@ func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, 
 	if err != nil {
 		return admission{}, err
 	}
-	var first error
-	for _, token := range presented.tokens {
-		a, err := g.byToken(token, p.video)
+	held, first := g.goodTickets(presented, p.video)
+	for i, token := range presented.tokens {
+		a, err := g.byToken(token.text, p.video)
 		if err == nil {
-			a.inURL = g.urlOpens(presented, p.video)
-			return a, nil
+			return g.begin(ctx, a, held, g.streamOf(token, p))
 		}
-		if first == nil {
+		if i == 0 {
 			first = err
 		}
 	}
-	for i, ticket := range presented.tickets {
-		a, err := g.byTicket(ticket, p.video)
-		if err == nil {
-			a.inURL = i < presented.inURL
+	for _, a := range held {
+		if first = g.play(ctx, a.session); first == nil {
 			return a, nil
 		}
-		if first == nil {
-			first = err
+		if a.inURL { // the cookie is another stream's
+			break
 		}
 	}
 	if first == nil {
@@ -85,13 +87,20 @@ func (g *Gate) decide(p place, rawQuery string, header http.Header) (admission, 
 	return admission{}, first
 }
 
-// urlOpens reports whether the URL has a ticket that opens the video, beside the
-// token that a player may send with every request.
-func (g *Gate) urlOpens(c credentials, video string) bool {
-	return slices.ContainsFunc(c.tickets[:c.inURL], func(ticket string) bool {
-		_, err := g.byTicket(ticket, video)
-		return err == nil
-	})
+// goodTickets are those that open the video; err is about the first that was
+// tried, if it does not.
+func (g *Gate) goodTickets(c credentials, video string) (good []admission, err error) {
+	for i, ticket := range c.tickets {
+		a, wrong := g.byTicket(ticket, video)
+		if wrong == nil {
+			a.inURL = i < c.inURL
+			good = append(good, a)
+		}
+		if i == 0 {
+			err = wrong
+		}
+	}
+	return good, err
 }
 
 func (g *Gate) present(p place, rawQuery string, header http.Header) (credentials, error) {
@@ -101,11 +110,11 @@ func (g *Gate) present(p place, rawQuery string, header http.Header) (credential
 	}
 	var c credentials
 	if token := query.Get("jwt"); token != "" {
-		c.tokens = append(c.tokens, token)
+		c.tokens = append(c.tokens, presentedToken{text: token})
 	}
 	for _, value := range header.Values("Authorization") {
 		if scheme, token, _ := strings.Cut(value, " "); strings.EqualFold(scheme, "Bearer") {
-			c.tokens = append(c.tokens, strings.TrimSpace(token))
+			c.tokens = append(c.tokens, presentedToken{text: strings.TrimSpace(token), header: true})
 		}
 	}
 	c.tickets = query["ticket"]
@@ -132,8 +141,8 @@ func (g *Gate) byToken(token, video string) (admission, error) {
 		return admission{}, err
 	}
 	s := session{video: video, keyID: t.KeyID, issued: g.keys.Stamp(), expires: now.Add(g.config.SessionTTL).Unix(),
-		viewer: viewer, id: newSessionID()}
-	return admission{session: s, ticket: s.ticket(g.keys.SealingKey()), fresh: true}, nil
+		viewer: viewer}
+	return admission{session: s, fresh: true}, nil
 }
 
 // byTicket does not ask whether the key is still registered: a retired key's

@@ -52,7 +52,7 @@ func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := g.admit(p, query, r.Header)
+	a, err := g.admit(r.Context(), p, query, r.Header)
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,7 @@ func (g *Gate) readOriginal(uri string) (place, string, error) {
 	if err == errNoVideo || err == nil && hasTicketPlace(below) {
 		err = errNotAVideo
 	}
+	p.forwarded = true
 	return p, query, err
 }
 

@@ -27,6 +27,7 @@ import (
 
 	"playtoken/gate/datafile"
 	"playtoken/gate/register"
+	"playtoken/limits"
 	"playtoken/secret"
 	"playtoken/store"
 )
@@ -73,8 +74,11 @@ type Config struct {
 	// ClockSkew is how far apart the clocks of the gate and of the services
 	// that make tokens may be. Zero: a minute.
 	ClockSkew time.Duration
-	Now       func() time.Time // nil: time.Now
-	Log       *slog.Logger     // nil: nothing is logged
+	// Streams bounds how many sessions of one viewer play at once. Nil: nothing
+	// does.
+	Streams limits.Streams
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: nothing is logged
 	// Logged says of a response's status whether the request is logged. Nil:
 	// every request. Failures and videos that cannot be served are logged in any
 	// case, because the operator has to mend them.

@@ -19,7 +19,7 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := g.admit(p, r.URL.RawQuery, r.Header)
+	a, err := g.admit(r.Context(), p, r.URL.RawQuery, r.Header)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (g *Gate) show(w http.ResponseWriter, r *http.Request, v view, escaped, up 
 	if err != nil {
 		return err
 	}
-	a, err := g.admit(p, r.URL.RawQuery, r.Header)
+	a, err := g.admit(r.Context(), p, r.URL.RawQuery, r.Header)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (g *Gate) renew(w http.ResponseWriter, r *http.Request, escaped string) err
 	if err != nil {
 		return err
 	}
-	a, err := g.admit(p, r.URL.RawQuery, r.Header)
+	a, err := g.admit(r.Context(), p, r.URL.RawQuery, r.Header)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,10 @@ var (
 // place is what a viewer's path names: a video, a session ticket if one stands
 // behind it (/video/~TICKET/file), and a file in the video's folder or nothing
 // for the video itself.
-type place struct{ video, ticket, file string }
+type place struct {
+	video, ticket, file string
+	forwarded           bool // a proxy asks, which serves plain files itself
+}
 
 // readPlace reads an encoded path whose first segment is the video. The error
 // is errAmbiguous or errNoVideo.

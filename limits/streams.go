@@ -62,7 +62,7 @@ func (v *viewing) watch(s Stream, now time.Duration) *watched {
 	if v.streams[i].ended {
 		return nil
 	}
-	v.streams[i].last = now
+	v.streams[i].last, v.streams[i].ends = now, max(v.streams[i].ends, s.Ends)
 	return &v.streams[i]
 }
 

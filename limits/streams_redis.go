@@ -51,7 +51,7 @@ if not own then
 	count = count + 1
 end
 local written = now - own.last < every
-own.last = math.max(own.last, now)
+own.last, own.ends = math.max(own.last, now), math.max(own.ends, ends)
 if not written then
 	write(id)
 end
