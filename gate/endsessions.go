@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,7 +42,12 @@ func (g *Gate) endSessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	at, err := g.keys.End(r.Context(), subject, value)
+	var at time.Time
+	a := act{action: "sessions.end", subject: strings.TrimSpace(string(subject) + " " + value), reason: in.Reason, urgent: true}
+	err = g.change(w, r, a, func(ctx context.Context) (_ string, err error) {
+		at, err = g.keys.End(ctx, subject, value)
+		return "", err
+	})
 	if err != nil {
 		return err
 	}

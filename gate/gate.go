@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -74,6 +75,19 @@ type Config struct {
 	// ClockSkew is how far apart the clocks of the gate and of the services
 	// that make tokens may be. Zero: a minute.
 	ClockSkew time.Duration
+	// Failures counts calls of the key API with a wrong credential. Nil: this
+	// process counts alone.
+	Failures limits.Limiter
+	// ClientIP is where a request comes from. Nil: its peer.
+	ClientIP func(*http.Request) netip.Addr
+	// Record gets an entry before every change that the key API makes, one about
+	// its outcome, and one about each call with a wrong credential. Nil: nothing
+	// is recorded.
+	Record Record
+	// OwnerCall is called with every such change or refusal: gate_key.register,
+	// gate_key.delete, sessions.end or authenticate, and "ok" or the code of the
+	// refusal. It may be nil.
+	OwnerCall func(action, result string)
 	// Streams bounds how many sessions of one viewer play at once. Nil: nothing
 	// does.
 	Streams limits.Streams
@@ -145,6 +159,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logged == nil {
 		c.Logged = func(int) bool { return true }
+	}
+	if c.Failures == nil {
+		c.Failures = limits.NewLocal()
+	}
+	if c.ClientIP == nil {
+		c.ClientIP = peer
 	}
 	if len(c.Origins) == 0 {
 		c.Origins = []string{"*"}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/gorilla/mux"
 
+	"playtoken/gate/register"
 	"playtoken/gate/verify"
 )
 
@@ -56,24 +58,6 @@ func refuseKey(w http.ResponseWriter, _ *http.Request, e *refusal) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken gate"`)
 	}
 	answerKey(w, e.status, envelope{Errors: []apiError{{e.code, e.detail}}})
-}
-
-// owner lets only the holder of the API key through.
-func (g *Gate) owner(next endpoint) endpoint {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		given := r.Header.Values("Authorization")
-		if len(given) != 1 {
-			return refused(http.StatusUnauthorized, "unauthenticated", "send one header, Authorization: Bearer YOUR-API-KEY")
-		}
-		scheme, key, _ := strings.Cut(given[0], " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return refused(http.StatusUnauthorized, "unauthenticated", "write the header as Authorization: Bearer YOUR-API-KEY")
-		}
-		if !g.config.APIKey.Equal(key) {
-			return refused(http.StatusUnauthorized, "unauthenticated", "the API key is wrong")
-		}
-		return next(w, r)
-	}
 }
 
 func (g *Gate) listKeys(w http.ResponseWriter, r *http.Request) error {
@@ -144,7 +128,11 @@ func (g *Gate) createKey(w http.ResponseWriter, r *http.Request) error {
 	if _, err := verify.ParsePublicKey(in.PublicKey); err != nil {
 		return invalid("public_key: " + err.Error())
 	}
-	created, err := g.keys.Add(r.Context(), in.Name, in.PublicKey)
+	var created register.Registration
+	err := g.change(w, r, act{action: "gate_key.register", subject: in.Name}, func(ctx context.Context) (_ string, err error) {
+		created, err = g.keys.Add(ctx, in.Name, in.PublicKey)
+		return created.ID, err
+	})
 	if err != nil {
 		return err
 	}
@@ -187,7 +175,15 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	if !keyForm.MatchString(id) {
 		return errNoKey
 	}
-	if _, err := g.keys.Remove(r.Context(), id, len(end) == 1 && end[0] == "true"); err != nil {
+	a := act{action: "gate_key.delete", subject: id}
+	if a.urgent = len(end) == 1 && end[0] == "true"; a.urgent {
+		a.reason = "its sessions end too"
+	}
+	err = g.change(w, r, a, func(ctx context.Context) (string, error) {
+		_, err := g.keys.Remove(ctx, id, a.urgent)
+		return "", err
+	})
+	if err != nil {
 		return err
 	}
 	answerKey(w, http.StatusOK, succeeded(struct{}{}))

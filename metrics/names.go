@@ -80,6 +80,8 @@ var (
 	viewerFailures = name{text: "playtoken_viewer_failures_total", labels: []string{"project", "part", "outcome"},
 		help: "Decisions that a project's rule or webhook could not make: it failed, so the viewer was denied, or too many calls waited (full)."}
 
+	gateKeyCalls = name{text: "playtoken_gate_key_calls_total", labels: []string{"action", "result"},
+		help: "Changes at the gate's key API, and calls with a wrong credential (authenticate): ok, or the code of the refusal."}
 	gateAdmissions = name{text: "playtoken_gate_admissions_total", labels: []string{"result"},
 		help: "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal."}
 	gateViewAge = name{text: "playtoken_gate_view_age_seconds",

@@ -95,6 +95,9 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	gate.Admission("token")
+	gate.OwnerCall("gate_key.register", "ok")
+	gate.Unrecorded()
+	gate.LimitsAlone(true)
 	e := scrape(t, s)
 	got := append(e.ours(), scrape(t, gate).ours()...)
 	// Dashboards depend on every line of this.
@@ -124,9 +127,12 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_vault_login_failures gauge {method}",
 		"playtoken_viewer_failures_total counter {outcome,part,project}",
 		"playtoken_viewer_questions_total counter {outcome,part}",
+		"playtoken_audit_failures_total counter {}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_gate_admissions_total counter {result}",
+		"playtoken_gate_key_calls_total counter {action,result}",
 		"playtoken_gate_view_age_seconds gauge {}",
+		"playtoken_limits_alone gauge {}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -21,6 +21,9 @@ func TestAGateOpensTheStoreThatItShares(t *testing.T) {
 		{with("PLAYTOKEN_GATE_STORE=file:gate.db"), "the file is PLAYTOKEN_GATE_DATA"},
 		{with("PLAYTOKEN_GATE_API_KEY=" + strings.Repeat("k", 31)), "PLAYTOKEN_GATE_API_KEY: 31 characters, want at least 32"},
 		{with("PLAYTOKEN_GATE_API_KEY=" + strings.Repeat("k", 32)), ""},
+		{with("PLAYTOKEN_GATE_FORWARD=nginx", "PLAYTOKEN_GATE_URL="), "PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD"},
+		{with("PLAYTOKEN_GATE_FORWARD=envoy", "PLAYTOKEN_GATE_URL=https://films.example"), ""},
+		{with("PLAYTOKEN_GATE_FORWARD=", "PLAYTOKEN_GATE_URL="), ""},
 	} {
 		_, err := ForGate(c.environ, "")
 		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {

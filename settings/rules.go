@@ -93,6 +93,16 @@ func (s *Settings) gateRule() rule {
 	}}
 }
 
+// gateForwardRule: behind a proxy that asks /auth the gate cannot see how viewers
+// reach the files, so whether cookies are for encrypted connections only would
+// be a guess.
+func (s *Settings) gateForwardRule() rule {
+	return rule{[]string{"PLAYTOKEN_GATE_FORWARD", "PLAYTOKEN_GATE_URL"}, func() error {
+		return unless(s.Gate.Forward == "" || s.Gate.URL != "",
+			"PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD: set it to how viewers reach the files, for example https://videos.example.com")
+	}}
+}
+
 func withName(name string, err error) error {
 	if err == nil {
 		return nil

@@ -90,6 +90,8 @@ type Gate struct {
 
 	Index        string        // name of the first playlist in a video's folder
 	MaxTokenLife time.Duration // the longest that a playback token may still be valid
+
+	StreamsPerViewer int // that play at once; 0: any number
 }
 
 // Error is everything that is wrong with the environment. Each problem is one
@@ -121,7 +123,7 @@ func ForGate(environ []string, media string) (Settings, error) {
 		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
 	}
 	s, env := empty(), environment(Variables(environ))
-	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateStoreRule()))
+	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule()))
 	s.Vault.Address = env.vaultAddress()
 	return s, err
 }

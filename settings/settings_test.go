@@ -104,6 +104,8 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_GATE_SESSION_TTL":     {"0s", "4", "1.5s"},
 	"PLAYTOKEN_GATE_INDEX":           {"hls", "a/hls.m3u8", ".m3u8", "..m3u8", "a#.m3u8", "manifest.mpd"},
 	"PLAYTOKEN_GATE_MAX_TOKEN_LIFE":  {"0s", "24", "1.5s"},
+
+	"PLAYTOKEN_GATE_STREAMS_PER_VIEWER": {"-1", "two", "1.5", "70000", "unlimited"},
 }
 
 func TestWrongValuesOfEverySettingAreRefused(t *testing.T) {

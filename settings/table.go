@@ -49,6 +49,7 @@ const (
 	byListeners = "serve, gate"
 	byAll       = "all"              // serve, and every verb that opens the store
 	byStore     = "all, gate"        // and the gate, where it shares a store
+	byRecord    = "all, gate"        // and the gate, which keeps a record of its own
 	byOperator  = "all, gate, vault" // and the verbs of Vault's operators
 )
 
@@ -107,13 +108,13 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
 		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,
 			Meaning: "A key that mints tokens for the project `default`, 32 characters or more"}},
-		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byAll,
+		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byRecord,
 			Meaning: "Where the audit record is written: `stderr` or `file:PATH`"}},
 		{parse: requestLog(&s.LogRequests), Setting: Setting{Name: "PLAYTOKEN_LOG_REQUESTS", Default: "all", UsedBy: byGate,
 			Meaning: "Which requests the log has: `all`, `errors` (what was refused or failed), `none`, or a part of them such as `1/100`. Failures, and videos that cannot be served, are always logged"}},
-		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byService,
+		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byListeners,
 			Meaning: "The Redis in which replicas count requests together, `redis://` or `rediss://`. Unset: each replica counts alone"}},
-		{parse: networks(&s.TrustedProxies), Setting: Setting{Name: "PLAYTOKEN_TRUSTED_PROXIES", UsedBy: byService,
+		{parse: networks(&s.TrustedProxies), Setting: Setting{Name: "PLAYTOKEN_TRUSTED_PROXIES", UsedBy: byListeners,
 			Meaning: "Networks of the proxies whose X-Forwarded-For is believed, as CIDRs separated by commas"}},
 		{parse: networks(&s.PrivateTargets), Setting: Setting{Name: "PLAYTOKEN_PRIVATE_TARGETS", UsedBy: byAll,
 			Meaning: "Private networks where identity providers and webhooks may be, as CIDRs separated by commas"}},
@@ -208,5 +209,7 @@ func (g *Gate) rows() []variable {
 			Meaning: "Name of the first playlist in the folder of a video"}},
 		{parse: seconds(&g.MaxTokenLife), Setting: Setting{Name: "PLAYTOKEN_GATE_MAX_TOKEN_LIFE", Default: "24h", UsedBy: byGate,
 			Meaning: "The gate refuses a playback token that stays valid for longer than this"}},
+		{parse: number(&g.StreamsPerViewer), Setting: Setting{Name: "PLAYTOKEN_GATE_STREAMS_PER_VIEWER", UsedBy: byGate,
+			Meaning: "How many streams one viewer may watch at once; where one more begins, the one watched least recently ends. Gates share the count through PLAYTOKEN_REDIS_URL. Unset: any number"}},
 	}
 }

@@ -31,7 +31,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	if err != nil {
 		return err
 	}
-	return gateprocess.Run(ctx, set, buildVersion().build(), a.jsonLog())
+	return gateprocess.Run(ctx, set, buildVersion().build(), a.stderr, a.jsonLog())
 }
 
 // withoutPath leaves out the path of a file, which may be a secret that was

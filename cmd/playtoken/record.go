@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,34 +11,47 @@ import (
 
 	"playtoken/audit"
 	"playtoken/service"
+	"playtoken/service/gateprocess"
+	"playtoken/settings"
 )
 
 func (a *app) auditVerb() *cobra.Command {
-	return group("audit", "The record of what was done", &cobra.Command{
+	var gate bool
+	verify := &cobra.Command{
 		Use: "verify FILE", Short: "Find any line that was altered, removed, reordered or cut off", Args: arguments("FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyAudit(cmd.Context(), args[0]) },
-	})
+		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyAudit(cmd.Context(), args[0], gate) },
+	}
+	verify.Flags().BoolVar(&gate, "gate", false, "the file is a gate's (needs PLAYTOKEN_GATE_API_KEY instead of the store)")
+	return group("audit", "The record of what was done", verify)
 }
 
-// verifyAudit needs the store, because the key of the record is there.
-func (a *app) verifyAudit(ctx context.Context, file string) error {
+// verifyAudit needs the store, where the record's key is, or a gate's API key.
+func (a *app) verifyAudit(ctx context.Context, file string, gate bool) error {
+	if gate {
+		set, err := settings.ForCheck(a.environ)
+		if err != nil || set.APIKey.IsZero() {
+			return cmp.Or(err, error(usageError{"PLAYTOKEN_GATE_API_KEY: required to verify a gate's record"}))
+		}
+		return a.verifyFile(ctx, file, gateprocess.AuditKey(set.APIKey), audit.Anchors{})
+	}
 	return a.withService(ctx, false, func(s *service.Service) error {
 		key, err := s.AuditKey(ctx)
 		if err != nil {
 			return err
 		}
-		report, err := audit.VerifyFile(ctx, file, key, s.AuditAnchors())
-		if err != nil {
-			return usageError{err.Error()}
-		}
-		if err := a.print(auditView(report)); err != nil {
-			return err
-		}
-		if !report.Sound() {
-			return errors.New("the record was tampered with, or damaged")
-		}
-		return nil
+		return a.verifyFile(ctx, file, key, s.AuditAnchors())
 	})
+}
+
+func (a *app) verifyFile(ctx context.Context, file string, key []byte, anchors audit.Anchors) error {
+	report, err := audit.VerifyFile(ctx, file, key, anchors)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	if err := a.print(auditView(report)); err != nil || report.Sound() {
+		return err
+	}
+	return errors.New("the record was tampered with, or damaged")
 }
 
 // auditView is an [audit.Report] with the member names of the HTTP API.

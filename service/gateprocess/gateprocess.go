@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -20,13 +21,13 @@ import (
 	"playtoken/gate"
 	"playtoken/httpserver"
 	"playtoken/metrics"
-	"playtoken/service"
 	"playtoken/settings"
 )
 
-// Run serves viewers until ctx ends. Errors: settings.Error where the settings
+// Run serves viewers until ctx ends. Stderr gets the audit record where the
+// settings name no file. Errors: settings.Error where the settings
 // are wrong; those of the listeners and of the gate's data file.
-func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *slog.Logger) error {
+func Run(ctx context.Context, set settings.Settings, build metrics.Build, stderr io.Writer, log *slog.Logger) error {
 	counted, err := metrics.NewGate(build)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *s
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	g, closeGate, err := open(ctx, set, counted, log)
+	g, closeGate, err := open(ctx, set, counted, stderr, log)
 	if err != nil {
 		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
@@ -52,7 +53,7 @@ func Run(ctx context.Context, set settings.Settings, build metrics.Build, log *s
 }
 
 // open opens a gate on a folder, out of which no link leads.
-func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, log *slog.Logger) (*gate.Gate, func() error, error) {
+func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, stderr io.Writer, log *slog.Logger) (*gate.Gate, func() error, error) {
 	root, err := os.OpenRoot(set.Gate.Media)
 	if err != nil {
 		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
@@ -67,38 +68,24 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, log
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
 	}
-	closeStore, err := share(ctx, &config, set, log)
-	if err != nil {
-		return nil, nil, errors.Join(err, root.Close())
+	closers := closers{root}
+	for _, part := range []func() (io.Closer, error){
+		func() (io.Closer, error) { return share(ctx, &config, set, log) },
+		func() (io.Closer, error) { return keepRecord(&config, set, counted, stderr) },
+		func() (io.Closer, error) { return count(&config, set, counted, log) },
+	} {
+		closer, err := part()
+		if err != nil {
+			return nil, nil, errors.Join(err, closers.Close())
+		}
+		closers = append(closers, closer)
 	}
 	g, err := gate.Open(config)
 	if err != nil {
-		closeStore()
-		return nil, nil, errors.Join(err, root.Close())
+		return nil, nil, errors.Join(err, closers.Close())
 	}
 	counted.View(g.ViewAge)
-	return g, func() error {
-		err := g.Close()
-		closeStore()
-		return errors.Join(err, root.Close())
-	}, nil
-}
-
-// share opens the store that the gate shares with others, if it does.
-func share(ctx context.Context, config *gate.Config, set settings.Settings, log *slog.Logger) (closeStore func(), err error) {
-	if !set.Gate.Shares {
-		return func() {}, nil
-	}
-	if set.Gate.StoreFile != "" {
-		config.Documents, err = service.OpenFile(set.Gate.StoreFile, set.StorePassword, false)
-		return func() {}, err
-	}
-	vault, err := service.OpenVault(ctx, set.Vault, log)
-	if err != nil {
-		return nil, err
-	}
-	config.Documents, config.Clock = vault, vault.Now
-	return vault.Close, nil
+	return g, append(closers, g).Close, nil
 }
 
 // withoutPath leaves out a path, which may be a secret that was set in place of
