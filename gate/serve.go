@@ -43,7 +43,7 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/v2/jwt_keys", g.keyAPI(g.createKey)).Methods(http.MethodPost)
 	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.showKey)).Methods(http.MethodGet)
 	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
-	m.Handle("/v2/sessions/end", g.serve(g.owner(g.endSessions), refuseKey)).Methods(http.MethodPost)
+	m.Handle("/v2/sessions/end", g.keyAPI(g.endSessions)).Methods(http.MethodPost)
 	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
 
 	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css|txt)}", g.serve(asset, refuse)).Methods(read...)
@@ -87,9 +87,15 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 			refuse(out, r, e)
 			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
 		}
+		if out.cut != nil {
+			line = append(line, slog.String("code", asRefusal(out.cut).code), slog.String("error", "the download was cut off: "+out.cut.Error()))
+		}
 		line = append(line, slog.Int("status", out.status), slog.Duration("took", g.config.Now().Sub(began)))
 		if level := severity(out.status); level == slog.LevelError || g.config.Logged(out.status) {
 			g.config.Log.LogAttrs(r.Context(), level, "request", line...)
+		}
+		if out.cut != nil {
+			panic(http.ErrAbortHandler) // so that what has arrived is not taken for the whole
 		}
 	})
 }
