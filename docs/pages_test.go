@@ -29,12 +29,13 @@ const root = ".."
 
 // page is one Markdown file.
 type page struct {
-	path     string   // from the top of the module: docs/run.md
-	text     string   // all of it
-	commands []string // of its fenced blocks marked sh, in order
-	spans    []string // texts between backticks
-	links    []string // destinations of links and images
-	anchors  []string // of its headings
+	path     string            // from the top of the module: docs/run.md
+	text     string            // all of it
+	commands []string          // of its fenced blocks marked sh, in order
+	blocks   map[string]string // the last fenced block of each other language
+	spans    []string          // texts between backticks
+	links    []string          // destinations of links and images
+	anchors  []string          // of its headings
 }
 
 // pages reads every page once.
@@ -69,7 +70,7 @@ func readPage(path string) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	p := page{path: filepath.ToSlash(filepath.Join("docs", path)), text: string(source)}
+	p := page{path: filepath.ToSlash(filepath.Join("docs", path)), text: string(source), blocks: map[string]string{}}
 	document := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser().Parse(text.NewReader(source))
 	return p, ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -104,6 +105,7 @@ func (p *page) addBlock(n *ast.FencedCodeBlock, source []byte) error {
 		return fmt.Errorf("a fenced block is marked %q, want one of %v", language, languages)
 	}
 	if language != "sh" {
+		p.blocks[language] = string(n.Lines().Value(source))
 		return nil
 	}
 	commands, err := split(string(n.Lines().Value(source)))
