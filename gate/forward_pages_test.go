@@ -91,4 +91,9 @@ func TestProxiesThatWereNotRunFindWhatTheyAskFor(t *testing.T) {
 			t.Errorf("%s: got the headers %v, want a refusal that every page may read, not stored", kind, refused.header)
 		}
 	}
+	for _, name := range []string{"Traefik", "Envoy", "the controller of ingress-nginx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Skipf("NOT TESTED: forward-auth with %s itself, which Debian does not have: what it asks and hands on is imitated", name)
+		})
+	}
 }
