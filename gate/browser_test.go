@@ -59,14 +59,7 @@ func TestTheSamplePlaysInASandbox(t *testing.T) {
 // withoutLibrary serves a gate as a build without hls.js would.
 func (w *world) withoutLibrary() (url string) {
 	w.Helper()
-	handler := w.gate.Handler()
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/embed/hls.js" {
-			http.NotFound(out, r)
-			return
-		}
-		handler.ServeHTTP(out, r)
-	}))
+	server := httptest.NewServer(lacking("/embed/hls.js", w.gate.Handler()))
 	w.Cleanup(server.Close)
 	return server.URL
 }
@@ -103,18 +96,28 @@ func plainList(t *testing.T) fs.FS {
 		t.Fatal(err)
 	}
 	plain := fstest.MapFS{}
-	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+	for name, file := range copied(t, files) {
+		plain["plain/"+strings.Replace(name, "index.m3u8", "hls.m3u8", 1)] = file
+	}
+	return plain
+}
+
+// copied is a folder that a test may change.
+func copied(t *testing.T, files fs.FS) fstest.MapFS {
+	t.Helper()
+	all := fstest.MapFS{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(files, name)
-		plain["plain/"+strings.Replace(name, "index.m3u8", "hls.m3u8", 1)] = &fstest.MapFile{Data: data}
+		all[name] = &fstest.MapFile{Data: data}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plain
+	return all
 }
 
 func TestThePageSaysWhenTheSessionIsOver(t *testing.T) {

@@ -53,7 +53,8 @@ export class HlsPlayer extends EventTarget {
     if (!Library) throw new Error("hls.js is not there");
     const hls = (this.#hls = new Library({
       enableWorker: false,
-      backBufferLength: 60,
+      backBufferLength: 60, // seconds
+      maxMaxBufferLength: 60, // or ten minutes would play on after a session has ended
       loader: refusable(Library.DefaultConfig.loader, this.#access),
     }));
     const { Events } = Library;
