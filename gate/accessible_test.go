@@ -57,7 +57,7 @@ func TestThePagesAreAccessible(t *testing.T) {
 					t.Fatal(err)
 				}
 				if found := browsertest.Eval[[]string](t, tab, serious); len(found) > 0 {
-					t.Errorf("%s: %s", label, strings.Join(found, "\n"))
+					t.Errorf("%s: axe got %s, want nothing serious", label, strings.Join(found, "\n"))
 				}
 				checkForm(t, label, browsertest.Eval[string](t, tab, form))
 			}

@@ -66,7 +66,7 @@ test("only the parent's window and origin, and only the exact form, hand over a 
   hear(token("late")); // not asked for
 });
 
-test("a token that does not come in time is none", async (t) => {
+test("a token that comes too late is not taken", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { window } = frame({ ancestor: "https://host.test" });
   const asked = new Host(window, "*").token("session_ended");
