@@ -290,4 +290,6 @@ var mutants = []mutant{
 		guard: `c.caller.Within(time.Now(), s.clientIP(r))`, broken: `c.caller.Within(time.Time{}, s.clientIP(r))`},
 	{name: "a deleted key stays in the cache of its own process", file: "projects/internal/cache/cache.go", noticed: "projects", by: "DeletedAdminKey",
 		guard: `c.entries.Remove(id)`, broken: ``},
+	{name: "a Redis that only answers reads is taken for one that counts", file: "limits/redis.go", noticed: "limits", by: "DoesNotWrite",
+		guard: `r.take(ctx, "", probe, 1)`, broken: `r.take(ctx, "", probe, 0)`},
 }

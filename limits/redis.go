@@ -55,7 +55,8 @@ type RedisConfig struct {
 }
 
 // Redis counts in a Redis server, so that replicas share the limits. While Redis
-// is unavailable each replica counts alone. The request that notices waits at most
+// is unavailable, or answers and does not write (a replica, out of memory), each
+// replica of ours counts alone. The request that notices waits at most
 // the timeout, and later ones do not wait until Redis is available again.
 type Redis struct {
 	config RedisConfig
@@ -176,6 +177,16 @@ func (r *Redis) setUnavailable(unavailable bool, why error) {
 	}
 }
 
+// probe is a limit that no number of replicas reaches with their probes.
+var probe = Limit{Name: "probe", Count: 10000, Per: time.Second}
+
+// writes reports whether Redis counts. It has to write for that: a replica answers
+// reads as before, and so does a Redis that is out of memory.
+func (r *Redis) writes(ctx context.Context) bool {
+	state, err := r.take(ctx, "", probe, 1)
+	return err == nil && state.Allowed
+}
+
 // watch probes Redis while it is unavailable.
 func (r *Redis) watch(ctx context.Context) {
 	defer close(r.stopped)
@@ -191,8 +202,7 @@ func (r *Redis) watch(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			_, err := r.take(ctx, "", Limit{Name: "probe", Count: 1, Per: time.Second}, 0)
-			back = err == nil
+			back = r.writes(ctx)
 		}
 		r.setUnavailable(false, nil)
 	}

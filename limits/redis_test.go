@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,6 +221,59 @@ func TestRedisMayGoAwayAndComeBack(t *testing.T) {
 	}
 	if len(heard) != 0 {
 		t.Errorf("got another report %+v, want none", <-heard)
+	}
+}
+
+// A Redis that became a replica, or is out of memory, answers reads as before.
+func TestARedisThatDoesNotWriteIsUnavailableUntilItDoes(t *testing.T) {
+	t.Parallel()
+	for says, orders := range map[string]struct{ stop, resume []any }{
+		"READONLY": {[]any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}},
+		"OOM":      {[]any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}},
+	} {
+		t.Run(says, func(t *testing.T) {
+			s := newServer(t)
+			config := limits.RedisConfig{URL: s.url()}
+			heard := listen(&config)
+			r := newRedis(t, config)
+			operator := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, Password: password})
+			defer operator.Close()
+			order := func(words []any) {
+				t.Helper()
+				if err := operator.Do(t.Context(), words...).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.Take(t.Context(), "a", daily, 60)
+			order(orders.stop)
+			if state := r.Take(t.Context(), "a", daily, 30); !state.Allowed || state.Remaining != 10 {
+				t.Errorf("got %+v, want it allowed by this process' own count", state)
+			}
+			if n := hear(t, heard, true); !strings.Contains(n.why.Error(), says) {
+				t.Errorf("got the reason %v, want %s", n.why, says)
+			}
+			writes := func() int64 {
+				stats, err := operator.Info(t.Context(), "errorstats").Result()
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, count, _ := strings.Cut(stats, "errorstat_"+says+":count=")
+				n, _ := strconv.ParseInt(strings.TrimSpace(strings.SplitN(count, "\n", 2)[0]), 10, 64)
+				return n
+			}
+			for before := writes(); writes() < before+3; { // three more probes
+				time.Sleep(time.Millisecond)
+				r.Take(t.Context(), "b", daily, 1)
+			}
+			if len(heard) > 0 {
+				t.Fatalf("while Redis does not write: got the report %+v, want none", <-heard)
+			}
+			order(orders.resume)
+			hear(t, heard, false)
+			if state := r.Take(t.Context(), "a", daily, 40); !state.Allowed || state.Remaining != 0 || len(heard) > 0 {
+				t.Errorf("after Redis writes again: got %+v, %d reports, want the count that it had", state, len(heard))
+			}
+		})
 	}
 }
 
