@@ -87,7 +87,7 @@ func newProject(ctx context.Context, store *projects.Store, name string) (string
 	if err != nil {
 		return "", err
 	}
-	key, err := store.CreateAPIKey(ctx, made.ID, "bench", []projects.Scope{projects.ScopeMint})
+	key, err := store.CreateAPIKey(ctx, projects.APIKey{ProjectID: made.ID, Name: "bench", Scopes: []projects.Scope{projects.ScopeMint}})
 	return key.Value.Reveal(), err
 }
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"slices"
 
 	"playtoken/projects"
 )
@@ -18,8 +19,23 @@ func (k CreatedAPIKey) created() (project, subject string) { return k.ProjectID,
 
 // apiKeyBody is what a caller may set of an API key.
 type apiKeyBody struct {
-	Name   string           `json:"name"`
-	Scopes []projects.Scope `json:"scopes"` // absent: mint
+	Name        string           `json:"name"`
+	Description string           `json:"description"`
+	Scopes      []projects.Scope `json:"scopes"` // absent: mint
+	Bounds      projects.Bounds  `json:",embed"`
+}
+
+func apiKeyBodyOf(k projects.APIKey) apiKeyBody {
+	return apiKeyBody{Name: k.Name, Description: k.Description, Scopes: slices.Clone(k.Scopes), Bounds: projects.Bounds{
+		ExpiresAt: k.Bounds.ExpiresAt, Videos: slices.Clone(k.Bounds.Videos), Networks: slices.Clone(k.Bounds.Networks),
+	}}
+}
+
+func (b apiKeyBody) fill(k *projects.APIKey) {
+	if b.Scopes == nil {
+		b.Scopes = []projects.Scope{projects.ScopeMint}
+	}
+	k.Name, k.Description, k.Scopes, k.Bounds = b.Name, b.Description, b.Scopes, b.Bounds
 }
 
 func (s *server) apiKeysOf(c call) string { return projectsPath + "/" + c.project + "/api-keys" }
@@ -43,12 +59,11 @@ func (s *server) showAPIKey(ctx context.Context, c call, _ noBody) (projects.API
 }
 
 func (s *server) createAPIKey(ctx context.Context, c call, body apiKeyBody) (CreatedAPIKey, error) {
-	if body.Scopes == nil {
-		body.Scopes = []projects.Scope{projects.ScopeMint}
-	}
+	key := projects.APIKey{ProjectID: c.project}
+	body.fill(&key)
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	created, err := s.Store.CreateAPIKey(ctx, c.project, body.Name, body.Scopes)
+	created, err := s.Store.CreateAPIKey(ctx, key)
 	if err != nil {
 		return CreatedAPIKey{}, err
 	}
@@ -59,17 +74,19 @@ func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiK
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	return s.Store.UpdateAPIKey(ctx, c.project, c.vars["api_key_id"], func(key *projects.APIKey) error {
-		body := apiKeyBody{Name: key.Name}
-		body.Scopes = append(body.Scopes, key.Scopes...)
+		body := apiKeyBodyOf(*key)
 		if err := patch.apply(&body); err != nil {
 			return err
 		}
-		if body.Scopes == nil {
-			body.Scopes = []projects.Scope{projects.ScopeMint}
-		}
-		key.Name, key.Scopes = body.Name, body.Scopes
+		body.fill(key)
 		return nil
 	})
+}
+
+func (s *server) endTokens(ctx context.Context, c call, _ noBody) (noContent, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return noContent{}, s.Store.EndTokens(ctx, c.project, c.vars["api_key_id"])
 }
 
 func (s *server) deleteAPIKey(ctx context.Context, c call, _ noBody) (noContent, error) {

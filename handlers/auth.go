@@ -90,6 +90,13 @@ func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens,
 	return newTokens(tokens), nil
 }
 
+// revokeRefresh ends the family of a refresh token.
+func (s *server) revokeRefresh(ctx context.Context, _ call, body refreshBody) (noContent, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return noContent{}, refusedCredential(s.Access.Revoke(ctx, secret.New(body.RefreshToken)), "refreshToken")
+}
+
 func newTokens(t access.Tokens) Tokens {
 	return Tokens{
 		Type: "Bearer", ExpiresIn: int64(t.ExpiresIn / time.Second),

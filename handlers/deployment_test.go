@@ -100,6 +100,11 @@ func (e *exchanger) answer(good bool) (access.Tokens, error) {
 	return access.Tokens{Access: secret.New(accessToken), Refresh: secret.New(refreshToken), ExpiresIn: time.Hour}, nil
 }
 
+func (e *exchanger) Revoke(_ context.Context, token secret.Value) error {
+	_, err := e.answer(token.Equal(refreshToken))
+	return err
+}
+
 func (e *exchanger) JWKS(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), e.err }
 
 // audience identifies viewers by tokens like "viewer.alice.sig", and refuses them
@@ -286,7 +291,7 @@ func (d *deployment) populate(t testing.TB) {
 		p, err := d.projects.CreateProject(ctx, projects.Project{
 			Name: name, Platform: "vidbeo", Credential: map[string]secret.Value{"api_key": secret.New("canary-credential")},
 		})
-		key, keyErr := d.projects.CreateAPIKey(ctx, p.ID, "k", []projects.Scope{projects.ScopeMint})
+		key, keyErr := d.projects.CreateAPIKey(ctx, projects.APIKey{ProjectID: p.ID, Name: "k", Scopes: []projects.Scope{projects.ScopeMint}})
 		if err := errors.Join(err, keyErr); err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +300,7 @@ func (d *deployment) populate(t testing.TB) {
 	}
 	d.own, d.other, d.gone = made("own"), made("other"), made("gone")
 	for _, scope := range []projects.Scope{projects.ScopeMint, projects.ScopeKeys, projects.ScopeRead} {
-		key, err := d.projects.CreateAPIKey(ctx, d.own.ID, string(scope), []projects.Scope{scope})
+		key, err := d.projects.CreateAPIKey(ctx, projects.APIKey{ProjectID: d.own.ID, Name: string(scope), Scopes: []projects.Scope{scope}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,9 +83,10 @@ type Store interface {
 	Projects(ctx context.Context, page projects.Page) (projects.List[projects.Project], error)
 	CountProjects(ctx context.Context, name string) (int, error)
 
-	CreateAPIKey(ctx context.Context, projectID, name string, scopes []projects.Scope) (projects.NewAPIKey, error)
+	CreateAPIKey(ctx context.Context, k projects.APIKey) (projects.NewAPIKey, error)
 	APIKey(ctx context.Context, projectID, id string) (projects.APIKey, error)
 	UpdateAPIKey(ctx context.Context, projectID, id string, change func(*projects.APIKey) error) (projects.APIKey, error)
+	EndTokens(ctx context.Context, projectID, id string) error
 	DeleteAPIKey(ctx context.Context, projectID, id string) error
 	APIKeys(ctx context.Context, projectID string, page projects.Page) (projects.List[projects.APIKey], error)
 	CreateAdminKey(ctx context.Context, name string, role projects.Role, expiresAt *time.Time) (projects.NewAdminKey, error)
@@ -99,6 +100,7 @@ type Access interface {
 	Exchange(ctx context.Context, apiKey secret.Value) (access.Tokens, error)
 	Refresh(ctx context.Context, refreshToken secret.Value) (access.Tokens, error)
 	Owner(ctx context.Context, refreshToken secret.Value) (projects.Caller, error)
+	Revoke(ctx context.Context, refreshToken secret.Value) error
 	JWKS(ctx context.Context) ([]byte, error)
 }
 

@@ -31,6 +31,7 @@ var expectations = map[string]struct {
 
 	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, always(400)},
 	"POST /v1/auth/refresh": {`{"refreshToken":"refresh-1"}`, always(200)},
+	"POST /v1/auth/revoke":  {`{"refreshToken":"refresh-1"}`, always(204)},
 	"POST /auth/api-key":    {`{"apiKey":"x"}`, always(400)},
 	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, always(200)},
 
@@ -73,6 +74,8 @@ var expectations = map[string]struct {
 	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", operators(200, 8)},
 	"PATCH /v1/projects/{project_id}/api-keys/{api_key_id}":  {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}": {"", adminOnly(204)},
+
+	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}/tokens": {"", adminOnly(204)},
 
 	"GET /v1/admin-keys":                   {"", operators(200, 8)},
 	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},

@@ -274,7 +274,7 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 	defer done()
 	keys := "/v1/projects/" + d.other.ID + "/api-keys"
 	for n := range 6 {
-		if _, err := d.projects.CreateAPIKey(t.Context(), d.other.ID, fmt.Sprintf("key &=%d", n), []projects.Scope{"mint"}); err != nil {
+		if _, err := d.projects.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: d.other.ID, Name: fmt.Sprintf("key &=%d", n), Scopes: []projects.Scope{"mint"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -292,7 +292,7 @@ func TestLinksLeadToEveryRowOnce(t *testing.T) {
 			t.Errorf("link self: got %s, want a relative reference with its page number", links["self"])
 		}
 		if number == 1 { // a row that comes later is not in the list that was begun
-			_, err := d.projects.CreateAPIKey(context.Background(), d.other.ID, "key &=2a", []projects.Scope{"mint"})
+			_, err := d.projects.CreateAPIKey(context.Background(), projects.APIKey{ProjectID: d.other.ID, Name: "key &=2a", Scopes: []projects.Scope{"mint"}})
 			if err != nil {
 				t.Error(err)
 			}

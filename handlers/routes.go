@@ -130,6 +130,8 @@ func (s *server) authRoutes() []route {
 			post(version+"/auth/api-key", endpoint(s, exchanged, s.exchange)),
 			post(version+"/auth/refresh", endpoint(s, refreshed, s.refresh)))
 	}
+	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_refresh_token"}
+	routes = append(routes, post("/v1/auth/revoke", endpoint(s, revoked, s.revokeRefresh)))
 	return append(routes, get("/.well-known/jwks.json", http.HandlerFunc(s.jwks)))
 }
 
@@ -153,6 +155,7 @@ func (s *server) projectRoutes() []route {
 		get(apiKeyPath, endpoint(s, read(projects.ReadAPIKeys), s.showAPIKey)),
 		patch(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)),
 		remove(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
+		remove(apiKeyPath+"/tokens", endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.end_tokens"), s.endTokens)),
 
 		get(adminKeysPath, endpoint(s, read(projects.ReadAdminKeys), s.listAdminKeys)),
 		post(adminKeysPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusCreated, "admin_key.create"), s.createAdminKey)),

@@ -136,6 +136,9 @@ func restriction(req signer.Request) string {
 }
 
 func (s *server) mintFor(ctx context.Context, c call, req signer.Request) (signer.Token, error) {
+	if err := c.caller.MayVideo(req.VideoID); err != nil {
+		return signer.Token{}, err
+	}
 	if err := c.restrain(req); err != nil {
 		return signer.Token{}, err
 	}

@@ -18,6 +18,13 @@ type apiKeyDocument struct {
 	Scopes    []Scope   `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
 	Hash      []byte    `json:"hash"` // of the value; see Store.hash
+
+	// What came later is left out while it says nothing.
+	Description string     `json:"description,omitempty"`
+	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
+	Videos      []string   `json:"videos,omitempty"`
+	Networks    []string   `json:"networks,omitempty"`
+	TokensEnded int64      `json:"tokens_ended,omitzero"`
 }
 
 // useDocument says when an API key was last used.
@@ -26,21 +33,31 @@ type useDocument struct {
 }
 
 func (d *apiKeyDocument) key(version int64) APIKey {
-	return APIKey{ID: d.ID, ProjectID: d.ProjectID, Name: d.Name, Scopes: d.Scopes, CreatedAt: d.CreatedAt, Version: version}
+	return APIKey{
+		ID: d.ID, ProjectID: d.ProjectID, Name: d.Name, Description: d.Description, Scopes: d.Scopes,
+		Bounds:    Bounds{ExpiresAt: d.ExpiresAt, Videos: d.Videos, Networks: d.Networks},
+		CreatedAt: d.CreatedAt, TokensEnded: d.TokensEnded, Version: version,
+	}
+}
+
+// set takes over what may be changed of a key.
+func (d *apiKeyDocument) set(k APIKey) {
+	d.Name, d.Description, d.Scopes, d.TokensEnded = k.Name, k.Description, k.Scopes, k.TokensEnded
+	d.ExpiresAt, d.Videos, d.Networks = k.Bounds.ExpiresAt, k.Bounds.Videos, k.Bounds.Networks
 }
 
 func (k *APIKey) entry() entry {
 	return entry{id: k.ID, name: k.Name, created: k.CreatedAt, version: k.Version}
 }
 
-// CreateAPIKey creates an API key of a project. Only the result contains its value;
-// the store keeps a hash.
-func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes []Scope) (NewAPIKey, error) {
-	k := APIKey{ProjectID: projectID, Name: name, Scopes: slices.Clone(scopes), CreatedAt: s.now()}
-	if err := checkAPIKey(k); err != nil {
+// CreateAPIKey creates an API key of a project under a new id. Only the result
+// contains its value; the store keeps a hash.
+func (s *Store) CreateAPIKey(ctx context.Context, k APIKey) (NewAPIKey, error) {
+	k.Scopes, k.CreatedAt, k.LastUsedAt, k.TokensEnded = slices.Clone(k.Scopes), s.now(), nil, 0
+	if err := checkAPIKey(k, nil, k.CreatedAt); err != nil {
 		return NewAPIKey{}, err
 	}
-	if _, err := s.Project(ctx, projectID); err != nil {
+	if _, err := s.Project(ctx, k.ProjectID); err != nil {
 		return NewAPIKey{}, err
 	}
 	var err error
@@ -51,8 +68,8 @@ func (s *Store) CreateAPIKey(ctx context.Context, projectID, name string, scopes
 	if created.Version, err = s.storeNewKey(ctx, k, created.Value); err != nil {
 		return NewAPIKey{}, fmt.Errorf("create API key: %w", err)
 	}
-	if _, err := s.Project(ctx, projectID); errors.Is(err, ErrNotFound) { // deleted meanwhile
-		return NewAPIKey{}, errors.Join(err, s.dropAPIKey(ctx, projectID, k.ID))
+	if _, err := s.Project(ctx, k.ProjectID); errors.Is(err, ErrNotFound) { // deleted meanwhile
+		return NewAPIKey{}, errors.Join(err, s.dropAPIKey(ctx, k.ProjectID, k.ID))
 	}
 	return created, nil
 }
@@ -68,9 +85,9 @@ func (s *Store) storeNewKey(ctx context.Context, k APIKey, value secret.Value) (
 	if err := s.addRow(ctx, keysOf(k.ProjectID), row, false); err != nil {
 		return 0, err
 	}
-	return s.save(ctx, apiKeyName(k.ID), apiKeyDocument{
-		ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt, Hash: hash,
-	}, 0)
+	held := apiKeyDocument{ID: k.ID, ProjectID: k.ProjectID, CreatedAt: k.CreatedAt, Hash: hash}
+	held.set(k)
+	return s.save(ctx, apiKeyName(k.ID), held, 0)
 }
 
 // APIKey returns an API key of a project, read from the store. The error is
@@ -98,7 +115,7 @@ func (s *Store) apiKey(ctx context.Context, id string, read reader) (held apiKey
 	return held, version, nil
 }
 
-// UpdateAPIKey changes the name and the scopes of an API key. Change is called
+// UpdateAPIKey changes the name, the scopes and the bounds of an API key. Change is called
 // again after a conflict with another writer, and its error ends the update.
 func (s *Store) UpdateAPIKey(ctx context.Context, projectID, id string, change func(*APIKey) error) (APIKey, error) {
 	var k APIKey
@@ -131,15 +148,22 @@ func (s *Store) updateKeyOnce(ctx context.Context, projectID, id string, change 
 	if err = change(&k); err != nil {
 		return k, false, err
 	}
-	if err = checkAPIKey(k); err != nil {
+	if err = checkAPIKey(k, held.ExpiresAt, s.now()); err != nil {
 		return k, false, err
 	}
 	renamed = held.Name != k.Name
-	held.Name, held.Scopes = k.Name, k.Scopes
+	held.set(k)
 	k = held.key(version)
 	k.LastUsedAt = used
 	k.Version, err = s.save(ctx, apiKeyName(id), held, version)
 	return k, renamed, err
+}
+
+// EndTokens ends every access token and refresh token that an API key was exchanged
+// for so far; the key itself stays.
+func (s *Store) EndTokens(ctx context.Context, projectID, id string) error {
+	_, err := s.UpdateAPIKey(ctx, projectID, id, func(k *APIKey) error { k.TokensEnded++; return nil })
+	return err
 }
 
 // DeleteAPIKey deletes an API key.

@@ -52,9 +52,8 @@ const (
 	maxBound  = 200
 )
 
-// bounds refuses bounds that no request could be within, or that bound nothing.
-func (f *findings) bounds(b Bounds, now time.Time) {
-	f.end(b.ExpiresAt, now)
+// bounds refuses videos and networks that no request could be within, or that bound nothing.
+func (f *findings) bounds(b Bounds) {
 	f.refuse(len(b.Videos) > maxBounds, "videos", "must be at most %d", maxBounds)
 	for _, video := range b.Videos {
 		stem := strings.TrimSuffix(video, "*")

@@ -78,7 +78,7 @@ func FuzzValue(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	k, err := s.CreateAPIKey(f.Context(), p.ID, "a", []projects.Scope{"mint"})
+	k, err := s.CreateAPIKey(f.Context(), projects.APIKey{ProjectID: p.ID, Name: "a", Scopes: []projects.Scope{"mint"}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -98,14 +98,24 @@ type Webhook struct {
 
 // APIKey is an API key without its value.
 type APIKey struct {
-	ID         string     `json:"api_key_id"`
-	ProjectID  string     `json:"project_id"`
-	Name       string     `json:"name"`
-	Scopes     []Scope    `json:"scopes"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at"` // accurate to about a minute; null: never
+	ID          string     `json:"api_key_id"`
+	ProjectID   string     `json:"project_id"`
+	Name        string     `json:"name"`
+	Description string     `json:"description"`
+	Scopes      []Scope    `json:"scopes"`
+	Bounds      Bounds     `json:",embed"`
+	CreatedAt   time.Time  `json:"created_at"`
+	LastUsedAt  *time.Time `json:"last_used_at"` // up to about a minute before the last use, of the key or a token of it; null: no use was stored
 
-	Version int64 `json:"-"`
+	// TokensEnded counts how often all tokens of the key were ended; those of a
+	// smaller count are over.
+	TokensEnded int64 `json:"-"`
+	Version     int64 `json:"-"`
+}
+
+// Caller is the key's caller, with at most these scopes.
+func (k APIKey) Caller(scopes []Scope) Caller {
+	return Caller{ID: k.ID, ProjectID: k.ProjectID, Scopes: scopes, Bounds: k.Bounds}
 }
 
 // AdminKey is the key of a named operator, without its value.

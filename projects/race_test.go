@@ -81,7 +81,7 @@ func TestKeyMadeWhileItsProjectIsDeletedIsGone(t *testing.T) {
 			t.Error(err)
 		}
 	}})
-	if _, err := slow.CreateAPIKey(t.Context(), p.ID, "k", []projects.Scope{"mint"}); !errors.Is(err, projects.ErrNotFound) {
+	if _, err := slow.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: p.ID, Name: "k", Scopes: []projects.Scope{"mint"}}); !errors.Is(err, projects.ErrNotFound) {
 		t.Error(err)
 	}
 	if left := docs.names("apikey"); len(left) != 0 {

@@ -207,7 +207,7 @@ func TestEveryFaultLeavesSomethingSound(t *testing.T) {
 		},
 		"delete": func(s *projects.Store, id, _ string) error { return s.DeleteProject(context.Background(), id) },
 		"create key": func(s *projects.Store, id, _ string) error {
-			_, err := s.CreateAPIKey(context.Background(), id, "k", []projects.Scope{"mint"})
+			_, err := s.CreateAPIKey(context.Background(), projects.APIKey{ProjectID: id, Name: "k", Scopes: []projects.Scope{"mint"}})
 			return err
 		},
 		"rename key": func(s *projects.Store, id, key string) error {

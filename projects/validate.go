@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"playtoken/platforms"
 	"playtoken/secret"
@@ -29,6 +30,8 @@ const (
 	maxPolicies   = 100
 	maxPolicy     = 128 // bytes
 	maxHookSecret = 256
+
+	maxDescription = 500 // bytes
 )
 
 // registered are the claims that callers may not set (RFC 7519, section 4.1).
@@ -188,8 +191,9 @@ func (f *findings) together(s *Store, p Project) {
 	}
 }
 
-// checkAPIKey refuses an API key with an invalid name or invalid scopes.
-func checkAPIKey(k APIKey) error {
+// checkAPIKey refuses an API key with an invalid name, invalid scopes or bounds. An
+// end that it had before may have passed.
+func checkAPIKey(k APIKey, ended *time.Time, now time.Time) error {
 	var f findings
 	problem := nameProblem(k.Name)
 	f.refuse(problem != "", "name", "%s", problem)
@@ -198,5 +202,11 @@ func checkAPIKey(k APIKey) error {
 		f.refuse(!slices.Contains(scopes, scope), "scopes", "must be among %s", fmt.Sprint(scopes))
 		f.refuse(slices.Contains(k.Scopes[:i], scope), "scopes", "has a scope twice: remove one")
 	}
+	f.refuse(len(k.Description) > maxDescription || !utf8.ValidString(k.Description) || strings.ContainsFunc(k.Description, hidden),
+		"description", "must have at most %d bytes of UTF-8, none of them control characters", maxDescription)
+	if end := k.Bounds.ExpiresAt; end == nil || ended == nil || !end.Equal(*ended) {
+		f.end(end, now)
+	}
+	f.bounds(k.Bounds)
 	return f.err()
 }

@@ -40,7 +40,7 @@ func TestNoHiddenCharacterIsInAName(t *testing.T) {
 	for _, table := range []*unicode.RangeTable{unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control} {
 		for _, r := range table.R16 {
 			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
-				_, err := s.CreateAPIKey(t.Context(), p.ID, "a"+string(c)+"b", []projects.Scope{"mint"})
+				_, err := s.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: p.ID, Name: "a" + string(c) + "b", Scopes: []projects.Scope{"mint"}})
 				if !slices.Equal(fieldsOf(err), []string{"name"}) {
 					t.Errorf("character %U: got %v, want an error about name", c, err)
 				}
@@ -195,7 +195,7 @@ func TestAPIKeysNeedScopes(t *testing.T) {
 		"twice":   {[]projects.Scope{"mint", "mint"}, false},
 		"unknown": {[]projects.Scope{"mint", "admin"}, false},
 	} {
-		_, err := s.CreateAPIKey(t.Context(), p.ID, "a", c.scopes)
+		_, err := s.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: p.ID, Name: "a", Scopes: c.scopes})
 		if (err == nil) != c.want || !c.want && !slices.Contains(fieldsOf(err), "scopes") {
 			t.Errorf("%s: create: got %v, want an error about scopes unless they are valid", name, err)
 		}

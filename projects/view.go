@@ -90,25 +90,36 @@ func (v *View) Project(ctx context.Context, id string) (Project, error) {
 	return v.projects.Get(ctx, id)
 }
 
-// Key returns an API key of an existing project, without its LastUsedAt.
+// Key returns an API key of an existing project, without its LastUsedAt, for a
+// token of that key: it counts as a use.
 func (v *View) Key(ctx context.Context, id string) (APIKey, error) {
-	held, err := v.key(ctx, id)
+	return v.keyOf(ctx, id, v.keys.Get)
+}
+
+// NewestKey is Key, read from the store now.
+func (v *View) NewestKey(ctx context.Context, id string) (APIKey, error) {
+	return v.keyOf(ctx, id, func(ctx context.Context, id string) (apiKeyDocument, error) { return v.keys.Newest(ctx, id, 0) })
+}
+
+func (v *View) keyOf(ctx context.Context, id string, read func(context.Context, string) (apiKeyDocument, error)) (APIKey, error) {
+	held, err := v.key(ctx, id, read)
 	if err != nil {
 		return APIKey{}, err
 	}
 	if _, err := v.Project(ctx, held.ProjectID); err != nil {
 		return APIKey{}, err // a key of a deleted project is not valid
 	}
+	v.uses.note(id)
 	return held.key(0), nil
 }
 
-func (v *View) key(ctx context.Context, id string) (apiKeyDocument, error) {
+func (v *View) key(ctx context.Context, id string, read func(context.Context, string) (apiKeyDocument, error)) (apiKeyDocument, error) {
 	if !v.keys.Holds(id) {
 		if genuine, err := v.store.genuine(ctx, apiKeyPrefix, id); err != nil || !genuine {
 			return apiKeyDocument{}, notGenuine(err)
 		}
 	}
-	return v.keys.Get(ctx, id)
+	return read(ctx, id)
 }
 
 func notGenuine(err error) error {
@@ -196,12 +207,12 @@ func (v *View) identifyAPIKey(ctx context.Context, id string, credential secret.
 	if err != nil {
 		return Caller{}, err
 	}
-	held, err := v.key(ctx, id)
+	held, err := v.key(ctx, id, v.keys.Get)
 	if err := same(presented, held.Hash, err); err != nil {
 		return Caller{}, err
 	}
 	_, err = v.Project(ctx, held.ProjectID)
-	return Caller{ID: held.ID, ProjectID: held.ProjectID, Scopes: held.Scopes}, err
+	return held.key(0).Caller(held.Scopes), err
 }
 
 // same compares a hash with that of a key that was read, or was not: then it

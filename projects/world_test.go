@@ -162,7 +162,7 @@ func createKey(t testing.TB, s *projects.Store, projectID string, scopes ...proj
 	if scopes == nil {
 		scopes = []projects.Scope{projects.ScopeMint}
 	}
-	k, err := s.CreateAPIKey(context.Background(), projectID, "key", scopes)
+	k, err := s.CreateAPIKey(context.Background(), projects.APIKey{ProjectID: projectID, Name: "key", Scopes: scopes})
 	if err != nil {
 		t.Fatal(err)
 	}

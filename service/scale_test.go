@@ -92,14 +92,14 @@ func newCrowd(t *testing.T, many int) *crowd {
 	}
 	for i := range many - 1 {
 		all.Go(func() error {
-			_, err := c.service.Projects.CreateAPIKey(t.Context(), c.main, fmt.Sprintf("key %05d", i), []projects.Scope{projects.ScopeMint})
+			_, err := c.service.Projects.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: c.main, Name: fmt.Sprintf("key %05d", i), Scopes: []projects.Scope{projects.ScopeMint}})
 			return err
 		})
 	}
 	if err := all.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if c.key, err = c.service.Projects.CreateAPIKey(t.Context(), c.main, "the one", []projects.Scope{projects.ScopeMint}); err != nil {
+	if c.key, err = c.service.Projects.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: c.main, Name: "the one", Scopes: []projects.Scope{projects.ScopeMint}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d projects and as many API keys made in %s", many, time.Since(began).Round(time.Millisecond))

@@ -69,7 +69,7 @@ func TestADeletedProjectIsClosed(t *testing.T) {
 
 func TestADeletedProjectTakesItsTokensAlong(t *testing.T) {
 	s, project := newService(t)
-	key, err := s.Projects.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
+	key, err := s.Projects.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: project.ID, Name: "frontend", Scopes: []projects.Scope{"mint"}})
 	if err != nil {
 		t.Fatal(err)
 	}

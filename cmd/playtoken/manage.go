@@ -38,10 +38,11 @@ func (a *app) apiKey() *cobra.Command {
 	return group("api-key", "API keys: what callers present",
 		a.lister("list", "/api-keys", true),
 		a.counter("/api-keys/count", true),
-		a.apiKeyVerb("show API_KEY_ID", "One API key, without its value", http.MethodGet),
+		a.apiKeyVerb("show API_KEY_ID", "One API key, without its value", http.MethodGet, ""),
 		a.apiKeyChange("create", "Make an API key; its value is shown this once", http.MethodPost),
-		a.apiKeyChange("update API_KEY_ID", "Change an API key's name or scopes", http.MethodPatch),
-		a.apiKeyVerb("delete API_KEY_ID", "Delete an API key, and end its tokens", http.MethodDelete))
+		a.apiKeyChange("update API_KEY_ID", "Change an API key; what is not named stays", http.MethodPatch),
+		a.apiKeyVerb("end-tokens API_KEY_ID", "End every access and refresh token of an API key; the key stays", http.MethodDelete, "/tokens"),
+		a.apiKeyVerb("delete API_KEY_ID", "Delete an API key, and end its tokens", http.MethodDelete, ""))
 }
 
 func (a *app) adminKey() *cobra.Command {
@@ -55,12 +56,10 @@ func (a *app) adminKey() *cobra.Command {
 
 func (a *app) adminKeyCreate() *cobra.Command {
 	cmd := &cobra.Command{Use: "create", Short: "Make an admin key; its value is shown this once", Args: arguments()}
-	for _, flag := range [][2]string{
+	addFlags(cmd, [][2]string{
 		{"name", "whose it is"}, {"role", "admin, operator (keys and rotation) or auditor (reads)"},
 		{"expires-at", "when it ends, as 2030-01-31T00:00:00Z"},
-	} {
-		cmd.Flags().String(flag[0], "", flag[1])
-	}
+	})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		body := map[string]any{}
 		addTexts(cmd, body, "name", "role", "expires-at")
@@ -69,11 +68,22 @@ func (a *app) adminKeyCreate() *cobra.Command {
 	return cmd
 }
 
-// addTexts adds the flags that were given to a body, under the API's names.
+// addFlags adds flags with a text, and what they mean.
+func addFlags(cmd *cobra.Command, flags [][2]string) {
+	for _, flag := range flags {
+		cmd.Flags().String(flag[0], "", flag[1])
+	}
+}
+
+// addTexts adds the flags that were given to a body, under the API's names. An
+// empty end means never.
 func addTexts(cmd *cobra.Command, body map[string]any, names ...string) {
 	for _, name := range names {
 		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
 			body[strings.ReplaceAll(name, "-", "_")] = flag.Value.String()
+			if name == "expires-at" && flag.Value.String() == "" {
+				body["expires_at"] = nil
+			}
 		}
 	}
 }
@@ -91,12 +101,10 @@ func (a *app) lister(use, path string, ofProject bool) *cobra.Command {
 	if ofProject {
 		above = inProject(cmd)
 	}
-	for _, flag := range [][2]string{
+	addFlags(cmd, [][2]string{
 		{"name", "only names that contain this"}, {"page-size", "1 to 100"}, {"page", "from 1"},
 		{"sort-by", "created_at or name"}, {"sort-order", "asc or desc"}, {"cursor", "of a link to another page"},
-	} {
-		cmd.Flags().String(flag[0], "", flag[1])
-	}
+	})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		query := url.Values{}
 		for _, name := range []string{"name", "page-size", "page", "sort-by", "sort-order", "cursor"} {
@@ -141,11 +149,11 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 	return cmd
 }
 
-func (a *app) apiKeyVerb(use, short, method string) *cobra.Command {
+func (a *app) apiKeyVerb(use, short, method, below string) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("API_KEY_ID")}
 	above := inProject(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), apiRequest{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0])})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0]) + below})
 	}
 	return cmd
 }
@@ -189,15 +197,21 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 	names := strings.Fields(use)[1:]
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
 	above := inProject(cmd)
-	name := cmd.Flags().String("name", "", "a name for people")
-	scopes := cmd.Flags().StringSlice("scope", nil, "mint, keys or read; may be given more than once")
+	addFlags(cmd, [][2]string{{"name", "a name for people"}, {"description", "more about it"}, {"expires-at", "when it ends, as 2030-01-31T00:00:00Z; empty: never"}})
+	lists := [][2]string{
+		{"scope", "mint, keys or read"}, {"video", "a video's id, or the beginning of ids and then *; empty: every video"},
+		{"network", "it may be used from, as 192.0.2.0/24; empty: every network"},
+	}
+	for _, flag := range lists {
+		cmd.Flags().StringSlice(flag[0], nil, flag[1]+"; may be given more than once")
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body := map[string]any{}
-		if cmd.Flags().Changed("name") {
-			body["name"] = *name
-		}
-		if cmd.Flags().Changed("scope") {
-			body["scopes"] = *scopes
+		addTexts(cmd, body, "name", "description", "expires-at")
+		for _, flag := range lists {
+			if values, _ := cmd.Flags().GetStringSlice(flag[0]); cmd.Flags().Changed(flag[0]) {
+				body[flag[0]+"s"] = values
+			}
 		}
 		path := strings.Join(append([]string{above() + "/api-keys"}, args...), "/")
 		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body})

@@ -66,6 +66,10 @@ var acts = []act{
 
 	{verb: "api-key create --project {P} --name x --scope mint", route: "POST /v1/projects/{P}/api-keys", body: `{"name":"x","scopes":["mint"]}`, want: 201},
 	{verb: "api-key create --project {P} --name x --scope all", route: "POST /v1/projects/{P}/api-keys", body: `{"name":"x","scopes":["all"]}`, want: 400},
+	{verb: "api-key create --project {P} --name x --description d --expires-at 2100-01-01T00:00:00Z --video a,b* --network 192.0.2.0/24", route: "POST /v1/projects/{P}/api-keys",
+		body: `{"name":"x","description":"d","expires_at":"2100-01-01T00:00:00Z","videos":["a","b*"],"networks":["192.0.2.0/24"]}`, want: 201},
+	{verb: "api-key create --project {P} --name x --network 192.0.2.1/24", route: "POST /v1/projects/{P}/api-keys", body: `{"name":"x","networks":["192.0.2.1/24"]}`, want: 400},
+	{verb: "api-key end-tokens api_key_no --project {P}", route: "DELETE /v1/projects/{P}/api-keys/api_key_no/tokens", want: 404},
 	{verb: "api-key count --project {P}", route: "GET /v1/projects/{P}/api-keys/count", want: 200},
 	{verb: "api-key list --project {P}", route: "GET /v1/projects/{P}/api-keys", want: 200},
 	{verb: "api-key show api_key_no --project {P}", route: "GET /v1/projects/{P}/api-keys/api_key_no", want: 404},

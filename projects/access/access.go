@@ -63,6 +63,9 @@ type Keys interface {
 	// Key returns the API key with an id, or projects.ErrNotFound after its
 	// deletion.
 	Key(ctx context.Context, id string) (projects.APIKey, error)
+
+	// NewestKey is Key, as it is now.
+	NewestKey(ctx context.Context, id string) (projects.APIKey, error)
 }
 
 // Secrets derives secrets that all replicas share and that never change; a
@@ -146,11 +149,16 @@ func (a *Access) exchange(ctx context.Context, caller projects.Caller) (Tokens, 
 	if err != nil {
 		return Tokens{}, err
 	}
-	access, err := a.sign(ctx, caller.ID, caller.Scopes)
+	// A view may be older than the end of all earlier tokens.
+	owner, err := a.newestKey(ctx, caller.ID)
 	if err != nil {
 		return Tokens{}, err
 	}
-	begun := newFamily(caller, time.Now())
+	access, err := a.sign(ctx, caller.ID, owner.TokensEnded, caller.Scopes)
+	if err != nil {
+		return Tokens{}, err
+	}
+	begun := newFamily(caller, owner.TokensEnded, time.Now())
 	if begun.version, err = a.writeFamily(ctx, begun); err != nil {
 		return Tokens{}, err
 	}
@@ -204,7 +212,25 @@ func (a *Access) Owner(ctx context.Context, presented secret.Value) (projects.Ca
 		return projects.Caller{}, err
 	}
 	owner, err := a.key(ctx, family.APIKeyID)
-	return projects.Caller{ID: owner.ID, ProjectID: owner.ProjectID}, err
+	return owner.Caller(nil), err
+}
+
+// Revoke ends the family of a refresh token, used or not: none of its refresh
+// tokens is accepted any more. Its access tokens live to their end. Errors:
+// ErrCredentials as of Owner, store.ErrUnavailable.
+func (a *Access) Revoke(ctx context.Context, presented secret.Value) error {
+	key, err := a.secret(ctx)
+	if err != nil {
+		return fmt.Errorf("revoke refresh token: %w", err)
+	}
+	token, genuine := readRefreshToken(presented.Reveal(), key)
+	if !genuine {
+		return ErrCredentials
+	}
+	if err = a.revoke(ctx, token.family); errors.Is(err, ErrReused) {
+		return nil
+	}
+	return err
 }
 
 // redeem uses up a genuine token and returns an access token. If the outcome of the
@@ -219,13 +245,16 @@ func (a *Access) redeem(ctx context.Context, token refreshToken) (signer.Token, 
 	case family.Counter != token.counter:
 		return signer.Token{}, a.revoke(ctx, token.family)
 	}
-	key, err := a.key(ctx, family.APIKeyID)
-	if err != nil {
+	key, err := a.newestKey(ctx, family.APIKeyID)
+	switch {
+	case err != nil:
 		return signer.Token{}, err
+	case family.TokensEnded < key.TokensEnded:
+		return signer.Token{}, ErrCredentials
 	}
 	// The access token is signed before the family changes, so that a caller
 	// keeps its refresh token while the signer is unavailable.
-	access, err := a.sign(ctx, family.APIKeyID, common(family.Scopes, key.Scopes))
+	access, err := a.sign(ctx, family.APIKeyID, key.TokensEnded, common(family.Scopes, key.Scopes))
 	if err != nil {
 		return signer.Token{}, err
 	}
@@ -247,24 +276,42 @@ func tokens(access signer.Token, refresh refreshToken, key []byte) Tokens {
 	}
 }
 
+// endedClaim is the claim with the TokensEnded of the API key at the exchange. A
+// token without it has 0.
+const endedClaim = "ended"
+
 // sign makes an access token for an API key.
-func (a *Access) sign(ctx context.Context, keyID string, scopes []projects.Scope) (signer.Token, error) {
+func (a *Access) sign(ctx context.Context, keyID string, ended int64, scopes []projects.Scope) (signer.Token, error) {
 	return a.signer.Sign(ctx, tokenType, Lifetime, func(issued, expires time.Time) map[string]any {
-		return map[string]any{
+		claims := map[string]any{
 			"iss": party, "aud": party, "sub": keyID, "jti": rand.Text(),
 			"iat": issued.Unix(), "nbf": issued.Add(-skew).Unix(), "exp": expires.Unix(),
 			"scope": joinScopes(scopes),
 		}
+		if ended > 0 {
+			claims[endedClaim] = ended
+		}
+		return claims
 	})
 }
 
 // key returns an API key that still exists, or ErrCredentials.
 func (a *Access) key(ctx context.Context, id string) (projects.APIKey, error) {
 	key, err := a.keys.Key(ctx, id)
+	return key, gone(err)
+}
+
+// newestKey is key, as it is now.
+func (a *Access) newestKey(ctx context.Context, id string) (projects.APIKey, error) {
+	key, err := a.keys.NewestKey(ctx, id)
+	return key, gone(err)
+}
+
+func gone(err error) error {
 	if errors.Is(err, projects.ErrNotFound) {
-		return projects.APIKey{}, ErrCredentials
+		return ErrCredentials
 	}
-	return key, err
+	return err
 }
 
 // secret is the key of refresh tokens' MACs.

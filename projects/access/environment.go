@@ -43,16 +43,25 @@ func (e *environment) Identify(ctx context.Context, apiKey secret.Value) (projec
 // Key implements [Keys]. The key that it returns has the id that the key's own
 // requests have, so that audit log and limits see one caller.
 func (e *environment) Key(ctx context.Context, id string) (projects.APIKey, error) {
+	return e.key(ctx, id, e.Keys.Key)
+}
+
+// NewestKey implements [Keys].
+func (e *environment) NewestKey(ctx context.Context, id string) (projects.APIKey, error) {
+	return e.key(ctx, id, e.Keys.NewestKey)
+}
+
+func (e *environment) key(ctx context.Context, id string, other func(context.Context, string) (projects.APIKey, error)) (projects.APIKey, error) {
 	caller, err := e.callers.Identify(ctx, e.callers.APIKey)
 	if err != nil { // the environment sets no API key
-		return e.Keys.Key(ctx, id)
+		return other(ctx, id)
 	}
 	own, err := e.id(ctx)
 	switch {
 	case err != nil:
 		return projects.APIKey{}, err
 	case id != own:
-		return e.Keys.Key(ctx, id)
+		return other(ctx, id)
 	}
 	return projects.APIKey{ID: caller.ID, ProjectID: caller.ProjectID, Scopes: caller.Scopes}, nil
 }

@@ -24,6 +24,8 @@ type family struct {
 	Counter   int64            `json:"counter"` // of the valid token
 	ExpiresAt time.Time        `json:"expires_at"`
 	RevokedAt time.Time        `json:"revoked_at,omitzero"`
+	// TokensEnded is the API key's at the exchange.
+	TokensEnded int64 `json:"tokens_ended,omitzero"`
 
 	version int64
 }
@@ -41,9 +43,9 @@ type member struct {
 func familyName(id string) string { return "family/" + id }
 func listName(id string) string   { return "families/" + id }
 
-func newFamily(of projects.Caller, now time.Time) family {
+func newFamily(of projects.Caller, ended int64, now time.Time) family {
 	return family{
-		ID: strings.ToLower(rand.Text()), APIKeyID: of.ID, Scopes: of.Scopes,
+		ID: strings.ToLower(rand.Text()), APIKeyID: of.ID, Scopes: of.Scopes, TokensEnded: ended,
 		ExpiresAt: now.UTC().Truncate(time.Second).Add(familyLife),
 	}
 }

@@ -23,6 +23,7 @@ type tokenHash = [sha256.Size]byte
 type verified struct {
 	keyID              string // of the signing key
 	subject            string // the API key's id
+	ended              int64  // the API key's TokensEnded at the exchange
 	scopes             []projects.Scope
 	notBefore, expires time.Time
 }
@@ -46,7 +47,10 @@ func (a *Access) Identify(ctx context.Context, credential secret.Value) (project
 	case err != nil:
 		return projects.Caller{}, fmt.Errorf("access token of API key %s: %w", claims.subject, err)
 	}
-	return projects.Caller{ID: key.ID, ProjectID: key.ProjectID, Scopes: common(claims.scopes, key.Scopes)}, nil
+	if claims.ended < key.TokensEnded {
+		return projects.Caller{}, ErrCredentials
+	}
+	return key.Caller(common(claims.scopes, key.Scopes)), nil
 }
 
 // verify verifies a token and caches the result. The published keys are checked
@@ -101,12 +105,13 @@ func read(token string, keys func(string) (*rsa.PublicKey, bool)) (verified, err
 		return verified{}, err
 	}
 	scope, isText := t.Claims["scope"].(string)
+	ended, _ := t.Claims[endedClaim].(float64) // absent: 0
 	switch {
 	case t.Claims["iss"] != party, t.Claims["aud"] != party, t.Subject == "", t.NotBefore.IsZero(), !isText:
 		return verified{}, errors.New("access token: wrong issuer, audience or claims")
 	}
 	return verified{
-		keyID: t.KeyID, subject: t.Subject, scopes: splitScopes(scope),
+		keyID: t.KeyID, subject: t.Subject, ended: int64(ended), scopes: splitScopes(scope),
 		notBefore: t.NotBefore, expires: t.Expires,
 	}, nil
 }

@@ -36,7 +36,7 @@ func frontend(t *testing.T, store *projects.Store) (projects.Project, projects.N
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := store.CreateAPIKey(t.Context(), project.ID, "frontend", []projects.Scope{"mint"})
+	key, err := store.CreateAPIKey(t.Context(), projects.APIKey{ProjectID: project.ID, Name: "frontend", Scopes: []projects.Scope{"mint"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -161,6 +161,10 @@ func (c *callers) Identify(_ context.Context, credential secret.Value) (projects
 	return projects.Caller{ID: key.ID, ProjectID: key.ProjectID, Scopes: key.Scopes}, nil
 }
 
+func (c *callers) NewestKey(ctx context.Context, id string) (projects.APIKey, error) {
+	return c.Key(ctx, id)
+}
+
 func (c *callers) Key(_ context.Context, id string) (projects.APIKey, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
