@@ -125,6 +125,8 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "token mint counter --expires-in soon", exitUsage, "invalid argument"},
 		{w.environ, "demo --listen 0.0.0.0:1", exitUsage, "this machine"},
 		{w.environ, "gate", exitUsage, "PLAYTOKEN_GATE_MEDIA: required"},
+		{with("PLAYTOKEN_GATE_FORWARD=nginx"), "gate", exitUsage, "PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD"},
+		{w.environ, "audit verify --gate x.jsonl", exitUsage, "PLAYTOKEN_GATE_API_KEY: required"},
 		{with("PLAYTOKEN_STORE_PASSWORD=another"), "keys list", exitUsage, "wrong password"},
 		{with("PLAYTOKEN_PLATFORM_API_KEY=", "PLAYTOKEN_API_KEY="), "rotate", exitUsage, "no project"},
 		{w.environ, "keys revoke 1", exitUsage, "--reason"},
