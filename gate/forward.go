@@ -2,11 +2,14 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"playtoken/store"
 )
 
 // proxy is how a proxy that asks /auth names the original URI. It does so in
@@ -53,6 +56,9 @@ func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a, err := g.admit(r.Context(), p, query, r.Header)
+	if errors.Is(err, store.ErrUnavailable) {
+		return &refusal{status: http.StatusForbidden, code: "unavailable", detail: "the gate's store does not answer", cause: err}
+	}
 	if err != nil {
 		return err
 	}
