@@ -126,7 +126,7 @@ func TestSeveralGatesAreOne(t *testing.T) {
 	})
 }
 
-// TestAListGoesOnAtAnotherGate, whatever page it is at.
+// TestAListGoesOnAtAnotherGate from every page.
 func TestAListGoesOnAtAnotherGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := storetest.NewMemory()
