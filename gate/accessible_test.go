@@ -23,7 +23,8 @@ const serious = `axe.run(document, { resultTypes: ["violations"] }).then(({ viol
 // form is what people who do not see the page rely on.
 const form = `JSON.stringify({ h1: document.querySelectorAll("h1").length, main: document.querySelectorAll("main").length,
 	lang: document.documentElement.lang, title: document.title !== "", video: document.querySelector("video")?.ariaLabel ?? null,
-	wide: document.documentElement.scrollWidth > innerWidth })`
+	wide: document.documentElement.scrollWidth > innerWidth,
+	tall: document.querySelector(".frame") !== null && document.documentElement.scrollHeight > innerHeight })`
 
 func TestThePagesAreAccessible(t *testing.T) {
 	t.Parallel()
@@ -81,7 +82,7 @@ func checkForm(t *testing.T, label, got string) {
 	if strings.Contains(label, "refusal") {
 		video = "null"
 	}
-	if want := `{"h1":1,"main":1,"lang":"en","title":true,"video":` + video + `,"wide":false}`; got != want {
+	if want := `{"h1":1,"main":1,"lang":"en","title":true,"video":` + video + `,"wide":false,"tall":false}`; got != want {
 		t.Errorf("%s: got %s, want %s", label, got, want)
 	}
 }

@@ -56,6 +56,12 @@ func TestTheSamplePlaysInASandbox(t *testing.T) {
 	w.wantNoRefusal()
 }
 
+// serveAs starts the gate's server anew, with something before the gate.
+func (w *world) serveAs(handler http.Handler) {
+	w.server.Close()
+	w.server = httptest.NewServer(handler)
+}
+
 // withoutLibrary serves a gate as a build without hls.js would.
 func (w *world) withoutLibrary() (url string) {
 	w.Helper()

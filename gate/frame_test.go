@@ -88,7 +88,7 @@ func TestAFrameGoesOnWithAFreshTokenOfThePageAround(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, hls.js %v", b.Name, library), func(t *testing.T) {
 				w := open(t, clip(t), nil)
 				if !library {
-					w.server.Config.Handler = lacking("/embed/hls.js", w.server.Config.Handler)
+					w.serveAs(lacking("/embed/hls.js", w.gate.Handler()))
 				}
 				h := newHost(w, "/embed/counter?autoplay=1&muted=1&jwt="+w.token(sample.VideoID, 10*time.Second))
 				h.goesOn(b)
