@@ -3,6 +3,7 @@
 # make test    every check that this machine has the tools for; says what it skipped
 # make lint    formatting, vet and staticcheck alone
 # make web     hls.js from npm, for the pages of the gate to play everything
+# make players the player libraries and the packager that the gate is tested with
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes half an hour or more
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo web quick test image-check lint types vulnerabilities bench chaos deps vault
+.PHONY: demo web players quick test image-check lint types vulnerabilities bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
@@ -48,6 +49,22 @@ web: deps
 	  echo "hls.js: $$why" >> $(SKIPPED)
 	fi
 
+# npm removes and unpacks everything again, which is for changes only.
+players: deps
+	mkdir -p artifacts && touch $(SKIPPED) && sed -i /players:/d $(SKIPPED)
+	cd gate/testplayers
+	[ ! node_modules/.package-lock.json -nt package-lock.json ] || exit 0
+	echo "== players"
+	why=
+	command -v npm >/dev/null || why="npm is not installed"
+	if [ -z "$$why" ] && ! npm ci --ignore-scripts --no-audit --no-fund >$(CURDIR)/artifacts/npm-players.log 2>&1; then
+	  why="npm cannot fetch them, see artifacts/npm-players.log"
+	fi
+	if [ -n "$$why" ]; then
+	  echo "== SKIPPED: the gate's media are not played in browsers: $$why"
+	  echo "players: $$why" >> $(CURDIR)/$(SKIPPED)
+	fi
+
 # Without the race detector and with the go tool's cache: a package that did not
 # change is not tested again.
 quick: lint
@@ -55,7 +72,7 @@ quick: lint
 	go test -short $(PKGS) | { grep -vE '^(ok|\?) |no test files' || true; }
 
 # Shuffled tests are never cached by the go tool, so each run is a run.
-test: deps web lint types vulnerabilities vault
+test: deps web players lint types vulnerabilities vault
 	echo "== go test -race -shuffle=on $(PKGS)"
 	mkdir -p artifacts
 	race=-race

@@ -3,27 +3,35 @@ package gate_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
 // recipe makes a video as a packager would. Its arguments follow "ffmpeg -i
-// clip.mkv" in the video's folder; words are divided by blanks, and ~ in a word
-// stands for a blank.
+// clip.mkv" in the video's folder, or are those of Shaka Packager, in which clip
+// stands for the clip; words are divided by blanks, and ~ in a word stands for a
+// blank.
 type recipe struct {
 	name, args string
+	shaka      bool
 	folders    string                 // made before
 	before     func(dir string) error // what ffmpeg needs; may be nil
 	after      func(dir string) error // what ffmpeg does not do; may be nil
 	first      string                 // empty: hls.m3u8
-	live       bool                   // its players wait for more
-	unread     []string               // files that no player asks for
+	live       *stream                // its players load the first playlist again
+	unread     []string               // what the names of files begin with that no player asks for
 }
+
+const (
+	packagerScript = "testplayers/node_modules/shaka-packager/index.js"
+	quietly        = "-hide_banner -loglevel error -nostdin -y"
+	longer         = "longer " // the clip three times over
+)
 
 // corpus is every kind of video that a site has.
 var corpus = []recipe{
@@ -43,10 +51,15 @@ var corpus = []recipe{
 		before: both(write("info.txt", "enc.key\nenc.key\n"), write("enc.key", "0123456789abcdef")), unread: []string{"info.txt"}},
 	{name: "cmaf", args: "-map 0:v -map 0:a -c copy -f dash -seg_duration 1 -hls_playlist 1 -hls_master_name hls.m3u8 -init_seg_name init$RepresentationID$.cmfv " +
 		"-media_seg_name $RepresentationID$-$Number$.cmfv manifest.mpd", unread: []string{"manifest.mpd"}},
-	{name: "live-window", args: "-c copy -f hls -hls_time 1 -hls_list_size 3 -hls_flags omit_endlist+delete_segments hls.m3u8", live: true,
-		unread: []string{"hls0.ts"}},
-	{name: "event", args: "-c copy -f hls -hls_time 1 -hls_playlist_type event -hls_flags omit_endlist hls.m3u8", live: true},
-	{name: "low-latency", args: "-c copy -f hls -hls_time 1 -hls_list_size 0 -hls_segment_type fmp4 -hls_flags omit_endlist hls.m3u8", after: lowLatency, live: true},
+	{name: "live-window", args: longer + "-c copy -f hls -hls_time 1 -hls_playlist_type vod hls.m3u8", live: &stream{window: 4}},
+	{name: "event", args: longer + "-c copy -f hls -hls_time 1 -hls_playlist_type event -hls_segment_type fmp4 hls.m3u8", live: &stream{window: 100}},
+	{name: "low-latency", args: longer + "-c:v libx264 -preset ultrafast -g 5 -keyint_min 5 -sc_threshold 0 -b:v 100k -c:a aac -b:a 32k -f hls -hls_time 0.5 -hls_playlist_type vod -hls_segment_type fmp4 -hls_segment_filename part%d.m4s hls.m3u8",
+		after: joinParts, live: &stream{window: 6, parts: true}, unread: []string{"segment"}},
+	{name: "packager", shaka: true, args: "in=clip,stream=video,init_segment=v/init.mp4,segment_template=v/$Number$.m4s,playlist_name=v.m3u8,iframe_playlist_name=trick.m3u8 " +
+		"in=clip,stream=audio,init_segment=a/init.mp4,segment_template=a/$Number$.m4s,playlist_name=a.m3u8,hls_group_id=a --segment_duration 1 --hls_master_playlist_output hls.m3u8"},
+	{name: "packager-ts", shaka: true, args: "in=clip,stream=video,segment_template=v$Number$.ts,playlist_name=v.m3u8 " +
+		"in=clip,stream=audio,segment_template=a$Number$.aac,playlist_name=a.m3u8,hls_group_id=a --segment_duration 1 --hls_master_playlist_output hls.m3u8"},
+	{name: "packager-dash", shaka: true, args: "in=clip,stream=video,output=video.mp4 in=clip,stream=audio,output=audio.mp4 --segment_duration 1 --mpd_output manifest.mpd", first: "manifest.mpd"},
 	{name: "dash", args: "-map 0:v -map 0:a -c copy -f dash -seg_duration 1 manifest.mpd", first: "manifest.mpd"},
 	{name: "dash-timeline", args: "-map 0:v -map 0:a -c copy -f dash -seg_duration 1 -use_template 1 -use_timeline 1 sub/manifest.mpd", folders: "sub", first: "sub/manifest.mpd"},
 	{name: "dash-list", args: "-map 0:v -map 0:a -c copy -f dash -seg_duration 1 -use_template 0 manifest.mpd", first: "manifest.mpd"},
@@ -68,6 +81,12 @@ var corpus = []recipe{
 	{name: "bom-crlf", args: "-c copy -f hls -hls_time 1 -hls_playlist_type vod hls.m3u8", after: bomAndCRLF},
 	{name: "variables", args: "-c copy -f hls -hls_time 1 -hls_playlist_type vod -hls_segment_filename media/%d.ts hls.m3u8", folders: "media",
 		after: both(replace("hls.m3u8", "\n", "\n{$folder}/", ".ts"), replace("hls.m3u8", "#EXTM3U", "#EXTM3U\n#EXT-X-DEFINE:NAME=\"folder\",VALUE=\"media\"", ""))},
+}
+
+// recipes are those of the corpus that this machine can make.
+func recipes() []recipe {
+	_, err := os.Stat(packagerScript)
+	return slices.DeleteFunc(slices.Clone(corpus), func(r recipe) bool { return r.shaka && err != nil })
 }
 
 func write(file, text string) func(string) error {
@@ -104,27 +123,6 @@ func bomAndCRLF(dir string) error {
 	return errors.Join(err, os.WriteFile(name, []byte(text), 0o600))
 }
 
-// lowLatency turns the last segment into parts, as an LL-HLS packager writes
-// it: each part a range of the segment, one of them announced.
-func lowLatency(dir string) error {
-	name := filepath.Join(dir, "hls.m3u8")
-	b, err := os.ReadFile(name)
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	last := lines[len(lines)-1]
-	info, statErr := os.Stat(filepath.Join(dir, last))
-	if err = errors.Join(err, statErr); err != nil {
-		return err
-	}
-	head := []string{lines[0], "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5", "#EXT-X-PART-INF:PART-TARGET=0.5"}
-	body := lines[1 : len(lines)-2]
-	half := info.Size() / 2
-	tail := []string{fmt.Sprintf(`#EXT-X-PART:DURATION=0.5,URI="%s",BYTERANGE="%d@0",INDEPENDENT=YES`, last, half),
-		fmt.Sprintf(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="%s",BYTERANGE-START=%d`, last, half),
-		`#EXT-X-RENDITION-REPORT:URI="hls.m3u8?_HLS_report=1",LAST-MSN=4,LAST-PART=0`}
-	text := strings.Join(append(append(head, body...), tail...), "\n") + "\n"
-	return os.WriteFile(name, []byte(text), 0o600)
-}
-
 const subtitles = "1\n00:00:00,000 --> 00:00:02,000\nHello\n\n2\n00:00:02,000 --> 00:00:04,000\nWorld\n"
 
 // makeCorpus returns a media folder with a video for each recipe. The clip is
@@ -143,11 +141,12 @@ func makeCorpus(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(top, "subtitles.srt"), []byte(subtitles), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runIn(t, top, ffmpeg, strings.Fields("-f lavfi -i testsrc=size=128x72:rate=10:duration=4 -f lavfi -i sine=frequency=440:duration=4 -i subtitles.srt "+
+	runIn(t, top, ffmpeg, strings.Fields(quietly+" -f lavfi -i testsrc=size=128x72:rate=10:duration=4 -f lavfi -i sine=frequency=440:duration=4 -i subtitles.srt "+
 		"-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10 -keyint_min 10 -sc_threshold 0 -bf 0 -c:a aac -ac 2 -b:a 32k -c:s srt -threads 1 "+clip))
+	runIn(t, top, ffmpeg, strings.Fields(quietly+" -i clip.mkv -map 0:v -map 0:a -c copy clip.mp4"))
 	var packaging sync.WaitGroup
 	slots := make(chan struct{}, 2)
-	for _, r := range corpus {
+	for _, r := range recipes() {
 		packaging.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -168,14 +167,8 @@ func (r recipe) make(t *testing.T, ffmpeg, clip, dir string) {
 		err = errors.Join(err, r.before(dir))
 	}
 	if err == nil {
-		args := strings.Fields("-i " + clip + " -map 0:v -map 0:a " + r.args)
-		if strings.Contains(r.args, "-map ") {
-			args = strings.Fields("-i " + clip + " " + r.args)
-		}
-		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], "~", " ")
-		}
-		runIn(t, dir, ffmpeg, args)
+		program, args := r.command(ffmpeg, clip)
+		runIn(t, dir, program, args)
 	}
 	if err == nil && r.after != nil {
 		err = r.after(dir)
@@ -185,9 +178,39 @@ func (r recipe) make(t *testing.T, ffmpeg, clip, dir string) {
 	}
 }
 
+// command is the program that makes the video, and its arguments.
+func (r recipe) command(ffmpeg, clip string) (program string, args []string) {
+	args = strings.Fields(r.args)
+	switch {
+	case r.shaka:
+		for i := range args {
+			args[i] = strings.Replace(args[i], "in=clip", "in="+strings.TrimSuffix(clip, "mkv")+"mp4", 1)
+		}
+		return "node", append([]string{absolute(packagerScript), "--quiet"}, args...)
+	case !strings.Contains(r.args, "-map "):
+		args = append(strings.Fields("-map 0:v -map 0:a"), args...)
+	}
+	args = append(strings.Fields(quietly+" -i "+clip), args...)
+	if rest, found := strings.CutPrefix(r.args, longer); found {
+		args = append(strings.Fields(quietly+" -stream_loop 2 -i "+clip+" -map 0:v -map 0:a"), strings.Fields(rest)...)
+	}
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "~", " ")
+	}
+	return ffmpeg, args
+}
+
+func absolute(file string) string {
+	name, err := filepath.Abs(file)
+	if err != nil {
+		panic(err)
+	}
+	return name
+}
+
 func runIn(t *testing.T, dir, program string, args []string) {
 	t.Helper()
-	cmd := exec.Command(program, append([]string{"-hide_banner", "-loglevel", "error", "-nostdin", "-y"}, args...)...)
+	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%s %s in %s: got %v, want no error\n%s", program, strings.Join(args, " "), filepath.Base(dir), err, bytes.TrimSpace(out))
