@@ -196,6 +196,11 @@ func (f *front) showsPages() {
 			f.Errorf("%s: got %v, want 404", target, a)
 		}
 	}
+	for _, target := range []string{"/v2", "//v2/jwt_keys", "/./v2/jwt_keys", "/film/../v2/jwt_keys", "/%76%32/jwt_keys", "/v2%2fjwt_keys", "/v2/", "/metrics/"} {
+		if got := raw(f.T, "unix", f.socket, target); got == 200 || got == 401 {
+			f.Errorf("%s: got %d, want that the gate's own is not reached", target, got)
+		}
+	}
 }
 
 func (f *front) endsSessions() {
