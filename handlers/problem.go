@@ -63,6 +63,7 @@ var failures = []failure{
 	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is unknown, expired, deleted or already used: send a valid one"},
 	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because the audit log cannot be written; the request is fine, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
+	{is: as[*viewers.Rejected], status: 401, code: "unauthenticated"},
 	{is: is(projects.ErrUnknownCaller), status: 401, code: "unauthenticated", says: "the credential is unknown, expired or deleted: send a valid API key or access token"},
 	{is: is(projects.ErrForbidden), status: 403, code: "forbidden"},
 	{is: as[*viewers.NotEntitled], status: 403, code: "not_entitled"},
@@ -115,6 +116,7 @@ type problem struct {
 	Status     int          `json:"status"`
 	Detail     string       `json:"detail"`
 	Code       string       `json:"code"`
+	Reason     string       `json:"reason,omitempty"` // why a viewer's token is not accepted
 	RequestID  string       `json:"request_id"`
 	Errors     []fieldError `json:"errors,omitempty"`
 	RetryAfter int          `json:"retry_after,omitzero"` // seconds
@@ -136,6 +138,9 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	p.Errors = f.fieldsOf(err)
 	if bad, ok := errors.AsType[badCredentials](err); ok {
 		p.Type, p.Title, p.Name = badCredentialsType, badCredentialsTitle, bad.member
+	}
+	if rejected, ok := errors.AsType[*viewers.Rejected](err); ok {
+		p.Reason = string(rejected.Reason)
 	}
 	earliest := earliestAt(err)
 	p.EarliestAt = timeOrNull(earliest)
@@ -213,6 +218,7 @@ func seconds(d time.Duration) int {
 
 // refuse responds with a problem, and returns its code.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code string) {
+	unknown := errors.Is(err, projects.ErrUnknownCaller)
 	p := s.explain(r.Context(), w.Header().Get(requestID), err)
 	data, err := json.Marshal(p)
 	if err != nil { // a detail that is not UTF-8
@@ -220,14 +226,26 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code
 		data, _ = json.Marshal(p)
 	}
 	if p.Status == http.StatusUnauthorized {
-		// Bearer only: a Basic challenge makes browsers ask the user for a password.
-		w.Header().Set("WWW-Authenticate", `Bearer realm="playtoken"`)
+		w.Header().Set("WWW-Authenticate", p.challenge(unknown))
 	}
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	s.write(w, r, p.Status, "application/problem+json", data)
 	return p.Code
+}
+
+// challenge says what is wrong with a credential, as RFC 6750 has it. It is Bearer
+// only: a Basic challenge makes browsers ask the user for a password.
+func (p problem) challenge(unknown bool) string {
+	text := `Bearer realm="playtoken"`
+	if unknown {
+		text += `, error="invalid_token"`
+	}
+	if p.Reason != "" {
+		text += `, error_description="` + p.Detail + `"`
+	}
+	return text
 }
 
 // tokenRefused reports a refused mint to Config.Refused.

@@ -15,8 +15,7 @@ import (
 )
 
 // identifyViewer makes the viewer the caller, if the project of the request trusts
-// their identity provider. The response never says why a token is not accepted,
-// because the client is still unknown.
+// their identity provider.
 func (s *server) identifyViewer(ctx context.Context, c *call, token secret.Value) error {
 	project, err := s.projectByID(ctx, c.project)
 	switch {
@@ -112,7 +111,7 @@ func (s *server) lifetime(c call, req signer.Request) time.Duration {
 // The headers by which a browser lets another site's page call this service.
 const (
 	allowOrigin = "Access-Control-Allow-Origin"
-	exposed     = "Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy"
+	exposed     = "Retry-After, WWW-Authenticate, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy"
 	// preflightAge is how long a browser may cache a preflight, in seconds.
 	// Whether the page may read a response is decided again each time.
 	preflightAge = "600"

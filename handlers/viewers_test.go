@@ -68,8 +68,17 @@ func TestAnUnknownViewerIsUnauthenticated(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+	d.audience.err = &viewers.Rejected{Reason: viewers.Expired}
+	got := d.mintAs(viewerToken, page, `"video_id":"vid1"`)
+	challenge := got.Header().Get("WWW-Authenticate")
+	if decoded(t, got)["reason"] != "expired" || !strings.Contains(challenge, `error="invalid_token", error_description="the viewer's token is not accepted`) {
+		t.Errorf("expired token: got %s, challenge %s, want the reason in both", got.Body, challenge)
+	}
+	if challenge := d.mintAs("", page, `"video_id":"vid1"`).Header().Get("WWW-Authenticate"); challenge != `Bearer realm="playtoken"` {
+		t.Errorf("no token: got the challenge %s, want one without an error", challenge)
+	}
 	d.audience.err = &viewers.Unavailable{What: "issuer", After: 7 * time.Second}
-	got := d.mintAs(viewerToken, "", `"video_id":"vid1"`)
+	got = d.mintAs(viewerToken, "", `"video_id":"vid1"`)
 	if short(got) != "503 signer_unavailable" || got.Header().Get("Retry-After") != "7" {
 		t.Errorf("viewer while the issuer is unavailable: got %s, want 503 signer_unavailable, Retry-After 7", got.Body)
 	}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxFailures is how many rules and webhooks that fail are remembered, of all
+// maxFailures is how many of them are remembered, of all
 // projects together.
 const maxFailures = 1024
 
@@ -20,7 +20,8 @@ const (
 	failuresAtOnce    = 10
 )
 
-// failure is a project's rule or webhook that failed.
+// failure is a project's rule or webhook that failed, or a reason for which tokens
+// of its viewers are not accepted.
 type failure struct {
 	log      *rate.Limiter
 	mu       sync.Mutex
@@ -31,8 +32,15 @@ type failure struct {
 // denied. The reason must contain nothing about the viewer.
 func (v *Viewers) failed(ctx context.Context, part string, f facts, reason string) {
 	v.config.Watch(f.ProjectID, part, "failed")
+	v.noted(ctx, f.ProjectID+" "+part, slog.LevelWarn, "a "+part+" failed, so the viewer was denied",
+		slog.String("project_id", f.ProjectID), slog.String("request_id", f.RequestID), slog.String("error", brief(reason)))
+}
+
+// noted logs what happens often at most as often as may be, and then how many times
+// it did not.
+func (v *Viewers) noted(ctx context.Context, what string, level slog.Level, message string, attrs ...slog.Attr) {
 	at := &failure{log: rate.NewLimiter(failuresPerSecond, failuresAtOnce)}
-	if earlier, there, _ := v.failures.PeekOrAdd(f.ProjectID+" "+part, at); there {
+	if earlier, there, _ := v.failures.PeekOrAdd(what, at); there {
 		at = earlier
 	}
 	at.mu.Lock()
@@ -41,9 +49,7 @@ func (v *Viewers) failed(ctx context.Context, part string, f facts, reason strin
 		at.unlogged++
 		return
 	}
-	v.config.Log.LogAttrs(ctx, slog.LevelWarn, "a "+part+" failed, so the viewer was denied",
-		slog.String("project_id", f.ProjectID), slog.String("request_id", f.RequestID),
-		slog.String("error", brief(reason)), slog.Int("failures_not_logged", at.unlogged))
+	v.config.Log.LogAttrs(ctx, level, message, append(attrs, slog.Int("failures_not_logged", at.unlogged))...)
 	at.unlogged = 0
 }
 

@@ -35,6 +35,8 @@ var (
 	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { key, _ := rsa.GenerateKey(rand.Reader, 2048); return key })
 	otherRSA = sync.OnceValue(func() *rsa.PrivateKey { key, _ := rsa.GenerateKey(rand.Reader, 2048); return key })
 	ecKey    = sync.OnceValue(func() *ecdsa.PrivateKey { key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); return key })
+	ec384Key = sync.OnceValue(func() *ecdsa.PrivateKey { key, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader); return key })
+	ec521Key = sync.OnceValue(func() *ecdsa.PrivateKey { key, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader); return key })
 	edKey    = sync.OnceValue(func() ed25519.PrivateKey { _, key, _ := ed25519.GenerateKey(rand.Reader); return key })
 )
 

@@ -1,12 +1,15 @@
 package viewers_test
 
 import (
+	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
@@ -20,7 +23,7 @@ import (
 )
 
 func everyKey() []jose.JSONWebKey {
-	return []jose.JSONWebKey{public("rsa", rsaKey()), public("ec", ecKey()), public("ed", edKey())}
+	return []jose.JSONWebKey{public("rsa", rsaKey()), public("ec", ecKey()), public("ec384", ec384Key()), public("ec521", ec521Key()), public("ed", edKey())}
 }
 
 func TestATokenOfTheProjectsIssuerNamesItsViewer(t *testing.T) {
@@ -29,7 +32,11 @@ func TestATokenOfTheProjectsIssuerNamesItsViewer(t *testing.T) {
 	for alg, key := range map[jose.SignatureAlgorithm]struct {
 		kid string
 		key any
-	}{jose.RS256: {"rsa", rsaKey()}, jose.PS256: {"rsa", rsaKey()}, jose.ES256: {"ec", ecKey()}, jose.EdDSA: {"ed", edKey()}} {
+	}{
+		jose.RS256: {"rsa", rsaKey()}, jose.RS384: {"rsa", rsaKey()}, jose.RS512: {"rsa", rsaKey()},
+		jose.PS256: {"rsa", rsaKey()}, jose.PS384: {"rsa", rsaKey()}, jose.PS512: {"rsa", rsaKey()},
+		jose.ES256: {"ec", ecKey()}, jose.ES384: {"ec384", ec384Key()}, jose.ES512: {"ec521", ec521Key()}, jose.EdDSA: {"ed", edKey()},
+	} {
 		for _, kid := range []string{key.kid, ""} {
 			caller, err := p.identify(t.Context(), v, p.token(alg, kid, key.key, map[string]any{"plan": "gold", "account": int64(math.MaxInt64)}))
 			if err != nil {
@@ -156,7 +163,9 @@ func strangers(t *testing.T, p *provider) map[string]secret.Value {
 		"NONE":                            spelled(`{"alg":"NONE","kid":"rsa"}`, string(payload), parts[2]),
 		"HS256 with the public key":       signed(t, jose.HS256, "rsa", asPEM, payload, nil),
 		"HS256 with the public DER":       signed(t, jose.HS256, "rsa", der, payload, nil),
-		"RS512":                           signed(t, jose.RS512, "rsa", rsaKey(), payload, nil),
+		"HS512 with the public key":       signed(t, jose.HS512, "rsa", asPEM, payload, nil),
+		"RS512 that says RS256":           spelled(`{"alg":"RS512","kid":"rsa"}`, string(payload), parts[2]),
+		"a curve of another algorithm":    spelled(`{"alg":"ES384","kid":"ec"}`, string(payload), parts[2]),
 		"RS256 that says PS256":           spelled(`{"alg":"PS256","kid":"rsa"}`, string(payload), parts[2]),
 		"RSA under the name of an EC key": signed(t, jose.RS256, "ec", rsaKey(), payload, nil),
 		"EC under the name of an RSA key": signed(t, jose.ES256, "rsa", ecKey(), payload, nil),
@@ -184,21 +193,43 @@ func stray(last byte) string {
 	return string(letters[strings.IndexByte(letters, last)^1])
 }
 
-func TestStrangersLearnNothing(t *testing.T) {
+// reasonsOf says which of the strangers are not simply malformed.
+var reasonsOf = map[string]viewers.Reason{
+	"a changed signature": viewers.BadSignature, "a changed subject": viewers.BadSignature, "RS256 that says PS256": viewers.BadSignature,
+	"RS512 that says RS256": viewers.BadSignature, "a foreign key": viewers.BadSignature, "no kid and a foreign key": viewers.BadSignature,
+	"RSA under the name of an EC key": viewers.UnknownKey, "EC under the name of an RSA key": viewers.UnknownKey, "a curve of another algorithm": viewers.UnknownKey,
+	"none": viewers.BadAlgorithm, "none without a signature": viewers.BadAlgorithm, "NONE": viewers.BadAlgorithm,
+	"HS256 with the public key": viewers.BadAlgorithm, "HS256 with the public DER": viewers.BadAlgorithm, "HS512 with the public key": viewers.BadAlgorithm,
+	"another issuer": viewers.WrongIssuer, "the issuer and a slash": viewers.WrongIssuer, "the issuer in capitals": viewers.WrongIssuer,
+	"no issuer": viewers.WrongIssuer, "several issuers": viewers.WrongIssuer,
+}
+
+// TestStrangersLearnWhyAndNoMore: the reason is in the error, the log and the
+// metrics, and nothing of the token is.
+func TestStrangersLearnWhyAndNoMore(t *testing.T) {
 	p := listen(t, everyKey()...)
-	v := newViewers(t, viewers.Config{})
+	var log bytes.Buffer
+	counted := map[string]int{}
+	v := newViewers(t, viewers.Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Watch: func(project, part, outcome string) { counted[project+" "+part+" "+outcome]++ }})
 	if _, err := p.identify(t.Context(), v, p.token(jose.RS256, "rsa", rsaKey(), nil)); err != nil {
 		t.Fatalf("valid token: got %v, want no error", err)
 	}
-	const all = "unknown credential: it is not a token of one of the project's issuers"
 	for name, token := range strangers(t, p) {
 		caller, err := p.identify(t.Context(), v, token)
-		if !errors.Is(err, projects.ErrUnknownCaller) || err.Error() != all {
-			t.Errorf("%s: got %v, want the same error for all", name, err)
+		want := cmp.Or(reasonsOf[name], viewers.Malformed)
+		why, is := errors.AsType[*viewers.Rejected](err)
+		if !is || why.Reason != want || !errors.Is(err, projects.ErrUnknownCaller) {
+			t.Errorf("%s: got %v, want the reason %s", name, err, want)
 		}
 		if caller.Viewer != nil || caller.ProjectID != "" {
 			t.Errorf("%s: got the caller %+v, want the zero caller", name, caller)
 		}
+		if counted["project_a token "+string(want)] == 0 || !strings.Contains(log.String(), "reason="+string(want)) {
+			t.Errorf("%s: got the counts %v, want the reason %s counted and logged", name, counted, want)
+		}
+	}
+	if text := log.String(); strings.Contains(text, "viewer-1") || strings.Contains(text, "evil") || strings.Contains(text, "eyJ") {
+		t.Errorf("got the log %s, want nothing of a token in it", text)
 	}
 }
 

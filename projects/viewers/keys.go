@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	jose "github.com/go-jose/go-jose/v4"
@@ -45,9 +46,9 @@ func (s keySet) fit(h header) []crypto.PublicKey {
 func makes(key any, alg string) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		return (alg == "RS256" || alg == "PS256") && key.N.BitLen() >= minRSA && key.N.BitLen() <= maxRSA
+		return (strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")) && key.N.BitLen() >= minRSA && key.N.BitLen() <= maxRSA
 	case *ecdsa.PublicKey:
-		return alg == "ES256" && key.Curve == elliptic.P256()
+		return alg == map[elliptic.Curve]string{elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512"}[key.Curve]
 	case ed25519.PublicKey:
 		return alg == "EdDSA"
 	}

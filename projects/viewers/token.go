@@ -22,8 +22,6 @@ const (
 	skew       = time.Minute
 )
 
-var errShape = errors.New("malformed token")
-
 // token is a signed token whose signature is not verified yet.
 type token struct {
 	raw    string
@@ -44,16 +42,17 @@ type header struct {
 	X5U  jsontext.Value `json:"x5u"`
 }
 
-// algorithms are the accepted ones: one for each kind of key, two for RSA. All need
-// a private key to sign.
-func algorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
+// algorithms are the accepted ones. All need a private key to sign.
+func algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
 
 // tokenTypes are the "typ" of ID and access tokens, in lower case. Other values are
 // for other uses, such as a logout token or a proof of possession.
 func tokenTypes() []string { return []string{"", "jwt", "at+jwt", "application/at+jwt"} }
 
 func (h header) acceptable() bool {
-	return slices.Contains(algorithms(), h.Alg) && slices.Contains(tokenTypes(), strings.ToLower(h.Typ)) &&
+	return slices.Contains(tokenTypes(), strings.ToLower(h.Typ)) &&
 		len(h.Kid) <= maxKid && len(h.Crit)+len(h.B64)+len(h.JWK)+len(h.JKU)+len(h.X5U) == 0
 }
 
@@ -63,20 +62,23 @@ func (h header) acceptable() bool {
 func parse(raw string) (token, error) {
 	t := token{raw: raw}
 	if len(raw) > maxToken {
-		return t, errShape
+		return t, errMalformed
 	}
 	first, rest, _ := strings.Cut(raw, ".")
 	second, third, _ := strings.Cut(rest, ".")
 	head, err := part(first)
 	if err != nil || json.Unmarshal(head, &t.header) != nil || !t.header.acceptable() {
-		return t, errShape
+		return t, errMalformed
+	}
+	if !slices.Contains(algorithms(), t.header.Alg) {
+		return t, errAlgorithm
 	}
 	body, err := part(second)
 	if err != nil || json.Unmarshal(body, &t.claims, wholeNumbers()) != nil {
-		return t, errShape
+		return t, errMalformed
 	}
 	if _, err := part(third); err != nil {
-		return t, errShape
+		return t, errMalformed
 	}
 	return t, nil
 }
@@ -86,7 +88,7 @@ func parse(raw string) (token, error) {
 func part(text string) ([]byte, error) {
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(data) == 0 || base64.RawURLEncoding.EncodeToString(data) != text || nested(data) {
-		return nil, errShape
+		return nil, errMalformed
 	}
 	return data, nil
 }
@@ -139,8 +141,7 @@ func (t token) moment(claim string) (at float64, there, ok bool) {
 	return 0, there, !there
 }
 
-// check reports what is wrong with claims that the issuer signed. Only then may the
-// viewer learn it.
+// check reports what is wrong with claims that the issuer signed.
 func (t token) check(now time.Time, audiences []string) error {
 	expires, has, _ := t.moment("exp")
 	notBefore, _, okNotBefore := t.moment("nbf")
@@ -148,15 +149,15 @@ func (t token) check(now time.Time, audiences []string) error {
 	seconds := float64(now.UnixMicro()) / 1e6
 	switch {
 	case !has || !okNotBefore || !okIssued:
-		return errors.New("its times are missing or not numbers")
+		return &Rejected{BadClaims, "its times are missing or not numbers"}
 	case seconds >= expires+skew.Seconds():
-		return errors.New("it has expired")
+		return &Rejected{Expired, "it has expired"}
 	case seconds < max(notBefore, issued)-skew.Seconds():
-		return errors.New("it is not valid yet")
+		return &Rejected{NotYetValid, "it is not valid yet"}
 	case !t.isFor(audiences):
-		return errors.New("it is for another audience")
+		return &Rejected{WrongAudience, "it is for another audience"}
 	case !subject(t.text("sub")):
-		return errors.New("it does not say who the viewer is")
+		return &Rejected{BadClaims, "it does not say who the viewer is"}
 	}
 	return t.use()
 }
@@ -165,7 +166,7 @@ func (t token) check(now time.Time, audiences []string) error {
 // events, such as a logout, and tokens that are bound to a key.
 func (t token) use() error {
 	if t.claims["events"] != nil || t.claims["cnf"] != nil {
-		return errors.New("it is not a bearer token of a viewer")
+		return &Rejected{BadClaims, "it is not a bearer token of a viewer"}
 	}
 	return nil
 }

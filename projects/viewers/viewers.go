@@ -47,7 +47,8 @@ type Config struct {
 	// Watch is called with every outcome, for metrics: part is "issuer", "rule"
 	// or "webhook"; outcome is "ok", "denied", "failed" or, for a webhook with
 	// too many calls in progress, "full". The project is empty for an issuer,
-	// which projects share. It must not block. May be nil.
+	// which projects share. For the part "token", of a viewer who is not
+	// accepted, the outcome is a Reason. It must not block. May be nil.
 	Watch func(project, part, outcome string)
 
 	// Transport is for tests. Nil: the transport that refuses addresses that are
