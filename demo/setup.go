@@ -94,11 +94,9 @@ func (d *demo) settings() (settings.Settings, error) {
 	site := origin(d.media)
 	needs := []string{
 		"PLAYTOKEN_STORE=file:" + filepath.Join(d.data, "playtoken.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
-		"PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_PLATFORM_URL=" + site + "/v2",
+		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_URL=" + site,
 		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_GATE_API_KEY=" + gateKey,
-		"PLAYTOKEN_PLATFORM_LANDING_URL=" + site + "/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_EMBED_URL=" + site + "/embed/{video_id}?jwt={token}",
-		"PLAYTOKEN_PLATFORM_HLS_URL=" + site + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PLATFORM_LANDING_URL=", "PLAYTOKEN_PLATFORM_EMBED_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=", "PLAYTOKEN_PLATFORM_SETTINGS=",
 		"PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8,::1/128", // an issuer to try is on this machine, too
 	}
 	environ := slices.Concat(timings, without(d.options.Environ, needs), needs)

@@ -144,10 +144,10 @@ func setUp(t *testing.T, e *testscript.Env, program string) error {
 		e.Setenv(name, value)
 	}
 	for name, value := range map[string]string{
-		"PLAYTOKEN_STORE":            "file:" + filepath.Join(e.WorkDir, "store.db"),
-		"PLAYTOKEN_PLATFORM_URL":     platform.URL + "/v2",
-		"PLAYTOKEN_PLATFORM_HLS_URL": platform.URL + "/{video_id}/hls.m3u8?jwt={token}",
-		"GATE":                       platform.URL, "GATE_KEY": gateKey, "ROOT": top,
+		"PLAYTOKEN_STORE":        "file:" + filepath.Join(e.WorkDir, "store.db"),
+		"PLAYTOKEN_PLATFORM":     "gate",
+		"PLAYTOKEN_PLATFORM_URL": platform.URL,
+		"GATE":                   platform.URL, "GATE_KEY": gateKey, "ROOT": top,
 		"PATH": strings.Join([]string{program, tools, os.Getenv("PATH")}, string(filepath.ListSeparator)),
 		"HOME": e.WorkDir, "GOBIN": program, // where go install finds nothing to do
 	} {

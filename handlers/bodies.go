@@ -44,6 +44,10 @@ type withSize interface{ size() int }
 // withReason is a body that says why a change is made, for the record.
 type withReason interface{ reason() string }
 
+// withSubject is a body that says what a change is about, for the record, where
+// the path does not.
+type withSubject interface{ subject() string }
+
 // withStatus is a response that has another status than the route's.
 type withStatus interface{ status() int }
 

@@ -128,6 +128,8 @@ type rotation struct {
 	drift  keyrotation.Drift
 	err    error
 
+	recorded bool // by EndSessions
+
 	mu    sync.Mutex // held to write the next two: rotations of all projects come at once
 	asked string     // verb, generation or key id
 	order keyrotation.Order
@@ -166,6 +168,10 @@ func (r *rotation) Confirm(_ context.Context, n int, id string, o keyrotation.Or
 func (r *rotation) Revoke(_ context.Context, n int, o keyrotation.Order) (keyrotation.Revocation, error) {
 	_, err := r.do(o, "revoke", n)
 	return r.revoke, err
+}
+func (r *rotation) EndSessions(_ context.Context, of keyrotation.SessionsOf, o keyrotation.Order) (bool, error) {
+	_, err := r.do(o, "end sessions", fmt.Sprintf("%+v", of))
+	return r.recorded, err
 }
 func (r *rotation) End(_ context.Context, o keyrotation.Order) error {
 	_, err := r.do(o, "end")

@@ -61,6 +61,7 @@ type Rotation interface {
 	// Confirm: keyID is empty if the ring knows it.
 	Confirm(ctx context.Context, generation int, keyID string, order keyrotation.Order) (keyrotation.Result, error)
 	Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error)
+	EndSessions(ctx context.Context, which keyrotation.SessionsOf, order keyrotation.Order) (recorded bool, err error)
 	End(ctx context.Context, order keyrotation.Order) error
 	Drift(ctx context.Context) (keyrotation.Drift, error)
 	RemoveUnmanaged(ctx context.Context, keyID string, order keyrotation.Order) error
@@ -155,7 +156,7 @@ type Config struct {
 	// is false if the project's tokens are verified with its signing keys. Nil:
 	// all are.
 	Verdict func(ctx context.Context, projectID, token, videoID string, at time.Time) (verdict platforms.Verdict, known bool, err error)
-	// CheckSettingsChange is called before a project's settings change. It
+	// CheckSettingsChange is called before a project's settings or platform change. It
 	// returns a *keyrotation.Guard unless the platform shows the project's active
 	// key under the new settings. Nil: settings change unchecked.
 	CheckSettingsChange func(ctx context.Context, project projects.Project) error

@@ -55,6 +55,7 @@ var expectations = map[string]struct {
 	"POST " + generation + "/rollback":                        {because, keepers},
 	"POST " + generation + "/release":                         {because, keepers},
 	"POST " + generation + "/confirm":                         {because, keepers},
+	"POST /v1/projects/{project_id}/sessions/end":             {`{"all":true,"reason":"r"}`, keepers},
 	"GET /v1/projects/{project_id}/rotation":                  {"", shown},
 	"POST /v1/projects/{project_id}/rotation":                 {`{"mode":"due"}`, keepers},
 	"GET /v1/rotation":                                        {"", operators(200, 8)},

@@ -73,6 +73,7 @@ var failures = []failure{
 	{is: is(signer.ErrVideo), status: 422, field: "video_id", code: "video_invalid"},
 	{is: is(signer.ErrClaim), status: 422, field: "claims", code: "claim_not_allowed"},
 	{is: is(signer.ErrNotEnforceable), status: 422, field: "viewer", code: "not_enforceable"},
+	{is: is(keyrotation.ErrNoSessions), status: 422, code: "not_enforceable"},
 	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
 	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
 	{is: as[*viewers.Unavailable], status: 503, code: "signer_unavailable", says: "the identity provider or webhook that decides about this viewer is unavailable; the request is fine, try again", retry: time.Second},

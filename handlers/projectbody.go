@@ -49,9 +49,6 @@ func projectBodyOf(p projects.Project) projectBody {
 
 // fill sets the project's fields from the body. Errors: *invalid.
 func (b projectBody) fill(p *projects.Project) error {
-	if p.Platform != "" && b.Platform != p.Platform {
-		return invalidFields(fieldError{Field: "platform", Detail: "cannot be changed: create another project"})
-	}
 	p.Name, p.Platform, p.TokenPolicy, p.RotationPolicy = b.Name, b.Platform, b.TokenPolicy, b.RotationPolicy
 	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, secret.Value{}
 	p.Settings = map[string]string{}

@@ -116,7 +116,7 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 	if err != nil {
 		return Project{}, err
 	}
-	if s.CheckSettingsChange != nil && !maps.Equal(before.Settings, wanted.Settings) {
+	if s.CheckSettingsChange != nil && !sameAccount(before, wanted) {
 		if err := s.CheckSettingsChange(ctx, wanted); err != nil {
 			return Project{}, err
 		}
@@ -126,7 +126,7 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 		if err := patchProject(p, change); err != nil {
 			return err
 		}
-		if !maps.Equal(p.Settings, wanted.Settings) {
+		if !sameAccount(*p, wanted) {
 			return errSettingsChanged
 		}
 		return nil
@@ -135,6 +135,12 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 		return Project{}, err
 	}
 	return s.shown(ctx, p), nil
+}
+
+// sameAccount reports whether two revisions are on the same platform with the
+// same settings.
+func sameAccount(a, b projects.Project) bool {
+	return a.Platform == b.Platform && maps.Equal(a.Settings, b.Settings)
 }
 
 var errSettingsChanged = fmt.Errorf("the settings of the project: %w", store.ErrConflict)

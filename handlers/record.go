@@ -86,6 +86,9 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 			entry.Subject = shownName(id)
 		}
 	}
+	if named, ok := body.(withSubject); ok {
+		entry.Subject = shownName(named.subject())
+	}
 	if explained, ok := body.(withReason); ok {
 		entry.Reason = explained.reason()
 	}

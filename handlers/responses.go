@@ -169,8 +169,12 @@ func newRevocation(r keyrotation.Revocation, trouble error) Revocation {
 		revocation.TokensLostForSeconds = seconds(r.TokensLostFor)
 	}
 	if trouble != nil {
-		revocation.Pending = textOrNull("the key no longer signs, but it is not yet deleted everywhere: " +
-			"until the platform has deleted it, tokens made with a stolen copy are still accepted")
+		pending := "the key no longer signs, but it is not yet deleted everywhere: " +
+			"until the platform has deleted it, tokens made with a stolen copy are still accepted"
+		if r.EndsSessions {
+			pending += ", and the sessions that its tokens opened may go on"
+		}
+		revocation.Pending = &pending
 	}
 	return revocation
 }

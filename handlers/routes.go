@@ -99,6 +99,8 @@ func (s *server) keyRoutes() []route {
 	}
 	revoke := order("signing_key.revoke")
 	revoke.urgent = true
+	end := order("sessions.end")
+	end.urgent = true
 	all := routePolicy{action: projects.RotateAll, status: http.StatusOK, record: "rotation.all"}
 	readAll := routePolicy{action: projects.ListProjects, status: http.StatusOK}
 	return []route{
@@ -109,6 +111,7 @@ func (s *server) keyRoutes() []route {
 		post(generationPath+"/rollback", endpoint(s, order("signing_key.rollback"), s.operate(Rotation.Rollback))),
 		post(generationPath+"/release", endpoint(s, order("signing_key.release"), s.operate(Rotation.Release))),
 		post(generationPath+"/confirm", endpoint(s, order("signing_key.confirm"), s.confirmKey)),
+		post(projectPath+"/sessions/end", endpoint(s, end, s.endSessions)),
 
 		get(projectPath+"/rotation", endpoint(s, read, s.rotationStatus)),
 		post(projectPath+"/rotation", endpoint(s, order("rotation"), s.rotate)),

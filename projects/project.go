@@ -14,7 +14,7 @@ import (
 type Project struct {
 	ID             string            `json:"project_id"`
 	Name           string            `json:"name"`
-	Platform       string            `json:"platform"`          // a platforms.Kind's name; never changes
+	Platform       string            `json:"platform"`          // a platforms.Kind's name; changes only to one that Succeeds it
 	Settings       map[string]string `json:"platform_settings"` // by the Kind's Settings
 	TokenPolicy    TokenPolicy       `json:"token_policy"`
 	RotationPolicy RotationPolicy    `json:"rotation_policy"`

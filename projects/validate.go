@@ -73,9 +73,12 @@ func (s *Store) checkUpdate(was Project, p *Project) error {
 		}
 	}
 	var f findings
-	f.refuse(p.Platform != was.Platform, "platform", "cannot be changed: create another project")
+	moves := p.Platform != was.Platform
+	may := !moves || slices.Contains(s.kinds[p.Platform].Succeeds, was.Platform)
+	f.refuse(!may, "platform", "cannot be changed to that one: create another project")
+	f.refuse(may && moves && p.Credential == nil, "platform_credential", "is required with another platform, because it is sent there")
 	for _, m := range s.kinds[was.Platform].Settings {
-		f.refuse(m.Receives && p.Settings[m.Name] != was.Settings[m.Name] && p.Credential == nil, "platform_credential",
+		f.refuse(!moves && m.Receives && p.Settings[m.Name] != was.Settings[m.Name] && p.Credential == nil, "platform_credential",
 			"is required with a new platform_settings.%s, because the credential is sent to that address", m.Name)
 	}
 	if len(f) > 0 {

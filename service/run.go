@@ -38,6 +38,10 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	s.log.Info("listening", "address", ln.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return httpserver.Serve(ctx, ln, handler, s.log, s.Stopping) })
+	group.Go(func() error {
+		s.WarnOfMistakes(ctx)
+		return nil
+	})
 	group.Go(func() error { return scrapes.Serve(ctx, s.Metrics.Handler(s.log), s.log) })
 	return group.Wait()
 }

@@ -71,9 +71,9 @@ func newCrowd(t *testing.T, many int) *crowd {
 	c.service, c.counter = counted(t, c.environ)
 	project := func(i int) projects.Project {
 		return projects.Project{
-			Name: fmt.Sprintf("customer %05d", (i*7919)%many), Platform: "vidbeo",
+			Name: fmt.Sprintf("customer %05d", (i*7919)%many), Platform: "gate",
 			Credential: map[string]secret.Value{"api_key": secret.New(gateKey)},
-			Settings:   map[string]string{"url": at + "/v2", "hls_url": at + "/{video_id}/hls.m3u8?jwt={token}"},
+			Settings:   map[string]string{"url": at},
 		}
 	}
 	began := time.Now()

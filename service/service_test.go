@@ -55,7 +55,7 @@ func environ(t *testing.T, gateURL string, more ...string) []string {
 	}
 	return append([]string{
 		"PLAYTOKEN_STORE=file:" + path, "PLAYTOKEN_STORE_PASSWORD=" + password,
-		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + gateURL + "/v2",
+		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + gateURL,
 		"PLAYTOKEN_PROPAGATION_DELAY=200ms", "PLAYTOKEN_VIEW_AGE=100ms", "PLAYTOKEN_CLOCK_SKEW=1s", "PLAYTOKEN_SETTLE=20s",
 		"PLAYTOKEN_OBSERVE_EVERY=1s", "PLAYTOKEN_TOKEN_TTL=5m", "PLAYTOKEN_TOKEN_MAX_TTL=10m", "PLAYTOKEN_KEY_BUDGET=40",
 	}, more...)
@@ -84,7 +84,7 @@ func newService(t *testing.T, more ...string) (*Service, projects.Project) {
 	at := startGate(t)
 	s := open(t, environ(t, at, append(more, "PLAYTOKEN_SIGNING=memory")...), Options{HoldKeys: true})
 	made, err := s.Projects.CreateProject(t.Context(), projects.Project{
-		Name: "second", Platform: "vidbeo", Settings: map[string]string{"url": at + "/v2"},
+		Name: "second", Platform: "gate", Settings: map[string]string{"url": at},
 		Credential: map[string]secret.Value{"api_key": secret.New(gateKey)},
 	})
 	if err != nil {

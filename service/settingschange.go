@@ -12,11 +12,12 @@ import (
 	"playtoken/projects"
 )
 
-// checkSettingsChange refuses other settings of a project unless the platform
-// shows the project's active key with them.
+// checkSettingsChange refuses another platform or other settings of a project
+// unless the platform shows the project's active key with them.
 func (s *Service) checkSettingsChange(ctx context.Context, project projects.Project) error {
 	held, err := s.Projects.Project(ctx, project.ID)
-	if err != nil || maps.Equal(held.Settings, project.Settings) {
+	moves := held.Platform != project.Platform
+	if err != nil || !moves && maps.Equal(held.Settings, project.Settings) {
 		return err
 	}
 	ring, err := readRing(ctx, s.Storage.Store, project.ID)
@@ -24,11 +25,11 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 		return err
 	}
 	active, ok := ring.Active()
-	if !ok {
-		return nil
-	}
 	kind := s.Kinds[project.Platform]
-	if active.Issued && receiverChanges(kind, held.Settings, project.Settings) {
+	switch {
+	case !ok && moves:
+		return &keyrotation.Guard{Why: "the project has no active key that the other platform could show: rotate first", EarliestAt: ring.EarliestActive()}
+	case ok && active.Issued && receiverChanges(kind, held.Settings, project.Settings):
 		return keyWouldBeLost(active, "it was issued for the old address, and is sent to no other")
 	}
 	platform, err := kind.Open(platforms.Account{
@@ -37,9 +38,19 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 			return readIssued(ctx, s.Storage.Store, active)
 		},
 	})
-	switch {
-	case err != nil:
+	if err == nil {
+		err = checkKind(ctx, platform)
+	}
+	if err != nil || !ok {
 		return err
+	}
+	return stillShown(ctx, platform, active)
+}
+
+// stillShown refuses an account that does not show the active key, or does not
+// accept it.
+func stillShown(ctx context.Context, platform platforms.Platform, active keyrotation.Key) error {
+	switch {
 	case !showsKey(ctx, platform, active):
 		return keyWouldBeLost(active, "the platform does not show it there")
 	case !active.Issued || platform.Check == nil:
@@ -50,6 +61,51 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 		return keyWouldBeLost(active, fmt.Sprintf("it is not accepted there: %v", err))
 	}
 	return nil
+}
+
+// checkKind refuses an account whose address is that of a platform of another
+// kind. An address that does not answer refuses nothing.
+func checkKind(ctx context.Context, platform platforms.Platform) error {
+	wrong := mistakeOf(ctx, platform)
+	if wrong.Kind == "" {
+		return nil
+	}
+	return &projects.Invalid{Fields: []projects.FieldError{{
+		Field: "platform", Problem: fmt.Sprintf("is the wrong one: %s; make it %s", wrong.Why, wrong.Kind),
+	}}}
+}
+
+// mistakeOf is what an account says about its kind; the zero value also where
+// it cannot be asked.
+func mistakeOf(ctx context.Context, platform platforms.Platform) platforms.Mistake {
+	if platform.Mistaken == nil {
+		return platforms.Mistake{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	mistake, err := platform.Mistaken(ctx)
+	if err != nil {
+		return platforms.Mistake{}
+	}
+	return mistake
+}
+
+// WarnOfMistakes logs every project that is on a platform of the wrong kind.
+func (s *Service) WarnOfMistakes(ctx context.Context) {
+	ids, err := s.ProjectIDs(ctx)
+	if err != nil {
+		return // the rotations report it
+	}
+	for _, id := range ids {
+		opened, err := s.tenants.of(ctx, id)
+		if err != nil {
+			continue
+		}
+		if wrong := mistakeOf(ctx, opened.Platform); wrong.Kind != "" {
+			s.log.WarnContext(ctx, "a project is on the wrong platform", "project", id, "platform", opened.Project.Platform,
+				"right", wrong.Kind, "why", wrong.Why)
+		}
+	}
 }
 
 func keyWouldBeLost(active keyrotation.Key, why string) error {
@@ -89,7 +145,8 @@ func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.
 // accountTimeout bounds the question whether a credential is good.
 const accountTimeout = 3 * time.Second
 
-// checkAccount refuses a credential that the platform does not accept. Where
+// checkAccount refuses an account on a platform of the wrong kind, and a
+// credential that the platform does not accept. Where
 // keys are rotated the platform is not asked, because the first rotation begins
 // at once and finds out. A platform that does not answer refuses nothing.
 func (s *Service) checkAccount(ctx context.Context, project projects.Project) error {
@@ -98,8 +155,14 @@ func (s *Service) checkAccount(ctx context.Context, project projects.Project) er
 		return nil
 	}
 	platform, err := kind.Open(platforms.Account{Project: project.ID, Settings: project.Settings, Credential: project.Credential, Timeout: accountTimeout})
-	if err != nil || platform.Check == nil || platform.Registrar != nil || platform.Issuer != nil {
+	if err != nil {
 		return nil // projects.Store says what is wrong with the settings
+	}
+	if err := checkKind(ctx, platform); err != nil {
+		return err
+	}
+	if platform.Check == nil || platform.Registrar != nil || platform.Issuer != nil {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()

@@ -25,8 +25,8 @@ func TestAProjectThatCannotBeOpenedLeavesNothingBehind(t *testing.T) {
 	if _, err := s.view.Project(t.Context(), project.ID); err != nil {
 		t.Fatal(err)
 	}
-	opens := s.Kinds["vidbeo"]
-	s.Kinds["vidbeo"] = platforms.Kind{Name: "vidbeo", Open: func(platforms.Account) (platforms.Platform, error) {
+	opens := s.Kinds["gate"]
+	s.Kinds["gate"] = platforms.Kind{Name: "gate", Open: func(platforms.Account) (platforms.Platform, error) {
 		return platforms.Platform{}, errors.New("not any more")
 	}}
 	before := goleak.IgnoreCurrent()
@@ -38,7 +38,7 @@ func TestAProjectThatCannotBeOpenedLeavesNothingBehind(t *testing.T) {
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
 	}
-	s.Kinds["vidbeo"] = opens
+	s.Kinds["gate"] = opens
 	if _, err := s.tenants.of(t.Context(), project.ID); err != nil {
 		t.Errorf("when it can: %v", err)
 	}

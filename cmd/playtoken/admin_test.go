@@ -196,7 +196,7 @@ func (m *tenancy) changesAreSeen() {
 
 // onGateOnly moves a project to another gate.
 func onGateOnly(gate, key string) string {
-	return fmt.Sprintf(`{"platform_settings":{"url":"%s/v2"},"platform_credential":{"api_key":"%s"}}`, gate, key)
+	return fmt.Sprintf(`{"platform_settings":{"url":"%s"},"platform_credential":{"api_key":"%s"}}`, gate, key)
 }
 
 func (m *tenancy) listsShowEachRowOnce() {

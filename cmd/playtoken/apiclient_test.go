@@ -242,8 +242,8 @@ func startGate(t *testing.T, key string) *httptest.Server {
 // onGate is the body of a project whose platform is a gate.
 func onGate(name, gate, key string) string {
 	body, _ := json.Marshal(map[string]any{
-		"name": name, "platform": "vidbeo", "platform_credential": map[string]string{"api_key": key},
-		"platform_settings": map[string]string{"url": gate + "/v2", "hls_url": gate + "/{video_id}/hls.m3u8?jwt={token}"},
+		"name": name, "platform": "gate", "platform_credential": map[string]string{"api_key": key},
+		"platform_settings": map[string]string{"url": gate},
 	})
 	return string(body)
 }

@@ -92,8 +92,7 @@ func plantSecrets(w *deployment, c *canaries) {
 	platform := c.plant("platform key")
 	w.gate = startGate(w.t, platform)
 	w.environ = append(w.environ, "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
-		"PLAYTOKEN_PLATFORM_API_KEY="+platform, "PLAYTOKEN_PLATFORM_URL="+w.gate.URL+"/v2",
-		"PLAYTOKEN_PLATFORM_HLS_URL="+w.gate.URL+"/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY="+platform, "PLAYTOKEN_PLATFORM_URL="+w.gate.URL,
 		"PLAYTOKEN_REDIS_URL=redis://:"+c.plain("Redis password")+"@127.0.0.1:1/0", // where no server listens
 		"PLAYTOKEN_AUDIT=file:"+filepath.Join(w.dir, "audit.jsonl"), "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 }
@@ -176,8 +175,8 @@ func (p *canaryService) project() {
 	})
 	provider := newOIDC(p.canaries)
 	body := map[string]any{
-		"name": "second", "platform": "vidbeo", "platform_credential": map[string]string{"api_key": credential},
-		"platform_settings": map[string]string{"url": gate.URL + "/v2", "hls_url": gate.URL + "/{video_id}/hls.m3u8?jwt={token}"},
+		"name": "second", "platform": "gate", "platform_credential": map[string]string{"api_key": credential},
+		"platform_settings": map[string]string{"url": gate.URL},
 		"viewer_policy": map[string]any{
 			"issuers": []any{map[string]any{"issuer": provider.url, "audiences": []string{"player"}}},
 			"webhook": map[string]any{"url": hook + "/ask"}, "webhook_secret": p.plain("webhook secret"),

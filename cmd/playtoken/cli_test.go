@@ -189,7 +189,7 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 		says  string
 	}{
 		{"PLAYTOKEN_PLATFORM_API_KEY=wrong", exitFailed, "may manage keys"},
-		{"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:1/v2", exitDown, "PLAYTOKEN_PLATFORM_URL"},
+		{"PLAYTOKEN_PLATFORM_URL=http://127.0.0.1:1", exitDown, "PLAYTOKEN_PLATFORM_URL"},
 		{"PLAYTOKEN_LISTEN=x", exitUsage, "PLAYTOKEN_LISTEN: want host:port"},
 		{"PLAYTOKEN_STORE=file:/nowhere/play.db", exitUsage, "PLAYTOKEN_STORE"},
 	} {

@@ -55,8 +55,7 @@ func newDeploymentWithoutStore(t *testing.T, more ...string) *deployment {
 	w.environ = append([]string{
 		"PLAYTOKEN_STORE=file:" + filepath.Join(w.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
 		"PLAYTOKEN_ADMIN_KEY=" + adminKey, "PLAYTOKEN_API_KEY=" + frontendKey,
-		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + w.gate.URL + "/v2",
-		"PLAYTOKEN_PLATFORM_HLS_URL=" + w.gate.URL + "/{video_id}/hls.m3u8?jwt={token}",
+		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + w.gate.URL,
 		"PLAYTOKEN_LISTEN=127.0.0.1:0",
 	}, append(quick, more...)...)
 	return w

@@ -107,7 +107,7 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 		{"and cron does not run", nil, []string{"PLAYTOKEN_SCHEDULER=off"}, exitFailed, "rotation", "since", "cron run playtoken rotate --if-due", "rotate --if-due"},
 		{"overdue", func() { w.changeRing(func(r *keyrotation.Ring) { r.NextAction = yesterday }) }, nil, exitFailed, "rotation", "overdue since", "playtoken rotate --project default",
 			"rotate --if-due"},
-		{"another account", nil, []string{"PLAYTOKEN_PLATFORM_URL=" + other.URL + "/v2"}, exitFailed, "account", "shows none of our keys", "PLAYTOKEN_PLATFORM_API_KEY", ""},
+		{"another account", nil, []string{"PLAYTOKEN_PLATFORM_URL=" + other.URL}, exitFailed, "account", "shows none of our keys", "PLAYTOKEN_PLATFORM_API_KEY", ""},
 		{"a key that is gone", func() { w.atGate(http.MethodDelete, "/"+w.registered()[0], "", &struct{}{}) }, nil, exitFailed, "drift", "does not show it", "playtoken keys revoke ", ""},
 	} {
 		w.examined(tt)

@@ -52,7 +52,7 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newDeployment(t)
-			w.environ = append(w.environ, "PLAYTOKEN_SETTLE=10s", "PLAYTOKEN_PLATFORM_URL="+lossy(t, w.gate.URL, c.happens).URL+"/v2")
+			w.environ = append(w.environ, "PLAYTOKEN_SETTLE=10s", "PLAYTOKEN_PLATFORM_URL="+lossy(t, w.gate.URL, c.happens).URL)
 			w.must(&struct{}{}, "rotate")
 			if got := w.states(); got != c.keys {
 				t.Errorf("keys = %s, want %s", got, c.keys)
@@ -104,8 +104,7 @@ func TestGateServesAFolderToHoldersOfTokens(t *testing.T) {
 	w.environ = append(w.environ, "PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0",
 		"PLAYTOKEN_GATE_DATA="+filepath.Join(w.dir, "own.db"))
 	g := w.startServer("gate", "--media", media)
-	w.environ = append(w.environ, "PLAYTOKEN_PLATFORM_URL="+g.url+"/v2",
-		"PLAYTOKEN_PLATFORM_HLS_URL="+g.url+"/{video_id}/hls.m3u8?jwt={token}")
+	w.environ = append(w.environ, "PLAYTOKEN_PLATFORM_URL="+g.url)
 	w.must(&struct{}{}, "rotate")
 	var token tokenView
 	w.must(&token, "token", "mint", sample.VideoID)

@@ -126,7 +126,7 @@ func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view 
 		if err := a.print(shown); err != nil {
 			return err
 		}
-		if revoked, ok := shown.(*revocationView); ok && revoked.Pending != nil {
+		if act, ok := shown.(interface{ pending() *string }); ok && act.pending() != nil {
 			return unfinished{}
 		}
 		return nil
@@ -135,11 +135,11 @@ func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view 
 
 func projectPath(id string) string { return "/v1/projects/" + url.PathEscape(id) }
 
-// unfinished is a revocation that took effect and is not done everywhere.
+// unfinished is a change that took effect and is not done everywhere.
 type unfinished struct{}
 
 func (unfinished) Error() string {
-	return "the revocation is not finished: the next rotation goes on with it"
+	return "the act is recorded but not finished: the next rotation goes on with it"
 }
 
 type removedView struct {

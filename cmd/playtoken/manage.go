@@ -166,9 +166,7 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 	flags := cmd.Flags()
 	from := flags.String("from", "", "file with the Admin API's JSON body, - for standard input; the other flags go before it")
 	flags.String("name", "", "a name for people")
-	if method == http.MethodPost {
-		flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
-	}
+	flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
 	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
 	credentials := flags.StringArray("credential", nil, "name=FILE of the platform's credential")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

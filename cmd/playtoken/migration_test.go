@@ -153,8 +153,7 @@ func (w *deployment) addProject(name string) (id string) {
 		w.t.Fatal(err)
 	}
 	var made handlers.Project
-	w.must(&made, "project", "create", "--name", name, "--platform", "vidbeo", "--setting", "url="+w.gate.URL+"/v2",
-		"--setting", "hls_url="+w.gate.URL+"/{video_id}/hls.m3u8?jwt={token}", "--credential", "api_key="+credential)
+	w.must(&made, "project", "create", "--name", name, "--platform", "gate", "--setting", "url="+w.gate.URL, "--credential", "api_key="+credential)
 	w.must(&struct{}{}, "rotate", "--project", made.ID)
 	return made.ID
 }

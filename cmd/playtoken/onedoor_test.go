@@ -54,6 +54,8 @@ var acts = []act{
 	{verb: "keys confirm 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no"}`, want: 409},
 	{verb: "keys confirm 3 --project {P} --reason no --key-id other", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no","key_id":"other"}`, want: 409},
 	{verb: "keys revoke 1 --project {P} --reason stolen", route: "POST /v1/projects/{P}/signing-keys/1/revoke", body: `{"reason":"stolen"}`, want: 200},
+	{verb: "sessions end --viewer ann --project {P} --reason left", route: "POST /v1/projects/{P}/sessions/end", body: `{"viewer":"ann","reason":"left"}`, want: 200},
+	{verb: "sessions end --generation 9 --project {P} --reason no", route: "POST /v1/projects/{P}/sessions/end", body: `{"generation":9,"reason":"no"}`, want: 404},
 	{verb: "keys remove-unmanaged nothing --project {P} --reason no", route: "DELETE /v1/projects/{P}/platform-keys/nothing", body: `{"reason":"no"}`, want: 404},
 	{verb: "keys remove-unmanaged {FOREIGN} --project {P} --reason old", route: "DELETE /v1/projects/{P}/platform-keys/{FOREIGN}", body: `{"reason":"old"}`, want: 200},
 

@@ -76,7 +76,7 @@ func TestWhoMayNotDeleteAProjectIsToldTheFlag(t *testing.T) {
 	var made struct {
 		ID string `json:"project_id"`
 	}
-	w.must(&made, "project", "create", "--name", "x", "--platform", "vidbeo", "--setting", "url="+w.gate.URL+"/v2", "--credential", "api_key="+credential)
+	w.must(&made, "project", "create", "--name", "x", "--platform", "gate", "--setting", "url="+w.gate.URL, "--credential", "api_key="+credential)
 	w.must(&struct{}{}, "rotate", "--project", made.ID)
 	if r := w.run("project", "delete", made.ID); r.code != exitRefused || !strings.Contains(r.stderr, "--revoke") {
 		t.Errorf("exit %d, %s", r.code, r.stderr)

@@ -60,7 +60,7 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{vaultDeployment: newVaultDeployment(t, "PLAYTOKEN_TOKEN_TTL=12s", "PLAYTOKEN_TOKEN_MAX_TTL=12s", "PLAYTOKEN_SETTLE=4s",
 		"PLAYTOKEN_PROPAGATION_DELAY=500ms", "PLAYTOKEN_VIEW_AGE=500ms", "PLAYTOKEN_KEY_BUDGET=60", "PLAYTOKEN_OBSERVE_EVERY=2s"), client: newClient(t)}
 	f.gate = openArchive(t, f.dir)
-	f.environ = append(f.environ, "PLAYTOKEN_PLATFORM_URL="+f.gate.URL+"/v2", "PLAYTOKEN_PLATFORM_HLS_URL="+f.gate.URL+"/{video_id}/hls.m3u8?jwt={token}")
+	f.environ = append(f.environ, "PLAYTOKEN_PLATFORM_URL="+f.gate.URL)
 	f.environ = f.as(vaultkeys.Rotator)
 	if r := f.run("rotate"); r.code != exitDone {
 		t.Fatal(r.stderr)
@@ -258,7 +258,7 @@ func TestColdStartsOfThreeReplicasEndWithOneRing(t *testing.T) {
 		own := *w.deployment
 		own.gate = httptest.NewServer(openSample(t, t.TempDir()).Handler())
 		own.environ = append(w.environ[:len(w.environ):len(w.environ)], "VAULT_TOKEN="+w.vault.RootToken,
-			"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv, "PLAYTOKEN_PLATFORM_URL="+own.gate.URL+"/v2")
+			"PLAYTOKEN_VAULT_TRANSIT="+transit, "PLAYTOKEN_VAULT_KV="+kv, "PLAYTOKEN_PLATFORM_URL="+own.gate.URL)
 		var replicas []*server
 		for range 3 {
 			replicas = append(replicas, own.startServer("serve"))

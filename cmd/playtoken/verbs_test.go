@@ -22,7 +22,7 @@ func TestTheVerbsAnswerAsTheAdminAPIDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var made handlers.Project
-		w.must(&made, "project", "create", "--name", "third", "--platform", "vidbeo", "--setting", "url="+m.gate+"/v2", "--credential", "api_key="+credential)
+		w.must(&made, "project", "create", "--name", "third", "--platform", "gate", "--setting", "url="+m.gate, "--credential", "api_key="+credential)
 		var key handlers.CreatedAPIKey
 		w.must(&key, "api-key", "create", "--project", m.project, "--name", "by hand", "--scope", "mint,read")
 		m.sameAnswers(made.ID, key.ID)

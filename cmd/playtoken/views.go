@@ -88,6 +88,8 @@ func (v revocationView) table(w io.Writer) {
 	}
 }
 
+func (v revocationView) pending() *string { return v.Pending }
+
 type tokenView handlers.Token
 
 func (v tokenView) table(w io.Writer) {

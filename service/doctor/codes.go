@@ -69,6 +69,7 @@ const (
 	PlatformRefusesCredential Code = "platform_refuses_credential"
 	PlatformThrottles         Code = "platform_throttles"
 	PlatformUnreachable       Code = "platform_unreachable"
+	PlatformKindWrong         Code = "platform_kind_wrong"
 	CallsLeft                 Code = "calls_left"
 	CallsNearlyUsedUp         Code = "calls_nearly_used_up"
 	CredentialExpires         Code = "credential_expires"

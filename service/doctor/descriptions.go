@@ -54,6 +54,7 @@ var descriptions = []Description{
 	{Code: PlatformRefusesCredential, Check: "platform", Severity: Problem, Meaning: "The platform refuses the project's credential."},
 	{Code: PlatformThrottles, Check: "platform", Severity: Problem, Meaning: "The platform takes no more calls for now."},
 	{Code: PlatformUnreachable, Check: "platform", Severity: Problem, Meaning: "The platform does not answer, or answers with an error."},
+	{Code: PlatformKindWrong, Check: "platform", Severity: Problem, Meaning: "The project is on another platform than its address is."},
 	{Code: PlatformAnswers, Check: "platform", Severity: OK, Meaning: "The platform answers and accepts the credential."},
 	{Code: CallsNearlyUsedUp, Check: "rate", Severity: Problem, Meaning: "Fewer than a tenth of the calls that the platform allows are left."},
 	{Code: CallsLeft, Check: "rate", Severity: OK, Meaning: "Enough of the calls that the platform allows are left."},

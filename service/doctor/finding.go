@@ -30,6 +30,7 @@ type Finding struct {
 type Data struct {
 	FromSettings bool   // the deployment's settings describe the project, not a document
 	Credential   string // name of the first member of the project's credential
+	Platform     string // that the project should be on
 
 	Path       string                // file or directory
 	Command    string                // shell command that mends the permissions of Path

@@ -99,7 +99,19 @@ func (e projectExamination) account(ctx context.Context) []Finding {
 		return one(e.failed(code, &keyrotation.PlatformError{Cause: err}))
 	}
 	answers := e.found(PlatformAnswers, cmp.Or(health.Detail, "answers")+e.shown(ctx), Data{})
-	return append(one(answers), e.credentialLasts(health)...)
+	return slices.Concat(one(answers), e.credentialLasts(health), e.platformKind(ctx))
+}
+
+// platformKind asks whether the platform is of the kind that the project says.
+func (e projectExamination) platformKind(ctx context.Context) []Finding {
+	if e.tenant.Platform.Mistaken == nil {
+		return nil
+	}
+	wrong, err := e.tenant.Platform.Mistaken(ctx)
+	if err != nil || wrong.Kind == "" {
+		return nil // the finding about the credential says that it does not answer
+	}
+	return one(e.found(PlatformKindWrong, wrong.Why, Data{Platform: wrong.Kind}))
 }
 
 // shown is how many keys the platform shows, ours or not.

@@ -106,6 +106,13 @@ var table = map[doctor.Code]advice{
 	doctor.PlatformUnreachable: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "look whether it is there and the way to it is open, or " + changeAddress(f) + "; minting may go on meanwhile"
 	}),
+	doctor.PlatformKindWrong: correct(func(f doctor.Finding, _ settings.Settings) string {
+		if f.Data.FromSettings {
+			return "PLAYTOKEN_PLATFORM=" + f.Data.Platform + ", and PLAYTOKEN_PLATFORM_URL to how viewers reach it; keys and their ids stay"
+		}
+		return fmt.Sprintf("playtoken project update %s --platform %s --setting url=HOW_VIEWERS_REACH_IT --credential %s=FILE; keys and their ids stay",
+			f.ProjectID, f.Data.Platform, f.Data.Credential)
+	}),
 	doctor.CallsNearlyUsedUp: advise("find out who else uses the credential, or ask the platform for more"),
 	doctor.CredentialExpires: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "renew it at the platform, then " + replaceCredential(f)
