@@ -42,7 +42,7 @@ func (w *deployment) laidOut(write func(public string) string) (environ []string
 	}
 	server := httptest.NewServer(proxy)
 	w.t.Cleanup(server.Close)
-	return append(w.environ[:len(w.environ):len(w.environ)], "PLAYTOKEN_PLATFORM_URL="+server.URL+"/v2"), registered
+	return append(w.environ[:len(w.environ):len(w.environ)], "PLAYTOKEN_PLATFORM_URL="+server.URL), registered
 }
 
 func TestKeysAreRecognisedInOtherLayouts(t *testing.T) {

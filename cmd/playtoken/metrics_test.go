@@ -127,7 +127,7 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 		t.Errorf("got %v signatures made and %v shared, want 50 in all and at least 40 shared", made, shared)
 	}
 	for _, name := range []string{
-		"playtoken_platform_calls_total register vidbeo ok", "playtoken_store_duration_seconds read ok",
+		"playtoken_platform_calls_total register gate ok", "playtoken_store_duration_seconds read ok",
 		"playtoken_store_duration_seconds create ok", "playtoken_build_info", "go_goroutines", "process_open_fds",
 		"playtoken_active_key_age_seconds", "playtoken_rotation_last_look_age_seconds", "playtoken_rotation_next_action_seconds",
 		"playtoken_rotation_last_success_age_seconds", "playtoken_http_request_duration_seconds " + path,

@@ -107,7 +107,7 @@ func (m *tenancy) exitCodes(credential string) {
 		{"api-key create --project " + m.project, exitUsage},
 		{"project delete " + m.project, exitRefused},
 		{"project delete default --revoke", exitRefused},
-		{"project update " + m.project + " --setting url=" + m.deployment.gate.URL + "/v2 --credential api_key=" + credential, exitRefused},
+		{"project update " + m.project + " --setting url=" + m.deployment.gate.URL + " --credential api_key=" + credential, exitRefused},
 	} {
 		r := m.run(strings.Fields(c.args)...)
 		if r.code != c.code || r.stderr == "" {
