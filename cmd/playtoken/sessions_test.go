@@ -48,7 +48,7 @@ func firstURI(t *testing.T, client *http.Client, playlist string) string {
 	defer resp.Body.Close()
 	base, err := url.Parse(playlist)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d, %v", playlist, resp.StatusCode, err)
+		t.Fatalf("%s: got %d and %v, want 200", playlist, resp.StatusCode, err)
 	}
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		if line := lines.Text(); line != "" && !strings.HasPrefix(line, "#") {
