@@ -252,6 +252,8 @@ var mutants = []mutant{
 		guard: `!slices.Equal(where[:len(r.root)], r.root) {`, broken: `false {`},
 	{name: "a ticket below another site's base", file: "gate/playlist/dash.go",
 		guard: `rooted && host == "" && m.foreign`, broken: `false`},
+	{name: "what a list of assets names has no ticket", file: "gate/playlist/uri.go", noticed: "gate", by: "Interstitial",
+		guard: `if strings.EqualFold(path.Ext(ref.File), ".json") {`, broken: `if false && strings.EqualFold(path.Ext(ref.File), ".json") {`},
 	{name: "a playlist's variable holds the token", file: "gate/playlist/variable.go",
 		guard: `	if credential(name) {
 		return errors`, broken: `	if false {

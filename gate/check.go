@@ -143,6 +143,8 @@ func (c *checkup) playlist(file string) {
 	found := 0
 	for ref := range list.References() {
 		c.named[ref.File] = true
+		c.steering(file, ref)
+		c.assets(ref)
 		what, remedy := c.reference(ref, list.Growing())
 		if what == "" {
 			continue

@@ -50,3 +50,29 @@ func TestAPlaylistBelowATicket(t *testing.T) {
 		w.want(w.get(uri), 200, "")
 	}
 }
+
+// TestTheAssetsOfAnInterstitialOpen without a cookie: the list is served below
+// the ticket, and what it names relatively is as well.
+func TestTheAssetsOfAnInterstitialOpen(t *testing.T) {
+	media := films()
+	media["film/360/index.m3u8"] = &fstest.MapFile{Data: []byte("#EXTM3U\n#EXT-X-TARGETDURATION:5\n" +
+		"#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",X-ASSET-LIST=\"../ads/list.JSON?v=1\"\n#EXTINF:5,\n0.m4s\n#EXT-X-ENDLIST\n")}
+	list := `{"ASSETS":[{"URI":"ad/index.m3u8","DURATION":5}]}`
+	media["film/ads/list.JSON"] = &fstest.MapFile{Data: []byte(list)}
+	media["film/ads/ad/index.m3u8"] = &fstest.MapFile{Data: []byte("#EXTM3U\n#EXTINF:5,\n0.ts\n#EXT-X-ENDLIST\n")}
+	media["film/ads/ad/0.ts"] = &fstest.MapFile{Data: []byte("advert")}
+	w := open(t, media, nil)
+	from := "/film/360/index.m3u8?ticket=" + w.ticket(video)
+	_, rest, _ := strings.Cut(w.want(w.get(from), 200, "").body, `X-ASSET-LIST="`)
+	uri, _, _ := strings.Cut(rest, `"`)
+	at := resolve(t, from, uri)
+	if a := w.want(w.get(at+"&_HLS_primary_id=x"), 200, ""); a.body != list || !strings.HasSuffix(at, "/ads/list.JSON?v=1") {
+		t.Fatalf("%s is answered %v, want the list as it is", at, a)
+	}
+	advert := resolve(t, at, "ad/index.m3u8")
+	segments := links(t, w.want(w.get(advert+"?_HLS_primary_id=x"), 200, "").body, advert)
+	if len(segments) != 1 || w.want(w.get(segments[0]), 200, "").body != "advert" {
+		t.Errorf("the advert's playlist has %q, want one segment that opens", segments)
+	}
+	w.want(w.get("/film/ads/list.JSON"), 401, "token_missing")
+}
