@@ -300,4 +300,10 @@ var mutants = []mutant{
 		guard: `c.entries.Remove(id)`, broken: ``},
 	{name: "a Redis that only answers reads is taken for one that counts", file: "limits/redis.go", noticed: "limits", by: "DoesNotWrite",
 		guard: `r.take(ctx, "", probe, 1)`, broken: `r.take(ctx, "", probe, 0)`},
+	{name: "any value makes a service link", file: "settings/links.go", by: "ServiceLinks",
+		guard: `return err == nil && n > 0`, broken: `return err == nil || n == 0`},
+	{name: "a control character in a setting is kept", file: "settings/environment.go", by: "ControlCharacters",
+		guard: `if err := control(text, v.lines); err != nil {`, broken: `if err := control(text, v.lines); false && err != nil {`},
+	{name: "a credential travels unencrypted though that is refused", file: "settings/doubts.go", by: "Unencrypted",
+		guard: `if s.Plaintext != "refuse" {`, broken: `if true || s.Plaintext != "refuse" {`},
 }

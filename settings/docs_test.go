@@ -16,7 +16,7 @@ const introduction = `# Settings
 
 <!-- Made from the table in settings/table.go: go test ./settings -run Docs -update -->
 
-Every setting is an environment variable. A value that cannot be used is an error, and so is a name that begins with ` + "`PLAYTOKEN_`" + ` and is not listed here; all problems are reported at once, before anything starts. The variables that Kubernetes adds for a Service named playtoken are ignored.
+Every setting is an environment variable. A value that cannot be used is an error, and so is a name that begins with ` + "`PLAYTOKEN_`" + ` and is not listed here; all problems are reported at once, before anything starts. The variables that Kubernetes adds for a Service whose name begins with playtoken are ignored.
 
 Vault's own client reads its own variables too: ` + "`VAULT_ADDR`, `VAULT_NAMESPACE`, `VAULT_CACERT`" + ` and the others that Vault documents.
 

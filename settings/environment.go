@@ -47,6 +47,7 @@ func (env environment) read(rows []variable, rules []rule) error {
 			problems = append(problems, split(r.check())...)
 		}
 	}
+	problems = append(problems, env.hidden(rows)...)
 	problems = append(problems, env.unknown(rows)...)
 	if len(problems) == 0 {
 		return nil
@@ -61,7 +62,7 @@ func (env environment) parse(rows []variable) (problems Error, bad map[string]bo
 	for _, row := range rows {
 		text, err := env.lookup(row.Setting)
 		if err == nil && text != "" {
-			err = row.parse(text)
+			err = row.take(text)
 		}
 		if err == nil {
 			continue
@@ -73,6 +74,14 @@ func (env environment) parse(rows []variable) (problems Error, bad map[string]bo
 		problems = append(problems, fmt.Errorf("%s: %w", row.Name, err))
 	}
 	return problems, bad
+}
+
+// take parses a value that an operator wrote.
+func (v variable) take(text string) error {
+	if err := control(text, v.lines); err != nil {
+		return err
+	}
+	return hint(v.parse(text), text)
 }
 
 // split takes joined errors apart, so that each gets a line of its own.

@@ -15,6 +15,7 @@ func InForce(environ []string) ([]Value, error) {
 	env, s := environment(Variables(environ)), empty()
 	rows := s.rows()
 	problems, bad := env.parse(rows)
+	problems = append(problems, env.hidden(rows)...)
 	problems = append(problems, env.unknown(rows)...)
 	values := make([]Value, len(rows))
 	for i, row := range rows {

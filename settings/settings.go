@@ -44,6 +44,9 @@ type Settings struct {
 
 	LogRequests RequestLog
 
+	Plaintext string   // "warn" or "refuse": what happens where a credential travels unencrypted
+	Doubts    []string // what works and is hardly what was meant; a line each that begins with a setting's name
+
 	Gate Gate
 }
 
@@ -111,8 +114,10 @@ func (e Error) Unwrap() []error { return e }
 // ForService reads what serve needs, and every verb that opens its store.
 func ForService(environ []string) (Settings, error) {
 	s, env := empty(), environment(Variables(environ))
-	err := env.read(s.rows(), append(s.rules(), s.storeRule()))
 	s.Vault.Address = env.vaultAddress()
+	vault := func() bool { return s.StoreFile == "" }
+	err := env.read(s.rows(), append(s.rules(), s.storeRule(), s.openlyRule(vault)))
+	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
 	return s, err
 }
 
@@ -123,8 +128,10 @@ func ForGate(environ []string, media string) (Settings, error) {
 		environ = append(environ[:len(environ):len(environ)], "PLAYTOKEN_GATE_MEDIA="+media)
 	}
 	s, env := empty(), environment(Variables(environ))
-	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule()))
 	s.Vault.Address = env.vaultAddress()
+	vault := func() bool { return s.Gate.Shares && s.Gate.StoreFile == "" }
+	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule(), s.openlyRule(vault)))
+	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
 	return s, err
 }
 
@@ -136,12 +143,12 @@ func ForCheck(environ []string) (Gate, error) {
 	return s.Gate, err
 }
 
-// ForOperator reads what an operator of Vault needs. Rules between settings are
-// not checked, because operators log in with a VAULT_TOKEN of their own.
+// ForOperator reads what an operator of Vault needs. Other rules between settings
+// are not checked, because operators log in with a VAULT_TOKEN of their own.
 func ForOperator(environ []string) (Settings, error) {
 	s, env := empty(), environment(Variables(environ))
-	err := env.read(s.rows(), nil)
 	s.Vault.Address = env.vaultAddress()
+	err := env.read(s.rows(), []rule{s.openlyRule(func() bool { return true })})
 	return s, err
 }
 

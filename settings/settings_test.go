@@ -39,7 +39,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 		Listen:   "127.0.0.1:8080",
 		Vault:    Vault{Token: secret.New("root"), Method: "token", Transit: "playtoken-transit", KV: "playtoken-kv"},
 		Account:  Account{Platform: "vidbeo", Settings: map[string]string{}, Credential: map[string]secret.Value{}},
-		TokenTTL: 10 * time.Minute, Scheduler: true, MaxStaleness: time.Hour, LogRequests: RequestLog{Refusals: true, OneOf: 1},
+		TokenTTL: 10 * time.Minute, Scheduler: true, MaxStaleness: time.Hour, LogRequests: RequestLog{Refusals: true, OneOf: 1}, Plaintext: "warn",
 		Rotation: keyrotation.Policy{
 			RotateEvery: 720 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: time.Hour,
 			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second},
@@ -76,6 +76,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_VAULT_ROLE":           {"a b"},
 	"PLAYTOKEN_VAULT_TRANSIT":        {"../sys", "a//b", "/a", "a b", "a?b"},
 	"PLAYTOKEN_VAULT_KV":             {"kv/", "k%2fv"},
+	"PLAYTOKEN_PLAINTEXT":            {"on", "Warn", "refuse,warn"},
 	"PLAYTOKEN_SIGNING":              {"kms", "Memory", "memory,transit"},
 	"PLAYTOKEN_MAX_STALENESS":        {"-1s", "an hour", "3600"},
 	"PLAYTOKEN_PLATFORM":             {"youtube", "Vidbeo", "jwplayer\x00"},

@@ -30,6 +30,7 @@ type variable struct {
 	Setting
 	field keyrotation.PolicyField // that it sets, if it belongs to the rotation policy
 	parse parser
+	lines bool // the value may be several lines
 }
 
 // parser checks the text of a setting and stores it. Its error says what is
@@ -114,6 +115,8 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "Which requests the log has: `all`, `errors` (what was refused or failed), `none`, or a part of them such as `1/100`. Failures, and videos that cannot be served, are always logged"}},
 		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byListeners,
 			Meaning: "The Redis in which replicas count requests together, `redis://` or `rediss://`. Unset: each replica counts alone"}},
+		{parse: oneOf(&s.Plaintext, "warn", "refuse"), Setting: Setting{Name: "PLAYTOKEN_PLAINTEXT", Default: "warn", UsedBy: byStore,
+			Meaning: "What happens where VAULT_ADDR is plain http, or PLAYTOKEN_REDIS_URL has a password and is redis://, and the server is not on this machine: `warn`, or `refuse` to start"}},
 		{parse: networks(&s.TrustedProxies), Setting: Setting{Name: "PLAYTOKEN_TRUSTED_PROXIES", UsedBy: byListeners,
 			Meaning: "Networks of the proxies whose X-Forwarded-For is believed, as CIDRs separated by commas"}},
 		{parse: networks(&s.PrivateTargets), Setting: Setting{Name: "PLAYTOKEN_PRIVATE_TARGETS", UsedBy: byAll,
@@ -178,9 +181,9 @@ func (a *Account) rows() []variable {
 			Meaning: "URL of a video's embedded player, with {video_id} and {token} in it. Unset: the platform's own"}},
 		{parse: a.setting("hls_url", template), Setting: Setting{Name: "PLAYTOKEN_PLATFORM_HLS_URL", UsedBy: byAll,
 			Meaning: "URL of a video's HLS playlist, with {video_id} and {token} in it. Unset: the platform's own"}},
-		{parse: a.moreSettings, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_SETTINGS", UsedBy: byAll,
+		{parse: a.moreSettings, lines: true, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_SETTINGS", UsedBy: byAll,
 			Meaning: "Further settings of the account, name=value separated by commas"}},
-		{parse: a.moreCredentials, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_CREDENTIALS", Secret: true, UsedBy: byAll,
+		{parse: a.moreCredentials, lines: true, Setting: Setting{Name: "PLAYTOKEN_PLATFORM_CREDENTIALS", Secret: true, UsedBy: byAll,
 			Meaning: "Further parts of the credential, name=value separated by commas"}},
 	}
 }

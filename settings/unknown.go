@@ -18,8 +18,8 @@ func (env environment) unknown(rows []variable) []error {
 		}
 	}
 	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if known[name] || !strings.HasPrefix(name, "PLAYTOKEN_") || tolerated(name) {
+	for _, name := range env.names() {
+		if known[name] || !strings.HasPrefix(name, "PLAYTOKEN_") || tolerated(name) || isServiceLink(name, env[name]) {
 			continue
 		}
 		problem := fmt.Errorf("%s: no such setting; playtoken settings lists those that exist", name)
@@ -31,8 +31,12 @@ func (env environment) unknown(rows []variable) []error {
 	return problems
 }
 
+// names are those of all variables, in a fixed order.
+func (env environment) names() []string { return slices.Sorted(maps.Keys(env)) }
+
 // tolerated reports whether a variable is not ours: Kubernetes adds the service
-// links of a Service named playtoken, and tests have variables of their own.
+// links of a Service named playtoken, and tests have variables of their own. See
+// isServiceLink for those of other Services.
 func tolerated(name string) bool {
 	return strings.HasPrefix(name, "PLAYTOKEN_SERVICE_") ||
 		strings.HasPrefix(name, "PLAYTOKEN_PORT") ||

@@ -99,6 +99,9 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 	t.Cleanup(other.Close)
 	for _, tt := range []doctorCase{
 		{"more than the platform may hold", nil, []string{"PLAYTOKEN_KEY_BUDGET=2"}, exitUsage, "configuration", "PLAYTOKEN_KEY_BUDGET: 2", "", ""},
+		{"quotes around a key", nil, []string{`PLAYTOKEN_ADMIN_KEY="` + adminKey + `"`}, exitFailed, "configuration", "PLAYTOKEN_ADMIN_KEY: the quotes", "correct the environment", ""},
+		{"a password that travels unencrypted", nil, []string{"PLAYTOKEN_REDIS_URL=redis://:secret@redis.example:6379"}, exitFailed, "configuration", "PLAYTOKEN_REDIS_URL: the password of Redis travels unencrypted", "correct the environment", ""},
+		{"and may not", nil, []string{"PLAYTOKEN_REDIS_URL=redis://:secret@redis.example:6379", "PLAYTOKEN_PLAINTEXT=refuse"}, exitUsage, "configuration", "PLAYTOKEN_REDIS_URL: the password of Redis travels unencrypted", "correct the environment", ""},
 		{"durations that were longer", nil, []string{"PLAYTOKEN_VIEW_AGE=50ms"}, exitDone, "durations", "stay in force", "PLAYTOKEN_VIEW_AGE=100ms", ""},
 		{"longer tokens", nil, []string{"PLAYTOKEN_TOKEN_MAX_TTL=20m"}, exitFailed, "lifetimes", "may live 20m0s, but the active key has 10m0s", "playtoken rotate --project default",
 			"rotate --project default"},

@@ -31,7 +31,9 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	if err != nil {
 		return err
 	}
-	return gateprocess.Run(ctx, set, buildVersion().build(), a.stderr, a.jsonLog())
+	log := a.jsonLog()
+	warn(log, set.Doubts)
+	return gateprocess.Run(ctx, set, buildVersion().build(), a.stderr, log)
 }
 
 // withoutPath leaves out the path of a file, which may be a secret that was

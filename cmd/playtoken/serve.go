@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -21,10 +22,19 @@ func (a *app) serve() *cobra.Command {
 				return err
 			}
 			a.collectLess()
+			log := a.jsonLog()
+			warn(log, set.Doubts)
 			return service.Run(cmd.Context(), set, service.Options{
-				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: a.jsonLog(), Build: buildVersion().build(),
+				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(),
 			})
 		},
+	}
+}
+
+// warn logs what works and is hardly what was meant.
+func warn(log *slog.Logger, doubts []string) {
+	for _, doubt := range doubts {
+		log.Warn("a doubtful setting", "problem", doubt)
 	}
 }
 

@@ -18,6 +18,7 @@ type Code string
 const (
 	SettingsComplete Code = "settings_complete"
 	SettingsInvalid  Code = "settings_invalid"
+	SettingDoubtful  Code = "setting_doubtful"
 
 	StoreAnswers     Code = "store_answers"
 	StoreUnopenable  Code = "store_unopenable"

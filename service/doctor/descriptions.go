@@ -6,6 +6,7 @@ var descriptions = []Description{
 	{Code: StoreTooOpen, Check: "store", Severity: Problem, Meaning: "Other users of this machine may open the store's file, so it was not opened."},
 	{Code: StoreUnopenable, Check: "store", Severity: Problem, Meaning: "The store cannot be opened with these settings."},
 	{Code: AuditUnopenable, Check: "audit", Severity: Problem, Meaning: "The audit file cannot be opened; what has to be recorded is refused until it can."},
+	{Code: SettingDoubtful, Check: "configuration", Severity: Problem, Meaning: "A setting works and is hardly what was meant: quotes that are part of a value, or a credential that travels unencrypted."},
 	{Code: SettingsComplete, Check: "configuration", Severity: OK, Meaning: "All settings were read."},
 
 	{Code: StoreUnreachable, Check: "store", Severity: Problem, Meaning: "The store does not answer, is sealed, or refuses the credential."},

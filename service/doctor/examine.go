@@ -38,11 +38,21 @@ func Examine(ctx context.Context, environ []string, options service.Options, pro
 	}
 	defer s.Close()
 	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
-	findings := one(newFinding(SettingsComplete, "complete", Data{}))
+	findings := settingsFound(set)
 	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.clock, d.secrets, d.record, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
 	return append(findings, d.each(ctx, project)...)
+}
+
+func settingsFound(set settings.Settings) (findings []Finding) {
+	for _, doubt := range set.Doubts {
+		findings = append(findings, newFinding(SettingDoubtful, doubt, Data{}))
+	}
+	if len(findings) == 0 {
+		findings = one(newFinding(SettingsComplete, "complete", Data{}))
+	}
+	return findings
 }
 
 func one(f Finding) []Finding { return []Finding{f} }

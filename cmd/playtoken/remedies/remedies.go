@@ -66,6 +66,8 @@ func afterRestore(text string) advice {
 var table = map[doctor.Code]advice{
 	doctor.SettingsInvalid: correct(func(doctor.Finding, settings.Settings) string { return "correct the environment" }),
 
+	doctor.SettingDoubtful: advise("correct the environment"),
+
 	doctor.StoreTooOpen:     adviseBy(func(f doctor.Finding, _ settings.Settings) string { return f.Data.Command }),
 	doctor.StoreUnopenable:  advise("check PLAYTOKEN_STORE, its password and its file"),
 	doctor.StoreUnreachable: advise("make the store reachable, unsealed, and readable with our credential"),
