@@ -246,6 +246,12 @@ var mutants = []mutant{
 		guard: `if mayCompress && whole`, broken: `if whole`},
 	{name: "each slow viewer holds a compressor", file: "gate/manifest.go", by: "Slow",
 		guard: `if g.compressing.Add(1) > maxCompressing {`, broken: `if g.compressing.Add(1) < 0 {`},
+	{name: "a title is as long as its file", file: "gate/about.go", by: "TitleAndThePoster",
+		guard: `io.LimitReader(file, maxTitle)`, broken: `io.LimitReader(file, 1<<30)`},
+	{name: "every site's page may show the frame", file: "gate/page.go", by: "PagesPlayWithTheirOwnSession",
+		guard: `	return v.Origins
+}`, broken: `	return "*"
+}`},
 	{name: "a ticket goes to another site", file: "gate/playlist/uri.go",
 		guard: `return true, r.Host != "" && strings.EqualFold(host, r.Host)`, broken: `return true, true`},
 	{name: "a ticket leads out of the video's folder", file: "gate/playlist/uri.go",

@@ -27,7 +27,7 @@ const form = `JSON.stringify({ h1: document.querySelectorAll("h1").length, main:
 	tall: document.querySelector(".frame") !== null && document.documentElement.scrollHeight > innerHeight })`
 
 func TestThePagesAreAccessible(t *testing.T) {
-	t.Parallel()
+	slow(t)
 	script, err := os.ReadFile(axe)
 	if err != nil {
 		t.Skip(`NOT TESTED: whether the pages are accessible, because axe-core was not fetched; "make web" does that`)

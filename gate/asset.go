@@ -47,6 +47,13 @@ func asset(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// tellOfLibrary tells the operator what the pages cannot play.
+func (g *Gate) tellOfLibrary() {
+	if _, _, err := web.HLSjs(); err != nil {
+		g.config.Log.Info("this program was built without hls.js: where a browser has no HLS of its own, the pages play fragmented MP4 only", "remedy", "make web, and build again")
+	}
+}
+
 func readAsset(name string) (text []byte, compressed bool, err error) {
 	switch name {
 	case "hls.js":

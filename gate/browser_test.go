@@ -56,6 +56,16 @@ func TestTheSamplePlaysInASandbox(t *testing.T) {
 	w.wantNoRefusal()
 }
 
+// slow marks a test that watches in real time: it runs beside others, and not
+// with -short.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("plays video in real time")
+	}
+	t.Parallel()
+}
+
 // serveAs starts the gate's server anew, with something before the gate.
 func (w *world) serveAs(handler http.Handler) {
 	w.server.Close()
@@ -71,6 +81,7 @@ func (w *world) withoutLibrary() (url string) {
 }
 
 func TestWhatOurLoaderLeavesAloneTheBrowserPlays(t *testing.T) {
+	slow(t)
 	w := open(t, plainList(t), nil)
 	site := w.withoutLibrary()
 	for _, c := range []struct {

@@ -79,7 +79,7 @@ func (h *host) watchFrame(b *browsertest.Browser) *browsertest.Page {
 // A viewer watches in a frame of another site; the session is ended; that
 // site's back end mints, and the video goes on.
 func TestAFrameGoesOnWithAFreshTokenOfThePageAround(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	slow(t)
 	for _, b := range browsertest.Browsers(t) {
 		for _, library := range []bool{true, false} {
 			if library && !hasLibrary(t) {
@@ -128,7 +128,7 @@ func lacking(path string, handler http.Handler) http.Handler {
 }
 
 func TestAFrameWithARefusedTokenBeginsWithAFreshOne(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	slow(t)
 	w := open(t, clip(t), nil)
 	h := newHost(w, "/embed/counter?autoplay=1&muted=1&jwt="+w.token(sample.VideoID, -time.Hour))
 	tab := h.watchFrame(browsertest.Chromium(t))
@@ -142,7 +142,7 @@ func TestAFrameWithARefusedTokenBeginsWithAFreshOne(t *testing.T) {
 
 // A token that is refused, too, is not asked for a second time.
 func TestAFrameGivesUpWhenTheFreshTokenIsRefused(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	slow(t)
 	w := open(t, clip(t), nil)
 	h := newHost(w, "/embed/counter?jwt="+w.token(sample.VideoID, -time.Hour))
 	h.life = -time.Hour
@@ -156,7 +156,7 @@ func TestAFrameGivesUpWhenTheFreshTokenIsRefused(t *testing.T) {
 }
 
 func TestAFrameTalksOnlyWithPagesThatTheGateNames(t *testing.T) {
-	t.Parallel() // most of it is waiting
+	slow(t)
 	w := open(t, clip(t), func(c *gate.Config) { c.Origins = []string{"https://videos.example"} })
 	h := newHost(w, "/embed/counter?jwt="+w.token(sample.VideoID, time.Hour))
 	tab := browsertest.Chromium(t).Page(t)

@@ -129,6 +129,7 @@ func Open(config Config) (*Gate, error) {
 	if err := g.openRegister(); err != nil {
 		return nil, fmt.Errorf("open gate data: %w", err)
 	}
+	g.tellOfLibrary()
 	return g, nil
 }
 

@@ -39,7 +39,7 @@ func (w *world) proxied() http.Handler {
 // In another site's frame no cookie goes along, and playlists that the gate does
 // not see carry no tickets.
 func TestPagesPlayBehindAWebServerThatServesTheFiles(t *testing.T) {
-	t.Parallel()
+	slow(t)
 	for _, b := range browsertest.Browsers(t) {
 		t.Run(b.Name, func(t *testing.T) {
 			w := open(t, clip(t), func(c *gate.Config) { c.Forward = "nginx" })

@@ -55,7 +55,7 @@ func spokenFilm(t *testing.T) *os.Root {
 }
 
 func TestTracksAreChosenWithTheKeyboard(t *testing.T) {
-	t.Parallel()
+	slow(t)
 	needLibrary(t)
 	w := open(t, spokenFilm(t).FS(), nil)
 	for _, b := range browsertest.Browsers(t) {

@@ -4,6 +4,9 @@ import { HlsPlayer } from "./hls-player.js";
 import { MsePlayer } from "./mse-player.js";
 import { NativePlayer } from "./native-player.js";
 
+/** What the browser's own HLS may still play. */
+const unsupported = ["playlist_unsupported", "codecs_unsupported"];
+
 /** @type {import("./hls-loader.js").Access} */
 const open = { address: (address) => address, renew: async (_, refusal) => Promise.reject(refusal) };
 
@@ -67,7 +70,7 @@ export class Player extends EventTarget {
     // What has arrived may be watched to its end.
     if (this.#video.readyState > HTMLMediaElement.HAVE_NOTHING) return this.#tell("error", { error });
     player.close();
-    if (player instanceof MsePlayer && error.code === "playlist_unsupported") this.#useNative(error);
+    if (!(player instanceof NativePlayer) && unsupported.includes(error.code)) this.#useNative(error);
     else this.#fail(error);
   }
 
