@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -26,12 +27,27 @@ var (
 	keyDataKey = []byte("data_key")
 )
 
+// minPassword is how many characters the password of a new file has at least.
+const minPassword = 16
+
+// LongEnough returns an error for a password with which no file is created,
+// because a thief of the file could guess it. A file that has it already opens.
+func LongEnough(password secret.Value) error {
+	if n := utf8.RuneCountInString(password.Reveal()); n < minPassword {
+		return fmt.Errorf("the password has %d characters, want at least %d: a shorter one could be guessed", n, minPassword)
+	}
+	return nil
+}
+
 // create creates the file unless it exists. It writes the file under another name
 // and links it to path once it is complete, and only if no other process has
 // created it meanwhile. So no process ever sees an incomplete store or a second
 // one.
 func create(path string, password secret.Value, work int) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := LongEnough(password); err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)

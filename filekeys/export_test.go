@@ -4,6 +4,8 @@ import (
 	"crypto/rsa"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"playtoken/secret"
 )
 
 // Again returns another handle, as Open does, without the cost of trying the
@@ -18,4 +20,9 @@ func (s *Store) At(path string) *Store {
 	c := s.Again()
 	c.db.path = path
 	return c
+}
+
+// CreateEarlier creates a file as earlier versions did, with any password.
+func CreateEarlier(path string, password secret.Value) error {
+	return initialise(path, password, 2)
 }

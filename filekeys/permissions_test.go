@@ -17,7 +17,7 @@ func TestExposuresSayWhoMayReplaceTheStore(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	path, password := filepath.Join(dir, "play.db"), secret.New("password")
+	path, password := filepath.Join(dir, "play.db"), secret.New("password-for-tests")
 	if _, err := filekeys.Open(path, password, filekeys.Options{Create: true}); err != nil {
 		t.Fatal(err)
 	}

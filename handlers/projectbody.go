@@ -50,6 +50,7 @@ func projectBodyOf(p projects.Project) projectBody {
 // fill sets the project's fields from the body. Errors: *invalid.
 func (b projectBody) fill(p *projects.Project) error {
 	p.Name, p.Platform, p.TokenPolicy, p.RotationPolicy = b.Name, b.Platform, b.TokenPolicy, b.RotationPolicy
+	kept := p.WebhookSecret
 	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, secret.Value{}
 	p.Settings = map[string]string{}
 	for name, value := range b.Settings {
@@ -61,6 +62,9 @@ func (b projectBody) fill(p *projects.Project) error {
 		p.WebhookSecret = secret.New(*text)
 		if *text == "" {
 			return invalidFields(emptySecret("viewer_policy.webhook_secret"))
+		}
+		if short := projects.ShortWebhookSecret(p.WebhookSecret); short != "" && !kept.Equal(*text) {
+			return invalidFields(fieldError{Field: "viewer_policy.webhook_secret", Detail: short})
 		}
 	}
 	return b.fillCredential(p)

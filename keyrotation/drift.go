@@ -42,6 +42,9 @@ type Finding struct {
 	Name        string
 	Fingerprint string
 	Generation  int // of the ring's key; 0 if the key is not in the ring
+	// RegisteredAt is when the platform says that it was registered; zero if it
+	// does not say.
+	RegisteredAt time.Time
 
 	// TokensFor is how long tokens of a forgotten key may still be in use,
 	// counted from the moment when the ring forgot it.
@@ -108,7 +111,7 @@ func (d *Drift) compare(observation *Observation, k Key) {
 
 // classify reports a key of the platform that no generation stands for.
 func (r *Rotator) classify(d *Drift, ring Ring, shown PlatformKey) {
-	f := Finding{KeyID: shown.ID, Name: shown.Name, Fingerprint: shown.Fingerprint}
+	f := Finding{KeyID: shown.ID, Name: shown.Name, Fingerprint: shown.Fingerprint, RegisteredAt: shown.CreatedAt}
 	switch owner, ours := ring.owner(shown); {
 	case ours && ring.orphaned(shown):
 		f.Code, f.Generation = KeyOrphan, owner

@@ -2,6 +2,7 @@ package projects
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"playtoken/secret"
 )
 
 // viewers checks the form of a viewer policy. Store.CheckViewers checks the rest.
@@ -54,6 +57,18 @@ func (f *findings) webhookSecret(needed bool, text string) {
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		f.refuse(err != nil || len(key) == 0, at, "begins with whsec_ and must have base64 after that")
 	}
+}
+
+// minHookSecret is how many characters a new webhook secret has at least.
+const minHookSecret = 32
+
+// ShortWebhookSecret says what is wrong with a secret that could be guessed, or
+// nothing. Projects that have one already go on with it.
+func ShortWebhookSecret(text secret.Value) string {
+	if n := utf8.RuneCountInString(text.Reveal()); n > 0 && n < minHookSecret {
+		return fmt.Sprintf("has %d characters, want at least %d: a shorter secret could be guessed", n, minHookSecret)
+	}
+	return ""
 }
 
 // isEndpoint reports whether a URL may be called.

@@ -34,7 +34,7 @@ type Storage struct {
 // store.ErrUnavailable where another process holds the file.
 func openStorage(ctx context.Context, set settings.Settings, options Options, measured *metrics.Service) (*Storage, error) {
 	if set.StoreFile != "" {
-		return openFile(set, options.CreateStore, measured)
+		return openFile(set, options, measured)
 	}
 	return openVault(ctx, set, measured, options.Log)
 }
@@ -76,10 +76,13 @@ func OpenFile(path string, password secret.Value, create bool) (*filekeys.Store,
 	return file, nil
 }
 
-func openFile(set settings.Settings, create bool, measured *metrics.Service) (*Storage, error) {
-	file, err := OpenFile(set.StoreFile, set.StorePassword, create)
+func openFile(set settings.Settings, options Options, measured *metrics.Service) (*Storage, error) {
+	file, err := OpenFile(set.StoreFile, set.StorePassword, options.CreateStore)
 	if err != nil {
 		return nil, err
+	}
+	if err := filekeys.LongEnough(set.StorePassword); err != nil {
+		options.Log.Warn("the store's password is short", "error", err)
 	}
 	return &Storage{Store: measured.Store(file), Now: file.Now, close: func() {}}, nil
 }

@@ -92,7 +92,7 @@ func inMemoryPolicy() keyrotation.Policy {
 func deployed(t *testing.T, test func(*deployment)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		file, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("password"), filekeys.Options{Create: true, WorkFactor: 2})
+		file, err := filekeys.Open(filepath.Join(t.TempDir(), "store.db"), secret.New("password-for-tests"), filekeys.Options{Create: true, WorkFactor: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,7 +179,7 @@ func (p *canaryService) project() {
 		"platform_settings": map[string]string{"url": gate.URL},
 		"viewer_policy": map[string]any{
 			"issuers": []any{map[string]any{"issuer": provider.url, "audiences": []string{"player"}}},
-			"webhook": map[string]any{"url": hook + "/ask"}, "webhook_secret": p.plain("webhook secret"),
+			"webhook": map[string]any{"url": hook + "/ask"}, "webhook_secret": p.know("webhook secret", rand.Text()+rand.Text()),
 		},
 	}
 	text, _ := json.Marshal(body)

@@ -40,6 +40,7 @@ const (
 	StoreFilePrivate   Code = "store_file_private"
 	StoreFileExposed   Code = "store_file_exposed"
 	StoreFileUnchecked Code = "store_file_unchecked"
+	StorePasswordShort Code = "store_password_short"
 
 	ClockAgrees  Code = "clock_agrees"
 	ClockApart   Code = "clock_apart"
@@ -75,8 +76,9 @@ const (
 	CallsNearlyUsedUp         Code = "calls_nearly_used_up"
 	CredentialExpires         Code = "credential_expires"
 
-	IssuerAnswers     Code = "issuer_answers"
-	IssuerUnreachable Code = "issuer_unreachable"
+	IssuerAnswers      Code = "issuer_answers"
+	IssuerUnreachable  Code = "issuer_unreachable"
+	WebhookSecretShort Code = "webhook_secret_short"
 
 	RingUnreadable      Code = "ring_unreadable"
 	KeyBudgetEnough     Code = "key_budget_enough"

@@ -26,6 +26,7 @@ var descriptions = []Description{
 	{Code: RightsOfRotator, Check: "rights", Severity: OK, Meaning: "The process may sign and rotate keys."},
 	{Code: StoreFileUnchecked, Check: "rights", Severity: Problem, Meaning: "The permissions of the store's file cannot be read."},
 	{Code: StoreFileExposed, Check: "rights", Severity: Problem, Meaning: "Other users of this machine may open or replace the store's file."},
+	{Code: StorePasswordShort, Check: "rights", Severity: Problem, Meaning: "The store's password is shorter than a new store's has to be; a thief of the file could guess it."},
 	{Code: StoreFilePrivate, Check: "rights", Severity: OK, Meaning: "Only the owner may open or replace the store's file."},
 
 	{Code: ClockUnknown, Check: "clock", Severity: Problem, Meaning: "The store does not tell the time."},
@@ -62,6 +63,7 @@ var descriptions = []Description{
 	{Code: CredentialExpires, Check: "credential", Severity: Problem, Meaning: "The platform's credential expires within a week, or has expired."},
 
 	{Code: IssuerUnreachable, Check: "viewers", Severity: Problem, Meaning: "An issuer of viewers' tokens does not answer; its viewers cannot mint meanwhile."},
+	{Code: WebhookSecretShort, Check: "viewers", Severity: Problem, Meaning: "The secret that signs requests to the webhook is shorter than a new one has to be; it could be guessed."},
 	{Code: IssuerAnswers, Check: "viewers", Severity: OK, Meaning: "An issuer of viewers' tokens answers."},
 
 	{Code: RingUnreadable, Check: "ring", Severity: Problem, Meaning: "The record of the project's keys cannot be read, or is of a later version."},

@@ -43,7 +43,14 @@ func (e projectExamination) drift(ctx context.Context, ring keyrotation.Ring) []
 }
 
 func (e projectExamination) difference(f keyrotation.Finding) Finding {
-	detail := fmt.Sprintf("key %s: %s", cmp.Or(f.KeyID, "-"), f.Meaning)
+	detail := "key " + cmp.Or(f.KeyID, "-")
+	if f.Name != "" {
+		detail += fmt.Sprintf(" %q", f.Name)
+	}
+	if !f.RegisteredAt.IsZero() {
+		detail += ", registered at " + moment(f.RegisteredAt)
+	}
+	detail += ": " + f.Meaning
 	if f.Project != "" {
 		detail += ", " + f.Project
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/projects"
 )
 
 // inForce returns the rotation's policy as it is in force: durations that the
@@ -84,6 +85,9 @@ func (e projectExamination) unattended(ring keyrotation.Ring, status keyrotation
 
 // issuers asks the issuers whose viewers may mint for themselves.
 func (e projectExamination) issuers(ctx context.Context) (findings []Finding) {
+	if short := projects.ShortWebhookSecret(e.tenant.Project.WebhookSecret); short != "" {
+		findings = append(findings, e.found(WebhookSecretShort, "the webhook's secret "+short, Data{}))
+	}
 	for _, issuer := range e.tenant.Project.ViewerPolicy.Issuers {
 		data := Data{Issuer: issuer.URL}
 		if err := e.viewers.Reach(ctx, issuer.URL); err != nil {

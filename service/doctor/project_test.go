@@ -1,10 +1,16 @@
 package doctor
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/secret"
 	"playtoken/service"
 )
 
@@ -37,6 +43,50 @@ func TestFewCallsLeftAreAProblem(t *testing.T) {
 		found := e.credentialLasts(platforms.Health{Limit: 60, Remaining: remaining, Window: time.Minute})
 		if len(found) != 1 || found[0].Code != want {
 			t.Errorf("%d of 60 calls left: got %+v, want %s", remaining, found, want)
+		}
+	}
+}
+
+func TestAKeyThatAppearedIsShownWithItsNameAndTime(t *testing.T) {
+	e := projectExamination{tenant: &service.Tenant{}}
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		finding keyrotation.Finding
+		want    string
+	}{
+		{keyrotation.Finding{Code: keyrotation.KeyForeign, KeyID: "k1", Name: "from a laptop", RegisteredAt: at, Meaning: "not ours"},
+			`key k1 "from a laptop", registered at 2030-01-02T03:04:05Z: not ours`},
+		{keyrotation.Finding{Code: keyrotation.KeyForeign, KeyID: "k1", Meaning: "not ours"}, "key k1: not ours"},
+		{keyrotation.Finding{Code: keyrotation.KeyMissing, Meaning: "gone"}, "key -: gone"},
+	} {
+		if got := e.difference(c.finding); got.Detail != c.want || got.Code != differences[c.finding.Code] {
+			t.Errorf("%+v: got %s %q, want %s %q", c.finding, got.Code, got.Detail, differences[c.finding.Code], c.want)
+		}
+	}
+}
+
+func TestAShortWebhookSecretIsAProblem(t *testing.T) {
+	for length, want := range map[int]bool{0: false, 31: true, 32: false} {
+		e := projectExamination{tenant: &service.Tenant{}}
+		e.tenant.Project.WebhookSecret = secret.New(strings.Repeat("s", length))
+		found := e.issuers(t.Context())
+		if got := len(found) == 1 && found[0].Code == WebhookSecretShort; got != want {
+			t.Errorf("a webhook secret of %d characters: got %+v, want a problem %t", length, found, want)
+		}
+	}
+}
+
+func TestAShortStorePasswordIsAProblem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for length, want := range map[int]bool{15: true, 16: false} {
+		d := examination{service: &service.Service{}}
+		d.service.Settings.StoreFile, d.service.Settings.StorePassword = path, secret.New(strings.Repeat("p", length))
+		short := slices.ContainsFunc(d.file(), func(f Finding) bool { return f.Code == StorePasswordShort })
+		if short != want {
+			t.Errorf("a store password of %d characters: got the problem %t, want %t", length, short, want)
 		}
 	}
 }

@@ -147,7 +147,10 @@ func (d examination) file() []Finding {
 			Data{Path: e.Path, Command: e.Remedy}))
 	}
 	if findings == nil {
-		return one(newFinding(StoreFilePrivate, "only its owner may open or replace the store's file", Data{}))
+		findings = one(newFinding(StoreFilePrivate, "only its owner may open or replace the store's file", Data{}))
+	}
+	if err := filekeys.LongEnough(d.service.Settings.StorePassword); err != nil {
+		findings = append(findings, newFinding(StorePasswordShort, err.Error(), Data{}))
 	}
 	return findings
 }

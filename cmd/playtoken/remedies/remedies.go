@@ -82,6 +82,7 @@ var table = map[doctor.Code]advice{
 		return "only where they are not intended: " + setUpVault(f, c)
 	}),
 	doctor.StoreFileExposed:   adviseBy(func(f doctor.Finding, _ settings.Settings) string { return f.Data.Command }),
+	doctor.StorePasswordShort: advise("create another store, with a password of 16 characters or more, and move to it; until then keep the file and its backups where no one else can read them"),
 	doctor.StoreFileUnchecked: advise("make the file and its directory readable"),
 
 	doctor.ClockUnknown: advise("make the store reachable"),
@@ -119,6 +120,7 @@ var table = map[doctor.Code]advice{
 	doctor.CredentialExpires: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "renew it at the platform, then " + replaceCredential(f)
 	}),
+	doctor.WebhookSecretShort: forProject("write a viewer_policy.webhook_secret of 32 characters or more into FILE, give it to the webhook too, then: playtoken project update --from FILE "),
 	doctor.IssuerUnreachable: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "curl " + strings.TrimSuffix(f.Data.Issuer, "/") + "/.well-known/openid-configuration; if it has moved, change viewer_policy: playtoken project update " +
 			f.ProjectID + " --from FILE"
