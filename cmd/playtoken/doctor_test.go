@@ -98,6 +98,8 @@ func TestDoctorFindsWhatIsWrongWithTheKeys(t *testing.T) {
 	other := httptest.NewServer(openSample(t, t.TempDir()).Handler())
 	t.Cleanup(other.Close)
 	for _, tt := range []doctorCase{
+		{"a gate that is taken for Vidbeo", nil, []string{"PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_PLATFORM_URL=" + w.gate.URL + "/v2"}, exitUsage, "platform",
+			"answers as a playtoken gate", "PLAYTOKEN_PLATFORM=gate", ""},
 		{"more than the platform may hold", nil, []string{"PLAYTOKEN_KEY_BUDGET=2"}, exitUsage, "configuration", "PLAYTOKEN_KEY_BUDGET: 2", "", ""},
 		{"quotes around a key", nil, []string{`PLAYTOKEN_ADMIN_KEY="` + adminKey + `"`}, exitFailed, "configuration", "PLAYTOKEN_ADMIN_KEY: the quotes", "correct the environment", ""},
 		{"a password that travels unencrypted", nil, []string{"PLAYTOKEN_REDIS_URL=redis://:secret@redis.example:6379"}, exitFailed, "configuration", "PLAYTOKEN_REDIS_URL: the password of Redis travels unencrypted", "correct the environment", ""},
