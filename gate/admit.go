@@ -167,7 +167,7 @@ func (g *Gate) plausible(s session) error {
 	now := g.config.Now().Add(g.config.ClockSkew) // another gate's
 	latest := now.Add(g.keys.Longest())
 	switch {
-	case g.keys.Ended(register.Session{KeyID: s.keyID, Viewer: s.viewer, Video: s.video, Began: s.issued}):
+	case g.ended(s):
 		return errSessionEnded
 	case time.Unix(s.expires, 0).After(latest):
 		return refusedToken(verify.TokenLifeTooLong, "the session ticket lives longer than sessions of this gate do")
@@ -177,6 +177,19 @@ func (g *Gate) plausible(s session) error {
 		return refusedToken(verify.KeyUnknown, "the session ticket names a key that was never registered here")
 	}
 	return nil
+}
+
+// stillMay reports whether a viewer who was admitted may go on with a download.
+// A session that only runs out lets it come to its end.
+func (g *Gate) stillMay(ctx context.Context, s session) error {
+	if g.ended(s) {
+		return errSessionEnded
+	}
+	return g.play(ctx, s)
+}
+
+func (g *Gate) ended(s session) bool {
+	return g.keys.Ended(register.Session{KeyID: s.keyID, Viewer: s.viewer, Video: s.video, Began: s.issued})
 }
 
 func refusedToken(reason verify.Reason, detail string) error {

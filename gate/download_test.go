@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -34,8 +36,8 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // download asks for a film of the given size and reads it with a pause after
 // every bite of 32 KiB, until it ends. The server's write timeout is shorter
-// than the whole takes.
-func download(t *testing.T, size int, pause time.Duration) (read int, err error) {
+// than the whole takes. Once half of it is read, middle is called, if there is one.
+func download(t *testing.T, size int, pause time.Duration, middle func(http.Handler)) (read int, err error) {
 	media := fstest.MapFS{"film/0.ts": {Data: bytes.Repeat([]byte("a"), size)}}
 	g, id := openOn(t, media)
 	token := sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
@@ -57,7 +59,10 @@ func download(t *testing.T, size int, pause time.Duration) (read int, err error)
 		for err == nil {
 			var n int
 			n, err = io.ReadFull(response.Body, bite)
-			read += n
+			if read += n; read >= size/2 && middle != nil {
+				middle(g.Handler())
+				middle = nil
+			}
 			time.Sleep(pause)
 		}
 		response.Body.Close()
@@ -72,14 +77,36 @@ func download(t *testing.T, size int, pause time.Duration) (read int, err error)
 
 func TestADownloadMayTakeAsLongAsBytesFlow(t *testing.T) {
 	const size = 4 << 20 // at 8 kB/s: some nine minutes
-	if read, err := download(t, size, 4*time.Second); read != size {
+	if read, err := download(t, size, 4*time.Second, nil); read != size {
 		t.Errorf("read %d bytes, %v, want %d", read, err, size)
 	}
 }
 
 func TestAStalledDownloadEnds(t *testing.T) {
 	const size = 4 << 20
-	if read, err := download(t, size, 5*time.Minute); read == size || errors.Is(err, io.EOF) {
+	if read, err := download(t, size, 5*time.Minute, nil); read == size || errors.Is(err, io.EOF) {
 		t.Errorf("read %d bytes, %v, want the connection to end before %d", read, err, size)
+	}
+}
+
+// TestADownloadEndsWithItsSession, within seconds, and what has arrived is not
+// taken for the whole.
+func TestADownloadEndsWithItsSession(t *testing.T) {
+	const size = 4 << 20 // at 64 kB/s: a minute
+	for _, body := range []string{`{"video_id":"film"}`, `{"all":true}`} {
+		read, err := download(t, size, 500*time.Millisecond, func(h http.Handler) {
+			r := httptest.NewRequest("POST", "/v2/sessions/end", strings.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+apiKey)
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+				t.Errorf("%s: got %d %s, want 200", body, w.Code, w.Body)
+			}
+		})
+		if most := size/2 + 4*(64<<10) + 8*(32<<10); read < size/2 || read > most || errors.Is(err, io.EOF) {
+			t.Errorf("%s: read %d bytes, %v, want an error after %d at most", body, read, err, most)
+		}
+	}
+	if read, _ := download(t, size, 500*time.Millisecond, func(http.Handler) {}); read != size {
+		t.Errorf("read %d bytes of a session that goes on, want %d", read, size)
 	}
 }

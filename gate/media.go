@@ -38,6 +38,7 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 	case ".mpd":
 		return g.serveManifest(w, r, file, p, a)
 	}
+	whileAdmitted(w, func() error { return g.stillMay(r.Context(), a.session) })
 	file.serve(w, r)
 	return nil
 }

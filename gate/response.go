@@ -12,13 +12,37 @@ const (
 	stall = 30 * time.Second
 	// chunk is how many bytes a viewer has to take within that time.
 	chunk = 64 << 10
+	// again is how often, while bytes flow, a viewer is looked at who was
+	// admitted when the download began.
+	again = 2 * time.Second
 )
 
 // response remembers the status for the log, and lets an answer take as long
 // as its bytes flow: the server's own write timeout would end a long download.
+// It is cut off when the viewer may no longer watch.
 type response struct {
 	http.ResponseWriter
 	status int
+	may    func() error // says why the viewer may no longer watch; nil: anyone may
+	asked  time.Time    // when may was last asked, or the download began
+	cut    error        // what may said
+}
+
+// whileAdmitted has an answer go on only while the viewer may watch.
+func whileAdmitted(w http.ResponseWriter, may func() error) {
+	if a, ok := w.(*response); ok {
+		a.may, a.asked = may, time.Now()
+	}
+}
+
+// next allows one more chunk.
+func (a *response) next() error {
+	now := time.Now()
+	if a.may != nil && a.cut == nil && now.Sub(a.asked) >= again {
+		a.cut, a.asked = a.may(), now
+	}
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(stall)) // a test's recorder has no deadline
+	return a.cut
 }
 
 func (a *response) WriteHeader(status int) {
@@ -27,13 +51,17 @@ func (a *response) WriteHeader(status int) {
 }
 
 func (a *response) Write(b []byte) (n int, err error) {
-	for n < len(b) && err == nil {
-		var m int
-		a.extend()
-		m, err = a.ResponseWriter.Write(b[n:min(n+chunk, len(b))])
+	for n < len(b) {
+		if err := a.next(); err != nil {
+			return n, err
+		}
+		m, err := a.ResponseWriter.Write(b[n:min(n+chunk, len(b))])
 		n += m
+		if err != nil {
+			return n, err
+		}
 	}
-	return n, err
+	return n, nil
 }
 
 // ReadFrom keeps the way open on which the kernel copies files to the network:
@@ -44,8 +72,10 @@ func (a *response) ReadFrom(r io.Reader) (n int64, err error) {
 		whole = &io.LimitedReader{R: r, N: math.MaxInt64}
 	}
 	for whole.N > 0 {
+		if err := a.next(); err != nil {
+			return n, err
+		}
 		part := min(chunk, whole.N)
-		a.extend()
 		m, err := io.Copy(a.ResponseWriter, &io.LimitedReader{R: whole.R, N: part})
 		n += m
 		whole.N -= m
@@ -54,10 +84,6 @@ func (a *response) ReadFrom(r io.Reader) (n int64, err error) {
 		}
 	}
 	return n, nil
-}
-
-func (a *response) extend() {
-	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(stall)) // a test's recorder has no deadline
 }
 
 // Unwrap is for http.ResponseController.

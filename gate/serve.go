@@ -87,9 +87,15 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 			refuse(out, r, e)
 			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
 		}
+		if out.cut != nil {
+			line = append(line, slog.String("code", asRefusal(out.cut).code), slog.String("error", "the download was cut off: "+out.cut.Error()))
+		}
 		line = append(line, slog.Int("status", out.status), slog.Duration("took", g.config.Now().Sub(began)))
 		if level := severity(out.status); level == slog.LevelError || g.config.Logged(out.status) {
 			g.config.Log.LogAttrs(r.Context(), level, "request", line...)
+		}
+		if out.cut != nil {
+			panic(http.ErrAbortHandler) // so that what has arrived is not taken for the whole
 		}
 	})
 }

@@ -70,15 +70,15 @@ func (l *LocalStreams) recall(s Stream) (ended, fresh bool) {
 	return w == nil, w != nil && now-w.asked < askEvery
 }
 
-// ages lists the viewer's streams that play here, and how long ago each was last
-// watched. The shared record may be some seconds behind.
+// ages lists the viewer's streams that play here, and how many microseconds ago
+// each was last watched. The shared record may be some seconds behind.
 func (l *LocalStreams) ages(viewer string) (ages []any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Since(l.start)
 	for _, w := range l.of(viewer).streams {
 		if age := now - w.last; !w.ended && age <= playing {
-			ages = append(ages, w.id, age.Microseconds())
+			ages = append(ages, w.id, float64(age)/float64(time.Microsecond))
 		}
 	}
 	return ages

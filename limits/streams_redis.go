@@ -58,17 +58,20 @@ end
 for i = 7, #ARGV, 2 do
 	local s = streams[ARGV[i]]
 	if s then
-		s.last = math.max(s.last, now - tonumber(ARGV[i + 1]))
+		s.age = tonumber(ARGV[i + 1])
 	end
+end
+local function age(s)
+	return math.min(now - s.last, s.age or now)
 end
 
 local answer = {1}
 while true do
 	local n, least = 0, nil
 	for name, s in pairs(streams) do
-		if not s.ended and now - s.last <= playing then
+		if not s.ended and age(s) <= playing then
 			n = n + 1
-			if name ~= id and (not least or s.last < streams[least].last) then
+			if name ~= id and (not least or age(s) > age(streams[least])) then
 				least = name
 			end
 		end
@@ -84,7 +87,7 @@ end
 while count > limit + remembered do
 	local drop = nil
 	for name, s in pairs(streams) do
-		if not s.ended and now - s.last > playing then
+		if not s.ended and age(s) > playing then
 			drop = name
 			break
 		end
