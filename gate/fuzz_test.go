@@ -14,6 +14,7 @@ import (
 
 	"playtoken/gate"
 	"playtoken/gate/playlist"
+	"playtoken/limits"
 	"playtoken/secret"
 )
 
@@ -21,8 +22,13 @@ func openForFuzz(f testing.TB) (*gate.Gate, string) { return openOn(f, films()) 
 
 func openOn(f testing.TB, media fs.FS) (*gate.Gate, string) {
 	f.Helper()
-	g, err := gate.Open(gate.Config{Media: media, Data: filepath.Join(f.TempDir(), "gate.db"), APIKey: secret.New(apiKey),
-		Forward: "nginx", Now: func() time.Time { return begin }})
+	return openWith(f, media, gate.Config{Forward: "nginx", Now: func() time.Time { return begin }})
+}
+
+func openWith(f testing.TB, media fs.FS, config gate.Config) (*gate.Gate, string) {
+	f.Helper()
+	config.Media, config.Data, config.APIKey = media, filepath.Join(f.TempDir(), "gate.db"), secret.New(apiKey)
+	g, err := gate.Open(config)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -120,19 +126,27 @@ func BenchmarkGate(b *testing.B) {
 }
 
 // BenchmarkSegment is what a player asks for every few seconds: open the
-// ticket, and serve the file.
+// ticket, ask whether its session was ended and which streams play, and serve
+// the file.
 func BenchmarkSegment(b *testing.B) {
-	g, id := openForFuzz(b)
-	handler := g.Handler()
-	token := sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
-	_, rest, _ := strings.Cut(fetch(handler, "/film/hls.m3u8?jwt="+token).body, "360/index.m3u8?ticket=")
-	ticket, _, _ := strings.Cut(rest, "\n")
-	b.ReportAllocs()
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequest("GET", "/film/360/0.m4s?ticket="+ticket, nil))
-		if w.Code != 200 {
-			b.Fatal(w.Code)
-		}
+	for name, config := range map[string]gate.Config{
+		"plain": {}, "limited": {Streams: limits.NewLocalStreams(2)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			g, id := openWith(b, films(), config)
+			handler := g.Handler()
+			now := time.Now()
+			token := sign(id, ours(), map[string]any{"sub": video, "exp": now.Add(time.Hour).Unix(), "viewer": viewerA})
+			_, rest, _ := strings.Cut(fetch(handler, "/film/hls.m3u8?jwt="+token).body, "360/index.m3u8?ticket=")
+			ticket, _, _ := strings.Cut(rest, "\n")
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, httptest.NewRequest("GET", "/film/360/0.m4s?ticket="+ticket, nil))
+				if w.Code != 200 {
+					b.Fatal(w.Code)
+				}
+			}
+		})
 	}
 }

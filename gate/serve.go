@@ -94,9 +94,6 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 		if level := severity(out.status); level == slog.LevelError || g.config.Logged(out.status) {
 			g.config.Log.LogAttrs(r.Context(), level, "request", line...)
 		}
-		if out.cut != nil {
-			panic(http.ErrAbortHandler) // so that what has arrived is not taken for the whole
-		}
 	})
 }
 
