@@ -191,6 +191,7 @@ type deployment struct {
 	documents *documents
 	projects  *projects.Store
 	access    *exchanger
+	signIn    *signIn
 	audience  *audience
 	record    *record
 	counter   *counter
@@ -261,7 +262,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	t.Helper()
 	w, done := newWorld(t)
 	d := &deployment{
-		world: w, documents: &documents{held: map[string]store.Document{}}, access: &exchanger{}, record: &record{},
+		world: w, documents: &documents{held: map[string]store.Document{}}, access: &exchanger{}, signIn: &signIn{}, record: &record{},
 		audience: &audience{refuses: map[string]bool{}}, counter: &counter{taken: map[string]int{}}, rotations: map[string]*rotation{},
 		keys: map[projects.Scope]string{}, operators: map[projects.Role]projects.NewAdminKey{},
 	}
@@ -269,7 +270,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	view := projects.NewView(d.projects, 1, 0) // nothing is ever remembered
 	config := handlers.Config{
 		Callers: identifier(d.identify(view)), Projects: d, Ready: w.minter.Ready, Log: w.logger,
-		View: view, Store: d.projects, Access: d.access, Viewers: d.audience, Origins: view,
+		View: view, Store: d.projects, Access: d.access, SignIn: d.signIn, Viewers: d.audience, Origins: view,
 		Capabilities: func(context.Context, projects.Project) (platforms.Capabilities, error) {
 			return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}.Capabilities(), nil
 		},

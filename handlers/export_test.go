@@ -9,7 +9,7 @@ import (
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	everything := &server{Config: Config{Access: noAccess{}, Store: noStore{}}}
+	everything := &server{Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}}}
 	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}
@@ -19,6 +19,8 @@ func Routes() (all []string) {
 type noAccess struct{ Access }
 
 type noStore struct{ Store }
+
+type noSignIn struct{ SignIn }
 
 // DecodeQuery reads the query of a list, and writes the page that it understood as a query again.
 func DecodeQuery(raw string) (page projects.Page, again string, err error) {

@@ -140,6 +140,11 @@ type Config struct {
 	Store Store
 	// Access exchanges API keys for access tokens. Nil: its routes do not exist.
 	Access Access
+	// SignIn signs operators in with their identity provider. Nil: its routes do
+	// not exist.
+	SignIn SignIn
+	// Secure marks cookies as for encrypted connections only.
+	Secure bool
 	// Viewers identifies viewers and evaluates rules and webhooks. Nil: viewers
 	// are unknown callers, and a project with a rule or webhook mints nothing.
 	Viewers Viewers

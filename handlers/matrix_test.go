@@ -29,11 +29,14 @@ var expectations = map[string]struct {
 	"GET /openapi.json":          {"", always(200)},
 	"GET /.well-known/jwks.json": {"", always(200)},
 
-	"POST /v1/auth/api-key": {`{"apiKey":"x"}`, always(400)},
-	"POST /v1/auth/refresh": {`{"refreshToken":"refresh-1"}`, always(200)},
-	"POST /v1/auth/revoke":  {`{"refreshToken":"refresh-1"}`, always(204)},
-	"POST /auth/api-key":    {`{"apiKey":"x"}`, always(400)},
-	"POST /auth/refresh":    {`{"refreshToken":"refresh-1"}`, always(200)},
+	"POST /v1/auth/api-key":          {`{"apiKey":"x"}`, always(400)},
+	"POST /v1/auth/refresh":          {`{"refreshToken":"refresh-1"}`, always(200)},
+	"POST /v1/auth/revoke":           {`{"refreshToken":"refresh-1"}`, always(204)},
+	"POST /auth/api-key":             {`{"apiKey":"x"}`, always(400)},
+	"POST /auth/refresh":             {`{"refreshToken":"refresh-1"}`, always(200)},
+	"GET /v1/auth/operator/login":    {"", always(400)},
+	"GET /v1/auth/operator/callback": {"", always(400)},
+	"POST /v1/auth/operator/token":   {`{"code":"x","code_verifier":"x"}`, always(400)},
 
 	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [10]int{401, 401, 201, 201, 403, 403, 201, 201, 403, 403}},
 	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [10]int{401, 401, 200, 200, 403, 403, 200, 401, 403, 403}},
@@ -58,27 +61,27 @@ var expectations = map[string]struct {
 	"POST /v1/projects/{project_id}/sessions/end":             {`{"all":true,"reason":"r"}`, keepers},
 	"GET /v1/projects/{project_id}/rotation":                  {"", shown},
 	"POST /v1/projects/{project_id}/rotation":                 {`{"mode":"due"}`, keepers},
-	"GET /v1/rotation":                                        {"", operators(200, 8)},
-	"POST /v1/rotation":                                       {`{"mode":"due"}`, operators(200, 9)},
+	"GET /v1/rotation":                                        {"", operatorsFrom(200, 8)},
+	"POST /v1/rotation":                                       {`{"mode":"due"}`, operatorsFrom(200, 9)},
 	"GET /v1/projects/{project_id}/drift":                     {"", shown},
 	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, keepers},
 
-	"GET /v1/projects":                                       {"", operators(200, 8)},
+	"GET /v1/projects":                                       {"", operatorsFrom(200, 8)},
 	"POST /v1/projects":                                      {`{"name":"new","platform":"vidbeo","platform_credential":{"api_key":"x"}}`, adminOnly(201)},
-	"GET /v1/projects/count":                                 {"", operators(200, 8)},
+	"GET /v1/projects/count":                                 {"", operatorsFrom(200, 8)},
 	"GET /v1/projects/{project_id}":                          {"", [10]int{401, 401, 200, 403, 403, 200, 403, 401, 200, 200}},
 	"PATCH /v1/projects/{project_id}":                        {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}":                       {"", adminOnly(409)}, // its keys are live
-	"GET /v1/projects/{project_id}/api-keys":                 {"", operators(200, 8)},
+	"GET /v1/projects/{project_id}/api-keys":                 {"", operatorsFrom(200, 8)},
 	"POST /v1/projects/{project_id}/api-keys":                {`{"name":"new"}`, adminOnly(201)},
-	"GET /v1/projects/{project_id}/api-keys/count":           {"", operators(200, 8)},
-	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", operators(200, 8)},
+	"GET /v1/projects/{project_id}/api-keys/count":           {"", operatorsFrom(200, 8)},
+	"GET /v1/projects/{project_id}/api-keys/{api_key_id}":    {"", operatorsFrom(200, 8)},
 	"PATCH /v1/projects/{project_id}/api-keys/{api_key_id}":  {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}": {"", adminOnly(204)},
 
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}/tokens": {"", adminOnly(204)},
 
-	"GET /v1/admin-keys":                   {"", operators(200, 8)},
+	"GET /v1/admin-keys":                   {"", operatorsFrom(200, 8)},
 	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},
 	"DELETE /v1/admin-keys/{admin_key_id}": {"", adminOnly(204)},
 }
@@ -104,8 +107,8 @@ func adminOnly(status int) [10]int {
 	return [10]int{401, 401, status, 403, 403, 403, 403, 401, 403, 403}
 }
 
-// operators is a route for every role from a position of callerKinds on.
-func operators(status, from int) [10]int {
+// operatorsFrom is a route for every role from a position of callerKinds on.
+func operatorsFrom(status, from int) [10]int {
 	all := adminOnly(status)
 	for i := from; i < len(all); i++ {
 		all[i] = status

@@ -12,6 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/projects/operators"
 	"playtoken/projects/viewers"
 	"playtoken/signer"
 	"playtoken/store"
@@ -60,6 +61,9 @@ var failures = []failure{
 	{is: is(errMethod), status: 405, code: "method_not_allowed"},
 	{is: as[*projects.Invalid], status: 400, code: "invalid_request"},
 	{is: as[*limited], status: 429, code: "rate_limited", retry: time.Second},
+	{is: is(operators.ErrRequest), status: 400, code: "invalid_request"},
+	{is: is(operators.ErrRedirect), status: 400, code: "invalid_request"},
+	{is: is(operators.ErrAway), status: 503, code: "signer_unavailable", says: operators.ErrAway.Error(), retry: 5 * time.Second},
 	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is unknown, expired, deleted or already used: send a valid one"},
 	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because the audit log cannot be written; the request is fine, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},

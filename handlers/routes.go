@@ -5,6 +5,7 @@ import (
 
 	"playtoken/limits"
 	"playtoken/projects"
+	"playtoken/projects/operators"
 )
 
 // route is one method of one path.
@@ -57,6 +58,9 @@ func (s *server) routes() []route {
 	routes = append(routes, s.keyRoutes()...)
 	if s.Access != nil {
 		routes = append(routes, s.authRoutes()...)
+	}
+	if s.SignIn != nil {
+		routes = append(routes, s.signInRoutes()...)
 	}
 	if s.Store != nil {
 		routes = append(routes, s.projectRoutes()...)
@@ -136,6 +140,15 @@ func (s *server) authRoutes() []route {
 	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_refresh_token"}
 	routes = append(routes, post("/v1/auth/revoke", endpoint(s, revoked, s.revokeRefresh)))
 	return append(routes, get("/.well-known/jwks.json", http.HandlerFunc(s.jwks)))
+}
+
+// signInRoutes are for operators who sign in with their identity provider.
+func (s *server) signInRoutes() []route {
+	return []route{
+		get("/v1/auth/operator/login", http.HandlerFunc(s.beginSignIn)),
+		get(operators.CallbackPath, http.HandlerFunc(s.finishSignIn)),
+		post("/v1/auth/operator/token", endpoint(s, routePolicy{status: http.StatusOK}, s.beginSession)),
+	}
 }
 
 // projectRoutes are for operators of the deployment.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"time"
 
 	"playtoken/handlers"
@@ -15,6 +16,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/operators"
 	"playtoken/secret"
 	"playtoken/settings"
 )
@@ -27,7 +29,10 @@ func (s *Service) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	c := s.handlerConfig()
-	c.Callers = callers{environment: s.environmentKeys(), keys: s.view, tokens: s.access}
+	c.Callers = callers{environment: s.environmentKeys(), keys: s.view, tokens: s.access, sessions: s.signIn}
+	if s.signIn != nil {
+		c.SignIn, c.Secure = s.signIn, strings.HasPrefix(s.Settings.PublicURL, "https:")
+	}
 	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
 	c.Ready, c.Refused, c.Responded = s.Ready, s.Metrics.Refused, s.Metrics.Responded
 	if s.Settings.MetricsListen == "" {
@@ -77,6 +82,7 @@ type callers struct {
 	environment projects.EnvironmentKeys
 	keys        *projects.View
 	tokens      *access.Access
+	sessions    *operators.SignIn // nil: operators do not sign in
 }
 
 // Identify implements [handlers.Callers].
@@ -90,6 +96,9 @@ func (c callers) Identify(ctx context.Context, credential secret.Value) (project
 	}
 	if errors.Is(err, projects.ErrUnknownCaller) {
 		caller, err = c.tokens.Identify(ctx, credential)
+	}
+	if errors.Is(err, projects.ErrUnknownCaller) && c.sessions != nil {
+		caller, err = c.sessions.Identify(ctx, credential)
 	}
 	return caller, err
 }

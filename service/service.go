@@ -24,6 +24,7 @@ import (
 	"playtoken/platforms/all"
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/operators"
 	"playtoken/projects/viewers"
 	"playtoken/settings"
 	"playtoken/signer"
@@ -46,6 +47,7 @@ type Service struct {
 	policies  policies
 	view      *projects.View
 	audit     *audit.Log
+	signIn    *operators.SignIn // nil: operators do not sign in
 	owners    *keyOwners
 	rotators  *rotators
 	tenants   *tenants
@@ -88,7 +90,7 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	}
 	s.policies = policies{set: &s.Settings}
 	for _, open := range []func(context.Context, Options) error{
-		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess,
+		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn,
 	} {
 		if err := open(ctx, options); err != nil {
 			s.Close()
@@ -262,6 +264,23 @@ func (s *Service) openAccess(context.Context, Options) error {
 	s.AccessKeys.Platform = access.NewPublished(documents)
 	s.tenants.accessKeys = s.AccessKeys
 	s.Metrics.Watch(access.RingID, s.AccessKeys)
+	return nil
+}
+
+// openSignIn makes what signs operators in, if they do.
+func (s *Service) openSignIn(context.Context, Options) error {
+	o := s.Settings.Operators
+	if o.Issuer == "" {
+		return nil
+	}
+	signIn, err := operators.New(operators.Config{
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Roles: o.Roles,
+		URL: s.Settings.PublicURL, Secrets: s.Projects, Log: s.log,
+	})
+	if err != nil {
+		return settings.Error{fmt.Errorf("PLAYTOKEN_OPERATOR_ROLES: %w", err)}
+	}
+	s.signIn = signIn
 	return nil
 }
 

@@ -277,6 +277,17 @@ func base(to *string) parser {
 	}
 }
 
+// issuer is the name of an identity provider, which is a URL. A slash at its end is
+// part of the name.
+func issuer(to *string) parser {
+	return func(s string) error {
+		var trimmed string
+		err := base(&trimmed)(s)
+		*to = s
+		return err
+	}
+}
+
 // template is a viewer's URL with places for the video and the token.
 func template(to *string) parser {
 	return func(s string) error {

@@ -22,11 +22,25 @@ func (s *Settings) rules() []rule {
 				"PLAYTOKEN_API_KEY: belongs to the project default, which does not exist; set PLAYTOKEN_PLATFORM_API_KEY to create it")
 		}},
 		{names(new(Account).rows()), s.Account.check},
+		{[]string{"PLAYTOKEN_OPERATOR_ISSUER", "PLAYTOKEN_OPERATOR_CLIENT_ID", "PLAYTOKEN_OPERATOR_ROLES", "PLAYTOKEN_URL"}, s.checkOperators},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error {
 			return unless(!s.APIKey.Equal(s.AdminKey.Reveal()),
 				"PLAYTOKEN_API_KEY: the same as PLAYTOKEN_ADMIN_KEY; a front end must not hold the admin key")
 		}},
 	}
+}
+
+// checkOperators: a sign-in can be finished.
+func (s *Settings) checkOperators() error {
+	o := s.Operators
+	if o.Issuer == "" {
+		return unless(o.ClientID == "" && o.ClientSecret.IsZero() && o.Roles == "",
+			"PLAYTOKEN_OPERATOR_ISSUER: required with the other settings of operators' sign-in")
+	}
+	return errors.Join(
+		unless(o.ClientID != "", "PLAYTOKEN_OPERATOR_CLIENT_ID: required with PLAYTOKEN_OPERATOR_ISSUER"),
+		unless(o.Roles != "", `PLAYTOKEN_OPERATOR_ROLES: required with PLAYTOKEN_OPERATOR_ISSUER, such as: "admins" in claims.groups ? "admin" : ""`),
+		unless(s.PublicURL != "", "PLAYTOKEN_URL: required with PLAYTOKEN_OPERATOR_ISSUER, for the provider to send people back to"))
 }
 
 // checkRotation reports why no rotation could follow the policy, with the

@@ -30,6 +30,10 @@ type Settings struct {
 	AdminKey secret.Value // zero: there is no admin key
 	APIKey   secret.Value // of the project default; zero: the environment names none
 
+	PublicURL string    // of the service, as browsers reach it; "": unknown
+	Operators Operators // how operators sign in
+	Server    string    // of a running service that verbs use; "": verbs open the store
+
 	AuditFile      string         // path of the audit record; "": stderr
 	RedisURL       secret.Value   // of the limits that replicas share; zero: each replica counts alone
 	TrustedProxies []netip.Prefix // whose forwarding headers count
@@ -48,6 +52,14 @@ type Settings struct {
 	Doubts    []string // what works and is hardly what was meant; a line each that begins with a setting's name
 
 	Gate Gate
+}
+
+// Operators says with which identity provider operators sign in.
+type Operators struct {
+	Issuer       string // "": operators do not sign in
+	ClientID     string
+	ClientSecret secret.Value // zero: the client is public
+	Roles        string       // a CEL expression over the claims of the ID token
 }
 
 // RequestLog is which requests are logged, beside those after which the
@@ -118,6 +130,14 @@ func ForService(environ []string) (Settings, error) {
 	vault := func() bool { return s.StoreFile == "" }
 	err := env.read(s.rows(), append(s.rules(), s.storeRule(), s.openlyRule(vault)))
 	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
+	return s, err
+}
+
+// ForClient reads what a verb needs that makes its requests to a running service.
+// Rules between settings are not checked, because the service has its own.
+func ForClient(environ []string) (Settings, error) {
+	s := empty()
+	err := environment(Variables(environ)).read(s.rows(), nil)
 	return s, err
 }
 

@@ -106,6 +106,13 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_GATE_INDEX":           {"hls", "a/hls.m3u8", ".m3u8", "..m3u8", "a#.m3u8", "manifest.mpd"},
 	"PLAYTOKEN_GATE_MAX_TOKEN_LIFE":  {"0s", "24", "1.5s"},
 
+	"PLAYTOKEN_URL":                    {"http://tokens.example.com", "tokens.example.com", "https://a.example/?x"},
+	"PLAYTOKEN_SERVER":                 {"http://tokens.example.com", "tokens.example.com"},
+	"PLAYTOKEN_OPERATOR_ISSUER":        {"http://login.example.com", "login.example.com", "https://login.example.com"},
+	"PLAYTOKEN_OPERATOR_CLIENT_ID":     {"a b", "playtoken"},
+	"PLAYTOKEN_OPERATOR_CLIENT_SECRET": {"a\x01", "without the others"},
+	"PLAYTOKEN_OPERATOR_ROLES":         {`"admin"`},
+
 	"PLAYTOKEN_GATE_STREAMS_PER_VIEWER": {"-1", "two", "1.5", "70000", "unlimited"},
 }
 
@@ -184,7 +191,8 @@ func TestEverySecretIsReadFromItsFile(t *testing.T) {
 		return path
 	}
 	secrets := []string{"PLAYTOKEN_STORE_PASSWORD", "PLAYTOKEN_ADMIN_KEY", "PLAYTOKEN_PLATFORM_API_KEY", "PLAYTOKEN_API_KEY",
-		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN", "PLAYTOKEN_PLATFORM_CREDENTIALS"}
+		"PLAYTOKEN_GATE_API_KEY", "PLAYTOKEN_VAULT_SECRET_ID", "PLAYTOKEN_REDIS_URL", "VAULT_TOKEN", "PLAYTOKEN_PLATFORM_CREDENTIALS",
+		"PLAYTOKEN_OPERATOR_CLIENT_SECRET"}
 	value := strings.Repeat("v", 40)
 	good := file("good", value+"\n")
 	for _, row := range new(Settings).rows() {

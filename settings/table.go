@@ -49,6 +49,7 @@ const (
 	byGate      = "gate"
 	byListeners = "serve, gate"
 	byAll       = "all"              // serve, and every verb that opens the store
+	byVerbs     = "verbs"            // that are requests to the API
 	byStore     = "all, gate"        // and the gate, where it shares a store
 	byRecord    = "all, gate"        // and the gate, which keeps a record of its own
 	byOperator  = "all, gate, vault" // and the verbs of Vault's operators
@@ -109,6 +110,18 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
 		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,
 			Meaning: "A key that mints tokens for the project `default`, 32 characters or more"}},
+		{parse: base(&s.PublicURL), Setting: Setting{Name: "PLAYTOKEN_URL", UsedBy: byService,
+			Meaning: "How browsers reach the service; required where operators sign in"}},
+		{parse: issuer(&s.Operators.Issuer), Setting: Setting{Name: "PLAYTOKEN_OPERATOR_ISSUER", UsedBy: byService,
+			Meaning: "The OpenID provider with which operators sign in. Unset: they use admin keys"}},
+		{parse: word(&s.Operators.ClientID), Setting: Setting{Name: "PLAYTOKEN_OPERATOR_CLIENT_ID", UsedBy: byService,
+			Meaning: "The service's client id at that provider, where the redirect URI is PLAYTOKEN_URL + `/v1/auth/operator/callback`"}},
+		{parse: credential(&s.Operators.ClientSecret), Setting: Setting{Name: "PLAYTOKEN_OPERATOR_CLIENT_SECRET", Secret: true, UsedBy: byService,
+			Meaning: "The client's secret. Unset: the client is public"}},
+		{parse: text(&s.Operators.Roles), Setting: Setting{Name: "PLAYTOKEN_OPERATOR_ROLES", UsedBy: byService,
+			Meaning: "A CEL expression over `claims` that is an operator's role, `admin`, `operator` or `auditor`, or empty. A change ends all sessions"}},
+		{parse: base(&s.Server), Setting: Setting{Name: "PLAYTOKEN_SERVER", UsedBy: byVerbs,
+			Meaning: "URL of a running service to which verbs make their requests, with the session of playtoken login or PLAYTOKEN_ADMIN_KEY. Unset: they open the store themselves"}},
 		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byRecord,
 			Meaning: "Where the audit record is written: `stderr` or `file:PATH`"}},
 		{parse: requestLog(&s.LogRequests), Setting: Setting{Name: "PLAYTOKEN_LOG_REQUESTS", Default: "all", UsedBy: byGate,

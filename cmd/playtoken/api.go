@@ -32,6 +32,9 @@ type localAPI struct {
 // a verb that creates something may create a file store: the path may be
 // mistyped.
 func (a *app) withService(ctx context.Context, create bool, do func(*service.Service) error) error {
+	if err := a.local(); err != nil {
+		return err
+	}
 	set, err := settings.ForService(a.environ)
 	if err != nil {
 		return err
@@ -44,6 +47,15 @@ func (a *app) withService(ctx context.Context, create bool, do func(*service.Ser
 	return do(s)
 }
 
+// local refuses a verb that is no request to the API, where verbs speak to a running
+// service.
+func (a *app) local() error {
+	if set, err := settings.ForClient(a.environ); err == nil && set.Server != "" {
+		return usageError{"this verb works on the store itself: unset PLAYTOKEN_SERVER"}
+	}
+	return nil
+}
+
 func (a *app) open(ctx context.Context, set settings.Settings, create bool) (*service.Service, error) {
 	return service.Open(ctx, set, a.serviceOptions(create))
 }
@@ -53,8 +65,16 @@ func (a *app) serviceOptions(create bool) service.Options {
 	return service.Options{CreateStore: create, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build()}
 }
 
-// withAPI runs a verb on the API of that deployment, as the local operator.
+// withAPI runs a verb on the API of that deployment, as the local operator, or on
+// that of the running service that PLAYTOKEN_SERVER names.
 func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error) error {
+	if set, err := settings.ForClient(a.environ); err == nil && set.Server != "" {
+		door, err := a.remoteAPI(set)
+		if err != nil {
+			return err
+		}
+		return do(door)
+	}
 	return a.withService(ctx, create, func(s *service.Service) error {
 		return do(&localAPI{handler: s.LocalHandler(), settings: s.Settings, hasDefault: s.Projects.DefaultProject != nil})
 	})

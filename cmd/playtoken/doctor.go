@@ -106,6 +106,9 @@ func (a *app) doctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Examine everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.local(); err != nil {
+				return err
+			}
 			c, _ := settings.ForService(a.environ) // what is wrong with it is among the findings
 			findings := doctor.Examine(cmd.Context(), a.environ, a.serviceOptions(false), project)
 			if err := a.print(viewFindings(findings, c)); err != nil {

@@ -65,6 +65,8 @@ var errorRemedies = []struct {
 	is func(error) bool
 	do string
 }{
+	{needsLogin, "playtoken login signs you in; or set PLAYTOKEN_ADMIN_KEY"},
+	{hasCode("unauthenticated"), "playtoken login signs you in again; or check PLAYTOKEN_ADMIN_KEY"},
 	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
 	{is(projects.ErrNotFound), "playtoken project list shows the projects"},
 	{isEarly, "try again then, or let playtoken rotate wait for it"},

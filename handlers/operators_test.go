@@ -1,0 +1,89 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"playtoken/projects"
+	"playtoken/projects/operators"
+	"playtoken/secret"
+	"playtoken/store"
+)
+
+// signIn knows one code, and gives the admin key as its session.
+type signIn struct {
+	err error
+}
+
+func (s *signIn) Begin(_ context.Context, start operators.Start) (location, cookie string, err error) {
+	if start.Redirect == "" {
+		return "", "", operators.ErrRedirect
+	}
+	return "https://login.example.com/auth?state=sealed", "bound", s.err
+}
+
+func (s *signIn) Finish(_ context.Context, answer url.Values, cookie string) (location string, err error) {
+	if cookie != "bound" || answer.Get("state") != "sealed" {
+		return "", operators.ErrRequest
+	}
+	return "http://127.0.0.1:4711/callback?code=one", s.err
+}
+
+func (s *signIn) Redeem(_ context.Context, code, verifier string) (operators.Session, error) {
+	if code != "one" || verifier != "mine" {
+		return operators.Session{}, operators.ErrRequest
+	}
+	return operators.Session{Token: secret.New(adminKey), ExpiresIn: 8 * time.Hour, Name: "ana", Role: projects.RoleAdmin}, s.err
+}
+
+func TestABrowserIsSentToTheProviderAndBack(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	got := d.ask("GET", "/v1/auth/operator/login?redirect_uri=http://127.0.0.1:4711/callback&state=s&code_challenge=c", "", "")
+	cookie := got.Header().Get("Set-Cookie")
+	if got.Code != http.StatusFound || got.Header().Get("Location") != "https://login.example.com/auth?state=sealed" ||
+		!strings.HasPrefix(cookie, "playtoken_sign_in=bound; Path=/v1/auth/operator/callback;") || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") {
+		t.Errorf("login: got %d %v, want a redirect with a cookie for the callback alone", got.Code, got.Header())
+	}
+	r := request("GET", "/v1/auth/operator/callback?state=sealed&code=x", "", "")
+	if got := short(d.send(r)); got != "400 invalid_request" {
+		t.Errorf("callback in another browser: got %s, want 400 invalid_request", got)
+	}
+	r.Header.Set("Cookie", "playtoken_sign_in=bound")
+	back := d.send(r)
+	if back.Code != http.StatusFound || back.Header().Get("Location") != "http://127.0.0.1:4711/callback?code=one" || !strings.Contains(back.Header().Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("callback: got %d %v, want a redirect to the program, and the cookie deleted", back.Code, back.Header())
+	}
+}
+
+func TestACodeIsExchangedForASessionOnRecord(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	const good = `{"code":"one","code_verifier":"mine"}`
+	equal(t, d.ask("POST", "/v1/auth/operator/token", "", good), 200,
+		`{"token_type":"Bearer","expires_in":28800,"access_token":"`+adminKey+`","name":"ana","role":"admin"}`)
+	if got := d.record.short(); len(got) != 1 || got[0] != "admin operator.sign_in ok" {
+		t.Errorf("on record: got %q, want the sign-in", got)
+	}
+	for body, want := range map[string]string{
+		`{"code":"one","code_verifier":"other"}`: "400 invalid_request", `{"code":"two","code_verifier":"mine"}`: "400 invalid_request",
+		`{"code":"one"}`: "400 invalid_request", `{}`: "400 invalid_request",
+	} {
+		if got := short(d.ask("POST", "/v1/auth/operator/token", "", body)); got != want {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+	d.record.err = errors.New("disk full")
+	if got := short(d.ask("POST", "/v1/auth/operator/token", "", good)); got != "503 audit_unavailable" {
+		t.Errorf("sign-in that cannot be recorded: got %s, want 503 audit_unavailable", got)
+	}
+	d.signIn.err = store.ErrUnavailable
+	if got := short(d.ask("POST", "/v1/auth/operator/token", "", good)); got != "503 signer_unavailable" {
+		t.Errorf("while the store is away: got %s, want 503 signer_unavailable", got)
+	}
+}
