@@ -278,6 +278,8 @@ var mutants = []mutant{
 		guard: `!slices.Equal(where[:len(r.root)], r.root) {`, broken: `false {`},
 	{name: "a ticket below another site's base", file: "gate/playlist/dash.go",
 		guard: `rooted && host == "" && m.foreign`, broken: `false`},
+	{name: "any number of large playlists are read at once", file: "gate/manifest.go", by: "Large",
+		guard: `if file.info.Size() < largePlaylist {`, broken: `if file.info.Size() > 0 {`},
 	{name: "what a list of assets names has no ticket", file: "gate/playlist/uri.go", noticed: "gate", by: "Interstitial",
 		guard: `if strings.EqualFold(path.Ext(ref.File), ".json") {`, broken: `if false && strings.EqualFold(path.Ext(ref.File), ".json") {`},
 	{name: "a playlist's variable holds the token", file: "gate/playlist/variable.go",

@@ -17,13 +17,19 @@ import (
 // several are to be joined.
 func (g *Gate) serveManifest(w http.ResponseWriter, r *http.Request, file mediaFile, p place, a admission) error {
 	where := g.location(r, p)
-	text, err := readText(file, where)
+	var manifest *playlist.Manifest
+	err := g.inTurn(r.Context(), file, func() error {
+		text, err := readText(file, where)
+		if err != nil {
+			return err
+		}
+		if manifest, err = playlist.ParseManifest(text, where, p.ticket != ""); err != nil {
+			return unavailable(where, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	manifest, err := playlist.ParseManifest(text, where, p.ticket != "")
-	if err != nil {
-		return unavailable(where, err)
 	}
 	g.handCookie(w, r, a, "/"+a.video)
 	w.Header().Set("Content-Type", mediaTypes[".mpd"])

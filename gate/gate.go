@@ -115,13 +115,14 @@ type Gate struct {
 	named   namedFiles
 	gzips   sync.Pool // of *gzip.Writer
 
-	compressing atomic.Int64 // playlists
+	compressing atomic.Int64  // playlists
+	reading     chan struct{} // has an entry for each large playlist that is being read
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens
 // or creates the data file.
 func Open(config Config) (*Gate, error) {
-	g := &Gate{config: config.withDefaults()}
+	g := &Gate{config: config.withDefaults(), reading: make(chan struct{}, maxReading)}
 	g.named.find = g.findNamed
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,10 @@ const (
 	// maxPlaylist is the largest playlist that is read, in bytes: some days of
 	// short segments.
 	maxPlaylist = 8 << 20
+	// maxReading is how many playlists of largePlaylist or more are read at once:
+	// only once it is read is a text seen to be that of other viewers, too.
+	maxReading    = 8
+	largePlaylist = 64 << 10 // bytes
 	// maxCompressing is how many playlists are compressed at once: each takes a
 	// megabyte of memory for as long as its viewer reads. The others are sent as
 	// they are.
@@ -28,7 +33,11 @@ const (
 
 // servePlaylist answers with the playlist for this viewer.
 func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaFile, p place, a admission) error {
-	list, err := readPlaylist(file, g.location(r, p))
+	var list *playlist.Playlist
+	err := g.inTurn(r.Context(), file, func() (err error) {
+		list, err = readPlaylist(file, g.location(r, p))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -40,6 +49,20 @@ func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaF
 	}
 	g.sendPlaylist(w, r, list, a.ticket, !list.Reflects())
 	return nil
+}
+
+// inTurn reads a playlist or manifest of a viewer when few others are read.
+func (g *Gate) inTurn(ctx context.Context, file mediaFile, read func() error) error {
+	if file.info.Size() < largePlaylist {
+		return read()
+	}
+	select {
+	case g.reading <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errNoVideo, ctx.Err())
+	}
+	defer func() { <-g.reading }()
+	return read()
 }
 
 // readPlaylist reads and checks an open playlist. What is wrong with it is for

@@ -2,6 +2,8 @@ package gate_test
 
 import (
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -9,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 )
 
@@ -83,4 +86,64 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// crowded is a media folder that counts who reads a file at the same time.
+type crowded struct {
+	fs.FS
+
+	mu        sync.Mutex
+	now, most int
+}
+
+type crowdedFile struct {
+	fs.File
+	folder *crowded
+}
+
+func (c *crowded) Open(name string) (fs.File, error) {
+	file, err := c.FS.Open(name)
+	return crowdedFile{File: file, folder: c}, err
+}
+
+func (f crowdedFile) Seek(offset int64, whence int) (int64, error) {
+	return f.File.(io.Seeker).Seek(offset, whence)
+}
+
+func (f crowdedFile) Read(b []byte) (int, error) {
+	f.folder.count(1)
+	defer f.folder.count(-1)
+	time.Sleep(time.Second) // every other reader arrives meanwhile
+	return f.File.Read(b)
+}
+
+func (c *crowded) count(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now += n
+	c.most = max(c.most, c.now)
+}
+
+// TestFewLargePlaylistsAreReadAtOnce: each is a copy until it is seen to be
+// another viewer's, too.
+func TestFewLargePlaylistsAreReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := "#EXTM3U\n" + strings.Repeat("#EXTINF:4,\nsegment.ts\n", 5000) + "#EXT-X-ENDLIST\n"
+		media := &crowded{FS: fstest.MapFS{"film/hls.m3u8": {Data: []byte(text)}, "film/m.mpd": {Data: []byte("<MPD>" + strings.Repeat(" ", 1<<17) + "</MPD>")}}}
+		g, id := openOn(t, media)
+		handler := g.Handler()
+		token := sign(id, ours(), map[string]any{"sub": video, "exp": begin.Add(time.Hour).Unix()})
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				if a := fetch(handler, "/film/"+[]string{"hls.m3u8", "m.mpd"}[i%2]+"?jwt="+token); a.status != 200 {
+					t.Errorf("got %v, want 200", a)
+				}
+			})
+		}
+		all.Wait()
+		if got := media.most; got != 8 {
+			t.Errorf("got %d playlists read at once, want 8", got)
+		}
+	})
 }
