@@ -93,6 +93,9 @@ func accountVariable(err error) string {
 			return "PLAYTOKEN_PLATFORM_" + strings.ToUpper(member)
 		}
 	}
+	if strings.Contains(err.Error(), ": url: ") {
+		return "PLAYTOKEN_PLATFORM_URL"
+	}
 	return "PLAYTOKEN_PLATFORM"
 }
 

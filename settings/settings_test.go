@@ -263,3 +263,18 @@ func TestOnlyMemorySigningObeysTheStaleness(t *testing.T) {
 		t.Errorf("more keys at once than the budget: got %v, want an error about the budget", err)
 	}
 }
+
+// TestAGateNeedsTheAddressThatViewersUse: the error names the setting that is
+// missing or wrong.
+func TestAGateNeedsTheAddressThatViewersUse(t *testing.T) {
+	env := []string{"PLAYTOKEN_STORE=file:/tmp/play.db", "PLAYTOKEN_STORE_PASSWORD=a-password-for-tests-0123456789",
+		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY=gate-key-for-tests-0123456789abcdef"}
+	for address, want := range map[string]string{
+		"": "PLAYTOKEN_PLATFORM_URL: ", "https://videos.example.com/v2": "PLAYTOKEN_PLATFORM_URL: ", "https://videos.example.com": "",
+	} {
+		_, err := ForService(append(env, "PLAYTOKEN_PLATFORM_URL="+address))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("with the address %q: got error %v, want one with %q", address, err, want)
+		}
+	}
+}
