@@ -124,6 +124,9 @@ func notBase64(r rune) bool {
 
 // readShown reads a whole public key in any layout.
 func readShown(text string) (*rsa.PublicKey, bool) {
+	if key, err := ParsePublicKey(text); err == nil {
+		return key, true // the usual layout, for which that is quicker
+	}
 	run, begins := shownBase64(text)
 	if !begins {
 		return nil, false
