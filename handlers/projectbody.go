@@ -43,31 +43,46 @@ func projectBodyOf(p projects.Project) projectBody {
 		hook := *v.Webhook
 		v.Webhook = &hook
 	}
-	v.WebhookSecret = textOrNull(p.WebhookSecret.Reveal())
+	if !p.WebhookSecret.IsZero() {
+		v.WebhookSecret = textOrNull(kept + p.WebhookSecret.Reveal())
+	}
 	return body
 }
 
 // fill sets the project's fields from the body. Errors: *invalid.
 func (b projectBody) fill(p *projects.Project) error {
 	p.Name, p.Platform, p.TokenPolicy, p.RotationPolicy = b.Name, b.Platform, b.TokenPolicy, b.RotationPolicy
-	kept := p.WebhookSecret
-	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, secret.Value{}
+	webhookSecret, err := b.ViewerPolicy.secret(p.WebhookSecret)
+	if err != nil {
+		return err
+	}
+	p.ViewerPolicy, p.WebhookSecret = b.ViewerPolicy.ViewerPolicy, webhookSecret
 	p.Settings = map[string]string{}
 	for name, value := range b.Settings {
 		if value != nil {
 			p.Settings[name] = *value
 		}
 	}
-	if text := b.ViewerPolicy.WebhookSecret; text != nil {
-		p.WebhookSecret = secret.New(*text)
-		if *text == "" {
-			return invalidFields(emptySecret("viewer_policy.webhook_secret"))
-		}
-		if short := projects.ShortWebhookSecret(p.WebhookSecret); short != "" && !kept.Equal(*text) {
-			return invalidFields(fieldError{Field: "viewer_policy.webhook_secret", Detail: short})
-		}
-	}
 	return b.fillCredential(p)
+}
+
+// kept marks a secret that the request leaves as it is. No secret of a request can
+// be taken for one: it would have to be the one that is kept.
+const kept = "\x00"
+
+// secret is the webhook's secret after a request. One that is saved again is read
+// anew, even if an earlier version has stored the same text.
+func (b viewerPolicyBody) secret(was secret.Value) (secret.Value, error) {
+	switch text := b.WebhookSecret; {
+	case text == nil:
+		return secret.Value{}, nil
+	case *text == "":
+		return secret.Value{}, invalidFields(emptySecret("viewer_policy.webhook_secret"))
+	case !was.IsZero() && *text == kept+was.Reveal():
+		return was, nil
+	default:
+		return projects.NewWebhookSecret(*text)
+	}
 }
 
 func (b projectBody) fillCredential(p *projects.Project) error {

@@ -36,7 +36,7 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 	defer done()
 	got := d.ask("POST", "/v1/projects", adminKey, `{"name":"news","platform":"vidbeo","platform_settings":{"hls_url":"https://m.example/{video_id}?jwt={token}"},
 		"platform_credential":{"api_key":"canary-1"},"token_policy":{"allowed_claims":["plan"],"max_ttl":600},
-		"viewer_policy":{"origins":["https://a.example"],"webhook":{"url":"https://hook.example/"},"webhook_secret":"canary-2-0123456789abcdef0123456789"}}`)
+		"viewer_policy":{"origins":["https://a.example"],"webhook":{"url":"https://hook.example/"},"webhook_secret":"Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"}}`)
 	equal(t, got, 201, `{"project_id":"…","name":"news","platform":"vidbeo","platform_settings":{"hls_url":"https://m.example/{video_id}?jwt={token}"},
 		"token_policy":{"default_ttl":600,"max_ttl":3600,"allow_all_videos":false,"allowed_claims":["plan"],"mints_per_minute":0,"viewer_mints_per_minute":60,"management_per_minute":60,"audit_mints":false},
 		"rotation_policy":{"rotate_every":2592000,"propagation_delay":60,"key_budget":10},
@@ -47,11 +47,11 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 		t.Errorf("id of a created project: got %q, want the prefix project_", id)
 	}
 	stored, err := d.projects.Project(t.Context(), id)
-	if err != nil || !stored.Credential["api_key"].Equal("canary-1") || !stored.WebhookSecret.Equal("canary-2-0123456789abcdef0123456789") {
+	if err != nil || !stored.Credential["api_key"].Equal("canary-1") || !stored.WebhookSecret.Equal("whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5") {
 		t.Errorf("stored: got %+v, %v, want the secrets of the request", stored, err)
 	}
 	all := d.ask("GET", "/v1/projects", adminKey, "").Body.String() + d.ask("GET", "/v1/projects/"+id, adminKey, "").Body.String() + got.Body.String()
-	if strings.Contains(all+d.log.String()+fmt.Sprint(d.record.short()), "canary") {
+	if strings.Contains(all+d.log.String()+fmt.Sprint(d.record.short()), "canary") || strings.Contains(all+d.log.String(), "Y2FuYXJ5") {
 		t.Error("got a secret in a response, the log or the audit log, want it nowhere")
 	}
 }
@@ -62,25 +62,26 @@ func TestErrorsOfAProjectNameTheirMembers(t *testing.T) {
 	const good = `"name":"n","platform":"vidbeo","platform_credential":{"api_key":"x"}`
 	for body, field := range map[string]string{
 		`{` + good + `}`: "",
-		`{"platform":"vidbeo","platform_credential":{"api_key":"x"}}`:                         "name",
-		`{"name":"n","platform_credential":{"api_key":"x"}}`:                                  "platform",
-		`{"name":"n","platform":"youtube"}`:                                                   "platform",
-		`{"name":"n","platform":"vidbeo"}`:                                                    "platform_credential.api_key",
-		`{"name":"n","platform":"vidbeo","platform_credential":{"api_key":""}}`:               "platform_credential.api_key",
-		`{` + good + `,"Name":"x"}`:                                                           "Name",
-		`{` + good + `,"project_id":"project_x"}`:                                             "project_id",
-		`{` + good + `,"token_policy":{"max_ttl":"1h"}}`:                                      "token_policy.max_ttl",
-		`{` + good + `,"token_policy":{"mints_per_minute":-1}}`:                               "token_policy.mints_per_minute",
-		`{` + good + `,"token_policy":{"viewer_mints_per_minute":-1}}`:                        "token_policy.viewer_mints_per_minute",
-		`{` + good + `,"viewer_policy":{"drm_policies":["a","a"]}}`:                           "viewer_policy.drm_policies",
-		`{` + good + `,"token_policy":{"allow_all_videos":1}}`:                                "token_policy.allow_all_videos",
-		`{` + good + `,"token_policy":{"ttl":1}}`:                                             "token_policy.ttl",
-		`{` + good + `,"viewer_policy":{"webhook_secret":""}}`:                                "viewer_policy.webhook_secret",
-		`{` + good + `,"viewer_policy":{"webhook_secret":"` + strings.Repeat("s", 31) + `"}}`: "viewer_policy.webhook_secret",
-		`{` + good + `,"viewer_policy":{"webhook_secret":"` + strings.Repeat("s", 32) + `"}}`: "",
-		`{` + good + `,"viewer_policy":{"webhook":{"secret":"x"}}}`:                           "viewer_policy.webhook.secret",
-		`{` + good + `,"platform_settings":{"a":"b"}}`:                                        "platform_settings",
-		`{` + good + `,"platform_settings":{"url":"a","url":"b"}}`:                            "platform_settings.url",
+		`{"platform":"vidbeo","platform_credential":{"api_key":"x"}}`:              "name",
+		`{"name":"n","platform_credential":{"api_key":"x"}}`:                       "platform",
+		`{"name":"n","platform":"youtube"}`:                                        "platform",
+		`{"name":"n","platform":"vidbeo"}`:                                         "platform_credential.api_key",
+		`{"name":"n","platform":"vidbeo","platform_credential":{"api_key":""}}`:    "platform_credential.api_key",
+		`{` + good + `,"Name":"x"}`:                                                "Name",
+		`{` + good + `,"project_id":"project_x"}`:                                  "project_id",
+		`{` + good + `,"token_policy":{"max_ttl":"1h"}}`:                           "token_policy.max_ttl",
+		`{` + good + `,"token_policy":{"mints_per_minute":-1}}`:                    "token_policy.mints_per_minute",
+		`{` + good + `,"token_policy":{"viewer_mints_per_minute":-1}}`:             "token_policy.viewer_mints_per_minute",
+		`{` + good + `,"viewer_policy":{"drm_policies":["a","a"]}}`:                "viewer_policy.drm_policies",
+		`{` + good + `,"token_policy":{"allow_all_videos":1}}`:                     "token_policy.allow_all_videos",
+		`{` + good + `,"token_policy":{"ttl":1}}`:                                  "token_policy.ttl",
+		`{` + good + `,"viewer_policy":{"webhook_secret":""}}`:                     "viewer_policy.webhook_secret",
+		`{` + good + `,"viewer_policy":{"webhook_secret":"hush hush hush hush!"}}`: "viewer_policy.webhook_secret",
+		`{` + good + `,"viewer_policy":{"webhook_secret":"whsec_aHVzaA=="}}`:       "viewer_policy.webhook_secret",
+		`{` + good + `,"viewer_policy":{"webhook_secret":"\u0000hush"}}`:           "viewer_policy.webhook_secret",
+		`{` + good + `,"viewer_policy":{"webhook":{"secret":"x"}}}`:                "viewer_policy.webhook.secret",
+		`{` + good + `,"platform_settings":{"a":"b"}}`:                             "platform_settings",
+		`{` + good + `,"platform_settings":{"url":"a","url":"b"}}`:                 "platform_settings.url",
 	} {
 		got := d.ask("POST", "/v1/projects", adminKey, body)
 		d.counter.taken = map[string]int{}
@@ -115,7 +116,7 @@ func TestAPatchChangesOnlyTheMembersItNames(t *testing.T) {
 		{`{"token_policy":null}`, func(p *projects.Project) { p.TokenPolicy = projects.TokenPolicy{} }},
 		{`{"viewer_policy":{"webhook":{"timeout":9}}}`, func(p *projects.Project) { p.ViewerPolicy.Webhook.Timeout = 9 }},
 		{`{"viewer_policy":{"origins":[]}}`, func(p *projects.Project) { p.ViewerPolicy.Origins = []string{} }},
-		{`{"viewer_policy":{"webhook_secret":"other-0123456789abcdef0123456789ab"}}`, func(p *projects.Project) { p.WebhookSecret = secret.New("other-0123456789abcdef0123456789ab") }},
+		{`{"viewer_policy":{"webhook_secret":"Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"}}`, func(p *projects.Project) { p.WebhookSecret = secret.New("whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5") }},
 		{`{"viewer_policy":{"webhook":null,"webhook_secret":null}}`, func(p *projects.Project) { p.ViewerPolicy.Webhook, p.WebhookSecret = nil, secret.Value{} }},
 		{`{"platform_settings":{"hls_url":null}}`, func(p *projects.Project) { p.Settings = map[string]string{} }},
 		{`{"platform_credential":{"api_key":"k2"}}`, func(p *projects.Project) { p.Credential["api_key"] = secret.New("k2") }},
@@ -333,5 +334,26 @@ func TestUncheckedSettingsAreNotSaved(t *testing.T) {
 	}
 	if now, err := d.projects.Project(t.Context(), d.own.ID); err != nil || now.Settings["url"] != "" {
 		t.Errorf("settings after the conflict: got %v, %v, want no url", now.Settings, err)
+	}
+}
+
+// TestASecretOfAnEarlierVersionKeepsItsKey until it is saved again: then it is read
+// as Standard Webhooks has it.
+func TestASecretOfAnEarlierVersionKeepsItsKey(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	const text = "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"
+	d.change(t, func(p *projects.Project) { p.WebhookSecret = secret.New(text) })
+	for _, c := range []struct{ body, want string }{
+		{`{"name":"b"}`, text},
+		{`{"viewer_policy":{"rule":"true"}}`, text},
+		{`{"viewer_policy":{"webhook_secret":"` + text + `"}}`, "whsec_" + text},
+		{`{"name":"c"}`, "whsec_" + text},
+	} {
+		got := d.ask("PATCH", "/v1/projects/"+d.own.ID, adminKey, c.body)
+		stored, err := d.projects.Project(t.Context(), d.own.ID)
+		if got.Code != 200 || err != nil || !stored.WebhookSecret.Equal(c.want) {
+			t.Errorf("PATCH %s: got %d, the secret %q, %v, want %q", c.body, got.Code, stored.WebhookSecret.Reveal(), err, c.want)
+		}
 	}
 }

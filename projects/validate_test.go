@@ -1,6 +1,7 @@
 package projects_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -274,5 +275,20 @@ func TestSecretIsTheDeploymentsOwn(t *testing.T) {
 	}
 	if got := slices.Collect(maps.Keys(docs.docs)); !slices.Equal(got, []string{"deployment/secrets"}) {
 		t.Errorf("documents: got %v, want the deployment's secrets only", got)
+	}
+}
+
+func TestWebhookSecretsAreThoseOfStandardWebhooks(t *testing.T) {
+	of := func(n int) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\xfb", n))) }
+	for text, want := range map[string]string{
+		of(24): "whsec_" + of(24), "whsec_" + of(24): "whsec_" + of(24), of(64): "whsec_" + of(64), of(32): "whsec_" + of(32),
+		of(23): "", of(65): "", "": "", "whsec_": "", "whsec_whsec_" + of(24): "", "WHSEC_" + of(24): "",
+		of(32)[:42]: "", of(32)[:43]: "", of(32) + "\n": "", " " + of(32): "", of(24)[:8] + "\r\n" + of(24)[8:]: "",
+		base64.URLEncoding.EncodeToString([]byte(strings.Repeat("\xfb", 24))): "", "correct horse battery staple": "",
+	} {
+		got, err := projects.NewWebhookSecret(text)
+		if got.Reveal() != want || (want == "") != slices.Equal(fieldsOf(err), []string{"viewer_policy.webhook_secret"}) {
+			t.Errorf("secret %q: got %q, %v, want %q", text, got.Reveal(), err, want)
+		}
 	}
 }

@@ -47,8 +47,31 @@ func (f *findings) issuers(issuers []Issuer) {
 	}
 }
 
+// A webhook's secret has this many bytes, as Standard Webhooks has it.
+const (
+	minHookKey = 24
+	maxHookKey = 64
+)
+
+// NewWebhookSecret reads the secret of a webhook before it is saved: base64 as in
+// Standard Webhooks, whose "whsec_" may be left out. It is kept with the prefix,
+// because a secret without one was saved by an earlier version, which took the text
+// itself for the key. The error is *Invalid.
+func NewWebhookSecret(text string) (secret.Value, error) {
+	const at = "viewer_policy.webhook_secret"
+	encoded := strings.TrimPrefix(text, "whsec_")
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	switch {
+	case err != nil || strings.ContainsAny(encoded, "\r\n"):
+		return secret.Value{}, invalid(at, "is not base64 with padding, with or without whsec_ before it: make one with: openssl rand -base64 32")
+	case len(key) < minHookKey || len(key) > maxHookKey:
+		return secret.Value{}, invalid(at, fmt.Sprintf("is the base64 of %d bytes, and must be of %d to %d: make one with: openssl rand -base64 32", len(key), minHookKey, maxHookKey))
+	}
+	return secret.New("whsec_" + encoded), nil
+}
+
 // webhookSecret refuses a secret that requests to a webhook cannot be signed with.
-// Any text is a key, except that "whsec_" is followed by the base64 of one.
+// Earlier versions saved any text as a key; see NewWebhookSecret.
 func (f *findings) webhookSecret(needed bool, text string) {
 	const at = "viewer_policy.webhook_secret"
 	f.refuse(needed && text == "", at, "is required with a webhook: requests to it are signed")

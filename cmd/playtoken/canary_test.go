@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -179,7 +180,7 @@ func (p *canaryService) project() {
 		"platform_settings": map[string]string{"url": gate.URL},
 		"viewer_policy": map[string]any{
 			"issuers": []any{map[string]any{"issuer": provider.url, "audiences": []string{"player"}}},
-			"webhook": map[string]any{"url": hook + "/ask"}, "webhook_secret": p.know("webhook secret", rand.Text()+rand.Text()),
+			"webhook": map[string]any{"url": hook + "/ask"}, "webhook_secret": p.know("webhook secret", base64.StdEncoding.EncodeToString([]byte(rand.Text()))),
 		},
 	}
 	text, _ := json.Marshal(body)
