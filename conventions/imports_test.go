@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 		"projects", "projects/access", "projects/operators", "projects/viewers", "handlers", "limits", "audit", "metrics", "httpserver"},
 	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
 	"httpserver":             {},
-	"service/gateprocess":    {"settings", "gate", "metrics", "httpserver", "service", "audit", "limits", "secret"},
+	"service/gateprocess":    {"settings", "filekeys", "gate", "metrics", "httpserver", "service", "audit", "limits", "secret"},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
 	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},

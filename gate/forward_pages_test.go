@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	mediaRow  = regexp.MustCompile("(?m)^\\| (?:video|audio|text|pictures) \\| (.*) \\|$")
+	mediaRow  = regexp.MustCompile(`(?m)^\| (?:video|audio|text|pictures) \| (.*) \|$`)
 	inTicks   = regexp.MustCompile("`([a-z0-9]+)`")
 	mediaPath = regexp.MustCompile("(/\\[[^ \"`]*webp[|]avif[|]gif\\)[$]?)")
 )

@@ -148,7 +148,7 @@ func (g *Gate) Close() error {
 func (g *Gate) ViewAge() time.Duration { return g.keys.Age() }
 
 func (c Config) withDefaults() Config {
-	c.Index = cmp.Or(c.Index, "hls.m3u8")
+	c.Index = cmp.Or(c.Index, usualIndex)
 	c.SessionTTL = cmp.Or(c.SessionTTL, 4*time.Hour)
 	c.MaxTokenLife = cmp.Or(c.MaxTokenLife, 24*time.Hour)
 	c.ClockSkew = cmp.Or(c.ClockSkew, time.Minute)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -175,10 +176,8 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	if !keyForm.MatchString(id) {
 		return errNoKey
 	}
-	a := act{action: "gate_key.delete", subject: id}
-	if a.urgent = len(end) == 1 && end[0] == "true"; a.urgent {
-		a.reason = "its sessions end too"
-	}
+	a := act{action: "gate_key.delete", subject: id, urgent: len(end) == 1 && end[0] == "true"}
+	a.reason = g.reasonOfDeletion(r.Context(), id, a.urgent)
 	err = g.change(w, r, a, func(ctx context.Context) (string, error) {
 		_, err := g.keys.Remove(ctx, id, a.urgent)
 		return "", err
@@ -188,6 +187,19 @@ func (g *Gate) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	answerKey(w, http.StatusOK, succeeded(struct{}{}))
 	return nil
+}
+
+// reasonOfDeletion says what the record and the log tell about a deletion beside
+// the id: the key's name, by which people know it, and whether its sessions end.
+func (g *Gate) reasonOfDeletion(ctx context.Context, id string, endSessions bool) string {
+	var parts []string
+	if held, err := g.keys.Find(ctx, id); err == nil {
+		parts = append(parts, fmt.Sprintf("its name is %q", held.Name))
+	}
+	if endSessions {
+		parts = append(parts, "its sessions end too")
+	}
+	return strings.Join(parts, "; ")
 }
 
 var errNoKey = refused(http.StatusNotFound, "not_found", "there is no key with this id")

@@ -87,6 +87,14 @@ func TestTheFirstPlaylistHasTheNameThatIsConfigured(t *testing.T) {
 		t.Errorf("got\n%s\nwant one variant", a.body)
 	}
 	w.want(w.get("/live?jwt="+w.token("live", time.Minute)), 200, "")
+	delete(media, "live/hls.m3u8") // services ask for the usual name
+	a = w.want(w.get("/live/hls.m3u8?jwt="+w.token("live", time.Minute)), 200, "")
+	if !strings.Contains(a.body, "\nMain%20List.M3U8?ticket=") {
+		t.Errorf("by the usual name: got\n%s\nwant one variant", a.body)
+	}
+	if a := w.do("OPTIONS", "/live", "", "Origin", "https://a.example", "Access-Control-Request-Method", "GET"); a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("preflight of a video's page: got %s, want 204 that allows", a)
+	}
 	delete(media, "live/Main List.M3U8")
 	w.want(w.get("/live?jwt="+w.token("live", time.Minute)), 404, "not_found")
 }

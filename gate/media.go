@@ -19,6 +19,7 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p = g.first(p)
 	a, err := g.admit(r.Context(), p, r.URL.RawQuery, r.Header)
 	if err != nil {
 		return err
@@ -41,6 +42,19 @@ func (g *Gate) media(w http.ResponseWriter, r *http.Request) error {
 	whileAdmitted(w, func() error { return g.stillMay(r.Context(), a.session) })
 	file.serve(w, r)
 	return nil
+}
+
+// usualIndex is the name under which services and players ask for a video's first
+// playlist.
+const usualIndex = "hls.m3u8"
+
+// first answers the usual name of the first playlist with the one that the
+// configuration names, unless the folder has a file of that name.
+func (g *Gate) first(p place) place {
+	if p.file == usualIndex && g.config.Index != usualIndex && !isRegular(g.config.Media, p.video+"/"+usualIndex) {
+		p.file = g.config.Index
+	}
+	return p
 }
 
 // sandbox is the policy of media that a browser may take for a document: it

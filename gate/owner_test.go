@@ -83,7 +83,7 @@ func TestWhatTheKeyAPIChangesIsOnRecord(t *testing.T) {
 		"gate_api_key|gate_key.register|ours||intent", "gate_api_key|gate_key.register|" + id + "||ok",
 		"gate_api_key|sessions.end|viewer " + viewerA + "|left the house|intent", "gate_api_key|sessions.end|viewer " + viewerA + "|left the house|ok",
 		"gate_api_key|sessions.end|all||intent", "gate_api_key|sessions.end|all||ok",
-		"gate_api_key|gate_key.delete|" + id + "||intent", "gate_api_key|gate_key.delete|" + id + "||ok",
+		"gate_api_key|gate_key.delete|" + id + `|its name is "ours"|intent`, "gate_api_key|gate_key.delete|" + id + `|its name is "ours"|ok`,
 		"gate_api_key|gate_key.delete|" + id + "|its sessions end too|intent", "gate_api_key|gate_key.delete|" + id + "|its sessions end too|not_found",
 		"192.0.2.7|authenticate|||unauthenticated",
 	}

@@ -50,6 +50,7 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
+	m.Handle("/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	return m

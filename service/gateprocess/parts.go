@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"playtoken/audit"
+	"playtoken/filekeys"
 	"playtoken/gate"
 	"playtoken/limits"
 	"playtoken/metrics"
@@ -46,6 +47,9 @@ func share(ctx context.Context, config *gate.Config, set settings.Settings, log 
 	if set.Gate.StoreFile != "" {
 		documents, err := service.OpenFile(set.Gate.StoreFile, set.StorePassword, false)
 		config.Documents = documents
+		if weak := filekeys.LongEnough(set.StorePassword); weak != nil {
+			log.Warn("the store's password is short", "error", weak)
+		}
 		return closers{}, err
 	}
 	vault, err := service.OpenVault(ctx, set.Vault, log)
