@@ -14,8 +14,10 @@ import (
 	"playtoken/gate/playlist"
 )
 
-// maxFindings is how many findings about one playlist are reported.
+// maxFindings is how many findings about one playlist or manifest are reported.
 const maxFindings = 20
+
+const moreRemedy = "mend what is named above, and check again"
 
 // A Finding is something in the media folder that the gate does not serve, or
 // that a player will not get.
@@ -23,7 +25,7 @@ type Finding struct {
 	File    string `json:"file"`           // from the media folder
 	Line    int    `json:"line,omitempty"` // zero: the whole file
 	What    string `json:"what"`
-	Remedy  string `json:"remedy,omitempty"`
+	Remedy  string `json:"remedy"`  // never empty
 	Serious bool   `json:"serious"` // viewers will meet it
 }
 
@@ -150,7 +152,7 @@ func (c *checkup) playlist(file string) {
 			continue
 		}
 		if found++; found > maxFindings {
-			c.serious(file, ref.Line, "there is more like this below", "")
+			c.serious(file, ref.Line, "there is more like this below", moreRemedy)
 			return
 		}
 		c.serious(file, ref.Line, what, remedy)
@@ -183,7 +185,9 @@ func (c *checkup) reference(ref playlist.Reference, growing bool) (what, remedy 
 	case mediaType == "":
 		return ref.URI + ": files that end in " + quoteEnding(ref.File) + " are not served", "package the video with another ending"
 	case hidden(ref.File):
-		return ref.URI + ": names that begin with a dot are not served", "rename the file or folder"
+		return ref.URI + ": names that begin with a dot are not served", "rename the file or folder, without the dot"
+	case ref.Pattern != nil:
+		return c.template(ref)
 	case !c.exists[ref.File] && !growing && !isRegular(c.gate.config.Media, c.video+"/"+ref.File):
 		return ref.URI + ": there is no file " + ref.File, "add the file, or remove the line"
 	}
@@ -208,24 +212,6 @@ func isRegular(media fs.FS, name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func (c *checkup) manifest(file string) {
-	p := place{video: c.video, file: file}
-	opened, err := c.gate.open(p)
-	if err != nil {
-		c.broken(file, err)
-		return
-	}
-	defer opened.Close()
-	where := c.gate.located(p, nil)
-	text, err := readText(opened, where)
-	if err == nil {
-		_, err = playlist.ParseManifest(text, where, false)
-	}
-	if err != nil {
-		c.broken(file, err)
-	}
-}
-
 // unserved reports files that no viewer gets, one line for each ending.
 func (c *checkup) unserved() {
 	count, example := map[string]int{}, map[string]string{}
@@ -241,9 +227,12 @@ func (c *checkup) unserved() {
 	}
 	for _, file := range slices.Sorted(maps.Values(example)) {
 		e, why := ending(file), "the gate serves media only"
+		remedy := "move it out of the folder; if it holds media, rename it to the ending of what it holds, such as .mp4 or .vtt"
 		if namedTypes[e] != "" {
 			why = "the gate serves such a file only if a playlist of the video names it"
+			remedy = "name it in a playlist of the video, or move it out of the folder"
 		}
-		c.report(Finding{File: path.Join(c.video, file), What: fmt.Sprintf("it is not served, nor are other files that end so (%d in all): %s", count[e], why)})
+		c.report(Finding{File: path.Join(c.video, file), Remedy: remedy,
+			What: fmt.Sprintf("it is not served, nor are other files that end so (%d in all): %s", count[e], why)})
 	}
 }

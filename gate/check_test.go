@@ -46,6 +46,9 @@ func TestCheckNamesWhatWillNotBeServed(t *testing.T) {
 	var got []string
 	many := 0
 	err := gate.Check(t.Context(), gate.Config{Media: media}, func(f gate.Finding) {
+		if f.Remedy == "" {
+			t.Errorf("%s:%d %s: got no remedy, want one", f.File, f.Line, f.What)
+		}
 		if strings.HasPrefix(f.File, "many/") {
 			many++
 			return

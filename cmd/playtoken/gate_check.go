@@ -24,10 +24,7 @@ func (f mediaFindings) table(w io.Writer) {
 		if one.Serious {
 			grade = "problem"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", grade, place, one.What)
-		if one.Remedy != "" {
-			fmt.Fprintf(w, "\t\t-> %s\n", one.Remedy)
-		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n\t\t-> %s\n", grade, place, one.What, one.Remedy)
 	}
 	if len(f.Findings) == 0 {
 		fmt.Fprintln(w, "every file will be served")

@@ -8,6 +8,23 @@ import (
 	"testing"
 )
 
+func TestGateCheckLooksForTheFilesOfAManifest(t *testing.T) {
+	dir := t.TempDir()
+	manifest := "<MPD><Period><AdaptationSet><Representation>\n<BaseURL>gone.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>"
+	if err := os.Mkdir(filepath.Join(dir, "film"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "film", "m.mpd"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	got := run(t.Context(), process{args: []string{"gate", "check", dir}, stdout: &stdout, stderr: &stderr})
+	want := "film/m.mpd:2  gone.mp4: there is no file gone.mp4"
+	if got != exitFailed || !strings.Contains(stdout.String(), want) || !strings.Contains(stdout.String(), "-> add the file") {
+		t.Errorf("gate check: exit code %d, output %s%s, want %d with %q and a remedy", got, stdout.String(), stderr.String(), exitFailed, want)
+	}
+}
+
 func TestGateCheckSaysWhatViewersWillNotGet(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "film")

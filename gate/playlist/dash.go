@@ -23,7 +23,10 @@ const maxDepth = 100
 // to its base, so that the base is all that has to change; a query would be
 // lost there. URLs that begin at the root of the site, or with its host, are
 // changed where they stand. A Manifest is never changed.
-type Manifest struct{ document document }
+type Manifest struct {
+	document document
+	where    resolver
+}
 
 // ParseManifest reads a whole manifest. Ticketed says that it was itself asked
 // for below the ticket. The only type of error is *Error.
@@ -35,7 +38,7 @@ func ParseManifest(text string, where Location, ticketed bool) (*Manifest, error
 			ticketed: ticketed || moved, // relative URLs are another site's then, and get no ticket
 			decoder:  xml.NewDecoder(strings.NewReader(text))}
 	}
-	m := &Manifest{document: newDocument(text, func(text string) edits { return begin(text) })}
+	m := &Manifest{where: resolver, document: newDocument(text, func(text string) edits { return begin(text) })}
 	s := begin(text)
 	if err := m.document.measure(s); err != nil {
 		line, _ := s.decoder.InputPos()

@@ -14,6 +14,7 @@ package playlist
 import (
 	"io"
 	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -44,14 +45,18 @@ type Location struct {
 	Import func(name string) (value string, ok bool)
 }
 
-// A Reference is one URI of a playlist.
+// A Reference is one URI of a playlist, or one URL of a manifest.
 type Reference struct {
 	Line      int
-	Tag       string // such as "EXT-X-KEY"; empty for a URI on a line of its own
-	Attribute string // such as "URI"; empty for a URI on a line of its own
+	Tag       string // such as "EXT-X-KEY", or a manifest's element; empty for a URI on a line of its own
+	Attribute string // such as "URI"; empty for a URI that is no attribute
 	URI       string // with variables replaced
 	File      string // the file within the video's folder; empty for a foreign URI
 
+	// Pattern matches the files that a template of a manifest makes. Nil: File is one.
+	Pattern *regexp.Regexp
+
+	folder     bool // of a manifest: File is a folder
 	target     target
 	begin, end int // the bytes that the URI takes in the text
 }
