@@ -278,6 +278,9 @@ var mutants = []mutant{
 		guard: `!slices.Equal(where[:len(r.root)], r.root) {`, broken: `false {`},
 	{name: "a ticket below another site's base", file: "gate/playlist/dash.go",
 		guard: `rooted && host == "" && m.foreign`, broken: `false`},
+	{name: "the files of a manifest are not looked for", file: "gate/check_manifest.go", by: "Check",
+		guard: `	for ref := range manifest.References() {`, broken: `	for ref := range manifest.References() {
+		break`},
 	{name: "any number of large playlists are read at once", file: "gate/manifest.go", by: "Large",
 		guard: `if file.info.Size() < largePlaylist {`, broken: `if file.info.Size() > 0 {`},
 	{name: "what a list of assets names has no ticket", file: "gate/playlist/uri.go", noticed: "gate", by: "Interstitial",
