@@ -302,7 +302,7 @@ func (w *vaultDeployment) documents() []byte {
 // replicas are two services on one store, in this process.
 func (w *deployment) replicas() (urls [2]string, logs func() string) {
 	w.t.Helper()
-	var buffers [2]*bytes.Buffer
+	var buffers [2]*logBuffer
 	var stops [2]func()
 	for i := range urls {
 		urls[i], buffers[i], stops[i] = w.serveHere(w.environ)

@@ -26,7 +26,25 @@ type server struct {
 	cmd  *exec.Cmd
 	url  string
 	done chan struct{} // closed when all its logs are read
-	logs bytes.Buffer  // to be read after done
+	logs logBuffer
+}
+
+// logBuffer holds what a process has logged so far.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // startServer runs a verb and waits until it listens.

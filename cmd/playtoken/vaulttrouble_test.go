@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rsa"
 	"encoding/json"
@@ -64,7 +63,7 @@ func said(status int, body string) http.HandlerFunc {
 
 // serveHere runs serve in this process, so that what it leaves behind can be
 // counted.
-func (w *deployment) serveHere(environ []string) (url string, logs *bytes.Buffer, stop func()) {
+func (w *deployment) serveHere(environ []string) (url string, logs *logBuffer, stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	out, in := io.Pipe()
