@@ -68,6 +68,7 @@ func TestAReadingSeesWhatIsThereWhenItIsAskedFor(t *testing.T) {
 		var first sync.WaitGroup
 		first.Go(func() { r.has(t.Context(), "film", "no.key") })
 		time.Sleep(time.Second)
+		synctest.Wait() // the first reading has begun
 		r.now = map[string]bool{"new.key": true}
 		var cancelled sync.WaitGroup
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -22,9 +22,9 @@ func TestTheWorstPlaylistsTakeBoundedMemory(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(size int) string
-		most int64 // bytes allocated for each byte of text
+		most int64 // bytes allocated for each byte of text; a little more than without the race detector
 	}{
-		{"short lines", repeat("a\n"), 16},
+		{"short lines", repeat("a\n"), 20},
 		{"empty lines", repeat("\n"), 4},
 		{"other names", repeat("../360/ä ö\n"), 60},
 		{"attributes", repeat("#EXT-X-MAP:A=B,URI=\"a\",C=\"d,e\"\n"), 4},
