@@ -83,9 +83,11 @@ var mutants = []mutant{
 	{name: "an order that is repeated while it is carried out is not carried out again", file: "keyrotation/sessions.go",
 		guard: `	r.dropEnds(func(end SessionEnd) bool { return of.All || end.Of == of })
 `, broken: `	if r.waits(of) {
-		return errAlreadyDone
+		return
 	}
 `, by: "Order|Operator"},
+	{name: "the sessions of a key that may be compromised go on", file: "keyrotation/moves.go",
+		guard: `p.observation.compromises(*ring.key(m.Generation)) != ""`, broken: `false`, by: "QuarantinedKeysSessions"},
 	{name: "the platform deletes before the private key of a revoked key is gone", file: "keyrotation/plan_remove.go",
 		guard: `if atPlatform && (k.Issued || !inStore) {`, broken: `if atPlatform {`},
 	{name: "the value of a revoked issued key goes before the platform knows", file: "keyrotation/plan_remove.go",

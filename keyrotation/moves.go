@@ -105,13 +105,17 @@ func (p *pass) trust(ctx context.Context, ring Ring, m Move) error {
 }
 
 // quarantine: if the key was active, a standby that is ready and not in doubt
-// takes over with the same write.
+// takes over with the same write. So is the order to end the sessions of a key
+// that may be compromised: they may be those of the party that has it.
 func (p *pass) quarantine(ctx context.Context, ring Ring, m Move) error {
 	p.rotator.Log.Error("signing key quarantined", "project", p.rotator.Project, "generation", m.Generation, "why", m.Why)
 	next := ring.clone()
 	next.deactivate(m.Generation, Quarantined, m.Why, p.now(), func(standby Key) bool {
 		return p.observation.against(standby, ring.Durations) == ""
 	})
+	if p.rotator.Sessions != nil && p.observation.compromises(*ring.key(m.Generation)) != "" {
+		next.orderEnd(Sessions{KeyID: m.KeyID}, m.Why, p.now())
+	}
 	return p.save(ctx, ring, &next)
 }
 

@@ -75,17 +75,30 @@ func (o *Observation) unconfirmed(k Key) bool {
 // disagrees says how platform or store differ from the ring's record of a key
 // that should be able to sign. It returns "" if they do not.
 func (o *Observation) disagrees(k Key) string {
-	stored, held := o.Store[k.StoreName]
+	_, held := o.Store[k.StoreName]
+	reason := o.compromises(k)
 	switch {
-	case o.hasOther(k):
-		return "the platform shows another key under its id"
+	case reason != "":
+		return reason
 	case !o.has(k):
 		return "the platform does not show it"
 	case !held && k.Issued:
 		return "its value is not in the store"
 	case !held:
 		return "its private key is not in the store"
-	case k.Issued:
+	}
+	return ""
+}
+
+// compromises says what suggests that another party signs, or could sign, under
+// the key's id. A key that is merely missing was not stolen. It returns "" if
+// nothing does.
+func (o *Observation) compromises(k Key) string {
+	stored, held := o.Store[k.StoreName]
+	switch {
+	case o.hasOther(k):
+		return "the platform shows another key under its id"
+	case !held || k.Issued:
 		return ""
 	case Fingerprint(stored.PublicKey) != k.Fingerprint || stored.Versions != 1:
 		return "its private key in the store was replaced or rotated"

@@ -32,13 +32,13 @@ func (p *planner) revokedAtPlatform(k Key) bool {
 }
 
 // endSessions repeats every order that the platform has not confirmed, the
-// newest first: an operator waits for it.
+// newest first: an operator may wait for it.
 func (p *planner) endSessions() {
 	if !p.policy.EndsSessions {
 		return
 	}
 	for _, end := range slices.Backward(p.ring.Ends) {
-		p.add(EndSessions, Key{KeyID: end.Of.KeyID}, p.now, "an operator ended them")
+		p.add(EndSessions, Key{KeyID: end.Of.KeyID}, p.now, "they are to end")
 		p.moves[len(p.moves)-1].Sessions = end.Of
 	}
 }

@@ -56,7 +56,8 @@ type SessionsOf struct {
 	All        bool // those of every viewer at the account
 }
 
-// maxEnds bounds how many orders wait for the platform.
+// maxEnds bounds how many orders of operators wait for the platform. Those of
+// quarantines are as few as the keys.
 const maxEnds = 100
 
 // ErrNoSessions means that the platform has no sessions that could be ended.
@@ -113,19 +114,25 @@ func (r *Rotator) sessions(ring Ring, which SessionsOf) (Sessions, error) {
 	return Sessions{VideoID: which.VideoID, All: which.All}, nil
 }
 
-// endSessions records an order. One that waits already gets a new time, so that
-// a replica which is just carrying it out does it once more: what was opened
-// before this order has to end.
+// endSessions records an operator's order, unless too many wait.
 func (r *Ring) endSessions(of Sessions, reason string, now time.Time) error {
 	if of == (Sessions{}) {
 		return nil
 	}
-	r.dropEnds(func(end SessionEnd) bool { return of.All || end.Of == of })
-	if len(r.Ends) >= maxEnds {
+	waiting := slices.ContainsFunc(r.Ends, func(end SessionEnd) bool { return of.All || end.Of == of })
+	if len(r.Ends) >= maxEnds && !waiting {
 		return &Guard{Why: fmt.Sprintf("%d ends of sessions wait for the platform already: find out why it does not confirm them, or end all sessions", maxEnds)}
 	}
-	r.Ends = append(r.Ends, SessionEnd{Of: of, Reason: reason, AskedAt: now})
+	r.orderEnd(of, reason, now)
 	return nil
+}
+
+// orderEnd records an order, however many wait. One that waits already gets a
+// new time, so that a replica which is just carrying it out does it once more:
+// what was opened before this order has to end.
+func (r *Ring) orderEnd(of Sessions, reason string, now time.Time) {
+	r.dropEnds(func(end SessionEnd) bool { return of.All || end.Of == of })
+	r.Ends = append(r.Ends, SessionEnd{Of: of, Reason: reason, AskedAt: now})
 }
 
 // dropEnds forgets orders.

@@ -231,3 +231,106 @@ func TestARevocationIsNotHeldUpByOrdersThatFail(t *testing.T) {
 	s.gone(k)
 	s.mustEnd(keyrotation.Sessions{KeyID: k.KeyID})
 }
+
+// compromises are changes by hand after which another party may sign under the
+// key's id; the others only make it unusable.
+var compromises = map[string]struct {
+	hand func(*stage, keyrotation.Key)
+	ends bool
+}{
+	"another key under its id": {ends: true, hand: func(s *stage, k keyrotation.Key) {
+		other := s.platform.keys[foreign[0]]
+		other.ID = k.KeyID
+		s.platform.keys[k.KeyID] = other
+	}},
+	"private key replaced":   {ends: true, hand: func(s *stage, k keyrotation.Key) { s.store.keys[k.StoreName] = pooledKey(0) }},
+	"private key exportable": {ends: true, hand: makeExportable},
+	"exportable, and gone at the platform": {ends: true, hand: func(s *stage, k keyrotation.Key) {
+		makeExportable(s, k)
+		delete(s.platform.keys, k.KeyID)
+	}},
+	"gone at the platform": {hand: func(s *stage, k keyrotation.Key) { delete(s.platform.keys, k.KeyID) }},
+	"private key gone":     {hand: func(s *stage, k keyrotation.Key) { delete(s.store.keys, k.StoreName) }},
+}
+
+func makeExportable(s *stage, k keyrotation.Key) {
+	leaky := s.store.keys[k.StoreName]
+	leaky.leaky = true
+	s.store.keys[k.StoreName] = leaky
+}
+
+// quarantines changes generation 1 by hand, and lets it be quarantined while the
+// acting replica's next end of sessions has this fate.
+func (s *stage) quarantines(hand func(*stage, keyrotation.Key), f fate) error {
+	hand(s, s.lose(1))
+	s.must(s.observe())
+	s.wait(settle)
+	s.as("end", f)
+	err := s.pass()
+	s.want("1 quarantined, 2 active, 3 registered")
+	return err
+}
+
+func TestAQuarantinedKeysSessionsEndIfItMayBeCompromised(t *testing.T) {
+	t.Parallel()
+	for name, c := range compromises {
+		for answer, f := range map[string]fate{"as asked": asAsked, "lost": {err: errLost}, "the response lost": {happens: 1, err: errLost}} {
+			t.Run(name+", "+answer, func(t *testing.T) {
+				s := sessioned(t)
+				of := keyrotation.Sessions{KeyID: s.key(1).KeyID}
+				all := s.going(of)
+				err := s.quarantines(c.hand, f)
+				at := s.now
+				asked, waits := s.count("end"), s.store.ring().Ends
+				if !c.ends {
+					s.must(err)
+					if asked != 0 || len(waits) != 0 || s.going(of) < all {
+						t.Errorf("the platform was asked %d times, %v waits and %d of %d sessions go on; want none asked or waiting, and all", asked, waits, s.going(of), all)
+					}
+					return
+				}
+				s.mustFail(err, f.err)
+				if left := f.err != nil; asked != 1 || left != (len(waits) == 1) || left && (waits[0].Of != of || waits[0].Reason != s.key(1).Note) {
+					t.Fatalf("the platform was asked %d times, and %+v waits; want it asked once, and the order to wait: %t", asked, waits, left)
+				}
+				s.as("")
+				s.must(s.live(time.Minute))
+				if n := s.platform.since(of, at); n > 0 {
+					t.Errorf("%d sessions go on that were opened before the quarantine", n)
+				}
+				if more := s.count("end"); more > 1 || (more == 1) != (f.err != nil) || len(s.store.ring().Ends) > 0 {
+					t.Errorf("asked %d times more, and %v waits; want once after a failure only, and none", more, s.store.ring().Ends)
+				}
+			})
+		}
+	}
+}
+
+// However many orders of operators wait, the quarantine is not held up.
+func TestAQuarantinedKeysSessionsEndHoweverManyOrdersWait(t *testing.T) {
+	t.Parallel()
+	s := sessioned(t)
+	s.always("end", fate{err: errLost})
+	for i := range 100 {
+		_, err := s.endSessions(keyrotation.SessionsOf{Viewer: fmt.Sprint(i)})
+		s.mustFail(err, errLost)
+	}
+	k := s.lose(1)
+	compromises["private key replaced"].hand(s, k)
+	s.mustFail(s.observe(), errLost)
+	s.wait(settle)
+	s.mustFail(s.pass(), errLost)
+	s.want("1 quarantined, 2 active, 3 registered")
+	if got := s.store.ring().Ends; len(got) != 101 || got[100].Of.KeyID != k.KeyID {
+		t.Errorf("%d orders wait, want 101 and the key's last", len(got))
+	}
+}
+
+func TestAQuarantinedKeysSessionsAreNotEndedWhereThereAreNone(t *testing.T) {
+	s := bootstrapped(t)
+	err := s.quarantines(compromises["private key replaced"].hand, asAsked)
+	s.must(err)
+	if got := s.store.ring().Ends; len(got) != 0 || s.count("end") != 0 {
+		t.Errorf("%v waits and the platform was asked %d times, want none: it has no sessions", got, s.count("end"))
+	}
+}

@@ -31,12 +31,13 @@ type oracle struct {
 	looked  int // at a live token: is its key known at every edge?
 	last    keyrotation.Ring
 
-	forgiven map[string]bool // key ids whose tokens are lost on purpose
-	ordered  map[string]bool // key ids that an operator wants deleted, though they are not ours
-	revoked  map[int]bool    // generations that an operator wants revoked
-	ending   map[string]bool // key ids that were revoked: what their tokens opened is to end
-	damaged  map[int]bool    // generations whose private key was damaged by hand
-	restored bool            // an old ring came back; see sim_restore_test.go
+	forgiven map[string]bool      // key ids whose tokens are lost on purpose
+	ordered  map[string]bool      // key ids that an operator wants deleted, though they are not ours
+	revoked  map[int]bool         // generations that an operator wants revoked
+	ending   map[string]bool      // key ids that were revoked: what their tokens opened is to end
+	trusted  map[string]time.Time // by key id: when the ring last had it out of quarantine
+	damaged  map[int]bool         // generations whose private key was damaged by hand
+	restored bool                 // an old ring came back; see sim_restore_test.go
 }
 
 func newOracle(w *world) *oracle {
@@ -45,7 +46,7 @@ func newOracle(w *world) *oracle {
 		every = 8
 	}
 	return &oracle{w: w, every: every, used: map[string]time.Time{}, forgiven: map[string]bool{},
-		ordered: map[string]bool{}, ending: map[string]bool{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
+		ordered: map[string]bool{}, ending: map[string]bool{}, trusted: map[string]time.Time{}, revoked: map[int]bool{}, damaged: map[int]bool{}}
 }
 
 // forgive lets a key be lost, and its tokens with it, because an operator

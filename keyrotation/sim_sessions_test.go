@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"time"
 
 	"playtoken/keyrotation"
@@ -90,8 +92,26 @@ func (o *oracle) sessions(ring keyrotation.Ring) {
 		if n := o.w.platform.since(keyrotation.Sessions{KeyID: k.KeyID}, o.w.now.Add(1)); over && n > 0 {
 			o.w.failf("generation %d was revoked and is %s, but %d sessions go on that its tokens opened", k.Generation, k.State, n)
 		}
+		o.quarantine(ring, k)
 	}
 }
+
+// quarantine: what a key opened that may be compromised is over, or the ring
+// says that it is to end.
+func (o *oracle) quarantine(ring keyrotation.Ring, k keyrotation.Key) {
+	of := keyrotation.Sessions{KeyID: k.KeyID}
+	if k.State != keyrotation.Quarantined {
+		o.trusted[k.KeyID] = o.w.now
+		return
+	}
+	waits := slices.ContainsFunc(ring.Ends, func(end keyrotation.SessionEnd) bool { return end.Of == of || end.Of.All })
+	if n := o.w.platform.since(of, o.trusted[k.KeyID]); n > 0 && !waits && compromised.MatchString(k.Note) {
+		o.w.failf("generation %d is quarantined because %s, but %d sessions go on that its tokens opened", k.Generation, k.Note, n)
+	}
+}
+
+// compromised are the reasons of a quarantine that end a key's sessions.
+var compromised = regexp.MustCompile("another key under its id|replaced or rotated|exportable=")
 
 // endSessions is an operator's order. Once it is confirmed, what was opened
 // before it is over.

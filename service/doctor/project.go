@@ -96,7 +96,8 @@ func (e projectExamination) account(ctx context.Context) []Finding {
 		case errors.Is(err, keyrotation.ErrThrottled):
 			code = PlatformThrottles
 		}
-		return one(e.failed(code, &keyrotation.PlatformError{Cause: err}))
+		// A gate that a project takes for Vidbeo refuses Vidbeo's credential.
+		return slices.Concat(one(e.failed(code, &keyrotation.PlatformError{Cause: err})), e.platformKind(ctx))
 	}
 	answers := e.found(PlatformAnswers, cmp.Or(health.Detail, "answers")+e.shown(ctx), Data{})
 	return slices.Concat(one(answers), e.credentialLasts(health), e.platformKind(ctx))

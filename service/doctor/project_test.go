@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,6 +88,33 @@ func TestAShortStorePasswordIsAProblem(t *testing.T) {
 		short := slices.ContainsFunc(d.file(), func(f Finding) bool { return f.Code == StorePasswordShort })
 		if short != want {
 			t.Errorf("a store password of %d characters: got the problem %t, want %t", length, short, want)
+		}
+	}
+}
+
+// What makes the gate refuse the credential of a project is, as a rule, that the
+// project takes it for Vidbeo.
+func TestAPlatformOfAnotherKindIsFoundAlsoWhereItRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		check error
+		kind  string
+		want  []Code
+	}{
+		"answers":                   {nil, "gate", []Code{PlatformAnswers, PlatformKindWrong}},
+		"refuses the credential":    {keyrotation.ErrUnauthorized, "gate", []Code{PlatformRefusesCredential, PlatformKindWrong}},
+		"throttles":                 {keyrotation.ErrThrottled, "gate", []Code{PlatformThrottles, PlatformKindWrong}},
+		"refuses, of the right one": {keyrotation.ErrUnauthorized, "", []Code{PlatformRefusesCredential}},
+	} {
+		e := projectExamination{tenant: &service.Tenant{Platform: platforms.Platform{
+			Check:    func(context.Context) (platforms.Health, error) { return platforms.Health{}, c.check },
+			Mistaken: func(context.Context) (platforms.Mistake, error) { return platforms.Mistake{Kind: c.kind}, nil },
+		}}}
+		var got []Code
+		for _, f := range e.account(t.Context()) {
+			got = append(got, f.Code)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got the findings %v, want %v", name, got, c.want)
 		}
 	}
 }
