@@ -137,7 +137,7 @@ func (s *server) authRoutes() []route {
 			post(version+"/auth/api-key", endpoint(s, exchanged, s.exchange)),
 			post(version+"/auth/refresh", endpoint(s, refreshed, s.refresh)))
 	}
-	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_refresh_token"}
+	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_refresh_token", urgent: true}
 	routes = append(routes, post("/v1/auth/revoke", endpoint(s, revoked, s.revokeRefresh)))
 	return append(routes, get("/.well-known/jwks.json", http.HandlerFunc(s.jwks)))
 }

@@ -48,7 +48,7 @@ func TestAPublicKeyIsTheSameHoweverItIsLaidOut(t *testing.T) {
 		{"line breaks spelled out", strings.ReplaceAll(text, "\n", `\n`), true, false},
 		{"CRLF spelled out", strings.ReplaceAll(text, "\n", `\r\n`), true, false},
 		{"escaped twice", strings.ReplaceAll(text, "\n", `\\n`), true, false},
-		{"escaped slashes", strings.ReplaceAll(text, "/", `\/`), true, false},
+		{"escaped slashes", strings.ReplaceAll(text, "/", `\/`), true, !strings.Contains(body, "/")}, // some keys have no slash
 		{"quoted", `"` + strings.ReplaceAll(text, "\n", `\n`) + `"`, true, false},
 		{"a byte order mark before it", "\ufeff" + text, true, false},
 		{"no-break spaces", strings.ReplaceAll(text, " ", "\u00a0"), true, false},

@@ -326,7 +326,7 @@ func TestAQuarantinedKeysSessionsEndHoweverManyOrdersWait(t *testing.T) {
 	}
 }
 
-func TestAQuarantinedKeysSessionsAreNotEndedWhereThereAreNone(t *testing.T) {
+func TestAQuarantineAtAPlatformWithoutSessionsOrdersNoEnd(t *testing.T) {
 	s := bootstrapped(t)
 	err := s.quarantines(compromises["private key replaced"].hand, asAsked)
 	s.must(err)
