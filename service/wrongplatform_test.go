@@ -112,7 +112,7 @@ func TestAVidbeoProjectBecomesOneAtTheGate(t *testing.T) {
 // says, and its keys stay.
 func TestTheDefaultProjectBecomesOneAtTheGate(t *testing.T) {
 	at := startGate(t)
-	env := environ(t, at)
+	env := environ(t, at, "PLAYTOKEN_PROPAGATION_DELAY=0s") // so that the first rotation has nothing left to do
 	old := append(env, "PLAYTOKEN_PLATFORM=vidbeo", "PLAYTOKEN_PLATFORM_URL="+at+"/v2")
 	a := adminOf(t, open(t, old, Options{}))
 	a.want(200, "POST /v1/projects/default/rotation", `{}`)
