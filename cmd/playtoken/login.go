@@ -89,7 +89,7 @@ func openBrowser(address string) {
 		name = "xdg-open"
 	}
 	if cmd := exec.Command(name, address); cmd.Start() == nil {
-		go func() { _ = cmd.Wait() }() // ends with this process at the latest
+		_ = cmd.Process.Release() // it may outlive this process
 	}
 }
 

@@ -29,8 +29,6 @@ const (
 type Server struct {
 	URL        string       // without a slash at the end
 	Credential secret.Value // zero: requests are sent without one
-
-	client *http.Client // nil: that of this package
 }
 
 // ServeHTTP makes the request to the server. The response to a request that could
@@ -63,7 +61,11 @@ func (s Server) send(ctx context.Context, r *http.Request) (*http.Response, erro
 	if !s.Credential.IsZero() {
 		out.Header.Set("Authorization", "Bearer "+s.Credential.Reveal())
 	}
-	response, err := s.http().Do(out)
+	response, err := (&http.Client{CheckRedirect: stay}).Do(out)
+	if err == nil && response.StatusCode >= 300 && response.StatusCode < 400 {
+		response.Body.Close()
+		err = errors.New("it redirects, and a credential is not sent to another address; set PLAYTOKEN_SERVER to that address")
+	}
 	if err != nil {
 		cancel()
 		return nil, plainly(err)
@@ -72,14 +74,8 @@ func (s Server) send(ctx context.Context, r *http.Request) (*http.Response, erro
 	return response, nil
 }
 
-func (s Server) http() *http.Client {
-	if s.client != nil {
-		return s.client
-	}
-	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-		return errors.New("it redirects, and a credential is not sent to another address; set PLAYTOKEN_SERVER to that address")
-	}}
-}
+// stay makes a redirect a response like any other.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // cancelling ends a request when its response was read.
 type cancelling struct {
