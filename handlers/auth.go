@@ -42,11 +42,14 @@ var (
 
 func (b refreshBody) check() error { return checkPresent("refreshToken", b.RefreshToken) }
 
-func checkPresent(name, text string) error {
-	if text == "" {
-		return invalidFields(fieldError{name, "is required: send it as a string"})
+func checkPresent(name, text string) error { return invalidFields(missing(name, text)...) }
+
+// missing is what to tell about a member that is required.
+func missing(name, text string) []fieldError {
+	if text != "" {
+		return nil
 	}
-	return nil
+	return []fieldError{{name, "is required: send it as a string"}}
 }
 
 func (b exchangeBody) credential(s *server) (member string, value secret.Value, owner credentialOwner) {

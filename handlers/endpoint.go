@@ -115,7 +115,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, policy routePolic
 	}
 	// The caller is known, and is charged for an unreadable body, too.
 	policyErr := s.loadPolicy(r.Context(), policy, c)
-	if err := s.charge(w, policy, *c, body); err != nil {
+	if err := s.charge(w, policy, *c); err != nil {
 		return err
 	}
 	if err := c.caller.Within(time.Now(), s.clientIP(r)); err != nil {

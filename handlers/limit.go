@@ -24,8 +24,11 @@ var (
 	// preflightLimit is for one source's preflights about origins that this
 	// process does not hold: any client can make up origins.
 	preflightLimit = limits.Limit{Name: "preflights", Count: 60, Per: time.Minute}
-	failureLimit   = limits.Limit{Name: "failures", Count: failuresPerMinute, Per: time.Minute}
-	ceiling        = limits.Limit{Name: "mints", Count: mintCeiling, Per: time.Minute}
+	// signInLimit is for one source's steps of operators' sign-ins, which call the
+	// identity provider.
+	signInLimit  = limits.Limit{Name: "sign_ins", Count: 60, Per: time.Minute}
+	failureLimit = limits.Limit{Name: "failures", Count: failuresPerMinute, Per: time.Minute}
+	ceiling      = limits.Limit{Name: "mints", Count: mintCeiling, Per: time.Minute}
 )
 
 // limited is a call that would exceed a limit.
@@ -42,21 +45,21 @@ func (l *limited) RetryAfter() time.Duration { return l.state.Retry }
 // charge counts a call of a known caller, before anything else about the request
 // is checked. Errors: *limited, and *invalid for a request that is larger than
 // the whole limit.
-func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call, body any) error {
+func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call) error {
 	if s.Limits == nil || c.caller.ID == "" {
 		return nil
 	}
 	limiter, limit, n := s.Limits, limits.Limit{}, 1
 	switch minting := policy.action == projects.Mint; {
 	case minting && c.caller.Viewer != nil && c.policy.TokenPolicy.ViewerMints() > 0:
-		limit, n = viewerLimit(c.policy.TokenPolicy), sizeOf(body)
+		limit, n = viewerLimit(c.policy.TokenPolicy), c.size
 	case minting && c.caller.Viewer != nil:
-		limiter, limit, n = s.MintCounter, ceiling, sizeOf(body)
+		limiter, limit, n = s.MintCounter, ceiling, c.size
 	case minting && !c.caller.Operates() && c.policy.TokenPolicy.MintsPerMinute > 0:
 		limit = limits.Limit{Name: "mints", Count: c.policy.TokenPolicy.MintsPerMinute, Per: time.Minute}
-		n = sizeOf(body)
+		n = c.size
 	case minting:
-		limiter, limit, n = s.MintCounter, ceiling, sizeOf(body)
+		limiter, limit, n = s.MintCounter, ceiling, c.size
 	case c.caller.Operates():
 		limit = adminLimit
 	default:
@@ -121,15 +124,17 @@ func (s *server) countFailure(w http.ResponseWriter, r *http.Request, err error)
 	return err
 }
 
-// chargePreflight counts a preflight for which the store has to be read.
-func (s *server) chargePreflight(w http.ResponseWriter, r *http.Request) error {
+// chargeSource counts a request that makes this service work for a client without a
+// credential, against the address that it comes from. What says what the requests
+// of this limit are.
+func (s *server) chargeSource(w http.ResponseWriter, r *http.Request, limit limits.Limit, what string) error {
 	if s.Limits == nil {
 		return nil
 	}
-	state := s.Limits.Take(r.Context(), "preflights "+limits.Network(s.clientIP(r)), preflightLimit, 1)
+	state := s.Limits.Take(r.Context(), limit.Name+" "+limits.Network(s.clientIP(r)), limit, 1)
 	state.SetHeaders(w.Header())
 	if !state.Allowed {
-		return &limited{state, "too many requests from this address were for pages of unknown origin: wait as long as Retry-After says"}
+		return &limited{state, "too many requests from this address were " + what + ": wait as long as Retry-After says"}
 	}
 	return nil
 }

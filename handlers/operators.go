@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -38,15 +37,18 @@ type codeBody struct {
 var _ withCheck = codeBody{}
 
 func (b codeBody) check() error {
-	return errors.Join(checkPresent("code", b.Code), checkPresent("code_verifier", b.Verifier))
+	return invalidFields(append(missing("code", b.Code), missing("code_verifier", b.Verifier)...)...)
 }
 
 // beginSignIn sends a person's browser to the identity provider.
 func (s *server) beginSignIn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	location, cookie, err := s.SignIn.Begin(r.Context(), operators.Start{
-		Redirect: query.Get("redirect_uri"), State: query.Get("state"), Challenge: query.Get("code_challenge"),
-	})
+	start := operators.Start{Redirect: query.Get("redirect_uri"), State: query.Get("state"), Challenge: query.Get("code_challenge")}
+	var location, cookie string
+	err := s.chargeSource(w, r, signInLimit, "steps of a sign-in")
+	if err == nil {
+		location, cookie, err = s.SignIn.Begin(r.Context(), start)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -64,7 +66,11 @@ func (s *server) finishSignIn(w http.ResponseWriter, r *http.Request) {
 	if held, err := r.Cookie(signInCookie); err == nil {
 		cookie = held.Value
 	}
-	location, err := s.SignIn.Finish(r.Context(), r.URL.Query(), cookie)
+	var location string
+	err := s.chargeSource(w, r, signInLimit, "steps of a sign-in")
+	if err == nil {
+		location, err = s.SignIn.Finish(r.Context(), r.URL.Query(), cookie)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return

@@ -61,6 +61,31 @@ func TestABrowserIsSentToTheProviderAndBack(t *testing.T) {
 	}
 }
 
+// TestSignInsAreLimitedBySource: each step calls the identity provider.
+func TestSignInsAreLimitedBySource(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	step := func(peer, path string) string {
+		r := request("GET", path, "", "")
+		r.RemoteAddr = peer + ":4711"
+		return short(d.send(r))
+	}
+	const login, callback = "/v1/auth/operator/login?redirect_uri=x", "/v1/auth/operator/callback"
+	for range 30 {
+		if got := step("192.0.2.1", login) + step("192.0.2.1", callback); got != "302400 invalid_request" {
+			t.Fatalf("within the limit: got %s, want 302 and 400 invalid_request", got)
+		}
+	}
+	for _, path := range []string{login, callback} {
+		if got := step("192.0.2.1", path); got != "429 rate_limited" {
+			t.Errorf("%s above the limit: got %s, want 429 rate_limited", path, got)
+		}
+	}
+	if got := step("192.0.2.2", login); got != "302" {
+		t.Errorf("another client: got %s, want 302", got)
+	}
+}
+
 func TestACodeIsExchangedForASessionOnRecord(t *testing.T) {
 	d, done := deploy(t)
 	defer done()

@@ -152,7 +152,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(origins) == 1 && s.Origins != nil {
 		var err error
-		if known, err = s.Origins.OriginKnown(r.Context(), origins[0], func() error { return s.chargePreflight(w, r) }); err != nil {
+		if known, err = s.Origins.OriginKnown(r.Context(), origins[0], func() error { return s.chargeSource(w, r, preflightLimit, "for pages of unknown origin") }); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

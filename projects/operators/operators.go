@@ -26,7 +26,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -43,8 +43,9 @@ const (
 	signInLife = 10 * time.Minute // from the first request to the provider's answer
 	codeLife   = time.Minute      // of the code that the person's program exchanges
 
-	callTimeout = 10 * time.Second // one call of the provider
-	maxResponse = 1 << 20          // bytes
+	callTimeout   = 10 * time.Second // one call of the provider
+	discoverEvery = 5 * time.Second  // at most, while the provider is away
+	maxResponse   = 1 << 20          // bytes
 )
 
 // CallbackPath is where the provider sends people back to, below the service's URL.
@@ -89,8 +90,9 @@ type SignIn struct {
 	rules  string // identifies the provider, the client and the rule for roles
 	client *http.Client
 
-	mu       sync.Mutex
-	provider *oidc.Provider // nil: not read yet
+	provider atomic.Pointer[oidc.Provider] // nil: not read yet
+	turn     chan struct{}                 // has room for the request that reads it
+	failed   time.Time                     // when it could not be read; guarded by turn
 }
 
 // New checks the configuration and makes no calls.
@@ -109,6 +111,7 @@ func New(config Config) (*SignIn, error) {
 	return &SignIn{
 		config: config, roles: roles, rules: base64.RawURLEncoding.EncodeToString(sum[:16]),
 		client: &http.Client{Transport: bounded{next: config.Transport}, Timeout: callTimeout, CheckRedirect: refuseRedirect},
+		turn:   make(chan struct{}, 1),
 	}, nil
 }
 
@@ -238,7 +241,7 @@ func (s *SignIn) identify(ctx context.Context, code string, p pending) (map[stri
 		return nil, fmt.Errorf("%w: %s", ErrProvider, brief(err))
 	}
 	raw, _ := tokens.Extra("id_token").(string)
-	idToken, err := s.provider.VerifierContext(ctx, &oidc.Config{ClientID: s.config.ClientID, Now: s.config.Clock}).Verify(ctx, raw)
+	idToken, err := s.provider.Load().VerifierContext(ctx, &oidc.Config{ClientID: s.config.ClientID, Now: s.config.Clock}).Verify(ctx, raw)
 	if err != nil {
 		return nil, fmt.Errorf("%w: its ID token: %s", ErrProvider, brief(err))
 	}
@@ -256,21 +259,45 @@ func (s *SignIn) identify(ctx context.Context, code string, p pending) (map[stri
 // part of it; it has no credential of ours.
 func brief(err error) string { return fmt.Sprintf("%.300q", err.Error()) }
 
-// flow reads the provider's addresses, once.
+// flow is the exchange with the provider, whose addresses are read once.
 func (s *SignIn) flow(ctx context.Context) (*oauth2.Config, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.provider == nil {
-		provider, err := oidc.NewProvider(oidc.ClientContext(ctx, s.client), s.config.Issuer)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s", ErrAway, brief(err))
-		}
-		s.provider = provider
+	if err := s.discover(ctx); err != nil {
+		return nil, err
 	}
 	return &oauth2.Config{
-		ClientID: s.config.ClientID, ClientSecret: s.config.ClientSecret.Reveal(), Endpoint: s.provider.Endpoint(),
+		ClientID: s.config.ClientID, ClientSecret: s.config.ClientSecret.Reveal(), Endpoint: s.provider.Load().Endpoint(),
 		RedirectURL: strings.TrimSuffix(s.config.URL, "/") + CallbackPath, Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
 	}, nil
+}
+
+// discover reads the provider unless it was read. Requests wait for the one that
+// reads, and a provider that is away is asked seldom: clients without a credential
+// can begin sign-ins.
+func (s *SignIn) discover(ctx context.Context) error {
+	if s.provider.Load() != nil {
+		return nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrAway, ctx.Err())
+	}
+	now := s.config.Clock()
+	if s.provider.Load() != nil {
+		return nil
+	}
+	if pause := now.Sub(s.failed); pause >= 0 && pause < discoverEvery {
+		return ErrAway
+	}
+	// A client that leaves says nothing about the provider.
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), s.client), s.config.Issuer)
+	if err != nil {
+		s.failed = now
+		return fmt.Errorf("%w: %s", ErrAway, brief(err))
+	}
+	s.provider.Store(provider)
+	return nil
 }
 
 // operatorID is a person's id in the audit log: the same for the same subject of

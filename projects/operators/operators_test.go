@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -331,6 +332,57 @@ func TestAProviderThatIsAwayIsTriedAgain(t *testing.T) {
 	p.url = good
 	begin(t, p, newSignIn(t, p), "ole")
 }
+
+// TestAProviderThatIsAwayIsAskedSeldom, however many begin to sign in, and again
+// later.
+func TestAProviderThatIsAwayIsAskedSeldom(t *testing.T) {
+	p, c := newProvider(t), &clock{}
+	var calls atomic.Int32
+	var away atomic.Bool
+	away.Store(true)
+	s := newSignIn(t, p, func(config *operators.Config) {
+		config.Clock = c.now
+		config.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			if away.Load() {
+				return nil, errors.New("connection refused")
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})
+	})
+	_, challenge := operators.NewVerifier()
+	try := func() error {
+		_, _, err := s.Begin(t.Context(), operators.Start{Redirect: redirect, State: "s", Challenge: challenge})
+		return err
+	}
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if err := try(); !errors.Is(err, operators.ErrAway) {
+				t.Errorf("provider that is away: got %v, want ErrAway", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := calls.Load(); n != 1 {
+		t.Errorf("100 sign-ins at once: got %d calls of the provider, want 1", n)
+	}
+	away.Store(false)
+	c.ahead = 6 * time.Second
+	for range 3 {
+		if err := try(); err != nil {
+			t.Errorf("provider that is back: got %v, want no error", err)
+		}
+	}
+	if n := calls.Load(); n != 2 {
+		t.Errorf("once it is back: got %d calls in all, want 2", n)
+	}
+}
+
+// transport makes calls as a test wants them.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestRulesForRolesAreCheckedAtTheStart(t *testing.T) {
 	for _, rule := range []string{"", "true", `claims.groups`, `"admin`, `nonsense`, strings.Repeat("x", 5000)} {
