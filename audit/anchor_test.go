@@ -202,3 +202,22 @@ func TestAnchorsAreSeldomWritten(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsMissingIsReportedForThirtyDays, and then no longer: the log that is there
+// is sound.
+func TestWhatIsMissingIsReportedForThirtyDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, path := newMemory(), filepath.Join(t.TempDir(), "audit.log")
+		m.write(t, path, 3)
+		for _, name := range []string{path, path + ".head"} {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.write(t, path, 2)
+		time.Sleep(29 * 24 * time.Hour)
+		altered(t, "after 29 days", m.verify(t, path), "was gone on")
+		time.Sleep(2 * 24 * time.Hour)
+		sound(t, m.verify(t, path), 2)
+	})
+}

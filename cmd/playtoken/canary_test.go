@@ -95,6 +95,8 @@ func plantSecrets(w *deployment, c *canaries) {
 	w.environ = append(w.environ, "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
 		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY="+platform, "PLAYTOKEN_PLATFORM_URL="+w.gate.URL,
 		"PLAYTOKEN_REDIS_URL=redis://:"+c.plain("Redis password")+"@127.0.0.1:1/0", // where no server listens
+		"PLAYTOKEN_URL=https://tokens.example.com", "PLAYTOKEN_OPERATOR_ISSUER="+c.outsideService("the operators' provider", echo),
+		"PLAYTOKEN_OPERATOR_CLIENT_ID=playtoken", "PLAYTOKEN_OPERATOR_CLIENT_SECRET="+c.plant("client secret"), `PLAYTOKEN_OPERATOR_ROLES="admin"`,
 		"PLAYTOKEN_AUDIT=file:"+filepath.Join(w.dir, "audit.jsonl"), "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
 }
 
@@ -134,6 +136,7 @@ func (w *deployment) tellsNothing(c *canaries) {
 	p := &canaryService{apiClient: admin, canaries: c, deployment: w}
 	p.project()
 	p.exchanges()
+	p.operators()
 	p.viewers()
 	p.mints()
 	p.guesses()
@@ -215,6 +218,19 @@ func (p *canaryService) exchanges() {
 	p.as(first.Access).want(http.StatusOK, nil, "GET /v1/projects/"+p.id, "")
 	p.as("").refused(http.StatusBadRequest, "authentication-invalid-user-credentials", "POST /v1/auth/refresh", `{"refreshToken":"`+first.Refresh+`"}`)
 	p.as(second.Access).ask("GET /v1/projects/default", "")
+}
+
+// operators makes a key for one, and begins a sign-in that fails.
+func (p *canaryService) operators() {
+	var made handlers.CreatedAdminKey
+	p.want(http.StatusCreated, &made, "POST /v1/admin-keys", `{"name":"ann","role":"auditor"}`)
+	own := p.as(p.know("named admin key", made.Value, "POST /v1/admin-keys"))
+	own.want(http.StatusOK, nil, "GET /v1/projects", "")
+	own.refused(http.StatusForbidden, "forbidden", "POST /v1/admin-keys", `{"name":"eve","role":"admin"}`)
+	p.want(http.StatusOK, nil, "GET /v1/admin-keys", "")
+	p.as("").ask("GET /v1/auth/operator/login?redirect_uri=http://127.0.0.1:1/callback&state=s&code_challenge="+strings.Repeat("x", 43), "")
+	p.as("").ask("GET /v1/auth/operator/callback?state=x&code="+p.plain("provider's code"), "")
+	p.as("").refused(http.StatusBadRequest, "invalid_request", "POST /v1/auth/operator/token", `{"code":"`+p.plain("code of a sign-in")+`","code_verifier":"`+p.plain("code verifier")+`"}`)
 }
 
 func (p *canaryService) mints() {

@@ -57,11 +57,9 @@ func (v *Viewers) noted(ctx context.Context, what string, level slog.Level, mess
 // viewer's claims.
 func reasonOf(err error) string {
 	for text, reason := range map[string]string{
-		"no such key":           "a claim that the rule reads is missing: test for it with has(), or in",
-		"no such attribute":     "a claim that the rule reads is missing: test for it with has(), or in",
-		"no such overload":      "a claim has another type than the rule expects",
-		"cost limit":            "it cost more than a rule may",
-		"operation interrupted": "it took too long",
+		"no such key":      "a claim that the rule reads is missing: test for it with has(), or in",
+		"no such overload": "a claim has another type than the rule expects",
+		"cost limit":       "it cost more than a rule may",
 	} {
 		if strings.Contains(err.Error(), text) {
 			return reason

@@ -192,6 +192,42 @@ func TestTheViewerDoesNotLearnWhyARuleDenied(t *testing.T) {
 	}
 }
 
+// TestFailuresAreLoggedSeldom: a rule that fails usually fails for every viewer. The
+// log says how often it did, and why, without a claim.
+func TestFailuresAreLoggedSeldom(t *testing.T) {
+	log, at := &book{}, time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
+	v := newViewers(t, viewers.Config{Log: log.log(), Clock: func() time.Time { return at }})
+	for range 110 {
+		_ = v.Entitled(t.Context(), ruled(`viewer.claims.absent == true`), question())
+	}
+	if n := strings.Count(log.String(), "a rule failed"); n != 10 {
+		t.Errorf("110 failures at once: got %d lines, want 10", n)
+	}
+	at = at.Add(5 * time.Second)
+	_ = v.Entitled(t.Context(), ruled(`viewer.claims.absent == true`), question())
+	if !strings.Contains(log.String(), "failures_not_logged=100") {
+		t.Errorf("five seconds later: got the log %s, want that 100 failures are not in it", log.String())
+	}
+}
+
+func TestTheLogSaysWhyARuleFailed(t *testing.T) {
+	for rule, want := range map[string]string{
+		`viewer.claims.absent == true`:         "a claim that the rule reads is missing",
+		`viewer.claims.email > 3`:              "another type than the rule expects",
+		`viewer.claims.many.all(x, x == null)`: "it cost more than a rule may",
+		`int(viewer.claims.email) == 1`:        "it could not be evaluated",
+		`viewer.claims.level / 0 == 1`:         "it could not be evaluated",
+	} {
+		log := &book{}
+		ask := question()
+		ask.Viewer.Claims["many"] = make([]any, 200_000)
+		_ = newViewers(t, viewers.Config{Log: log.log()}).Entitled(t.Context(), ruled(rule), ask)
+		if got := log.String(); !strings.Contains(got, want) || strings.Contains(got, "ana@example.com") {
+			t.Errorf("rule %s: got the log %s, want %q and no claim", rule, got, want)
+		}
+	}
+}
+
 func TestAProjectWithoutRuleAndWebhookMakesNoCall(t *testing.T) {
 	v := newViewers(t, viewers.Config{})
 	p, ask := project(), question()
