@@ -90,11 +90,7 @@ func TestALostResponseIsFoundInALegibleLayout(t *testing.T) {
 
 func TestAnIllegibleKeyWaitsForAnOperator(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []struct {
-		issues  bool
-		op      string
-		layouts map[string]layout
-	}{{false, "register", illegible}, {true, "issue", illegibleNames}} {
+	for _, kind := range illegibleAt() {
 		for name, odd := range kind.layouts {
 			t.Run(name, func(t *testing.T) {
 				s := oddStage(t, kind.issues, odd)
@@ -153,14 +149,21 @@ func TestAnIllegibleLayoutStopsNothingElse(t *testing.T) {
 	}
 }
 
+// oddPlatform shows keys, or their names, in layouts that cannot be read.
+type oddPlatform struct {
+	issues  bool
+	op      string // that makes a key
+	layouts map[string]layout
+}
+
+func illegibleAt() []oddPlatform {
+	return []oddPlatform{{issues: false, op: "register", layouts: illegible}, {issues: true, op: "issue", layouts: illegibleNames}}
+}
+
 // Nothing tells the keys that the platform took, and no response comes.
 func TestRegisteringStops(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []struct {
-		issues  bool
-		op      string
-		layouts map[string]layout
-	}{{false, "register", illegible}, {true, "issue", illegibleNames}} {
+	for _, kind := range illegibleAt() {
 		for name, odd := range kind.layouts {
 			for _, lost := range []fate{{happens: 1, err: errLost}, {late: settle / 2, err: errGarbled}} {
 				t.Run(fmt.Sprint(name, lost.err), func(t *testing.T) {

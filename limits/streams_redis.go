@@ -14,8 +14,8 @@ import (
 // playScript is viewing in one atomic step, by Redis' clock. A viewer's streams
 // are the fields of a hash: id to "last ends ended", and "" to what is
 // forgotten. That a stream is watched is written down every ten seconds at
-// most; what the asking replica knows better counts all the same. It returns whether the stream may go on, and the ids of those that it
-// has ended.
+// most; what the asking replica knows better counts all the same. It returns
+// whether the stream may go on, and the ids of those that it has ended.
 var playScript = redis.NewScript(`
 local key, id, ends = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local limit, remembered, playing, every = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
