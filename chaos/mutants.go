@@ -305,6 +305,20 @@ var mutants = []mutant{
 		guard: `got.Seq < confirmed.Seq {`, broken: `false {`},
 	{name: "an audit file that was deleted is forgotten", file: "audit/anchor.go", by: "Deleted|PutBack",
 		guard: `if missing.Seq > 0 {`, broken: `if false {`},
+	{name: "a redirect of a running service is taken for its response", file: "cmd/playtoken/remote/remote.go", by: "Trouble",
+		guard: `if err == nil && response.StatusCode >= 300 && response.StatusCode < 400 {`, broken: `if false {`},
+	{name: "a sign-in is finished in another browser", file: "projects/operators/operators.go", by: "Belongs",
+		guard: `subtle.ConstantTimeCompare([]byte(p.Browser), []byte(hash(cookie))) != 1`, broken: `hash(cookie) == ""`},
+	{name: "a code of a sign-in is good for every program", file: "projects/operators/session.go", by: "Belongs",
+		guard: `subtle.ConstantTimeCompare([]byte(hash(verifier)), []byte(g.Challenge)) != 1`, broken: `hash(verifier) == ""`},
+	{name: "a session outlives the rule that gave its role", file: "projects/operators/session.go", by: "OnlyOurSession",
+		guard: `held.Rules != s.rules ||`, broken: `false ||`},
+	{name: "steps of sign-ins are not limited", file: "handlers/operators.go", by: "SignIns",
+		guard: `err := s.chargeSource(w, r, signInLimit, "steps of a sign-in")
+	if err == nil {
+		location, cookie`, broken: `var err error
+	if err == nil {
+		location, cookie`},
 	{name: "a refresh token works twice", file: "projects/access/access.go",
 		guard: `case family.Counter != token.counter:`, broken: `case false:`},
 	{name: "a race for one refresh token ends nothing", file: "projects/access/access.go", by: "Race|Redeem|Once|Lockstep|Refresh",
