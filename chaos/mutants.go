@@ -310,7 +310,7 @@ var mutants = []mutant{
 	{name: "a sign-in is finished in another browser", file: "projects/operators/operators.go", by: "Belongs",
 		guard: `subtle.ConstantTimeCompare([]byte(p.Browser), []byte(hash(cookie))) != 1`, broken: `hash(cookie) == ""`},
 	{name: "a code of a sign-in is good for every program", file: "projects/operators/session.go", by: "Belongs",
-		guard: `subtle.ConstantTimeCompare([]byte(hash(verifier)), []byte(g.Challenge)) != 1`, broken: `hash(verifier) == ""`},
+		guard: `subtle.ConstantTimeCompare([]byte(hash(verifier)), []byte(g.Challenge)) != 1`, broken: `subtle.ConstantTimeCompare(nil, []byte(g.Challenge+hash(verifier))) == 1`},
 	{name: "a session outlives the rule that gave its role", file: "projects/operators/session.go", by: "OnlyOurSession",
 		guard: `held.Rules != s.rules ||`, broken: `false ||`},
 	{name: "steps of sign-ins are not limited", file: "handlers/operators.go", by: "SignIns",
