@@ -146,9 +146,9 @@ func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.
 const accountTimeout = 3 * time.Second
 
 // checkAccount refuses an account on a platform of the wrong kind, and a
-// credential that the platform does not accept. Where
-// keys are rotated the platform is not asked, because the first rotation begins
-// at once and finds out. A platform that does not answer refuses nothing.
+// credential that the platform does not accept. Where keys are rotated the
+// platform is not asked about the credential, because the first rotation begins at
+// once and finds out. A platform that does not answer refuses nothing.
 func (s *Service) checkAccount(ctx context.Context, project projects.Project) error {
 	kind, known := s.Kinds[project.Platform]
 	if !known {
