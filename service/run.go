@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/httpserver"
+	"playtoken/reload"
 	"playtoken/settings"
 )
 
@@ -35,8 +36,13 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
 	defer s.Schedule(ctx)()
+	files := reload.New(s.log)
 	s.log.Info("listening", "address", ln.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		files.Run(ctx, options.Hangups)
+		return nil
+	})
 	group.Go(func() error { return httpserver.Serve(ctx, ln, handler, s.log, s.Stopping) })
 	group.Go(func() error {
 		s.WarnOfMistakes(ctx)

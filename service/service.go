@@ -72,6 +72,9 @@ type Options struct {
 	Stderr io.Writer
 	Log    *slog.Logger
 	Build  metrics.Build // what the metrics say about the program
+	// Hangups has an element for each SIGHUP, at which Run reads files again. Nil:
+	// it reads them only as they change.
+	Hangups <-chan os.Signal
 
 	wrap func(Store) Store // for tests
 }

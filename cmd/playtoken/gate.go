@@ -33,7 +33,9 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	}
 	log := a.jsonLog()
 	warn(log, set.Doubts)
-	return gateprocess.Run(ctx, set, buildVersion().build(), a.stderr, log)
+	hangups, stop := notifyOfHangups()
+	defer stop()
+	return gateprocess.Run(ctx, set, gateprocess.Options{Build: buildVersion().build(), Stderr: a.stderr, Log: log, Hangups: hangups})
 }
 
 // withoutPath leaves out the path of a file, which may be a secret that was

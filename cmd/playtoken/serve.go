@@ -2,9 +2,12 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -24,11 +27,21 @@ func (a *app) serve() *cobra.Command {
 			a.collectLess()
 			log := a.jsonLog()
 			warn(log, set.Doubts)
+			hangups, stop := notifyOfHangups()
+			defer stop()
 			return service.Run(cmd.Context(), set, service.Options{
-				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(),
+				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Hangups: hangups,
 			})
 		},
 	}
+}
+
+// notifyOfHangups returns a channel that gets each SIGHUP, which no longer ends
+// the process until stop is called.
+func notifyOfHangups() (hangups <-chan os.Signal, stop func()) {
+	notified := make(chan os.Signal, 1)
+	signal.Notify(notified, syscall.SIGHUP)
+	return notified, func() { signal.Stop(notified) }
 }
 
 // warn logs what works and is hardly what was meant.

@@ -21,14 +21,25 @@ import (
 	"playtoken/gate"
 	"playtoken/httpserver"
 	"playtoken/metrics"
+	"playtoken/reload"
 	"playtoken/settings"
 )
 
-// Run serves viewers until ctx ends. Stderr gets the audit record where the
-// settings name no file. Errors: settings.Error where the settings
+// Options are what the settings do not say.
+type Options struct {
+	Build  metrics.Build // what the metrics say about the program
+	Stderr io.Writer     // gets the audit record where the settings name no file
+	Log    *slog.Logger
+	// Hangups has an element for each SIGHUP, at which files are read again. Nil:
+	// they are read only as they change.
+	Hangups <-chan os.Signal
+}
+
+// Run serves viewers until ctx ends. Errors: settings.Error where the settings
 // are wrong; those of the listeners and of the gate's data file.
-func Run(ctx context.Context, set settings.Settings, build metrics.Build, stderr io.Writer, log *slog.Logger) error {
-	counted, err := metrics.NewGate(build)
+func Run(ctx context.Context, set settings.Settings, options Options) error {
+	log := options.Log
+	counted, err := metrics.NewGate(options.Build)
 	if err != nil {
 		return err
 	}
@@ -40,12 +51,17 @@ func Run(ctx context.Context, set settings.Settings, build metrics.Build, stderr
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	g, closeGate, err := open(ctx, set, counted, stderr, log)
+	g, closeGate, err := open(ctx, set, counted, options.Stderr, log)
 	if err != nil {
 		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
 	log.Info("gate is listening", "address", ln.Addr().String())
+	files := reload.New(log)
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		files.Run(ctx, options.Hangups)
+		return nil
+	})
 	group.Go(func() error { return httpserver.Serve(ctx, ln, g.Handler(), log, func() {}) })
 	group.Go(func() error { return scrapes.Serve(ctx, counted.Handler(log), log) })
 	group.Go(func() error { return reportMedia(ctx, set.Gate, log) })
