@@ -57,7 +57,11 @@ func create(path string, password secret.Value, work int) error {
 	}
 	f.Close()
 	defer os.Remove(f.Name())
-	if err := initialise(f.Name(), password, work); err != nil {
+	header, err := newDataKey(password, work)
+	if err != nil {
+		return err
+	}
+	if err := initialise(f.Name(), header, func(*bolt.Tx) error { return nil }); err != nil {
 		return err
 	}
 	// The new store is complete and on the disk.
@@ -68,11 +72,8 @@ func create(path string, password secret.Value, work int) error {
 	return syncDirectory(dir)
 }
 
-func initialise(path string, password secret.Value, work int) error {
-	wrapped, err := newDataKey(password, work)
-	if err != nil {
-		return err
-	}
+// initialise makes a store of an empty file. fill puts values into it.
+func initialise(path string, header []byte, fill func(*bolt.Tx) error) error {
 	db, err := bolt.Open(path, 0o600, nil)
 	if err != nil {
 		return err
@@ -84,8 +85,8 @@ func initialise(path string, password secret.Value, work int) error {
 				return err
 			}
 		}
-		header := tx.Bucket([]byte(bucketHeader))
-		return errors.Join(header.Put(keyFormat, []byte(format)), header.Put(keyDataKey, wrapped))
+		b := tx.Bucket([]byte(bucketHeader))
+		return errors.Join(b.Put(keyFormat, []byte(format)), b.Put(keyDataKey, header), fill(tx))
 	})
 }
 
@@ -99,7 +100,7 @@ func syncDirectory(dir string) error {
 	return f.Sync()
 }
 
-// readHeader returns the wrapped data key.
+// readHeader returns the encrypted data key.
 func readHeader(tx *bolt.Tx) ([]byte, error) {
 	header := tx.Bucket([]byte(bucketHeader))
 	if header == nil {

@@ -56,10 +56,10 @@ func (d *database) run(ctx context.Context, write bool, job func(*bolt.Tx) error
 	for waiting.Err() == nil {
 		// No other goroutine of this process has the file open.
 		err := d.attempt(write, job)
-		if !errors.Is(err, berrors.ErrTimeout) {
+		if !errors.Is(err, berrors.ErrTimeout) && !errors.Is(err, errReplaced) {
 			return err
 		}
-		// Another process has locked it. The database would retry every 50 ms,
+		// Another process has locked it, or put another file in its place. The database would retry every 50 ms,
 		// which is long beside transactions of 1 ms.
 		pause(waiting, time.Millisecond/2+rand.N(time.Millisecond))
 	}
@@ -136,7 +136,10 @@ func transact(db *bolt.DB, write bool, file *os.File, job func(*bolt.Tx) error) 
 	}
 	var verdict error
 	err := begin(func(tx *bolt.Tx) error {
-		if verdict = complete(tx, file); verdict == nil {
+		if verdict = current(file, db.Path()); verdict == nil {
+			verdict = complete(tx, file)
+		}
+		if verdict == nil {
 			verdict = job(tx)
 		}
 		return verdict
@@ -145,6 +148,26 @@ func transact(db *bolt.DB, write bool, file *os.File, job func(*bolt.Tx) error) 
 		return verdict
 	}
 	return unavailable(err)
+}
+
+// errReplaced: another file is at the path by now. What is written to this one
+// would be lost.
+var errReplaced = errors.New("the file was replaced")
+
+// current returns errReplaced unless the locked file is the one at path.
+func current(file *os.File, path string) error {
+	locked, err := file.Stat()
+	if err != nil {
+		return unavailable(err)
+	}
+	there, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case !os.SameFile(locked, there):
+		return errReplaced
+	}
+	return nil
 }
 
 // complete returns an error for a truncated file.

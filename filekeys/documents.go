@@ -17,8 +17,8 @@ func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 	var doc store.Document
 	err := checkName(documentName, name)
 	if err == nil {
-		err = s.db.view(ctx, func(tx *bolt.Tx) (err error) {
-			doc, err = s.document(tx, name)
+		err = s.view(ctx, func(tx *bolt.Tx, by *sealing) (err error) {
+			doc, err = by.document(tx, name)
 			return err
 		})
 	}
@@ -35,15 +35,15 @@ func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 func (s *Store) Write(ctx context.Context, name string, data []byte, version int64) (int64, error) {
 	err := checkName(documentName, name)
 	if err == nil {
-		err = s.db.update(ctx, func(tx *bolt.Tx) error {
-			current, err := s.document(tx, name)
+		err = s.update(ctx, func(tx *bolt.Tx, by *sealing) error {
+			current, err := by.document(tx, name)
 			if err != nil {
 				return err
 			}
 			if current.Version != version {
 				return store.ErrConflict
 			}
-			return put(tx, bucketDocuments, name, s.sealDocument(name, data, version+1))
+			return put(tx, bucketDocuments, name, by.sealDocument(name, data, version+1))
 		})
 	}
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte, version int
 func (s *Store) Delete(ctx context.Context, name string) error {
 	err := checkName(documentName, name)
 	if err == nil {
-		err = s.db.update(ctx, func(tx *bolt.Tx) error { return remove(tx, bucketDocuments, name) })
+		err = s.update(ctx, func(tx *bolt.Tx, _ *sealing) error { return remove(tx, bucketDocuments, name) })
 	}
 	if err != nil {
 		return fmt.Errorf("delete %.60q: %w", name, err)
@@ -66,12 +66,12 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 }
 
 // document returns the document. Version 0 means that it does not exist.
-func (s *Store) document(tx *bolt.Tx, name string) (store.Document, error) {
+func (s *sealing) document(tx *bolt.Tx, name string) (store.Document, error) {
 	sealed, err := get(tx, bucketDocuments, name)
 	if err != nil || sealed == nil {
 		return store.Document{}, err
 	}
-	text, err := unseal(s.aead, place(bucketDocuments, name), sealed)
+	text, err := s.unseal(place(bucketDocuments, name), sealed)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Store) document(tx *bolt.Tx, name string) (store.Document, error) {
 
 // sealDocument seals the version together with the data, so that neither can
 // be altered without the other.
-func (s *Store) sealDocument(name string, data []byte, version int64) []byte {
+func (s *sealing) sealDocument(name string, data []byte, version int64) []byte {
 	text := binary.BigEndian.AppendUint64(nil, uint64(version))
-	return seal(s.aead, place(bucketDocuments, name), append(text, data...))
+	return s.seal(place(bucketDocuments, name), append(text, data...))
 }

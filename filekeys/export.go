@@ -30,7 +30,7 @@ func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.unsealKey(sealed)
+	stored, err := sealed.open()
 	if err != nil {
 		return nil, err
 	}

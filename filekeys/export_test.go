@@ -1,9 +1,7 @@
 package filekeys
 
 import (
-	"crypto/rsa"
-
-	lru "github.com/hashicorp/golang-lru/v2"
+	bolt "go.etcd.io/bbolt"
 
 	"playtoken/secret"
 )
@@ -11,8 +9,9 @@ import (
 // Again returns another handle, as Open does, without the cost of trying the
 // password.
 func (s *Store) Again() *Store {
-	parsed, _ := lru.New[sealedKey, *rsa.PrivateKey](parsedKeys) // fails only for sizes below 1
-	return &Store{db: newDatabase(s.db.path, s.db.patience), aead: s.aead, parsed: parsed}
+	c, _ := newStore(newDatabase(s.db.path, s.db.patience), s.options) // fails only for caches of no size
+	c.sealing.Store(s.sealing.Load())
+	return c
 }
 
 // At is Again for a copy of the file.
@@ -24,5 +23,9 @@ func (s *Store) At(path string) *Store {
 
 // CreateEarlier creates a file as earlier versions did, with any password.
 func CreateEarlier(path string, password secret.Value) error {
-	return initialise(path, password, 2)
+	header, err := newDataKey(password, 2)
+	if err != nil {
+		return err
+	}
+	return initialise(path, header, func(*bolt.Tx) error { return nil })
 }

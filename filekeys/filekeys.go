@@ -11,20 +11,20 @@
 // sizes and how often they change. With write access, that person cannot change
 // or swap values undetected, but can restore an older copy of the file. The
 // bytes of a destroyed key, still encrypted, stay in the file until their space
-// is used again, and in backups as long as those exist.
+// is used again or the password is changed, and in copies made by other programs.
 package filekeys
 
 import (
 	"context"
-	"crypto/cipher"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	bolt "go.etcd.io/bbolt"
 
 	"playtoken/secret"
 	"playtoken/store"
@@ -37,6 +37,9 @@ var (
 	// ErrDamaged means that the file is not a store, or was changed by another
 	// program. Restore a backup.
 	ErrDamaged = fmt.Errorf("%w: not a store of playtoken, or damaged", store.ErrUnavailable)
+	// ErrRekeyed means that the file got another password after this process had
+	// opened it, and the process does not know it.
+	ErrRekeyed = fmt.Errorf("%w: the store's password was changed while this process ran", store.ErrUnavailable)
 )
 
 // Options of a store. The zero value is the safe choice.
@@ -53,6 +56,11 @@ type Options struct {
 	// 2^WorkFactor rounds of scrypt. Default and maximum: 15. Only tests need
 	// less.
 	WorkFactor int
+
+	// Password returns the password as it is now. It is called after another
+	// process has changed that of the file. Nil: this process has to be restarted
+	// then, and every call returns ErrRekeyed.
+	Password func() (secret.Value, error)
 }
 
 // Store holds private keys and documents in a file. It is safe for concurrent
@@ -62,8 +70,12 @@ type Options struct {
 // Any error other than a mistake of the caller, not found, conflict and gone wraps
 // [store.ErrUnavailable].
 type Store struct {
-	db   *database
-	aead cipher.AEAD
+	db      *database
+	sealing atomic.Pointer[sealing]
+	options Options
+
+	reopening sync.Mutex
+	refused   refusal // the newest, guarded by reopening
 
 	// parsed caches private keys by their encrypted value, which each call reads
 	// from the file first. So a destroyed key is never used from the cache.
@@ -106,24 +118,28 @@ func open(path string, password secret.Value, o Options) (*Store, error) {
 	if err := inspect(path); err != nil {
 		return nil, err
 	}
-	db := newDatabase(path, o.Patience)
-	var wrapped []byte
-	err := db.view(context.Background(), func(tx *bolt.Tx) (err error) {
-		wrapped, err = readHeader(tx)
-		return err
-	})
+	s, err := newStore(newDatabase(path, o.Patience), o)
 	if err != nil {
 		return nil, err
 	}
-	aead, err := unwrap(wrapped, password)
+	header, err := s.header(context.Background())
 	if err != nil {
 		return nil, err
 	}
+	by, err := unwrap(header, password)
+	if err != nil {
+		return nil, err
+	}
+	s.sealing.Store(by)
+	return s, nil
+}
+
+func newStore(db *database, o Options) (*Store, error) {
 	parsed, err := lru.New[sealedKey, *rsa.PrivateKey](parsedKeys)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, aead: aead, parsed: parsed}, nil
+	return &Store{db: db, options: o, parsed: parsed}, nil
 }
 
 // inspect checks the file before anything is read from it.

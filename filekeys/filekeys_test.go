@@ -43,6 +43,7 @@ var jobs = map[string]func(ctx context.Context, path string) error{
 	"work":   work,
 	"write":  writeForever,
 	"create": createOnly,
+	"rekey":  rekeyForever,
 	"full":   fillUp,
 }
 

@@ -29,7 +29,10 @@ type privateKey struct {
 
 // sealedKey is the encrypted value of a key in the file. No two are equal, because
 // each is encrypted with a nonce of its own.
-type sealedKey struct{ name, value string }
+type sealedKey struct {
+	name, value string
+	by          *sealing
+}
 
 // Create implements [store.PrivateKeys]. The name of a destroyed key can be used
 // again.
@@ -61,12 +64,12 @@ func (s *Store) generate(ctx context.Context, name string, spec store.KeySpec) e
 	if err != nil {
 		return err
 	}
-	return s.db.update(ctx, func(tx *bolt.Tx) error {
+	return s.update(ctx, func(tx *bolt.Tx, by *sealing) error {
 		sealed, err := get(tx, bucketKeys, name)
 		if err != nil || sealed != nil {
 			return err
 		}
-		return put(tx, bucketKeys, name, s.sealKey(name, privateKey{exportable: spec.Exportable, der: der}))
+		return put(tx, bucketKeys, name, by.sealKey(name, privateKey{exportable: spec.Exportable, der: der}))
 	})
 }
 
@@ -84,7 +87,7 @@ func (s *Store) describe(ctx context.Context, name string) (store.KeyInfo, error
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
-	stored, err := s.unsealKey(sealed)
+	stored, err := sealed.open()
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
@@ -108,12 +111,12 @@ func (s *Store) describe(ctx context.Context, name string) (store.KeyInfo, error
 func (s *Store) Destroy(ctx context.Context, name string) error {
 	err := checkName(keyName, name)
 	if err == nil {
-		err = s.db.update(context.WithoutCancel(ctx), func(tx *bolt.Tx) error {
+		err = s.update(context.WithoutCancel(ctx), func(tx *bolt.Tx, by *sealing) error {
 			sealed, err := get(tx, bucketKeys, name)
 			if err != nil || sealed == nil {
 				return err
 			}
-			s.parsed.Remove(sealedKey{name: name, value: string(sealed)})
+			s.parsed.Remove(sealedKey{name: name, value: string(sealed), by: by})
 			return remove(tx, bucketKeys, name)
 		})
 	}
@@ -163,12 +166,12 @@ func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
 		return sealedKey{}, err
 	}
 	found := sealedKey{name: name}
-	err := s.db.view(ctx, func(tx *bolt.Tx) error {
+	err := s.view(ctx, func(tx *bolt.Tx, by *sealing) error {
 		value, err := get(tx, bucketKeys, name)
 		if err == nil && value == nil {
 			err = store.ErrNotFound
 		}
-		found.value = string(value)
+		found.value, found.by = string(value), by
 		return err
 	})
 	return found, err
@@ -179,7 +182,7 @@ func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
 	if key, ok := s.parsed.Get(sealed); ok {
 		return key, nil
 	}
-	stored, err := s.unsealKey(sealed)
+	stored, err := sealed.open()
 	if err != nil {
 		return nil, err
 	}
@@ -193,21 +196,21 @@ func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
 }
 
 // sealKey encrypts a key. A first byte other than 0 marks it as exportable.
-func (s *Store) sealKey(name string, k privateKey) []byte {
+func (s *sealing) sealKey(name string, k privateKey) []byte {
 	text := []byte{0}
 	if k.exportable {
 		text[0] = 1
 	}
-	return seal(s.aead, place(bucketKeys, name), append(text, k.der...))
+	return s.seal(place(bucketKeys, name), append(text, k.der...))
 }
 
-func (s *Store) unsealKey(sealed sealedKey) (privateKey, error) {
-	text, err := unseal(s.aead, place(bucketKeys, sealed.name), []byte(sealed.value))
+func (k sealedKey) open() (privateKey, error) {
+	text, err := k.by.unseal(place(bucketKeys, k.name), []byte(k.value))
 	if err != nil {
 		return privateKey{}, err
 	}
 	if len(text) == 0 {
-		return privateKey{}, fmt.Errorf("%w: %s is empty", ErrDamaged, sealed.name)
+		return privateKey{}, fmt.Errorf("%w: %s is empty", ErrDamaged, k.name)
 	}
 	return privateKey{exportable: text[0] != 0, der: text[1:]}, nil
 }

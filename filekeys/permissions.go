@@ -44,7 +44,7 @@ func Exposures(path string) ([]*Exposed, error) {
 			Path: dir, Mode: mode, Why: "every user of this machine may replace files in the store's directory", Remedy: "chmod o-w " + dir,
 		})
 	}
-	ours, theirs := owner(info), owner(above)
+	ours, theirs := ids(info).user, ids(above).user
 	if theirs != 0 && theirs != ours {
 		found = append(found, &Exposed{
 			Path: dir, Mode: above.Mode(), Why: fmt.Sprintf("the store's directory belongs to another user, number %d, who may replace files in it", theirs),
@@ -64,9 +64,12 @@ func exposedFile(path string, info fs.FileInfo) *Exposed {
 	return &Exposed{Path: path, Mode: info.Mode(), Why: "every user of this machine may open it", Remedy: "chmod 600 " + path}
 }
 
-func owner(info fs.FileInfo) uint32 {
+// owners are the ids of a file's user and group.
+type owners struct{ user, group int }
+
+func ids(info fs.FileInfo) owners {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return stat.Uid
+		return owners{user: int(stat.Uid), group: int(stat.Gid)}
 	}
-	return 0
+	return owners{}
 }

@@ -48,7 +48,7 @@ func TestKilledWriterLeavesOldOrNew(t *testing.T) {
 	s, path := create(t)
 	name := newDocument(t, s, text(1))
 	for range 30 {
-		said := killWriter(t, path, name)
+		said := killWriter(t, "write", path, name)
 		doc, err := s.Read(t.Context(), name)
 		if err != nil {
 			t.Fatalf("after the writer was killed: %v", err)
@@ -65,10 +65,11 @@ func TestKilledWriterLeavesOldOrNew(t *testing.T) {
 	}
 }
 
-// killWriter returns the last version that the writer said was written.
-func killWriter(t *testing.T, path, name string) (said int64) {
+// killWriter starts a job that writes forever, kills it, and returns the last
+// version that it said was written.
+func killWriter(t *testing.T, job, path, name string) (said int64) {
 	t.Helper()
-	cmd := process(t.Context(), "write", path, name)
+	cmd := process(t.Context(), job, path, name)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -42,14 +42,21 @@ func newDataKey(password secret.Value, work int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unwrap returns the cipher of the values. Errors: ErrPassword, ErrDamaged.
-func unwrap(wrapped []byte, password secret.Value) (cipher.AEAD, error) {
+// sealing encrypts and decrypts the values of a file, as long as the file has the
+// header that its key was read from.
+type sealing struct {
+	header []byte // the data key, encrypted with the password
+	aead   cipher.AEAD
+}
+
+// unwrap decrypts the data key in a header. Errors: ErrPassword, ErrDamaged.
+func unwrap(header []byte, password secret.Value) (*sealing, error) {
 	identity, err := age.NewScryptIdentity(password.Reveal())
 	if err != nil {
 		return nil, err
 	}
 	identity.SetMaxWorkFactor(workFactor) // a forged header cannot ask for more
-	r, err := age.Decrypt(bytes.NewReader(wrapped), identity)
+	r, err := age.Decrypt(bytes.NewReader(header), identity)
 	if errors.Is(err, age.ErrIncorrectIdentity) {
 		return nil, ErrPassword
 	}
@@ -64,25 +71,25 @@ func unwrap(wrapped []byte, password secret.Value) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
 	}
-	return aead, nil
+	return &sealing{header: header, aead: aead}, nil
 }
 
 // seal encrypts a text and returns a random nonce with the result. The place, a
 // bucket and a name, is authenticated, so that a value moved to another place
 // does not decrypt.
-func seal(aead cipher.AEAD, place string, text []byte) []byte {
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+func (s *sealing) seal(place string, text []byte) []byte {
+	nonce := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(text)+s.aead.Overhead())
 	rand.Read(nonce) // never fails; 24 random bytes never repeat
-	return aead.Seal(nonce, nonce, text, []byte(place))
+	return s.aead.Seal(nonce, nonce, text, []byte(place))
 }
 
 // unseal is the inverse of seal. Its result shares no memory with sealed.
-func unseal(aead cipher.AEAD, place string, sealed []byte) ([]byte, error) {
-	n := aead.NonceSize()
+func (s *sealing) unseal(place string, sealed []byte) ([]byte, error) {
+	n := s.aead.NonceSize()
 	if len(sealed) < n {
 		return nil, fmt.Errorf("%w: %s", ErrDamaged, place)
 	}
-	text, err := aead.Open(nil, sealed[:n], sealed[n:], []byte(place))
+	text, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(place))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrDamaged, place)
 	}

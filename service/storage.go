@@ -23,6 +23,7 @@ type Store = metrics.Store
 type Storage struct {
 	Store Store            // as the metrics measure it
 	Vault *vaultkeys.Store // nil: the store is a file
+	File  *filekeys.Store  // nil: the store is Vault
 	// Now is the store's own clock.
 	Now func(context.Context) (time.Time, error)
 
@@ -84,7 +85,7 @@ func openFile(set settings.Settings, options Options, measured *metrics.Service)
 	if err := filekeys.LongEnough(set.StorePassword); err != nil {
 		options.Log.Warn("the store's password is short", "error", err)
 	}
-	return &Storage{Store: measured.Store(file), Now: file.Now, close: func() {}}, nil
+	return &Storage{Store: measured.Store(file), File: file, Now: file.Now, close: func() {}}, nil
 }
 
 // Answers reads a document that need not exist, and returns nil if the store

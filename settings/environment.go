@@ -117,16 +117,25 @@ func ReadSecret(path string) (string, error) {
 		return "", fmt.Errorf("its file: %w", withoutPath(err))
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	text, err := SecretOf(f)
 	if err != nil {
 		return "", fmt.Errorf("its file: %w", withoutPath(err))
 	}
+	return text, nil
+}
+
+// SecretOf returns all that a reader has, as ReadSecret does.
+func SecretOf(r io.Reader) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSecretFile+1))
+	if err != nil {
+		return "", err
+	}
 	if len(data) > maxSecretFile {
-		return "", errors.New("its file is too large for a secret")
+		return "", errors.New("too large for a secret")
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if text == "" {
-		return "", errors.New("its file is empty")
+		return "", errors.New("is empty")
 	}
 	return text, nil
 }
