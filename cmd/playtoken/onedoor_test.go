@@ -96,7 +96,7 @@ var acts = []act{
 // withoutRoute are the verbs that are not a request to the API.
 var withoutRoute = []string{
 	"serve", "gate", "gate check", "demo", "audit verify", "vault setup", "vault policy", "doctor", "settings", "version",
-	"login", "logout",
+	"login", "logout", "store rekey", "store backup",
 }
 
 // withoutVerb are the routes that no verb has.
