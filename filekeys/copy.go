@@ -19,7 +19,7 @@ import (
 
 // Rekey gives the file another password, and encrypts every value with a new key:
 // neither the old password nor a key taken from an older copy opens the file
-// afterwards. It is one step: whatever happens, the file at the path has either
+// afterwards. It is one step: after a crash, too, the file at the path has either
 // the old password or the new one. Processes that have the store open return
 // ErrRekeyed from then on, unless their Options.Password knows the new one; this
 // Store knows it.
