@@ -3,6 +3,7 @@ package keyrotation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,15 +73,33 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	if err != nil {
 		return Drift{}, err
 	}
-	var d Drift
+	d := r.compare(ring, newer, observation)
+	r.attribute(ctx, &d, observation)
+	return d, nil
+}
+
+// compare finds how an observation differs from the ring before it. Which keys
+// are not ours, the newer ring says.
+func (r *Rotator) compare(ring, newer Ring, observation *Observation) (d Drift) {
 	for _, k := range ring.Keys {
 		d.compare(observation, k)
 	}
 	for _, id := range observation.ids() {
 		r.classify(&d, newer, observation.Platform[id])
 	}
-	r.attribute(ctx, &d, observation)
-	return d, nil
+	return d
+}
+
+// DriftCounts says how many keys differ, by how they do. Keys of other projects
+// count as foreign.
+type DriftCounts map[FindingCode]int
+
+func (d *Drift) counts() DriftCounts {
+	counts := DriftCounts{}
+	for _, f := range slices.Concat(d.Orphans, d.Missing, d.Unmanaged, d.Mismatched) {
+		counts[f.Code]++
+	}
+	return counts
 }
 
 // compare reports a key of the ring, if platform or store disagree about it.

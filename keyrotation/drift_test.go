@@ -2,6 +2,7 @@ package keyrotation_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -226,4 +227,27 @@ func TestAKeyThatIsRegisteredMeanwhileIsNotUnmanaged(t *testing.T) {
 	}
 	s.acts.rotator.Documents = &behind{documents, &before}
 	s.mustGuard(s.removeUnmanaged(fresh.KeyID), "of ours")
+}
+
+func TestALookRecordsHowManyKeysDiffer(t *testing.T) {
+	s := rotated(t)
+	missing, twice := s.lose(1), s.key(3)
+	delete(s.platform.keys, missing.KeyID)
+	s.platform.add("a second time", twice.PublicKey)
+	s.must(s.observe())
+	ring := s.store.ring()
+	want := keyrotation.DriftCounts{keyrotation.KeyMissing: 1, keyrotation.KeyOrphan: 1, keyrotation.KeyForeign: len(foreign)}
+	if !maps.Equal(ring.Drifted, want) {
+		t.Errorf("after a look that differs, the ring has the counts %v, want %v", ring.Drifted, want)
+	}
+	for _, id := range foreign {
+		delete(s.platform.keys, id)
+	}
+	s.wait(simPolicy().ObserveEvery)
+	s.must(s.pass())
+	s.wait(simPolicy().ObserveEvery)
+	s.must(s.pass())
+	if got := s.store.ring().Drifted; got[keyrotation.KeyForeign] != 0 || got[keyrotation.KeyOrphan] != 0 {
+		t.Errorf("after what differed is gone, the ring has the counts %v, want none of keys that are not ours", got)
+	}
 }

@@ -19,6 +19,8 @@ func (p *pass) observe(ctx context.Context, ring Ring, _ Move) error {
 	observation.At = observation.At.Add(-p.ahead)
 	next := ring.clone()
 	next.ObservedAt = later(ring.ObservedAt, observation.At)
+	drift := p.rotator.compare(ring, ring, observation)
+	next.Drifted = drift.counts()
 	if ring.Version > 0 {
 		if err := p.save(ctx, ring, &next); err != nil {
 			return err

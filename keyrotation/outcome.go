@@ -24,9 +24,9 @@ func (p *pass) recordOutcome(ctx context.Context, ring Ring) error {
 // recordSuccess writes that all is well, or which move is blocked, unless the
 // ring says so already.
 func (p *pass) recordSuccess(ctx context.Context, ring Ring) error {
-	run := Run{At: p.now(), SuccessAt: p.now(), Outcome: "ok"}
+	run := Run{At: p.now(), SuccessAt: p.now(), Outcome: RunOK}
 	if why := blocked(p.moves); why != "" {
-		run.Outcome, run.Error, run.SuccessAt = "blocked", why, ring.LastRun.SuccessAt
+		run.Outcome, run.Error, run.SuccessAt = RunBlocked, why, ring.LastRun.SuccessAt
 	}
 	next := ring.clone()
 	next.NextAction = nextAction(p.moves)
@@ -46,7 +46,7 @@ func (p *pass) recordFailure(ctx context.Context, why error) error {
 		return why
 	}
 	next := ring.clone()
-	next.LastRun = Run{At: p.now(), Outcome: "failed", Error: why.Error(), SuccessAt: ring.LastRun.SuccessAt}
+	next.LastRun = Run{At: p.now(), Outcome: RunFailed, Error: why.Error(), SuccessAt: ring.LastRun.SuccessAt}
 	return errors.Join(why, p.saveOutcome(ctx, ring, next))
 }
 
@@ -57,6 +57,17 @@ func (p *pass) saveOutcome(ctx context.Context, ring, next Ring) error {
 		return err
 	}
 	return nil
+}
+
+// outcome says how the pass ended, with this error.
+func (p *pass) outcome(err error) string {
+	switch {
+	case err != nil:
+		return RunFailed
+	case blocked(p.moves) != "":
+		return RunBlocked
+	}
+	return RunOK
 }
 
 // result tells what the pass did.

@@ -158,6 +158,14 @@ func transitions(old, next Ring) ([]Transition, error) {
 // pass, and does not delay the others unless they would fail for the same
 // reason. The error is about all moves that failed; the others stay done.
 func (p *pass) run(ctx context.Context) error {
+	err := p.move(ctx)
+	if p.rotator.Ran != nil && ctx.Err() == nil {
+		p.rotator.Ran(p.outcome(err))
+	}
+	return err
+}
+
+func (p *pass) move(ctx context.Context) error {
 	for range maxMoves {
 		ring, err := p.read(ctx)
 		if err != nil {

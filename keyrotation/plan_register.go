@@ -29,6 +29,10 @@ func (p *planner) planStandby() {
 	}
 }
 
+// Held counts the keys that the platform holds, or may hold, of those that this
+// ring had made. The policy's budget bounds it.
+func (r *Ring) Held() int { return r.live() + len(r.Strays) }
+
 // live counts the keys that the platform holds, or may soon hold.
 func (r *Ring) live() (n int) {
 	for _, k := range r.Keys {

@@ -88,7 +88,7 @@ func (p *planner) mayRegister(k Key, why string) bool {
 // within is the limit of both; more is how many keys the move adds to those that
 // are live.
 func (p *planner) within(a Action, k Key, why string, more int) bool {
-	live := p.ring.live() + len(p.ring.Strays)
+	live := p.ring.Held()
 	switch unrecognised := p.ring.Unrecognised(); {
 	case unrecognised >= MaxUnrecognised:
 		p.block(a, k, fmt.Sprintf("%s, but the platform took %d registrations that cannot be recognised in its list: "+

@@ -130,10 +130,17 @@ type Orphan struct {
 	DeletingAt  time.Time `json:"deleting_at,omitzero"` // intent to delete
 }
 
+// How a run ended.
+const (
+	RunOK      = "ok"
+	RunFailed  = "failed"
+	RunBlocked = "blocked" // what is due waits for an operator
+)
+
 // Run tells how the newest reconcile that did something ended.
 type Run struct {
 	At        time.Time `json:"at,omitzero"`
-	Outcome   string    `json:"outcome,omitempty"` // "ok", "failed" or "blocked"
+	Outcome   string    `json:"outcome,omitempty"` // RunOK, RunFailed or RunBlocked
 	Error     string    `json:"error,omitempty"`
 	SuccessAt time.Time `json:"success_at,omitzero"`
 }
@@ -153,6 +160,7 @@ type Ring struct {
 	Strays     []Stray      `json:"strays,omitempty"`
 	Ends       []SessionEnd `json:"session_ends,omitempty"` // that the platform has not confirmed
 	ObservedAt time.Time    `json:"looked_at,omitzero"`     // newest complete observation
+	Drifted    DriftCounts  `json:"drifted,omitempty"`      // what it showed
 	RetryAt    time.Time    `json:"retry_at,omitzero"`      // no new registration before
 	Failures   int          `json:"failures,omitempty"`     // registrations refused in a row
 	LastRun    Run          `json:"last_run,omitzero"`

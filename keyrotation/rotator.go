@@ -57,6 +57,10 @@ type Rotator struct {
 	// something may now be due sooner than a scheduler planned. Nil does nothing.
 	Changed func()
 
+	// Ran is called at the end of each pass with its outcome, whether or not the
+	// ring could be read or written. Nil does nothing.
+	Ran func(outcome string)
+
 	// OtherOwners says which keys of the platform belong to other projects of this
 	// deployment that use the same account. It returns their projects by key id.
 	// After an error the owners are unknown, and no such key is removed. Nil means

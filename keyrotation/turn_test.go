@@ -2,6 +2,7 @@ package keyrotation_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -156,5 +157,37 @@ func TestAfterALookTheNextOneIsNotForgotten(t *testing.T) {
 	})
 	if s.must(err); wait > simPolicy().ObserveEvery {
 		t.Errorf("got the next turn in %s, want it within %s, when an observation is due", wait, simPolicy().ObserveEvery)
+	}
+}
+
+// TestEachPassTellsItsOutcome also where nothing of it could be stored.
+func TestEachPassTellsItsOutcome(t *testing.T) {
+	s := newStage(t)
+	var got []string
+	s.acts.rotator.Ran = func(outcome string) { got = append(got, outcome) }
+	for _, step := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"a first look that fails", func() { s.as("list", fate{err: keyrotation.ErrUnauthorized}) }, keyrotation.RunFailed},
+		{"a store that is away", func() { s.as("read", fate{err: store.ErrUnavailable}) }, keyrotation.RunFailed},
+		{"keys are made", func() { s.as("") }, keyrotation.RunOK},
+		{"the platform lost all keys", func() {
+			s.wait(propagation)
+			s.must(s.pass())
+			for _, k := range s.store.ring().Keys {
+				s.lose(k.Generation)
+			}
+			clear(s.platform.keys)
+			s.wait(interval)
+		}, keyrotation.RunBlocked},
+	} {
+		step.do()
+		got = nil
+		s.pass()
+		if !slices.Equal(got, []string{step.want}) {
+			t.Errorf("%s: got the outcomes %v, want one: %s", step.name, got, step.want)
+		}
 	}
 }

@@ -70,6 +70,8 @@ var (
 		help: "Time until the Vault token expires; missing if it never does, or its expiry is unknown."}
 	loginFailures = name{text: "playtoken_vault_login_failures", labels: []string{"method"},
 		help: "Logins to Vault, and renewals, that failed since the last one that succeeded."}
+	lockedOut = name{text: "playtoken_vault_locked_out", labels: []string{"method"},
+		help: "1 while Vault refuses logins, right ones too, because too many were wrong, else 0."}
 
 	limitsAlone = name{text: "playtoken_limits_alone",
 		help: "1 while this process counts callers' requests on its own although replicas should share the counts, else 0."}
@@ -92,7 +94,7 @@ var (
 var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, ringStaleness,
-	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures,
+	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures, lockedOut,
 	limitsAlone, auditFailures, viewerQuestions, viewerFailures,
 }
 
@@ -114,6 +116,15 @@ type sink chan<- prometheus.Metric
 
 func (s sink) gauge(n name, value float64, labels ...string) {
 	s.send(n, prometheus.GaugeValue, value, labels)
+}
+
+// flag is a gauge of 1 or 0.
+func (s sink) flag(n name, holds bool, labels ...string) {
+	value := 0.0
+	if holds {
+		value = 1
+	}
+	s.gauge(n, value, labels...)
 }
 
 func (s sink) counter(n name, value float64, labels ...string) {

@@ -143,11 +143,7 @@ func (w *watched) collect(to sink, now time.Time) {
 	if next := w.ring.NextAction; !next.IsZero() {
 		to.gauge(nextAction, next.Sub(now).Seconds(), w.project)
 	}
-	late := 0.0
-	if w.rotation.Overdue(w.ring) {
-		late = 1
-	}
-	to.gauge(overdue, late, w.project)
+	to.flag(overdue, w.rotation.Overdue(w.ring), w.project)
 }
 
 func (w *watched) countStates(to sink) {

@@ -149,6 +149,7 @@ type Login struct {
 	At        time.Time
 	ExpiresAt time.Time
 	Failures  int
+	LockedOut bool // by Vault, after too many refused logins
 }
 
 // Login has every scrape call read for the state of the login to the store.
@@ -186,11 +187,7 @@ func (s *Service) read(to sink, now time.Time) {
 		shared += read()
 	}
 	to.counter(signaturesShared, float64(shared))
-	alone := 0.0
-	if s.alone {
-		alone = 1
-	}
-	to.gauge(limitsAlone, alone)
+	to.flag(limitsAlone, s.alone)
 	s.readCallsLeft(to)
 	if s.login != nil {
 		s.login().collect(to, now)
@@ -212,6 +209,7 @@ func (s *Service) readCallsLeft(to sink) {
 
 func (l Login) collect(to sink, now time.Time) {
 	to.gauge(loginFailures, float64(l.Failures), l.Method)
+	to.flag(lockedOut, l.LockedOut, l.Method)
 	if !l.At.IsZero() {
 		to.gauge(loginAge, now.Sub(l.At).Seconds(), l.Method)
 	}

@@ -122,6 +122,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_store_duration_seconds histogram {operation,result}",
 		"playtoken_tokens_minted_total counter {project}",
 		"playtoken_tokens_refused_total counter {code}",
+		"playtoken_vault_locked_out gauge {method}",
 		"playtoken_vault_login_age_seconds gauge {method}",
 		"playtoken_vault_login_expires_seconds gauge {method}",
 		"playtoken_vault_login_failures gauge {method}",

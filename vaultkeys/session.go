@@ -36,6 +36,7 @@ type LoginState struct {
 	At        time.Time // of the last login; zero before the first
 	ExpiresAt time.Time // of the token; zero: never, or unknown
 	Failures  int       // logins and renewals that failed since the last success
+	LockedOut bool      // Vault refuses even a right credential, after too many wrong ones
 }
 
 // grant is a token with its lease.
