@@ -96,7 +96,7 @@ func newProject(ctx context.Context, store *projects.Store, name string) (string
 func (c *crowd) command(ctx context.Context, made build) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, made.program(), "serve")
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(c.file), "PLAYTOKEN_LISTEN=127.0.0.1:0",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(c.file), "PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_DRAIN=0s",
 		"PLAYTOKEN_STORE=file:" + c.file, "PLAYTOKEN_STORE_PASSWORD=" + c.password.Reveal(),
 		"PLAYTOKEN_SIGNING=memory", "PLAYTOKEN_SCHEDULER=off",
 	}

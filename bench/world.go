@@ -53,7 +53,7 @@ func (b *bench) startGate(ctx context.Context, key string) (*server, error) {
 	}
 	cmd := exec.CommandContext(ctx, b.standard.program(), "gate")
 	cmd.Env = []string{
-		"PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + media,
+		"PLAYTOKEN_DRAIN=0s", "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA=" + media,
 		"PLAYTOKEN_GATE_DATA=" + filepath.Join(b.dir, "gate.db"), "PLAYTOKEN_GATE_API_KEY=" + key,
 	}
 	return b.start(cmd)
@@ -63,7 +63,7 @@ func (b *bench) startGate(ctx context.Context, key string) (*server, error) {
 // memory, and no propagation delay before the first key is active.
 func (w world) settings(dir, gateKey string) []string {
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PLAYTOKEN_LISTEN=127.0.0.1:0",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_DRAIN=0s",
 		"PLAYTOKEN_STORE=file:" + filepath.Join(dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + newAPIKey(),
 		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_PLATFORM_URL=" + w.site() + "/v2",
 		"PLAYTOKEN_PLATFORM_LANDING_URL=" + w.site() + "/{video_id}?jwt={token}",

@@ -365,4 +365,10 @@ var mutants = []mutant{
 		guard: `if err := control(text, v.lines); err != nil {`, broken: `if err := control(text, v.lines); false && err != nil {`},
 	{name: "a credential travels unencrypted though that is refused", file: "settings/doubts.go", by: "Unencrypted",
 		guard: `if s.Plaintext != "refuse" {`, broken: `if true || s.Plaintext != "refuse" {`},
+	{name: "a server that is told to stop closes at once", file: "httpserver/httpserver.go", by: "ToldToStop",
+		guard: `time.Sleep(max(s.Drain-s.Drain/2, farewell))`, broken: `_ = farewell`},
+	{name: "clients are not asked for new connections before the end", file: "httpserver/httpserver.go", by: "ToldToStop",
+		guard: `if closing.Load() {`, broken: `if false {`},
+	{name: "a gate that is stopping is ready", file: "gate/serve.go", by: "IsStopping",
+		guard: `if g.stopping.Load() {`, broken: `if false {`},
 }

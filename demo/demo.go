@@ -112,11 +112,17 @@ func (d *demo) serve(ctx context.Context, s *service.Service, g *gate.Gate) erro
 		return err
 	}
 	defer s.Schedule(ctx)()
-	log := d.options.Log
+	log, drain := d.options.Log, s.Settings.Drain
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return httpserver.Serve(ctx, d.media, g.Handler(), log, func() {}) })
-	group.Go(func() error { return httpserver.Serve(ctx, d.service, handler, log, s.Stopping) })
-	group.Go(func() error { return d.scrapes.Serve(ctx, s.Metrics.Handler(log), log) })
+	group.Go(func() error {
+		return httpserver.Server{Handler: g.Handler(), Log: log, Drain: drain, Stopping: g.Stopping}.Serve(ctx, d.media)
+	})
+	group.Go(func() error {
+		return httpserver.Server{Handler: handler, Log: log, Drain: drain, Stopping: s.Stopping}.Serve(ctx, d.service)
+	})
+	group.Go(func() error {
+		return d.scrapes.Serve(ctx, httpserver.Server{Handler: s.Metrics.Handler(log), Log: log, Drain: drain})
+	})
 	group.Go(func() error { return d.announce(ctx, s) })
 	return group.Wait()
 }

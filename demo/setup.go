@@ -75,11 +75,12 @@ func origin(ln net.Listener) string {
 	return "http://" + ln.Addr().String()
 }
 
-// timings make a rotation something to watch. The environment may change each
-// of them.
+// timings make a rotation something to watch, and the demo end when it is told
+// to. The environment may change each of them.
 var timings = []string{
 	"PLAYTOKEN_ROTATE_EVERY=30s", "PLAYTOKEN_PROPAGATION_DELAY=5s", "PLAYTOKEN_VIEW_AGE=1s", "PLAYTOKEN_CLOCK_SKEW=1s",
 	"PLAYTOKEN_SETTLE=2s", "PLAYTOKEN_TOKEN_TTL=20s", "PLAYTOKEN_TOKEN_MAX_TTL=30s", "PLAYTOKEN_OBSERVE_EVERY=10s",
+	"PLAYTOKEN_DRAIN=0s",
 }
 
 // settings are those of the service, with the gate as its platform. What the

@@ -100,7 +100,7 @@ var settings = map[string]string{
 	"PLAYTOKEN_API_KEY": "api-key-for-tests-0123456789abcdef00", "PLAYTOKEN_PLATFORM_API_KEY": gateKey,
 	"PLAYTOKEN_LISTEN": "127.0.0.1:0", "PLAYTOKEN_PROPAGATION_DELAY": "5ms", "PLAYTOKEN_VIEW_AGE": "20ms",
 	"PLAYTOKEN_CLOCK_SKEW": "1s", "PLAYTOKEN_SETTLE": "20s", "PLAYTOKEN_TOKEN_TTL": "1m", "PLAYTOKEN_TOKEN_MAX_TTL": "2m",
-	"PLAYTOKEN_OBSERVE_EVERY": "1s", "PLAYTOKEN_KEY_BUDGET": "40",
+	"PLAYTOKEN_OBSERVE_EVERY": "1s", "PLAYTOKEN_KEY_BUDGET": "40", "PLAYTOKEN_DRAIN": "0s",
 }
 
 // script is what a script has beside its environment. It is a value of the

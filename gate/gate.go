@@ -117,6 +117,7 @@ type Gate struct {
 
 	compressing atomic.Int64  // playlists
 	reading     chan struct{} // has an entry for each large playlist that is being read
+	stopping    atomic.Bool
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens

@@ -285,3 +285,12 @@ func TestEveryAnswerOfTheKeyAPISaysThatThisIsAGate(t *testing.T) {
 		t.Errorf("a viewer's answer has the header Playtoken-Gate %q, want none", got)
 	}
 }
+
+// TestAGateThatIsStoppingIsNotReady while it serves on.
+func TestAGateThatIsStoppingIsNotReady(t *testing.T) {
+	w := open(t, films(), nil)
+	w.gate.Stopping()
+	w.want(w.get("/readyz"), 503, "unavailable")
+	w.want(w.get("/healthz"), 200, "")
+	w.want(w.get("/film/hls.m3u8?jwt="+w.token(video, time.Minute)), 200, "")
+}

@@ -142,8 +142,14 @@ func (g *Gate) scrape(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// Stopping makes the gate report from now on that it is not ready. It serves on.
+func (g *Gate) Stopping() { g.stopping.Store(true) }
+
 // ready says whether viewers are admitted and videos found.
 func (g *Gate) ready(w http.ResponseWriter, r *http.Request) error {
+	if g.stopping.Load() {
+		return refused(http.StatusServiceUnavailable, "unavailable", "the gate is stopping")
+	}
 	if err := g.keys.Fresh(); err != nil {
 		return err
 	}

@@ -1,27 +1,30 @@
-// Package httpserver runs an HTTP server and ends it in order.
+// Package httpserver runs an HTTP server, with TLS or without, and ends it in
+// order.
 //
-// The decision a newcomer would get wrong: a server does not close its
-// listener at once when it is told to stop. A client that is just writing to a
-// connection would lose its request, so for a moment every response first asks
-// for a new connection.
+// The decision a newcomer would get wrong: a server that is told to stop goes on
+// as if nothing had happened, and only says at /readyz that it is not ready. What
+// is in front of it needs time to notice. A listener that closes at once loses the
+// requests that are on their way.
 package httpserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// grace is how long requests under way may take after the server was told
-	// to stop.
+	// grace is how long requests under way may take after the listener closed.
 	grace = 10 * time.Second
-	// farewell is how long the server goes on before that, asking each client
-	// to use a new connection.
+	// farewell is for how long each client is asked, at the least, to use a new
+	// connection. A client that is just writing to an old one would lose its
+	// request.
 	farewell = 500 * time.Millisecond
 )
 
@@ -35,24 +38,41 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// Serve serves until ctx ends. Then it calls stopping, asks clients to use new
-// connections, finishes the requests under way, and returns when nothing of the
-// server runs any more. The listener is closed in any case.
-func Serve(ctx context.Context, ln net.Listener, handler http.Handler, log *slog.Logger, stopping func()) error {
-	srv := newServer(closing(ctx, handler), log)
+// Server is what listens, and how it ends.
+type Server struct {
+	Handler http.Handler
+	Log     *slog.Logger
+	TLS     *tls.Config   // nil: HTTP without TLS
+	Drain   time.Duration // from Stopping until no new connection is accepted
+	// Stopping is called when the server is told to stop, and should make its
+	// readiness fail. Nil: it has none.
+	Stopping func()
+}
+
+// Serve serves until ctx ends, and then for as long as Drain says. In the second
+// half of that time, half a second at the least, it asks clients to use new
+// connections. Then it closes the listener, finishes the requests under way, and
+// returns when nothing of the server runs any more. The listener is closed in any
+// case.
+func (s Server) Serve(ctx context.Context, ln net.Listener) error {
+	var closing atomic.Bool
+	srv := s.server(&closing)
 	stopped := make(chan error, 1)
 	cancel := context.AfterFunc(ctx, func() {
-		stopping()
-		<-time.After(farewell)
-		left, done := context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer done()
-		err := srv.Shutdown(left)
-		if err != nil {
-			err = errors.Join(fmt.Errorf("finish requests under way: %w", err), srv.Close())
+		if s.Stopping != nil {
+			s.Stopping()
 		}
-		stopped <- err
+		time.Sleep(s.Drain / 2)
+		closing.Store(true)
+		time.Sleep(max(s.Drain-s.Drain/2, farewell))
+		stopped <- shutDown(context.WithoutCancel(ctx), srv)
 	})
-	err := srv.Serve(ln)
+	var err error
+	if s.TLS != nil {
+		err = srv.ServeTLS(ln, "", "")
+	} else {
+		err = srv.Serve(ln)
+	}
 	if !cancel() {
 		// The server was told to stop. Serve returned at once; requests under
 		// way take a moment.
@@ -61,22 +81,33 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, log *slog
 	return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), srv.Close())
 }
 
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+func shutDown(ctx context.Context, srv *http.Server) error {
+	left, done := context.WithTimeout(ctx, grace)
+	defer done()
+	if err := srv.Shutdown(left); err != nil {
+		return errors.Join(fmt.Errorf("finish requests under way: %w", err), srv.Close())
+	}
+	return nil
+}
+
+func (s Server) server(closing *atomic.Bool) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:           lastOnTheirConnections(closing, s.Handler),
+		TLSConfig:         s.TLS,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
 }
 
-// closing ends each connection after its response once ctx has ended.
-func closing(ctx context.Context, next http.Handler) http.Handler {
+// lastOnTheirConnections ends each connection after its response while closing is
+// true. For HTTP/2 the standard library sends GOAWAY in place of the header.
+func lastOnTheirConnections(closing *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ctx.Err() != nil {
+		if closing.Load() {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

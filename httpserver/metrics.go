@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 )
@@ -28,13 +27,14 @@ func (m Metrics) Close() error {
 	return m.listener.Close()
 }
 
-// Serve serves GET /metrics, and nothing else, until ctx ends.
-func (m Metrics) Serve(ctx context.Context, handler http.Handler, log *slog.Logger) error {
+// Serve serves GET /metrics, and nothing else, until ctx ends and s is drained.
+func (m Metrics) Serve(ctx context.Context, s Server) error {
 	if m.listener == nil {
 		return nil
 	}
-	log.Info("metrics are listening", "address", m.listener.Addr().String())
+	s.Log.Info("metrics are listening", "address", m.listener.Addr().String())
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", handler)
-	return Serve(ctx, m.listener, mux, log, func() {})
+	mux.Handle("GET /metrics", s.Handler)
+	s.Handler = mux
+	return s.Serve(ctx, m.listener)
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // Run listens, opens a deployment and serves until ctx ends. It ends in this
-// order: readiness fails, no new requests are taken, those under way are
-// finished, the rotation ends after the move that it is making, and the stores
+// order: readiness fails, everything is served for as long as the settings say, no
+// new requests are taken, those under way are finished, the rotation ends after the move that it is making, and the stores
 // are closed. Errors: those of Open; a listener's.
 func Run(ctx context.Context, set settings.Settings, options Options) error {
 	ln, err := httpserver.Listen(ctx, set.Listen)
@@ -43,11 +43,16 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 		files.Run(ctx, options.Hangups)
 		return nil
 	})
-	group.Go(func() error { return httpserver.Serve(ctx, ln, handler, s.log, s.Stopping) })
+	group.Go(func() error {
+		api := httpserver.Server{Handler: handler, Log: s.log, Drain: set.Drain, Stopping: s.Stopping}
+		return api.Serve(ctx, ln)
+	})
 	group.Go(func() error {
 		s.WarnOfMistakes(ctx)
 		return nil
 	})
-	group.Go(func() error { return scrapes.Serve(ctx, s.Metrics.Handler(s.log), s.log) })
+	group.Go(func() error {
+		return scrapes.Serve(ctx, httpserver.Server{Handler: s.Metrics.Handler(s.log), Log: s.log, Drain: set.Drain})
+	})
 	return group.Wait()
 }

@@ -72,6 +72,20 @@ func duration(to *time.Duration) parser {
 	}
 }
 
+// drain is bounded: what supervises the process kills one that does not end.
+func drain(to *time.Duration) parser {
+	const most = 10 * time.Minute
+	return func(s string) error {
+		if err := duration(to)(s); err != nil {
+			return err
+		}
+		if *to > most {
+			return fmt.Errorf("want at most %s", most)
+		}
+		return nil
+	}
+}
+
 // seconds is a duration that travels in JSON as a whole number of seconds.
 func seconds(to *time.Duration) parser {
 	return func(s string) error {

@@ -20,8 +20,9 @@ import (
 // Settings is the environment, read and checked. Durations and limits are
 // within what the packages that obey them accept.
 type Settings struct {
-	Listen        string // host:port of the service
-	MetricsListen string // host:port of /metrics alone; "": it is served at Listen
+	Listen        string        // host:port of the service
+	MetricsListen string        // host:port of /metrics alone; "": it is served at Listen
+	Drain         time.Duration // that a server goes on for after it was told to stop
 
 	StoreFile     string       // path of the file store; "": the store is Vault
 	StorePassword secret.Value // encrypts the file store

@@ -36,7 +36,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{
-		Listen:   "127.0.0.1:8080",
+		Listen: "127.0.0.1:8080", Drain: 5 * time.Second,
 		Vault:    Vault{Token: secret.New("root"), Method: "token", Transit: "playtoken-transit", KV: "playtoken-kv"},
 		Account:  Account{Platform: "vidbeo", Settings: map[string]string{}, Credential: map[string]secret.Value{}},
 		TokenTTL: 10 * time.Minute, Scheduler: true, MaxStaleness: time.Hour, LogRequests: RequestLog{Refusals: true, OneOf: 1}, Plaintext: "warn",
@@ -57,6 +57,7 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 var wrong = map[string][]string{
 	"PLAYTOKEN_LISTEN":               {"8080", "localhost", "localhost:http", ":65536", "::1:80", ":080"},
 	"PLAYTOKEN_METRICS_LISTEN":       {"9090", "localhost:metrics"},
+	"PLAYTOKEN_DRAIN":                {"5", "-1s", "11m"},
 	"PLAYTOKEN_ADMIN_KEY":            {"sesame", strings.Repeat("x", 31), strings.Repeat("x", 32) + "\n", " " + strings.Repeat("x", 32), frontendKey},
 	"PLAYTOKEN_API_KEY":              {"sesame", strings.Repeat("x", 31), strings.Repeat("x\x00", 32), adminKey},
 	"PLAYTOKEN_TOKEN_TTL":            {"600", "0s", "-1m", "1500ms", "2h", "ten minutes"},

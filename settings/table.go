@@ -106,6 +106,8 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "Address of the HTTP API, host:port. TLS is the job of a proxy in front of it"}},
 		{parse: address(&s.MetricsListen), Setting: Setting{Name: "PLAYTOKEN_METRICS_LISTEN", UsedBy: byListeners,
 			Meaning: "Address of /metrics alone. Unset: /metrics is served with everything else"}},
+		{parse: drain(&s.Drain), Setting: Setting{Name: "PLAYTOKEN_DRAIN", Default: "5s", UsedBy: byListeners,
+			Meaning: "How long everything is still served after SIGTERM, while /readyz responds 503, at most 10m. A second signal ends the process at once"}},
 		{parse: ownKey(&s.AdminKey), Setting: Setting{Name: "PLAYTOKEN_ADMIN_KEY", Secret: true, UsedBy: byService,
 			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
 		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,

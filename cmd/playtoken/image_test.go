@@ -250,7 +250,7 @@ func checkImage(t *testing.T, path string, args []string) {
 		t.Errorf("version: %v\n%s", err, out)
 	}
 	s := startCommand(t, asUnprivileged(t, []string{
-		"PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_ADMIN_KEY=" + adminKey,
+		"PLAYTOKEN_LISTEN=127.0.0.1:0", "PLAYTOKEN_DRAIN=0s", "PLAYTOKEN_ADMIN_KEY=" + adminKey,
 		"PLAYTOKEN_STORE=file:" + filepath.Join(volume(t), "store.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
 	}, path, args...))
 	client := newClient(t)

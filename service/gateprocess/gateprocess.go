@@ -62,8 +62,13 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 		files.Run(ctx, options.Hangups)
 		return nil
 	})
-	group.Go(func() error { return httpserver.Serve(ctx, ln, g.Handler(), log, func() {}) })
-	group.Go(func() error { return scrapes.Serve(ctx, counted.Handler(log), log) })
+	group.Go(func() error {
+		viewers := httpserver.Server{Handler: g.Handler(), Log: log, Drain: set.Drain, Stopping: g.Stopping}
+		return viewers.Serve(ctx, ln)
+	})
+	group.Go(func() error {
+		return scrapes.Serve(ctx, httpserver.Server{Handler: counted.Handler(log), Log: log, Drain: set.Drain})
+	})
 	group.Go(func() error { return reportMedia(ctx, set.Gate, log) })
 	return errors.Join(group.Wait(), closeGate())
 }
