@@ -108,6 +108,7 @@ type Config struct {
 // Gate is an open gate. Its methods may be called concurrently.
 type Gate struct {
 	config  Config
+	apiKey  atomic.Pointer[secret.Value]
 	keys    *register.Register
 	file    *datafile.File // nil: the gate shares a store
 	public  *url.URL       // nil: not configured
@@ -125,6 +126,7 @@ type Gate struct {
 func Open(config Config) (*Gate, error) {
 	g := &Gate{config: config.withDefaults(), reading: make(chan struct{}, maxReading)}
 	g.named.find = g.findNamed
+	g.ReplaceAPIKey(config.APIKey)
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)
 	}
@@ -144,6 +146,10 @@ func (g *Gate) Close() error {
 	}
 	return g.file.Close()
 }
+
+// ReplaceAPIKey has another key open the key API from now on, and no longer the
+// one before.
+func (g *Gate) ReplaceAPIKey(key secret.Value) { g.apiKey.Store(&key) }
 
 // ViewAge is how long ago the gate last read what it knows.
 func (g *Gate) ViewAge() time.Duration { return g.keys.Age() }

@@ -50,7 +50,7 @@ func (g *Gate) authenticate(r *http.Request) *refusal {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return refused(http.StatusUnauthorized, "unauthenticated", "write the header as Authorization: Bearer YOUR-API-KEY")
 	}
-	if !g.config.APIKey.Equal(key) {
+	if !g.apiKey.Load().Equal(key) {
 		return refused(http.StatusUnauthorized, "unauthenticated", "the API key is wrong")
 	}
 	return nil

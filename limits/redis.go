@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -61,6 +62,7 @@ type RedisConfig struct {
 type Redis struct {
 	config RedisConfig
 	client *redis.Client
+	login  atomic.Pointer[redisLogin]
 
 	mu          sync.Mutex
 	unavailable bool
@@ -81,12 +83,34 @@ func NewRedis(config RedisConfig) (*Redis, error) {
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = config.Timeout, config.Timeout, config.Timeout
 	logging.Disable() // Degraded reports what the client would log
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &Redis{
-		config: config, client: redis.NewClient(options),
-		lost: make(chan struct{}, 1), stop: cancel, stopped: make(chan struct{}),
+	r := &Redis{config: config, lost: make(chan struct{}, 1), stop: cancel, stopped: make(chan struct{})}
+	r.login.Store(&redisLogin{user: options.Username, password: options.Password})
+	options.CredentialsProvider = func() (user, password string) {
+		login := r.login.Load()
+		return login.user, login.password
 	}
+	r.client = redis.NewClient(options)
 	go r.watch(ctx)
 	return r, nil
+}
+
+// redisLogin is what a connection authenticates with.
+type redisLogin struct{ user, password string }
+
+// Replace uses the user and password of another URL for connections that are made
+// from now on. An error is about the URL, which must name the same server, and
+// does not contain it.
+func (r *Redis) Replace(address secret.Value) error {
+	options, err := parseURL(address)
+	if err != nil {
+		return err
+	}
+	inUse, err := parseURL(r.config.URL)
+	if err != nil || options.Addr != inUse.Addr || options.DB != inUse.DB || (options.TLSConfig == nil) != (inUse.TLSConfig == nil) {
+		return errors.New("it names another server or database than the one in use, which needs a restart")
+	}
+	r.login.Store(&redisLogin{user: options.Username, password: options.Password})
+	return nil
 }
 
 // parseURL reads an address strictly, because ignoring an unknown option could

@@ -9,6 +9,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/secret"
 	"playtoken/store"
 )
 
@@ -20,6 +21,7 @@ func (s *Store) withEnvironment(p Project) (Project, error) {
 		return Project{}, fmt.Errorf("read project %s: %w", Default, ErrNotFound)
 	}
 	set := s.DefaultProject.clone()
+	set.Credential = s.defaultCredential()
 	if p.Version == 0 {
 		p = set
 		p.ViewerPolicy = ViewerPolicy{}
@@ -28,6 +30,20 @@ func (s *Store) withEnvironment(p Project) (Project, error) {
 	p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = set.TokenPolicy.DefaultTTL, set.TokenPolicy.MaxTTL
 	p.RotationPolicy = set.RotationPolicy
 	return p, nil
+}
+
+// ReplaceCredential replaces the credential that the environment has of the default
+// project.
+func (s *Store) ReplaceCredential(credential map[string]secret.Value) {
+	s.credential.Store(&credential)
+}
+
+// defaultCredential is that of the default project, which exists.
+func (s *Store) defaultCredential() map[string]secret.Value {
+	if replaced := s.credential.Load(); replaced != nil {
+		return *replaced
+	}
+	return s.DefaultProject.Credential
 }
 
 // withoutEnvironment is the part of the default project that is stored.

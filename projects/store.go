@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"playtoken/keyrotation"
+	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
 )
@@ -70,6 +71,8 @@ type Store struct {
 	kinds     Kinds
 	root      atomic.Pointer[[]byte]
 	secrets   sync.Map // purpose -> []byte
+	// credential takes the place of DefaultProject's once it is replaced.
+	credential atomic.Pointer[map[string]secret.Value]
 
 	// shardLocks serialise the changes of one shard in this process, so that
 	// conflicts can come only from other processes.

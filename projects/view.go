@@ -87,7 +87,11 @@ func (v *View) Project(ctx context.Context, id string) (Project, error) {
 			return Project{}, notGenuine(err)
 		}
 	}
-	return v.projects.Get(ctx, id)
+	p, err := v.projects.Get(ctx, id)
+	if err == nil && id == Default {
+		p.Credential = v.store.defaultCredential() // what was read before may have the one before
+	}
+	return p, err
 }
 
 // Key returns an API key of an existing project, without its LastUsedAt, for a

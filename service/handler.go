@@ -29,7 +29,7 @@ func (s *Service) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	c := s.handlerConfig()
-	c.Callers = callers{environment: s.environmentKeys(), keys: s.view, tokens: s.access, sessions: s.signIn}
+	c.Callers = callers{environment: s.environmentKeys, keys: s.view, tokens: s.access, sessions: s.signIn}
 	if s.signIn != nil {
 		c.SignIn, c.Secure = s.signIn, strings.HasPrefix(s.Settings.PublicURL, "https:")
 	}
@@ -79,7 +79,7 @@ func processUser() string {
 // an API key or an access token. Each is asked only about what has the form of
 // its own, so a guessed credential costs as little as it can.
 type callers struct {
-	environment projects.EnvironmentKeys
+	environment func() projects.EnvironmentKeys
 	keys        *projects.View
 	tokens      *access.Access
 	sessions    *operators.SignIn // nil: operators do not sign in
@@ -87,7 +87,7 @@ type callers struct {
 
 // Identify implements [handlers.Callers].
 func (c callers) Identify(ctx context.Context, credential secret.Value) (projects.Caller, error) {
-	caller, err := c.environment.Identify(ctx, credential)
+	caller, err := c.environment().Identify(ctx, credential)
 	if err == nil && caller.Operates() {
 		c.keys.Used(caller.ID)
 	}
@@ -103,9 +103,8 @@ func (c callers) Identify(ctx context.Context, credential secret.Value) (project
 	return caller, err
 }
 
-func (s *Service) environmentKeys() projects.EnvironmentKeys {
-	return projects.EnvironmentKeys{AdminKey: s.Settings.AdminKey, APIKey: s.Settings.APIKey}
-}
+// environmentKeys are those that the settings have now.
+func (s *Service) environmentKeys() projects.EnvironmentKeys { return *s.keys.Load() }
 
 // capabilities says what a project's account can do. The account is opened as it
 // is stored, and not as the tenant had it a moment ago. Opening sends nothing
@@ -146,6 +145,7 @@ func (s *Service) openLimiter() (limits.Limiter, error) {
 	if err != nil {
 		return nil, settings.Error{err}
 	}
+	s.redis = shared
 	s.onClose(func() { shared.Close() })
 	return shared, nil
 }

@@ -37,6 +37,7 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	}
 	defer s.Schedule(ctx)()
 	files := reload.New(s.log)
+	AddFiles(files, options.Files, s.replacements())
 	s.log.Info("listening", "address", ln.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

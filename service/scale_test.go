@@ -109,7 +109,7 @@ func newCrowd(t *testing.T, many int) *crowd {
 // handler is the whole API without limits.
 func (c *crowd) handler() http.Handler {
 	config := c.service.handlerConfig()
-	config.Callers = callers{environment: c.service.environmentKeys(), keys: c.service.view, tokens: c.service.access}
+	config.Callers = callers{environment: c.service.environmentKeys, keys: c.service.view, tokens: c.service.access}
 	return handlers.New(config)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"playtoken/audit"
 	"playtoken/keyrotation"
+	"playtoken/limits"
 	"playtoken/metrics"
 	"playtoken/platforms"
 	"playtoken/platforms/all"
@@ -48,6 +49,8 @@ type Service struct {
 	view      *projects.View
 	audit     *audit.Log
 	signIn    *operators.SignIn // nil: operators do not sign in
+	keys      atomic.Pointer[projects.EnvironmentKeys]
+	redis     *limits.Redis // nil: this replica counts alone
 	owners    *keyOwners
 	rotators  *rotators
 	tenants   *tenants
@@ -72,6 +75,9 @@ type Options struct {
 	Stderr io.Writer
 	Log    *slog.Logger
 	Build  metrics.Build // what the metrics say about the program
+	// Files are those of the secrets in the settings, which Run reads again as they
+	// change. Nil: no secret is in a file.
+	Files *settings.Files
 	// Hangups has an element for each SIGHUP, at which Run reads files again. Nil:
 	// it reads them only as they change.
 	Hangups <-chan os.Signal
@@ -92,6 +98,7 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 		log: options.Log, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
 	}
 	s.policies = policies{set: &s.Settings}
+	s.keys.Store(&projects.EnvironmentKeys{AdminKey: set.AdminKey, APIKey: set.APIKey})
 	for _, open := range []func(context.Context, Options) error{
 		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn,
 	} {
@@ -254,7 +261,7 @@ func (s *Service) openAccess(context.Context, Options) error {
 	ring := s.signing.ringView(access.RingID)
 	s.onClose(ring.Close)
 	exchange, err := access.New(access.Config{
-		Documents: documents, Keys: access.WithEnvironment(s.view, s.environmentKeys(), s.Projects), Secrets: s.Projects,
+		Documents: documents, Keys: access.WithEnvironment(s.view, s.environmentKeys, s.Projects), Secrets: s.Projects,
 		Signer:  &signer.JWTs{Ring: ring, Signatures: s.signing.signatures},
 		ViewAge: durations.ViewAge, Staleness: durations.Staleness,
 	})

@@ -21,6 +21,8 @@ type Tenant struct {
 	Platform platforms.Platform
 	Rotator  *keyrotation.Rotator // nil: the project has no signing keys
 
+	outdated atomic.Bool // its credential was replaced: open another in its place
+
 	ring   *lazyRing
 	minter signer.Minter
 	ready  func(context.Context) error

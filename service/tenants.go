@@ -100,7 +100,7 @@ func (t *tenants) of(ctx context.Context, projectID string) (*Tenant, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now().Unix()
-	if kept, ok := t.open[p.ID]; ok && kept.Project.Version == p.Version {
+	if kept, ok := t.open[p.ID]; ok && kept.Project.Version == p.Version && !kept.outdated.Load() {
 		kept.used.Store(now)
 		return kept, nil
 	}
@@ -158,6 +158,15 @@ func (t *tenants) forget(id string) {
 	defer t.mu.Unlock()
 	if kept, ok := t.open[id]; ok {
 		t.end(id, kept)
+	}
+}
+
+// outdate has a project opened anew when it is next needed.
+func (t *tenants) outdate(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if kept, ok := t.open[id]; ok {
+		kept.outdated.Store(true)
 	}
 }
 

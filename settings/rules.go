@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"playtoken/keyrotation"
 )
@@ -72,8 +73,9 @@ func (s *Settings) storeRule() rule {
 
 // credentialOf is a setting that one way to log in to Vault requires.
 type credentialOf struct {
-	method, name string
-	set          bool
+	methods, name string
+	set           bool
+	optional      bool
 }
 
 // checkLogin refuses a login that lacks a credential. It also refuses the
@@ -83,15 +85,16 @@ func (s *Settings) checkLogin() error {
 	problems := []error{unless(v.Method != "token" || !v.Token.IsZero(),
 		"VAULT_TOKEN: required for the store in Vault, unless PLAYTOKEN_VAULT_AUTH names another way to log in")}
 	for _, c := range []credentialOf{
-		{method: "approle", name: "PLAYTOKEN_VAULT_ROLE_ID", set: v.RoleID != ""},
-		{method: "approle", name: "PLAYTOKEN_VAULT_SECRET_ID", set: !v.SecretID.IsZero()},
-		{method: "kubernetes", name: "PLAYTOKEN_VAULT_ROLE", set: v.Role != ""},
+		{methods: "approle", name: "PLAYTOKEN_VAULT_ROLE_ID", set: v.RoleID != ""},
+		{methods: "approle", name: "PLAYTOKEN_VAULT_SECRET_ID", set: !v.SecretID.IsZero()},
+		{methods: "kubernetes, jwt or cert", name: "PLAYTOKEN_VAULT_ROLE", set: v.Role != "", optional: v.Method == "cert"},
+		{methods: "kubernetes or jwt", name: "PLAYTOKEN_VAULT_JWT_FILE", set: v.JWTFile != "", optional: v.Method == "kubernetes"},
 	} {
-		switch {
-		case c.method == v.Method && !c.set:
-			problems = append(problems, fmt.Errorf("%s: required for PLAYTOKEN_VAULT_AUTH=%s", c.name, c.method))
-		case c.method != v.Method && c.set:
-			problems = append(problems, fmt.Errorf("%s: only for PLAYTOKEN_VAULT_AUTH=%s; unset it or change that", c.name, c.method))
+		switch of := strings.Contains(c.methods, v.Method); {
+		case of && !c.set && !c.optional:
+			problems = append(problems, fmt.Errorf("%s: required for PLAYTOKEN_VAULT_AUTH=%s", c.name, v.Method))
+		case !of && c.set:
+			problems = append(problems, fmt.Errorf("%s: only for PLAYTOKEN_VAULT_AUTH=%s; unset it or change that", c.name, c.methods))
 		}
 	}
 	return errors.Join(problems...)

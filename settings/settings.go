@@ -85,12 +85,12 @@ type Vault struct {
 	Transit string       // mount of the transit engine
 	KV      string       // mount of the KV v2 engine
 
-	Method   string       // "token", "approle" or "kubernetes"
+	Method   string       // "token", "approle", "kubernetes", "jwt" or "cert"
 	Path     string       // where the login method is mounted; "": at its name
 	RoleID   string       // of an AppRole
 	SecretID secret.Value // of an AppRole
-	Role     string       // to log in as, with Kubernetes
-	JWTFile  string       // of the service account's token; "": where a pod has it
+	Role     string       // to log in as, with Kubernetes, a JWT or a certificate
+	JWTFile  string       // of the JWT; "", with Kubernetes: where a pod has it
 }
 
 // Gate is what the self-hosted platform reads.

@@ -16,6 +16,8 @@ type Setting struct {
 	Meaning string // one or two plain sentences, without a full stop at the end
 	Secret  bool   // never shown; may be given as the file that Name_FILE names
 	UsedBy  string // the verbs that use it
+	// NeedsRestart is set for a secret whose file is read at start alone.
+	NeedsRestart bool
 }
 
 // Section is a group of settings.
@@ -146,12 +148,12 @@ func (s *Settings) storeRows() []variable {
 	return []variable{
 		{parse: storeAt(&s.StoreFile), Setting: Setting{Name: "PLAYTOKEN_STORE", Default: "vault", UsedBy: byAll,
 			Meaning: "Where keys and documents are kept: `vault`, or `file:PATH` for one encrypted file"}},
-		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, UsedBy: byStore,
+		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, NeedsRestart: true, UsedBy: byStore,
 			Meaning: "Encrypts the file store; required for it"}},
 		{parse: credential(&v.Token), Setting: Setting{Name: "VAULT_TOKEN", Secret: true, UsedBy: byOperator,
 			Meaning: "Vault's own variable: the token to work with, required where PLAYTOKEN_VAULT_AUTH is `token`. Vault's VAULT_ADDR and the like apply too"}},
-		{parse: oneOf(&v.Method, "token", "approle", "kubernetes"), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH", Default: "token", UsedBy: byStore,
-			Meaning: "How to log in to Vault: `token`, `approle` or `kubernetes`"}},
+		{parse: oneOf(&v.Method, "token", "approle", "kubernetes", "jwt", "cert"), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH", Default: "token", UsedBy: byStore,
+			Meaning: "How to log in to Vault: `token`, `approle`, `kubernetes`, `jwt` or `cert` (the TLS certificate in Vault's own VAULT_CLIENT_CERT and VAULT_CLIENT_KEY)"}},
 		{parse: mount(&v.Path), Setting: Setting{Name: "PLAYTOKEN_VAULT_AUTH_PATH", UsedBy: byStore,
 			Meaning: "Where the login method is mounted. Unset: at the method's name"}},
 		{parse: word(&v.RoleID), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE_ID", UsedBy: byStore,
@@ -159,9 +161,9 @@ func (s *Settings) storeRows() []variable {
 		{parse: credential(&v.SecretID), Setting: Setting{Name: "PLAYTOKEN_VAULT_SECRET_ID", Secret: true, UsedBy: byStore,
 			Meaning: "Secret id of the AppRole; required for `approle`"}},
 		{parse: word(&v.Role), Setting: Setting{Name: "PLAYTOKEN_VAULT_ROLE", UsedBy: byStore,
-			Meaning: "Role to log in as; required for `kubernetes`"}},
+			Meaning: "Role to log in as; required for `kubernetes` and `jwt`. With `cert`, unset: Vault looks for it"}},
 		{parse: text(&v.JWTFile), Setting: Setting{Name: "PLAYTOKEN_VAULT_JWT_FILE", UsedBy: byStore,
-			Meaning: "File of the service account's token, read at each login with `kubernetes`. Unset: where a pod has it"}},
+			Meaning: "File of the JWT that is read at each login with `kubernetes` or `jwt`. Unset, with `kubernetes`: where a pod has it"}},
 		{parse: mount(&v.Transit), Setting: Setting{Name: "PLAYTOKEN_VAULT_TRANSIT", Default: DefaultTransit, UsedBy: byOperator,
 			Meaning: "Mount of the transit engine, which holds the private keys"}},
 		{parse: mount(&v.KV), Setting: Setting{Name: "PLAYTOKEN_VAULT_KV", Default: DefaultKV, UsedBy: byOperator,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -55,8 +56,11 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	}
 	c.warn(settings)
 	base := settings.HttpClient.Transport
-	if c.Transport != nil {
+	switch transport, ok := base.(*http.Transport); {
+	case c.Transport != nil:
 		base = c.Transport
+	case ok && c.Login.Method == "cert":
+		base = withCertificate(transport, os.Getenv(api.EnvVaultClientCert), os.Getenv(api.EnvVaultClientKey))
 	}
 	settings.HttpClient.Transport = capped{base}
 	return client, settings, nil

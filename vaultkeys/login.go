@@ -12,79 +12,79 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/vault/api"
 
 	"playtoken/secret"
 )
 
 // Login is how to obtain the token of requests.
 type Login struct {
-	Method   string       // "token" (the default: Config.Token), "approle" or "kubernetes"
+	Method   string       // "token" (the default: Config.Token), "approle", "kubernetes", "jwt" or "cert"
 	Path     string       // of the method's mount; by default its name
 	RoleID   string       // of an AppRole
-	SecretID secret.Value // of an AppRole
-	Role     string       // with Kubernetes
-	JWTFile  string       // with the token of the service account; by default that of a pod
+	SecretID secret.Value // of an AppRole; Store.Replace replaces it
+	Role     string       // with Kubernetes, a JWT or, if it is to be a certain one, a certificate
+	JWTFile  string       // with the JWT; with Kubernetes by default that of a pod
 }
 
 // defaultJWTFile is the file of a pod that has the token of its service account.
 const defaultJWTFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// maxJWT bounds what is read from the file of a service account's token.
+// maxJWT bounds what is read from the file of a JWT.
 const maxJWT = 64 << 10
 
 // method is a way to log in.
 type method struct {
 	name string
 	path string // of the login request
-	// prove returns the members of the login request. Nil for a configured
-	// token, which cannot be replaced.
-	prove func() (map[string]string, error)
-	// refused returns the pause after the n-th refusal in a row.
-	refused func(n int) time.Duration
+	// prove returns the members of the login request, with the secret id that is
+	// in use. Nil for a configured token, which only the operator can replace.
+	prove func(secretID secret.Value) (map[string]string, error)
+	// locks is set if Vault refuses all logins of a role for some time after a few
+	// that it refused.
+	locks bool
 }
 
 func (l Login) method() method {
-	m := method{name: l.Method, refused: func(int) time.Duration { return 5 * time.Second }}
+	m := method{name: l.Method}
 	switch l.Method {
 	case "approle":
-		m.prove = func() (map[string]string, error) {
-			return map[string]string{"role_id": l.RoleID, "secret_id": l.SecretID.Reveal()}, nil
+		m.prove = func(secretID secret.Value) (map[string]string, error) {
+			return map[string]string{"role_id": l.RoleID, "secret_id": secretID.Reveal()}, nil
 		}
-		m.refused = rarely
-	case "kubernetes":
-		m.prove = func() (map[string]string, error) {
+		m.locks = true
+	case "kubernetes", "jwt":
+		m.prove = func(secret.Value) (map[string]string, error) {
 			jwt, err := readJWT(l.JWTFile)
 			return map[string]string{"role": l.Role, "jwt": jwt}, err
+		}
+	case "cert":
+		m.prove = func(secret.Value) (map[string]string, error) {
+			if l.Role == "" {
+				return map[string]string{}, nil // Vault looks for the role
+			}
+			return map[string]string{"name": l.Role}, nil
 		}
 	}
 	m.path = "auth/" + l.Path + "/login"
 	return m
 }
 
-// rarely keeps a process with an old secret id from locking out the processes
-// that use the same role: after five refused logins within 15 minutes, Vault
-// refuses all logins of the role for 15 minutes.
-func rarely(n int) time.Duration {
-	if n == 1 {
-		return 5 * time.Second
-	}
-	return 5 * time.Minute
-}
-
-// readJWT reads the file at every login, because Kubernetes replaces the token
-// long before it expires. The error does not contain the path.
+// readJWT reads the file at every login, because Kubernetes, and others that make
+// such files, replace the token long before it expires. The error does not contain
+// the path.
 func readJWT(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("file of the service account's token: %w", withoutPath(err))
+		return "", fmt.Errorf("file of the JWT: %w", withoutPath(err))
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxJWT+1))
 	switch jwt := strings.TrimSpace(string(text)); {
 	case err != nil:
-		return "", fmt.Errorf("file of the service account's token: %w", withoutPath(err))
+		return "", fmt.Errorf("file of the JWT: %w", withoutPath(err))
 	case jwt == "" || len(text) > maxJWT || strings.ContainsFunc(jwt, notPrintable):
-		return "", errors.New("file of the service account's token: want a token of printable characters")
+		return "", errors.New("file of the JWT: want a token of printable characters")
 	default:
 		return jwt, nil
 	}
@@ -106,7 +106,7 @@ func (l Login) withDefaults() Login {
 	if l.Path == "" {
 		l.Path = l.Method
 	}
-	if l.JWTFile == "" {
+	if l.JWTFile == "" && l.Method == "kubernetes" {
 		l.JWTFile = defaultJWTFile
 	}
 	return l
@@ -123,12 +123,16 @@ func (l Login) check(token secret.Value) error {
 		if l.RoleID == "" || l.SecretID.IsZero() {
 			return errors.New("login by approle: want a role id and a secret id")
 		}
-	case "kubernetes":
-		if l.Role == "" {
-			return errors.New("login by kubernetes: want a role")
+	case "kubernetes", "jwt":
+		if l.Role == "" || l.JWTFile == "" {
+			return fmt.Errorf("login by %s: want a role and the file of a JWT", l.Method)
+		}
+	case "cert":
+		if os.Getenv(api.EnvVaultClientCert) == "" || os.Getenv(api.EnvVaultClientKey) == "" {
+			return errors.New("login by cert: set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY to the files of the certificate and its key")
 		}
 	default:
-		return fmt.Errorf("login by %.20q: want token, approle or kubernetes", l.Method)
+		return fmt.Errorf("login by %.20q: want token, approle, kubernetes, jwt or cert", l.Method)
 	}
 	return nil
 }
@@ -153,8 +157,8 @@ type lease struct {
 func (l lease) ttl() time.Duration { return time.Duration(l.Seconds) * time.Second }
 
 // logIn obtains a new token.
-func (s *session) logIn(ctx context.Context) (lease, error) {
-	proof, err := s.method.prove()
+func (s *session) logIn(ctx context.Context, secretID secret.Value) (lease, error) {
+	proof, err := s.method.prove(secretID)
 	if err != nil {
 		return lease{}, err
 	}

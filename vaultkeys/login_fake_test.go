@@ -22,10 +22,11 @@ import (
 type fakeTokens struct {
 	ttl, max  time.Duration
 	mayRenew  bool
-	refusal   int  // status of the answer to a login, unless 0
-	down      bool // nothing is answered
-	forbidden bool // policies allow nothing
-	lost      int  // so many answers to logins and renewals get lost
+	refusal   int           // status of the answer to a login, unless 0
+	down      bool          // nothing is answered
+	forbidden bool          // policies allow nothing
+	lost      int           // so many answers to logins and renewals get lost
+	hold      chan struct{} // if not nil, each login waits for an element
 
 	mu     sync.Mutex
 	tokens map[string]*fakeToken
@@ -55,6 +56,9 @@ func (l *logged) String() string {
 type fakeToken struct{ made, ends time.Time }
 
 func (f *fakeTokens) RoundTrip(r *http.Request) (*http.Response, error) {
+	if f.hold != nil && strings.HasSuffix(r.URL.Path, "/login") {
+		<-f.hold
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tokens == nil {
@@ -92,6 +96,9 @@ func (f *fakeTokens) login(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	f.said = append(f.said, string(body))
+	if f.refusal == http.StatusForbidden { // as of a locked role
+		return answer(r, f.refusal, `{"errors":["permission denied"]}`), nil
+	}
 	if f.refusal != 0 { // and it repeats what it was told, as it should not
 		return answer(r, f.refusal, `{"errors":["invalid role or secret ID: `+strings.ReplaceAll(string(body), `"`, `'`)+`"]}`), nil
 	}

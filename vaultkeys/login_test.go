@@ -115,38 +115,6 @@ func TestLoginsToAVaultThatIsDownAreFewAndSucceedOnceItIsUp(t *testing.T) {
 	})
 }
 
-// After five refused logins within 15 minutes, Vault refuses all logins of the role.
-func TestARefusedSecretIDDoesNotLockTheRole(t *testing.T) {
-	for _, status := range []int{400, 403} {
-		synctest.Test(t, func(t *testing.T) {
-			f := &fakeTokens{refusal: status}
-			s := f.open(t, byAppRole)
-			for range 3600 {
-				err := read(t.Context(), s)
-				if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, vaultkeys.ErrForbidden) || strings.Contains(err.Error(), "canary") {
-					t.Fatal(err)
-				}
-				time.Sleep(time.Second)
-			}
-			var at []time.Time
-			f.set(func() { at = f.seen["/v1/auth/approle/login"] })
-			for i := 4; i < len(at); i++ {
-				if at[i].Sub(at[i-4]) < 15*time.Minute {
-					t.Errorf("got five logins within %s, want 15 minutes at least", at[i].Sub(at[i-4]))
-				}
-			}
-			f.set(func() { f.refusal, f.ttl = 0, time.Hour })
-			time.Sleep(6 * time.Minute)
-			if err := read(t.Context(), s); err != nil || len(at) < 5 {
-				t.Errorf("Read = %v after %d refused logins, want success after 5 or more", err, len(at))
-			}
-			if log := f.log.String(); !strings.Contains(log, "invalid role or secret ID") || strings.Contains(log, "canary") {
-				t.Errorf("the log is %s, want the message of Vault in it and no credential", log)
-			}
-		})
-	}
-}
-
 func TestAPolicyThatForbidsCostsFewLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTokens{ttl: time.Hour, max: 24 * time.Hour, mayRenew: true, forbidden: true}
@@ -316,7 +284,9 @@ func TestOpenReportsEveryMistakeOfALogin(t *testing.T) {
 		login vaultkeys.Login
 		want  string
 	}{
-		{vaultkeys.Login{Method: "ldap"}, "approle or kubernetes"},
+		{vaultkeys.Login{Method: "ldap"}, "jwt or cert"},
+		{vaultkeys.Login{Method: "jwt", Role: "r"}, "file of a JWT"},
+		{vaultkeys.Login{Method: "cert"}, "VAULT_CLIENT_CERT"},
 		{vaultkeys.Login{Method: "approle", RoleID: "x"}, "secret id"},
 		{vaultkeys.Login{Method: "approle", SecretID: byAppRole.SecretID}, "role id"},
 		{vaultkeys.Login{Method: "kubernetes"}, "role"},

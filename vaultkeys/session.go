@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"playtoken/secret"
 	"playtoken/store"
 )
 
@@ -32,11 +33,11 @@ const (
 
 // LoginState describes the login of a Store.
 type LoginState struct {
-	Method    string    // "token", "approle" or "kubernetes"
+	Method    string    // "token", "approle", "kubernetes", "jwt" or "cert"
 	At        time.Time // of the last login; zero before the first
 	ExpiresAt time.Time // of the token; zero: never, or unknown
 	Failures  int       // logins and renewals that failed since the last success
-	LockedOut bool      // Vault refuses even a right credential, after too many wrong ones
+	LockedOut bool      // Vault refuses every login of the role, see LockedOut
 }
 
 // grant is a token with its lease.
@@ -58,16 +59,22 @@ type session struct {
 	// send sends a request exactly once.
 	send func(context.Context, *api.Client, request) ([]byte, error)
 	log  *slog.Logger
+	// locked describes the lock of the role that is logged in as.
+	locked LockedOut
 
 	ctx     context.Context // ends with the store
 	running sync.WaitGroup
+	wake    chan struct{} // of size one: the plan of the next attempt has changed
 
 	mu       sync.Mutex
+	secretID secret.Value
+	replaced int           // counts replacements of the secret id
 	current  grant         // zero before the first login
 	busy     chan struct{} // closed when the running login ends; nil if no login runs
 	failed   error         // of the last attempt
 	failures int
-	refusals int
+	refusals int       // of the secret id in use
+	lockout  bool      // the last login was refused as one of a locked role
 	next     time.Time // of the next attempt, or renewal; zero: none is planned
 }
 
@@ -100,7 +107,9 @@ func (s *session) carrying(token string) *api.Client {
 func (s *session) state() LoginState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return LoginState{Method: s.method.name, At: s.current.at, ExpiresAt: s.current.expiresAt, Failures: s.failures}
+	return LoginState{
+		Method: s.method.name, At: s.current.at, ExpiresAt: s.current.expiresAt, Failures: s.failures, LockedOut: s.lockout,
+	}
 }
 
 // instead returns a token other than stale, and logs in to obtain it if need be.
@@ -144,13 +153,20 @@ func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
 
 // replace makes one attempt to log in.
 func (s *session) replace() {
+	s.mu.Lock()
+	secretID, replaced := s.secretID, s.replaced
+	s.mu.Unlock()
 	asked := time.Now()
-	l, err := s.logIn(s.ctx)
+	l, err := s.logIn(s.ctx, secretID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(s.busy)
 	defer func() { s.busy = nil }()
-	if err != nil {
+	switch {
+	case err != nil && replaced != s.replaced: // it was the old secret id that failed
+		s.again()
+		return
+	case err != nil:
 		s.fail("login", err)
 		return
 	}
@@ -159,7 +175,10 @@ func (s *session) replace() {
 
 // granted makes g the current token, which expires after ttl; 0: never.
 func (s *session) granted(g grant, ttl time.Duration, asked time.Time) {
-	s.failed, s.failures, s.refusals = nil, 0, 0
+	if s.lockout {
+		s.log.Info("vault admits logins of the role again")
+	}
+	s.failed, s.failures, s.refusals, s.lockout = nil, 0, 0, false
 	s.next = time.Time{}
 	if ttl > 0 {
 		g.expiresAt = asked.Add(ttl)
@@ -175,16 +194,19 @@ func (s *session) fail(what string, err error) {
 	s.failures++
 	pause := min(firstPause<<min(s.failures-1, 10), longestPause)
 	pause -= rand.N(pause / 2) // so that replicas do not retry at the same time
+	was := s.lockout
 	if isRefusal(err) {
-		s.refusals++
-		pause = s.method.refused(s.refusals)
-		pause += rand.N(pause / 10)
+		pause = s.refused(err)
 	}
 	s.next = time.Now().Add(pause)
 	// A request that waits for the login gets the text of err but not its
 	// meaning, which is about the login.
 	s.failed = fmt.Errorf("vault %s by %s: %w: %v", what, s.method.name, store.ErrUnavailable, err)
-	if n := s.failures; n&(n-1) == 0 && s.ctx.Err() == nil { // 1, 2, 4, 8…
+	if s.lockout {
+		s.failed = fmt.Errorf("vault %s by %s: %w: %w", what, s.method.name, store.ErrUnavailable, &s.locked)
+		err = &s.locked
+	}
+	if n := s.failures; (n&(n-1) == 0 || s.lockout && !was) && s.ctx.Err() == nil { // 1, 2, 4, 8…
 		s.log.Warn("vault "+what+" failed", "method", s.method.name, "failures", n, "again_in", pause.Round(time.Millisecond), "error", err)
 	}
 }
@@ -196,6 +218,8 @@ func (s *session) keep() {
 		select {
 		case <-s.ctx.Done():
 			return
+		case <-s.wake:
+			continue
 		case <-time.After(wait):
 		}
 		if wait <= 0 {
@@ -223,7 +247,7 @@ func (s *session) refresh(g grant) {
 		s.examine(g)
 	case g.client != nil && g.renewable && s.prolong(g):
 	case handedOver:
-		s.giveUp("it cannot be renewed any further")
+		s.giveUp(g, "it cannot be renewed any further")
 	default:
 		_, _ = s.instead(s.ctx, g.client) // fail has recorded the error and planned the next attempt
 	}
@@ -257,12 +281,15 @@ func (s *session) examine(g grant) {
 	asked := time.Now()
 	l, err := s.lookUp(s.ctx, g)
 	if isRefusal(err) {
-		s.giveUp("its policies do not allow it to look itself up")
+		s.giveUp(g, "its policies do not allow it to look itself up")
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	switch {
+	case s.current.client != g.client:
+		return // replaced meanwhile
+	case err != nil:
 		s.fail("lookup", err)
 		return
 	}
@@ -271,9 +298,12 @@ func (s *session) examine(g grant) {
 }
 
 // giveUp ends the renewal of a configured token, which the operator must replace.
-func (s *session) giveUp(why string) {
+func (s *session) giveUp(g grant, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.current.client != g.client {
+		return // replaced meanwhile
+	}
 	s.next = time.Time{}
 	s.log.Warn("the Vault token is not renewed: "+why, "expires_at", s.current.expiresAt)
 }

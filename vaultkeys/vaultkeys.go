@@ -106,7 +106,10 @@ func (c Config) store(ctx context.Context, client *api.Client, settings *api.Con
 	// the body of the response is read.
 	settings.Timeout = 0
 	s.batches = newBatcher(background, s.signBatch)
-	s.session = &session{method: c.Login.method(), anonymous: client, send: s.once, log: c.Log, ctx: background}
+	s.session = &session{
+		method: c.Login.method(), secretID: c.Login.SecretID, anonymous: client, send: s.once, log: c.Log, ctx: background,
+		locked: LockedOut{Path: c.Login.Path, Role: c.Login.RoleID}, wake: make(chan struct{}, 1),
+	}
 	s.session.start(c.Token.Reveal())
 	return s
 }

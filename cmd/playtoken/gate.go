@@ -27,7 +27,7 @@ func (a *app) gateVerb() *cobra.Command {
 }
 
 func (a *app) serveGate(ctx context.Context, media string) error {
-	set, err := settings.ForGate(a.environ, media)
+	files, set, err := settings.OpenFiles(a.environ, func(environ []string) (settings.Settings, error) { return settings.ForGate(environ, media) })
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,9 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	warn(log, set.Doubts)
 	hangups, stop := notifyOfHangups()
 	defer stop()
-	return gateprocess.Run(ctx, set, gateprocess.Options{Build: buildVersion().build(), Stderr: a.stderr, Log: log, Hangups: hangups})
+	return gateprocess.Run(ctx, set, gateprocess.Options{
+		Build: buildVersion().build(), Stderr: a.stderr, Log: log, Files: files, Hangups: hangups,
+	})
 }
 
 // withoutPath leaves out the path of a file, which may be a secret that was

@@ -20,7 +20,7 @@ func (a *app) serve() *cobra.Command {
 		Use: "serve", Short: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off", Args: arguments(),
 		Long: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off.\n\n" + settingsHelp("serve"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := settings.ForService(a.environ)
+			files, set, err := settings.OpenFiles(a.environ, settings.ForService)
 			if err != nil {
 				return err
 			}
@@ -30,7 +30,7 @@ func (a *app) serve() *cobra.Command {
 			hangups, stop := notifyOfHangups()
 			defer stop()
 			return service.Run(cmd.Context(), set, service.Options{
-				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Hangups: hangups,
+				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Files: files, Hangups: hangups,
 			})
 		},
 	}

@@ -17,26 +17,27 @@ import (
 // environment sets another.
 type environment struct {
 	Keys
-	callers projects.EnvironmentKeys
+	callers func() projects.EnvironmentKeys
 	secrets Secrets
 }
 
-// WithEnvironment adds the API key of the environment to those of the store. The
-// admin key is not an API key and cannot be exchanged.
-func WithEnvironment(keys Keys, callers projects.EnvironmentKeys, secrets Secrets) Keys {
+// WithEnvironment adds the API key of the environment, as it is at each call, to
+// those of the store. The admin key is not an API key and cannot be exchanged.
+func WithEnvironment(keys Keys, callers func() projects.EnvironmentKeys, secrets Secrets) Keys {
 	return &environment{Keys: keys, callers: callers, secrets: secrets}
 }
 
 // Identify implements [Keys].
 func (e *environment) Identify(ctx context.Context, apiKey secret.Value) (projects.Caller, error) {
-	caller, err := e.callers.Identify(ctx, apiKey)
+	now := e.callers()
+	caller, err := now.Identify(ctx, apiKey)
 	switch {
 	case errors.Is(err, projects.ErrUnknownCaller):
 		return e.Keys.Identify(ctx, apiKey)
 	case err != nil || caller.Operates():
 		return caller, err
 	}
-	caller.ID, err = e.id(ctx)
+	caller.ID, err = e.id(ctx, now.APIKey)
 	return caller, err
 }
 
@@ -52,11 +53,12 @@ func (e *environment) NewestKey(ctx context.Context, id string) (projects.APIKey
 }
 
 func (e *environment) key(ctx context.Context, id string, other func(context.Context, string) (projects.APIKey, error)) (projects.APIKey, error) {
-	caller, err := e.callers.Identify(ctx, e.callers.APIKey)
+	now := e.callers()
+	caller, err := now.Identify(ctx, now.APIKey)
 	if err != nil { // the environment sets no API key
 		return other(ctx, id)
 	}
-	own, err := e.id(ctx)
+	own, err := e.id(ctx, now.APIKey)
 	switch {
 	case err != nil:
 		return projects.APIKey{}, err
@@ -67,12 +69,12 @@ func (e *environment) key(ctx context.Context, id string, other func(context.Con
 }
 
 // id reveals nothing about the key without the secret.
-func (e *environment) id(ctx context.Context) (string, error) {
+func (e *environment) id(ctx context.Context, apiKey secret.Value) (string, error) {
 	key, err := e.secrets.Secret(ctx, "name of the environment's API key")
 	if err != nil {
 		return "", fmt.Errorf("API key of the environment: %w", err)
 	}
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(e.callers.APIKey.Reveal()))
+	mac.Write([]byte(apiKey.Reveal()))
 	return "environment_" + hex.EncodeToString(mac.Sum(nil)[:10]), nil
 }

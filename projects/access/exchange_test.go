@@ -238,7 +238,7 @@ func TestTheStoreHoldsNoToken(t *testing.T) {
 
 func TestOnlyAPIKeysAreExchanged(t *testing.T) {
 	keys := newCallers()
-	a := replica(t, newMemory(), access.WithEnvironment(keys, environment, secrets{}), unsigned{})
+	a := replica(t, newMemory(), access.WithEnvironment(keys, always(environment), secrets{}), unsigned{})
 	got := exchange(t, a)
 	for what, credential := range map[string]secret.Value{
 		"nothing": {}, "unknown": secret.New("pt_x_y"), "an access token": got.Access, "a refresh token": got.Refresh,
@@ -293,10 +293,15 @@ var environment = projects.EnvironmentKeys{
 	AdminKey: secret.New("admin key of thirty-two characters"), APIKey: secret.New("frontend's key of thirty-two chars"),
 }
 
+// always are keys that are not replaced.
+func always(keys projects.EnvironmentKeys) func() projects.EnvironmentKeys {
+	return func() projects.EnvironmentKeys { return keys }
+}
+
 func TestAnotherKeyInTheEnvironmentEndsTheTokensOfTheOld(t *testing.T) {
 	docs, keys := newMemory(), newCallers()
 	with := func(e projects.EnvironmentKeys) *access.Access {
-		return replica(t, docs, access.WithEnvironment(keys, e, secrets{}), unsigned{})
+		return replica(t, docs, access.WithEnvironment(keys, always(e), secrets{}), unsigned{})
 	}
 	got, err := with(environment).Exchange(t.Context(), environment.APIKey)
 	if err != nil {

@@ -86,6 +86,7 @@ type Config struct {
 // SignIn signs people in. It is safe for concurrent use.
 type SignIn struct {
 	config Config
+	secret atomic.Pointer[secret.Value] // of the client
 	roles  cel.Program
 	rules  string // identifies the provider, the client and the rule for roles
 	client *http.Client
@@ -108,12 +109,18 @@ func New(config Config) (*SignIn, error) {
 		return nil, fmt.Errorf("the rule for operators' roles: %w", err)
 	}
 	sum := sha256.Sum256([]byte(config.Issuer + "\x00" + config.ClientID + "\x00" + config.Roles))
-	return &SignIn{
+	s := &SignIn{
 		config: config, roles: roles, rules: base64.RawURLEncoding.EncodeToString(sum[:16]),
 		client: &http.Client{Transport: bounded{next: config.Transport}, Timeout: callTimeout, CheckRedirect: refuseRedirect},
 		turn:   make(chan struct{}, 1),
-	}, nil
+	}
+	s.ReplaceClientSecret(config.ClientSecret)
+	return s, nil
 }
+
+// ReplaceClientSecret replaces the client's secret for sign-ins that end from now
+// on.
+func (s *SignIn) ReplaceClientSecret(value secret.Value) { s.secret.Store(&value) }
 
 // Start is what a program asks for that wants to sign a person in (RFC 8252).
 type Start struct {
@@ -265,7 +272,7 @@ func (s *SignIn) flow(ctx context.Context) (*oauth2.Config, error) {
 		return nil, err
 	}
 	return &oauth2.Config{
-		ClientID: s.config.ClientID, ClientSecret: s.config.ClientSecret.Reveal(), Endpoint: s.provider.Load().Endpoint(),
+		ClientID: s.config.ClientID, ClientSecret: s.secret.Load().Reveal(), Endpoint: s.provider.Load().Endpoint(),
 		RedirectURL: strings.TrimSuffix(s.config.URL, "/") + CallbackPath, Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
 	}, nil
 }

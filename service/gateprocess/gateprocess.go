@@ -22,6 +22,7 @@ import (
 	"playtoken/httpserver"
 	"playtoken/metrics"
 	"playtoken/reload"
+	"playtoken/service"
 	"playtoken/settings"
 )
 
@@ -30,6 +31,9 @@ type Options struct {
 	Build  metrics.Build // what the metrics say about the program
 	Stderr io.Writer     // gets the audit record where the settings name no file
 	Log    *slog.Logger
+	// Files are those of the secrets in the settings, which are read again as they
+	// change. Nil: no secret is in a file.
+	Files *settings.Files
 	// Hangups has an element for each SIGHUP, at which files are read again. Nil:
 	// they are read only as they change.
 	Hangups <-chan os.Signal
@@ -51,12 +55,14 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	g, closeGate, err := open(ctx, set, counted, options.Stderr, log)
+	replace := map[string]service.Replace{}
+	g, closeGate, err := open(ctx, set, counted, options, replace)
 	if err != nil {
 		return errors.Join(err, ln.Close(), scrapes.Close())
 	}
 	log.Info("gate is listening", "address", ln.Addr().String())
 	files := reload.New(log)
+	service.AddFiles(files, options.Files, replace)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		files.Run(ctx, options.Hangups)
@@ -73,8 +79,10 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	return errors.Join(group.Wait(), closeGate())
 }
 
-// open opens a gate on a folder, out of which no link leads.
-func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, stderr io.Writer, log *slog.Logger) (*gate.Gate, func() error, error) {
+// open opens a gate on a folder, out of which no link leads. It puts into replace
+// how each secret is replaced.
+func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, options Options, replace map[string]service.Replace) (*gate.Gate, func() error, error) {
+	log := options.Log
 	root, err := os.OpenRoot(set.Gate.Media)
 	if err != nil {
 		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
@@ -91,9 +99,9 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, std
 	}
 	closers := closers{root}
 	for _, part := range []func() (io.Closer, error){
-		func() (io.Closer, error) { return share(ctx, &config, set, log) },
-		func() (io.Closer, error) { return keepRecord(&config, set, counted, stderr) },
-		func() (io.Closer, error) { return count(&config, set, counted, log) },
+		func() (io.Closer, error) { return share(ctx, &config, set, log, replace) },
+		func() (io.Closer, error) { return keepRecord(&config, set, counted, options.Stderr) },
+		func() (io.Closer, error) { return count(&config, set, counted, log, replace) },
 	} {
 		closer, err := part()
 		if err != nil {
@@ -106,6 +114,10 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, std
 		return nil, nil, errors.Join(err, closers.Close())
 	}
 	counted.View(g.ViewAge)
+	replace["PLAYTOKEN_GATE_API_KEY"] = func(set settings.Settings) error {
+		g.ReplaceAPIKey(set.Gate.APIKey)
+		return nil
+	}
 	return g, append(closers, g).Close, nil
 }
 

@@ -40,7 +40,7 @@ func (c closer) Close() error {
 }
 
 // share opens the store that the gate shares with others, if it does.
-func share(ctx context.Context, config *gate.Config, set settings.Settings, log *slog.Logger) (io.Closer, error) {
+func share(ctx context.Context, config *gate.Config, set settings.Settings, log *slog.Logger, replace map[string]service.Replace) (io.Closer, error) {
 	if !set.Gate.Shares {
 		return closers{}, nil
 	}
@@ -57,6 +57,7 @@ func share(ctx context.Context, config *gate.Config, set settings.Settings, log 
 		return nil, err
 	}
 	config.Documents, config.Clock = vault, vault.Now
+	replace["VAULT_TOKEN"], replace["PLAYTOKEN_VAULT_SECRET_ID"] = service.ReplaceLogin(vault), service.ReplaceLogin(vault)
 	return closer(vault.Close), nil
 }
 
@@ -105,7 +106,7 @@ func (r countedRecord) count(err error) error {
 
 // count makes what counts failed calls and streams: alone, or together with
 // other gates.
-func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, log *slog.Logger) (io.Closer, error) {
+func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, log *slog.Logger, replace map[string]service.Replace) (io.Closer, error) {
 	config.OwnerCall = counted.OwnerCall
 	config.ClientIP = func(r *http.Request) netip.Addr {
 		return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), set.TrustedProxies)
@@ -129,6 +130,7 @@ func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, lo
 		return nil, settings.Error{err}
 	}
 	config.Failures = shared
+	replace["PLAYTOKEN_REDIS_URL"] = func(set settings.Settings) error { return shared.Replace(set.RedisURL) }
 	if most > 0 {
 		config.Streams = shared.Streams(most)
 	}

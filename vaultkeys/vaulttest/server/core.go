@@ -5,9 +5,11 @@ import (
 	"os"
 
 	"github.com/hashicorp/go-hclog"
+	jwt "github.com/hashicorp/vault-plugin-auth-jwt"
 	kubernetes "github.com/hashicorp/vault-plugin-auth-kubernetes"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
 	"github.com/hashicorp/vault/builtin/credential/approle"
+	"github.com/hashicorp/vault/builtin/credential/cert"
 	"github.com/hashicorp/vault/builtin/logical/transit"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
@@ -38,6 +40,8 @@ func newCore(directory string) (*vault.Core, error) {
 		},
 		CredentialBackends: map[string]logical.Factory{
 			"approle":    approle.Factory,
+			"cert":       cert.Factory,
+			"jwt":        jwt.Factory,
 			"kubernetes": kubernetes.Factory,
 		},
 	})

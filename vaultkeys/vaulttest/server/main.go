@@ -4,12 +4,13 @@
 // distributions do not package Vault, with the few engines that tests need.
 // Vault's server is licensed under BUSL-1.1, so it sits in a module of its own:
 // nothing of it reaches the go.mod, the go.sum or the binary that we publish.
-// Never keep real secrets in it: one unseal share, no TLS, no audit log, and the
+// Never keep real secrets in it: one unseal share, no audit log, and the
 // unseal key may lie in a file beside the data.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,10 +36,12 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:0", "`address` to serve plain HTTP on")
+	listen := flags.String("listen", "127.0.0.1:0", "`address` to serve on")
 	storage := flags.String("storage", "", "`directory` to keep data in; empty means in memory")
 	initFile := flags.String("init-file", "", "initialise and unseal at start, keeping the root token "+
 		"and unseal key in this `file`; empty means start sealed, as Vault itself does")
+	certFile := flags.String("tls-cert", "", "`file` of the certificate to serve TLS with; empty means plain HTTP")
+	keyFile := flags.String("tls-key", "", "`file` of that certificate's private key")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,12 +62,15 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	// From here callers who connect are queued by the kernel until Serve accepts.
 	fmt.Fprintf(stdout, "listening http://%s\n", listener.Addr())
-	return errors.Join(serve(ctx, listener, core), core.Shutdown())
+	return errors.Join(serve(ctx, listener, core, *certFile, *keyFile), core.Shutdown())
 }
 
 // serve answers until ctx ends, then gives requests under way a moment to finish.
-func serve(ctx context.Context, listener net.Listener, core *vault.Core) error {
-	server := &http.Server{Handler: newHandler(core), ReadHeaderTimeout: 10 * time.Second}
+func serve(ctx context.Context, listener net.Listener, core *vault.Core, certFile, keyFile string) error {
+	server := &http.Server{
+		Handler: newHandler(core), ReadHeaderTimeout: 10 * time.Second,
+		TLSConfig: &tls.Config{ClientAuth: tls.RequestClientCert}, // as Vault's own listener has it; the cert method verifies them
+	}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -72,7 +78,11 @@ func serve(ctx context.Context, listener net.Listener, core *vault.Core) error {
 		defer cancel()
 		stopped <- server.Shutdown(grace)
 	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := func() error { return server.Serve(listener) }
+	if certFile != "" {
+		serve = func() error { return server.ServeTLS(listener, certFile, keyFile) }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped
