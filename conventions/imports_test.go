@@ -29,15 +29,16 @@ var mayImport = map[string][]string{
 	"settings":           {"keyrotation", "platforms", "platforms/all", "platforms/client", "secret"},
 	"projects":           {"projects/internal/cache", "signer", "keyrotation", "store", "secret", "platforms"},
 	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "store", "secret", "gate/verify"},
+	"projects/approvals": {"projects", "store"},
 	"projects/operators": {"projects", "secret"},
 	"projects/viewers":   {"projects", "store", "secret"},
 
 	"projects/internal/cache": {"store"},
 
-	"handlers": {"projects", "projects/access", "projects/operators", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
+	"handlers": {"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits"},
 	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all",
-		"projects", "projects/access", "projects/operators", "projects/viewers", "handlers", "limits", "audit", "metrics", "httpserver", "reload"},
+		"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "handlers", "limits", "audit", "metrics", "httpserver", "reload"},
 	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
 	"httpserver":             {},
 	"reload":                 {},

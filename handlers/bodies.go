@@ -44,6 +44,17 @@ type withSize interface{ size() int }
 // withReason is a body that says why a change is made, for the record.
 type withReason interface{ reason() string }
 
+// withOverride is a body of an act that may have to wait for a second operator, with
+// which an admin may say that it must not wait.
+type withOverride interface{ overrides() bool }
+
+// withRevocation is a body of an act that may revoke signing keys as well.
+type withRevocation interface{ revokes() bool }
+
+// withOptionalBody is a request that is read from the query and may have a body as
+// well.
+type withOptionalBody interface{ bodyIsOptional() }
+
 // withSubject is a body that says what a change is about, for the record, where
 // the path does not.
 type withSubject interface{ subject() string }

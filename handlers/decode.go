@@ -53,7 +53,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	if !bodiless {
 		query = new(noBody)
 	}
-	if err := decodeQuery(r.URL.RawQuery, query); err != nil || bodiless {
+	if err := decodeQuery(r.URL.RawQuery, query); err != nil || bodiless && !hasOptionalBody(r, into) {
 		return err
 	}
 	if err := jsonContent(r.Header); err != nil && !acceptsText(into) {
@@ -72,6 +72,11 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 		return checked.check()
 	}
 	return nil
+}
+
+func hasOptionalBody(r *http.Request, into any) bool {
+	_, ok := into.(withOptionalBody)
+	return ok && r.ContentLength != 0
 }
 
 func acceptsText(into any) bool {

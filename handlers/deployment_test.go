@@ -17,6 +17,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/approvals"
 	"playtoken/projects/viewers"
 	"playtoken/secret"
 	"playtoken/signer"
@@ -274,6 +275,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		Capabilities: func(context.Context, projects.Project) (platforms.Capabilities, error) {
 			return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}.Capabilities(), nil
 		},
+		Approvals:           &approvals.Store{Documents: d.documents},
 		CheckSettingsChange: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
 		Limits:              d.counter, Record: d.record,
 	}

@@ -12,6 +12,7 @@ import (
 
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/approvals"
 	"playtoken/secret"
 )
 
@@ -32,6 +33,11 @@ type routePolicy struct {
 
 	// signing is the kind of token that the route makes, for rules and webhooks.
 	signing string
+
+	// approval is the kind of act that the route is, if it may have to wait for a
+	// second operator. What can be refused before, possible refuses; may be nil.
+	approval approvals.Kind
+	possible func(context.Context, call) error
 }
 
 // call is a request that passed every check of its endpoint.
@@ -46,36 +52,48 @@ type call struct {
 	foreign bool             // from a page that the project does not list
 	signing string           // the kind of token that the route makes
 	size    int              // how many requests the request counts as
+
+	approved *approvals.Approval // the approval that the call carries out; nil: it is the caller's own
 }
 
 // noBody is the body of a request that says everything in its path.
 type noBody struct{}
 
 // endpoint makes a handler of a route's function. Every request goes through the
-// same steps in the same order: authenticate, decode, limit, authorise, record,
-// act, encode, respond. The function gets a body that was decoded strictly, and
+// same steps in the same order: authenticate, decode, limit, authorise, wait for a
+// second operator, record, act, encode, respond. The function gets a body that was decoded strictly, and
 // a project that the caller may act on.
 func endpoint[B, R any](s *server, policy routePolicy, act func(context.Context, call, B) (R, error)) http.Handler {
+	if policy.approval != "" {
+		s.waiting[policy.record] = later(s, policy, act)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body B
 		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID), signing: policy.signing}
 		err := s.admit(w, r, policy, &c, &body)
-		if err == nil {
-			err = s.recordIntent(r.Context(), policy, c, body)
-		}
 		if err != nil {
 			s.refuseCall(w, r, policy, err)
 			return
 		}
 		extendDeadline(w, policy.action)
-		response, err := act(r.Context(), c, body)
-		s.recordOutcome(policy, c, body, response, err)
+		response, err := orWait(r.Context(), s, policy, c, body, act)
 		if err != nil {
 			s.refuseCall(w, r, policy, err)
 			return
 		}
 		s.respond(w, r, statusOf(response, policy.status), response)
 	})
+}
+
+// carryOut calls a route's function, with an entry in the audit log before and
+// after.
+func carryOut[B, R any](ctx context.Context, s *server, policy routePolicy, c call, body B, act func(context.Context, call, B) (R, error)) (any, error) {
+	if err := s.recordIntent(ctx, policy, c, body); err != nil {
+		return nil, err
+	}
+	response, err := act(ctx, c, body)
+	s.recordOutcome(policy, c, body, response, err)
+	return response, err
 }
 
 // refuseCall responds with a problem, and counts it if the caller wanted a

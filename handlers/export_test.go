@@ -9,7 +9,7 @@ import (
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	everything := &server{Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}}}
+	everything := &server{waiting: map[string]waitingAct{}, Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}, Approvals: noApprovals{}}}
 	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}
@@ -21,6 +21,8 @@ type noAccess struct{ Access }
 type noStore struct{ Store }
 
 type noSignIn struct{ SignIn }
+
+type noApprovals struct{ Approvals }
 
 // DecodeQuery reads the query of a list, and writes the page that it understood as a query again.
 func DecodeQuery(raw string) (page projects.Page, again string, err error) {

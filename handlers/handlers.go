@@ -28,6 +28,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/approvals"
 	"playtoken/projects/viewers"
 	"playtoken/secret"
 	"playtoken/signer"
@@ -145,6 +146,11 @@ type Config struct {
 	SignIn SignIn
 	// Secure marks cookies as for encrypted connections only.
 	Secure bool
+	// Approvals keeps what waits for a second operator. Nil: its routes do not
+	// exist, and no act waits.
+	Approvals Approvals
+	// MustWait are the kinds of acts that wait.
+	MustWait []approvals.Kind
 	// Viewers identifies viewers and evaluates rules and webhooks. Nil: viewers
 	// are unknown callers, and a project with a rule or webhook mints nothing.
 	Viewers Viewers
@@ -198,12 +204,13 @@ type Config struct {
 // server has the routes' functions as methods.
 type server struct {
 	Config
-	bursts bursts
+	bursts  bursts
+	waiting map[string]waitingAct // by the name of the record
 }
 
 // New returns the handler of the HTTP API. It starts no goroutines.
 func New(config Config) http.Handler {
-	s := &server{Config: config}
+	s := &server{Config: config, waiting: map[string]waitingAct{}}
 	if s.MintCounter == nil {
 		s.MintCounter = s.Limits
 	}

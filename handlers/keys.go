@@ -36,6 +36,18 @@ func (s *server) showKey(ctx context.Context, c call, _ noBody) (KeyDetail, erro
 	return newKeyDetail(key), nil
 }
 
+// hasKeys returns nil for a call about a project that has signing keys.
+func (s *server) hasKeys(ctx context.Context, c call) error {
+	_, err := s.ringOf(ctx, c.project)
+	return err
+}
+
+// hasKey returns nil for a call about a signing key that exists.
+func (s *server) hasKey(ctx context.Context, c call) error {
+	_, err := s.showKey(ctx, c, noBody{})
+	return err
+}
+
 // generation is the one in the path, whose pattern allows only numbers.
 func (c call) generation() int {
 	n, _ := strconv.Atoi(c.vars["generation"])
@@ -58,8 +70,24 @@ func (b reasonBody) check() error { return invalidFields(checkReason(b.Reason, t
 
 // order says who asks for a change and why.
 func (c call) order(reason string) keyrotation.Order {
-	return keyrotation.Order{Actor: c.caller.ID, ActorName: c.caller.Name, Reason: reason}
+	return keyrotation.Order{Actor: c.caller.ID, ActorName: c.caller.Name, Reason: c.because(reason)}
 }
+
+// actBody is the body of a change that may have to wait for a second operator.
+type actBody struct {
+	Reason   string `json:"reason"`
+	Override bool   `json:"override"`
+}
+
+var (
+	_ withCheck    = actBody{}
+	_ withReason   = actBody{}
+	_ withOverride = actBody{}
+)
+
+func (b actBody) reason() string  { return b.Reason }
+func (b actBody) overrides() bool { return b.Override }
+func (b actBody) check() error    { return invalidFields(checkReason(b.Reason, true)...) }
 
 // confirmBody is the body of a confirmation.
 type confirmBody struct {
@@ -109,7 +137,7 @@ func (s *server) operate(do operation) func(context.Context, call, reasonBody) (
 	}
 }
 
-func (s *server) revokeKey(ctx context.Context, c call, body reasonBody) (Revocation, error) {
+func (s *server) revokeKey(ctx context.Context, c call, body actBody) (Revocation, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {
 		return Revocation{}, err

@@ -84,6 +84,10 @@ var expectations = map[string]struct {
 	"GET /v1/admin-keys":                   {"", operatorsFrom(200, 8)},
 	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},
 	"DELETE /v1/admin-keys/{admin_key_id}": {"", adminOnly(204)},
+
+	// Nothing waits here; see TestAnActWaitsForAnotherOperator.
+	"GET /v1/approvals":                        {"", operatorsFrom(200, 8)},
+	"POST /v1/approvals/{approval_id}/approve": {"", operatorsFrom(404, 9)},
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/projects"
+	"playtoken/projects/approvals"
 	"playtoken/projects/operators"
 	"playtoken/projects/viewers"
 	"playtoken/signer"
@@ -65,6 +66,9 @@ var failures = []failure{
 	{is: is(operators.ErrRedirect), status: 400, code: "invalid_request"},
 	{is: is(operators.ErrAway), status: 503, code: "signer_unavailable", says: operators.ErrAway.Error(), retry: 5 * time.Second},
 	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is unknown, expired, deleted or already used: send a valid one"},
+	{is: is(approvals.ErrGone), status: 404, code: "not_found", says: approvals.ErrGone.Error()},
+	{is: is(approvals.ErrSameOperator), status: 403, code: "forbidden", says: approvals.ErrSameOperator.Error()},
+	{is: is(approvals.ErrFull), status: 409, code: "conflict", says: approvals.ErrFull.Error()},
 	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because the audit log cannot be written; the request is fine, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},
 	{is: as[*viewers.Rejected], status: 401, code: "unauthenticated"},

@@ -149,18 +149,23 @@ var errSettingsChanged = fmt.Errorf("the settings of the project: %w", store.Err
 // still at the platform would belong to no project afterwards, and its tokens
 // would be accepted for ever.
 func (s *server) deleteProject(ctx context.Context, c call, q deleteQuery) (noContent, error) {
-	if c.project == projects.Default {
-		return noContent{}, &keyrotation.Guard{Why: "the project default is defined by the environment: remove its platform's credential there"}
-	}
-	if _, err := s.Store.Project(ctx, c.project); err != nil {
+	if err := s.mayBeDeleted(ctx, c); err != nil {
 		return noContent{}, err
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := s.endKeys(ctx, c, q.revoke); err != nil {
+	if err := s.endKeys(ctx, c, q.Revoke); err != nil {
 		return noContent{}, err
 	}
 	return noContent{}, s.Store.DeleteProject(ctx, c.project)
+}
+
+func (s *server) mayBeDeleted(ctx context.Context, c call) error {
+	if c.project == projects.Default {
+		return &keyrotation.Guard{Why: "the project default is defined by the environment: remove its platform's credential there"}
+	}
+	_, err := s.Store.Project(ctx, c.project)
+	return err
 }
 
 // endKeys revokes a project's signing keys and ends its ring, because a rotation

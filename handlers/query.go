@@ -120,13 +120,36 @@ func (*nameQuery) names() []string { return []string{"name"} }
 
 func (q *nameQuery) set(_, value string) *fieldError { return filter(value, &q.name) }
 
-// deleteQuery says whether a project's signing keys may be revoked with it.
-type deleteQuery struct{ revoke bool }
+// deleteQuery says whether a project's signing keys may be revoked with it. The
+// same members may come in a body, with the reason, and count before the query's.
+type deleteQuery struct {
+	Revoke   bool   `json:"revoke"`
+	Override bool   `json:"override"`
+	Reason   string `json:"reason"`
+}
 
-func (*deleteQuery) names() []string { return []string{"revoke"} }
+var (
+	_ withOptionalBody = deleteQuery{}
+	_ withCheck        = deleteQuery{}
+	_ withReason       = deleteQuery{}
+	_ withOverride     = deleteQuery{}
+	_ withRevocation   = deleteQuery{}
+)
+
+func (deleteQuery) bodyIsOptional()   {}
+func (q deleteQuery) reason() string  { return q.Reason }
+func (q deleteQuery) overrides() bool { return q.Override }
+func (q deleteQuery) revokes() bool   { return q.Revoke }
+func (q deleteQuery) check() error    { return invalidFields(checkReason(q.Reason, false)...) }
+
+func (*deleteQuery) names() []string { return []string{"revoke", "override"} }
 
 func (q *deleteQuery) set(name, value string) *fieldError {
-	q.revoke = value == "true"
+	if name == "revoke" {
+		q.Revoke = value == "true"
+	} else {
+		q.Override = value == "true"
+	}
 	return oneOf(name, value, "true", "false")
 }
 

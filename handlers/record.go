@@ -39,17 +39,22 @@ func (s *server) recordLater(entry audit.Entry) {
 	}
 }
 
-// recordIntent records what is about to be changed. An urgent change does not
-// wait for the audit log.
+// recordIntent records what is about to be changed.
 func (s *server) recordIntent(ctx context.Context, policy routePolicy, c call, body any) error {
-	switch {
-	case policy.record == "":
-		return nil
-	case policy.urgent:
-		s.recordLater(c.entry(policy, body, "intent"))
+	if policy.record == "" {
 		return nil
 	}
-	return s.record(ctx, c.entry(policy, body, "intent"))
+	return s.recordBefore(ctx, policy, c.entry(policy, body, "intent"))
+}
+
+// recordBefore records something before a change. An urgent change does not wait
+// for the audit log.
+func (s *server) recordBefore(ctx context.Context, policy routePolicy, entry audit.Entry) error {
+	if policy.urgent {
+		s.recordLater(entry)
+		return nil
+	}
+	return s.record(ctx, entry)
 }
 
 // recordOutcome records how a change ended.
@@ -92,6 +97,7 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 	if explained, ok := body.(withReason); ok {
 		entry.Reason = explained.reason()
 	}
+	entry.Reason = c.because(entry.Reason)
 	return entry
 }
 

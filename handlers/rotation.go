@@ -30,7 +30,7 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 // other responses: it says what has happened, and should arrive.
 func extendDeadline(w http.ResponseWriter, action projects.Action) {
 	switch action {
-	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject:
+	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject, projects.Approve:
 		// Only a connection without deadlines, as in tests, returns an error.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTimeout + time.Minute))
 	}
@@ -234,7 +234,7 @@ type removed struct {
 	Removed string `json:"removed"`
 }
 
-func (s *server) removeUnmanaged(ctx context.Context, c call, body reasonBody) (removed, error) {
+func (s *server) removeUnmanaged(ctx context.Context, c call, body actBody) (removed, error) {
 	keyID := c.vars["key_id"]
 	if !isKeyID(keyID) {
 		return removed{}, store.ErrNotFound

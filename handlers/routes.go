@@ -5,6 +5,7 @@ import (
 
 	"playtoken/limits"
 	"playtoken/projects"
+	"playtoken/projects/approvals"
 	"playtoken/projects/operators"
 )
 
@@ -24,6 +25,7 @@ const (
 	apiKeyPath     = apiKeysPath + "/{api_key_id}"
 	adminKeysPath  = "/v1/admin-keys"
 	adminKeyPath   = adminKeysPath + "/{admin_key_id}"
+	approvalsPath  = "/v1/approvals"
 	mediaPath      = projectPath + "/media/{media_id}"
 )
 
@@ -39,7 +41,7 @@ func patch(path string, handler http.Handler) route {
 	return route{method: http.MethodPatch, path: path, handler: handler}
 }
 
-func remove(path string, handler http.Handler) route {
+func del(path string, handler http.Handler) route {
 	return route{method: http.MethodDelete, path: path, handler: handler}
 }
 
@@ -64,6 +66,9 @@ func (s *server) routes() []route {
 	}
 	if s.Store != nil {
 		routes = append(routes, s.projectRoutes()...)
+	}
+	if s.Approvals != nil {
+		routes = append(routes, s.approvalRoutes()...)
 	}
 	if s.Metrics != nil {
 		routes = append(routes, get("/metrics", http.HandlerFunc(s.metrics)))
@@ -102,9 +107,11 @@ func (s *server) keyRoutes() []route {
 		return routePolicy{action: projects.WriteKeys, status: http.StatusOK, record: record}
 	}
 	revoke := order("signing_key.revoke")
-	revoke.urgent = true
+	revoke.urgent, revoke.approval, revoke.possible = true, approvals.Revoke, s.hasKey
 	end := order("sessions.end")
 	end.urgent = true
+	remove := order("platform_key.delete")
+	remove.approval, remove.possible = approvals.Remove, s.hasKeys
 	all := routePolicy{action: projects.RotateAll, status: http.StatusOK, record: "rotation.all"}
 	readAll := routePolicy{action: projects.ListProjects, status: http.StatusOK}
 	return []route{
@@ -122,7 +129,7 @@ func (s *server) keyRoutes() []route {
 		get("/v1/rotation", endpoint(s, readAll, s.allStatus)),
 		post("/v1/rotation", endpoint(s, all, s.rotateAll)),
 		get(projectPath+"/drift", endpoint(s, read, s.drift)),
-		remove(projectPath+"/platform-keys/{key_id}", endpoint(s, order("platform_key.delete"), s.removeUnmanaged)),
+		del(projectPath+"/platform-keys/{key_id}", endpoint(s, remove, s.removeUnmanaged)),
 	}
 }
 
@@ -157,25 +164,27 @@ func (s *server) projectRoutes() []route {
 	change := func(action projects.Action, status int, record string) routePolicy {
 		return routePolicy{action: action, status: status, record: record}
 	}
+	deletion := change(projects.DeleteProject, http.StatusNoContent, "project.delete")
+	deletion.approval, deletion.possible = approvals.Delete, s.mayBeDeleted
 	return []route{
 		get(projectsPath, endpoint(s, read(projects.ListProjects), s.listProjects)),
 		post(projectsPath, endpoint(s, change(projects.CreateProject, http.StatusCreated, "project.create"), s.createProject)),
 		get(projectsPath+"/count", endpoint(s, read(projects.ListProjects), s.countProjects)),
 		get(projectPath, endpoint(s, read(projects.ReadProject), s.showProject)),
 		patch(projectPath, endpoint(s, change(projects.WriteProject, http.StatusOK, "project.update"), s.updateProject)),
-		remove(projectPath, endpoint(s, change(projects.DeleteProject, http.StatusNoContent, "project.delete"), s.deleteProject)),
+		del(projectPath, endpoint(s, deletion, s.deleteProject)),
 
 		get(apiKeysPath, endpoint(s, read(projects.ReadAPIKeys), s.listAPIKeys)),
 		post(apiKeysPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusCreated, "api_key.create"), s.createAPIKey)),
 		get(apiKeysPath+"/count", endpoint(s, read(projects.ReadAPIKeys), s.countAPIKeys)),
 		get(apiKeyPath, endpoint(s, read(projects.ReadAPIKeys), s.showAPIKey)),
 		patch(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)),
-		remove(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
-		remove(apiKeyPath+"/tokens", endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.end_tokens"), s.endTokens)),
+		del(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
+		del(apiKeyPath+"/tokens", endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.end_tokens"), s.endTokens)),
 
 		get(adminKeysPath, endpoint(s, read(projects.ReadAdminKeys), s.listAdminKeys)),
 		post(adminKeysPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusCreated, "admin_key.create"), s.createAdminKey)),
-		remove(adminKeyPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusNoContent, "admin_key.delete"), s.deleteAdminKey)),
+		del(adminKeyPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusNoContent, "admin_key.delete"), s.deleteAdminKey)),
 	}
 }
 

@@ -20,6 +20,10 @@ import (
 // Default is the id of the project that the environment defines.
 const Default = "default"
 
+// LocalOperator is the id of the person or program that runs a verb beside the
+// store; the caller's name is that of the user of the operating system.
+const LocalOperator = "cli"
+
 // Errors of Identify and May.
 var (
 	// ErrUnknownCaller: the credential belongs to no caller.
@@ -80,6 +84,9 @@ const (
 
 	ReadAdminKeys  Action = "read admin keys"
 	WriteAdminKeys Action = "change admin keys"
+
+	ReadApprovals Action = "read what waits for an approval"
+	Approve       Action = "approve"
 )
 
 // Permission is what an action requires. An admin may do everything.
@@ -108,6 +115,8 @@ var All = []Permission{
 	{Action: ReadMetrics, Role: RoleAuditor},
 	{Action: ReadAdminKeys, Role: RoleAuditor},
 	{Action: WriteAdminKeys},
+	{Action: ReadApprovals, Role: RoleAuditor},
+	{Action: Approve, Role: RoleOperator}, // and what is approved needs its own
 }
 
 // Caller is an identified caller. The zero Caller may do nothing.

@@ -16,6 +16,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
+	"playtoken/projects/approvals"
 	"playtoken/projects/operators"
 	"playtoken/secret"
 	"playtoken/settings"
@@ -56,14 +57,23 @@ func (s *Service) handlerConfig() handlers.Config {
 		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
 		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange,
 		Verdict: s.verdict, Record: s.audit, Log: s.log,
+		Approvals: &approvals.Store{Documents: s.Storage.Store, Permit: s.Storage.Permit}, MustWait: s.mustWait(),
 	}
+}
+
+// mustWait are the kinds of acts that wait for a second operator.
+func (s *Service) mustWait() (kinds []approvals.Kind) {
+	for _, word := range s.Settings.Approvals {
+		kinds = append(kinds, approvals.Kind(word))
+	}
+	return kinds
 }
 
 // localOperator identifies every caller as the person who runs this process.
 type localOperator struct{ name string }
 
 func (o localOperator) Identify(context.Context, secret.Value) (projects.Caller, error) {
-	return projects.Caller{ID: "cli", Name: o.name, Role: projects.RoleAdmin}, nil
+	return projects.Caller{ID: projects.LocalOperator, Name: o.name, Role: projects.RoleAdmin}, nil
 }
 
 // processUser is the user that this process runs as, as the operating system

@@ -133,6 +133,22 @@ func oneOf(to *string, words ...string) parser {
 	}
 }
 
+// manyOf is for some of a few words, separated by commas.
+func manyOf(to *[]string, words ...string) parser {
+	return func(s string) error {
+		var found []string
+		for part := range strings.SplitSeq(s, ",") {
+			word := strings.TrimSpace(part)
+			if !slices.Contains(words, word) || slices.Contains(found, word) {
+				return fmt.Errorf("want some of %s, each once, separated by commas", strings.Join(words, ", "))
+			}
+			found = append(found, word)
+		}
+		*to = found
+		return nil
+	}
+}
+
 // networks is a list of CIDRs, or of addresses that stand for themselves.
 func networks(to *[]netip.Prefix) parser {
 	return func(s string) error {

@@ -35,6 +35,7 @@ type Settings struct {
 
 	PublicURL string    // of the service, as browsers reach it; "": unknown
 	Operators Operators // how operators sign in
+	Approvals []string  // which acts wait for a second operator: "revoke", "remove", "delete"
 	Server    string    // of a running service that verbs use; "": verbs open the store
 
 	AuditFile      string         // path of the audit record; "": stderr

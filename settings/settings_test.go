@@ -108,6 +108,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_GATE_MAX_TOKEN_LIFE":  {"0s", "24", "1.5s"},
 
 	"PLAYTOKEN_URL":                    {"http://tokens.example.com", "tokens.example.com", "https://a.example/?x"},
+	"PLAYTOKEN_APPROVALS":              {"on", "revoke;remove", "revoke,", "Delete", "revoke,revoke"},
 	"PLAYTOKEN_SERVER":                 {"http://tokens.example.com", "tokens.example.com"},
 	"PLAYTOKEN_OPERATOR_ISSUER":        {"http://login.example.com", "login.example.com", "https://login.example.com"},
 	"PLAYTOKEN_OPERATOR_CLIENT_ID":     {"a b", "playtoken"},

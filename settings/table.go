@@ -124,6 +124,8 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "The client's secret. Unset: the client is public"}},
 		{parse: text(&s.Operators.Roles), Setting: Setting{Name: "PLAYTOKEN_OPERATOR_ROLES", UsedBy: byService,
 			Meaning: "A CEL expression over `claims` that is an operator's role, `admin`, `operator` or `auditor`, or empty. A change ends all sessions"}},
+		{parse: manyOf(&s.Approvals, "revoke", "remove", "delete"), Setting: Setting{Name: "PLAYTOKEN_APPROVALS", UsedBy: byAll,
+			Meaning: "What waits for a second operator, separated by commas: `revoke` (of a signing key), `remove` (of a key at the platform that is not ours), `delete` (of a project). Unset: nothing"}},
 		{parse: base(&s.Server), Setting: Setting{Name: "PLAYTOKEN_SERVER", UsedBy: byVerbs,
 			Meaning: "URL of a running service to which verbs make their requests, with the session of playtoken login or PLAYTOKEN_ADMIN_KEY. Unset: they open the store themselves"}},
 		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byRecord,

@@ -73,10 +73,10 @@ func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error
 		if err != nil {
 			return err
 		}
-		return do(door)
+		return a.showWaiting(do(door))
 	}
 	return a.withService(ctx, create, func(s *service.Service) error {
-		return do(&localAPI{handler: s.LocalHandler(), settings: s.Settings, hasDefault: s.Projects.DefaultProject != nil})
+		return a.showWaiting(do(&localAPI{handler: s.LocalHandler(), settings: s.Settings, hasDefault: s.Projects.DefaultProject != nil}))
 	})
 }
 
@@ -123,9 +123,14 @@ func (d *localAPI) call(ctx context.Context, q apiRequest, into any) error {
 		return newProblem(response.status, body, q.missing)
 	case len(body) == 0:
 		return nil
+	case response.status == http.StatusAccepted:
+		into = new(waits)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("read the response to %s %s: %w", q.method, q.path, err)
+	}
+	if waiting, ok := into.(*waits); ok {
+		return *waiting
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ var exits = []struct {
 
 	{hasCode("invalid_request", "payload_too_large"), exitUsage},
 	{hasCode("conflict"), exitRefused},
+	{isA[waits], exitRefused},
 	{isEarly, exitRefused},
 	{hasCode("no_active_key"), exitFailed},
 	{needsOperator, exitFailed},
@@ -72,6 +73,7 @@ var errorRemedies = []struct {
 	{isEarly, "try again then, or let playtoken rotate wait for it"},
 	{hasCode("internal"), "the log line \"request failed\" above says what happened"},
 	{hasCode("no_active_key"), "playtoken rotate makes one, or else says why not"},
+	{isA[waits], "another operator says: playtoken approvals approve APPROVAL_ID; an admin who cannot wait adds --override"},
 	{isA[unfinished], "playtoken rotate goes on with it at once"},
 	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},
 }

@@ -27,7 +27,7 @@ func (v jsonView) table(w io.Writer) {
 		return
 	}
 	for _, item := range list.Items {
-		for _, column := range []string{"project_id", "api_key_id", "name", "platform", "scopes", "created_at", "last_used_at"} {
+		for _, column := range []string{"project_id", "api_key_id", "name", "approval_id", "act", "subject", "platform", "scopes", "created_at", "last_used_at", "reason", "asked_by", "asked_by_name", "expires_at"} {
 			if value, ok := item[column]; ok {
 				fmt.Fprintf(w, "%v\t", shownOr(value))
 			}

@@ -19,6 +19,7 @@ type keyVerb struct {
 	path       string // below the project; %s is the verb's argument
 	changes    bool   // needs a reason for the record
 	names      bool   // may name the key's id at the platform
+	waits      bool   // may have to wait for a second operator
 	missing    string // what to do where there is no such project or key
 
 	// view returns a pointer to what the response is decoded into.
@@ -47,10 +48,10 @@ func (a *app) keys() *cobra.Command {
 			method: post, path: "/signing-keys/%s/release", missing: findKey, view: moved},
 		{use: "confirm GENERATION", short: "Say that the platform has a key that it does not show legibly", changes: true, names: true,
 			method: post, path: "/signing-keys/%s/confirm", missing: findKey, view: moved},
-		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true,
+		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true, waits: true,
 			method: post, path: "/signing-keys/%s/revoke", missing: findKey,
 			view: func(string) tabled { return new(revocationView) }},
-		{use: "remove-unmanaged KEY_ID", short: "Delete a key at the platform that is not ours", changes: true,
+		{use: "remove-unmanaged KEY_ID", short: "Delete a key at the platform that is not ours", changes: true, waits: true,
 			method: http.MethodDelete, path: "/platform-keys/%s", missing: findForeign,
 			view: func(string) tabled { return new(removedView) }},
 	}
@@ -68,6 +69,10 @@ func (a *app) keyCommand(v keyVerb) *cobra.Command {
 	if v.changes {
 		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record (required)")
 	}
+	override := new(bool)
+	if v.waits {
+		override = overriding(cmd)
+	}
 	if v.names {
 		cmd.Flags().StringVar(&keyID, "key-id", "", "under which id the platform has it, if keys show does not know")
 	}
@@ -84,6 +89,9 @@ func (a *app) keyCommand(v keyVerb) *cobra.Command {
 			body := map[string]any{"reason": reason}
 			if keyID != "" {
 				body["key_id"] = keyID
+			}
+			if *override {
+				body["override"] = true
 			}
 			q.body = body
 		}

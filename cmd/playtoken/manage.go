@@ -131,14 +131,17 @@ func (a *app) counter(path string, ofProject bool) *cobra.Command {
 
 func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("PROJECT_ID")}
-	revoke := new(bool)
+	revoke, override := new(bool), new(bool)
 	if deletes {
+		override = overriding(cmd)
 		revoke = cmd.Flags().Bool("revoke", false, "even if its signing keys are live: revoke them, and lose their tokens")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		query := url.Values{}
-		if *revoke {
-			query.Set("revoke", "true")
+		for name, given := range map[string]bool{"revoke": *revoke, "override": *override} {
+			if given {
+				query.Set(name, "true")
+			}
 		}
 		err := a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
 		if p, ok := errors.AsType[*apiProblem](err); ok && deletes && !*revoke && p.Code == "conflict" && args[0] != projects.Default {

@@ -84,6 +84,9 @@ var acts = []act{
 	{verb: "admin-key delete admin_key_no", route: "DELETE /v1/admin-keys/admin_key_no", want: 404},
 	{verb: "admin-key delete admin", route: "DELETE /v1/admin-keys/admin", want: 409},
 
+	{verb: "approvals list", route: "GET /v1/approvals", want: 200},
+	{verb: "approvals approve approval_no", route: "POST /v1/approvals/approval_no/approve", want: 404},
+
 	{verb: "project create --name x --platform nowhere", route: "POST /v1/projects", body: `{"name":"x","platform":"nowhere"}`, want: 400},
 	{verb: "project show {P}", route: "GET /v1/projects/{P}", want: 200},
 	{verb: "project list --name none", route: "GET /v1/projects?name=none", want: 200},
@@ -173,7 +176,7 @@ func templateOf(route string) string {
 	for _, form := range [][2]string{
 		{`/projects/(\{P\}|nowhere)`, "/projects/{project_id}"}, {`/signing-keys/\d+`, "/signing-keys/{generation}"},
 		{`/platform-keys/.+`, "/platform-keys/{key_id}"}, {`/api-keys/api_key_no`, "/api-keys/{api_key_id}"},
-		{`/admin-keys/.+`, "/admin-keys/{admin_key_id}"},
+		{`/admin-keys/.+`, "/admin-keys/{admin_key_id}"}, {`/approvals/[^/]+/`, "/approvals/{approval_id}/"},
 	} {
 		route = regexp.MustCompile(form[0]).ReplaceAllString(route, form[1])
 	}

@@ -60,7 +60,7 @@ func (a *app) jsonLog() *slog.Logger { return slog.New(slog.NewJSONHandler(a.std
 func (p process) command() *cobra.Command {
 	a := &app{process: p}
 	root := group("playtoken", "Playback tokens for private videos, and keys that rotate",
-		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.project(), a.apiKey(), a.adminKey(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.version())
+		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.project(), a.apiKey(), a.adminKey(), a.approvals(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.version())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetArgs(p.args)
