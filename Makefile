@@ -7,17 +7,18 @@
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes half an hour or more
+# make man     a manual page for each verb, in artifacts/man
 # make bench   what playtoken promises in numbers, measured; takes minutes
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo web players quick test image-check lint types vulnerabilities bench chaos deps vault
+.PHONY: demo man web players quick test image-check lint types vulnerabilities bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
-TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl promtool=prometheus
+TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl promtool=prometheus fish=fish mandoc=mandoc zsh=zsh
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
@@ -33,6 +34,9 @@ export PATH := $(PATH):/usr/sbin
 
 demo:
 	go run ./cmd/playtoken demo
+
+man:
+	go run ./cmd/playtoken man artifacts/man
 
 # The program embeds what this fetches. Without it everything builds and works,
 # but the pages of the gate play only what our own loader and the browser can.

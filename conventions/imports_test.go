@@ -43,6 +43,8 @@ var mayImport = map[string][]string{
 	"httpserver":             {},
 	"reload":                 {},
 	"service/gateprocess":    {"settings", "filekeys", "gate", "metrics", "httpserver", "reload", "service", "audit", "limits", "secret"},
+	"cmd/playtoken/manual":   {"settings"},
+	"cmd/playtoken/terminal": {},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
 	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},

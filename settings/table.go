@@ -52,14 +52,16 @@ const (
 	byListeners = "serve, gate"
 	byAll       = "all"              // serve, and every verb that opens the store
 	byVerbs     = "verbs"            // that are requests to the API
+	byCallers   = "serve, verbs"     // and verbs that make their requests to a running service
 	byStore     = "all, gate"        // and the gate, where it shares a store
 	byRecord    = "all, gate"        // and the gate, which keeps a record of its own
 	byOperator  = "all, gate, vault" // and the verbs of Vault's operators
 )
 
-// Of reports whether the verb, "serve" or "gate", reads the setting.
+// Of reports whether a verb reads the setting: "serve", "gate", "vault", or "verbs",
+// which are requests to the API.
 func (s Setting) Of(verb string) bool {
-	return slices.Contains(strings.Split(s.UsedBy, ", "), verb) || verb == "serve" && strings.HasPrefix(s.UsedBy, byAll)
+	return slices.Contains(strings.Split(s.UsedBy, ", "), verb) || (verb == "serve" || verb == byVerbs) && strings.HasPrefix(s.UsedBy, byAll)
 }
 
 // Table returns every setting, in the order in which they are documented.
@@ -110,7 +112,7 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "Address of /metrics alone. Unset: /metrics is served with everything else"}},
 		{parse: drain(&s.Drain), Setting: Setting{Name: "PLAYTOKEN_DRAIN", Default: "5s", UsedBy: byListeners,
 			Meaning: "How long everything is still served after SIGTERM, while /readyz responds 503, at most 10m. A second signal ends the process at once"}},
-		{parse: ownKey(&s.AdminKey), Setting: Setting{Name: "PLAYTOKEN_ADMIN_KEY", Secret: true, UsedBy: byService,
+		{parse: ownKey(&s.AdminKey), Setting: Setting{Name: "PLAYTOKEN_ADMIN_KEY", Secret: true, UsedBy: byCallers,
 			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
 		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,
 			Meaning: "A key that mints tokens for the project `default`, 32 characters or more"}},

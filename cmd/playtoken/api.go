@@ -39,6 +39,7 @@ func (a *app) withService(ctx context.Context, create bool, do func(*service.Ser
 	if err != nil {
 		return err
 	}
+	defer a.working()()
 	s, err := a.open(ctx, set, create)
 	if err != nil {
 		return err
@@ -73,6 +74,7 @@ func (a *app) withAPI(ctx context.Context, create bool, do func(*localAPI) error
 		if err != nil {
 			return err
 		}
+		defer a.working()()
 		return a.showWaiting(do(door))
 	}
 	return a.withService(ctx, create, func(s *service.Service) error {
@@ -170,15 +172,29 @@ func (b *responseBuffer) Header() http.Header         { return b.header }
 func (b *responseBuffer) WriteHeader(status int)      { b.status = status }
 func (b *responseBuffer) Write(p []byte) (int, error) { return b.body.Write(p) }
 
-// apiProblem is the API's description of an error.
+// apiProblem is a problem document: the API's, or one like it about an error of
+// this process.
 type apiProblem struct {
-	Status        int        `json:"status"`
-	Code          string     `json:"code"`
-	Detail        string     `json:"detail"`
-	EarliestAt    *time.Time `json:"earliest_at"`
-	NeedsOperator bool       `json:"needs_operator"`
+	Type          string         `json:"type"`
+	Title         string         `json:"title"`
+	Status        int            `json:"status"`
+	Detail        string         `json:"detail"`
+	Code          string         `json:"code"`
+	RequestID     string         `json:"request_id,omitzero"` // of a request to the API
+	Errors        []fieldProblem `json:"errors,omitempty"`
+	EarliestAt    *time.Time     `json:"earliest_at,omitzero"`
+	NeedsOperator bool           `json:"needs_operator,omitzero"`
 
-	remedy string // empty: the usual for its code
+	Remedy   string `json:"remedy,omitzero"` // what a person can do; empty: the usual for its code
+	ExitCode int    `json:"exit_code,omitzero"`
+
+	More jsontext.Value `json:",unknown"` // of the API's document
+}
+
+// fieldProblem is what is wrong with a member of a request, or with a setting.
+type fieldProblem struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
 }
 
 func newProblem(status int, body []byte, missing string) error {
@@ -187,7 +203,7 @@ func newProblem(status int, body []byte, missing string) error {
 		return fmt.Errorf("refused with status %d", status)
 	}
 	if p.Code == "not_found" {
-		p.remedy = missing
+		p.Remedy = missing
 	}
 	return p
 }

@@ -62,8 +62,8 @@ func TestMintedTokensPlayAndAreExplained(t *testing.T) {
 		{"x.y.z", "", "token_malformed"},
 	} {
 		r := w.runWith(w.environ, c.token+"\n", "token", "inspect", "-", "--video", c.video)
-		if r.code != exitDone || !strings.Contains(r.stdout, c.want) {
-			t.Errorf("inspect %.10s: got exit %d, %s%s, want %d and %q", c.token, r.code, r.stdout, r.stderr, exitDone, c.want)
+		if r.code != exitRefused || !strings.Contains(r.stdout, c.want) || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("inspect %.10s: got exit %d, %s%s, want %d and %q", c.token, r.code, r.stdout, r.stderr, exitRefused, c.want)
 		}
 	}
 }
@@ -122,6 +122,8 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "token mint counter --expires-in 1500ms", exitUsage, "whole seconds"},
 		{w.environ, "keys list -o xml", exitUsage, "text or json"},
 		{w.environ, "rotate --now --if-due", exitUsage, "exclude"},
+		{w.environ, "rotate --all --project default", exitUsage, "exclude"},
+		{w.environ, "completion tcsh", exitUsage, "bash, zsh or fish"},
 		{w.environ, "token mint counter --expires-in soon", exitUsage, "invalid argument"},
 		{w.environ, "demo --listen 0.0.0.0:1", exitUsage, "this machine"},
 		{w.environ, "gate", exitUsage, "PLAYTOKEN_GATE_MEDIA: required"},
@@ -161,7 +163,7 @@ func TestErrorsHaveOneExitCode(t *testing.T) {
 		exitFailed:     {errors.New("any"), context.Canceled, &apiProblem{Code: "no_active_key"}, &apiProblem{Code: "platform_unavailable", NeedsOperator: true}, &apiProblem{Code: "not_found"}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
 		exitUsage:      {usageError{"x"}, settings.Error{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", settings.Error{})},
 		exitSomeFailed: {someFailed{1, 2}},
-		exitRefused:    {&apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
+		exitRefused:    {tokenRefused{}, &apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
 		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, errors.Join(&apiProblem{Code: "not_found"}, fmt.Errorf("b: %w", &apiProblem{Code: "platform_unavailable"})), &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
 	} {
 		for _, err := range errs {

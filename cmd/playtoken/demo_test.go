@@ -18,7 +18,7 @@ func startDemo(t *testing.T, environ []string, args ...string) (demoView, func()
 	code := make(chan int, 1)
 	go func() {
 		args := append([]string{"demo", "--listen", "127.0.0.1:0", "-o", "json"}, args...)
-		code <- run(ctx, process{args, append(quick[:len(quick):len(quick)], environ...), strings.NewReader(""), stdout, t.Output()})
+		code <- run(ctx, process{args: args, environ: append(quick[:len(quick):len(quick)], environ...), stdin: strings.NewReader(""), stdout: stdout, stderr: t.Output()})
 		stdout.Close()
 	}()
 	var view demoView

@@ -104,7 +104,7 @@ func (w *deployment) run(args ...string) result { return w.runWith(w.environ, ""
 
 func (w *deployment) runWith(environ []string, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(w.t.Context(), process{args, environ, strings.NewReader(stdin), &stdout, &stderr})
+	code := run(w.t.Context(), process{args: args, environ: environ, stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr})
 	return result{code, stdout.String(), stderr.String()}
 }
 

@@ -110,6 +110,7 @@ func (a *app) doctor() *cobra.Command {
 				return err
 			}
 			c, _ := settings.ForService(a.environ) // what is wrong with it is among the findings
+			defer a.working()()
 			findings := doctor.Examine(cmd.Context(), a.environ, a.serviceOptions(false), project)
 			if err := a.print(viewFindings(findings, c)); err != nil {
 				return err

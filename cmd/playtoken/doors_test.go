@@ -204,9 +204,10 @@ func exitOf(status int, response []byte) int {
 		return exitCode(newProblem(status, response, ""))
 	}
 	var refused struct {
-		Refused bool `json:"refused"`
+		Refused bool  `json:"refused"`
+		Valid   *bool `json:"valid"` // of a token
 	}
-	if json.Unmarshal(response, &refused) == nil && refused.Refused {
+	if json.Unmarshal(response, &refused) == nil && (refused.Refused || refused.Valid != nil && !*refused.Valid) {
 		return exitRefused
 	}
 	return exitDone

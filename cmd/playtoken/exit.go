@@ -18,7 +18,7 @@ const (
 	exitFailed     = 1
 	exitUsage      = 2 // command line or environment
 	exitSomeFailed = 3 // some projects, not all
-	exitRefused    = 4 // by a guard, which says when it will be possible
+	exitRefused    = 4 // by a guard, which says when it will be possible; or a token would be
 	exitDown       = 5 // something that playtoken depends on does not answer
 )
 
@@ -43,6 +43,7 @@ var exits = []struct {
 	{isA[usageError], exitUsage},
 	{isA[settings.Error], exitUsage},
 	{isA[someFailed], exitSomeFailed},
+	{isA[tokenRefused], exitRefused},
 	{isA[unfinished], exitDown},
 
 	{hasCode("invalid_request", "payload_too_large"), exitUsage},
@@ -79,8 +80,8 @@ var errorRemedies = []struct {
 }
 
 func remedy(err error) string {
-	if p, ok := errors.AsType[*apiProblem](err); ok && p.remedy != "" {
-		return p.remedy
+	if p, ok := errors.AsType[*apiProblem](err); ok && p.Remedy != "" {
+		return p.Remedy
 	}
 	for _, row := range errorRemedies {
 		if row.is(err) {

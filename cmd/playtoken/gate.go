@@ -15,7 +15,6 @@ func (a *app) gateVerb() *cobra.Command {
 	var media string
 	cmd := &cobra.Command{
 		Use: "gate", Short: "Serve self-hosted HLS to viewers with a playback token", Args: arguments(),
-		Long: "Serves self-hosted HLS to viewers with a playback token.\n\n" + settingsHelp("gate"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serveGate(cmd.Context(), media) },
 	}
 	cmd.Flags().StringVar(&media, "media", "", "folder of the videos (PLAYTOKEN_GATE_MEDIA)")

@@ -38,6 +38,7 @@ func (a *app) checkMedia(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	defer a.working()()
 	result, serious := mediaFindings{Findings: []gate.Finding{}}, 0
 	err = gateprocess.Examine(ctx, folder, g, func(f gate.Finding) {
 		result.Findings = append(result.Findings, f)

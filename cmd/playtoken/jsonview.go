@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -20,25 +21,48 @@ func (v jsonView) MarshalJSON() ([]byte, error) { return v.Value, nil }
 func (v jsonView) table(w io.Writer) {
 	var list struct {
 		Items []map[string]any `json:"items"`
-		Links []struct{ Rel, Href string }
+		Links []struct {
+			Rel  string `json:"rel"`
+			Href string `json:"href"`
+		} `json:"links"`
 	}
 	if json.Unmarshal(v.Value, &list) != nil || list.Items == nil {
 		v.members(w)
 		return
 	}
-	for _, item := range list.Items {
-		for _, column := range []string{"project_id", "api_key_id", "name", "approval_id", "act", "subject", "platform", "scopes", "created_at", "last_used_at", "reason", "asked_by", "asked_by_name", "expires_at"} {
-			if value, ok := item[column]; ok {
-				fmt.Fprintf(w, "%v\t", shownOr(value))
-			}
-		}
-		fmt.Fprintln(w)
-	}
+	rows(w, list.Items)
 	for _, link := range list.Links {
 		if _, query, ok := strings.Cut(link.Href, "?"); ok && link.Rel == "next" {
 			values, _ := url.ParseQuery(query)
 			fmt.Fprintf(w, "\nmore: --cursor %s\n", values.Get("cursor"))
 		}
+	}
+}
+
+// columns are the members of a list's items that are shown, in this order.
+var columns = []string{
+	"admin_key_id", "approval_id", "project_id", "api_key_id", "name", "role", "act", "subject", "reason", "asked_by", "asked_by_name",
+	"platform", "scopes", "created_at", "expires_at", "last_used_at",
+}
+
+// rows shows items below a header.
+func rows(w io.Writer, items []map[string]any) {
+	if len(items) == 0 {
+		fmt.Fprintln(w, "none")
+		return
+	}
+	shown := slices.DeleteFunc(slices.Clone(columns), func(column string) bool {
+		return !slices.ContainsFunc(items, func(item map[string]any) bool { _, has := item[column]; return has })
+	})
+	for _, column := range shown {
+		fmt.Fprintf(w, "%s\t", strings.ToUpper(strings.ReplaceAll(column, "_", " ")))
+	}
+	fmt.Fprintln(w)
+	for _, item := range items {
+		for _, column := range shown {
+			fmt.Fprintf(w, "%v\t", shownOr(item[column]))
+		}
+		fmt.Fprintln(w)
 	}
 }
 

@@ -145,7 +145,7 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 		}
 		err := a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
 		if p, ok := errors.AsType[*apiProblem](err); ok && deletes && !*revoke && p.Code == "conflict" && args[0] != projects.Default {
-			p.remedy = "to revoke its signing keys and lose their tokens: playtoken project delete " + args[0] + " --revoke"
+			p.Remedy = "to revoke its signing keys and lose their tokens: playtoken project delete " + args[0] + " --revoke"
 		}
 		return err
 	}

@@ -25,7 +25,7 @@ func (a *app) print(result tabled) error {
 	if err := columns.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
-	_, err := a.stdout.Write(text.Bytes())
+	_, err := a.lines.WriteTo(a.stdout, text.Bytes())
 	return err
 }
 
@@ -34,7 +34,7 @@ func (a *app) printJSON(result any) error {
 	if err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
-	_, err = a.stdout.Write(append(data, '\n'))
+	_, err = a.lines.WriteTo(a.stdout, append(data, '\n'))
 	return err
 }
 

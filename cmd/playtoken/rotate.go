@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ import (
 // rotateFlags is the command line of rotate.
 type rotateFlags struct {
 	project            string
+	all                bool
 	ifDue, now, dryRun bool
 	reason             string
 }
@@ -28,8 +30,11 @@ func (a *app) rotate() *cobra.Command {
 		Long: "Makes every move of the signing keys that is due, and is done when nothing more is;\n" +
 			"where no key is active it waits until one is. Meant for cron, and safe beside serve.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.ifDue && f.now {
+			switch {
+			case f.ifDue && f.now:
 				return usageError{"--if-due and --now exclude each other"}
+			case f.all && f.project != "":
+				return usageError{"--all and --project exclude each other"}
 			}
 			return a.withAPI(cmd.Context(), !f.dryRun, func(door *localAPI) error {
 				if f.dryRun {
@@ -41,6 +46,7 @@ func (a *app) rotate() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.project, "project", "", "project id; every project, if not given")
+	flags.BoolVar(&f.all, "all", false, "every project, which --now asks for where there are several")
 	flags.BoolVar(&f.ifDue, "if-due", false, "only what is due (the default)")
 	flags.BoolVar(&f.now, "now", false, "make the standby active even if that is not due")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and change nothing")
@@ -83,9 +89,49 @@ func (a *app) showPlan(ctx context.Context, door *localAPI, project string) erro
 	return a.printOutcomes(outcomes, false)
 }
 
+// meansEvery refuses to make a key active in several projects, unless the command
+// line says that every one is meant: moves that are due are due in each of them, but
+// a rotation now is about one.
+func (f rotateFlags) meansEvery(ctx context.Context, door *localAPI) error {
+	if !f.now || f.all || f.project != "" {
+		return nil
+	}
+	ids, err := door.rotating(ctx)
+	if err == nil && len(ids) > 1 {
+		return usageError{fmt.Sprintf("--now would rotate %d projects: name one with --project, or all of them with --all: %s", len(ids), someOf(ids))}
+	}
+	return err
+}
+
+// rotating are the projects that have keys to rotate.
+func (d *localAPI) rotating(ctx context.Context) (ids []string, err error) {
+	var all struct {
+		Results []struct {
+			ProjectID string `json:"project_id"`
+		} `json:"results"`
+	}
+	err = d.call(ctx, apiRequest{method: http.MethodGet, path: "/v1/rotation"}, &all)
+	for _, one := range all.Results {
+		ids = append(ids, one.ProjectID)
+	}
+	return ids, err
+}
+
+// someOf lists as many ids as a person reads.
+func someOf(ids []string) string {
+	const most = 5
+	if len(ids) > most {
+		return strings.Join(ids[:most], ", ") + ", …"
+	}
+	return strings.Join(ids, ", ")
+}
+
 // makeMoves rotates the project that was named, or every one, and waits where a
 // project has no active key yet.
 func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) error {
+	if err := f.meansEvery(ctx, door); err != nil {
+		return err
+	}
 	passes, err := firstPasses(ctx, door, f)
 	if err != nil {
 		return err
@@ -178,7 +224,7 @@ func viewOf(outcomes []outcome, named bool) tabled {
 	for i, one := range outcomes {
 		results.ids[i], results.Results[i] = one.id, one.view
 		if one.err != nil {
-			results.Results[i] = failedView{ProjectID: one.id, Error: one.err.Error()}
+			results.Results[i] = failedView{ProjectID: one.id, Error: documentOf(one.err)}
 		}
 	}
 	if named {
@@ -204,8 +250,8 @@ func (v resultsView) table(w io.Writer) {
 
 // failedView stands for a project that could not be rotated.
 type failedView struct {
-	ProjectID string `json:"project_id"`
-	Error     string `json:"error"`
+	ProjectID string     `json:"project_id"`
+	Error     apiProblem `json:"error"`
 }
 
-func (v failedView) table(w io.Writer) { fmt.Fprintf(w, "failed: %s\n", v.Error) }
+func (v failedView) table(w io.Writer) { fmt.Fprintf(w, "failed: %s\n", v.Error.Detail) }

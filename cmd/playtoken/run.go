@@ -6,9 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
+
+	"playtoken/cmd/playtoken/manual"
+	"playtoken/cmd/playtoken/terminal"
 )
 
 // process is what a run gets from the operating system, or from a test.
@@ -18,37 +20,41 @@ type process struct {
 	stdin   io.Reader
 	stdout  io.Writer // results
 	stderr  io.Writer // progress, logs, errors
+
+	terminal bool // stderr is one
 }
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, p process) int {
-	p.stderr = &wholeLines{to: p.stderr}
-	err := p.command().ExecuteContext(ctx)
+	a := newApp(p)
+	err := a.command().ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintln(p.stderr, "playtoken:", err)
-		if do := remedy(err); do != "" {
-			fmt.Fprintln(p.stderr, "  ->", do)
-		}
+		a.printError(err)
 	}
 	return exitCode(err)
-}
-
-// wholeLines lets several logs write to one place, one write at a time.
-type wholeLines struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (w *wholeLines) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.to.Write(p)
 }
 
 // app is what the verbs of one run share.
 type app struct {
 	process
-	output string // of --output
+	lines  *terminal.Lines // stderr
+	output string          // of --output
+	verb   string          // that runs, for people
+}
+
+func newApp(p process) *app {
+	a := &app{process: p, lines: terminal.NewLines(p.stderr)}
+	a.stderr = a.lines
+	return a
+}
+
+// working tells a person at a terminal that the verb takes longer, until the function
+// that it returns is called.
+func (a *app) working() (done func()) {
+	if !a.terminal {
+		return func() {}
+	}
+	return a.lines.Working(a.verb)
 }
 
 // log is the log of verbs that a person runs.
@@ -57,25 +63,38 @@ func (a *app) log() *slog.Logger { return slog.New(slog.NewTextHandler(a.stderr,
 // jsonLog is the log of verbs that a machine runs.
 func (a *app) jsonLog() *slog.Logger { return slog.New(slog.NewJSONHandler(a.stderr, nil)) }
 
-func (p process) command() *cobra.Command {
-	a := &app{process: p}
+func (a *app) command() *cobra.Command {
 	root := group("playtoken", "Playback tokens for private videos, and keys that rotate",
-		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.project(), a.apiKey(), a.adminKey(), a.approvals(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.version())
+		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.project(), a.apiKey(), a.adminKey(), a.approvals(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.completion(), a.man(), a.version())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetArgs(p.args)
-	root.SetIn(p.stdin)
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
+	root.SetArgs(a.args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err.Error()} })
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "text", "text or json")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		a.verb = cmd.CommandPath()
 		if a.output != "text" && a.output != "json" {
 			return usageError{"--output: want text or json"}
 		}
 		return nil
 	}
+	a.addVersion(root)
+	manual.Add(root)
 	return root
+}
+
+// addVersion has the program say with a flag, too, what the verb version says.
+func (a *app) addVersion(root *cobra.Command) {
+	asked, verbs := root.Flags().Bool("version", false, "print the version"), root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *asked && len(args) == 0 {
+			return a.print(buildVersion())
+		}
+		return verbs(cmd, args)
+	}
 }
 
 // group is a command that only holds others.

@@ -18,7 +18,6 @@ import (
 func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off", Args: arguments(),
-		Long: "The service: mints over HTTP, and rotates unless PLAYTOKEN_SCHEDULER=off.\n\n" + settingsHelp("serve"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, set, err := settings.OpenFiles(a.environ, settings.ForService)
 			if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -55,20 +54,4 @@ func (v settingsView) table(w io.Writer) {
 	for _, s := range v.Settings {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Name, cmp.Or(s.Value, "-"), cmp.Or(s.Default, "-"), s.Meaning)
 	}
-}
-
-// settingsHelp lists the settings that a verb reads, for the end of its help.
-func settingsHelp(verb string) string {
-	var help strings.Builder
-	columns := tabwriter.NewWriter(&help, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(columns, "Settings (playtoken settings tells what each one means):")
-	for _, section := range settings.Table() {
-		for _, s := range section.Settings {
-			if s.Of(verb) {
-				fmt.Fprintf(columns, "  %s\t%s\n", s.Name, cmp.Or(s.Default, "-"))
-			}
-		}
-	}
-	columns.Flush()
-	return strings.TrimRight(help.String(), "\n")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"playtoken/cmd/playtoken/manual"
 	"playtoken/settings"
 )
 
@@ -16,7 +17,7 @@ var ofGate = regexp.MustCompile("^(PLAYTOKEN_GATE_.*|PLAYTOKEN_(METRICS_LISTEN|D
 // verb that reads it.
 func TestHelpListsEverySetting(t *testing.T) {
 	t.Parallel()
-	serve, gate := settingsHelp("serve"), settingsHelp("gate")
+	serve, gate := manual.Settings("serve"), manual.Settings("gate")
 	for _, section := range settings.Table() {
 		for _, s := range section.Settings {
 			inServe, inGate := strings.Contains(serve, "  "+s.Name+" "), strings.Contains(gate, "  "+s.Name+" ")

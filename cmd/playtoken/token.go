@@ -44,8 +44,9 @@ func (a *app) tokenInspect() *cobra.Command {
 	var project, video string
 	cmd := &cobra.Command{
 		Use: "inspect [TOKEN|-]", Short: "Say whether the platform would accept a token, and why not",
-		Long: "Says whether the platform would accept a token, and why not. The token is read from\n" +
-			"standard input unless it is given; it tells nothing that its holder could not read.",
+		Long: "Says whether the platform would accept a token, and why not; the exit code is 4 if it\n" +
+			"would refuse it. The token is read from standard input unless it is given; it tells\n" +
+			"nothing that its holder could not read.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError{"want one token"}
@@ -61,7 +62,11 @@ func (a *app) tokenInspect() *cobra.Command {
 			if video != "" {
 				body["video_id"] = video
 			}
-			return a.aboutToken(cmd.Context(), project, "/inspect", body, new(inspectionView))
+			said := new(inspectionView)
+			if err := a.aboutToken(cmd.Context(), project, "/inspect", body, said); err != nil || said.Valid {
+				return err
+			}
+			return tokenRefused{said.Reasons}
 		},
 	}
 	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
@@ -102,6 +107,13 @@ func (a *app) aboutToken(ctx context.Context, project, below string, body map[st
 		}
 		return a.print(view)
 	})
+}
+
+// tokenRefused is the end of an inspection of a token that opens nothing.
+type tokenRefused struct{ reasons []string }
+
+func (e tokenRefused) Error() string {
+	return "the token would be refused: " + strings.Join(e.reasons, ", ")
 }
 
 type inspectionView handlers.Inspection

@@ -87,6 +87,7 @@ func (a *app) setUpVault(cmd *cobra.Command, f setupFlags) error {
 		return settings.Error{err}
 	}
 	defer vault.Close()
+	defer a.working()()
 	report, err := vault.Setup(cmd.Context(), wanted)
 	if err != nil {
 		return withMountRemedy(err)

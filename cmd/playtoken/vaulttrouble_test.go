@@ -69,7 +69,7 @@ func (w *deployment) serveHere(environ []string) (url string, logs *logBuffer, s
 	out, in := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, process{[]string{"serve"}, environ, strings.NewReader(""), io.Discard, in})
+		ended <- run(ctx, process{args: []string{"serve"}, environ: environ, stdin: strings.NewReader(""), stdout: io.Discard, stderr: in})
 		in.Close()
 	}()
 	s := &server{t: w.t, done: make(chan struct{})}

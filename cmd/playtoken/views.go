@@ -13,6 +13,10 @@ import (
 type keyListView handlers.KeyList
 
 func (v keyListView) table(w io.Writer) {
+	if len(v.Items) == 0 {
+		fmt.Fprintln(w, "no signing keys yet: playtoken rotate makes them")
+		return
+	}
 	fmt.Fprintln(w, "GENERATION\tSTATE\tKEY ID\tACTIVATED\tRETIRED\tDELETE NOT BEFORE\tNOTE")
 	for _, k := range v.Items {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Generation, k.State, orDash(k.KeyID),
