@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,11 +18,12 @@ import (
 // policy of each role.
 type Setup struct {
 	MemorySigning bool
-	AppRole       string    // path of the login method's mount; empty: no AppRole roles
-	Kubernetes    string    // path of the login method's mount; empty: no Kubernetes roles
-	Accounts      []Account // that may log in with Kubernetes, as signer or rotator
-	GateAccounts  []Account // that may log in with Kubernetes, as gate
-	Audience      string    // of the tokens of Kubernetes; empty: any
+	AppRole       string // path of the login method's mount; empty: no AppRole roles
+	Kubernetes    string // path of the login method's mount; empty: no Kubernetes roles
+	// Accounts are those that may log in with Kubernetes, by role: a rotator's are
+	// required, and no account has two roles.
+	Accounts map[Role][]Account
+	Audience string // of the tokens of Kubernetes; empty: any
 }
 
 // Account is a Kubernetes service account.
@@ -61,14 +60,6 @@ func (w *WrongMount) Error() string {
 	}
 	return fmt.Sprintf("%s: the mount there has type %.40q, want %s", w.Path, w.Type, w.Engine)
 }
-
-// The lifetimes of tokens of the roles, without renewal and at most, in seconds.
-// A short lifetime limits the damage of a leaked token. An hour is long enough
-// for a process to stay logged in while Vault restarts.
-const (
-	tokenTTL    = 60 * 60
-	tokenMaxTTL = 24 * 60 * 60
-)
 
 // ours begins the description of mounts that Setup created. It does not change
 // the settings of other mounts, which may serve other programs too.
@@ -118,7 +109,7 @@ func (s *setup) run(ctx context.Context) error {
 	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.mountAll(ctx, missing) },
-		s.configureKV, s.policies, s.appRoles,
+		s.configureKV, s.policies, s.lockout, s.appRoles,
 		func(ctx context.Context) error { return s.kubernetesRoles(ctx, bound) },
 	} {
 		if err := step(ctx); err != nil {
@@ -235,121 +226,21 @@ func (s *setup) policies(ctx context.Context) error {
 	return nil
 }
 
-// token returns the settings of a role, for any login method.
-func (r Role) token(more map[string]any) map[string]any {
-	settings := map[string]any{
-		"token_policies": []string{r.Name()}, "token_no_default_policy": true,
-		"token_ttl": tokenTTL, "token_max_ttl": tokenMaxTTL, "token_num_uses": 0,
-	}
-	maps.Copy(settings, more)
-	return settings
-}
-
-func (s *setup) appRoles(ctx context.Context) error {
-	if s.wanted.AppRole == "" {
-		return nil
-	}
-	for _, role := range Roles() {
-		path := "auth/" + s.wanted.AppRole + "/role/" + role.Name()
-		// A secret id with an end would lock its process out at that time.
-		settings := role.token(map[string]any{"bind_secret_id": true, "secret_id_num_uses": 0, "secret_id_ttl": 0})
-		if err := s.ensure(ctx, "login role", path, settings); err != nil {
-			return err
-		}
-		r := request{method: http.MethodGet, path: path + "/role-id", timeout: s.store.timeout}
-		body, err := s.store.send(ctx, r)
-		if err != nil {
-			return err
-		}
-		id, err := decode[struct {
-			RoleID string `json:"role_id"`
-		}](r, body)
-		if err != nil {
-			return err
-		}
-		s.report.RoleIDs[role] = id.RoleID
-	}
-	return nil
-}
-
-func (s *setup) kubernetesRoles(ctx context.Context, bound map[Role]binding) error {
-	if s.wanted.Kubernetes == "" {
-		return nil
-	}
-	_, err := s.store.send(ctx, request{method: http.MethodGet, path: "auth/" + s.wanted.Kubernetes + "/config", timeout: s.store.timeout})
-	s.report.KubernetesUnconfigured = errors.Is(err, store.ErrNotFound)
-	if err != nil && !s.report.KubernetesUnconfigured {
-		return err
-	}
-	for _, role := range Roles() {
-		b, ok := bound[role]
-		if !ok {
-			continue
-		}
-		settings := role.token(map[string]any{"bound_service_account_names": b.names, "bound_service_account_namespaces": b.namespaces})
-		if s.wanted.Audience != "" {
-			settings["audience"] = s.wanted.Audience
-		}
-		if err := s.ensure(ctx, "login role", "auth/"+s.wanted.Kubernetes+"/role/"+role.Name(), settings); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// binding is which accounts a role admits: each of the names in each of the
-// namespaces.
-type binding struct{ names, namespaces []string }
-
-// bindings returns the accounts of each role. A gate's are its own, because
-// whichever account a role admits could log in as that role.
-func (s *setup) bindings() (map[Role]binding, error) {
-	if s.wanted.Kubernetes == "" {
-		return nil, nil
-	}
-	service, err := bind(s.wanted.Accounts)
-	if err != nil {
-		return nil, err
-	}
-	bound := map[Role]binding{Signer: service, Rotator: service}
-	if len(s.wanted.GateAccounts) > 0 {
-		bound[Gate], err = bind(s.wanted.GateAccounts)
-	}
-	return bound, err
-}
-
-// bind returns the binding of accounts. It is an error if that would admit other
-// accounts too.
-func bind(accounts []Account) (b binding, err error) {
-	all := slices.Clone(accounts)
-	slices.SortFunc(all, func(a, b Account) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	all = slices.Compact(all)
-	for _, a := range all {
-		if a.Name == "" || a.Namespace == "" || strings.Contains(a.Name+a.Namespace, "*") {
-			return b, errors.New("service account: want a namespace and a name, without wildcards")
-		}
-		b.names, b.namespaces = append(b.names, a.Name), append(b.namespaces, a.Namespace)
-	}
-	slices.Sort(b.names)
-	b.names, b.namespaces = slices.Compact(b.names), slices.Compact(b.namespaces)
-	switch {
-	case len(all) == 0:
-		return b, errors.New("service accounts: want at least one that may log in with Kubernetes")
-	case len(b.names)*len(b.namespaces) != len(all):
-		return b, errors.New("service accounts: Vault admits each name in each namespace, which would admit other accounts too; use one namespace, or the same names in each")
-	}
-	return b, nil
-}
-
 // ensure writes the settings unless the path has them already. It does not change
 // other settings of the path.
 func (s *setup) ensure(ctx context.Context, what, path string, settings map[string]any) error {
+	return s.ensureNew(ctx, what, path, settings, nil)
+}
+
+// ensureNew is ensure, and a path that does not exist yet gets further settings,
+// which an operator may change.
+func (s *setup) ensureNew(ctx context.Context, what, path string, settings, initially map[string]any) error {
 	r := request{method: http.MethodGet, path: path, timeout: s.store.timeout}
 	body, err := s.store.send(ctx, r)
 	change := "updated"
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		change = "created"
+		change, settings = "created", with(settings, initially)
 	case err != nil:
 		return err
 	default:

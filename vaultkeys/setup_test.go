@@ -1,7 +1,9 @@
 package vaultkeys_test
 
 import (
+	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,8 +33,11 @@ func newInstallation(t *testing.T) *installation {
 	}}
 	i.store = open(t, i.config)
 	i.wanted = vaultkeys.Setup{AppRole: "approle-" + id, Kubernetes: "kubernetes-" + id,
-		Accounts:     []vaultkeys.Account{{Namespace: "video", Name: "playtoken"}, {Namespace: "video", Name: "cron"}},
-		GateAccounts: []vaultkeys.Account{{Namespace: "edge", Name: "gate"}}}
+		Accounts: map[vaultkeys.Role][]vaultkeys.Account{
+			vaultkeys.Rotator: {{Namespace: "video", Name: "playtoken"}, {Namespace: "video", Name: "cron"}},
+			vaultkeys.Signer:  {{Namespace: "video", Name: "mint"}},
+			vaultkeys.Gate:    {{Namespace: "edge", Name: "gate"}},
+		}}
 	sys := server.Client(t).Sys()
 	t.Cleanup(func() {
 		for _, path := range []string{i.config.Transit, i.config.KV} {
@@ -83,8 +88,8 @@ func TestSetupCreatesEverythingOnce(t *testing.T) {
 	}
 	write(t, root(t, i.server), "auth/"+i.wanted.Kubernetes+"/config", map[string]any{"kubernetes_host": "https://127.0.0.1:1", "disable_local_ca_jwt": true})
 	again, second := i.setup()
-	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 14 {
-		t.Errorf("the steps of the second run are\n%s\nwant 14, all unchanged", second)
+	if strings.Contains(second, "created") || strings.Contains(second, "updated") || again.KubernetesUnconfigured || len(again.Steps) != 15 {
+		t.Errorf("the steps of the second run are\n%s\nwant 15, all unchanged", second)
 	}
 	if again.RoleIDs[vaultkeys.Signer] != report.RoleIDs[vaultkeys.Signer] || report.RoleIDs[vaultkeys.Signer] == report.RoleIDs[vaultkeys.Rotator] {
 		t.Errorf("the role ids are %v, then %v; want the same, two different ones", report.RoleIDs, again.RoleIDs)
@@ -112,6 +117,75 @@ func TestSetupCorrectsWhatDiffers(t *testing.T) {
 	i.wanted.MemorySigning = true
 	if _, steps = i.setup(); strings.Count(steps, "updated policy") != 2 {
 		t.Errorf("the steps with memory signing are\n%s\nwant two updated policies", steps)
+	}
+}
+
+// TestSetupKeepsWhatAnOperatorTuned: a second run, as after an upgrade.
+func TestSetupKeepsWhatAnOperatorTuned(t *testing.T) {
+	i := newInstallation(t)
+	write(t, root(t, i.server), "sys/auth/"+i.wanted.AppRole, map[string]any{"type": "approle"}) // by the operator
+	_, steps := i.setup()
+	if want := "unchanged lockout sys/auth/" + i.wanted.AppRole + "/tune Vault locks a role"; !strings.Contains(steps, want) ||
+		!strings.Contains(steps, "vault auth tune -user-lockout-disable=true "+i.wanted.AppRole+"/") {
+		t.Errorf("the steps on a mount of the operator are\n%s\nwant %q and the command", steps, want)
+	}
+	tuned := map[string]any{
+		"secret_id_ttl": json.Number("86400"), "secret_id_num_uses": json.Number("5"), "token_ttl": json.Number("600"),
+		"token_max_ttl": json.Number("1200"), "token_num_uses": json.Number("7"), "token_bound_cidrs": []any{"127.0.0.1"},
+	}
+	path := "auth/" + i.wanted.AppRole + "/role/playtoken-rotator"
+	write(t, root(t, i.server), path, tuned)
+	if _, steps := i.setup(); strings.Contains(steps, "updated") || strings.Contains(steps, "created") {
+		t.Errorf("the steps of a second run are\n%s\nwant all unchanged", steps)
+	}
+	got, err := root(t, i.server).ReadWithContext(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range tuned {
+		if !reflect.DeepEqual(got.Data[name], want) {
+			t.Errorf("%s = %v after a second run, want %v, as the operator tuned it", name, got.Data[name], want)
+		}
+	}
+}
+
+func TestSetupDisablesTheLockoutOnceOfMountsThatItMade(t *testing.T) {
+	i := newInstallation(t)
+	if _, steps := i.setup(); !strings.Contains(steps, "updated lockout") {
+		t.Errorf("the steps of the first run are\n%s\nwant the lockout updated", steps)
+	}
+	disabled := func() any {
+		got, err := root(t, i.server).ReadWithContext(t.Context(), "sys/auth/"+i.wanted.AppRole+"/tune")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Data["user_lockout_disable"]
+	}
+	if got := disabled(); got != true {
+		t.Errorf("user_lockout_disable = %v, want true", got)
+	}
+	// The operator wants it, on purpose.
+	write(t, root(t, i.server), "sys/auth/"+i.wanted.AppRole+"/tune", map[string]any{"user_lockout_config": map[string]any{"lockout_disable": false}})
+	if _, steps := i.setup(); disabled() != false || !strings.Contains(steps, "unchanged lockout") || !strings.Contains(steps, "vault auth tune") {
+		t.Errorf("user_lockout_disable = %v after the steps\n%s\nwant false, as the operator tuned it, and the command", disabled(), steps)
+	}
+}
+
+// TestSetupReportsASharedServiceAccount: earlier versions gave the signer's role
+// the accounts of the rotator's.
+func TestSetupReportsASharedServiceAccount(t *testing.T) {
+	i := newInstallation(t)
+	i.wanted.Accounts[vaultkeys.Signer] = nil
+	i.setup()
+	path := "auth/" + i.wanted.Kubernetes + "/role/playtoken-signer"
+	write(t, root(t, i.server), path, map[string]any{"bound_service_account_names": "cron", "bound_service_account_namespaces": "*"})
+	_, steps := i.setup()
+	if want := "unchanged login role " + path + " it admits a service account that may log in as playtoken-rotator too"; !strings.Contains(steps, want) {
+		t.Errorf("the steps are\n%s\nwant %q", steps, want)
+	}
+	i.wanted.Accounts[vaultkeys.Signer] = []vaultkeys.Account{{Namespace: "video", Name: "mint"}}
+	if _, steps := i.setup(); !strings.Contains(steps, "updated login role "+path) || strings.Contains(steps, "too:") {
+		t.Errorf("the steps with an account of its own are\n%s\nwant the role updated", steps)
 	}
 }
 
@@ -143,10 +217,18 @@ func TestSetupRefusesUnusableMountsAndChangesNothing(t *testing.T) {
 		"transit for KV":   {mount("KV", "transit", ""), `type "transit", want kv`},
 		"another login":    {func(i *installation) error { i.wanted.AppRole = "token"; return nil }, `type "token", want approle`},
 		"a bad path":       {func(i *installation) error { i.wanted.AppRole = "../sys"; return nil }, `"../sys"`},
-		"no accounts":      {func(i *installation) error { i.wanted.Accounts = nil; return nil }, "want at least one"},
-		"half an account":  {func(i *installation) error { i.wanted.Accounts[0].Namespace = ""; return nil }, "namespace and a name"},
-		"all accounts":     {func(i *installation) error { i.wanted.Accounts[0].Name = "*"; return nil }, "without wildcards"},
-		"more than listed": {func(i *installation) error { i.wanted.Accounts[0].Namespace = "other"; return nil }, "other accounts too"},
+		"no accounts":      {func(i *installation) error { i.wanted.Accounts[vaultkeys.Rotator] = nil; return nil }, "want at least one"},
+		"half an account":  {func(i *installation) error { i.wanted.Accounts[vaultkeys.Rotator][0].Namespace = ""; return nil }, "namespace and a name"},
+		"all accounts":     {func(i *installation) error { i.wanted.Accounts[vaultkeys.Rotator][0].Name = "*"; return nil }, "without wildcards"},
+		"more than listed": {func(i *installation) error { i.wanted.Accounts[vaultkeys.Rotator][0].Namespace = "other"; return nil }, "other accounts too"},
+		"two roles": {func(i *installation) error {
+			i.wanted.Accounts[vaultkeys.Signer] = i.wanted.Accounts[vaultkeys.Rotator][:1]
+			return nil
+		}, "each role needs accounts of its own"},
+		"two roles, a gate's": {func(i *installation) error {
+			i.wanted.Accounts[vaultkeys.Gate] = i.wanted.Accounts[vaultkeys.Signer]
+			return nil
+		}, "each role needs accounts of its own"},
 	} {
 		i := newInstallation(t)
 		if err := c.before(i); err != nil {

@@ -22,8 +22,18 @@ func (a *app) vault() *cobra.Command {
 // setupFlags is the command line of vault setup.
 type setupFlags struct {
 	approle, kubernetes, audience string
-	accounts, gateAccounts        []string // NAMESPACE/NAME
+	accounts                      [3][]string // NAMESPACE/NAME, as accountFlags has the roles
 	memory                        bool
+}
+
+// accountFlags name the service accounts of each role.
+var accountFlags = [3]struct {
+	role       vaultkeys.Role
+	name, help string
+}{
+	{vaultkeys.Rotator, "service-account", "NAMESPACE/NAME that may log in with --kubernetes, to mint and rotate; can be repeated"},
+	{vaultkeys.Signer, "signer-service-account", "the same for replicas that only mint"},
+	{vaultkeys.Gate, "gate-service-account", "the same for gates that share this Vault, which cannot sign"},
 }
 
 func (a *app) vaultSetup() *cobra.Command {
@@ -38,8 +48,9 @@ func (a *app) vaultSetup() *cobra.Command {
 	flags.StringVar(&f.approle, "approle", "", "make AppRole roles, at this path")
 	flags.StringVar(&f.kubernetes, "kubernetes", "", "make Kubernetes roles, at this path")
 	flags.Lookup("approle").NoOptDefVal, flags.Lookup("kubernetes").NoOptDefVal = "approle", "kubernetes"
-	flags.StringArrayVar(&f.accounts, "service-account", nil, "NAMESPACE/NAME that may log in with --kubernetes; can be repeated")
-	flags.StringArrayVar(&f.gateAccounts, "gate-service-account", nil, "the same for gates that share this Vault, which cannot sign")
+	for i, of := range accountFlags {
+		flags.StringArrayVar(&f.accounts[i], of.name, nil, of.help)
+	}
 	flags.StringVar(&f.audience, "audience", "", "that tokens of service accounts must be made for")
 	memorySigning(cmd, &f.memory)
 	return cmd
@@ -50,14 +61,33 @@ func memorySigning(cmd *cobra.Command, to *bool) {
 }
 
 func (f setupFlags) setup() (vaultkeys.Setup, error) {
-	wanted := vaultkeys.Setup{AppRole: f.approle, Kubernetes: f.kubernetes, Audience: f.audience, MemorySigning: f.memory}
-	if (f.kubernetes != "") != (len(f.accounts) > 0) || len(f.gateAccounts) > 0 && f.kubernetes == "" {
-		return wanted, usageError{"--kubernetes and --service-account need each other, and --gate-service-account needs both"}
+	wanted := vaultkeys.Setup{
+		AppRole: f.approle, Kubernetes: f.kubernetes, Audience: f.audience, MemorySigning: f.memory, Accounts: map[vaultkeys.Role][]vaultkeys.Account{},
 	}
-	var err, gateErr error
-	wanted.Accounts, err = readAccounts("--service-account", f.accounts)
-	wanted.GateAccounts, gateErr = readAccounts("--gate-service-account", f.gateAccounts)
-	return wanted, cmp.Or(err, gateErr)
+	for i, of := range accountFlags {
+		accounts, err := readAccounts("--"+of.name, f.accounts[i])
+		if err != nil {
+			return wanted, err
+		}
+		wanted.Accounts[of.role] = accounts
+		if len(accounts) > 0 && f.kubernetes == "" {
+			return wanted, usageError{"--" + of.name + " needs --kubernetes"}
+		}
+	}
+	if f.kubernetes != "" && len(wanted.Accounts[vaultkeys.Rotator]) == 0 {
+		return wanted, usageError{"--kubernetes needs --service-account"}
+	}
+	return wanted, nil
+}
+
+// admits reports whether accounts were named for a role.
+func (f setupFlags) admits(role vaultkeys.Role) bool {
+	for i, of := range accountFlags {
+		if of.role == role {
+			return len(f.accounts[i]) > 0
+		}
+	}
+	return false
 }
 
 func readAccounts(flag string, texts []string) (accounts []vaultkeys.Account, err error) {
@@ -145,7 +175,7 @@ func logins(role vaultkeys.Role, who string, report vaultkeys.Report, f setupFla
 			`export PLAYTOKEN_VAULT_SECRET_ID="$(vault write -f -field=secret_id auth/` + f.approle + `/role/` + role.Name() + `/secret-id)"`,
 		}})
 	}
-	if f.kubernetes != "" && (role != vaultkeys.Gate || len(f.gateAccounts) > 0) {
+	if f.kubernetes != "" && f.admits(role) {
 		steps = append(steps, nextStep{who + " (Kubernetes; environment of the pod)", []string{
 			"export PLAYTOKEN_VAULT_AUTH=kubernetes" + atPath(f.kubernetes, "kubernetes") + " PLAYTOKEN_VAULT_ROLE=" + role.Name() + mounts,
 		}})

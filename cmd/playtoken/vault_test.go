@@ -66,6 +66,7 @@ func TestVaultSetupSaysWhatItDidAndWhatToDo(t *testing.T) {
 		{"--approle=team/roles", "PLAYTOKEN_VAULT_AUTH_PATH=team/roles"},
 		{"--kubernetes --service-account video/playtoken --service-account video/cron", "vault write auth/kubernetes/config kubernetes_host="},
 		{"--kubernetes=k8s/eu --service-account video/playtoken --audience vault", "PLAYTOKEN_VAULT_AUTH_PATH=k8s/eu PLAYTOKEN_VAULT_ROLE=playtoken-rotator"},
+		{"--kubernetes --service-account video/playtoken --signer-service-account video/mint", "PLAYTOKEN_VAULT_ROLE=playtoken-signer"},
 		{"--kubernetes --service-account video/playtoken --gate-service-account edge/gate", "PLAYTOKEN_VAULT_ROLE=playtoken-gate PLAYTOKEN_VAULT_KV=team/kv PLAYTOKEN_GATE_STORE=vault"},
 	} {
 		r := w.runWith(operator, "", append([]string{"vault", "setup"}, strings.Fields(c.args)...)...)
@@ -92,6 +93,8 @@ func TestVaultVerbsSayWhatIsWrong(t *testing.T) {
 		{root, "vault policy root", exitUsage, "signer, rotator"},
 		{root, "vault setup --kubernetes", exitUsage, "--service-account"},
 		{root, "vault setup --service-account a/b", exitUsage, "--kubernetes"},
+		{root, "vault setup --kubernetes --signer-service-account a/b", exitUsage, "--service-account"},
+		{root, "vault setup --kubernetes --service-account a/b --signer-service-account a/b", exitFailed, "accounts of its own"},
 		{root, "vault setup --kubernetes --service-account playtoken", exitUsage, "NAMESPACE/NAME"},
 		{w.operator("PLAYTOKEN_VAULT_KV=playtoken-transit"), "vault setup", exitUsage, "a mount each"},
 		{w.operator("PLAYTOKEN_VAULT_TRANSIT=sys"), "vault setup", exitFailed, "PLAYTOKEN_VAULT_TRANSIT"},
