@@ -31,9 +31,9 @@ var accountFlags = [3]struct {
 	role       vaultkeys.Role
 	name, help string
 }{
-	{vaultkeys.Rotator, "service-account", "NAMESPACE/NAME that may log in with --kubernetes, to mint and rotate; can be repeated"},
-	{vaultkeys.Signer, "signer-service-account", "the same for replicas that only mint"},
-	{vaultkeys.Gate, "gate-service-account", "the same for gates that share this Vault, which cannot sign"},
+	{role: vaultkeys.Rotator, name: "service-account", help: "NAMESPACE/NAME that may log in with --kubernetes, to mint and rotate; can be repeated"},
+	{role: vaultkeys.Signer, name: "signer-service-account", help: "the same for replicas that only mint"},
+	{role: vaultkeys.Gate, name: "gate-service-account", help: "the same for gates that share this Vault, which cannot sign"},
 }
 
 func (a *app) vaultSetup() *cobra.Command {

@@ -19,6 +19,7 @@ type instance struct {
 	program program
 	dir     string // holds its data and its log
 	address string // host:port
+	files   TLS
 
 	rootToken string
 	unsealKey string
@@ -26,7 +27,7 @@ type instance struct {
 }
 
 // start runs a new, initialised and unsealed Vault.
-func start() (*instance, error) {
+func start(files TLS) (*instance, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour) // the first build is slow
 	defer cancel()
 	program, err := findProgram(ctx)
@@ -37,7 +38,7 @@ func start() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{program: program, dir: dir}
+	i := &instance{program: program, dir: dir, files: files}
 	if err := i.runAnywhere(ctx); err != nil {
 		i.stop()
 		return nil, err
@@ -76,7 +77,7 @@ func (i *instance) run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	args, err := i.program.args(i.dir, i.address)
+	args, err := i.program.args(i.dir, i.address, i.files)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ var errEnded = errors.New("the server ended")
 
 // open waits until Vault answers, initialises it if it is new, and unseals it.
 func (i *instance) open(ctx context.Context) error {
-	client, err := newClient(i.url(), i.rootToken)
+	client, err := newClient(i.url(), i.rootToken, i.files.CA)
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (i *instance) initialise(ctx context.Context, client *api.Client) error {
 }
 
 func (i *instance) seal(ctx context.Context) error {
-	client, err := newClient(i.url(), i.rootToken)
+	client, err := newClient(i.url(), i.rootToken, i.files.CA)
 	if err != nil {
 		return err
 	}
@@ -184,6 +185,6 @@ func (i *instance) stop() {
 	_ = os.RemoveAll(i.dir)
 }
 
-func (i *instance) url() string { return "http://" + i.address }
+func (i *instance) url() string { return i.files.url(i.address) }
 
 func (i *instance) logFile() string { return filepath.Join(i.dir, "server.log") }

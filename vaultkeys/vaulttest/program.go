@@ -16,8 +16,15 @@ var ErrUnavailable = errors.New("no Vault to test with")
 // program is a Vault server that can run here.
 type program struct {
 	path string
-	// args are its arguments for data in dir and plain HTTP at address.
-	args func(dir, address string) ([]string, error)
+	// args are its arguments for data in dir, at address: plain HTTP, or TLS with
+	// files.
+	args func(dir, address string, files TLS) ([]string, error)
+}
+
+// TLS are files in PEM. The zero TLS is plain HTTP.
+type TLS struct {
+	Cert, Key string // of the server
+	CA        string // that clients trust
 }
 
 // findProgram takes an installed server rather than building one.
@@ -34,24 +41,33 @@ func findProgram(ctx context.Context) (program, error) {
 	return program{path, ownArgs}, err
 }
 
-func ownArgs(dir, address string) ([]string, error) {
-	return []string{"-listen", address, "-storage", filepath.Join(dir, "data")}, nil
+func ownArgs(dir, address string, files TLS) ([]string, error) {
+	return []string{"-listen", address, "-storage", filepath.Join(dir, "data"), "-tls-cert", files.Cert, "-tls-key", files.Key}, nil
 }
 
 // configuration is that of an installed vault or bao: what ownArgs says.
 const configuration = `
 storage "file" { path = %q }
 listener "tcp" {
-  address     = %q
-  tls_disable = true
+  address       = %q
+  tls_disable   = %t
+  tls_cert_file = %q
+  tls_key_file  = %q
 }
 api_addr      = %q
 disable_mlock = true
 log_level     = "warn"
 `
 
-func installedArgs(dir, address string) ([]string, error) {
+func installedArgs(dir, address string, files TLS) ([]string, error) {
 	path := filepath.Join(dir, "config.hcl")
-	text := fmt.Sprintf(configuration, filepath.Join(dir, "data"), address, "http://"+address)
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "data"), address, files.Cert == "", files.Cert, files.Key, files.url(address))
 	return []string{"server", "-config", path}, os.WriteFile(path, []byte(text), 0o600)
+}
+
+func (t TLS) url(address string) string {
+	if t.Cert == "" {
+		return "http://" + address
+	}
+	return "https://" + address
 }

@@ -32,7 +32,7 @@ func share() (*instance, error) {
 	defer shared.Unlock()
 	if !shared.tried {
 		shared.tried = true
-		shared.instance, shared.err = start()
+		shared.instance, shared.err = start(TLS{})
 	}
 	return shared.instance, shared.err
 }

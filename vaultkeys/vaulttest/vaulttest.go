@@ -42,7 +42,22 @@ func Start(t testing.TB) *Server {
 	if s := external(t); s != nil {
 		return s
 	}
-	i, err := start()
+	return startWith(t, TLS{})
+}
+
+// StartTLS is Start with TLS, for clients with a certificate. It skips t where the
+// environment names a Vault.
+func StartTLS(t testing.TB, files TLS) *Server {
+	t.Helper()
+	if external(t) != nil {
+		t.Skip("starts a Vault of its own")
+	}
+	return startWith(t, files)
+}
+
+func startWith(t testing.TB, files TLS) *Server {
+	t.Helper()
+	i, err := start(files)
 	demand(t, err)
 	t.Cleanup(i.stop)
 	return &Server{Addr: i.url(), RootToken: i.rootToken, t: t, instance: i}
@@ -77,7 +92,11 @@ func demand(t testing.TB, err error) {
 // idle connections close with t.
 func (s *Server) Client(t testing.TB) *api.Client {
 	t.Helper()
-	client, err := newClient(s.Addr, s.RootToken)
+	ca := ""
+	if s.instance != nil {
+		ca = s.instance.files.CA
+	}
+	client, err := newClient(s.Addr, s.RootToken, ca)
 	if err != nil {
 		t.Fatalf("making a Vault client: %v", err)
 	}
@@ -86,10 +105,15 @@ func (s *Server) Client(t testing.TB) *api.Client {
 }
 
 // newClient ignores the VAULT_ variables that a developer's shell may hold.
-func newClient(addr, token string) (*api.Client, error) {
+func newClient(addr, token, ca string) (*api.Client, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
 		return nil, config.Error
+	}
+	if ca != "" {
+		if err := config.ConfigureTLS(&api.TLSConfig{CACert: ca}); err != nil {
+			return nil, err
+		}
 	}
 	config.Address, config.AgentAddress, config.MaxRetries = addr, "", 0
 	client, err := api.NewClient(config)
