@@ -32,8 +32,10 @@ type Entry struct {
 	Subject   string `json:"subject,omitempty"`         // the id of the changed object
 	Key       string `json:"key_fingerprint,omitempty"` // of a signing key
 	RequestID string `json:"request_id,omitempty"`
-	Result    string `json:"result"` // "intent", "ok", or a problem's code
-	Reason    string `json:"reason,omitempty"`
+	// ProxyRequestID is what a trusted proxy calls the request.
+	ProxyRequestID string `json:"proxy_request_id,omitempty"`
+	Result         string `json:"result"` // "intent", "ok", or a problem's code
+	Reason         string `json:"reason,omitempty"`
 }
 
 // Actions of entries that the log writes about itself; their actor is "audit".

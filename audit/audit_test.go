@@ -150,7 +150,7 @@ func TestLinesCannotControlATerminal(t *testing.T) {
 	var out bytes.Buffer
 	l := audit.To(&out, key)
 	nasty := "a\nb\r\x00\x1b[31m\x7f\u0085\u2028\u202e\U000e0001\xff\xfe\"\\</script>" + strings.Repeat("é", 2000)
-	e := audit.Entry{nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty}
+	e := audit.Entry{nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty, nasty}
 	if err := l.Record(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 const (
 	minKey  = 32       // bytes
 	maxText = 512      // bytes of one member of an entry
-	maxLine = 64 << 10 // bytes; nine fully escaped members are much shorter
+	maxLine = 64 << 10 // bytes; ten fully escaped members are much shorter
 )
 
 // The purposes of MACs, so that a MAC for one is not valid for another.
@@ -70,7 +70,7 @@ func extend(key []byte, from end, after *end, entries []stamped) ([]byte, end, e
 
 // bounded is the entry with every text valid UTF-8 and short.
 func (e Entry) bounded() Entry {
-	for _, text := range []*string{&e.Actor, &e.ActorName, &e.Action, &e.Project, &e.Subject, &e.Key, &e.RequestID, &e.Result, &e.Reason} {
+	for _, text := range []*string{&e.Actor, &e.ActorName, &e.Action, &e.Project, &e.Subject, &e.Key, &e.RequestID, &e.ProxyRequestID, &e.Result, &e.Reason} {
 		*text = cut(*text)
 	}
 	return e

@@ -93,10 +93,13 @@ type Config struct {
 	Streams limits.Streams
 	Now     func() time.Time // nil: time.Now
 	Log     *slog.Logger     // nil: nothing is logged
-	// Logged says of a response's status whether the request is logged. Nil:
-	// every request. Failures and videos that cannot be served are logged in any
-	// case, because the operator has to mend them.
-	Logged func(status int) bool
+	// Logged says of a response's status, and of whether the request is one of the
+	// key API, whether it is logged. Nil: every request. Failures and videos that
+	// cannot be served are logged in any case, because the operator has to mend them.
+	Logged func(status int, management bool) bool
+	// Proxied reports whether a request comes from a proxy that is trusted, whose
+	// X-Request-Id is then the request's id, except in the audit log. Nil: none does.
+	Proxied func(*http.Request) bool
 	// Admission is called with every decision whether a viewer may watch:
 	// "token" or "session", for what opened the video, or the code of the
 	// refusal. It may be nil.
@@ -167,7 +170,10 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Logged == nil {
-		c.Logged = func(int) bool { return true }
+		c.Logged = func(int, bool) bool { return true }
+	}
+	if c.Proxied == nil {
+		c.Proxied = func(*http.Request) bool { return false }
 	}
 	if c.Failures == nil {
 		c.Failures = limits.NewLocal()

@@ -67,7 +67,9 @@ func (g *Gate) countFailure(w http.ResponseWriter, r *http.Request, failure *ref
 		failure = refused(http.StatusTooManyRequests, "rate_limited",
 			"too many calls from this address had a wrong credential: wait as long as Retry-After says; the right one is still accepted")
 	} else {
-		g.recordLater(audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: w.Header().Get("X-Request-Id"), Result: failure.code})
+		entry := audit.Entry{Actor: source.String(), Action: "authenticate", Result: failure.code}
+		entry.RequestID, entry.ProxyRequestID = requestIDs(w)
+		g.recordLater(entry)
 	}
 	g.tellOwnerCall("authenticate", failure.code)
 	return failure
@@ -84,8 +86,8 @@ type act struct {
 // change does what the holder of the API key asks for, on record: it is recorded
 // before it is done. Do returns the id of what it made, or nothing.
 func (g *Gate) change(w http.ResponseWriter, r *http.Request, a act, do func(context.Context) (made string, err error)) error {
-	entry := audit.Entry{Actor: ownerActor, Action: a.action, Subject: a.subject, Reason: a.reason,
-		RequestID: w.Header().Get("X-Request-Id"), Result: "intent"}
+	entry := audit.Entry{Actor: ownerActor, Action: a.action, Subject: a.subject, Reason: a.reason, Result: "intent"}
+	entry.RequestID, entry.ProxyRequestID = requestIDs(w)
 	if err := g.recordIntent(r.Context(), entry, a.urgent); err != nil {
 		return err
 	}
@@ -99,10 +101,20 @@ func (g *Gate) change(w http.ResponseWriter, r *http.Request, a act, do func(con
 	}
 	g.recordLater(entry)
 	g.tellOwnerCall(a.action, entry.Result)
-	g.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "the key API was used", slog.String("request_id", entry.RequestID),
+	g.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "the key API was used", slog.String("request_id", w.Header().Get("X-Request-Id")),
 		slog.String("action", a.action), slog.String("subject", entry.Subject), slog.String("named", a.subject), slog.String("reason", a.reason),
 		slog.String("from", g.config.ClientIP(r).String()), slog.String("result", entry.Result))
 	return err
+}
+
+// requestIDs are the request's own id and, if it came from a trusted proxy that gave
+// it one, the proxy's.
+func requestIDs(w http.ResponseWriter) (own, proxied string) {
+	shown := w.Header().Get("X-Request-Id")
+	if out, ok := w.(*response); ok && shown != out.id {
+		return out.id, shown
+	}
+	return shown, ""
 }
 
 func (g *Gate) recordIntent(ctx context.Context, entry audit.Entry, urgent bool) error {

@@ -15,12 +15,12 @@ func TestTheLogOmitsWhatItIsToldButNoFailure(t *testing.T) {
 	media["film/bad.m3u8"] = films()["film/notes.txt"]
 	for _, c := range []struct {
 		name        string
-		logged      func(status int) bool
+		logged      func(status int, management bool) bool
 		ok, refusal int // lines
 	}{
 		{"every request", nil, 1, 1},
-		{"errors", func(status int) bool { return status >= 400 }, 0, 1},
-		{"none", func(int) bool { return false }, 0, 0},
+		{"errors", func(status int, _ bool) bool { return status >= 400 }, 0, 1},
+		{"none", func(int, bool) bool { return false }, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := open(t, media, func(config *gate.Config) { config.Logged = c.logged })

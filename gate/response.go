@@ -23,9 +23,12 @@ const (
 type response struct {
 	http.ResponseWriter
 	status int
+	id     string       // of the request in the audit log; never chosen by a client
 	may    func() error // says why the viewer may no longer watch; nil: anyone may
 	asked  time.Time    // when may was last asked, or the download began
 	cut    error        // what may said
+
+	management bool // the request is one of the key API
 }
 
 // whileAdmitted has an answer go on only while the viewer may watch.

@@ -1,16 +1,19 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"playtoken/limits"
+	"playtoken/logs"
 )
 
 // endpoint answers a request, or says why not before it has written anything.
@@ -60,11 +63,21 @@ func (g *Gate) Handler() http.Handler {
 // a refusal too, so that a service which takes it for another platform finds
 // out before it has the right credential.
 func (g *Gate) keyAPI(e endpoint) http.Handler {
-	served := g.serve(g.owner(e), refuseKey)
+	served := g.serve(managing(g.owner(e)), refuseKey)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Playtoken-Gate", "1")
 		served.ServeHTTP(w, r)
 	})
+}
+
+// managing marks a request as one of the key API, for the log.
+func managing(next endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if out, ok := w.(*response); ok {
+			out.management = true
+		}
+		return next(w, r)
+	}
 }
 
 // serve is what every request passes: it gets an id, its path is unambiguous
@@ -72,30 +85,51 @@ func (g *Gate) keyAPI(e endpoint) http.Handler {
 func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := g.config.Now()
-		out := &response{ResponseWriter: w, status: http.StatusOK}
-		id := requestID()
+		out := &response{ResponseWriter: w, status: http.StatusOK, id: requestID()}
 		h := out.Header()
-		h.Set("X-Request-Id", id)
+		h.Set("X-Request-Id", cmp.Or(g.proxyRequestID(r), out.id))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		err := unambiguous(r.URL.EscapedPath(), escapable)
 		if err == nil {
 			err = e(out, r)
 		}
-		line := []slog.Attr{slog.String("request_id", id), slog.String("method", r.Method), slog.String("path", loggable(r.URL.Path))}
 		if err != nil {
-			e := asRefusal(err)
-			refuse(out, r, e)
-			line = append(line, slog.String("code", e.code), slog.String("error", err.Error()))
+			refuse(out, r, asRefusal(err))
 		}
-		if out.cut != nil {
-			line = append(line, slog.String("code", asRefusal(out.cut).code), slog.String("error", "the download was cut off: "+out.cut.Error()))
-		}
-		line = append(line, slog.Int("status", out.status), slog.Duration("took", g.config.Now().Sub(began)))
-		if level := severity(out.status); level == slog.LevelError || g.config.Logged(out.status) {
-			g.config.Log.LogAttrs(r.Context(), level, "request", line...)
+		level := severity(out.status)
+		if level == slog.LevelError || g.config.Logged(out.status, out.management) {
+			g.log(level, out, r, err, g.config.Now().Sub(began))
 		}
 	})
+}
+
+// proxyRequestID is what a trusted proxy calls a request; empty if it came from none.
+func (g *Gate) proxyRequestID(r *http.Request) string {
+	if !g.config.Proxied(r) {
+		return ""
+	}
+	return logs.RequestID(r.Header)
+}
+
+// log writes the one line about a request.
+func (g *Gate) log(level slog.Level, out *response, r *http.Request, err error, took time.Duration) {
+	shown := out.Header().Get("X-Request-Id")
+	line := []slog.Attr{slog.String("request_id", shown), slog.String("method", r.Method), slog.String("path", loggable(r.URL.Path))}
+	if shown != out.id {
+		line = append(line, slog.String("audit_request_id", out.id))
+	}
+	if trace := logs.TraceID(r.Header); trace != "" {
+		line = append(line, slog.String("trace_id", trace))
+	}
+	if err != nil {
+		line = append(line, slog.String("code", asRefusal(err).code), slog.String("error", err.Error()))
+	}
+	if out.cut != nil {
+		line = append(line, slog.String("code", asRefusal(out.cut).code), slog.String("error", "the download was cut off: "+out.cut.Error()))
+	}
+	line = append(line, slog.Int("status", out.status), slog.Duration("took", took))
+	g.config.Log.LogAttrs(r.Context(), level, "request", line...)
 }
 
 // severity is high for what the operator has to mend: failures of the gate,

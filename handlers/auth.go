@@ -80,7 +80,7 @@ func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens,
 	if err != nil && !errors.Is(err, access.ErrReused) {
 		return Tokens{}, refusedCredential(err, "refreshToken")
 	}
-	entry := audit.Entry{Actor: c.caller.ID, Project: c.caller.ProjectID, Action: "api_key.refresh", RequestID: c.requestID, Result: "ok"}
+	entry := audit.Entry{Actor: c.caller.ID, Project: c.caller.ProjectID, Action: "api_key.refresh", RequestID: c.outcome.id, ProxyRequestID: c.outcome.proxied(), Result: "ok"}
 	if err != nil {
 		entry.Result = "refresh_token_reused"
 	}

@@ -45,7 +45,8 @@ type call struct {
 	caller    projects.Caller
 	project   string // it may not exist; if it does, the caller may act on it
 	vars      map[string]string
-	requestID string
+	requestID string // as the caller, a trusted proxy and the log know it
+	outcome   *outcome
 	request   *http.Request // only for where it comes from: the address and the Origin
 
 	policy  projects.Project // the caller's own project; zero for the admin key
@@ -69,8 +70,9 @@ func endpoint[B, R any](s *server, policy routePolicy, act func(context.Context,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body B
-		c := call{request: r, vars: mux.Vars(r), requestID: w.Header().Get(requestID), signing: policy.signing}
+		c := newCall(w, r, policy)
 		err := s.admit(w, r, policy, &c, &body)
+		c.outcome.asked(c)
 		if err != nil {
 			s.refuseCall(w, r, policy, err)
 			return
@@ -94,6 +96,12 @@ func carryOut[B, R any](ctx context.Context, s *server, policy routePolicy, c ca
 	response, err := act(ctx, c, body)
 	s.recordOutcome(policy, c, body, response, err)
 	return response, err
+}
+
+func newCall(w http.ResponseWriter, r *http.Request, policy routePolicy) call {
+	o := outcomeOf(w)
+	o.Management = policy.action != projects.Mint
+	return call{request: r, vars: mux.Vars(r), requestID: o.RequestID, outcome: o, signing: policy.signing}
 }
 
 // refuseCall responds with a problem, and counts it if the caller wanted a

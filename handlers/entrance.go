@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"crypto/rand"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,20 +13,20 @@ const requestID = "X-Request-Id"
 
 // entrance prepares every request, before any routing.
 func (s *server) entrance(next http.Handler) http.Handler {
-	malformed := s.observe("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	malformed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, invalidf("malformed path: it must not contain empty, . or .. segments, encoded slashes, backslashes or control characters"))
-	}))
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The id is never the client's: it goes into the audit log, and a client
-		// that chose it could make two requests look like one.
-		w.Header().Set(requestID, rand.Text())
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		o := s.newOutcome(w, r)
+		defer s.tell(o, r)
+		o.Header().Set(requestID, o.RequestID)
+		o.Header().Set("Cache-Control", "no-store")
+		o.Header().Set("X-Content-Type-Options", "nosniff")
 		if !plainPath(r.URL.Path, r.URL.EscapedPath()) {
-			malformed.ServeHTTP(w, r)
+			malformed.ServeHTTP(o, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(o, r)
 	})
 }
 

@@ -196,9 +196,16 @@ type Config struct {
 	// Refused is called with the code of each problem that a caller got instead
 	// of a playback token. May be nil.
 	Refused func(code string)
-	// Responded is called after each response. Route is the template of the
-	// path; empty if no route matched. May be nil.
-	Responded func(route, method string, status int, took time.Duration)
+	// Responded is called after each response. May be nil.
+	Responded func(context.Context, Response)
+	// Logged says of a response's status, and of whether the request manages
+	// something, whether the request is logged. Failures are logged in any case.
+	// Nil: only these.
+	Logged func(status int, management bool) bool
+	// Proxied reports whether a request comes from a proxy that is trusted, whose
+	// X-Request-Id is then the request's id, except in the audit record. Nil: none
+	// does.
+	Proxied func(*http.Request) bool
 }
 
 // server has the routes' functions as methods.
@@ -223,16 +230,16 @@ func New(config Config) http.Handler {
 	}
 	router, plain := mux.NewRouter(), map[string]http.Handler{}
 	for _, path := range slices.Sorted(maps.Keys(paths)) { // a fixed segment sorts before a variable
-		handler := s.observe(template(path), paths[path])
+		handler := routed(template(path), paths[path])
 		if !strings.Contains(path, "{") {
 			plain[path] = handler
 			continue
 		}
 		router.Handle(path, handler)
 	}
-	router.NotFoundHandler = s.observe("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, errNoRoute)
-	}))
+	})
 	return s.entrance(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if handler, ok := plain[r.URL.Path]; ok { // for minting among others, no pattern is tried
 			handler.ServeHTTP(w, r)

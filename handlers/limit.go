@@ -116,11 +116,11 @@ func (s *server) countFailure(w http.ResponseWriter, r *http.Request, err error)
 		state := s.Limits.Take(r.Context(), failureKey(source), failureLimit, 1)
 		state.SetHeaders(w.Header())
 		if !state.Allowed {
-			s.recordBurst(source, w.Header().Get(requestID))
+			s.recordBurst(source, outcomeOf(w))
 			return &limited{state, "too many requests from this address had an unknown credential: wait as long as Retry-After says; a valid credential is still accepted"}
 		}
 	}
-	s.recordFailure(source, w.Header().Get(requestID), err)
+	s.recordFailure(source, outcomeOf(w), err)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,11 +31,11 @@ func (o *observer) note(what string) {
 
 func (o *observer) refused(code string) { o.note("refused " + code) }
 
-func (o *observer) answered(route, method string, status int, took time.Duration) {
-	if took < 0 {
+func (o *observer) answered(_ context.Context, r handlers.Response) {
+	if r.Took < 0 {
 		o.note("took less than nothing")
 	}
-	o.note(fmt.Sprintf("%s %q %d", method, route, status))
+	o.note(fmt.Sprintf("%s %q %d", r.Method, r.Route, r.Status))
 }
 
 // observe connects an observer to a world.

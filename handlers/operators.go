@@ -42,6 +42,7 @@ func (b codeBody) check() error {
 
 // beginSignIn sends a person's browser to the identity provider.
 func (s *server) beginSignIn(w http.ResponseWriter, r *http.Request) {
+	outcomeOf(w).Management = true
 	query := r.URL.Query()
 	start := operators.Start{Redirect: query.Get("redirect_uri"), State: query.Get("state"), Challenge: query.Get("code_challenge")}
 	var location, cookie string
@@ -62,6 +63,7 @@ func (s *server) beginSignIn(w http.ResponseWriter, r *http.Request) {
 
 // finishSignIn sends the browser back to the person's program.
 func (s *server) finishSignIn(w http.ResponseWriter, r *http.Request) {
+	outcomeOf(w).Management = true
 	cookie := ""
 	if held, err := r.Cookie(signInCookie); err == nil {
 		cookie = held.Value
@@ -96,7 +98,7 @@ func (s *server) beginSession(ctx context.Context, c call, body codeBody) (Opera
 	if err != nil {
 		return OperatorSession{}, err
 	}
-	entry := audit.Entry{Actor: caller.ID, ActorName: caller.Name, Action: "operator.sign_in", RequestID: c.requestID, Result: "ok"}
+	entry := audit.Entry{Actor: caller.ID, ActorName: caller.Name, Action: "operator.sign_in", RequestID: c.outcome.id, ProxyRequestID: c.outcome.proxied(), Result: "ok"}
 	if err := s.record(ctx, entry); err != nil {
 		return OperatorSession{}, err
 	}

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -134,12 +133,13 @@ type problem struct {
 	NeedsOperator bool `json:"needs_operator,omitzero"`
 }
 
-// explain turns an error into a problem, and logs it unless the caller caused it.
-func (s *server) explain(ctx context.Context, requestID string, err error) problem {
+// explain turns an error into a problem, of which the log tells.
+func (s *server) explain(o *outcome, err error) problem {
 	f := failureOf(err)
+	o.failed(f, err)
 	p := problem{
 		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status,
-		Detail: f.says, Code: f.code, RequestID: requestID, NeedsOperator: f.operator,
+		Detail: f.says, Code: f.code, RequestID: o.RequestID, NeedsOperator: f.operator,
 	}
 	if p.Detail == "" {
 		p.Detail = err.Error()
@@ -155,14 +155,6 @@ func (s *server) explain(ctx context.Context, requestID string, err error) probl
 	p.EarliestAt = timeOrNull(earliest)
 	if f.retry > 0 {
 		p.RetryAfter = seconds(retryAfter(err, earliest, f.retry))
-	}
-	if f.status >= http.StatusInternalServerError {
-		level := slog.LevelWarn // an outage of the store or the platform
-		if f.status == http.StatusInternalServerError {
-			level = slog.LevelError
-		}
-		s.Log.LogAttrs(ctx, level, "request failed", slog.String("request_id", requestID),
-			slog.String("code", f.code), slog.Any("error", err))
 	}
 	return p
 }
@@ -228,7 +220,7 @@ func seconds(d time.Duration) int {
 // refuse responds with a problem, and returns its code.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) (code string) {
 	unknown := errors.Is(err, projects.ErrUnknownCaller)
-	p := s.explain(r.Context(), w.Header().Get(requestID), err)
+	p := s.explain(outcomeOf(w), err)
 	data, err := json.Marshal(p)
 	if err != nil { // a detail that is not UTF-8
 		p.Detail = p.Title

@@ -81,7 +81,7 @@ func resultOf(err error) string {
 func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 	entry := audit.Entry{
 		Actor: c.caller.ID, ActorName: c.caller.Name, Action: policy.record,
-		Project: c.vars["project_id"], RequestID: c.requestID, Result: result,
+		Project: c.vars["project_id"], RequestID: c.outcome.id, ProxyRequestID: c.outcome.proxied(), Result: result,
 	}
 	if policy.action == "" {
 		entry.Project = c.caller.ProjectID
@@ -105,13 +105,15 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 func (s *server) recordMint(c call, videoID string, err error) {
 	s.recordLater(audit.Entry{
 		Actor: c.caller.ID, ActorName: c.caller.Name, Action: "mint", Project: c.project, Subject: shownName(videoID),
-		RequestID: c.requestID, Result: resultOf(err),
+		RequestID: c.outcome.id, ProxyRequestID: c.outcome.proxied(), Result: resultOf(err),
 	})
 }
 
 // recordFailure records a failed authentication, and nothing of the credential.
-func (s *server) recordFailure(source netip.Addr, requestID string, err error) {
-	entry := audit.Entry{Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: resultOf(err)}
+func (s *server) recordFailure(source netip.Addr, o *outcome, err error) {
+	entry := audit.Entry{
+		Actor: source.String(), Action: "authenticate", RequestID: o.id, ProxyRequestID: o.proxied(), Result: resultOf(err),
+	}
 	if n := s.bursts.end(source); n > 0 {
 		entry.Reason = fmt.Sprintf("%d attempts of this source before this one were above the limit and are not in the log", n)
 	}
@@ -121,13 +123,13 @@ func (s *server) recordFailure(source netip.Addr, requestID string, err error) {
 // recordBurst counts a failed authentication above the limit. It records the
 // first, the tenth, the hundredth and so on, so that a burst cannot fill the log
 // and its size is known while it lasts.
-func (s *server) recordBurst(source netip.Addr, requestID string) {
+func (s *server) recordBurst(source netip.Addr, o *outcome) {
 	n := s.bursts.add(source)
 	if !powerOfTen(n) {
 		return
 	}
 	s.recordLater(audit.Entry{
-		Actor: source.String(), Action: "authenticate", RequestID: requestID, Result: "rate_limited",
+		Actor: source.String(), Action: "authenticate", RequestID: o.id, ProxyRequestID: o.proxied(), Result: "rate_limited",
 		Reason: fmt.Sprintf("attempt %d of this source above the limit", n),
 	})
 }

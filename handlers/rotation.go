@@ -191,7 +191,7 @@ func (s *server) allStatus(ctx context.Context, c call, _ noBody) (allStatuses, 
 		one := oneStatus{ProjectID: id, RotationStatus: status}
 		if err != nil {
 			one.RotationStatus = newRotationStatus(keyrotation.Status{})
-			trouble := s.explain(ctx, c.requestID, err)
+			trouble := s.explain(c.outcome, err)
 			one.Error = &trouble
 		}
 		return one
@@ -204,7 +204,7 @@ func (s *server) rotateOneOf(ctx context.Context, c call, id string, body rotate
 	rotated, err := s.rotate(ctx, c, body)
 	one := oneOfAll{ProjectID: id, Rotated: rotated}
 	if err != nil {
-		trouble := s.explain(ctx, c.requestID, err)
+		trouble := s.explain(c.outcome, err)
 		one.Error = &trouble
 	}
 	return one

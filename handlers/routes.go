@@ -198,8 +198,11 @@ func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 	if !limits.Direct(r) {
 		policy := routePolicy{action: projects.ReadMetrics}
-		c := call{request: r, requestID: w.Header().Get(requestID)}
-		if err := s.admit(w, r, policy, &c, &noBody{}); err != nil {
+		c := newCall(w, r, policy)
+		c.outcome.Management = false // a scraper comes every few seconds
+		err := s.admit(w, r, policy, &c, &noBody{})
+		c.outcome.asked(c)
+		if err != nil {
 			s.refuseCall(w, r, policy, err)
 			return
 		}

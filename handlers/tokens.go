@@ -198,7 +198,7 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchRe
 		all.Go(func() {
 			token, err := s.mintItem(ctx, c, item)
 			if err != nil {
-				problem := s.explain(ctx, c.requestID, err)
+				problem := s.explain(c.outcome, err)
 				s.tokenRefused(problem.Code)
 				items[i] = batchError{problem}
 				return

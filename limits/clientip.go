@@ -51,6 +51,13 @@ func ClientIP(peer string, forwarded []string, trusted []netip.Prefix) netip.Add
 	return address
 }
 
+// FromProxy reports whether a request comes directly from a trusted proxy. Peer is as
+// of ClientIP.
+func FromProxy(peer string, trusted []netip.Prefix) bool {
+	address, ok := parseHop(peer)
+	return ok && within(address, trusted)
+}
+
 // cutLast splits a list before its last entry.
 func cutLast(list string) (rest, last string, more bool) {
 	i := strings.LastIndexByte(list, ',')

@@ -13,6 +13,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/limits"
+	"playtoken/logs"
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
@@ -35,11 +36,18 @@ func (s *Service) Handler() (http.Handler, error) {
 		c.SignIn, c.Secure = s.signIn, strings.HasPrefix(s.Settings.PublicURL, "https:")
 	}
 	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
-	c.Ready, c.Refused, c.Responded = s.Ready, s.Metrics.Refused, s.Metrics.Responded
+	c.Ready, c.Refused, c.Responded = s.Ready, s.Metrics.Refused, s.responded
+	c.Logged = logs.Requests(s.Settings.Log.Requests).Includes
+	c.Proxied = func(r *http.Request) bool { return limits.FromProxy(r.RemoteAddr, s.Settings.TrustedProxies) }
 	if s.Settings.MetricsListen == "" {
 		c.Metrics = s.Metrics.Handler(s.log)
 	}
 	return handlers.New(c), nil
+}
+
+// responded counts a response.
+func (s *Service) responded(_ context.Context, r handlers.Response) {
+	s.Metrics.Responded(r.Route, r.Method, r.Status, r.Took)
 }
 
 // LocalHandler returns the same API for the person or cron job that runs this

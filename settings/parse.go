@@ -243,25 +243,6 @@ func onOff(to *bool) parser {
 	}
 }
 
-// requestLog is a word, or one of how many requests is logged.
-func requestLog(to *RequestLog) parser {
-	words := map[string]RequestLog{"all": {Refusals: true, OneOf: 1}, "errors": {Refusals: true}, "none": {}}
-	return func(s string) error {
-		word, isWord := words[s]
-		if isWord {
-			*to = word
-			return nil
-		}
-		many, isPart := strings.CutPrefix(s, "1/")
-		n, err := strconv.ParseUint(many, 10, 32)
-		if !isPart || err != nil || n == 0 {
-			return errors.New("want all, errors, none, or a part such as 1/100")
-		}
-		*to = RequestLog{OneOf: n}
-		return nil
-	}
-}
-
 // credential is a secret that another system made: any text that fits into an
 // HTTP header.
 func credential(to *secret.Value) parser {

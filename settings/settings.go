@@ -50,7 +50,7 @@ type Settings struct {
 
 	MaxStaleness time.Duration // that the gate, and memory signing, go on without the store
 
-	LogRequests RequestLog
+	Log Log
 
 	Plaintext string   // "warn" or "refuse": what happens where a credential travels unencrypted
 	Doubts    []string // what works and is hardly what was meant; a line each that begins with a setting's name
@@ -64,13 +64,6 @@ type Operators struct {
 	ClientID     string
 	ClientSecret secret.Value // zero: the client is public
 	Roles        string       // a CEL expression over the claims of the ID token
-}
-
-// RequestLog is which requests are logged, beside those after which the
-// operator has something to mend.
-type RequestLog struct {
-	Refusals bool   // every response that is not what was asked for
-	OneOf    uint64 // one of so many requests; 0: not one, 1: every request
 }
 
 // The usual mounts in Vault.

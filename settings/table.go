@@ -81,6 +81,7 @@ func Table() []Section {
 func (s *Settings) table() []section {
 	return []section{
 		{title: "The service", rows: s.serviceRows()},
+		{title: "Logs", rows: s.Log.rows()},
 		{title: "The store", rows: s.storeRows()},
 		{title: "Signing", rows: s.signingRows()},
 		{title: "The project default", rows: s.Account.rows()},
@@ -132,8 +133,6 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "URL of a running service to which verbs make their requests, with the session of playtoken login or PLAYTOKEN_ADMIN_KEY. Unset: they open the store themselves"}},
 		{parse: auditAt(&s.AuditFile), Setting: Setting{Name: "PLAYTOKEN_AUDIT", Default: "stderr", UsedBy: byRecord,
 			Meaning: "Where the audit record is written: `stderr` or `file:PATH`"}},
-		{parse: requestLog(&s.LogRequests), Setting: Setting{Name: "PLAYTOKEN_LOG_REQUESTS", Default: "all", UsedBy: byGate,
-			Meaning: "Which requests the log has: `all`, `errors` (what was refused or failed), `none`, or a part of them such as `1/100`. Failures, and videos that cannot be served, are always logged"}},
 		{parse: redisAt(&s.RedisURL), Setting: Setting{Name: "PLAYTOKEN_REDIS_URL", Secret: true, UsedBy: byListeners,
 			Meaning: "The Redis in which replicas count requests together, `redis://` or `rediss://`. Unset: each replica counts alone"}},
 		{parse: oneOf(&s.Plaintext, "warn", "refuse"), Setting: Setting{Name: "PLAYTOKEN_PLAINTEXT", Default: "warn", UsedBy: byStore,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/logs"
 	"playtoken/service/gateprocess"
 	"playtoken/settings"
 )
@@ -30,7 +31,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	if err != nil {
 		return err
 	}
-	log := a.jsonLog()
+	log := a.logAs(logs.JSON)
 	warn(log, set.Doubts)
 	hangups, stop := notifyOfHangups()
 	defer stop()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 
 	"playtoken/cmd/playtoken/manual"
 	"playtoken/cmd/playtoken/terminal"
+	"playtoken/logs"
+	"playtoken/settings"
 )
 
 // process is what a run gets from the operating system, or from a test.
@@ -58,10 +61,13 @@ func (a *app) working() (done func()) {
 }
 
 // log is the log of verbs that a person runs.
-func (a *app) log() *slog.Logger { return slog.New(slog.NewTextHandler(a.stderr, nil)) }
+func (a *app) log() *slog.Logger { return a.logAs(logs.Text) }
 
-// jsonLog is the log of verbs that a machine runs.
-func (a *app) jsonLog() *slog.Logger { return slog.New(slog.NewJSONHandler(a.stderr, nil)) }
+// logAs is a log in the form that is usual for the verb, unless a setting names one.
+func (a *app) logAs(usual string) *slog.Logger {
+	set := settings.LogOf(a.environ)
+	return logs.New(a.stderr, logs.Config{Format: cmp.Or(set.Format, usual), Level: set.Level})
+}
 
 func (a *app) command() *cobra.Command {
 	root := group("playtoken", "Playback tokens for private videos, and keys that rotate",

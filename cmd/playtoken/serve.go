@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/logs"
 	"playtoken/service"
 	"playtoken/settings"
 )
@@ -24,7 +25,7 @@ func (a *app) serve() *cobra.Command {
 				return err
 			}
 			a.collectLess()
-			log := a.jsonLog()
+			log := a.logAs(logs.JSON)
 			warn(log, set.Doubts)
 			hangups, stop := notifyOfHangups()
 			defer stop()

@@ -20,6 +20,7 @@ import (
 
 	"playtoken/gate"
 	"playtoken/httpserver"
+	"playtoken/logs"
 	"playtoken/metrics"
 	"playtoken/reload"
 	"playtoken/service"
@@ -92,7 +93,7 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
 		MaxStaleness: max(set.MaxStaleness, time.Second),
 		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
-		Admission: counted.Admission, Logged: httpserver.RequestLog(set.LogRequests).Includes,
+		Admission: counted.Admission, Logged: logs.Requests(set.Log.Requests).Includes,
 	}
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)

@@ -111,6 +111,7 @@ func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, lo
 	config.ClientIP = func(r *http.Request) netip.Addr {
 		return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), set.TrustedProxies)
 	}
+	config.Proxied = func(r *http.Request) bool { return limits.FromProxy(r.RemoteAddr, set.TrustedProxies) }
 	most := set.Gate.StreamsPerViewer
 	if set.RedisURL.IsZero() {
 		if most > 0 {
