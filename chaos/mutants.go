@@ -391,4 +391,10 @@ var mutants = []mutant{
 		guard: `if closing.Load() {`, broken: `if false {`},
 	{name: "a gate that is stopping is ready", file: "gate/serve.go", by: "IsStopping",
 		guard: `if g.stopping.Load() {`, broken: `if false {`},
+	{name: "one project's trouble makes a replica unready", file: "service/ready.go", by: "ProjectThatMints",
+		guard: `for range min(searched, len(ids)) {`, broken: `for range min(1, len(ids)) {`},
+	{name: "readiness asks a thousand projects, and not the one it found", file: "service/ready.go", by: "Thousand",
+		guard: `if s.found != "" && mints(ctx, s.found) == nil {`, broken: `if false {`},
+	{name: "an API key reads the readiness of a project", file: "projects/projects.go", noticed: "handlers", by: "ReadinessOfAProject",
+		guard: `{Action: ReadReadiness, Role: RoleAuditor},`, broken: `{Action: ReadReadiness, Role: RoleAuditor, Scope: ScopeMint, Single: true},`},
 }

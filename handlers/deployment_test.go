@@ -270,7 +270,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	d.projects = projects.NewStore(d.documents, kinds)
 	view := projects.NewView(d.projects, 1, 0) // nothing is ever remembered
 	config := handlers.Config{
-		Callers: identifier(d.identify(view)), Projects: d, Ready: w.minter.Ready, Log: w.logger,
+		Callers: identifier(d.identify(view)), Projects: d, Ready: w.minter.Ready, ProjectReady: w.projectReady, Log: w.logger,
 		View: view, Store: d.projects, Access: d.access, SignIn: d.signIn, Viewers: d.audience, Origins: view,
 		Capabilities: func(context.Context, projects.Project) (platforms.Capabilities, error) {
 			return platforms.Platform{Shape: shape{}, URLs: []string{"hls"}}.Capabilities(), nil

@@ -264,7 +264,7 @@ func newWorld(t testing.TB) (*world, func()) {
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.Handler = validated(t, handlers.New(handlers.Config{
 		Callers:  callers{projects.EnvironmentKeys{AdminKey: secret.New(adminKey), APIKey: secret.New(apiKey)}},
-		Projects: w, Ready: w.minter.Ready, Log: w.logger,
+		Projects: w, Ready: w.minter.Ready, ProjectReady: w.projectReady, Log: w.logger,
 	}))
 	return w, func() { w.minter.Ring.Close(); signatures.Close() }
 }

@@ -129,10 +129,12 @@ type Record interface {
 type Config struct {
 	Callers  Callers
 	Projects Projects
-	// Ready returns nil if a token could be minted now. Errors: as of
-	// signer.Minter.
+	// Ready returns nil if a token could be minted now, of which project is all
+	// the same. Errors: as of signer.Minter.
 	Ready func(context.Context) error
-	Log   *slog.Logger
+	// ProjectReady is Ready for one project. Errors: projects.ErrNotFound, too.
+	ProjectReady func(ctx context.Context, projectID string) error
+	Log          *slog.Logger
 
 	// View reads the policies of projects, projects.Default among them. Nil: no
 	// project has policies.

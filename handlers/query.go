@@ -25,6 +25,7 @@ var (
 	_ queryParameters = (*nameQuery)(nil)
 	_ queryParameters = (*deleteQuery)(nil)
 	_ queryParameters = (*noBody)(nil)
+	_ queryParameters = (*readyQuery)(nil)
 )
 
 // decodeQuery reads a query as strictly as a body: every parameter is known, given

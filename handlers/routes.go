@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"playtoken/limits"
@@ -53,7 +54,7 @@ func options(path string, handler http.HandlerFunc) route {
 func (s *server) routes() []route {
 	routes := []route{
 		get("/healthz", http.HandlerFunc(s.healthz)),
-		get("/readyz", http.HandlerFunc(s.readyz)),
+		get("/readyz", s.readiness()),
 		get("/openapi.json", http.HandlerFunc(s.openapi)),
 	}
 	routes = append(routes, s.tokenRoutes()...)
@@ -190,7 +191,7 @@ func (s *server) projectRoutes() []route {
 
 // healthz says that the process responds, and nothing else.
 func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
-	s.respond(w, r, http.StatusOK, map[string]string{"status": "ok"})
+	s.respond(w, r, http.StatusOK, status{Status: "ok"})
 }
 
 // metrics are for a scraper on this machine, or a caller who may read them: they
@@ -210,11 +211,45 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 	s.Metrics.ServeHTTP(w, r)
 }
 
-// readyz says whether a token could be minted now.
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := s.Ready(r.Context()); err != nil {
-		s.refuse(w, r, notReady{err})
-		return
+// status is what a probe asks for.
+type status struct {
+	Status string `json:"status"`
+}
+
+// readiness says whether a token could be minted now. An operator may ask about
+// one project; a load balancer, which has no credential, asks about all of them.
+func (s *server) readiness() http.Handler {
+	one := endpoint(s, routePolicy{action: projects.ReadReadiness, status: http.StatusOK}, s.projectReady)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("project") {
+			one.ServeHTTP(w, r)
+			return
+		}
+		if err := s.Ready(r.Context()); err != nil {
+			s.refuse(w, r, notReady{err})
+			return
+		}
+		s.respond(w, r, http.StatusOK, status{Status: "ready"})
+	})
+}
+
+// readyQuery asks about one project.
+type readyQuery struct{ project string }
+
+func (*readyQuery) names() []string { return []string{"project"} }
+
+func (q *readyQuery) set(_, value string) *fieldError {
+	q.project = value
+	return nil
+}
+
+var _ withProjectID = readyQuery{}
+
+func (q readyQuery) projectID() string { return q.project }
+
+func (s *server) projectReady(ctx context.Context, c call, _ readyQuery) (status, error) {
+	if err := s.ProjectReady(ctx, c.project); err != nil {
+		return status{}, notReady{err}
 	}
-	s.respond(w, r, http.StatusOK, map[string]string{"status": "ready"})
+	return status{Status: "ready"}, nil
 }

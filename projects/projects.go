@@ -81,6 +81,7 @@ const (
 	ReadAPIKeys   Action = "read API keys"
 	WriteAPIKeys  Action = "change API keys"
 	ReadMetrics   Action = "read metrics"
+	ReadReadiness Action = "read the readiness of a project"
 
 	ReadAdminKeys  Action = "read admin keys"
 	WriteAdminKeys Action = "change admin keys"
@@ -113,6 +114,7 @@ var All = []Permission{
 	{Action: ReadAPIKeys, Role: RoleAuditor, Single: true},
 	{Action: WriteAPIKeys, Single: true},
 	{Action: ReadMetrics, Role: RoleAuditor},
+	{Action: ReadReadiness, Role: RoleAuditor},
 	{Action: ReadAdminKeys, Role: RoleAuditor},
 	{Action: WriteAdminKeys},
 	{Action: ReadApprovals, Role: RoleAuditor},

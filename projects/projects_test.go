@@ -89,7 +89,7 @@ func TestMay(t *testing.T) {
 
 // TestMayByRole goes through every action for every role, and for a word that is not a role.
 func TestMayByRole(t *testing.T) {
-	reads := []projects.Action{projects.ReadKeys, projects.ListProjects, projects.ReadProject, projects.ReadAPIKeys, projects.ReadAdminKeys, projects.ReadMetrics, projects.ReadApprovals}
+	reads := []projects.Action{projects.ReadKeys, projects.ListProjects, projects.ReadProject, projects.ReadAPIKeys, projects.ReadAdminKeys, projects.ReadMetrics, projects.ReadApprovals, projects.ReadReadiness}
 	operates := append(slices.Clone(reads), projects.WriteKeys, projects.RotateAll, projects.Approve)
 	for role, may := range map[projects.Role][]projects.Action{projects.RoleAuditor: reads, projects.RoleOperator: operates, projects.RoleAdmin: nil, "root": {}} {
 		for _, p := range append(slices.Clone(projects.All), projects.Permission{Action: "something new"}) {
@@ -113,7 +113,7 @@ func TestEveryActionHasOnePermission(t *testing.T) {
 	}
 	for _, action := range []projects.Action{projects.Mint, projects.Inspect, projects.ReadKeys, projects.WriteKeys, projects.RotateAll,
 		projects.ListProjects, projects.CreateProject, projects.ReadProject, projects.WriteProject, projects.DeleteProject,
-		projects.ReadAPIKeys, projects.WriteAPIKeys, projects.ReadMetrics} {
+		projects.ReadAPIKeys, projects.WriteAPIKeys, projects.ReadMetrics, projects.ReadReadiness} {
 		if !seen[action] {
 			t.Errorf("action %s: got no row in the table, want one", action)
 		}

@@ -36,7 +36,7 @@ func (s *Service) Handler() (http.Handler, error) {
 		c.SignIn, c.Secure = s.signIn, strings.HasPrefix(s.Settings.PublicURL, "https:")
 	}
 	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
-	c.Ready, c.Refused, c.Responded = s.Ready, s.Metrics.Refused, s.responded
+	c.Ready, c.ProjectReady, c.Refused, c.Responded = s.Ready, s.ProjectReady, s.Metrics.Refused, s.responded
 	c.Logged = logs.Requests(s.Settings.Log.Requests).Includes
 	c.Proxied = func(r *http.Request) bool { return limits.FromProxy(r.RemoteAddr, s.Settings.TrustedProxies) }
 	if s.Settings.MetricsListen == "" {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"playtoken/projects"
 )
 
 var errStopping = errors.New("stopping")
@@ -13,25 +11,77 @@ var errStopping = errors.New("stopping")
 // Stopping makes Ready fail from now on.
 func (s *Service) Stopping() { s.stopping.Store(true) }
 
-// Ready is nil if the service could mint now, for the project default where
-// there is one. The outcome is up to a second old, because clients without a
-// credential may ask as often as they like.
+// Ready is nil if a token of at least one project could be minted now, or if the
+// store answers that there is no project yet. So the trouble of one project takes
+// no replica from the others. The outcome is up to a second old, because clients
+// without a credential may ask as often as they like.
 func (s *Service) Ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errStopping
 	}
-	return s.readiness.get(ctx, s.examineReadiness)
+	return s.readiness.get(ctx, func(ctx context.Context) error {
+		return s.readiness.search.any(ctx, s.ProjectIDs, s.mints)
+	})
 }
 
-func (s *Service) examineReadiness(ctx context.Context) error {
-	if s.Projects.DefaultProject == nil {
-		return s.Storage.Answers(ctx)
+// ProjectReady is nil if a token of this project could be minted now. Errors:
+// projects.ErrNotFound; those of its minter.
+func (s *Service) ProjectReady(ctx context.Context, projectID string) error {
+	if s.stopping.Load() {
+		return errStopping
 	}
-	opened, err := s.tenants.of(ctx, projects.Default)
+	return s.mints(ctx, projectID)
+}
+
+func (s *Service) mints(ctx context.Context, projectID string) error {
+	opened, err := s.tenants.of(ctx, projectID)
 	if err != nil {
 		return err
 	}
 	return opened.ready(ctx)
+}
+
+const (
+	// searched is how many projects one search asks. Where none of a thousand can
+	// mint, a search reads no more rings than that.
+	searched = 20
+	// searchTime bounds a search while the store does not respond.
+	searchTime = 2 * time.Second
+)
+
+// search finds a project that could mint. As long as the one that it found last
+// can, that one is all that it asks about.
+type search struct {
+	found string // "": none
+	next  int    // where the next search goes on
+}
+
+// any is nil if one of the projects mints, or there is none. Otherwise its error
+// is that of the first project that it asked about.
+func (s *search) any(ctx context.Context, list func(context.Context) ([]string, error), mints func(context.Context, string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	if s.found != "" && mints(ctx, s.found) == nil {
+		return nil
+	}
+	ids, err := list(ctx)
+	if err != nil {
+		return err
+	}
+	var first error
+	for range min(searched, len(ids)) {
+		id := ids[s.next%len(ids)]
+		err := mints(ctx, id)
+		if err == nil {
+			s.found = id
+			return nil
+		}
+		s.next++
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // readinessAge is how long the outcome of an examination holds.
@@ -39,9 +89,10 @@ const readinessAge = time.Second
 
 // readiness examines once at a time, and remembers the outcome.
 type readiness struct {
-	turn chan struct{} // has room for the one who examines
-	at   time.Time     // of the outcome; guarded by turn
-	err  error
+	turn   chan struct{} // has room for the one who examines
+	search search        // guarded by turn, as are the others
+	at     time.Time     // of the outcome
+	err    error
 }
 
 func newReadiness() *readiness { return &readiness{turn: make(chan struct{}, 1)} }
