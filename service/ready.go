@@ -56,8 +56,8 @@ type search struct {
 	next  int    // where the next search goes on
 }
 
-// any is nil if one of the projects mints, or there is none. Otherwise its error
-// is that of the first project that it asked about.
+// any is nil if one of the projects mints, or there is no project. Otherwise its
+// error is that of the first project that it asked about.
 func (s *search) any(ctx context.Context, list func(context.Context) ([]string, error), mints func(context.Context, string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()

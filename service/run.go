@@ -14,8 +14,9 @@ import (
 
 // Run listens, opens a deployment and serves until ctx ends. It ends in this
 // order: readiness fails, everything is served for as long as the settings say, no
-// new requests are taken, those under way are finished, the rotation ends after the move that it is making, and the stores
-// are closed. Errors: those of Open; a listener's.
+// new requests are taken, those under way are finished, the rotation ends after
+// the move that it is making, and the stores are closed. Errors: those of Open; a
+// listener's.
 func Run(ctx context.Context, set settings.Settings, options Options) error {
 	ln, err := httpserver.Listen(ctx, set.Listen)
 	if err != nil {
