@@ -108,6 +108,14 @@ func (o *Observation) compromises(k Key) string {
 	return ""
 }
 
+// lost reports whether the platform has the key neither under its id nor under
+// another, and nothing suggests that another party could sign with it.
+func (o *Observation) lost(k Key) bool {
+	_, there := o.shows(k)
+	_, again := o.byFingerprint(k.Fingerprint)
+	return !there && !again && o.compromises(k) == ""
+}
+
 // against says why a key must not be activated. It returns "" if it may be.
 func (o *Observation) against(k Key, d Durations) string {
 	if o.clockOff(d) {

@@ -214,7 +214,7 @@ func (r *Rotator) Release(ctx context.Context, generation int, order Order) (Res
 func (k *Key) release(now time.Time) {
 	k.Note, k.DoubtedAt = "", time.Time{}
 	if k.ActivatedAt.IsZero() {
-		k.State, k.RegisteredAt = Registered, now
+		k.State, k.RegisteredAt, k.DeleteNotBefore = Registered, now, time.Time{}
 		return
 	}
 	k.retire(now)

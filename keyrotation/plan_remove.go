@@ -50,6 +50,8 @@ func (p *planner) removeKeys() {
 		switch {
 		case k.State == Retiring:
 			p.deleteRetired(k)
+		case k.State == Quarantined:
+			p.deleteMissing(k)
 		case states[k.State].leaving:
 			p.continueRemoval(k)
 		}
@@ -77,6 +79,24 @@ func (p *planner) deleteRetired(k Key) {
 		p.block(Delete, k, "the platform shows another key under its id: see the drift report")
 	default:
 		p.add(Delete, k, p.now, why)
+	}
+}
+
+// deleteMissing deletes a key in quarantine that the platform does not have any
+// more, as when it was revoked there while the store was away. It cannot be used
+// again, and if the platform shows it later, it is deleted there, too. A key for
+// which there is another reason stays for the operator.
+func (p *planner) deleteMissing(k Key) {
+	active, ok := p.ring.Active()
+	switch {
+	case p.observation == nil || !p.observation.lost(k):
+	case !ok || !p.observation.has(active): // is it the right account?
+	case k.DeleteNotBefore.IsZero():
+		p.add(Date, k, p.now, "the platform does not have it any more")
+	case p.observation.clockOff(p.ring.Durations):
+		p.block(Delete, k, p.observation.clockReason())
+	case p.after(k.DeleteNotBefore, Delete, k, "the platform does not have it, and no token of it can still be alive"):
+		p.add(Delete, k, p.now, "the platform does not have it, and no token of it can still be alive")
 	}
 }
 

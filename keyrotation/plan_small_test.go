@@ -109,7 +109,9 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 			{standby && (!has || active.Exportable != s.ring.Spec.Exportable), "it may be needed"},
 			{k.Exportable == s.ring.Spec.Exportable, "its kind is wanted"}})
 	case keyrotation.Delete, keyrotation.Date:
-		return firstTrue([]rule{{k.State != keyrotation.Retiring, "it is " + string(k.State)}})
+		return firstTrue([]rule{{k.State != keyrotation.Retiring && k.State != keyrotation.Quarantined, "it is " + string(k.State)},
+			{k.State == keyrotation.Quarantined && s.shows(k), "the platform has it"},
+			{k.State == keyrotation.Quarantined && !s.showsActive(), "it may be the wrong account"}})
 	case keyrotation.Activate, keyrotation.Doubt, keyrotation.Trust, keyrotation.Quarantine:
 		return firstTrue([]rule{{k.State != keyrotation.Registered && k.State != keyrotation.Active, "it is " + string(k.State)}})
 	case keyrotation.Register:
@@ -117,6 +119,25 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 			{k.State == keyrotation.Registering && isDue(m, s.now) && s.now.Before(k.AttemptAt.Add(settle)), "it may still arrive"}})
 	}
 	return ""
+}
+
+// shows reports whether the platform shows the key, under any id; also if there is
+// no observation.
+func (s scene) shows(k keyrotation.Key) bool {
+	if s.observation == nil {
+		return true
+	}
+	for id, shown := range s.observation.Platform {
+		if id == k.KeyID || shown.Fingerprint == k.Fingerprint {
+			return true
+		}
+	}
+	return false
+}
+
+func (s scene) showsActive() bool {
+	active, ok := s.ring.Active()
+	return ok && s.observation != nil && s.shows(active)
 }
 
 func leaving(k keyrotation.Key) bool {

@@ -54,6 +54,8 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 	active, standby := genKey(1, keyrotation.Active), genKey(2, registered)
 	active2, standby3 := genKey(2, keyrotation.Active), genKey(3, registered)
 	overdue := but(active, func(k *keyrotation.Key) { k.ActivatedAt = longAgo })
+	lostKey := but(genKey(1, keyrotation.Retiring), undated, func(k *keyrotation.Key) { k.State = keyrotation.Quarantined })
+	dated := but(genKey(1, keyrotation.Retiring), func(k *keyrotation.Key) { k.State = keyrotation.Quarantined })
 	lost := genKey(3, registering)
 	settled := but(lost, func(k *keyrotation.Key) { k.AttemptAt = longAgo })
 	doubted := but(active, func(k *keyrotation.Key) { k.DoubtedAt = longAgo })
@@ -90,6 +92,21 @@ func TestWhatIsDueAtNoon(t *testing.T) {
 		{"a retired key gets its date", sceneOf(but(genKey(1, keyrotation.Retiring), undated), active2, standby3).observedAt(noon), "date 1"},
 		{"a deletion needs a look", sceneOf(genKey(1, keyrotation.Retiring), active2, standby3).observedAt(noon), "look"},
 		{"a key that is gone already is deleted too", sceneOf(genKey(1, keyrotation.Retiring), active2, standby3).sees(lacks("id1")), "delete 1"},
+		{"a key in quarantine that the platform lost gets a date", sceneOf(lostKey, active2, standby3).sees(lacks("id1")), "date 1"},
+		{"and is deleted on its day", sceneOf(dated, active2, standby3).sees(lacks("id1")), "delete 1"},
+		{"not before", sceneOf(but(dated, func(k *keyrotation.Key) { k.DeleteNotBefore = noon.Add(1) }), active2, standby3).sees(lacks("id1")), ""},
+		{"nor without a look", sceneOf(dated, active2, standby3).observedAt(noon), ""},
+		{"nor if the platform shows it again", sceneOf(dated, active2, standby3).sees(nil), ""},
+		{"nor if its private key was changed", sceneOf(dated, active2, standby3).sees(func(l *keyrotation.Observation) {
+			lacks("id1")(l)
+			k := l.Store["kstore01"]
+			k.Versions++
+			l.Store["kstore01"] = k
+		}), ""},
+		{"nor where no key of ours proves that it is the right account", sceneOf(dated, genKey(2, keyrotation.Registered), standby3).sees(func(l *keyrotation.Observation) {
+			lacks("id1")(l)
+			l.ClockAhead = time.Hour
+		}), ""},
 		{"a leaving key is withdrawn", sceneOf(genKey(1, keyrotation.Deleting), active2, standby3).observedAt(noon), "withdraw 1"},
 		{"then looked for", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).observedAt(noon), "look"},
 		{"then destroyed", sceneOf(but(genKey(1, keyrotation.Deleting), withdrawn), active2, standby3).sees(nil), "destroy 1"},

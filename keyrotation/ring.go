@@ -48,7 +48,7 @@ var states = map[State]trait{
 	Registered:  {coming: true, live: true, shown: true, next: []State{Active, Abandoning, Quarantined, Revoking}},
 	Active:      {live: true, shown: true, next: []State{Retiring, Quarantined, Revoking}},
 	Retiring:    {live: true, shown: true, next: []State{Active, Deleting, Revoking}},
-	Quarantined: {live: true, next: []State{Registered, Retiring, Revoking}},
+	Quarantined: {live: true, next: []State{Registered, Retiring, Deleting, Revoking}},
 	Deleting:    {live: true, leaving: true, next: []State{Deleted, Revoking}},
 	Abandoning:  {live: true, leaving: true, next: []State{Deleted, Revoking}},
 	Revoking:    {live: true, leaving: true, next: []State{Deleted}},

@@ -70,6 +70,12 @@ func (w *world) handDeletes() bool {
 	return ok
 }
 
+// breaksGlass: the same, and the store is away meanwhile.
+func (w *world) breaksGlass() bool {
+	w.store.sealed = w.now.Add(2 * w.shortly())
+	return w.handDeletes()
+}
+
 func (w *world) handMakes() bool {
 	name := fmt.Sprintf("playtoken default #%d abcdef", w.rng.IntN(9))
 	if w.issues {

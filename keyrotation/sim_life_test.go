@@ -43,6 +43,9 @@ func lifeOf(t *testing.T, seed uint64) *world {
 	if layouts := rand.New(rand.NewPCG(seed, 3)); layouts.IntN(3) == 0 { // apart, so that older seeds stay what they were
 		w.incidents = append(w.incidents, incident{name: "keys shown otherwise", seldom: 1, happen: (*world).showsOtherwise})
 	}
+	if glass := rand.New(rand.NewPCG(seed, 4)); glass.IntN(3) == 0 {
+		w.incidents = append(w.incidents, incident{name: "glass broken", seldom: 1, happen: (*world).breaksGlass})
+	}
 	if is.IntN(3) == 0 {
 		w.settleNeighbour(1 + is.IntN(2))
 	}
