@@ -14,6 +14,16 @@ var mutants = []mutant{
 		guard: `max(d.ViewAge, d.Staleness) + maxTTL + 2*d.Skew`, broken: `maxTTL + 2*d.Skew`},
 	{name: "the overlap is counted from the write, not from a read after it", file: "keyrotation/moves.go",
 		guard: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, time.Time{}`, broken: `k.State, k.RetiredAt, k.DeleteNotBefore = Retiring, now, now.Add(time.Second)`},
+	{name: "a lost key is deleted though its tokens may be alive", file: "keyrotation/plan_remove.go",
+		guard: `case k.DeleteNotBefore.IsZero():
+		p.add(Date`, broken: `case false:
+		p.add(Date`},
+	{name: "a lost key is deleted though it may be the wrong account", file: "keyrotation/plan_remove.go",
+		guard: `case !ok || !p.observation.has(active):`, broken: `case false && !p.observation.has(active):`},
+	{name: "a key that the platform lost stays in quarantine", file: "keyrotation/plan_remove.go", by: "Follows|LostKey|DueAtNoon",
+		guard: `case p.observation == nil || !p.observation.lost(k):`, broken: `case true || p.observation == nil || !p.observation.lost(k):`},
+	{name: "a quarantined key that the platform shows is deleted", file: "keyrotation/observation.go", by: "LostKey|DueAtNoon|Lawful",
+		guard: `return !there && !again && o.compromises(k) == ""`, broken: `return o.compromises(k) == ""`},
 	{name: "the last usable key is deleted while none is active", file: "keyrotation/plan_remove.go",
 		guard: `case !active:`, broken: `case false && !active:`},
 	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",

@@ -21,7 +21,7 @@ import (
 // neither the old password nor a key taken from an older copy opens the file
 // afterwards. It is one step: after a crash, too, the file at the path has either
 // the old password or the new one. Processes that have the store open return
-// ErrRekeyed from then on, unless their Options.Password knows the new one; this
+// ErrRekeyed from then on, unless they were given the new one with ReplacePassword; this
 // Store knows it.
 //
 // The file is replaced by another one in the same directory, which must be

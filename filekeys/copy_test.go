@@ -225,39 +225,30 @@ func TestOtherProcessesAreToldOfANewPassword(t *testing.T) {
 	}
 }
 
-// TestAProcessThatCanReadThePasswordGoesOn: it asks once for each new password that
-// does not fit, and goes on when one does.
-func TestAProcessThatCanReadThePasswordGoesOn(t *testing.T) {
-	s, path := create(t)
+// TestAProcessThatIsGivenThePasswordGoesOn, whether that happens before the change or
+// after it.
+func TestAProcessThatIsGivenThePasswordGoesOn(t *testing.T) {
+	s, _ := create(t)
 	document := newDocument(t, s, "kept")
-	now, asked := password, 0
-	other, err := filekeys.Open(path, password, filekeys.Options{Password: func() (secret.Value, error) {
-		asked++
-		if now.IsZero() {
-			return now, errors.New("no such file")
-		}
-		return now, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
+	before, after := s.Again(), s.Again()
+	before.ReplacePassword(newPassword)
+	if doc, err := before.Read(t.Context(), document); err != nil || string(doc.Data) != "kept" {
+		t.Errorf("before the change: got %q, %v", doc.Data, err)
 	}
 	if err := s.Rekey(t.Context(), newPassword); err != nil {
 		t.Fatal(err)
 	}
+	if doc, err := before.Read(t.Context(), document); err != nil || string(doc.Data) != "kept" {
+		t.Errorf("given the password before the change: got %q, %v", doc.Data, err)
+	}
+	after.ReplacePassword(secret.New("not the password either"))
 	for range 3 {
-		_, err := other.Read(t.Context(), document)
-		refusedBy(t, err, filekeys.ErrRekeyed, "was not given the new one")
+		_, err := after.Read(t.Context(), document)
+		refusedBy(t, err, filekeys.ErrRekeyed, "put that into the file")
 	}
-	now = secret.Value{}
-	_, err = other.Read(t.Context(), document)
-	refusedBy(t, err, filekeys.ErrRekeyed, "no such file")
-	now = newPassword
-	if doc, err := other.Read(t.Context(), document); err != nil || string(doc.Data) != "kept" {
-		t.Errorf("read with the new password: got %q, %v", doc.Data, err)
-	}
-	before := asked
-	if _, err := other.Read(t.Context(), document); err != nil || asked != before {
-		t.Errorf("read once more: got %v after %d questions for the password, want none", err, asked-before)
+	after.ReplacePassword(newPassword)
+	if doc, err := after.Read(t.Context(), document); err != nil || string(doc.Data) != "kept" {
+		t.Errorf("given the password after the change: got %q, %v", doc.Data, err)
 	}
 }
 
@@ -270,10 +261,11 @@ func TestRekeyUnderLoad(t *testing.T) {
 	defer stop()
 	for range 3 {
 		document := newDocument(t, s, "1")
-		writer, err := filekeys.Open(path, password, filekeys.Options{Password: func() (secret.Value, error) { return newPassword, nil }})
+		writer, err := filekeys.Open(path, password, filekeys.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		writer.ReplacePassword(newPassword)
 		writers.Go(func() {
 			version := int64(1)
 			for ctx.Err() == nil {

@@ -56,11 +56,6 @@ type Options struct {
 	// 2^WorkFactor rounds of scrypt. Default and maximum: 15. Only tests need
 	// less.
 	WorkFactor int
-
-	// Password returns the password as it is now. It is called after another
-	// process has changed that of the file. Nil: this process has to be restarted
-	// then, and every call returns ErrRekeyed.
-	Password func() (secret.Value, error)
 }
 
 // Store holds private keys and documents in a file. It is safe for concurrent
@@ -74,6 +69,7 @@ type Store struct {
 	sealing atomic.Pointer[sealing]
 	options Options
 
+	password  atomic.Pointer[secret.Value] // of ReplacePassword; nil: there is none
 	reopening sync.Mutex
 	refused   refusal // the newest, guarded by reopening
 

@@ -22,8 +22,8 @@ func (s *Store) view(ctx context.Context, do job) error { return s.transact(ctx,
 
 func (s *Store) update(ctx context.Context, do job) error { return s.transact(ctx, s.db.update, do) }
 
-// transact runs a job, once more if the password was changed and this process can
-// learn the new one.
+// transact runs a job, and again if the password was changed and this process knows
+// the new one.
 func (s *Store) transact(ctx context.Context, run func(context.Context, func(*bolt.Tx) error) error, do job) error {
 	checked := func(tx *bolt.Tx) error {
 		by := s.sealing.Load()
@@ -37,44 +37,43 @@ func (s *Store) transact(ctx context.Context, run func(context.Context, func(*bo
 		return do(tx, by)
 	}
 	err := run(ctx, checked)
-	if !errors.Is(err, ErrRekeyed) {
-		return err
+	for errors.Is(err, ErrRekeyed) {
+		if err := s.reopen(ctx); err != nil {
+			return err
+		}
+		err = run(ctx, checked) // the password may have been changed once more
 	}
-	if err := s.reopen(ctx); err != nil {
-		return err
-	}
-	return run(ctx, checked)
+	return err
 }
+
+// ReplacePassword says which password the file may have from now on. It is tried
+// when the one that this process knows does not open the file any more.
+func (s *Store) ReplacePassword(password secret.Value) { s.password.Store(&password) }
 
 // refusal is a password that did not open a header. It is not tried again, because
 // that takes 0.1 s and 32 MB.
 type refusal struct {
 	header   []byte
-	password secret.Value
+	password *secret.Value
 }
 
 // reopen learns the key of a file whose password was changed. Errors: ErrRekeyed.
 func (s *Store) reopen(ctx context.Context) error {
-	if s.options.Password == nil {
-		return fmt.Errorf("%w: restart it with the new one", ErrRekeyed)
-	}
 	s.reopening.Lock()
 	defer s.reopening.Unlock()
 	header, err := s.header(ctx)
 	if err != nil || bytes.Equal(header, s.sealing.Load().header) {
 		return err // nil: another call has learnt it
 	}
-	password, err := s.options.Password()
-	if err != nil {
-		return fmt.Errorf("%w, and the new one cannot be read: %w", ErrRekeyed, err)
+	const todo = "restart it with the new one, or put that into the file from which it has the password"
+	password := s.password.Load()
+	if password == nil || bytes.Equal(header, s.refused.header) && password == s.refused.password {
+		return fmt.Errorf("%w: %s", ErrRekeyed, todo)
 	}
-	if bytes.Equal(header, s.refused.header) && s.refused.password.Equal(password.Reveal()) {
-		return fmt.Errorf("%w, and it was not given the new one", ErrRekeyed)
-	}
-	by, err := unwrap(header, password)
+	by, err := unwrap(header, *password)
 	if err != nil {
 		s.refused = refusal{header: header, password: password}
-		return fmt.Errorf("%w, and it was not given the new one: %w", ErrRekeyed, err)
+		return fmt.Errorf("%w: %s (%w)", ErrRekeyed, todo, err)
 	}
 	s.sealing.Store(by)
 	return nil

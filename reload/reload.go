@@ -47,7 +47,7 @@ func (r *Reloader) Add(setting string, look Look) {
 	r.parts = append(r.parts, &part{setting: setting, look: look})
 }
 
-// NeedsRestart names a setting whose files are read at start alone. At each
+// NeedsRestart names a setting whose file cannot be read again. At each
 // hangup the log says so.
 func (r *Reloader) NeedsRestart(setting string) { r.restart = append(r.restart, setting) }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"playtoken/filekeys"
 	"playtoken/projects"
 	"playtoken/reload"
 	"playtoken/settings"
@@ -47,6 +48,7 @@ func (s *Service) replacements() map[string]Replace {
 		"PLAYTOKEN_REDIS_URL":              s.replaceRedis,
 		"PLAYTOKEN_PLATFORM_API_KEY":       s.replaceCredential,
 		"PLAYTOKEN_PLATFORM_CREDENTIALS":   s.replaceCredential,
+		"PLAYTOKEN_STORE_PASSWORD":         ReplacePassword(s.Storage.File),
 		"VAULT_TOKEN":                      ReplaceLogin(s.Storage.Vault),
 		"PLAYTOKEN_VAULT_SECRET_ID":        ReplaceLogin(s.Storage.Vault),
 	}
@@ -58,6 +60,17 @@ func ReplaceLogin(vault *vaultkeys.Store) Replace {
 	return func(set settings.Settings) error {
 		if vault != nil {
 			vault.Replace(set.Vault.Token, set.Vault.SecretID)
+		}
+		return nil
+	}
+}
+
+// ReplacePassword says what the password of the file store may be from now on. File
+// may be nil: the store is Vault.
+func ReplacePassword(file *filekeys.Store) Replace {
+	return func(set settings.Settings) error {
+		if file != nil {
+			file.ReplacePassword(set.StorePassword)
 		}
 		return nil
 	}

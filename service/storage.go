@@ -64,18 +64,10 @@ func OpenVault(ctx context.Context, v settings.Vault, log *slog.Logger) (*vaultk
 	return vault, nil
 }
 
-// OpenFile opens an encrypted file with the password that the settings name, and
-// reads it again where it stands in a file and the store has another one by then.
-// Errors: settings.Error; store.ErrUnavailable where another process holds the file.
-func OpenFile(path string, set settings.Settings, create bool) (*filekeys.Store, error) {
-	options := filekeys.Options{Create: create}
-	if from := set.StorePasswordFile; from != "" {
-		options.Password = func() (secret.Value, error) {
-			text, err := settings.ReadSecret(from)
-			return secret.New(text), err
-		}
-	}
-	file, err := filekeys.Open(path, set.StorePassword, options)
+// OpenFile opens an encrypted file. Errors: settings.Error; store.ErrUnavailable
+// where another process holds the file.
+func OpenFile(path string, password secret.Value, create bool) (*filekeys.Store, error) {
+	file, err := filekeys.Open(path, password, filekeys.Options{Create: create})
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		return nil, err
@@ -86,7 +78,7 @@ func OpenFile(path string, set settings.Settings, create bool) (*filekeys.Store,
 }
 
 func openFile(set settings.Settings, options Options, measured *metrics.Service) (*Storage, error) {
-	file, err := OpenFile(set.StoreFile, set, options.CreateStore)
+	file, err := OpenFile(set.StoreFile, set.StorePassword, options.CreateStore)
 	if err != nil {
 		return nil, err
 	}

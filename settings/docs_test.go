@@ -20,7 +20,7 @@ Every setting is an environment variable. A value that cannot be used is an erro
 
 Vault's own client reads its own variables too: ` + "`VAULT_ADDR`, `VAULT_NAMESPACE`, `VAULT_CACERT`" + ` and the others that Vault documents.
 
-A secret can be in a file: ` + "`PLAYTOKEN_ADMIN_KEY_FILE=/run/secrets/admin`" + ` in place of ` + "`PLAYTOKEN_ADMIN_KEY`" + `. ` + "`serve` and `gate`" + ` read it again when it changes and use the new secret within three seconds, without a restart; where the table says so, a restart is needed. A file that is empty, cannot be read, or has a value that would be refused at start changes nothing, and the log has a warning. ` + "`SIGHUP`" + ` has every such file read at once, and the log says which were replaced and which need a restart. All other settings need a restart.
+A secret can be in a file: ` + "`PLAYTOKEN_ADMIN_KEY_FILE=/run/secrets/admin`" + ` in place of ` + "`PLAYTOKEN_ADMIN_KEY`" + `. ` + "`serve` and `gate`" + ` read it again when it changes and use the new secret within three seconds, without a restart. A file that is empty, cannot be read, or has a value that would be refused at start changes nothing, and the log has a warning. ` + "`SIGHUP`" + ` has every such file read at once, and the log says which were replaced and which need a restart. All other settings need a restart.
 
 Durations are written like ` + "`90s`, `10m` or `720h`" + `.
 
@@ -39,9 +39,6 @@ func page() string {
 			meaning := s.Meaning
 			if s.Secret {
 				meaning += ". Secret"
-			}
-			if s.NeedsRestart {
-				meaning += "; a new one needs a restart"
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, code(s.Default), meaning, s.UsedBy)
 		}

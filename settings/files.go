@@ -58,8 +58,7 @@ func (f *Files) with(name, text string) []string {
 }
 
 // Settings names the settings whose value is in a file, in the order of the table.
-// Again tells which of them can be read again: a pipe cannot, and a setting may
-// need a restart.
+// Again tells which of them can be read again: a pipe cannot.
 func (f *Files) Settings() (names []string, again map[string]bool) {
 	again = map[string]bool{}
 	for _, row := range new(Settings).rows() {
@@ -69,7 +68,7 @@ func (f *Files) Settings() (names []string, again map[string]bool) {
 		}
 		info, err := os.Stat(held.path)
 		names = append(names, row.Name)
-		again[row.Name] = !row.NeedsRestart && err == nil && info.Mode().IsRegular()
+		again[row.Name] = err == nil && info.Mode().IsRegular()
 	}
 	return names, again
 }

@@ -26,9 +26,7 @@ type Settings struct {
 
 	StoreFile     string       // path of the file store; "": the store is Vault
 	StorePassword secret.Value // encrypts the file store
-	// StorePasswordFile is where StorePassword was read; "": in no file.
-	StorePasswordFile string
-	Vault             Vault
+	Vault         Vault
 
 	AdminKey secret.Value // zero: there is no admin key
 	APIKey   secret.Value // of the project default; zero: the environment names none
@@ -124,7 +122,6 @@ func (e Error) Unwrap() []error { return e }
 func ForService(environ []string) (Settings, error) {
 	s, env := empty(), environment(Variables(environ))
 	s.Vault.Address = env.vaultAddress()
-	s.StorePasswordFile = env["PLAYTOKEN_STORE_PASSWORD"+"_FILE"]
 	vault := func() bool { return s.StoreFile == "" }
 	err := env.read(s.rows(), append(s.rules(), s.storeRule(), s.openlyRule(vault)))
 	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
@@ -147,7 +144,6 @@ func ForGate(environ []string, media string) (Settings, error) {
 	}
 	s, env := empty(), environment(Variables(environ))
 	s.Vault.Address = env.vaultAddress()
-	s.StorePasswordFile = env["PLAYTOKEN_STORE_PASSWORD"+"_FILE"]
 	vault := func() bool { return s.Gate.Shares && s.Gate.StoreFile == "" }
 	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule(), s.openlyRule(vault)))
 	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)

@@ -16,8 +16,6 @@ type Setting struct {
 	Meaning string // one or two plain sentences, without a full stop at the end
 	Secret  bool   // never shown; may be given as the file that Name_FILE names
 	UsedBy  string // the verbs that use it
-	// NeedsRestart is set for a secret whose file is read at start alone.
-	NeedsRestart bool
 }
 
 // Section is a group of settings.
@@ -151,7 +149,7 @@ func (s *Settings) storeRows() []variable {
 	return []variable{
 		{parse: storeAt(&s.StoreFile), Setting: Setting{Name: "PLAYTOKEN_STORE", Default: "vault", UsedBy: byAll,
 			Meaning: "Where keys and documents are kept: `vault`, or `file:PATH` for one encrypted file"}},
-		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, NeedsRestart: true, UsedBy: byStore,
+		{parse: credential(&s.StorePassword), Setting: Setting{Name: "PLAYTOKEN_STORE_PASSWORD", Secret: true, UsedBy: byStore,
 			Meaning: "Encrypts the file store; required for it"}},
 		{parse: credential(&v.Token), Setting: Setting{Name: "VAULT_TOKEN", Secret: true, UsedBy: byOperator,
 			Meaning: "Vault's own variable: the token to work with, required where PLAYTOKEN_VAULT_AUTH is `token`. Vault's VAULT_ADDR and the like apply too"}},

@@ -124,10 +124,16 @@ func TestServeAndAnotherPassword(t *testing.T) {
 	file := secretFile(t, password)
 	byEnvironment, logs, stop := w.serveHere(w.environ)
 	defer stop()
-	byFile, _, stopToo := w.serveHere(w.with("PLAYTOKEN_STORE_PASSWORD=", "PLAYTOKEN_STORE_PASSWORD_FILE="+file))
+	byFile, readLogs, stopToo := w.serveHere(w.with("PLAYTOKEN_STORE_PASSWORD=", "PLAYTOKEN_STORE_PASSWORD_FILE="+file))
 	defer stopToo()
 
 	replaceSecret(t, file, newStorePassword) // before the change, so that there is no gap
+	eventually(t, 10*time.Second, func() error {
+		if !strings.Contains(readLogs.String(), "a file changed and is in use") {
+			return errors.New("its log does not say that it has the file's new password")
+		}
+		return nil
+	})
 	mints := func(url string) (int, error) {
 		_, status, _, err := mintOver(t.Context(), newClient(t), url)
 		return status, err
@@ -177,7 +183,6 @@ func TestABackupOfAStoreInUse(t *testing.T) {
 	}
 	stop()
 	w.must(new(rotatedView), "rotate", "--project", "default", "--now", "--reason", "after the backup")
-	w.must(new(rotatedView), "rotate", "--project", "default", "--now", "--reason", "once more")
 
 	if err := os.Rename(backup, filepath.Join(w.dir, "play.db")); err != nil {
 		t.Fatal(err)

@@ -45,8 +45,9 @@ func share(ctx context.Context, config *gate.Config, set settings.Settings, log 
 		return closers{}, nil
 	}
 	if set.Gate.StoreFile != "" {
-		documents, err := service.OpenFile(set.Gate.StoreFile, set, false)
+		documents, err := service.OpenFile(set.Gate.StoreFile, set.StorePassword, false)
 		config.Documents = documents
+		replace["PLAYTOKEN_STORE_PASSWORD"] = service.ReplacePassword(documents)
 		if weak := filekeys.LongEnough(set.StorePassword); weak != nil {
 			log.Warn("the store's password is short", "error", weak)
 		}
