@@ -69,7 +69,7 @@ type Store struct {
 	sealing atomic.Pointer[sealing]
 	options Options
 
-	password  atomic.Pointer[secret.Value] // of ReplacePassword; nil: there is none
+	password  atomic.Pointer[secret.Value] // of ReplacePassword; nil before its first call
 	reopening sync.Mutex
 	refused   refusal // the newest, guarded by reopening
 
