@@ -27,7 +27,9 @@ var keyrotationMutants = []mutant{
 	{name: "the last usable key is deleted while none is active", file: "keyrotation/plan_remove.go",
 		guard: `case !active:`, broken: `case false && !active:`},
 	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",
-		guard: `case p.observation.clockOff(p.ring.Durations):`, broken: `case false:`},
+		guard: `case p.observation.clockOff(p.ring.Durations):
+		p.block(Delete, k, p.observation.clockReason())
+	case !active:`, broken: `case !active:`},
 	{name: "a registration is sent again before it settled", file: "keyrotation/plan_register.go",
 		guard: `	if p.now.Before(settled) {`, broken: `	if settled = k.AttemptAt; p.now.Before(settled) {`},
 	{name: "a registration whose response was lost is not looked for, only sent again", file: "keyrotation/plan_register.go",
