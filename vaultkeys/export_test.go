@@ -6,3 +6,10 @@ func (s *Store) Queues() int {
 	defer s.batches.mu.Unlock()
 	return len(s.batches.queues)
 }
+
+// Token returns the token of the last login.
+func (s *Store) Token() string {
+	s.session.mu.Lock()
+	defer s.session.mu.Unlock()
+	return s.session.current.client.Token()
+}
