@@ -50,6 +50,7 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 		return api.Serve(ctx, ln)
 	})
 	group.Go(func() error {
+		s.warnOfRoot(ctx)
 		s.WarnOfMistakes(ctx)
 		return nil
 	})

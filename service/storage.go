@@ -97,3 +97,18 @@ func (s *Storage) Answers(ctx context.Context) error {
 	}
 	return err
 }
+
+// warnOfRoot logs a warning if the token of Vault is a root token.
+func (s *Service) warnOfRoot(ctx context.Context) {
+	if s.Storage.Vault == nil {
+		return
+	}
+	root, err := s.Storage.Vault.Root(ctx)
+	for err != nil && pause(ctx, askUnsure) {
+		root, err = s.Storage.Vault.Root(ctx)
+	}
+	if root {
+		s.log.WarnContext(ctx, "the token of Vault is a root token, which may do everything, and so may a thief of it: "+
+			"log in with the policy "+vaultkeys.Rotator.Name()+" alone, as playtoken vault setup says")
+	}
+}

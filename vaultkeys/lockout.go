@@ -1,9 +1,12 @@
 package vaultkeys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 
 	"playtoken/secret"
@@ -42,6 +45,45 @@ func (l *LockedOut) Error() string {
 // Unlock is the command that ends the lock, for an operator of Vault.
 func (l *LockedOut) Unlock() string {
 	return fmt.Sprintf("vault write -f sys/locked-users/$(vault read -field=accessor sys/auth/%s)/unlock/%s", l.Path, l.Role)
+}
+
+// Lock is a role that Vault has locked.
+type Lock struct {
+	Accessor string // of the login method's mount
+	Role     string // id of the role
+}
+
+// Unlock is the command that ends the lock, for an operator of Vault.
+func (l Lock) Unlock() string {
+	return fmt.Sprintf("vault write -f sys/locked-users/%s/unlock/%s", l.Accessor, l.Role)
+}
+
+// Locks lists the AppRoles that Vault has locked. Errors: ErrForbidden for a token
+// that may not look that up, which the service's may not; store.ErrUnavailable.
+func (s *Store) Locks(ctx context.Context) (locks []Lock, err error) {
+	r := request{method: http.MethodGet, path: "sys/locked-users", timeout: s.timeout}
+	body, err := s.send(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("look up locked roles: %w", err)
+	}
+	told, err := decode[struct {
+		Namespaces []struct {
+			Mounts []struct {
+				Accessor string   `json:"mount_accessor"`
+				Roles    []string `json:"alias_identifiers"`
+			} `json:"mount_accessors"`
+		} `json:"by_namespace"`
+	}](r, body)
+	for _, namespace := range told.Namespaces {
+		for _, mount := range namespace.Mounts {
+			for _, role := range mount.Roles {
+				if strings.HasPrefix(mount.Accessor, "auth_approle_") {
+					locks = append(locks, Lock{Accessor: mount.Accessor, Role: role})
+				}
+			}
+		}
+	}
+	return locks, err
 }
 
 // refused records a refusal, and returns how long not to try again. The lock is

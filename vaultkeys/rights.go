@@ -225,6 +225,14 @@ func (s *Store) aboutToken(ctx context.Context, found *Rights) error {
 	return nil
 }
 
+// Root reports whether the token is a root token, which may do everything.
+// Errors: store.ErrUnavailable.
+func (s *Store) Root(ctx context.Context) (bool, error) {
+	var found Rights
+	err := s.aboutToken(ctx, &found)
+	return slices.Contains(found.Policies, "root"), err
+}
+
 // otherMounts lists the secrets engines besides playtoken's that the token can
 // reach. Vault allows every token to look that up; if it fails, the list is
 // empty.

@@ -25,6 +25,9 @@ const (
 	StoreTooOpen     Code = "store_too_open"
 	StoreUnreachable Code = "store_unreachable"
 
+	VaultLockedOut   Code = "vault_locked_out"
+	VaultRolesLocked Code = "vault_roles_locked"
+
 	LoginRepeats       Code = "login_repeats"
 	LoginRenews        Code = "login_renews"
 	LoginNeverEnds     Code = "login_never_ends"

@@ -10,6 +10,8 @@ var descriptions = []Description{
 	{Code: SettingsComplete, Check: "configuration", Severity: OK, Meaning: "All settings were read."},
 
 	{Code: StoreUnreachable, Check: "store", Severity: Problem, Meaning: "The store does not answer, is sealed, or refuses the credential."},
+	{Code: VaultLockedOut, Check: "store", Severity: Problem, Meaning: "Vault refuses every login of this process's role, most likely because it is locked after refused logins of any process."},
+	{Code: VaultRolesLocked, Check: "store", Severity: Note, Meaning: "Vault has locked AppRoles after refused logins; one of them may be that of another process of this deployment."},
 	{Code: StoreAnswers, Check: "store", Severity: OK, Meaning: "The store answers."},
 
 	{Code: RightsUnknown, Check: "rights", Severity: Problem, Meaning: "Vault does not tell this credential what it may do."},

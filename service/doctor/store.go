@@ -30,10 +30,30 @@ func unopened(set settings.Settings, err error) Finding {
 }
 
 func (d examination) storeWorks(ctx context.Context) []Finding {
-	if err := d.service.Storage.Answers(ctx); err != nil {
+	err := d.service.Storage.Answers(ctx)
+	if locked, ok := errors.AsType[*vaultkeys.LockedOut](err); ok {
+		return one(failure(VaultLockedOut, err, Data{Command: locked.Unlock()}))
+	}
+	if err != nil {
 		return one(failure(StoreUnreachable, err, Data{}))
 	}
-	return one(newFinding(StoreAnswers, "answers", Data{}))
+	return append(one(newFinding(StoreAnswers, "answers", Data{})), d.lockedRoles(ctx)...)
+}
+
+// lockedRoles examines whether Vault has locked AppRoles. Only an operator's
+// credential may look that up.
+func (d examination) lockedRoles(ctx context.Context) (findings []Finding) {
+	if d.service.Storage.Vault == nil {
+		return nil
+	}
+	locks, err := d.service.Storage.Vault.Locks(ctx)
+	if err != nil {
+		return nil // not allowed, or the other findings say it
+	}
+	for _, lock := range locks {
+		findings = append(findings, newFinding(VaultRolesLocked, "Vault has locked the AppRole with the id "+lock.Role, Data{Command: lock.Unlock()}))
+	}
+	return findings
 }
 
 func (d examination) clock(ctx context.Context) []Finding {

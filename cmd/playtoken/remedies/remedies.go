@@ -72,6 +72,13 @@ var table = map[doctor.Code]advice{
 	doctor.StoreUnopenable:  advise("check PLAYTOKEN_STORE, its password and its file"),
 	doctor.StoreUnreachable: advise("make the store reachable, unsealed, and readable with our credential"),
 
+	doctor.VaultLockedOut: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
+		return "stop what presents an old secret id, then as an operator of Vault: " + f.Data.Command + "; playtoken vault setup --approle says how to switch such locks off"
+	}),
+	doctor.VaultRolesLocked: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
+		return "if it is a role of playtoken's, stop what presents an old secret id, then: " + f.Data.Command
+	}),
+
 	doctor.LoginNotRenewable: adviseBy(newToken),
 	doctor.LoginEndsSoon:     adviseBy(newToken),
 	doctor.LoginEndsLater:    adviseBy(newToken),
