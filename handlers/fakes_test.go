@@ -165,6 +165,10 @@ func (r *rotation) Release(_ context.Context, n int, o keyrotation.Order) (keyro
 func (r *rotation) Confirm(_ context.Context, n int, id string, o keyrotation.Order) (keyrotation.Result, error) {
 	return r.do(o, "confirm", n, " "+id)
 }
+func (r *rotation) PreviewRevoke(_ context.Context, n int) (keyrotation.Revocation, error) {
+	return r.revoke, r.err
+}
+
 func (r *rotation) Revoke(_ context.Context, n int, o keyrotation.Order) (keyrotation.Revocation, error) {
 	_, err := r.do(o, "revoke", n)
 	return r.revoke, err

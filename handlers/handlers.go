@@ -62,6 +62,7 @@ type Rotation interface {
 	// Confirm: keyID is empty if the ring knows it.
 	Confirm(ctx context.Context, generation int, keyID string, order keyrotation.Order) (keyrotation.Result, error)
 	Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error)
+	PreviewRevoke(ctx context.Context, generation int) (keyrotation.Revocation, error)
 	EndSessions(ctx context.Context, which keyrotation.SessionsOf, order keyrotation.Order) (recorded bool, err error)
 	End(ctx context.Context, order keyrotation.Order) error
 	Drift(ctx context.Context) (keyrotation.Drift, error)

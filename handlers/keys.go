@@ -137,6 +137,19 @@ func (s *server) operate(do operation) func(context.Context, call, reasonBody) (
 	}
 }
 
+// previewRevoke is the dry run of revokeKey.
+func (s *server) previewRevoke(ctx context.Context, c call, _ noBody) (Revocation, error) {
+	rotation, err := s.Projects.Rotation(ctx, c.project)
+	if err != nil {
+		return Revocation{}, err
+	}
+	foreseen, err := rotation.PreviewRevoke(ctx, c.generation())
+	if err != nil {
+		return Revocation{}, err
+	}
+	return newRevocation(foreseen, nil), nil
+}
+
 func (s *server) revokeKey(ctx context.Context, c call, body actBody) (Revocation, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
 	if err != nil {

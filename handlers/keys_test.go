@@ -60,9 +60,24 @@ func TestARevocation(t *testing.T) {
 	w.rotation.revoke = keyrotation.Revocation{Revoked: 2, EarliestAt: day(5)}
 	equal(t, w.ask("POST", signingKeys+"/2/revoke", adminKey, because), 200,
 		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0,"pending":null}`)
-	w.rotation.err = keyrotation.ErrUnauthorized // it took effect; the platform would not delete the key
-	if a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because); a.Code != 200 || !strings.Contains(a.Body.String(), "not yet deleted everywhere") {
-		t.Errorf("revocation that is not finished: got %d %s, want 200 and what is pending", a.Code, a.Body)
+	asked := w.rotation.asked
+	w.rotation.asked = ""
+	equal(t, w.ask("GET", signingKeys+"/2/revoke", adminKey, ""), 200,
+		`{"revoked":2,"active_generation":null,"earliest_at":"1999-12-05T00:00:00Z","tokens_lost_for_seconds":0,"pending":null}`)
+	if asked != "revoke 2" || w.rotation.asked != "" {
+		t.Errorf("after a dry run: the rotation was asked for %q, want nothing", w.rotation.asked)
+	}
+	for code, err := range map[string]error{
+		`"pending_code":"platform_unavailable","needs_operator":true}`: keyrotation.ErrUnauthorized, // it took effect; the platform would not delete the key
+		`"pending_code":"platform_unavailable"}`:                       &keyrotation.PlatformError{Cause: errors.New("no answer")},
+		`"pending_code":"signer_unavailable"}`:                         store.ErrUnavailable,
+		`"pending_code":"conflict"}`:                                   &keyrotation.Guard{Why: "the clocks disagree"},
+	} {
+		w.rotation.err = err
+		a := w.ask("POST", signingKeys+"/2/revoke", adminKey, because)
+		if text := a.Body.String(); a.Code != 200 || !strings.Contains(text, "not yet deleted everywhere") || !strings.HasSuffix(strings.TrimSpace(text), code) {
+			t.Errorf("revocation that is not finished because of %v: got %d %s, want 200, what is pending, and %s", err, a.Code, a.Body, code)
+		}
 	}
 }
 

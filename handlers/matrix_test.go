@@ -53,6 +53,7 @@ var expectations = map[string]struct {
 	preflights + "/sign_all_public/drm/{policy_id}":           {"", always(204)},
 	"GET /v1/projects/{project_id}/signing-keys":              {"", shown},
 	"GET " + generation:                                       {"", shown},
+	"GET " + generation + "/revoke":                           {"", shown},
 	"POST " + generation + "/revoke":                          {because, keepers},
 	"POST " + generation + "/activate":                        {because, keepers},
 	"POST " + generation + "/rollback":                        {because, keepers},

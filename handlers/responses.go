@@ -158,7 +158,21 @@ type Revocation struct {
 	ActiveGeneration     *int       `json:"active_generation"` // null: no key is active
 	EarliestAt           *time.Time `json:"earliest_at"`
 	TokensLostForSeconds int        `json:"tokens_lost_for_seconds"`
-	Pending              *string    `json:"pending"` // what the next rotations still have to do; null: the revocation is complete
+	Unfinished
+}
+
+// Unfinished is what the next rotations still have to do, and why it is not done: the
+// other members are absent where it is.
+type Unfinished struct {
+	Pending       *string `json:"pending"`                // null: everything is done
+	Code          string  `json:"pending_code,omitempty"` // of the problem that is in the way
+	NeedsOperator bool    `json:"needs_operator,omitzero"`
+}
+
+// newUnfinished shows what is left to do after a change that took effect.
+func newUnfinished(pending string, trouble error) Unfinished {
+	f := failureOf(trouble)
+	return Unfinished{Pending: &pending, Code: f.code, NeedsOperator: f.operator}
 }
 
 // newRevocation shows a revocation that took effect, and the error that kept it
@@ -174,7 +188,7 @@ func newRevocation(r keyrotation.Revocation, trouble error) Revocation {
 		if r.EndsSessions {
 			pending += ", and the sessions that its tokens opened may go on"
 		}
-		revocation.Pending = &pending
+		revocation.Unfinished = newUnfinished(pending, trouble)
 	}
 	return revocation
 }

@@ -118,6 +118,7 @@ func (s *server) keyRoutes() []route {
 	return []route{
 		get(projectPath+"/signing-keys", endpoint(s, read, s.listKeys)),
 		get(generationPath, endpoint(s, read, s.showKey)),
+		get(generationPath+"/revoke", endpoint(s, read, s.previewRevoke)),
 		post(generationPath+"/revoke", endpoint(s, revoke, s.revokeKey)),
 		post(generationPath+"/activate", endpoint(s, order("signing_key.activate"), s.operate(Rotation.Activate))),
 		post(generationPath+"/rollback", endpoint(s, order("signing_key.rollback"), s.operate(Rotation.Rollback))),

@@ -77,9 +77,7 @@ func (b endSessionsBody) sessions() keyrotation.SessionsOf {
 }
 
 // EndedSessions is the result of an order to end sessions.
-type EndedSessions struct {
-	Pending *string `json:"pending"` // what the next rotations still have to do; null: the sessions have ended
-}
+type EndedSessions struct{ Unfinished }
 
 func (s *server) endSessions(ctx context.Context, c call, body endSessionsBody) (EndedSessions, error) {
 	rotation, err := s.Projects.Rotation(ctx, c.project)
@@ -101,6 +99,6 @@ func (s *server) endSessions(ctx context.Context, c call, body endSessionsBody) 
 		return EndedSessions{}, err
 	}
 	s.Log.Warn("sessions are not ended yet; the next rotations repeat it", "request_id", c.requestID, "error", err)
-	return EndedSessions{Pending: textOrNull("the platform has not confirmed that the sessions have ended: " +
-		"until then they may go on; every rotation asks it again")}, nil
+	return EndedSessions{newUnfinished("the platform has not confirmed that the sessions have ended: "+
+		"until then they may go on; every rotation asks it again", err)}, nil
 }

@@ -24,20 +24,9 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	defer r.changed()
 	p.urgent = generation // no failure of another key delays it
 	var lost time.Duration
-	err = p.decide(ctx, true, func(ring *Ring) error {
-		k, ok := ring.Key(generation)
-		if !ok {
-			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
-		}
-		if k.State == Deleted {
-			return r.endSessionsOf(ring, k, order, p.now())
-		}
-		if k.State == Revoking {
-			return errAlreadyDone
-		}
-		lost = ring.tokensOut(k, p.now())
-		ring.deactivate(generation, Revoking, order.Reason, p.now(), func(standby Key) bool { return standby.sure() })
-		return nil
+	err = p.decide(ctx, true, func(ring *Ring) (err error) {
+		lost, err = r.revokeIn(ring, generation, order, p.now())
+		return err
 	})
 	if err != nil && !errors.Is(err, errAlreadyDone) {
 		return Revocation{}, err
@@ -47,15 +36,71 @@ func (r *Rotator) Revoke(ctx context.Context, generation int, order Order) (Revo
 	if err != nil {
 		return Revocation{}, fmt.Errorf("revoked, but: %w", err)
 	}
-	done := Revocation{Revoked: generation, EarliestAt: ring.EarliestActive(), TokensLostFor: lost, EndsSessions: r.Sessions != nil}
-	if active, ok := ring.Active(); ok {
-		done.ActiveGeneration, done.EarliestAt = active.Generation, time.Time{}
-	}
+	done := r.revocation(ring, generation, lost)
 	k, _ := ring.Key(generation)
 	if why := p.unfinished(ring, k, trouble); why != nil {
 		return done, fmt.Errorf("generation %d signs nothing more, but is not yet gone everywhere: %w", generation, why)
 	}
 	return done, nil
+}
+
+// revokeIn takes a generation out of use, and returns for how long its tokens may be
+// missed. Errors: store.ErrNotFound; errAlreadyDone.
+func (r *Rotator) revokeIn(ring *Ring, generation int, order Order, now time.Time) (lost time.Duration, err error) {
+	k, ok := ring.Key(generation)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
+	case k.State == Deleted:
+		return 0, r.endSessionsOf(ring, k, order, now)
+	case k.State == Revoking:
+		return 0, errAlreadyDone
+	}
+	lost = ring.tokensOut(k, now)
+	ring.deactivate(generation, Revoking, order.Reason, now, func(standby Key) bool { return standby.sure() })
+	return lost, nil
+}
+
+// revocation is what came of the revocation of a generation.
+func (r *Rotator) revocation(ring Ring, generation int, lost time.Duration) Revocation {
+	done := Revocation{Revoked: generation, EarliestAt: ring.EarliestActive(), TokensLostFor: lost, EndsSessions: r.Sessions != nil}
+	if active, ok := ring.Active(); ok {
+		done.ActiveGeneration, done.EarliestAt = active.Generation, time.Time{}
+	}
+	return done
+}
+
+// PreviewRevoke is the dry run of Revoke: the same decision on the same ring, which
+// is not saved. It asks neither platform nor store for more. Where there would be no
+// key to take over, EarliestAt is when the next one could, by the plan. Errors:
+// store.ErrNotFound, store.ErrUnavailable.
+func (r *Rotator) PreviewRevoke(ctx context.Context, generation int) (Revocation, error) {
+	ring, err := r.load(ctx)
+	if err != nil {
+		return Revocation{}, err
+	}
+	ring, now := ring.clone(), r.now()
+	lost, err := r.revokeIn(&ring, generation, Order{}, now)
+	if err != nil && !errors.Is(err, errAlreadyDone) {
+		return Revocation{}, err
+	}
+	foreseen := r.revocation(ring, generation, lost)
+	if foreseen.ActiveGeneration == 0 && foreseen.EarliestAt.IsZero() {
+		foreseen.EarliestAt = r.nextActive(ring, now)
+	}
+	return foreseen, nil
+}
+
+// nextActive is when a key that is still to be made could be active; zero if none
+// can be made.
+func (r *Rotator) nextActive(ring Ring, now time.Time) time.Time {
+	for _, m := range r.plan(now, ring, nil) {
+		making := m.Action == PlanKey || m.Action == Generate || m.Action == Register
+		if making && !m.Blocked {
+			return later(now, m.NotBefore).Add(ring.Durations.Propagation)
+		}
+	}
+	return time.Time{}
 }
 
 // endSessionsOf ends the sessions of a key that was deleted in the ordinary way,
@@ -79,7 +124,7 @@ func (p *pass) unfinished(ring Ring, k Key, trouble error) error {
 	}
 	for _, m := range p.moves {
 		if m.Blocked && m.Action == Observe {
-			return errors.New(m.Why)
+			return &Guard{Why: m.Why}
 		}
 	}
 	return nil

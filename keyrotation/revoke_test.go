@@ -2,6 +2,7 @@ package keyrotation_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,10 +10,37 @@ import (
 	"playtoken/store"
 )
 
+// revoke revokes a generation, after a dry run that has to foresee what comes of it.
 func (s *stage) revoke(generation int) (keyrotation.Revocation, error) {
-	return ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+	foreseen, unseen := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+		return r.PreviewRevoke(ctx, generation)
+	})
+	got, err := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
 		return r.Revoke(ctx, generation, keyrotation.Order{Actor: "cli", Reason: "stolen"})
 	})
+	if err == nil && (unseen != nil || foreseen != got) {
+		s.t.Errorf("PreviewRevoke of generation %d = %+v, %v, want what came of it: %+v", generation, foreseen, unseen, got)
+	}
+	return got, err
+}
+
+func TestADryRunOfARevocationChangesNothing(t *testing.T) {
+	s := bootstrapped(t)
+	before := fmt.Sprint(s.store.ring())
+	for _, generation := range []int{1, 2} {
+		if _, err := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+			return r.PreviewRevoke(ctx, generation)
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := fmt.Sprint(s.store.ring()); got != before {
+		t.Errorf("got the ring %s, want %s", got, before)
+	}
+	_, err := ask(s, func(r *keyrotation.Rotator, ctx context.Context) (keyrotation.Revocation, error) {
+		return r.PreviewRevoke(ctx, 9)
+	})
+	s.mustFail(err, store.ErrNotFound)
 }
 
 // gone: neither store nor platform have the key.

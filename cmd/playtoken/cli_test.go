@@ -160,11 +160,11 @@ func TestExitCodes(t *testing.T) {
 func TestErrorsHaveOneExitCode(t *testing.T) {
 	for want, errs := range map[int][]error{
 		exitDone:       {nil},
-		exitFailed:     {errors.New("any"), context.Canceled, &apiProblem{Code: "no_active_key"}, &apiProblem{Code: "platform_unavailable", NeedsOperator: true}, &apiProblem{Code: "not_found"}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
+		exitFailed:     {errors.New("any"), unfinished{&apiProblem{Code: "platform_unavailable", NeedsOperator: true}}, unfinished{&apiProblem{Code: "internal"}}, context.Canceled, &apiProblem{Code: "no_active_key"}, &apiProblem{Code: "platform_unavailable", NeedsOperator: true}, &apiProblem{Code: "not_found"}, &keyrotation.PlatformError{Cause: keyrotation.ErrUnauthorized}, &keyrotation.PlatformError{Cause: store.ErrNotFound}, unhealthy{errors.New("any")}},
 		exitUsage:      {usageError{"x"}, settings.Error{errors.New("x")}, &apiProblem{Code: "invalid_request"}, fmt.Errorf("doing: %w", settings.Error{})},
 		exitSomeFailed: {someFailed{1, 2}},
-		exitRefused:    {tokenRefused{}, &apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
-		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{}, errors.Join(&apiProblem{Code: "not_found"}, fmt.Errorf("b: %w", &apiProblem{Code: "platform_unavailable"})), &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
+		exitRefused:    {tokenRefused{}, unfinished{&apiProblem{Code: "conflict"}}, &apiProblem{Code: "conflict"}, &apiProblem{Code: "no_active_key", EarliestAt: new(time.Now())}},
+		exitDown:       {store.ErrUnavailable, filekeys.ErrDamaged, &apiProblem{Code: "signer_unavailable"}, &apiProblem{Code: "platform_unavailable"}, unfinished{&apiProblem{Code: "platform_unavailable"}}, errors.Join(&apiProblem{Code: "not_found"}, fmt.Errorf("b: %w", &apiProblem{Code: "platform_unavailable"})), &keyrotation.PlatformError{Cause: errors.New("no answer")}, &keyrotation.PlatformError{Cause: keyrotation.ErrThrottled}, unhealthy{errors.New("any"), store.ErrUnavailable}},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

@@ -44,7 +44,6 @@ var exits = []struct {
 	{isA[settings.Error], exitUsage},
 	{isA[someFailed], exitSomeFailed},
 	{isA[tokenRefused], exitRefused},
-	{isA[unfinished], exitDown},
 
 	{hasCode("invalid_request", "payload_too_large"), exitUsage},
 	{hasCode("conflict"), exitRefused},
@@ -67,6 +66,7 @@ var errorRemedies = []struct {
 	is func(error) bool
 	do string
 }{
+	{isA[unfinished], "playtoken rotate goes on with it at once; playtoken doctor says what is in the way"},
 	{needsLogin, "playtoken login signs you in; or set PLAYTOKEN_ADMIN_KEY"},
 	{hasCode("unauthenticated"), "playtoken login signs you in again; or check PLAYTOKEN_ADMIN_KEY"},
 	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},
@@ -75,7 +75,6 @@ var errorRemedies = []struct {
 	{hasCode("internal"), "the log line \"request failed\" above says what happened"},
 	{hasCode("no_active_key"), "playtoken rotate makes one, or else says why not"},
 	{isA[waits], "another operator says: playtoken approvals approve APPROVAL_ID; an admin who cannot wait adds --override"},
-	{isA[unfinished], "playtoken rotate goes on with it at once"},
 	{is(syscall.EADDRINUSE), "stop what listens there, or set another address: PLAYTOKEN_LISTEN, PLAYTOKEN_METRICS_LISTEN, PLAYTOKEN_GATE_LISTEN, or --listen of the demo"},
 }
 

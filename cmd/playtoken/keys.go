@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"playtoken/handlers"
 )
 
 // keyVerb is a verb on the signing keys of one project, which is one request.
@@ -22,8 +24,9 @@ type keyVerb struct {
 	waits      bool   // may have to wait for a second operator
 	missing    string // what to do where there is no such project or key
 
-	// view returns a pointer to what the response is decoded into.
-	view func(project string) tabled
+	// view returns a pointer to what the response is decoded into. Foreseen is the
+	// same for the dry run, which is a GET of the path; nil: there is no dry run.
+	view, foreseen func(project string) tabled
 }
 
 const (
@@ -50,7 +53,7 @@ func (a *app) keys() *cobra.Command {
 			method: post, path: "/signing-keys/%s/confirm", missing: findKey, view: moved},
 		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true, waits: true,
 			method: post, path: "/signing-keys/%s/revoke", missing: findKey,
-			view: func(string) tabled { return new(revocationView) }},
+			view: func(string) tabled { return new(revocationView) }, foreseen: func(string) tabled { return new(foreseenView) }},
 		{use: "remove-unmanaged KEY_ID", short: "Delete a key at the platform that is not ours", changes: true, waits: true,
 			method: http.MethodDelete, path: "/platform-keys/%s", missing: findForeign,
 			view: func(string) tabled { return new(removedView) }},
@@ -62,42 +65,61 @@ func (a *app) keys() *cobra.Command {
 	return group("keys", "Signing keys: look at them, and move them by hand", commands...)
 }
 
+// keyFlags is the command line of a keyVerb.
+type keyFlags struct {
+	project, reason, keyID string
+	override               *bool
+	dryRun                 bool
+}
+
 func (a *app) keyCommand(v keyVerb) *cobra.Command {
-	var project, reason, keyID string
+	f := keyFlags{override: new(bool)}
 	cmd := &cobra.Command{Use: v.use, Short: v.short, Args: arguments(strings.Fields(v.use)[1:]...)}
-	cmd.Flags().StringVar(&project, "project", "", "project id; default, if not given")
+	cmd.Flags().StringVar(&f.project, "project", "", "project id; default, if not given")
 	if v.changes {
-		cmd.Flags().StringVar(&reason, "reason", "", "why, for the record (required)")
+		cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the record (required)")
 	}
-	override := new(bool)
 	if v.waits {
-		override = overriding(cmd)
+		f.override = overriding(cmd)
 	}
 	if v.names {
-		cmd.Flags().StringVar(&keyID, "key-id", "", "under which id the platform has it, if keys show does not know")
+		cmd.Flags().StringVar(&f.keyID, "key-id", "", "under which id the platform has it, if keys show does not know")
+	}
+	if v.foreseen != nil {
+		cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be lost and which key would take over, and change nothing")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		path, err := v.pathOf(args)
 		if err != nil {
 			return err
 		}
+		if f.dryRun {
+			return a.aboutKeys(cmd.Context(), f.project, apiRequest{method: http.MethodGet, path: path, missing: v.missing}, v.foreseen)
+		}
 		q := apiRequest{method: v.method, path: path, missing: v.missing}
 		if v.changes {
-			if reason == "" {
-				return usageError{"--reason: say why, for the record"}
+			if q.body, err = f.body(); err != nil {
+				return err
 			}
-			body := map[string]any{"reason": reason}
-			if keyID != "" {
-				body["key_id"] = keyID
-			}
-			if *override {
-				body["override"] = true
-			}
-			q.body = body
 		}
-		return a.aboutKeys(cmd.Context(), project, q, v.view)
+		return a.aboutKeys(cmd.Context(), f.project, q, v.view)
 	}
 	return cmd
+}
+
+// body is that of a change.
+func (f keyFlags) body() (map[string]any, error) {
+	if f.reason == "" {
+		return nil, usageError{"--reason: say why, for the record"}
+	}
+	body := map[string]any{"reason": f.reason}
+	if f.keyID != "" {
+		body["key_id"] = f.keyID
+	}
+	if *f.override {
+		body["override"] = true
+	}
+	return body, nil
 }
 
 // maxGeneration is the largest number that the API takes for a generation.
@@ -134,8 +156,8 @@ func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view 
 		if err := a.print(shown); err != nil {
 			return err
 		}
-		if act, ok := shown.(interface{ pending() *string }); ok && act.pending() != nil {
-			return unfinished{}
+		if act, ok := shown.(interface{ unfinished() handlers.Unfinished }); ok && act.unfinished().Pending != nil {
+			return newUnfinished(act.unfinished())
 		}
 		return nil
 	})
@@ -143,12 +165,23 @@ func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view 
 
 func projectPath(id string) string { return "/v1/projects/" + url.PathEscape(id) }
 
-// unfinished is a change that took effect and is not done everywhere.
-type unfinished struct{}
+// unfinished is a change that took effect and is not done everywhere, because of a
+// problem.
+type unfinished struct{ problem *apiProblem }
 
-func (unfinished) Error() string {
-	return "the act is recorded but not finished: the next rotation goes on with it"
+func newUnfinished(left handlers.Unfinished) error {
+	return unfinished{&apiProblem{Code: left.Code, NeedsOperator: left.NeedsOperator}}
 }
+
+func (e unfinished) Error() string {
+	text := "the act is recorded but not finished: the next rotation goes on with it"
+	if e.problem.NeedsOperator {
+		text += ", and fails until an operator has mended what playtoken doctor shows"
+	}
+	return text
+}
+
+func (e unfinished) Unwrap() error { return e.problem }
 
 type removedView struct {
 	Removed string `json:"removed"`

@@ -53,6 +53,8 @@ var acts = []act{
 	{verb: "keys release 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/release", body: `{"reason":"no"}`, want: 409},
 	{verb: "keys confirm 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no"}`, want: 409},
 	{verb: "keys confirm 3 --project {P} --reason no --key-id other", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no","key_id":"other"}`, want: 409},
+	{verb: "keys revoke 1 --project {P} --dry-run", route: "GET /v1/projects/{P}/signing-keys/1/revoke", want: 200},
+	{verb: "keys revoke 99 --project {P} --dry-run", route: "GET /v1/projects/{P}/signing-keys/99/revoke", want: 404},
 	{verb: "keys revoke 1 --project {P} --reason stolen", route: "POST /v1/projects/{P}/signing-keys/1/revoke", body: `{"reason":"stolen"}`, want: 200},
 	{verb: "sessions end --viewer ann --project {P} --reason left", route: "POST /v1/projects/{P}/sessions/end", body: `{"viewer":"ann","reason":"left"}`, want: 200},
 	{verb: "sessions end --generation 9 --project {P} --reason no", route: "POST /v1/projects/{P}/sessions/end", body: `{"generation":9,"reason":"no"}`, want: 404},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,10 +59,16 @@ var localProblems = map[int]apiProblem{
 func documentOf(err error) apiProblem {
 	code := exitCode(err)
 	p := localProblems[code]
-	p.Type, p.Title, p.Detail = "about:blank", http.StatusText(p.Status), err.Error()
-	if api, ok := errors.AsType[*apiProblem](err); ok {
+	p.Detail = err.Error()
+	api, ok := errors.AsType[*apiProblem](err)
+	switch {
+	case ok && api.Status > 0:
 		p = *api
-	} else if _, ok := errors.AsType[*keyrotation.PlatformError](err); ok && code == exitDown {
+	case ok: // the problem behind an unfinished act, which has a status of success
+		p.Code, p.NeedsOperator = api.Code, api.NeedsOperator
+	}
+	p.Type, p.Title = cmp.Or(p.Type, "about:blank"), cmp.Or(p.Title, http.StatusText(p.Status))
+	if _, ok := errors.AsType[*keyrotation.PlatformError](err); ok && code == exitDown {
 		p.Code = "platform_unavailable"
 	}
 	if problems, ok := errors.AsType[settings.Error](err); ok {

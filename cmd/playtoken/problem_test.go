@@ -64,7 +64,7 @@ func TestErrorsAreProblemDocumentsForPrograms(t *testing.T) {
 func TestEveryErrorHasADocument(t *testing.T) {
 	for code, err := range map[string]error{
 		"failed": errors.New("any"), "invalid_request": settings.Error{errors.New("X: y")}, "some_failed": someFailed{1, 2},
-		"conflict": tokenRefused{[]string{"token_expired"}}, "signer_unavailable": fmt.Errorf("x: %w", store.ErrUnavailable),
+		"conflict": tokenRefused{[]string{"token_expired"}}, "internal": unfinished{&apiProblem{Code: "internal"}}, "signer_unavailable": fmt.Errorf("x: %w", store.ErrUnavailable),
 		"platform_unavailable": &keyrotation.PlatformError{Cause: errors.New("no answer")},
 	} {
 		if got := documentOf(err); got.Code != code || got.Title == "" || got.ExitCode != exitCode(err) || got.Detail == "" {

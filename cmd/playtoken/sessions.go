@@ -56,4 +56,4 @@ func (v endedView) table(w io.Writer) {
 	fmt.Fprintln(w, "the sessions have ended")
 }
 
-func (v endedView) pending() *string { return v.Pending }
+func (v endedView) unfinished() handlers.Unfinished { return v.Unfinished }

@@ -92,7 +92,19 @@ func (v revocationView) table(w io.Writer) {
 	}
 }
 
-func (v revocationView) pending() *string { return v.Pending }
+func (v revocationView) unfinished() handlers.Unfinished { return v.Unfinished }
+
+// foreseenView is a revocation that was not made.
+type foreseenView handlers.Revocation
+
+func (v foreseenView) table(w io.Writer) {
+	fmt.Fprintf(w, "would revoke generation %d: its tokens would be refused, for up to %d s\n", v.Revoked, v.TokensLostForSeconds)
+	if v.ActiveGeneration != nil {
+		fmt.Fprintf(w, "generation %d would sign\n", *v.ActiveGeneration)
+	} else {
+		fmt.Fprintf(w, "NO KEY WOULD SIGN; earliest: %s\n", momentOrDash(v.EarliestAt))
+	}
+}
 
 type tokenView handlers.Token
 

@@ -18,7 +18,7 @@ var examples = map[string][]string{
 	"keys rollback":         {"playtoken keys rollback 2 --reason 'players refuse the new key'"},
 	"keys release":          {"playtoken keys release 3 --reason 'examined'"},
 	"keys confirm":          {"playtoken keys confirm 3 --reason 'seen in the console'", "playtoken keys confirm 3 --key-id KEY_ID --reason 'seen in the console'"},
-	"keys revoke":           {"playtoken keys revoke 3 --reason 'its private key leaked'"},
+	"keys revoke":           {"playtoken keys revoke 3 --dry-run", "playtoken keys revoke 3 --reason 'its private key leaked'"},
 	"keys remove-unmanaged": {"playtoken keys remove-unmanaged KEY_ID --reason 'made by hand, replaced'"},
 
 	"sessions end":  {"playtoken sessions end --viewer ann --reason 'account closed'", "playtoken sessions end --video VIDEO_ID --reason 'taken down'"},
