@@ -255,4 +255,12 @@ var otherMutants = []mutant{
 		guard: `if s.found != "" && mints(ctx, s.found) == nil {`, broken: `if false {`},
 	{name: "an API key reads the readiness of a project", file: "projects/projects.go", noticed: "handlers", by: "ReadinessOfAProject",
 		guard: `{Action: ReadReadiness, Role: RoleAuditor},`, broken: `{Action: ReadReadiness, Role: RoleAuditor, Scope: ScopeMint, Single: true},`},
+	{name: "a certificate is used while it is written", file: "httpserver/certificate.go", by: "IsReplaced",
+		guard: `again := read.sum == c.seen`, broken: `again := true`},
+	{name: "a certificate that expired takes the place of a good one", file: "httpserver/certificate.go", by: "IsReplaced",
+		guard: `if now := time.Now(); !valid(read.leaf, now) && valid(c.Leaf(), now) {`, broken: `if now := time.Now(); false && valid(read.leaf, now) {`},
+	{name: "a client without a certificate is served", file: "httpserver/certificate.go", by: "ClientNeeds",
+		guard: `tls.RequireAndVerifyClientCert`, broken: `tls.VerifyClientCertIfGiven`},
+	{name: "a proxy that passes TLS through makes its clients look direct", file: "limits/clientip.go", by: "Direct",
+		guard: `if r.TLS != nil {`, broken: `if false {`},
 }

@@ -56,7 +56,7 @@ func (s *server) beginSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: signInCookie, Value: cookie, Path: operators.CallbackPath, MaxAge: int((10 * time.Minute).Seconds()),
-		HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: s.Secure || r.TLS != nil, SameSite: http.SameSiteLaxMode,
 	})
 	s.sendBrowser(w, r, location)
 }
@@ -77,7 +77,7 @@ func (s *server) finishSignIn(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: signInCookie, Path: operators.CallbackPath, MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	http.SetCookie(w, &http.Cookie{Name: signInCookie, Path: operators.CallbackPath, MaxAge: -1, HttpOnly: true, Secure: s.Secure || r.TLS != nil})
 	s.sendBrowser(w, r, location)
 }
 

@@ -90,8 +90,12 @@ func within(address netip.Addr, prefixes []netip.Prefix) bool {
 var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
 // Direct reports whether a request comes from a process on this machine without a
-// proxy in between. A proxy that adds no header makes every client look direct.
+// proxy in between. A proxy that adds no header makes every client look direct. One
+// that passes TLS through cannot add a header, so no request with TLS is direct.
 func Direct(r *http.Request) bool {
+	if r.TLS != nil {
+		return false
+	}
 	for _, name := range forwarding {
 		if len(r.Header.Values(name)) > 0 {
 			return false

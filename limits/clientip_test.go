@@ -1,6 +1,8 @@
 package limits_test
 
 import (
+	"crypto/tls"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -72,4 +74,27 @@ func FuzzClientIP(f *testing.F) {
 // source is what a request is counted as.
 func source(peer string, forwarded []string, trusted []netip.Prefix) string {
 	return limits.Network(limits.ClientIP(peer, forwarded, trusted))
+}
+
+// TestDirectIsWhatNoProxyCanPass: one that passes TLS through adds no header.
+func TestDirectIsWhatNoProxyCanPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, header string
+		tls          *tls.ConnectionState
+		want         bool
+	}{
+		"this machine":           {from: "127.0.0.1:4000", want: true},
+		"this machine, IPv6":     {from: "[::1]:4000", want: true},
+		"another machine":        {from: "192.0.2.1:4000"},
+		"a proxy here":           {from: "127.0.0.1:4000", header: "X-Forwarded-For"},
+		"a proxy that passes on": {from: "127.0.0.1:4000", tls: &tls.ConnectionState{}},
+	} {
+		r := &http.Request{RemoteAddr: c.from, Header: http.Header{}, TLS: c.tls}
+		if c.header != "" {
+			r.Header.Set(c.header, "192.0.2.1")
+		}
+		if got := limits.Direct(r); got != c.want {
+			t.Errorf("%s: got direct = %t, want %t", name, got, c.want)
+		}
+	}
 }

@@ -73,6 +73,9 @@ var (
 	lockedOut = name{text: "playtoken_vault_locked_out", labels: []string{"method"},
 		help: "1 while Vault refuses logins, right ones too, because too many were wrong, else 0."}
 
+	certificateExpires = name{text: "playtoken_tls_certificate_expires_seconds",
+		help: "Time until the certificate of this server's TLS ends; negative: since it ended. Missing without TLS."}
+
 	limitsAlone = name{text: "playtoken_limits_alone",
 		help: "1 while this process counts callers' requests on its own although replicas should share the counts, else 0."}
 	auditFailures = name{text: "playtoken_audit_failures_total",

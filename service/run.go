@@ -2,7 +2,7 @@ package service
 
 import (
 	"context"
-	"errors"
+	"net"
 	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
@@ -22,40 +22,49 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	if err != nil {
 		return err
 	}
+	defer ln.Close()
 	scrapes, err := httpserver.ListenMetrics(ctx, set.MetricsListen)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return err
 	}
+	defer scrapes.Close()
 	s, err := Open(ctx, set, options)
 	if err != nil {
-		return errors.Join(err, ln.Close(), scrapes.Close())
+		return err
 	}
 	defer s.Close()
+	files := reload.New(s.log)
+	certificate, err := OpenTLS(set.TLS, files, s.Metrics.Certificate)
+	if err != nil {
+		return err
+	}
 	debug.FreeOSMemory() // opening a sealed store takes much memory, on purpose, and only once
 	handler, err := s.Handler()
 	if err != nil {
-		return errors.Join(err, ln.Close(), scrapes.Close())
+		return err
 	}
-	defer s.Schedule(ctx)()
-	files := reload.New(s.log)
 	AddFiles(files, options.Files, s.replacements())
-	s.log.Info("listening", "address", ln.Addr().String())
+	defer s.Schedule(ctx)()
+	api := httpserver.Server{Handler: handler, Log: s.log, TLS: certificate.Config(), Drain: set.Drain, Stopping: s.Stopping}
+	return s.serve(ctx, ln, api, scrapes, func(ctx context.Context) { files.Run(ctx, options.Hangups) })
+}
+
+// serve serves the API and the metrics, and follows the files, until ctx ends.
+func (s *Service) serve(ctx context.Context, ln net.Listener, api httpserver.Server, scrapes httpserver.Metrics, follow func(context.Context)) error {
+	s.log.Info("listening", "address", ln.Addr().String(), "tls", api.TLS != nil)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		files.Run(ctx, options.Hangups)
+		follow(ctx)
 		return nil
 	})
-	group.Go(func() error {
-		api := httpserver.Server{Handler: handler, Log: s.log, Drain: set.Drain, Stopping: s.Stopping}
-		return api.Serve(ctx, ln)
-	})
+	group.Go(func() error { return api.Serve(ctx, ln) })
 	group.Go(func() error {
 		s.warnOfRoot(ctx)
 		s.WarnOfMistakes(ctx)
 		return nil
 	})
 	group.Go(func() error {
-		return scrapes.Serve(ctx, httpserver.Server{Handler: s.Metrics.Handler(s.log), Log: s.log, Drain: set.Drain})
+		return scrapes.Serve(ctx, httpserver.Server{Handler: s.Metrics.Handler(s.log), Log: s.log, Drain: api.Drain})
 	})
 	return group.Wait()
 }

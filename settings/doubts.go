@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -78,6 +79,17 @@ func (s *Settings) openly(vault bool) (doubts []string) {
 		doubts = append(doubts, "PLAYTOKEN_REDIS_URL: the password of Redis travels unencrypted; use rediss")
 	}
 	return doubts
+}
+
+// exposed tells of the key of a certificate that every user of this machine may
+// read. It is no error, because that is how Kubernetes mounts a secret unless told
+// otherwise, in a container without other users.
+func (s *Settings) exposed() []string {
+	info, err := os.Stat(s.TLS.Key)
+	if err != nil || info.Mode().Perm()&0o007 == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("PLAYTOKEN_TLS_KEY: every user of this machine may open its file (mode %04o); run: chmod 600 on it", info.Mode().Perm())}
 }
 
 func onLoopback(u *url.URL) bool {

@@ -24,11 +24,20 @@ func (s *Settings) rules() []rule {
 		}},
 		{names(new(Account).rows()), s.Account.check},
 		{[]string{"PLAYTOKEN_OPERATOR_ISSUER", "PLAYTOKEN_OPERATOR_CLIENT_ID", "PLAYTOKEN_OPERATOR_ROLES", "PLAYTOKEN_URL"}, s.checkOperators},
+		{[]string{"PLAYTOKEN_TLS_CERT", "PLAYTOKEN_TLS_KEY", "PLAYTOKEN_TLS_CLIENT_CA"}, s.checkTLS},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error {
 			return unless(!s.APIKey.Equal(s.AdminKey.Reveal()),
 				"PLAYTOKEN_API_KEY: the same as PLAYTOKEN_ADMIN_KEY; a front end must not hold the admin key")
 		}},
 	}
+}
+
+// checkTLS: a server has the whole of a certificate, or none of it.
+func (s *Settings) checkTLS() error {
+	t := s.TLS
+	return errors.Join(
+		unless(t.Cert != "" || t.Key == "" && t.ClientCA == "", "PLAYTOKEN_TLS_CERT: required with the other settings of TLS"),
+		unless(t.Key != "" || t.Cert == "", "PLAYTOKEN_TLS_KEY: required with PLAYTOKEN_TLS_CERT"))
 }
 
 // checkOperators: a sign-in can be finished.

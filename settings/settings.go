@@ -10,6 +10,7 @@ package settings
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type Settings struct {
 	Listen        string        // host:port of the service
 	MetricsListen string        // host:port of /metrics alone; "": it is served at Listen
 	Drain         time.Duration // that a server goes on for after it was told to stop
+
+	TLS TLS // of the service, or of the gate
 
 	StoreFile     string       // path of the file store; "": the store is Vault
 	StorePassword secret.Value // encrypts the file store
@@ -54,6 +57,12 @@ type Settings struct {
 	Doubts    []string // what works and is hardly what was meant; a line each that begins with a setting's name
 
 	Gate Gate
+}
+
+// TLS is where a server's certificate is. All empty: it is HTTP without TLS.
+type TLS struct {
+	Cert, Key string // files in PEM; both or neither
+	ClientCA  string // a file of authorities; "": clients need no certificate
 }
 
 // Operators says with which identity provider operators sign in.
@@ -124,7 +133,7 @@ func ForService(environ []string) (Settings, error) {
 	s.Vault.Address = env.vaultAddress()
 	vault := func() bool { return s.StoreFile == "" }
 	err := env.read(s.rows(), append(s.rules(), s.storeRule(), s.openlyRule(vault)))
-	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
+	s.Doubts = slices.Concat(env.quoted(s.rows()), s.openly(vault()), s.exposed())
 	return s, err
 }
 
@@ -146,7 +155,7 @@ func ForGate(environ []string, media string) (Settings, error) {
 	s.Vault.Address = env.vaultAddress()
 	vault := func() bool { return s.Gate.Shares && s.Gate.StoreFile == "" }
 	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule(), s.openlyRule(vault)))
-	s.Doubts = append(env.quoted(s.rows()), s.openly(vault())...)
+	s.Doubts = slices.Concat(env.quoted(s.rows()), s.openly(vault()), s.exposed())
 	return s, err
 }
 

@@ -78,7 +78,7 @@ func Table() []Section {
 // table is the one table of settings. A row may depend on those before it.
 func (s *Settings) table() []section {
 	return []section{
-		{title: "The service", rows: s.serviceRows()},
+		{title: "The service", rows: slices.Concat(s.listenerRows(), s.serviceRows())},
 		{title: "Logs", rows: s.Log.rows()},
 		{title: "The store", rows: s.storeRows()},
 		{title: "Signing", rows: s.signingRows()},
@@ -103,7 +103,7 @@ func names(rows []variable) []string {
 	return names
 }
 
-func (s *Settings) serviceRows() []variable {
+func (s *Settings) listenerRows() []variable {
 	return []variable{
 		{parse: address(&s.Listen), Setting: Setting{Name: "PLAYTOKEN_LISTEN", Default: "127.0.0.1:8080", UsedBy: byService,
 			Meaning: "Address of the HTTP API, host:port. TLS is the job of a proxy in front of it"}},
@@ -111,6 +111,17 @@ func (s *Settings) serviceRows() []variable {
 			Meaning: "Address of /metrics alone. Unset: /metrics is served with everything else"}},
 		{parse: drain(&s.Drain), Setting: Setting{Name: "PLAYTOKEN_DRAIN", Default: "5s", UsedBy: byListeners,
 			Meaning: "How long everything is still served after SIGTERM, while /readyz responds 503, at most 10m. A second signal ends the process at once"}},
+		{parse: text(&s.TLS.Cert), Setting: Setting{Name: "PLAYTOKEN_TLS_CERT", UsedBy: byListeners,
+			Meaning: "File of the server's certificate and those between it and its authority, PEM; read again as it changes. Unset: HTTP without TLS. PLAYTOKEN_METRICS_LISTEN never has TLS"}},
+		{parse: text(&s.TLS.Key), Setting: Setting{Name: "PLAYTOKEN_TLS_KEY", UsedBy: byListeners,
+			Meaning: "File of the certificate's private key, PEM; required with it"}},
+		{parse: text(&s.TLS.ClientCA), Setting: Setting{Name: "PLAYTOKEN_TLS_CLIENT_CA", UsedBy: byListeners,
+			Meaning: "File of the authorities, PEM, one of which has to have signed the certificate of every client. Unset: clients need none"}},
+	}
+}
+
+func (s *Settings) serviceRows() []variable {
+	return []variable{
 		{parse: ownKey(&s.AdminKey), Setting: Setting{Name: "PLAYTOKEN_ADMIN_KEY", Secret: true, UsedBy: byCallers,
 			Meaning: "The key that may do everything, 32 characters or more. Unset: there is no admin key"}},
 		{parse: ownKey(&s.APIKey), Setting: Setting{Name: "PLAYTOKEN_API_KEY", Secret: true, UsedBy: byService,

@@ -52,17 +52,22 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	if err != nil {
 		return err
 	}
+	defer ln.Close()
 	scrapes, err := httpserver.ListenMetrics(ctx, set.MetricsListen)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return err
 	}
-	replace := map[string]service.Replace{}
+	defer scrapes.Close()
+	files, replace := reload.New(log), map[string]service.Replace{}
+	certificate, err := service.OpenTLS(set.TLS, files, counted.Certificate)
+	if err != nil {
+		return err
+	}
 	g, closeGate, err := open(ctx, set, counted, options, replace)
 	if err != nil {
-		return errors.Join(err, ln.Close(), scrapes.Close())
+		return err
 	}
-	log.Info("gate is listening", "address", ln.Addr().String())
-	files := reload.New(log)
+	log.Info("gate is listening", "address", ln.Addr().String(), "tls", set.TLS.Cert != "")
 	service.AddFiles(files, options.Files, replace)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -70,7 +75,7 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 		return nil
 	})
 	group.Go(func() error {
-		viewers := httpserver.Server{Handler: g.Handler(), Log: log, Drain: set.Drain, Stopping: g.Stopping}
+		viewers := httpserver.Server{Handler: g.Handler(), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
 		return viewers.Serve(ctx, ln)
 	})
 	group.Go(func() error {
