@@ -91,6 +91,8 @@ type Rotated struct {
 	NextActionAt *time.Time `json:"next_action_at"`
 	Reason       string     `json:"reason"`
 	Refused      bool       `json:"refused,omitzero"` // a guard refused what was asked for
+
+	Findings []RotationFinding `json:"findings,omitempty"`
 }
 
 // Action is one move that was carried out.
@@ -102,7 +104,8 @@ type Action struct {
 
 // newRotated shows a result.
 func newRotated(r keyrotation.Result) Rotated {
-	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: timeOrNull(r.NextActionAt), Reason: r.Reason}
+	rotated := Rotated{Changed: r.Changed, Actions: []Action{}, NextActionAt: timeOrNull(r.NextActionAt), Reason: r.Reason,
+		Findings: newRotationFindings(r.Troubles)}
 	for _, done := range r.Actions {
 		rotated.Actions = append(rotated.Actions, Action{
 			Action: done.Action, Generation: generationOrNull(done.Generation), KeyID: textOrNull(done.KeyID),
@@ -118,6 +121,39 @@ type RotationStatus struct {
 	Plan         []Move     `json:"plan"`
 	LastRun      LastRun    `json:"last_run"`
 	Overdue      bool       `json:"overdue"`
+
+	Findings []RotationFinding `json:"findings"`
+}
+
+// RotationFinding is something that an operator should know about a project's
+// keys.
+type RotationFinding struct {
+	Code       keyrotation.TroubleCode `json:"code"`
+	Severity   string                  `json:"severity"` // "problem" or "note"
+	Stops      *string                 `json:"stops"`    // "viewers", "rotation", or null: neither
+	Detail     string                  `json:"detail"`
+	Since      time.Time               `json:"since"`
+	Generation *int                    `json:"generation"`
+	KeyID      *string                 `json:"key_id"`
+}
+
+// newRotationFindings shows troubles.
+func newRotationFindings(troubles []keyrotation.Trouble) []RotationFinding {
+	found := []RotationFinding{}
+	for _, t := range troubles {
+		f := RotationFinding{Code: t.Code, Severity: "problem", Detail: t.Detail, Since: t.Since.UTC(),
+			Generation: generationOrNull(t.Generation), KeyID: textOrNull(t.KeyID)}
+		switch t.Code.Stops() {
+		case keyrotation.StopsNothing:
+			f.Severity = "note"
+		case keyrotation.StopsViewers:
+			f.Stops = textOrNull("viewers")
+		case keyrotation.StopsRotation:
+			f.Stops = textOrNull("rotation")
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 // Move is a move that is due or will be. Why says what it is for, or what prevents
@@ -141,7 +177,8 @@ type LastRun struct {
 func newRotationStatus(s keyrotation.Status) RotationStatus {
 	status := RotationStatus{
 		Due: s.Due, NextActionAt: timeOrNull(s.NextActionAt), Plan: []Move{}, Overdue: s.Overdue,
-		LastRun: LastRun{At: timeOrNull(s.LastRun.At), Outcome: textOrNull(s.LastRun.Outcome), Error: textOrNull(s.LastRun.Error)},
+		Findings: newRotationFindings(s.Troubles),
+		LastRun:  LastRun{At: timeOrNull(s.LastRun.At), Outcome: textOrNull(s.LastRun.Outcome), Error: textOrNull(s.LastRun.Error)},
 	}
 	for _, m := range s.Plan {
 		status.Plan = append(status.Plan, Move{

@@ -98,16 +98,26 @@ func TestTheDryRun(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	equal(t, w.ask("GET", rotationPath, adminKey, ""), 200,
-		`{"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false}`)
+		`{"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false,"findings":[]}`)
 	w.rotation.status = keyrotation.Status{
 		Due: true, NextActionAt: day(5), Overdue: true,
 		Plan:    []keyrotation.Move{{Action: "activate", Generation: 3, Why: "due", NotBefore: day(5)}, {Action: "observe", Why: "a look is due"}},
 		LastRun: keyrotation.Run{At: day(4), Outcome: "failed", Error: "platform: 500"},
+		Troubles: []keyrotation.Trouble{
+			{Code: keyrotation.AllKeysMissing, Since: day(4), Detail: "none"},
+			{Code: keyrotation.KeyIsMissing, Since: day(4), Detail: "gone", Generation: 3, KeyID: "k3"},
+			{Code: keyrotation.KeyIsOrphaned, Since: day(4), Detail: "twice", KeyID: "k4"},
+			{Code: keyrotation.KeyIsUnmanaged, Since: day(4), Detail: "not ours", KeyID: "k5"},
+		},
 	}
 	equal(t, w.ask("GET", rotationPath, adminKey, ""), 200, `{"due":true,"next_action_at":"1999-12-05T00:00:00Z","plan":[
 		{"action":"activate","generation":3,"key_id":null,"why":"due","not_before":"1999-12-05T00:00:00Z"},
 		{"action":"observe","generation":null,"key_id":null,"why":"a look is due","not_before":null}],
-		"last_run":{"at":"1999-12-04T00:00:00Z","outcome":"failed","error":"platform: 500"},"overdue":true}`)
+		"last_run":{"at":"1999-12-04T00:00:00Z","outcome":"failed","error":"platform: 500"},"overdue":true,"findings":[
+		{"code":"all_keys_missing","severity":"problem","stops":"rotation","detail":"none","since":"1999-12-04T00:00:00Z","generation":null,"key_id":null},
+		{"code":"key_missing","severity":"problem","stops":"viewers","detail":"gone","since":"1999-12-04T00:00:00Z","generation":3,"key_id":"k3"},
+		{"code":"key_orphaned","severity":"problem","stops":null,"detail":"twice","since":"1999-12-04T00:00:00Z","generation":null,"key_id":"k4"},
+		{"code":"key_unmanaged","severity":"note","stops":null,"detail":"not ours","since":"1999-12-04T00:00:00Z","generation":null,"key_id":"k5"}]}`)
 }
 
 func TestARotation(t *testing.T) {
@@ -151,7 +161,7 @@ func TestTheDryRunOfEveryProject(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	w.others = []string{"project_failing"}
-	const rest = `"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false`
+	const rest = `"due":false,"next_action_at":null,"plan":[],"last_run":{"at":null,"outcome":null,"error":null},"overdue":false,"findings":[]`
 	equal(t, w.ask("GET", "/v1/rotation", adminKey, ""), 207, `{"results":[{"project_id":"default",`+rest+`},
 		{"project_id":"project_failing",`+rest+`,"error":
 		 {"type":"about:blank","title":"Service Unavailable","status":503,"code":"platform_unavailable","detail":"…","request_id":"…","retry_after":10}}]}`)

@@ -40,6 +40,9 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 var bookkeeping = map[Action]bool{Observe: true, Widen: true, Date: true, Doubt: true, Trust: true, NoteOrphan: true, ForgetOrphan: true,
 	See: true, NoteStray: true, ForgetStray: true}
 
+// calling has the moves that the platform takes part in.
+var calling = map[Action]bool{Observe: true, Register: true, Withdraw: true, DeleteOrphan: true, EndSessions: true}
+
 // update saves the ring with one key changed.
 func (p *pass) update(ctx context.Context, ring *Ring, generation int, change func(*Key)) error {
 	next := ring.clone()

@@ -21,6 +21,8 @@ func (p *pass) observe(ctx context.Context, ring Ring, _ Move) error {
 	next.ObservedAt = later(ring.ObservedAt, observation.At)
 	drift := p.rotator.compare(ring, ring, observation)
 	next.Drifted = drift.counts()
+	next.noteLoss(observation)
+	next.Troubles = renew(ring.Troubles, p.seen(ctx, next, observation, drift), p.now(), func(code TroubleCode) bool { return !code.kind().looked })
 	if ring.Version > 0 {
 		if err := p.save(ctx, ring, &next); err != nil {
 			return err
@@ -33,7 +35,7 @@ func (p *pass) observe(ctx context.Context, ring Ring, _ Move) error {
 // observe reads everything or fails: the platform's whole list, those of our
 // ids that the list lacks, our private keys, and the clock.
 func (r *Rotator) observe(ctx context.Context, ring Ring) (*Observation, error) {
-	o := &Observation{At: r.now(), Platform: map[string]PlatformKey{}, Store: map[string]store.KeyInfo{}}
+	o := &Observation{At: r.now(), Account: r.Account, Platform: map[string]PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	if err := r.observePlatform(ctx, ring, o); err != nil {
 		return nil, fmt.Errorf("look at the platform: %w", err)
 	}

@@ -1,6 +1,7 @@
 package keyrotation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ type Observation struct {
 	Store map[string]store.KeyInfo
 	// ClockAhead is our clock minus the store's.
 	ClockAhead time.Duration
+	// Account is with what the platform was asked; see Rotator.Account.
+	Account string
 }
 
 // ids are the key ids in a fixed order.
@@ -129,6 +132,29 @@ func (o *Observation) against(k Key, d Durations) string {
 	}
 	if o.unconfirmed(k) {
 		return unreadable
+	}
+	return ""
+}
+
+// codeAgainst is the code of the same.
+func (o *Observation) codeAgainst(k Key, d Durations) TroubleCode {
+	if o.clockOff(d) {
+		return ClockApart
+	}
+	return cmp.Or(o.trouble(k), MoveBlocked)
+}
+
+// trouble is how platform or store differ from the ring's record of a key; ""
+// if they do not.
+func (o *Observation) trouble(k Key) TroubleCode {
+	_, there := o.shows(k)
+	switch reason := o.disagrees(k); {
+	case reason != "" && there:
+		return KeyIsMismatched
+	case reason != "":
+		return KeyIsMissing
+	case k.State == Registered && o.unconfirmed(k):
+		return KeyIsUnconfirmed
 	}
 	return ""
 }

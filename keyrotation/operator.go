@@ -62,7 +62,7 @@ func (p *pass) checkClock(ring Ring) error {
 // then, so the pass's error becomes the reason of its result.
 func (p *pass) conclude(ctx context.Context, action Action, generation int, err error) (Result, error) {
 	if errors.Is(err, errAlreadyDone) {
-		return Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves), Reason: err.Error()}, nil
+		return Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves), Reason: err.Error(), Troubles: p.told}, nil
 	}
 	if err != nil {
 		return Result{Reason: err.Error()}, err

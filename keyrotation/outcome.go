@@ -30,8 +30,12 @@ func (p *pass) recordSuccess(ctx context.Context, ring Ring) error {
 	}
 	next := ring.clone()
 	next.NextAction = nextAction(p.moves)
+	next.Troubles = p.troubles(ring)
+	p.told = p.rotator.Troubles(next)
 	last := ring.LastRun
-	if ring.Version == 0 || len(p.done) == 0 && last.Outcome == run.Outcome && last.Error == run.Error && next.NextAction.Equal(ring.NextAction) {
+	same := last.Outcome == run.Outcome && last.Error == run.Error && next.NextAction.Equal(ring.NextAction) &&
+		sameTroubles(next.Troubles, ring.Troubles)
+	if ring.Version == 0 || len(p.done) == 0 && same {
 		return nil
 	}
 	next.LastRun = run
@@ -42,10 +46,16 @@ func (p *pass) recordSuccess(ctx context.Context, ring Ring) error {
 // and returns that error.
 func (p *pass) recordFailure(ctx context.Context, why error) error {
 	ring, err := p.rotator.load(ctx)
-	if err != nil || ring.Version == 0 || ring.LastRun.Error == why.Error() {
+	if err != nil {
 		return why
 	}
 	next := ring.clone()
+	next.Troubles = p.troubles(ring)
+	p.told = p.rotator.Troubles(next)
+	same := ring.LastRun.Error == why.Error() && sameTroubles(next.Troubles, ring.Troubles)
+	if ring.Version == 0 || same {
+		return why
+	}
 	next.LastRun = Run{At: p.now(), Outcome: RunFailed, Error: why.Error(), SuccessAt: ring.LastRun.SuccessAt}
 	return errors.Join(why, p.saveOutcome(ctx, ring, next))
 }
@@ -72,7 +82,7 @@ func (p *pass) outcome(err error) string {
 
 // result tells what the pass did.
 func (p *pass) result(err error) Result {
-	res := Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves)}
+	res := Result{Changed: len(p.done) > 0, Actions: p.done, NextActionAt: nextAction(p.moves), Troubles: p.told}
 	why := blocked(p.moves)
 	switch {
 	case err != nil:

@@ -27,6 +27,8 @@ type pass struct {
 
 	urgent   int // the generation whose moves precede all others; 0: none
 	failures []failure
+	called   bool      // a call to the platform has succeeded
+	told     []Trouble // those of the ring, as far as this pass knows
 
 	observation *Observation // nil: none is valid
 	version     int64        // of the ring that the observation belongs to
@@ -159,10 +161,22 @@ func transitions(old, next Ring) ([]Transition, error) {
 // reason. The error is about all moves that failed; the others stay done.
 func (p *pass) run(ctx context.Context) error {
 	err := p.move(ctx)
+	p.tell(ctx, err)
 	if p.rotator.Ran != nil && ctx.Err() == nil {
 		p.rotator.Ran(p.outcome(err))
 	}
 	return err
+}
+
+// tell reports the troubles that there are now. Those of a pass that could not
+// read or write the ring are known to this process only.
+func (p *pass) tell(ctx context.Context, err error) {
+	if err != nil && len(p.failures) == 0 {
+		p.told = renew(p.told, []Trouble{{Code: codeOf(err), Detail: shortened(err.Error())}}, p.now(), func(TroubleCode) bool { return true })
+	}
+	if p.rotator.Told != nil && ctx.Err() == nil {
+		p.rotator.Told(p.told)
+	}
 }
 
 func (p *pass) move(ctx context.Context) error {
@@ -244,6 +258,7 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 	if err := effects[m.Action](p, ctx, ring, m); err != nil {
 		return err
 	}
+	p.called = p.called || calling[m.Action]
 	if m.Action == Adopt { // the registration did succeed, only its response was lost
 		p.failures = slices.DeleteFunc(p.failures, func(f failure) bool { return f.move.Generation == m.Generation })
 	}

@@ -43,8 +43,9 @@ type Move struct {
 	KeyID      string // at the platform; empty before the key is registered
 	Why        string
 	NotBefore  time.Time
-	Blocked    bool     // the move waits for something other than time, which Why names
-	Sessions   Sessions // that EndSessions ends
+	Blocked    bool        // the move waits for something other than time, which Why names
+	Trouble    TroubleCode // why it is blocked
+	Sessions   Sessions    // that EndSessions ends
 
 	routine bool // an observation that no other move waits for
 }
@@ -88,7 +89,7 @@ func (p *planner) plan() {
 	p.finishRevocations() // even if the clocks disagree
 	p.endSessions()
 	if newest := p.ring.newest(); p.now.Add(p.ring.Durations.Skew).Before(newest) {
-		p.block(Observe, Key{}, clockBehind(newest))
+		p.block(Observe, Key{}, ClockApart, clockBehind(newest))
 		return
 	}
 	if !p.ring.EndedAt.IsZero() {
@@ -98,9 +99,7 @@ func (p *planner) plan() {
 	}
 	p.widenDurations()
 	p.changeSpec()
-	if p.wrongAccount() {
-		p.block(Observe, Key{}, "the platform shows none of our keys: wrong account or credential? nothing is touched; "+
-			"see the drift report")
+	if p.nothingShown() {
 		return
 	}
 	// Rules that keep tokens coming precede those that a platform may delay or
@@ -126,8 +125,8 @@ func (p *planner) add(a Action, k Key, notBefore time.Time, why string) {
 	p.moves = append(p.moves, Move{Action: a, Generation: k.Generation, KeyID: k.KeyID, Why: why, NotBefore: notBefore.UTC()})
 }
 
-func (p *planner) block(a Action, k Key, why string) {
-	p.moves = append(p.moves, Move{Action: a, Generation: k.Generation, KeyID: k.KeyID, Why: why, Blocked: true})
+func (p *planner) block(a Action, k Key, code TroubleCode, why string) {
+	p.moves = append(p.moves, Move{Action: a, Generation: k.Generation, KeyID: k.KeyID, Why: why, Blocked: true, Trouble: code})
 }
 
 // observed reports whether there is an observation, and plans one otherwise.

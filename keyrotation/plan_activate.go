@@ -31,7 +31,7 @@ func (p *planner) activateStandby() {
 		return
 	}
 	if reason := p.observation.against(standby, p.ring.Durations); reason != "" {
-		p.block(Activate, standby, reason)
+		p.block(Activate, standby, p.observation.codeAgainst(standby, p.ring.Durations), reason)
 		return
 	}
 	p.add(Activate, standby, p.now, why)
@@ -82,7 +82,7 @@ func (p *planner) discardUnwanted() {
 			continue
 		}
 		if p.observation.hasOther(k) {
-			p.block(Discard, k, "the platform shows another key under its id: see the drift report")
+			p.block(Discard, k, KeyIsMismatched, "the platform shows another key under its id: see the drift report")
 			continue
 		}
 		p.add(Discard, k, p.now, unwanted)

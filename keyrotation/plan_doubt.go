@@ -27,22 +27,3 @@ func (p *planner) doubtKeys() {
 		}
 	}
 }
-
-// wrongAccount reports that the platform shows none of the keys that it must
-// have. A very recent registration proves nothing, because lists may lag.
-func (p *planner) wrongAccount() bool {
-	if p.observation == nil {
-		return false
-	}
-	expected := 0
-	for _, k := range p.ring.Keys {
-		if !states[k.State].shown || p.observation.At.Before(k.RegisteredAt.Add(p.ring.Durations.Settle)) {
-			continue
-		}
-		if p.observation.has(k) {
-			return false
-		}
-		expected++
-	}
-	return expected > 0
-}

@@ -72,11 +72,11 @@ func (p *planner) deleteRetired(k Key) {
 	_, active := p.ring.Active()
 	switch {
 	case p.observation.clockOff(p.ring.Durations):
-		p.block(Delete, k, p.observation.clockReason())
+		p.block(Delete, k, ClockApart, p.observation.clockReason())
 	case !active:
-		p.block(Delete, k, "no key is active: kept for a rollback")
+		p.block(Delete, k, ActiveKeyMissing, "no key is active: kept for a rollback")
 	case p.observation.hasOther(k):
-		p.block(Delete, k, "the platform shows another key under its id: see the drift report")
+		p.block(Delete, k, KeyIsMismatched, "the platform shows another key under its id: see the drift report")
 	default:
 		p.add(Delete, k, p.now, why)
 	}

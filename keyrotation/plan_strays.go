@@ -91,11 +91,11 @@ func (p *planner) within(a Action, k Key, why string, more int) bool {
 	live := p.ring.Held()
 	switch unrecognised := p.ring.Unrecognised(); {
 	case unrecognised >= MaxUnrecognised:
-		p.block(a, k, fmt.Sprintf("%s, but the platform took %d registrations that cannot be recognised in its list: "+
+		p.block(a, k, RegisteringStopped, fmt.Sprintf("%s, but the platform took %d registrations that cannot be recognised in its list: "+
 			"no more are made until an operator has confirmed or removed them", why, unrecognised))
 		return false
 	case live+more > p.policy.KeyBudget:
-		p.block(a, k, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
+		p.block(a, k, MoveBlockedByBudget, fmt.Sprintf("%s, but the platform already holds %d keys of ours, the whole budget", why, live))
 		return false
 	}
 	return true

@@ -161,6 +161,10 @@ type Ring struct {
 	Ends       []SessionEnd `json:"session_ends,omitempty"` // that the platform has not confirmed
 	ObservedAt time.Time    `json:"looked_at,omitzero"`     // newest complete observation
 	Drifted    DriftCounts  `json:"drifted,omitempty"`      // what it showed
+	Account    string       `json:"account,omitempty"`      // with which the platform last showed a key of ours; see Rotator.Account
+	LostAt     time.Time    `json:"lost_at,omitzero"`       // since then it shows none; see noteLoss
+	Lost       string       `json:"lost_account,omitempty"` // the account that shows none
+	Troubles   []Trouble    `json:"findings,omitempty"`     // see Rotator.Troubles
 	RetryAt    time.Time    `json:"retry_at,omitzero"`      // no new registration before
 	Failures   int          `json:"failures,omitempty"`     // registrations refused in a row
 	LastRun    Run          `json:"last_run,omitzero"`
@@ -216,6 +220,7 @@ func (r *Ring) clone() Ring {
 	c.Orphans = slices.Clone(r.Orphans)
 	c.Ends = slices.Clone(r.Ends)
 	c.Strays = slices.Clone(r.Strays)
+	c.Troubles = slices.Clone(r.Troubles)
 	return c
 }
 

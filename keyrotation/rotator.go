@@ -32,6 +32,11 @@ type Rotator struct {
 	// if the store has no clock.
 	StoreTime func(context.Context) (time.Time, error)
 
+	// Account changes when the account at the platform may be another one: a digest
+	// of address and credential, too short to tell them. It is in the ring. Empty:
+	// it is not known.
+	Account string
+
 	Policy Policy
 	Log    *slog.Logger
 
@@ -56,6 +61,11 @@ type Rotator struct {
 	// Changed is called after each verb that may have changed the ring, in which
 	// something may now be due sooner than a scheduler planned. Nil does nothing.
 	Changed func()
+
+	// Told is called at the end of each pass with the troubles that there are then:
+	// those of the ring or, if it could not be read or written, StoreUnreachable.
+	// Nil does nothing.
+	Told func([]Trouble)
 
 	// Ran is called at the end of each pass with its outcome, whether or not the
 	// ring could be read or written. Nil does nothing.
@@ -102,6 +112,7 @@ type Result struct {
 	Actions      []Done    // in order, without observations and bookkeeping
 	NextActionAt time.Time // zero: nothing is planned
 	Reason       string    // why nothing changed, or what stopped the verb
+	Troubles     []Trouble // when it ended, by the newest look
 }
 
 // Status is the dry run.
@@ -111,6 +122,7 @@ type Status struct {
 	Plan         []Move
 	LastRun      Run
 	Overdue      bool // by the ring's record, a move should have been made long ago
+	Troubles     []Trouble
 }
 
 // Revocation is how Revoke ended.
@@ -160,6 +172,7 @@ func (r *Rotator) Status(ctx context.Context) (Status, error) {
 		Plan:         moves,
 		LastRun:      ring.LastRun,
 		Overdue:      r.Overdue(ring),
+		Troubles:     r.Troubles(ring),
 	}, nil
 }
 
@@ -172,10 +185,11 @@ func (r *Rotator) plan(now time.Time, ring Ring, observation *Observation) []Mov
 
 // Overdue reports whether a move should have been made long ago: the time at
 // which the ring says that it is due has passed by more than the interval
-// between two observations.
+// between two observations, something has stopped rotation for as long, or no
+// rotation has succeeded for as long after the first key was planned.
 func (r *Rotator) Overdue(ring Ring) bool {
-	grace := r.Policy.ObserveEvery + ring.Durations.Settle
-	return !ring.NextAction.IsZero() && r.now().After(ring.NextAction.Add(grace))
+	_, overdue := r.overdueSince(ring)
+	return overdue
 }
 
 // Reconcile makes every move that is due, and those that become due by it.

@@ -1,0 +1,78 @@
+package keyrotation
+
+import "time"
+
+// The rules in this file are for a platform that shows none of our keys. As a
+// rule the credential is of another account, where nothing is ours, so nothing
+// is touched. Tokens are still made: the platform may be wrong, and show the
+// keys again.
+
+// showsNone reports that the platform shows none of the keys that it must have.
+// A very recent registration proves nothing, because lists may lag.
+func (r *Ring) showsNone(o *Observation) bool {
+	expected := 0
+	for _, k := range r.Keys {
+		if !states[k.State].shown || o.At.Before(k.RegisteredAt.Add(r.Durations.Settle)) {
+			continue
+		}
+		if o.has(k) {
+			return false
+		}
+		expected++
+	}
+	return expected > 0
+}
+
+// nothingShown reports that the platform shows none of our keys, by this
+// observation or else by the last one, and plans all that can be done then: to
+// look again.
+func (p *planner) nothingShown() bool {
+	none := !p.ring.LostAt.IsZero()
+	if p.observation != nil {
+		none = p.ring.showsNone(p.observation)
+	}
+	if !none {
+		return false
+	}
+	p.block(Observe, Key{}, p.ring.lossCode(), noneShown)
+	p.observeLoss()
+	return true
+}
+
+// noneShown is what an operator should know about it.
+const noneShown = "the platform shows none of our keys: wrong account or credential? nothing is touched; see the drift report"
+
+// observeLoss plans the next look, soon: every viewer may be refused meanwhile.
+func (p *planner) observeLoss() {
+	if p.observation == nil {
+		at := p.ring.ObservedAt.Add(min(p.policy.ObserveEvery, p.ring.Durations.Settle))
+		p.add(Observe, Key{}, at, "whether the platform shows our keys again")
+		p.moves[len(p.moves)-1].routine = true
+	}
+}
+
+// lossCode says why the platform shows none of our keys, as far as that can be
+// told: with what it was asked when it last showed one.
+func (r *Ring) lossCode() TroubleCode {
+	if r.Lost == r.Account && r.Account != "" {
+		return AllKeysMissing
+	}
+	return AccountWithoutOurKeys
+}
+
+// noteLoss records whether an observation shows our keys.
+func (r *Ring) noteLoss(o *Observation) {
+	shown := false
+	for _, k := range r.Keys {
+		shown = shown || k.KeyID != "" && k.State != Deleted && o.has(k)
+	}
+	switch none := r.showsNone(o); {
+	case !none:
+		r.LostAt, r.Lost = time.Time{}, ""
+		if shown {
+			r.Account = o.Account
+		}
+	case r.LostAt.IsZero() || r.Lost != o.Account:
+		r.LostAt, r.Lost = o.At, o.Account
+	}
+}
