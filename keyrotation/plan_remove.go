@@ -94,7 +94,7 @@ func (p *planner) deleteMissing(k Key) {
 	case k.DeleteNotBefore.IsZero():
 		p.add(Date, k, p.now, "the platform does not have it any more")
 	case p.observation.clockOff(p.ring.Durations):
-		p.block(Delete, k, p.observation.clockReason())
+		p.block(Delete, k, ClockApart, p.observation.clockReason())
 	case p.after(k.DeleteNotBefore, Delete, k, "the platform does not have it, and no token of it can still be alive"):
 		p.add(Delete, k, p.now, "the platform does not have it, and no token of it can still be alive")
 	}
