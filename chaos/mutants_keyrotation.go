@@ -28,7 +28,7 @@ var keyrotationMutants = []mutant{
 		guard: `case !active:`, broken: `case false && !active:`},
 	{name: "a key is deleted although the clocks disagree", file: "keyrotation/plan_remove.go",
 		guard: `case p.observation.clockOff(p.ring.Durations):
-		p.block(Delete, k, p.observation.clockReason())
+		p.block(Delete, k, ClockApart, p.observation.clockReason())
 	case !active:`, broken: `case !active:`},
 	{name: "a registration is sent again before it settled", file: "keyrotation/plan_register.go",
 		guard: `	if p.now.Before(settled) {`, broken: `	if settled = k.AttemptAt; p.now.Before(settled) {`},
@@ -70,7 +70,7 @@ var keyrotationMutants = []mutant{
 		guard: `case slices.Contains(ring.Strangers, keyID):`, broken: `case false:`},
 	{name: "an operator confirms what is legibly another key", file: "keyrotation/confirm.go", by: "RegisteringGoesOn",
 		guard: `case k.Match(shown) == Different:`, broken: `case false:`},
-	{name: "the wrong account is not noticed", file: "keyrotation/plan_doubt.go",
+	{name: "the wrong account is not noticed", file: "keyrotation/plan_lost.go",
 		guard: `return expected > 0`, broken: `return false && expected > 0`},
 	{name: "one observation that disagrees is enough for a quarantine", file: "keyrotation/plan_doubt.go",
 		guard: `again := k.DoubtedAt.Add(p.ring.Durations.Settle)`, broken: `again := k.DoubtedAt`},
