@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"projects":           {"projects/internal/cache", "signer", "keyrotation", "store", "secret", "platforms"},
 	"projects/access":    {"projects", "projects/internal/cache", "signer", "keyrotation", "store", "secret", "gate/verify"},
 	"projects/approvals": {"projects", "store"},
-	"projects/operators": {"projects", "secret"},
+	"projects/operators": {"projects", "projects/internal/cache", "store", "secret"},
 	"projects/viewers":   {"projects", "store", "secret"},
 
 	"projects/internal/cache": {"store"},

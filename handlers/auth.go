@@ -42,6 +42,39 @@ var (
 
 func (b refreshBody) check() error { return checkPresent("refreshToken", b.RefreshToken) }
 
+// revokeBody names the token to end: exactly one of the two.
+type revokeBody struct {
+	RefreshToken string `json:"refreshToken"`
+	AccessToken  string `json:"accessToken"`
+}
+
+var (
+	_ withCheck      = revokeBody{}
+	_ withCredential = revokeBody{}
+	_ withSubject    = revokeBody{}
+)
+
+func (b revokeBody) check() error {
+	if (b.RefreshToken == "") == (b.AccessToken == "") {
+		return invalidFields(fieldError{"refreshToken", "send exactly one of refreshToken and accessToken, as a string"})
+	}
+	return nil
+}
+
+func (b revokeBody) credential(s *server) (member string, value secret.Value, owner credentialOwner) {
+	if b.AccessToken != "" {
+		return "accessToken", secret.New(b.AccessToken), s.Access.TokenOwner
+	}
+	return "refreshToken", secret.New(b.RefreshToken), s.Access.Owner
+}
+
+func (b revokeBody) subject() string {
+	if b.AccessToken != "" {
+		return "access token"
+	}
+	return "refresh token"
+}
+
 func checkPresent(name, text string) error { return invalidFields(missing(name, text)...) }
 
 // missing is what to tell about a member that is required.
@@ -93,11 +126,16 @@ func (s *server) refresh(ctx context.Context, c call, body refreshBody) (Tokens,
 	return newTokens(tokens), nil
 }
 
-// revokeRefresh ends the family of a refresh token.
-func (s *server) revokeRefresh(ctx context.Context, _ call, body refreshBody) (noContent, error) {
+// revokeToken ends an access token, or the family of a refresh token.
+func (s *server) revokeToken(ctx context.Context, _ call, body revokeBody) (noContent, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	return noContent{}, refusedCredential(s.Access.Revoke(ctx, secret.New(body.RefreshToken)), "refreshToken")
+	end := s.Access.Revoke
+	member, token, _ := body.credential(s)
+	if body.AccessToken != "" {
+		end = s.Access.EndToken
+	}
+	return noContent{}, refusedCredential(end(ctx, token), member)
 }
 
 func newTokens(t access.Tokens) Tokens {

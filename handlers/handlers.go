@@ -104,6 +104,8 @@ type Access interface {
 	Refresh(ctx context.Context, refreshToken secret.Value) (access.Tokens, error)
 	Owner(ctx context.Context, refreshToken secret.Value) (projects.Caller, error)
 	Revoke(ctx context.Context, refreshToken secret.Value) error
+	TokenOwner(ctx context.Context, accessToken secret.Value) (projects.Caller, error)
+	EndToken(ctx context.Context, accessToken secret.Value) error
 	JWKS(ctx context.Context) ([]byte, error)
 }
 

@@ -38,6 +38,10 @@ var expectations = map[string]struct {
 	"GET /v1/auth/operator/callback": {"", always(400)},
 	"POST /v1/auth/operator/token":   {`{"code":"x","code_verifier":"x"}`, always(400)},
 
+	"POST /v1/auth/operator/logout": {`{"access_token":"x"}`, always(400)},
+
+	"POST /v1/operators/{operator_id}/sessions/end": {because, adminOnly(404)}, // no such operator
+
 	"POST /v1/playback-tokens":         {`{"video_id":"vid1","project_id":"{project_id}"}`, [10]int{401, 401, 201, 201, 403, 403, 201, 201, 403, 403}},
 	"POST /v1/playback-tokens/batch":   {`{"requests":[{"video_id":"vid1"}]}`, [10]int{401, 401, 200, 200, 403, 403, 200, 401, 403, 403}},
 	"POST /v1/playback-tokens/inspect": {`{"token":"x","project_id":"{project_id}"}`, [10]int{401, 401, 200, 200, 403, 403, 200, 401, 403, 403}},

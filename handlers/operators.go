@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"playtoken/audit"
+	"playtoken/projects"
 	"playtoken/projects/operators"
+	"playtoken/secret"
 )
 
 // signInCookie binds a sign-in to the browser that began it.
@@ -18,6 +20,9 @@ type SignIn interface {
 	Begin(ctx context.Context, start operators.Start) (location, cookie string, err error)
 	Finish(ctx context.Context, answer url.Values, cookie string) (location string, err error)
 	Redeem(ctx context.Context, code, verifier string) (operators.Session, error)
+	Identify(ctx context.Context, token secret.Value) (projects.Caller, error)
+	End(ctx context.Context, token secret.Value) error
+	EndAll(ctx context.Context, operatorID string) error
 }
 
 // OperatorSession is the response to a code of a sign-in.
@@ -38,6 +43,36 @@ var _ withCheck = codeBody{}
 
 func (b codeBody) check() error {
 	return invalidFields(append(missing("code", b.Code), missing("code_verifier", b.Verifier)...)...)
+}
+
+// sessionBody holds the session token that is to end.
+type sessionBody struct {
+	Token string `json:"access_token"`
+}
+
+var (
+	_ withCheck      = sessionBody{}
+	_ withCredential = sessionBody{}
+)
+
+func (b sessionBody) check() error { return checkPresent("access_token", b.Token) }
+
+func (b sessionBody) credential(s *server) (member string, value secret.Value, owner credentialOwner) {
+	return "access_token", secret.New(b.Token), s.SignIn.Identify
+}
+
+// signOut ends the session that the body holds.
+func (s *server) signOut(ctx context.Context, _ call, body sessionBody) (noContent, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return noContent{}, s.SignIn.End(ctx, secret.New(body.Token))
+}
+
+// endOperatorSessions ends all sessions of one person.
+func (s *server) endOperatorSessions(ctx context.Context, c call, _ reasonBody) (noContent, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return noContent{}, s.SignIn.EndAll(ctx, c.vars["operator_id"])
 }
 
 // beginSignIn sends a person's browser to the identity provider.

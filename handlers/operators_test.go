@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"playtoken/projects"
 	"playtoken/projects/operators"
 	"playtoken/secret"
@@ -17,7 +19,30 @@ import (
 
 // signIn knows one code, and gives the admin key as its session.
 type signIn struct {
-	err error
+	err   error
+	ended string
+}
+
+func (s *signIn) Identify(_ context.Context, token secret.Value) (projects.Caller, error) {
+	if !token.Equal(adminKey) {
+		return projects.Caller{}, projects.ErrUnknownCaller
+	}
+	return projects.Caller{ID: "operator_ana", Name: "ana", Role: projects.RoleAdmin}, s.err
+}
+
+func (s *signIn) End(_ context.Context, token secret.Value) error {
+	if s.err == nil {
+		s.ended = "a session"
+	}
+	return s.err
+}
+
+func (s *signIn) EndAll(_ context.Context, operatorID string) error {
+	if !strings.HasPrefix(operatorID, "operator_") {
+		return projects.ErrNotFound
+	}
+	s.ended = operatorID
+	return s.err
 }
 
 func (s *signIn) Begin(_ context.Context, start operators.Start) (location, cookie string, err error) {
@@ -110,5 +135,44 @@ func TestACodeIsExchangedForASessionOnRecord(t *testing.T) {
 	d.signIn.err = store.ErrUnavailable
 	if got := short(d.ask("POST", "/v1/auth/operator/token", "", good)); got != "503 signer_unavailable" {
 		t.Errorf("while the store is away: got %s, want 503 signer_unavailable", got)
+	}
+}
+
+// TestAnOperatorSignsOut with the session alone, also where the record cannot be
+// written.
+func TestAnOperatorSignsOut(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	const logout = "/v1/auth/operator/logout"
+	for body, want := range map[string]string{`{"access_token":"guess"}`: "400 authentication-invalid-user-credentials", `{"access_token":""}`: "400 invalid_request", `{}`: "400 invalid_request"} {
+		if got := short(d.ask("POST", logout, "", body)); got != want || d.signIn.ended != "" {
+			t.Errorf("%s: got %s and ended %q, want %s and nothing", body, got, d.signIn.ended, want)
+		}
+	}
+	d.record.entries = nil
+	d.record.err = errors.New("disk full")
+	if got := short(d.ask("POST", logout, "", `{"access_token":"`+adminKey+`"}`)); got != "204" || d.signIn.ended != "a session" {
+		t.Errorf("logout: got %s and ended %q, want the session ended", got, d.signIn.ended)
+	}
+	d.signIn.err = store.ErrUnavailable
+	if got := short(d.ask("POST", logout, "", `{"access_token":"`+adminKey+`"}`)); got != "503 signer_unavailable" {
+		t.Errorf("logout while the store is away: got %s, want 503", got)
+	}
+}
+
+func TestAnAdminEndsAnOperatorsSessions(t *testing.T) {
+	d, done := deploy(t)
+	defer done()
+	const end = "/v1/operators/operator_ana/sessions/end"
+	if got := short(d.ask("POST", end, adminKey, `{}`)); got != "400 invalid_request" || d.signIn.ended != "" {
+		t.Errorf("without a reason: got %s and ended %q, want 400 and nothing", got, d.signIn.ended)
+	}
+	d.record.entries = nil
+	if got := short(d.ask("POST", end, adminKey, because)); got != "204" || d.signIn.ended != "operator_ana" {
+		t.Errorf("end: got %s and ended %q, want 204", got, d.signIn.ended)
+	}
+	want := []string{"admin operator.end_sessions operator_ana intent because", "admin operator.end_sessions operator_ana ok because"}
+	if diff := cmp.Diff(want, d.record.short()); diff != "" {
+		t.Errorf("recorded -want +got:\n%s", diff)
 	}
 }

@@ -86,7 +86,7 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 	if policy.action == "" {
 		entry.Project = c.caller.ProjectID
 	}
-	for _, name := range []string{"generation", "key_id", "api_key_id", "admin_key_id"} {
+	for _, name := range []string{"generation", "key_id", "api_key_id", "admin_key_id", "operator_id"} {
 		if id := c.vars[name]; id != "" {
 			entry.Subject = shownName(id)
 		}

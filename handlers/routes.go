@@ -146,14 +146,18 @@ func (s *server) authRoutes() []route {
 			post(version+"/auth/api-key", endpoint(s, exchanged, s.exchange)),
 			post(version+"/auth/refresh", endpoint(s, refreshed, s.refresh)))
 	}
-	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_refresh_token", urgent: true}
-	routes = append(routes, post("/v1/auth/revoke", endpoint(s, revoked, s.revokeRefresh)))
+	revoked := routePolicy{status: http.StatusNoContent, record: "api_key.revoke_token", urgent: true}
+	routes = append(routes, post("/v1/auth/revoke", endpoint(s, revoked, s.revokeToken)))
 	return append(routes, get("/.well-known/jwks.json", http.HandlerFunc(s.jwks)))
 }
 
 // signInRoutes are for operators who sign in with their identity provider.
 func (s *server) signInRoutes() []route {
+	out := routePolicy{status: http.StatusNoContent, record: "operator.sign_out", urgent: true}
+	end := routePolicy{action: projects.EndOperators, status: http.StatusNoContent, record: "operator.end_sessions", urgent: true}
 	return []route{
+		post("/v1/auth/operator/logout", endpoint(s, out, s.signOut)),
+		post("/v1/operators/{operator_id}/sessions/end", endpoint(s, end, s.endOperatorSessions)),
 		get("/v1/auth/operator/login", http.HandlerFunc(s.beginSignIn)),
 		get(operators.CallbackPath, http.HandlerFunc(s.finishSignIn)),
 		post("/v1/auth/operator/token", endpoint(s, routePolicy{status: http.StatusOK}, s.beginSession)),

@@ -86,6 +86,8 @@ const (
 	ReadAdminKeys  Action = "read admin keys"
 	WriteAdminKeys Action = "change admin keys"
 
+	EndOperators Action = "end operators' sessions"
+
 	ReadApprovals Action = "read what waits for an approval"
 	Approve       Action = "approve"
 )
@@ -117,6 +119,7 @@ var All = []Permission{
 	{Action: ReadReadiness, Role: RoleAuditor},
 	{Action: ReadAdminKeys, Role: RoleAuditor},
 	{Action: WriteAdminKeys},
+	{Action: EndOperators},
 	{Action: ReadApprovals, Role: RoleAuditor},
 	{Action: Approve, Role: RoleOperator}, // and what is approved needs its own
 }

@@ -32,9 +32,6 @@ func (s *Service) Handler() (http.Handler, error) {
 	}
 	c := s.handlerConfig()
 	c.Callers = callers{environment: s.environmentKeys, keys: s.view, tokens: s.access, sessions: s.signIn}
-	if s.signIn != nil {
-		c.SignIn, c.Secure = s.signIn, strings.HasPrefix(s.Settings.PublicURL, "https:")
-	}
 	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
 	c.Ready, c.ProjectReady, c.Refused, c.Responded = s.Ready, s.ProjectReady, s.Metrics.Refused, s.responded
 	c.Logged = logs.Requests(s.Settings.Log.Requests).Includes
@@ -61,12 +58,17 @@ func (s *Service) LocalHandler() http.Handler {
 
 // handlerConfig is what both handlers have in common.
 func (s *Service) handlerConfig() handlers.Config {
-	return handlers.Config{
+	c := handlers.Config{
 		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
 		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange,
 		Verdict: s.verdict, Record: s.audit, Log: s.log,
 		Approvals: &approvals.Store{Documents: s.Storage.Store, Permit: s.Storage.Permit}, MustWait: s.mustWait(),
+		Secure: strings.HasPrefix(s.Settings.PublicURL, "https:"),
 	}
+	if s.signIn != nil {
+		c.SignIn = s.signIn
+	}
+	return c
 }
 
 // mustWait are the kinds of acts that wait for a second operator.

@@ -285,12 +285,14 @@ func (s *Service) openSignIn(context.Context, Options) error {
 	}
 	signIn, err := operators.New(operators.Config{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Roles: o.Roles,
-		URL: s.Settings.PublicURL, Secrets: s.Projects, Log: s.log,
+		URL: s.Settings.PublicURL, Secrets: s.Projects, Log: s.log, Documents: s.Storage.Store,
+		ViewAge: s.Settings.Rotation.Durations.ViewAge, Staleness: s.Settings.Rotation.Durations.Staleness,
 	})
 	if err != nil {
 		return settings.Error{fmt.Errorf("PLAYTOKEN_OPERATOR_ROLES: %w", err)}
 	}
 	s.signIn = signIn
+	s.onClose(signIn.Close)
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"playtoken/projects"
+	"playtoken/projects/internal/cache"
 	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
@@ -102,6 +103,7 @@ type Access struct {
 	signer    Signer
 	published *sets
 	verified  *lru.Cache[tokenHash, verified]
+	ended     *cache.Cache[endedTokens] // by API key
 }
 
 // New returns an Access. Nothing is read until it is asked for.
@@ -113,11 +115,15 @@ func New(c Config) (*Access, error) {
 	return &Access{
 		documents: c.Documents, keys: c.Keys, secrets: c.Secrets, signer: c.Signer,
 		published: newSets(c.Documents, c.ViewAge, c.Staleness), verified: known,
+		ended: newEnded(c.Documents, c.ViewAge, c.Staleness),
 	}, nil
 }
 
-// Close cancels reads of the published keys and waits for them.
-func (a *Access) Close() { a.published.held.Close() }
+// Close cancels reads that are under way and waits for them.
+func (a *Access) Close() {
+	a.published.held.Close()
+	a.ended.Close()
+}
 
 // Tokens is the result of an exchange or a refresh.
 type Tokens struct {

@@ -183,8 +183,8 @@ func deleteFamilies(ctx context.Context, documents store.Documents, gone []membe
 	return nil
 }
 
-// Forget deletes the stored families of an API key that was deleted, and last their
-// list. Their tokens are not valid any more by then; this only cleans up. It may be
+// Forget deletes the stored families of an API key that was deleted, then their
+// list, and which of its access tokens were ended. Their tokens are not valid any more by then; this only cleans up. It may be
 // interrupted and called again. Errors: store.ErrUnavailable.
 func Forget(ctx context.Context, documents store.Documents, keyID string) error {
 	list, version, err := loadList(ctx, documents, keyID)
@@ -193,6 +193,9 @@ func Forget(ctx context.Context, documents store.Documents, keyID string) error 
 		if err == nil {
 			err = documents.Delete(ctx, listName(keyID))
 		}
+	}
+	if err == nil {
+		err = documents.Delete(ctx, endedName(keyID))
 	}
 	if err != nil {
 		return fmt.Errorf("forget tokens of API key %s: %w", keyID, err)

@@ -23,6 +23,7 @@ type tokenHash = [sha256.Size]byte
 type verified struct {
 	keyID              string // of the signing key
 	subject            string // the API key's id
+	id                 string // its own, "jti"
 	ended              int64  // the API key's TokensEnded at the exchange
 	scopes             []projects.Scope
 	notBefore, expires time.Time
@@ -47,7 +48,11 @@ func (a *Access) Identify(ctx context.Context, credential secret.Value) (project
 	case err != nil:
 		return projects.Caller{}, fmt.Errorf("access token of API key %s: %w", claims.subject, err)
 	}
-	if claims.ended < key.TokensEnded {
+	ended, err := a.ended.Get(ctx, claims.subject)
+	switch {
+	case err != nil:
+		return projects.Caller{}, fmt.Errorf("access token of API key %s: %w", claims.subject, err)
+	case claims.ended < key.TokensEnded, ended.has(claims.id):
 		return projects.Caller{}, ErrCredentials
 	}
 	return key.Caller(common(claims.scopes, key.Scopes)), nil
@@ -60,6 +65,9 @@ func (a *Access) verify(ctx context.Context, token string) (verified, error) {
 	content, known := a.verified.Get(hash)
 	if !known && !claimed(token) {
 		return verified{}, ErrCredentials
+	}
+	if known {
+		a.ended.Expect(content.subject) // both reads at once, if the store is slow
 	}
 	published, err := a.published.current(ctx)
 	if err != nil {
@@ -106,12 +114,13 @@ func read(token string, keys func(string) (*rsa.PublicKey, bool)) (verified, err
 	}
 	scope, isText := t.Claims["scope"].(string)
 	ended, _ := t.Claims[endedClaim].(float64) // absent: 0
+	id, _ := t.Claims["jti"].(string)
 	switch {
-	case t.Claims["iss"] != party, t.Claims["aud"] != party, t.Subject == "", t.NotBefore.IsZero(), !isText:
+	case t.Claims["iss"] != party, t.Claims["aud"] != party, t.Subject == "", t.NotBefore.IsZero(), !isText, id == "":
 		return verified{}, errors.New("access token: wrong issuer, audience or claims")
 	}
 	return verified{
-		keyID: t.KeyID, subject: t.Subject, ended: int64(ended), scopes: splitScopes(scope),
+		keyID: t.KeyID, subject: t.Subject, id: id, ended: int64(ended), scopes: splitScopes(scope),
 		notBefore: t.NotBefore, expires: t.Expires,
 	}, nil
 }

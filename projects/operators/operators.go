@@ -33,7 +33,9 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"playtoken/projects/internal/cache"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 const (
@@ -75,21 +77,26 @@ type Config struct {
 	// role or "".
 	Roles string
 	// URL is the service's public address.
-	URL     string
-	Secrets Secrets
+	URL       string
+	Secrets   Secrets
+	Documents store.Documents
+	// ViewAge is for how long another replica's end of a session may be unknown
+	// here; Staleness is the same while the store is unavailable, if it is longer.
+	ViewAge, Staleness time.Duration
 
 	Log       *slog.Logger      // nil: nothing is logged
 	Clock     func() time.Time  // nil: time.Now
 	Transport http.RoundTripper // nil outside tests
 }
 
-// SignIn signs people in. It is safe for concurrent use.
+// SignIn signs people in. It is safe for concurrent use. Close must be called.
 type SignIn struct {
 	config Config
 	secret atomic.Pointer[secret.Value] // of the client
 	roles  cel.Program
 	rules  string // identifies the provider, the client and the rule for roles
 	client *http.Client
+	ended  *cache.Cache[ended]
 
 	provider atomic.Pointer[oidc.Provider] // nil: not read yet
 	turn     chan struct{}                 // has room for the request that reads it
@@ -113,10 +120,14 @@ func New(config Config) (*SignIn, error) {
 		config: config, roles: roles, rules: base64.RawURLEncoding.EncodeToString(sum[:16]),
 		client: &http.Client{Transport: bounded{next: config.Transport}, Timeout: callTimeout, CheckRedirect: refuseRedirect},
 		turn:   make(chan struct{}, 1),
+		ended:  newEnded(config),
 	}
 	s.ReplaceClientSecret(config.ClientSecret)
 	return s, nil
 }
+
+// Close cancels reads that are under way and waits for them.
+func (s *SignIn) Close() { s.ended.Close() }
 
 // ReplaceClientSecret replaces the client's secret for sign-ins that end from now
 // on.
@@ -229,9 +240,16 @@ func (s *SignIn) confirm(ctx context.Context, answer url.Values, p pending) (cod
 	if err != nil {
 		return "", err
 	}
+	over, err := s.ended.Newest(ctx, endedName, 0)
+	if err != nil {
+		return "", err
+	}
 	now := s.config.Clock()
 	return s.seal(ctx, aboutCode, grant{
-		Session:   session{ID: operatorID(s.config.Issuer, text(claims, "sub")), Name: nameOf(claims), Role: role, Rules: s.rules, Expires: now.Add(SessionLife)},
+		Session: session{
+			ID: operatorID(s.config.Issuer, text(claims, "sub")), Name: nameOf(claims), Role: role, Rules: s.rules,
+			Expires: now.Add(SessionLife), Sequence: over.Sequence,
+		},
 		Challenge: p.Challenge, Expires: now.Add(codeLife),
 	})
 }

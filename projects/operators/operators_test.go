@@ -23,6 +23,7 @@ import (
 	"playtoken/projects/operators"
 	"playtoken/secret"
 	"playtoken/store"
+	"playtoken/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -103,7 +104,7 @@ func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
 func newSignIn(t *testing.T, p *provider, change ...func(*operators.Config)) *operators.SignIn {
 	t.Helper()
 	config := operators.Config{Issuer: p.url, ClientID: clientID, ClientSecret: secret.New("canary-client-secret"), Roles: rules,
-		URL: "https://tokens.example.com", Secrets: secrets{}}
+		URL: "https://tokens.example.com", Secrets: secrets{}, Documents: storetest.NewMemory(), ViewAge: 15 * time.Second, Staleness: time.Hour}
 	for _, c := range change {
 		c(&config)
 	}
@@ -111,6 +112,7 @@ func newSignIn(t *testing.T, p *provider, change ...func(*operators.Config)) *op
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return s
 }
 

@@ -37,6 +37,8 @@ type session struct {
 	Role    projects.Role `json:"role"`
 	Rules   string        `json:"rules"` // see SignIn.rules
 	Expires time.Time     `json:"expires"`
+	// Sequence is that of ended when the session began.
+	Sequence int64 `json:"sequence,omitzero"`
 }
 
 // Session is a session that has just begun.
@@ -80,6 +82,13 @@ func (s *SignIn) Identify(ctx context.Context, credential secret.Value) (project
 		return projects.Caller{}, asUnknown(err)
 	}
 	if held.Rules != s.rules || !s.config.Clock().Before(held.Expires) {
+		return projects.Caller{}, projects.ErrUnknownCaller
+	}
+	over, err := s.ended.Get(ctx, endedName)
+	switch {
+	case err != nil:
+		return projects.Caller{}, err
+	case over.covers(credential.Reveal(), held):
 		return projects.Caller{}, projects.ErrUnknownCaller
 	}
 	return projects.Caller{ID: held.ID, Name: held.Name, Role: held.Role}, nil

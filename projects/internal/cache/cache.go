@@ -127,6 +127,14 @@ func (c *Cache[V]) Get(ctx context.Context, id string) (V, error) {
 	return newer, err
 }
 
+// Expect begins to read an entry that is too old, for a caller that will soon Get it.
+// It does not wait.
+func (c *Cache[V]) Expect(id string) {
+	if found, ok := c.entries.Get(id); !ok || !found.within(c.config.Age, time.Now()) {
+		c.start(id)
+	}
+}
+
 // Newest is Get for a caller that knows the entry may be outdated: it returns a
 // value that was read at most age ago, and never an older one, even if the store is
 // unavailable.
