@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -60,17 +61,34 @@ func rows(w io.Writer, items []map[string]any) {
 	fmt.Fprintln(w)
 	for _, item := range items {
 		for _, column := range shown {
-			fmt.Fprintf(w, "%v\t", shownOr(item[column]))
+			fmt.Fprintf(w, "%v\t", cell(column, item[column]))
 		}
 		fmt.Fprintln(w)
 	}
 }
 
-func shownOr(value any) any {
-	if value == nil {
+// cell shows a member. The last use of a key is stored with a delay of up to a
+// minute, so its age is never shown as more exact than that.
+func cell(column string, value any) any {
+	text, _ := value.(string)
+	switch at, err := time.Parse(time.RFC3339, text); {
+	case value == nil:
 		return "-"
+	case column == "last_used_at" && err == nil:
+		return fmt.Sprintf("%s (%s)", at.UTC().Format(time.RFC3339), age(time.Since(at)))
 	}
 	return value
+}
+
+// age is how long ago something was, to a minute.
+func age(d time.Duration) string {
+	switch days := int(d.Hours() / 24); {
+	case d < 2*time.Minute:
+		return "within two minutes"
+	case days > 1:
+		return fmt.Sprintf("about %d days ago", days)
+	}
+	return "about " + strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s") + " ago"
 }
 
 func (v jsonView) members(w io.Writer) {

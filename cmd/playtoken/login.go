@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os/exec"
 	"runtime"
 
@@ -42,15 +44,46 @@ func (a *app) login() *cobra.Command {
 
 func (a *app) logout() *cobra.Command {
 	return &cobra.Command{
-		Use: "logout", Short: "Forget your session at the service that PLAYTOKEN_SERVER names", Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
+		Use: "logout", Short: "End your session at the service that PLAYTOKEN_SERVER names", Args: arguments(),
+		Long: "End your session at the service that PLAYTOKEN_SERVER names, and forget it here.\n" +
+			"While the service cannot be reached, the session is kept, so that you can end it later.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			server, sessions, err := a.server()
 			if err != nil {
+				return err
+			}
+			token, err := sessions.Token(server.URL)
+			if err == nil {
+				err = (&localAPI{handler: server}).call(cmd.Context(), apiRequest{
+					method: http.MethodPost, path: "/v1/auth/operator/logout", body: map[string]any{"access_token": token.Reveal()},
+				}, nil)
+			}
+			if err != nil && !sessionIsOver(err) {
 				return err
 			}
 			return sessions.Forget(server.URL)
 		},
 	}
+}
+
+// sessionIsOver: there is nothing left to end.
+func sessionIsOver(err error) bool {
+	return needsLogin(err) || hasCode("authentication-invalid-user-credentials")(err)
+}
+
+func (a *app) operator() *cobra.Command {
+	end := &cobra.Command{Use: "end-sessions OPERATOR_ID", Short: "End all sessions of a person who signed in", Args: arguments("OPERATOR_ID")}
+	reason := end.Flags().String("reason", "", "why, for the record (required)")
+	end.RunE = func(cmd *cobra.Command, args []string) error {
+		if *reason == "" {
+			return usageError{"--reason: say why, for the record"}
+		}
+		return a.ask(cmd.Context(), apiRequest{
+			method: http.MethodPost, path: "/v1/operators/" + url.PathEscape(args[0]) + "/sessions/end", body: map[string]any{"reason": *reason},
+			missing: "the audit record has the ids of people who signed in, and playtoken settings says whether they can (PLAYTOKEN_OPERATOR_ISSUER)",
+		})
+	}
+	return group("operator", "People who sign in with the identity provider", end)
 }
 
 // server is the service that PLAYTOKEN_SERVER names, without a credential.

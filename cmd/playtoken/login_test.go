@@ -178,11 +178,35 @@ func TestOperatorsSignInWithTheirProvider(t *testing.T) {
 	if code, stdout, stderr := w.login(w.as("carol")); code != exitFailed || !strings.Contains(stderr, "gives you no role") {
 		t.Errorf("login as carol: exit %d, %s%s, want that she has no role", code, stdout, stderr)
 	}
-	if got := w.runWith(w.client(), "", "logout"); got.code != exitDone {
-		t.Errorf("logout: exit %d, %s", got.code, got.stderr)
-	}
+	w.signsOut()
 	if got := w.runWith(w.client(), "", "keys", "list"); got.code != exitFailed || !strings.Contains(got.stderr, "playtoken login") {
 		t.Errorf("keys list after logout: exit %d, %s, want a hint to sign in", got.code, got.stderr)
+	}
+}
+
+// signsOut ends the session: a copy of it is refused afterwards. While the server
+// cannot be reached it is kept.
+func (w *signInWorld) signsOut() {
+	w.t.Helper()
+	file := filepath.Join(w.home, "playtoken", "sessions.json")
+	copied, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if got := w.runWith(w.client(), "", "logout"); got.code != exitDone {
+		w.t.Errorf("logout: exit %d, %s", got.code, got.stderr)
+	}
+	if got := w.runWith(w.client(), "", "logout"); got.code != exitDone {
+		w.t.Errorf("logout without a session: exit %d, %s, want 0", got.code, got.stderr)
+	}
+	if err := os.WriteFile(file, copied, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if got := w.runWith(w.client(), "", "keys", "list"); got.code != exitFailed || !strings.Contains(got.stderr, "playtoken login") {
+		w.t.Errorf("keys list with a copy of the session: exit %d, %s, want it refused", got.code, got.stderr)
+	}
+	if got := w.runWith(w.client(), "", "logout"); got.code != exitDone {
+		w.t.Errorf("logout of a session that is over: exit %d, %s, want 0", got.code, got.stderr)
 	}
 }
 

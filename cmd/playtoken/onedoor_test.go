@@ -86,6 +86,8 @@ var acts = []act{
 	{verb: "admin-key delete admin_key_no", route: "DELETE /v1/admin-keys/admin_key_no", want: 404},
 	{verb: "admin-key delete admin", route: "DELETE /v1/admin-keys/admin", want: 409},
 
+	{verb: "operator end-sessions operator_no --reason left", route: "POST /v1/operators/operator_no/sessions/end", body: `{"reason":"left"}`, want: 404},
+	{verb: "operator end-sessions operator_aaaaaaaaaaaaaaaaaaaaaaaaaa --reason left", route: "POST /v1/operators/operator_aaaaaaaaaaaaaaaaaaaaaaaaaa/sessions/end", body: `{"reason":"left"}`, want: 204},
 	{verb: "approvals list", route: "GET /v1/approvals", want: 200},
 	{verb: "approvals approve approval_no", route: "POST /v1/approvals/approval_no/approve", want: 404},
 
@@ -116,7 +118,8 @@ func TestEveryVerbIsItsRoute(t *testing.T) {
 		for _, a := range acts {
 			d.compare(a)
 		}
-	}, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_OBSERVE_EVERY=1h", "PLAYTOKEN_CLOCK_SKEW=5s", "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8")
+	}, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_OBSERVE_EVERY=1h", "PLAYTOKEN_CLOCK_SKEW=5s", "PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8",
+		"PLAYTOKEN_OPERATOR_ISSUER=https://login.example.com", "PLAYTOKEN_OPERATOR_CLIENT_ID=x", `PLAYTOKEN_OPERATOR_ROLES="admin"`, "PLAYTOKEN_URL=https://tokens.example.com")
 }
 
 // TestAProcessThatMayOnlySignIsRefusedByEitherDoor: the store's rights hold for
@@ -178,7 +181,7 @@ func templateOf(route string) string {
 	for _, form := range [][2]string{
 		{`/projects/(\{P\}|nowhere)`, "/projects/{project_id}"}, {`/signing-keys/\d+`, "/signing-keys/{generation}"},
 		{`/platform-keys/.+`, "/platform-keys/{key_id}"}, {`/api-keys/api_key_no`, "/api-keys/{api_key_id}"},
-		{`/admin-keys/.+`, "/admin-keys/{admin_key_id}"}, {`/approvals/[^/]+/`, "/approvals/{approval_id}/"},
+		{`/admin-keys/.+`, "/admin-keys/{admin_key_id}"}, {`/approvals/[^/]+/`, "/approvals/{approval_id}/"}, {`/operators/[^/]+/`, "/operators/{operator_id}/"},
 	} {
 		route = regexp.MustCompile(form[0]).ReplaceAllString(route, form[1])
 	}

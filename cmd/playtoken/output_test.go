@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -33,5 +34,20 @@ func TestTheAuditReportHasMembersInSnakeCase(t *testing.T) {
 	data, err := json.Marshal(auditView{Lines: 3, Bad: 4, Problem: "altered"})
 	if err != nil || !strings.HasPrefix(string(data), `{"lines":3,"chains":0,"bad":4,"problem":"altered",`) {
 		t.Errorf("audit report = %s, %v, want members in snake case, zeros included", data, err)
+	}
+}
+
+// TestALastUseIsShownNoMoreExactlyThanItIsKnown: it is stored once a minute.
+func TestALastUseIsShownNoMoreExactlyThanItIsKnown(t *testing.T) {
+	for ago, want := range map[time.Duration]string{
+		0: "within two minutes", 119 * time.Second: "within two minutes", 2*time.Minute + time.Second: "about 2m ago",
+		26*time.Hour + 5*time.Minute + time.Second: "about 26h5m ago", 49 * time.Hour: "about 2 days ago",
+	} {
+		if got := age(ago); got != want {
+			t.Errorf("%s ago: got %q, want %q", ago, got, want)
+		}
+	}
+	if got := cell("last_used_at", nil); got != "-" {
+		t.Errorf("no use was stored: got %v, want -", got)
 	}
 }

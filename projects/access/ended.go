@@ -80,7 +80,7 @@ func (a *Access) TokenOwner(ctx context.Context, presented secret.Value) (projec
 }
 
 // EndToken ends an access token before its time: at once in this process, within the
-// view age elsewhere. It succeeds for one that is over already. Errors:
+// view age in others. It succeeds for one that is over already. Errors:
 // ErrCredentials for a token that was not made here; *keyrotation.Guard for one more
 // than may be ended one by one; store.ErrUnavailable, after which it may have been
 // ended.

@@ -43,7 +43,7 @@ func TestAnEndedAccessTokenIsRefused(t *testing.T) {
 		}
 		refused(t, "the ended token, here", identify(a, ended))
 		time.Sleep(viewAge + time.Second)
-		refused(t, "the ended token, elsewhere", identify(other, ended))
+		refused(t, "the ended token, at another replica", identify(other, ended))
 		if err := errors.Join(identify(a, kept), identify(other, kept)); err != nil {
 			t.Errorf("another token of the API key: got %v, want no error", err)
 		}

@@ -84,7 +84,7 @@ func readEnded(ctx context.Context, documents store.Documents) (held ended, vers
 }
 
 // End ends the session of a token: at once in this process, within the view age
-// elsewhere. Errors: projects.ErrUnknownCaller for a token that is not of a session,
+// in others. Errors: projects.ErrUnknownCaller for a token that is not of a session,
 // or of one that is over; store.ErrUnavailable, after which it may have ended.
 func (s *SignIn) End(ctx context.Context, token secret.Value) error {
 	if _, err := s.Identify(ctx, token); err != nil {

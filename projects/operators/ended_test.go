@@ -75,8 +75,8 @@ func TestASessionEndsAlone(t *testing.T) {
 	}
 }
 
-// TestAllSessionsOfAPersonEnd, and they can sign in again at once, whatever clocks
-// say.
+// TestAllSessionsOfAPersonEnd, and they can sign in again at once: no clocks are
+// compared.
 func TestAllSessionsOfAPersonEnd(t *testing.T) {
 	p := newProvider(t)
 	one, other, _ := together(t, p)

@@ -47,6 +47,8 @@ var examples = map[string][]string{
 	"approvals list":    {"playtoken approvals list"},
 	"approvals approve": {"playtoken approvals approve APPROVAL_ID"},
 
+	"operator end-sessions": {"playtoken operator end-sessions OPERATOR_ID --reason 'laptop stolen'"},
+
 	"login":  {"PLAYTOKEN_SERVER=https://tokens.example.com playtoken login"},
 	"logout": {"PLAYTOKEN_SERVER=https://tokens.example.com playtoken logout"},
 
