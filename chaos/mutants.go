@@ -232,7 +232,7 @@ var otherMutants = []mutant{
 	{name: "an API key mints for videos that it is not for", file: "handlers/tokens.go", by: "BoundsOfAnAPIKey",
 		guard: `if err := c.caller.MayVideo(req.VideoID); err != nil {`, broken: `if err := c.caller.MayVideo(req.VideoID); err != nil && false {`},
 	{name: "an access token outlives the end of its API key's tokens", file: "projects/access/identify.go", by: "Ended",
-		guard: `if claims.ended < key.TokensEnded {`, broken: `if false {`},
+		guard: `case claims.ended < key.TokensEnded, ended.has`, broken: `case ended.has`},
 	{name: "a refresh token outlives the end of its API key's tokens", file: "projects/access/access.go", by: "Ended",
 		guard: `case family.TokensEnded < key.TokensEnded:`, broken: `case false:`},
 	{name: "a webhook's secret is not read as its receiver reads it", file: "projects/validate_viewers.go", by: "StandardWebhooks",
