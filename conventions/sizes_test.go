@@ -44,7 +44,7 @@ func checkLength(t *testing.T, f source, set *token.FileSet, function *ast.FuncD
 
 // budgets are the most lines of code, tests aside, that a package may have.
 var budgets = map[string]int{
-	"cmd/playtoken": 3100, // with completion, man and problem documents
+	"cmd/playtoken": 3200, // with completion, man and problem documents
 }
 
 func TestPackagesKeepToTheirBudget(t *testing.T) {
