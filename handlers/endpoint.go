@@ -74,13 +74,13 @@ func endpoint[B, R any](s *server, policy routePolicy, act func(context.Context,
 		err := s.admit(w, r, policy, &c, &body)
 		c.outcome.asked(c)
 		if err != nil {
-			s.refuseCall(w, r, policy, err)
+			s.refuseCall(w, r, policy, c, err)
 			return
 		}
 		extendDeadline(w, policy.action)
 		response, err := orWait(r.Context(), s, policy, c, body, act)
 		if err != nil {
-			s.refuseCall(w, r, policy, err)
+			s.refuseCall(w, r, policy, c, err)
 			return
 		}
 		s.respond(w, r, statusOf(response, policy.status), response)
@@ -106,10 +106,10 @@ func newCall(w http.ResponseWriter, r *http.Request, policy routePolicy) call {
 
 // refuseCall responds with a problem, and counts it if the caller wanted a
 // playback token.
-func (s *server) refuseCall(w http.ResponseWriter, r *http.Request, policy routePolicy, err error) {
+func (s *server) refuseCall(w http.ResponseWriter, r *http.Request, policy routePolicy, c call, err error) {
 	code := s.refuse(w, r, s.countFailure(w, r, err))
 	if policy.action == projects.Mint {
-		s.tokenRefused(code)
+		s.tokenRefused(r.Context(), c, code)
 	}
 }
 

@@ -199,8 +199,8 @@ type Config struct {
 	// Metrics handles GET /metrics. Nil: the route does not exist.
 	Metrics http.Handler
 	// Refused is called with the code of each problem that a caller got instead
-	// of a playback token. May be nil.
-	Refused func(code string)
+	// of a playback token, and the project if it is known and exists. May be nil.
+	Refused func(project, code string)
 	// Responded is called after each response. May be nil.
 	Responded func(context.Context, Response)
 	// Logged says of a response's status, and of whether the request manages

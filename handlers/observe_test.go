@@ -29,7 +29,7 @@ func (o *observer) note(what string) {
 	o.saw = append(o.saw, what)
 }
 
-func (o *observer) refused(code string) { o.note("refused " + code) }
+func (o *observer) refused(project, code string) { o.note("refused " + code + " " + project) }
 
 func (o *observer) answered(_ context.Context, r handlers.Response) {
 	if r.Took < 0 {
@@ -57,12 +57,14 @@ func TestEveryResponseAndEveryRefusedTokenIsReported(t *testing.T) {
 		want                    []string
 	}{
 		{"POST", one, apiKey, `{"video_id":"vid1"}`, []string{`POST "/v1/playback-tokens" 201`}},
-		{"POST", one, "", `{"video_id":"vid1"}`, []string{"refused unauthenticated", `POST "/v1/playback-tokens" 401`}},
-		{"POST", one, apiKey, `{"video":"vid1"}`, []string{"refused invalid_request", `POST "/v1/playback-tokens" 400`}},
-		{"POST", one, apiKey, `{"video_id":"*"}`, []string{"refused forbidden", `POST "/v1/playback-tokens" 403`}},
+		{"POST", one, "", `{"video_id":"vid1"}`, []string{"refused unauthenticated ", `POST "/v1/playback-tokens" 401`}},
+		{"POST", one, apiKey, `{"video":"vid1"}`, []string{"refused invalid_request default", `POST "/v1/playback-tokens" 400`}},
+		{"POST", one, apiKey, `{"video_id":"*"}`, []string{"refused forbidden default", `POST "/v1/playback-tokens" 403`}},
 		{"POST", batch, apiKey, `{"requests":[{"video_id":"vid1"},{"video_id":"x"},{"video_id":"vid1","expires_in":0}]}`,
-			[]string{`POST "/v1/playback-tokens/batch" 200`, "refused ttl_out_of_range", "refused video_invalid"}},
-		{"POST", batch, apiKey, `{"requests":[]}`, []string{"refused invalid_request", `POST "/v1/playback-tokens/batch" 400`}},
+			[]string{`POST "/v1/playback-tokens/batch" 200`, "refused ttl_out_of_range default", "refused video_invalid default"}},
+		{"POST", batch, apiKey, `{"requests":[]}`, []string{"refused invalid_request default", `POST "/v1/playback-tokens/batch" 400`}},
+		{"POST", one, adminKey, `{"video_id":"*","project_id":"default"}`, []string{"refused forbidden default", `POST "/v1/playback-tokens" 403`}},
+		{"POST", one, apiKey, `{"video_id":"vid1","project_id":"anothers"}`, []string{"refused not_found default", `POST "/v1/playback-tokens" 404`}},
 		// A problem on another route is not a refused token.
 		{"POST", one + "/inspect", apiKey, `{}`, []string{`POST "/v1/playback-tokens/inspect" 400`}},
 		{"GET", "/v1/projects/default/signing-keys/2", adminKey, "", []string{`GET "/v1/projects/{project_id}/signing-keys/{generation}" 200`}},

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -250,8 +251,21 @@ func (p problem) challenge(unknown bool) string {
 }
 
 // tokenRefused reports a refused mint to Config.Refused.
-func (s *server) tokenRefused(code string) {
+func (s *server) tokenRefused(ctx context.Context, c call, code string) {
 	if s.Refused != nil {
-		s.Refused(code)
+		s.Refused(s.storedProject(ctx, c), code)
 	}
+}
+
+// storedProject is the project of a call, if it exists: one that a caller names
+// must not become a label of metrics. An operator may name any.
+func (s *server) storedProject(ctx context.Context, c call) string {
+	if own := cmp.Or(c.policy.ID, c.caller.ProjectID); own != "" || !c.caller.Operates() {
+		return own
+	}
+	p, err := s.projectByID(ctx, c.project)
+	if err != nil {
+		return ""
+	}
+	return p.ID
 }

@@ -209,7 +209,7 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 		err := s.admit(w, r, policy, &c, &noBody{})
 		c.outcome.asked(c)
 		if err != nil {
-			s.refuseCall(w, r, policy, err)
+			s.refuseCall(w, r, policy, c, err)
 			return
 		}
 	}

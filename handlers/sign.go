@@ -105,7 +105,7 @@ func (s *server) signAll(ctx context.Context, c call, body signAllBody) (map[str
 			return nil, errs[i] // it concerns the whole request, not one video
 		}
 		signed[id] = nil
-		s.tokenRefused(failureOf(errs[i]).code)
+		s.tokenRefused(ctx, c, failureOf(errs[i]).code)
 	}
 	return signed, nil
 }

@@ -199,7 +199,9 @@ func (s *server) mintBatch(ctx context.Context, c call, body batchBody) (batchRe
 			token, err := s.mintItem(ctx, c, item)
 			if err != nil {
 				problem := s.explain(c.outcome, err)
-				s.tokenRefused(problem.Code)
+				of := c
+				of.project = c.projectOf(item)
+				s.tokenRefused(ctx, of, problem.Code)
 				items[i] = batchError{problem}
 				return
 			}

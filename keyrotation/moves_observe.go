@@ -97,12 +97,18 @@ func (r *Rotator) clockAhead(ctx context.Context) (time.Duration, error) {
 	if r.StoreTime == nil {
 		return 0, nil
 	}
-	before := r.now()
-	theirs, err := r.StoreTime(ctx)
+	return ClockAhead(ctx, r.now, r.StoreTime)
+}
+
+// ClockAhead is a clock minus the store's; 0 if they differ by less than the
+// store's clock can tell.
+func ClockAhead(ctx context.Context, now func() time.Time, storeTime func(context.Context) (time.Time, error)) (time.Duration, error) {
+	before := now()
+	theirs, err := storeTime(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("look at the store's clock: %w", err)
 	}
-	ours := before.Add(r.now().Sub(before) / 2)
+	ours := before.Add(now().Sub(before) / 2)
 	if ahead := ours.Sub(theirs); ahead.Abs() > clockResolution {
 		return ahead, nil
 	}

@@ -192,6 +192,9 @@ func (r *Rotator) Overdue(ring Ring) bool {
 	return overdue
 }
 
+// KeyBudget is how many keys of ours the platform may hold.
+func (r *Rotator) KeyBudget() int { return r.Policy.KeyBudget }
+
 // Reconcile makes every move that is due, and those that become due by it.
 // Errors: those of the store and of Permit, *PlatformError; *Guard for an Order
 // that says Now and cannot be obeyed.

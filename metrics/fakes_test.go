@@ -138,6 +138,8 @@ func (r *rotation) Ring(ctx context.Context) (keyrotation.Ring, error) {
 
 func (r *rotation) Overdue(keyrotation.Ring) bool { return r.overdue }
 
+func (r *rotation) KeyBudget() int { return 4 }
+
 // someRing has an active key, a standby and two tombstones.
 func someRing() keyrotation.Ring {
 	now := time.Now()
@@ -149,6 +151,7 @@ func someRing() keyrotation.Ring {
 		},
 		Strays:     []keyrotation.Stray{{KeyID: "key-7", Generation: 4}},
 		ObservedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
-		LastRun: keyrotation.Run{SuccessAt: now.Add(-30 * time.Minute)},
+		Drifted: keyrotation.DriftCounts{keyrotation.KeyForeign: 2},
+		LastRun: keyrotation.Run{Outcome: keyrotation.RunOK, SuccessAt: now.Add(-30 * time.Minute)},
 	}
 }

@@ -17,8 +17,8 @@ type name struct {
 // (process_). Dashboards and alerts depend on the names: a new metric is added
 // here, and an old one is never changed.
 //
-// The values of the labels are: project, the id of a project, or "others" from
-// the 201st project on; code, the code of a problem in the API; route, a
+// The values of the labels are: project, the id of a project, "others" for those
+// that have no series of their own (see projects), or "none"; code, the code of a problem in the API; route, a
 // template such as /v1/projects/{project_id}, or "none"; state, the state of a
 // signing key; operation, a method of a store or platform; result, "ok",
 // "failed" or a name from the table results.
@@ -28,8 +28,8 @@ var (
 
 	tokensMinted = name{text: "playtoken_tokens_minted_total", labels: []string{"project"},
 		help: "Playback tokens minted."}
-	tokensRefused = name{text: "playtoken_tokens_refused_total", labels: []string{"code"},
-		help: "Requests for a playback token that were refused, by the code of the problem."}
+	tokensRefused = name{text: "playtoken_tokens_refused_total", labels: []string{"project", "code"},
+		help: "Requests for a playback token that were refused, by the code of the problem. Where the caller is unknown, so is the project: none."}
 	signaturesShared = name{text: "playtoken_signatures_shared_total",
 		help: "Playback tokens that reuse the signature of an equal token."}
 	signing = name{text: "playtoken_signing_duration_seconds", labels: []string{"result"},
@@ -56,10 +56,26 @@ var (
 		help: "1 if an action of the rotation is long overdue, else 0."}
 	unrecognised = name{text: "playtoken_keys_unrecognised", labels: []string{"project"},
 		help: "Keys that the platform took and that no list has shown to be ours. At 3, no more are registered until an operator has looked at them."}
+	keysHeld = name{text: "playtoken_keys_held", labels: []string{"project"},
+		help: "Keys of ours that the platform holds, or may hold."}
+	keysBudget = name{text: "playtoken_keys_budget", labels: []string{"project"},
+		help: "How many keys of ours the platform may hold."}
+	keysDrifted = name{text: "playtoken_keys_drifted", labels: []string{"project", "kind"},
+		help: "Keys about which platform or store differed from the ring when they were last looked at, by how they differ."}
+	runs = name{text: "playtoken_rotation_runs_total", labels: []string{"project", "outcome"},
+		help: "Passes of the rotation in this process, by outcome: ok, failed, or blocked if what is due waits for an operator."}
+	lastRun = name{text: "playtoken_rotation_last_run_timestamp_seconds", labels: []string{"project"},
+		help: "Unix time of the end of the newest pass in this process; missing before the first."}
+	schedulerRunning = name{text: "playtoken_scheduler_running",
+		help: "1 while this process rotates keys by itself, 0 if that is off or Vault does not permit it."}
+	ringsUnread = name{text: "playtoken_rings_unread",
+		help: "Projects with series of their own whose key ring this process has not read once: what is known of their keys is missing."}
+	projectsNotShown = name{text: "playtoken_projects_not_shown", labels: []string{"state"},
+		help: "Projects without series of their own, by what is known of them: well, troubled or unread."}
 	ringStaleness = name{text: "playtoken_ring_stale_seconds", labels: []string{"project"},
 		help: "Age of the key ring that the gauges about keys and rotations were computed from."}
 
-	platformCalls = name{text: "playtoken_platform_calls_total", labels: []string{"platform", "operation", "result"},
+	platformCalls = name{text: "playtoken_platform_calls_total", labels: []string{"project", "platform", "operation", "result"},
 		help: "Operations on the key API of the video platform."}
 	platformCallsLeft = name{text: "playtoken_platform_calls_left", labels: []string{"platform"},
 		help: "Calls that the platform still allows, by its newest response, for the account with the fewest left; missing if no response said so."}
@@ -75,9 +91,12 @@ var (
 
 	certificateExpires = name{text: "playtoken_tls_certificate_expires_seconds",
 		help: "Time until the certificate of this server's TLS ends; negative: since it ended. Missing without TLS."}
-
+	clockAhead = name{text: "playtoken_clock_ahead_seconds",
+		help: "The clock of this process minus the clock of the store; 0 if they are less than a second apart. Missing before it was compared."}
 	limitsAlone = name{text: "playtoken_limits_alone",
 		help: "1 while this process counts callers' requests on its own although replicas should share the counts, else 0."}
+	auditInfo = name{text: "playtoken_audit_info", labels: []string{"destination"},
+		help: "Always 1; the label says where the audit record goes: file or stderr."}
 	auditFailures = name{text: "playtoken_audit_failures_total",
 		help: "Audit entries that could not be written."}
 	viewerQuestions = name{text: "playtoken_viewer_questions_total", labels: []string{"part", "outcome"},
@@ -96,9 +115,10 @@ var (
 // ofService lists the metrics of a Service.
 var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
-	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, ringStaleness,
+	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, keysHeld, keysBudget, keysDrifted,
+	runs, lastRun, schedulerRunning, ringStaleness, ringsUnread, projectsNotShown,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures, lockedOut,
-	limitsAlone, auditFailures, viewerQuestions, viewerFailures,
+	clockAhead, limitsAlone, auditInfo, auditFailures, viewerQuestions, viewerFailures,
 }
 
 func (n name) desc() *prometheus.Desc { return prometheus.NewDesc(n.text, n.help, n.labels, nil) }

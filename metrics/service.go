@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,17 +18,18 @@ import (
 type Service struct {
 	registry *prometheus.Registry
 
-	minted, refused, requests, calls *prometheus.CounterVec
-	questions, undecided, unrecorded *prometheus.CounterVec
-	signing, store, responses        *prometheus.HistogramVec
-	rings                            rings
+	requests, questions, unrecorded *prometheus.CounterVec
+	signing, store, responses       *prometheus.HistogramVec
+	projects                        *projects
+	reader                          reader
 
-	mu     sync.Mutex
-	shared []func() uint64
-	named  map[string]bool      // projects with series of their own
-	left   map[string]callsLeft // by project
-	login  func() Login         // nil: the store needs no login
-	alone  bool                 // the limits are not shared, although they should be
+	mu       sync.Mutex
+	shared   []func() uint64
+	left     map[string]callsLeft // by project
+	login    func() Login         // nil: the store needs no login
+	alone    bool                 // the limits are not shared, although they should be
+	rotates  bool                 // this process rotates keys by itself
+	recordTo string               // where the audit record goes; empty: not known yet
 }
 
 // callsLeft reads how many calls an account at a platform may still make.
@@ -39,12 +41,11 @@ type callsLeft struct {
 // NewService returns a Service with all counts at zero.
 func NewService(build Build) (*Service, error) {
 	s := &Service{
-		minted: tokensMinted.counter(), refused: tokensRefused.counter(),
-		requests: httpRequests.counter(), calls: platformCalls.counter(),
+		requests: httpRequests.counter(), projects: newProjects(),
 		signing: signing.histogram(0.0001), store: storeDuration.histogram(0.0005), responses: httpDuration.histogram(0.0005),
-		questions: viewerQuestions.counter(), undecided: viewerFailures.counter(), unrecorded: auditFailures.counter(),
-		left: map[string]callsLeft{}, named: map[string]bool{},
+		questions: viewerQuestions.counter(), unrecorded: auditFailures.counter(), left: map[string]callsLeft{},
 	}
+	s.unrecorded.WithLabelValues() // a series at zero
 	var err error
 	s.registry, err = newRegistry(build, collector{s})
 	return s, err
@@ -54,8 +55,8 @@ func NewService(build Build) (*Service, error) {
 func (s *Service) Handler(log *slog.Logger) http.Handler { return expose(s.registry, log) }
 
 // Refused counts a request for a token that was refused with a problem of this
-// code.
-func (s *Service) Refused(code string) { s.refused.WithLabelValues(code).Inc() }
+// code. Project is empty if it is unknown, and otherwise one that exists.
+func (s *Service) Refused(project, code string) { s.projects.count(project, &tokensRefused, code) }
 
 // Responded counts a response over HTTP. Route is the template of the route,
 // or empty if the request matched no route.
@@ -63,8 +64,21 @@ func (s *Service) Responded(route, method string, status int, took time.Duration
 	if route == "" {
 		route = "none"
 	}
-	s.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(status)).Inc()
+	s.requests.WithLabelValues(route, knownMethod(method), statusLabel(status)).Inc()
 	s.responses.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// statusLabel makes no string for the responses that are frequent.
+func statusLabel(status int) string {
+	switch status {
+	case http.StatusOK:
+		return "200"
+	case http.StatusCreated:
+		return "201"
+	case http.StatusPartialContent:
+		return "206"
+	}
+	return strconv.Itoa(status)
 }
 
 // knownMethod keeps the methods that callers invent out of the labels.
@@ -78,19 +92,25 @@ func knownMethod(method string) string {
 
 // Minter returns next with the project's tokens counted.
 func (s *Service) Minter(project string, next signer.Minter) signer.Minter {
-	return countedMinter{next: next, minted: s.minted.WithLabelValues(s.label(project))}
+	return countedMinter{next: next, minted: &s.projects.open(project).minted}
 }
 
-// label returns the project's value of the label project.
-func (s *Service) label(project string) string {
+// Rotates records whether this process rotates keys by itself.
+func (s *Service) Rotates(rotates bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.named[project] && len(s.named) >= maxProjects {
-		return "others"
-	}
-	s.named[project] = true
-	return project
+	s.rotates = rotates
 }
+
+// RecordTo records where the audit record goes: "file" or "stderr".
+func (s *Service) RecordTo(destination string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recordTo = destination
+}
+
+// StoreTime has scrapes compare this process's clock with that of the store.
+func (s *Service) StoreTime(read StoreTime) { s.reader.clock.use(read) }
 
 // LimitsAlone records whether this process counts requests on its own although
 // replicas should share the counts.
@@ -108,19 +128,19 @@ func (s *Service) Unrecorded() { s.unrecorded.WithLabelValues().Inc() }
 func (s *Service) Viewer(project, part, outcome string) {
 	s.questions.WithLabelValues(part, outcome).Inc()
 	if project != "" && (outcome == "failed" || outcome == "full") {
-		s.undecided.WithLabelValues(s.label(project), part, outcome).Inc()
+		s.projects.count(project, &viewerFailures, part, outcome)
 	}
 }
 
 type countedMinter struct {
 	next   signer.Minter
-	minted prometheus.Counter
+	minted *atomic.Uint64
 }
 
 func (m countedMinter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
 	token, err := m.next.Mint(ctx, req)
 	if err == nil {
-		m.minted.Inc()
+		m.minted.Add(1)
 	}
 	return token, err
 }
@@ -169,9 +189,10 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 }
 
 func (c collector) Collect(to chan<- prometheus.Metric) {
-	c.s.rings.collect(to, time.Now()) // first: it uses the store, which is measured
+	c.s.reader.refresh(c.s.projects, time.Now()) // first: it uses the store, which is measured
+	c.s.projects.scrape(to, time.Now())
 	for _, counted := range []prometheus.Collector{
-		c.s.minted, c.s.refused, c.s.requests, c.s.calls, c.s.signing, c.s.store, c.s.responses, c.s.questions, c.s.undecided, c.s.unrecorded,
+		c.s.requests, c.s.signing, c.s.store, c.s.responses, c.s.questions, c.s.unrecorded,
 	} {
 		counted.Collect(to)
 	}
@@ -188,6 +209,11 @@ func (s *Service) read(to sink, now time.Time) {
 	}
 	to.counter(signaturesShared, float64(shared))
 	to.flag(limitsAlone, s.alone)
+	to.flag(schedulerRunning, s.rotates)
+	if s.recordTo != "" {
+		to.gauge(auditInfo, 1, s.recordTo)
+	}
+	s.reader.clock.collect(to)
 	s.readCallsLeft(to)
 	if s.login != nil {
 		s.login().collect(to, now)

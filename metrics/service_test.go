@@ -56,7 +56,7 @@ const secrets = "store_name_1 key-name key-1 eyJ.a.token vid-secret"
 func use(t *testing.T, s *metrics.Service, err error) (results []string) {
 	t.Helper()
 	ctx, parts := t.Context(), everything{err}
-	measured, platform := s.Store(parts), s.Platform("vidbeo", parts)
+	measured, platform := s.Store(parts), s.Platform("default", "vidbeo", parts)
 	document, read := measured.Read(ctx, "ring/store_name_1")
 	version, write := measured.Write(ctx, "ring/store_name_1", nil, 7)
 	created, create := measured.Create(ctx, "store_name_1", store.KeySpec{})
@@ -79,7 +79,11 @@ func use(t *testing.T, s *metrics.Service, err error) (results []string) {
 func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s := newService(t)
 	use(t, s, nil)
-	s.Refused("forbidden")
+	s.Refused("default", "forbidden")
+	s.Ran("default", keyrotation.RunOK)
+	s.Rotates(true)
+	s.RecordTo("stderr")
+	s.StoreTime(func(context.Context) (time.Time, error) { return time.Now(), nil })
 	s.Responded("/v1/playback-tokens", "POST", 201, time.Millisecond)
 	s.Shared(func() uint64 { return 3 })
 	s.CallsLeft("default", "vidbeo", func() (int, bool) { return 59, true })
@@ -104,24 +108,34 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	want := []string{
 		"playtoken_active_key_age_seconds gauge {project}",
 		"playtoken_audit_failures_total counter {}",
+		"playtoken_audit_info gauge {destination}",
 		"playtoken_build_info gauge {revision,version}",
+		"playtoken_clock_ahead_seconds gauge {}",
 		"playtoken_http_request_duration_seconds histogram {route}",
 		"playtoken_http_requests_total counter {method,route,status}",
+		"playtoken_keys_budget gauge {project}",
+		"playtoken_keys_drifted gauge {kind,project}",
+		"playtoken_keys_held gauge {project}",
 		"playtoken_keys_unrecognised gauge {project}",
 		"playtoken_limits_alone gauge {}",
 		"playtoken_platform_calls_left gauge {platform}",
-		"playtoken_platform_calls_total counter {operation,platform,result}",
+		"playtoken_platform_calls_total counter {operation,platform,project,result}",
+		"playtoken_projects_not_shown gauge {state}",
 		"playtoken_ring_stale_seconds gauge {project}",
+		"playtoken_rings_unread gauge {}",
 		"playtoken_rotation_last_look_age_seconds gauge {project}",
+		"playtoken_rotation_last_run_timestamp_seconds gauge {project}",
 		"playtoken_rotation_last_success_age_seconds gauge {project}",
 		"playtoken_rotation_next_action_seconds gauge {project}",
 		"playtoken_rotation_overdue gauge {project}",
+		"playtoken_rotation_runs_total counter {outcome,project}",
+		"playtoken_scheduler_running gauge {}",
 		"playtoken_signatures_shared_total counter {}",
 		"playtoken_signing_duration_seconds histogram {result}",
 		"playtoken_signing_keys gauge {project,state}",
 		"playtoken_store_duration_seconds histogram {operation,result}",
 		"playtoken_tokens_minted_total counter {project}",
-		"playtoken_tokens_refused_total counter {code}",
+		"playtoken_tokens_refused_total counter {code,project}",
 		"playtoken_vault_locked_out gauge {method}",
 		"playtoken_vault_login_age_seconds gauge {method}",
 		"playtoken_vault_login_expires_seconds gauge {method}",
@@ -158,7 +172,7 @@ func TestMeasuredMethodsReturnTheSame(t *testing.T) {
 		e.shows(t, 2, "playtoken_store_duration_seconds", operation, "ok")
 	}
 	for _, operation := range []string{"register", "list", "get", "delete"} {
-		e.shows(t, 2, "playtoken_platform_calls_total", "vidbeo", operation, "ok")
+		e.shows(t, 2, "playtoken_platform_calls_total", "default", "vidbeo", operation, "ok")
 	}
 	e.shows(t, 2, "playtoken_signing_duration_seconds", "ok")
 	e.shows(t, 2, "playtoken_tokens_minted_total", "default")
@@ -179,7 +193,7 @@ func TestErrorsMapToAFixedSetOfResults(t *testing.T) {
 		use(t, s, fmt.Errorf("call with key-name: %w", c.err))
 		e := scrape(t, s)
 		e.shows(t, before+1, "playtoken_store_duration_seconds", "read", c.want)
-		e.shows(t, before+1, "playtoken_platform_calls_total", "vidbeo", "register", c.want)
+		e.shows(t, before+1, "playtoken_platform_calls_total", "default", "vidbeo", "register", c.want)
 		e.shows(t, 0, "playtoken_tokens_minted_total", "default")
 		for _, secret := range strings.Fields(secrets) {
 			if strings.Contains(e.text, secret) {
@@ -247,40 +261,43 @@ func TestCallsLeft(t *testing.T) {
 	}
 }
 
-func BenchmarkMeasuredSigning(b *testing.B) {
+// calls makes the calls of a mint that are measured.
+func calls(minter signer.Minter, keys signer.PrivateKeys, responded func(route, method string, status int, took time.Duration)) func() {
+	return func() {
+		minter.Mint(context.Background(), signer.Request{})
+		keys.SignSHA256(context.Background(), "name", [32]byte{})
+		responded("/v1/playback-tokens", "POST", 201, time.Millisecond)
+	}
+}
+
+// mints are the calls with and without counting.
+func mints(s *metrics.Service) map[string]func() {
+	return map[string]func(){
+		"counted": calls(s.Minter("default", everything{}), s.Signing(everything{}), s.Responded),
+		"bare":    calls(everything{}, everything{}, func(string, string, int, time.Duration) {}),
+	}
+}
+
+func TestCountingAMintAllocatesNothing(t *testing.T) {
+	made := mints(newService(t))
+	bare, counted := testing.AllocsPerRun(1000, made["bare"]), testing.AllocsPerRun(1000, made["counted"])
+	if counted > bare {
+		t.Errorf("a counted mint allocates %v times, want %v as without counting", counted, bare)
+	}
+}
+
+// BenchmarkMint shows what counting costs.
+func BenchmarkMint(b *testing.B) {
 	s, err := metrics.NewService(metrics.Build{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	measured := s.Signing(everything{})
-	for b.Loop() {
-		measured.SignSHA256(b.Context(), "name", [32]byte{})
-	}
-}
-
-func TestAtMost200ProjectsHaveSeriesOfTheirOwn(t *testing.T) {
-	s := newService(t)
-	for i := range 1000 {
-		project := fmt.Sprintf("project_%d", i)
-		s.Watch(project, &rotation{ring: someRing()})
-		if _, err := s.Minter(project, everything{}).Mint(t.Context(), signer.Request{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	e := scrape(t, s)
-	e.shows(t, 1, "playtoken_tokens_minted_total", "project_199")
-	e.shows(t, 800, "playtoken_tokens_minted_total", "others")
-	if _, there := e.value("playtoken_tokens_minted_total", "project_200"); there {
-		t.Error("the 201st project has a series of minted tokens, want it counted under others")
-	}
-	if _, there := e.value("playtoken_active_key_age_seconds", "project_199"); !there {
-		t.Error("the 200th project has no series of its active key, want one")
-	}
-	if _, there := e.value("playtoken_active_key_age_seconds", "project_200"); there {
-		t.Error("the 201st project has a series of its active key, want none")
-	}
-	s.Unwatch("project_199")
-	if _, there := scrape(t, s).value("playtoken_active_key_age_seconds", "project_199"); there {
-		t.Error("after Unwatch, the project still has a series of its active key")
+	for name, call := range mints(s) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
 	}
 }

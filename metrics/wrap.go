@@ -116,22 +116,29 @@ func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, diges
 	return signature, err
 }
 
-// Platform returns next with its operations counted.
-func (s *Service) Platform(platform string, next keyrotation.Registrar) keyrotation.Registrar {
-	return countedRegistrar{counted: counted{api: next, platform: platform, calls: s.calls}, next: next}
+// Platform returns next, with which a project's keys are managed, with its
+// operations counted.
+func (s *Service) Platform(project, platform string, next keyrotation.Registrar) keyrotation.Registrar {
+	return countedRegistrar{counted: s.counted(project, platform, next), next: next}
 }
 
-// Issuer returns next with its operations counted.
-func (s *Service) Issuer(platform string, next keyrotation.Issuer) keyrotation.Issuer {
-	return countedIssuer{counted: counted{api: next, platform: platform, calls: s.calls}, next: next}
+// Issuer does the same for an Issuer.
+func (s *Service) Issuer(project, platform string, next keyrotation.Issuer) keyrotation.Issuer {
+	return countedIssuer{counted: s.counted(project, platform, next), next: next}
 }
 
-// Sessions returns next with its operations counted; nil stays nil.
-func (s *Service) Sessions(platform string, next keyrotation.SessionEnder) keyrotation.SessionEnder {
+// Sessions does the same for a SessionEnder; nil stays nil.
+func (s *Service) Sessions(project, platform string, next keyrotation.SessionEnder) keyrotation.SessionEnder {
 	if next == nil {
 		return nil
 	}
-	return countedSessions{counted: counted{platform: platform, calls: s.calls}, next: next}
+	return countedSessions{counted: s.counted(project, platform, nil), next: next}
+}
+
+func (s *Service) counted(project, platform string, api keyAPI) counted {
+	return counted{api: api, did: func(operation string, err error) {
+		s.projects.count(project, &platformCalls, platform, operation, result(err))
+	}}
 }
 
 type countedSessions struct {
@@ -161,13 +168,8 @@ type keyAPI interface {
 }
 
 type counted struct {
-	api      keyAPI
-	platform string
-	calls    *prometheus.CounterVec
-}
-
-func (c counted) did(operation string, err error) {
-	c.calls.WithLabelValues(c.platform, operation, result(err)).Inc()
+	api keyAPI
+	did func(operation string, err error) // counts it
 }
 
 func (c counted) List(ctx context.Context) ([]keyrotation.PlatformKey, error) {

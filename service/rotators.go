@@ -7,6 +7,7 @@ import (
 
 	"playtoken/audit"
 	"playtoken/keyrotation"
+	"playtoken/metrics"
 )
 
 // rotators makes the rotators of a deployment. They share everything but their
@@ -17,6 +18,7 @@ type rotators struct {
 	record  func(context.Context, keyrotation.Transition) error
 	owners  *keyOwners
 	wakeups *wakeups
+	metrics *metrics.Service
 }
 
 // rotator returns one that has no platform yet.
@@ -25,6 +27,7 @@ func (r *rotators) rotator(id string, policy keyrotation.Policy) *keyrotation.Ro
 		Project: id, Documents: r.storage.Store, Keys: r.storage.Store, StoreTime: r.storage.Now,
 		Policy: policy, Log: r.log, Record: r.record,
 		Permit: r.storage.Permit, Changed: func() { r.wakeups.wake(id) }, OtherOwners: r.owners.among,
+		Ran: func(outcome string) { r.metrics.Ran(id, outcome) },
 	}
 }
 

@@ -36,6 +36,7 @@ type schedule struct {
 	wakeups      *wakeups
 	added        <-chan struct{}
 	log          *slog.Logger
+	rotates      func(bool) // is told whether projects are rotated
 
 	running    sync.WaitGroup
 	maintained map[string]func() // by project: ends its rotation
@@ -44,7 +45,7 @@ type schedule struct {
 func newSchedule(s *Service) *schedule {
 	return &schedule{
 		everyProject: s.Settings.Scheduler, permit: s.Storage.Permit, projects: s.Projects, tenants: s.tenants,
-		wakeups: s.wakeups, added: s.added, log: s.log, maintained: map[string]func(){},
+		wakeups: s.wakeups, added: s.added, log: s.log, rotates: s.Metrics.Rotates, maintained: map[string]func(){},
 	}
 }
 
@@ -68,6 +69,8 @@ func (s *schedule) run(ctx context.Context) {
 	if !s.everyProject {
 		return
 	}
+	s.rotates(true)
+	defer s.rotates(false)
 	s.maintain(ctx, projects.Default, 0)
 	for {
 		s.follow(ctx)

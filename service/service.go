@@ -125,6 +125,7 @@ func (s *Service) openStorage(ctx context.Context, options Options) (err error) 
 		return err
 	}
 	s.onClose(s.Storage.close)
+	s.Metrics.StoreTime(s.Storage.Now)
 	if options.wrap != nil {
 		s.Storage.Store = options.wrap(s.Storage.Store)
 	}
@@ -219,12 +220,14 @@ func (s *Service) AuditAnchors() audit.Anchors {
 // record.
 func (s *Service) openAudit(_ context.Context, options Options) error {
 	if s.Settings.AuditFile == "" {
+		s.Metrics.RecordTo("stderr")
 		s.audit = audit.To(options.Stderr, s.AuditKey)
 	} else {
 		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey, s.AuditAnchors())
 		if err != nil {
 			return settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
 		}
+		s.Metrics.RecordTo("file")
 		s.audit = opened
 	}
 	s.onClose(func() {
@@ -239,7 +242,7 @@ func (s *Service) openAudit(_ context.Context, options Options) error {
 func (s *Service) openTenants(context.Context, Options) error {
 	s.owners = &keyOwners{documents: s.Storage.Store, ids: s.ProjectIDs, reads: newSharedRead()}
 	s.rotators = &rotators{
-		storage: s.Storage, log: s.log, record: s.recordMove, owners: s.owners, wakeups: s.wakeups,
+		storage: s.Storage, log: s.log, record: s.recordMove, owners: s.owners, wakeups: s.wakeups, metrics: s.Metrics,
 	}
 	s.tenants = &tenants{
 		kinds: s.Kinds, view: s.view, ids: s.ProjectIDs, policies: s.policies, signing: s.signing,

@@ -55,6 +55,8 @@ func (t *tenants) openTenant(p projects.Project, before *Tenant) (*Tenant, error
 		t.metrics.CallsLeft(p.ID, p.Platform, platform.CallsLeft)
 	}
 	t.mintWith(opened)
+	waking := wakingMinter{Minter: opened.minter, wake: func() { t.wakeups.wake(p.ID) }}
+	opened.minter = t.metrics.Minter(p.ID, waking)
 	t.rotateWith(opened)
 	return opened, nil
 }
@@ -92,11 +94,11 @@ func (t *tenants) rotateWith(opened *Tenant) {
 		rotator.Rest = restOfMany
 	}
 	if platform.Registrar != nil {
-		rotator.Platform = t.metrics.Platform(name, platform.Registrar)
-		rotator.Sessions = t.metrics.Sessions(name, platform.Sessions)
+		rotator.Platform = t.metrics.Platform(id, name, platform.Registrar)
+		rotator.Sessions = t.metrics.Sessions(id, name, platform.Sessions)
 	} else {
 		rotator.Policy = forIssued(rotator.Policy)
-		rotator.Issuer = t.metrics.Issuer(name, platform.Issuer)
+		rotator.Issuer = t.metrics.Issuer(id, name, platform.Issuer)
 	}
 	opened.Rotator = rotator
 	t.metrics.Watch(id, rotator)

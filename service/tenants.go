@@ -41,8 +41,7 @@ func (t *tenants) Minter(ctx context.Context, projectID string) (signer.Minter, 
 	if err != nil {
 		return nil, err
 	}
-	waking := wakingMinter{Minter: opened.minter, wake: func() { t.wakeups.wake(projectID) }}
-	return t.metrics.Minter(projectID, waking), nil
+	return opened.minter, nil
 }
 
 // Rotation implements [handlers.Projects].
@@ -159,6 +158,7 @@ func (t *tenants) forget(id string) {
 	if kept, ok := t.open[id]; ok {
 		t.end(id, kept)
 	}
+	t.metrics.Forget(id)
 }
 
 // outdate has a project opened anew when it is next needed.
@@ -170,7 +170,7 @@ func (t *tenants) outdate(id string) {
 	}
 }
 
-// end closes a tenant and ends its metrics. The lock is held.
+// end closes a tenant. What was counted of it is still shown. The lock is held.
 func (t *tenants) end(id string, kept *Tenant) {
 	kept.ring.close()
 	delete(t.open, id)
