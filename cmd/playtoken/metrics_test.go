@@ -108,15 +108,18 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 		"playtoken_tokens_minted_total":                             50,
 		"playtoken_tokens_minted_total default":                     50,
 		"playtoken_tokens_refused_total":                            4,
-		"playtoken_tokens_refused_total unauthenticated":            1,
-		"playtoken_tokens_refused_total video_invalid":              1,
-		"playtoken_tokens_refused_total forbidden":                  1,
-		"playtoken_tokens_refused_total ttl_out_of_range":           1,
+		"playtoken_tokens_refused_total unauthenticated none":       1,
+		"playtoken_tokens_refused_total video_invalid default":      1,
+		"playtoken_tokens_refused_total forbidden default":          1,
+		"playtoken_tokens_refused_total ttl_out_of_range default":   1,
 		"playtoken_http_requests_total POST " + path + " 201":       1,
 		"playtoken_http_requests_total POST " + path + "/batch 200": 1,
 		"playtoken_http_requests_total GET none 404":                1,
 		"playtoken_signing_keys default active":                     1,
 		"playtoken_rotation_overdue":                                0,
+		"playtoken_rings_unread":                                    0,
+		"playtoken_scheduler_running":                               1,
+		"playtoken_audit_info stderr":                               1,
 	} {
 		if got[name] != want {
 			t.Errorf("%s = %v, want %v", name, got[name], want)
@@ -127,9 +130,10 @@ func TestMetricsCountWhatHappenedOverHTTP(t *testing.T) {
 		t.Errorf("got %v signatures made and %v shared, want 50 in all and at least 40 shared", made, shared)
 	}
 	for _, name := range []string{
-		"playtoken_platform_calls_total register gate ok", "playtoken_store_duration_seconds read ok",
+		"playtoken_platform_calls_total register gate default ok", "playtoken_store_duration_seconds read ok",
 		"playtoken_store_duration_seconds create ok", "playtoken_build_info", "go_goroutines", "process_open_fds",
 		"playtoken_active_key_age_seconds", "playtoken_rotation_last_look_age_seconds", "playtoken_rotation_next_action_seconds",
+		"playtoken_rotation_runs_total ok default", "playtoken_rotation_last_run_timestamp_seconds default", "playtoken_keys_held default",
 		"playtoken_rotation_last_success_age_seconds", "playtoken_http_request_duration_seconds " + path,
 	} {
 		if got[name] <= 0 {
@@ -168,6 +172,9 @@ func TestMetricsAreThereWhileTheStoreIsNot(t *testing.T) {
 	unlock()
 	if _, there := got["playtoken_signing_keys"]; there || got["playtoken_ring_stale_seconds default"] <= 0 {
 		t.Errorf("keys are known (%v); the record is %v s old", there, got["playtoken_ring_stale_seconds default"])
+	}
+	if got["playtoken_rings_unread"] == 0 || got["playtoken_scheduler_running"] != 0 {
+		t.Errorf("%v rings are unread, and the scheduler runs: %v; want some, and 0", got["playtoken_rings_unread"], got["playtoken_scheduler_running"])
 	}
 	if got["playtoken_store_duration_seconds read unavailable"] != 1 {
 		t.Errorf("store: %v", got)
