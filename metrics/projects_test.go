@@ -143,7 +143,7 @@ func TestTheBusiestProjectsAreShown(t *testing.T) {
 	})
 }
 
-// TestNoCounterDecreasesOrCountsTwice whatever projects do, and no series ends
+// TestNoCounterDecreasesOrCountsTwice while projects change places, and no series ends
 // less than ten minutes after its last change.
 func TestNoCounterDecreasesOrCountsTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
