@@ -144,6 +144,9 @@ func TestLifetimesInRequests(t *testing.T) {
 		if p := problemOf(t, got); p.Code != want || got.Code != status {
 			t.Errorf("%s: %s, want %s", value, got.Body, want)
 		}
+		if want == "ttl_out_of_range" && !strings.Contains(got.Body.String(), "1 to 3600 whole seconds") {
+			t.Errorf("lifetime %s: got %s, want the range named", value, got.Body)
+		}
 	}
 }
 

@@ -71,28 +71,24 @@ func checkProjectID(id *string) []fieldError {
 
 // request is the body as the signer takes it. An absent lifetime means the
 // policy's default; a lifetime of 0 is an error and not the default.
-func (b mintBody) request() (signer.Request, error) {
+func (b mintBody) request() signer.Request {
 	req := signer.Request{
 		VideoID: b.VideoID,
 		Viewer:  signer.Viewer{ID: deref(b.Viewer.ID), IP: deref(b.Viewer.IP)},
 		Claims:  b.Claims,
 	}
-	if b.ExpiresIn == nil {
-		return req, nil
+	switch {
+	case b.ExpiresIn == nil: // the project's default
+	case *b.ExpiresIn <= 0 || *b.ExpiresIn > math.MaxInt64/int64(time.Second):
+		req.TTL = -time.Second // which no policy allows; its error names the range
+	default:
+		req.TTL = time.Duration(*b.ExpiresIn) * time.Second
 	}
-	if *b.ExpiresIn <= 0 || *b.ExpiresIn > math.MaxInt64/int64(time.Second) {
-		return req, fmt.Errorf("%w: expires_in is %d, and must be at least 1 and at most the project's max_ttl", signer.ErrTTL, *b.ExpiresIn)
-	}
-	req.TTL = time.Duration(*b.ExpiresIn) * time.Second
-	return req, nil
+	return req
 }
 
 func (s *server) mintOne(ctx context.Context, c call, body mintBody) (Token, error) {
-	req, err := body.request()
-	if err != nil {
-		return Token{}, err
-	}
-	token, err := s.mint(ctx, c, req)
+	token, err := s.mint(ctx, c, body.request())
 	if err != nil {
 		return Token{}, err
 	}

@@ -100,6 +100,50 @@ func TestNoCallersLoadStopsAnother(t *testing.T) {
 	})
 }
 
+// TestOthersGetAsMuchDuringAFlood counts for a second what twenty viewers and a back
+// end get that ask one request after the other, without and with one viewer who asks
+// for all there is.
+func TestOthersGetAsMuchDuringAFlood(t *testing.T) {
+	during := func(greedy int) (got int32) {
+		synctest.Test(t, func(t *testing.T) {
+			v, _ := viewers.New(viewers.Config{Transport: slowly(hundredth)})
+			defer v.Close()
+			second, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			var all sync.WaitGroup
+			for n := range greedy {
+				all.Go(func() {
+					for second.Err() == nil {
+						ask(second, t, v, asker(viewers.ByViewer, "greedy", fmt.Sprint(n)), 1)
+						time.Sleep(time.Millisecond)
+					}
+				})
+			}
+			var answered atomic.Int32
+			for n := range 21 {
+				kind, caller := viewers.ByViewer, fmt.Sprint("viewer", n)
+				if n == 20 {
+					kind, caller = viewers.ByAPIKey, "back end"
+				}
+				all.Go(func() {
+					for second.Err() == nil {
+						n, _ := ask(second, t, v, asker(kind, caller, "r"), 1)
+						answered.Add(n)
+					}
+				})
+			}
+			all.Wait()
+			got = answered.Load()
+		})
+		return got
+	}
+	alone, flooded := during(0), during(100)
+	t.Logf("others got %d tokens in a second, and %d during a flood: %.1f %%", alone, flooded, 100*float64(flooded)/float64(alone))
+	if alone < 21*99 || float64(flooded) < 0.98*float64(alone) {
+		t.Errorf("others: got %d tokens without a flood and %d with it, want 98 %% of 2,079 or more", alone, flooded)
+	}
+}
+
 // TestManyViewersDoNotStopTheBackEnd: a crowd uses every call that may be in
 // progress, and the back end still gets its part of them.
 func TestManyViewersDoNotStopTheBackEnd(t *testing.T) {
