@@ -15,6 +15,7 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,7 @@ type Key func(context.Context) ([]byte, error)
 // several processes may write the same file.
 type Log struct {
 	to        sink
+	chain     string // of a log to a writer
 	key       Key
 	known     []byte // the key, after it was read
 	queue     chan job
@@ -119,7 +121,16 @@ func Open(path string, key Key, anchors Anchors) (*Log, error) {
 // To returns a log that writes to w, as a new chain. There is no head, so the
 // receiver of the lines has to notice if the end is missing. The log must be
 // closed; w stays open.
-func To(w io.Writer, key Key) *Log { return start(&stream{w: w}, key, nil) }
+func To(w io.Writer, key Key) *Log {
+	to := &stream{w: w, end: end{Chain: rand.Text()}}
+	l := start(to, key, nil)
+	l.chain = to.end.Chain
+	return l
+}
+
+// Chain is the name of the chain that a log to a writer begins with; empty for a log
+// in a file, which goes on with that of others.
+func (l *Log) Chain() string { return l.chain }
 
 func start(to sink, key Key, kept *anchoring) *Log {
 	l := &Log{

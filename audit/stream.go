@@ -15,9 +15,6 @@ type stream struct {
 }
 
 func (s *stream) append(key []byte, entries []stamped, _ bool) error {
-	if s.end.Chain == "" {
-		s.end.Chain = rand.Text()
-	}
 	lines, last, err := extend(key, s.end, s.after, entries)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/httpserver"
+	"playtoken/logs"
 	"playtoken/reload"
 	"playtoken/settings"
 )
@@ -17,7 +18,7 @@ import (
 // new requests are taken, those under way are finished, the rotation ends after
 // the move that it is making, and the stores are closed. Errors: those of Open; a
 // listener's.
-func Run(ctx context.Context, set settings.Settings, options Options) error {
+func Run(ctx context.Context, set settings.Settings, options Options) (err error) {
 	ln, err := httpserver.Listen(ctx, set.Listen)
 	if err != nil {
 		return err
@@ -32,6 +33,8 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	if err != nil {
 		return err
 	}
+	stopped := logs.Serving(ctx, s.log)
+	defer func() { stopped(err) }()
 	defer s.Close()
 	files := reload.New(s.log)
 	certificate, err := OpenTLS(set.TLS, files, s.Metrics.Certificate)
@@ -51,8 +54,9 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 
 // serve serves the API and the metrics, and follows the files, until ctx ends.
 func (s *Service) serve(ctx context.Context, ln net.Listener, api httpserver.Server, scrapes httpserver.Metrics, follow func(context.Context)) error {
-	s.log.Info("listening", "address", ln.Addr().String(), "tls", api.TLS != nil)
+	s.tellStart(ctx, ln, api.TLS != nil)
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.tellProjects(ctx) })
 	group.Go(func() error {
 		follow(ctx)
 		return nil

@@ -44,6 +44,7 @@ type Service struct {
 	AccessKeys *keyrotation.Rotator
 
 	log       *slog.Logger
+	build     metrics.Build
 	signing   *signing
 	policies  policies
 	view      *projects.View
@@ -95,7 +96,7 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	}
 	s := &Service{
 		Settings: set, Metrics: measured, Kinds: all.Kinds(),
-		log: options.Log, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
+		log: options.Log, build: options.Build, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
 	}
 	s.policies = policies{set: &s.Settings}
 	s.keys.Store(&projects.EnvironmentKeys{AdminKey: set.AdminKey, APIKey: set.APIKey})

@@ -92,7 +92,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 func plantSecrets(w *deployment, c *canaries) {
 	platform := c.plant("platform key")
 	w.gate = startGate(w.t, platform)
-	w.environ = append(w.environ, "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
+	w.environ = append(w.environ, "PLAYTOKEN_LOG_LEVEL=debug", "PLAYTOKEN_LOG_REQUESTS=all", "PLAYTOKEN_ADMIN_KEY="+c.plant("admin key"), "PLAYTOKEN_API_KEY="+c.plant("environment's API key"),
 		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_API_KEY="+platform, "PLAYTOKEN_PLATFORM_URL="+w.gate.URL,
 		"PLAYTOKEN_REDIS_URL=redis://:"+c.plain("Redis password")+"@127.0.0.1:1/0", // where no server listens
 		"PLAYTOKEN_URL=https://tokens.example.com", "PLAYTOKEN_OPERATOR_ISSUER="+c.outsideService("the operators' provider", echo),

@@ -8,11 +8,13 @@
 package gateprocess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -42,7 +44,7 @@ type Options struct {
 
 // Run serves viewers until ctx ends. Errors: settings.Error where the settings
 // are wrong; those of the listeners and of the gate's data file.
-func Run(ctx context.Context, set settings.Settings, options Options) error {
+func Run(ctx context.Context, set settings.Settings, options Options) (err error) {
 	log := options.Log
 	counted, err := metrics.NewGate(options.Build)
 	if err != nil {
@@ -67,13 +69,12 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	if err != nil {
 		return err
 	}
-	log.Info("gate is listening", "address", ln.Addr().String(), "tls", set.TLS.Cert != "")
+	stopped := logs.Serving(ctx, log)
+	defer func() { stopped(err) }()
+	tellStart(log, ln, set, options.Build)
 	service.AddFiles(files, options.Files, replace)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		files.Run(ctx, options.Hangups)
-		return nil
-	})
+	group.Go(func() error { files.Run(ctx, options.Hangups); return nil })
 	group.Go(func() error {
 		viewers := httpserver.Server{Handler: g.Handler(), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
 		return viewers.Serve(ctx, ln)
@@ -83,6 +84,17 @@ func Run(ctx context.Context, set settings.Settings, options Options) error {
 	})
 	group.Go(func() error { return reportMedia(ctx, set.Gate, log) })
 	return errors.Join(group.Wait(), closeGate())
+}
+
+// tellStart logs what this process is and does.
+func tellStart(log *slog.Logger, ln net.Listener, set settings.Settings, build metrics.Build) {
+	kept := "file:" + set.Gate.Data
+	if set.Gate.Shares {
+		kept = service.StoreName(set.Gate.StoreFile, set.Vault.Address)
+	}
+	log.Info("gate is listening", "address", ln.Addr().String(), "tls", set.TLS.Cert != "", "metrics", cmp.Or(set.MetricsListen, ln.Addr().String()),
+		"version", build.Version, "revision", build.Revision, "store", kept, "media", set.Gate.Media,
+		"forward", cmp.Or(set.Gate.Forward, "off"), "audit", cmp.Or(set.AuditFile, "stderr"))
 }
 
 // open opens a gate on a folder, out of which no link leads. It puts into replace
