@@ -106,7 +106,7 @@ func names(rows []variable) []string {
 func (s *Settings) listenerRows() []variable {
 	return []variable{
 		{parse: address(&s.Listen), Setting: Setting{Name: "PLAYTOKEN_LISTEN", Default: "127.0.0.1:8080", UsedBy: byService,
-			Meaning: "Address of the HTTP API, host:port. TLS is the job of a proxy in front of it"}},
+			Meaning: "Address of the HTTP API, host:port"}},
 		{parse: address(&s.MetricsListen), Setting: Setting{Name: "PLAYTOKEN_METRICS_LISTEN", UsedBy: byListeners,
 			Meaning: "Address of /metrics alone. Unset: /metrics is served with everything else"}},
 		{parse: drain(&s.Drain), Setting: Setting{Name: "PLAYTOKEN_DRAIN", Default: "5s", UsedBy: byListeners,
