@@ -275,4 +275,6 @@ var otherMutants = []mutant{
 		guard: `tls.RequireAndVerifyClientCert`, broken: `tls.VerifyClientCertIfGiven`},
 	{name: "a proxy that passes TLS through makes its clients look direct", file: "limits/clientip.go", by: "Direct",
 		guard: `if r.TLS != nil {`, broken: `if false {`},
+	{name: "doctor does not see that a certificate ends", file: "service/doctor/certificate.go", noticed: "cmd/playtoken", by: "LooksAtTheCertificate",
+		guard: `if time.Until(until.Until) < week {`, broken: `if time.Until(until.Until) < 0 {`},
 }

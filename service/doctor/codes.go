@@ -45,6 +45,11 @@ const (
 	StoreFileUnchecked Code = "store_file_unchecked"
 	StorePasswordShort Code = "store_password_short"
 
+	CertificateGood      Code = "tls_certificate_good"
+	CertificateEndsSoon  Code = "tls_certificate_ends_soon"
+	CertificateOtherHost Code = "tls_certificate_other_host"
+	CertificateUnusable  Code = "tls_certificate_unusable"
+
 	ClockAgrees  Code = "clock_agrees"
 	ClockApart   Code = "clock_apart"
 	ClockUnknown Code = "clock_unknown"

@@ -31,6 +31,11 @@ var descriptions = []Description{
 	{Code: StorePasswordShort, Check: "rights", Severity: Problem, Meaning: "The store's password is shorter than a new store's has to be; a thief of the file could guess it."},
 	{Code: StoreFilePrivate, Check: "rights", Severity: OK, Meaning: "Only the owner may open or replace the store's file."},
 
+	{Code: CertificateUnusable, Check: "certificate", Severity: Problem, Meaning: "The certificate of the service, its key or the authorities of clients cannot be read or used."},
+	{Code: CertificateEndsSoon, Check: "certificate", Severity: Problem, Meaning: "The certificate of the service ends within a week, or has ended."},
+	{Code: CertificateOtherHost, Check: "certificate", Severity: Problem, Meaning: "The certificate of the service is not for the host by which browsers reach it."},
+	{Code: CertificateGood, Check: "certificate", Severity: OK, Meaning: "The certificate of the service lasts for more than a week."},
+
 	{Code: ClockUnknown, Check: "clock", Severity: Problem, Meaning: "The store does not tell the time."},
 	{Code: ClockApart, Check: "clock", Severity: Problem, Meaning: "This machine's clock and the store's differ by more than the clock skew that is allowed; no key is activated or deleted meanwhile."},
 	{Code: ClockAgrees, Check: "clock", Severity: OK, Meaning: "This machine's clock and the store's agree."},

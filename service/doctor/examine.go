@@ -39,7 +39,7 @@ func Examine(ctx context.Context, environ []string, options service.Options, pro
 	defer s.Close()
 	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
 	findings := settingsFound(set)
-	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.clock, d.secrets, d.record, d.ownKeys} {
+	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.certificate, d.clock, d.secrets, d.record, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
 	return append(findings, d.each(ctx, project)...)

@@ -79,6 +79,12 @@ var table = map[doctor.Code]advice{
 		return "if it is a role of playtoken's, stop what presents an old secret id, then: " + f.Data.Command
 	}),
 
+	doctor.CertificateUnusable: correct(func(doctor.Finding, settings.Settings) string {
+		return "check the files of PLAYTOKEN_TLS_CERT, PLAYTOKEN_TLS_KEY and PLAYTOKEN_TLS_CLIENT_CA"
+	}),
+	doctor.CertificateEndsSoon:  advise("renew the certificate of PLAYTOKEN_TLS_CERT; serve takes it up by itself"),
+	doctor.CertificateOtherHost: advise("get a certificate for the host of PLAYTOKEN_URL, or correct that"),
+
 	doctor.LoginNotRenewable: adviseBy(newToken),
 	doctor.LoginEndsSoon:     adviseBy(newToken),
 	doctor.LoginEndsLater:    adviseBy(newToken),
