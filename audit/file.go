@@ -26,6 +26,7 @@ type file struct {
 	freed time.Time // when this process last released the lock
 	notes []stamped // entries about the file that are not yet written
 	disk  end       // of the chain on the disk
+	aside string    // why what was set aside could not be taken over, if that is on record
 }
 
 func (f *file) head() string { return f.path + ".head" }
@@ -53,6 +54,20 @@ func (f *file) append(key []byte, entries []stamped, durable bool) error {
 		return err
 	}
 	// f.at is the end of the file and of the chain.
+	if !durable {
+		return f.write(key, entries)
+	}
+	before, done := f.takeAside()
+	err := f.write(key, slices.Concat(before, entries))
+	if err == nil {
+		err = f.confirm(key)
+	}
+	done(err == nil)
+	return err
+}
+
+// write writes entries at f.at, and those about the file itself.
+func (f *file) write(key []byte, entries []stamped) error {
 	lines, last, err := extend(key, f.at.End, f.at.After, slices.Concat(f.notes, entries))
 	if err != nil {
 		return err
@@ -64,10 +79,7 @@ func (f *file) append(key []byte, entries []stamped, durable bool) error {
 	if last.Seq > 0 {
 		f.at = tail{End: last, Size: f.at.Size + int64(len(lines))}
 	}
-	if !durable {
-		return nil
-	}
-	return f.confirm(key)
+	return nil
 }
 
 func (f *file) confirmed() end { return f.disk }

@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"cmd/playtoken/manual":   {"settings"},
 	"cmd/playtoken/terminal": {},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
+	"service/breakglass":     {"settings", "audit", "keyrotation", "platforms", "store", "secret"},
 	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},
 	"filekeys":               {"keyrotation", "signer", "store", "secret"},

@@ -44,7 +44,7 @@ func checkLength(t *testing.T, f source, set *token.FileSet, function *ast.FuncD
 
 // budgets are the most lines of code, tests aside, that a package may have.
 var budgets = map[string]int{
-	"cmd/playtoken": 3200, // with completion, man and problem documents
+	"cmd/playtoken": 3500, // with completion, man, problem documents, store verbs and revoking without the store
 }
 
 func TestPackagesKeepToTheirBudget(t *testing.T) {

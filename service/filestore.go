@@ -32,7 +32,7 @@ func (s *Service) onFile(ctx context.Context, action, subject string, do func(*f
 	if s.Storage.File == nil {
 		return settings.Error{errors.New("PLAYTOKEN_STORE: not a file but Vault, which has commands of its own: vault operator raft snapshot save, vault operator rekey")}
 	}
-	entry := audit.Entry{Actor: "cli", ActorName: processUser(), Action: action, Subject: subject, Result: "intent"}
+	entry := audit.Entry{Actor: "cli", ActorName: ProcessUser(), Action: action, Subject: subject, Result: "intent"}
 	if err := s.audit.Record(ctx, entry); err != nil {
 		return fmt.Errorf("put it on record: %w", err)
 	}

@@ -52,7 +52,7 @@ func (s *Service) responded(_ context.Context, r handlers.Response) {
 // and is not counted against limits.
 func (s *Service) LocalHandler() http.Handler {
 	c := s.handlerConfig()
-	c.Callers, c.StopWithCaller = localOperator{name: processUser()}, true
+	c.Callers, c.StopWithCaller = localOperator{name: ProcessUser()}, true
 	return handlers.New(c)
 }
 
@@ -86,9 +86,9 @@ func (o localOperator) Identify(context.Context, secret.Value) (projects.Caller,
 	return projects.Caller{ID: projects.LocalOperator, Name: o.name, Role: projects.RoleAdmin}, nil
 }
 
-// processUser is the user that this process runs as, as the operating system
+// ProcessUser is the user that this process runs as, as the operating system
 // knows them: no variable of the environment can change it.
-func processUser() string {
+func ProcessUser() string {
 	if user, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil {
 		return user.Username
 	}

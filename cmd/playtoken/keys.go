@@ -61,6 +61,9 @@ func (a *app) keys() *cobra.Command {
 	commands := make([]*cobra.Command, len(verbs))
 	for i, verb := range verbs {
 		commands[i] = a.keyCommand(verb)
+		if strings.HasPrefix(verb.use, "revoke ") {
+			a.alsoAtPlatform(commands[i])
+		}
 	}
 	return group("keys", "Signing keys: look at them, and move them by hand", commands...)
 }

@@ -227,20 +227,25 @@ func addCredentials(body map[string]any, files []string) error {
 	if len(files) == 0 {
 		return nil
 	}
+	parts, err := credentialParts(files)
+	body["platform_credential"] = parts
+	return err
+}
+
+func credentialParts(files []string) (map[string]string, error) {
 	parts := map[string]string{}
 	for _, entry := range files {
 		name, file, found := strings.Cut(entry, "=")
 		if !found {
-			return usageError{"--credential: want name=FILE"}
+			return nil, usageError{"--credential: want name=FILE"}
 		}
 		text, err := settings.ReadSecret(file)
 		if err != nil {
-			return usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
+			return nil, usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
 		}
 		parts[name] = text
 	}
-	body["platform_credential"] = parts
-	return nil
+	return parts, nil
 }
 
 // bodyFrom reads a JSON object from a file; without a file it is empty.
