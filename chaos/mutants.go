@@ -10,13 +10,11 @@ var otherMutants = []mutant{
 	{name: "a key that is revoked at the platform alone leaves its sessions", file: "service/breakglass/breakglass.go",
 		guard: `remove = k.sessions.DeleteAndEnd`, broken: `remove = k.keys.Delete`},
 	{name: "a platform that still shows a key is believed to have deleted it", file: "service/breakglass/breakglass.go",
-		guard: `case err == nil:
-		return &keyrotation.PlatformError{`, broken: `case false:
-		return &keyrotation.PlatformError{`},
+		guard: `switch _, err := k.keys.Get(ctx, k.ID); {`, broken: `switch err := store.ErrNotFound; {`},
 	{name: "what was set aside is taken over again and again", file: "audit/aside.go", by: "SetAside",
 		guard: `if taken && err == nil {`, broken: `if false {`},
 	{name: "what was set aside is removed though it is not in the record", file: "audit/aside.go", by: "SetAside",
-		guard: `return parseAside(data), done`, broken: `return nil, done`},
+		guard: `return parseAside(data), done`, broken: `return parseAside(data)[:0], done`},
 	{name: "check-and-set is ignored by the file store", file: "filekeys/documents.go",
 		guard: `if current.Version != version {`, broken: `if false && current.Version != version {`},
 	{name: "check-and-set is ignored in Vault", file: "vaultkeys/documents.go",
