@@ -55,6 +55,9 @@ func (a *app) alsoAtPlatform(revoke *cobra.Command) {
 		if reason == "" {
 			return usageError{"--reason: say why, for the record"}
 		}
+		if dry, _ := cmd.Flags().GetBool("dry-run"); dry {
+			return usageError{"--dry-run needs the store; --platform-only names the key before it asks to go on"}
+		}
 		return a.revokeAtPlatform(cmd.Context(), f, cmp.Or(project, projects.Default), args[0], reason)
 	}
 }

@@ -120,6 +120,7 @@ func TestRevokingAtThePlatformAloneSaysWhatIsWrong(t *testing.T) {
 	}{
 		{line: "--platform-only KEY", code: exitUsage, says: "--reason"},
 		{line: "--platform-only --reason x", code: exitUsage, says: "missing"},
+		{line: "--platform-only KEY --reason x --dry-run", code: exitUsage, says: "--dry-run needs the store"},
 		{line: "--platform-only nothing --reason x", code: exitFailed, says: "playtoken default #1"},
 		{line: "--platform-only KEY --reason x --project other", code: exitUsage, says: "whose account is in the store"},
 		{line: "--platform-only KEY --reason x --platform gate --setting url=" + w.gate.URL, code: exitUsage, says: "--credential: needed"},
