@@ -84,6 +84,7 @@ var onlyUnder = map[string][]string{
 	"cel.dev/cel-go/":                 {"projects/viewers", "projects/operators"},
 	"github.com/redis/":               {"limits"},
 	"github.com/getkin/":              {},
+	"go.yaml.in/yaml/":                {},
 	"github.com/yuin/goldmark":        {},
 	"github.com/rogpeppe/go-internal": {},
 	"mvdan.cc/sh/":                    {},

@@ -157,18 +157,25 @@ func TestRoutesOfThePagesExist(t *testing.T) {
 	}
 }
 
-// TestLabelsOfTheMetricsAreThoseOfThePage compares the table of
-// docs/monitor.md with the names that the code has.
-func TestLabelsOfTheMetricsAreThoseOfThePage(t *testing.T) {
+// labelsOfMetrics are the labels of each metric that the code has.
+func labelsOfMetrics(t *testing.T) map[string]string {
+	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, "metrics/names.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	quotes := strings.NewReplacer(`"`, "")
-	want := map[string]string{}
+	labels := map[string]string{}
 	for _, m := range regexp.MustCompile(`text: "(playtoken_[a-z_]+)",(?: labels: \[\]string\{([^}]*)\},)?`).FindAllStringSubmatch(string(source), -1) {
-		want[m[1]] = quotes.Replace(m[2])
+		labels[m[1]] = quotes.Replace(m[2])
 	}
+	return labels
+}
+
+// TestLabelsOfTheMetricsAreThoseOfThePage compares the table of
+// docs/monitor.md with the names that the code has.
+func TestLabelsOfTheMetricsAreThoseOfThePage(t *testing.T) {
+	want := labelsOfMetrics(t)
 	row := regexp.MustCompile("(?m)^\\| `(playtoken_[a-z_]+)` \\| ([^|]*?) ?\\|")
 	got := map[string]string{}
 	for _, p := range allPages(t) {

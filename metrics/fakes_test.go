@@ -138,6 +138,13 @@ func (r *rotation) Ring(ctx context.Context) (keyrotation.Ring, error) {
 
 func (r *rotation) Overdue(keyrotation.Ring) bool { return r.overdue }
 
+func (r *rotation) Troubles(ring keyrotation.Ring) []keyrotation.Trouble {
+	if r.overdue {
+		return append(slices.Clone(ring.Troubles), keyrotation.Trouble{Code: keyrotation.RotationOverdue})
+	}
+	return ring.Troubles
+}
+
 func (r *rotation) KeyBudget() int { return 4 }
 
 // someRing has an active key, a standby and two tombstones.
@@ -151,7 +158,8 @@ func someRing() keyrotation.Ring {
 		},
 		Strays:     []keyrotation.Stray{{KeyID: "key-7", Generation: 4}},
 		ObservedAt: now.Add(-time.Minute), NextAction: now.Add(2 * time.Hour),
-		Drifted: keyrotation.DriftCounts{keyrotation.KeyForeign: 2},
-		LastRun: keyrotation.Run{Outcome: keyrotation.RunOK, SuccessAt: now.Add(-30 * time.Minute)},
+		Troubles: []keyrotation.Trouble{{Code: keyrotation.KeyIsUnmanaged, KeyID: "hand"}, {Code: keyrotation.KeyIsUnmanaged, KeyID: "made"}},
+		Drifted:  keyrotation.DriftCounts{keyrotation.KeyForeign: 2},
+		LastRun:  keyrotation.Run{Outcome: keyrotation.RunOK, SuccessAt: now.Add(-30 * time.Minute)},
 	}
 }

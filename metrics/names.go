@@ -72,6 +72,8 @@ var (
 		help: "Projects with series of their own whose key ring this process has not read once: what is known of their keys is missing."}
 	projectsNotShown = name{text: "playtoken_projects_not_shown", labels: []string{"state"},
 		help: "Projects without series of their own, by what is known of them: well, troubled or unread."}
+	findings = name{text: "playtoken_finding", labels: []string{"project", "code"},
+		help: "1 for each thing that an operator should know about a project's keys, by its code; missing once it is over."}
 	ringStaleness = name{text: "playtoken_ring_stale_seconds", labels: []string{"project"},
 		help: "Age of the key ring that the gauges about keys and rotations were computed from."}
 
@@ -116,7 +118,7 @@ var (
 var ofService = []name{
 	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, keysHeld, keysBudget, keysDrifted,
-	runs, lastRun, schedulerRunning, ringStaleness, ringsUnread, projectsNotShown,
+	findings, runs, lastRun, schedulerRunning, ringStaleness, ringsUnread, projectsNotShown,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures, lockedOut,
 	clockAhead, limitsAlone, auditInfo, auditFailures, viewerQuestions, viewerFailures,
 }

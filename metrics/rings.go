@@ -29,6 +29,7 @@ const (
 type Rotation interface {
 	Ring(ctx context.Context) (keyrotation.Ring, error)
 	Overdue(ring keyrotation.Ring) bool
+	Troubles(ring keyrotation.Ring) []keyrotation.Trouble
 	KeyBudget() int
 }
 
@@ -145,7 +146,9 @@ func (ps *projects) read(ctx context.Context, p *project) {
 	}
 	_, signs := ring.Active()
 	w.known, w.since, w.ring = true, began, nil
-	w.troubled = !signs || rotation.Overdue(ring) || ring.LastRun.Outcome != keyrotation.RunOK
+	w.troubled = !signs || slices.ContainsFunc(rotation.Troubles(ring), func(t keyrotation.Trouble) bool {
+		return t.Code.Stops() >= keyrotation.StopsViewers
+	})
 	if p.shown(began) {
 		w.ring = &ring
 	}
@@ -195,6 +198,13 @@ func (w *watched) collect(to sink, now time.Time, project string) {
 		to.gauge(nextAction, next.Sub(now).Seconds(), project)
 	}
 	to.flag(overdue, w.rotation.Overdue(*w.ring), project)
+	told := map[keyrotation.TroubleCode]bool{}
+	for _, t := range w.rotation.Troubles(*w.ring) {
+		if !told[t.Code] { // of several keys
+			told[t.Code] = true
+			to.gauge(findings, 1, project, string(t.Code))
+		}
+	}
 }
 
 func (w *watched) countKeys(to sink, project string) {

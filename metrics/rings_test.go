@@ -30,6 +30,12 @@ func TestGaugesComeFromTheRing(t *testing.T) {
 		e.shows(t, 0, "playtoken_rotation_overdue", "default")
 		e.shows(t, 2, "playtoken_keys_unrecognised", "default")
 		e.shows(t, 0, "playtoken_ring_stale_seconds", "default")
+		e.shows(t, 3, "playtoken_keys_held", "default")
+		e.shows(t, 4, "playtoken_keys_budget", "default")
+		e.shows(t, 1, "playtoken_finding", "default", "key_unmanaged")
+		if n := len(e.families["playtoken_finding"].Metric); n != 1 {
+			t.Errorf("got %d series of findings, want one for each code", n)
+		}
 	})
 }
 

@@ -111,6 +111,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_audit_info gauge {destination}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_clock_ahead_seconds gauge {}",
+		"playtoken_finding gauge {code,project}",
 		"playtoken_http_request_duration_seconds histogram {route}",
 		"playtoken_http_requests_total counter {method,route,status}",
 		"playtoken_keys_budget gauge {project}",
