@@ -41,7 +41,7 @@ func readYAML(t *testing.T, file string, into any) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(into); err != nil {
-		t.Fatalf("%s: %v", file, err)
+		t.Fatalf("%s: got %v, want YAML with known members only", file, err)
 	}
 }
 
