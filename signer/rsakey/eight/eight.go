@@ -38,9 +38,9 @@ type number []vector
 // function alone; it holds secrets afterwards.
 type arithmetic struct {
 	// multiply sets out to a·b/R modulo m, less than 2m, where R is 2^52 to the
-	// number of digits. The factors are less than 64m.
+	// number of digits. The product a·b has to be less than m·R.
 	multiply func(out, a, b, m number, k0 *vector, work number)
-	// square is multiply of a number with itself.
+	// square is multiply of a number with itself, which is less than R/2.
 	square func(out, a, m number, k0 *vector, work number)
 	// pick sets each lane of out to that lane of one of the table's 32 entries,
 	// and takes the same time for each.

@@ -7,8 +7,6 @@ import (
 	"testing"
 )
 
-func radix(digits int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(digits*digitBits)) }
-
 func toBig(n number, lane int) *big.Int {
 	x := new(big.Int)
 	for j := len(n) - 1; j >= 0; j-- {
@@ -44,31 +42,37 @@ func extreme(limit *big.Int) *big.Int {
 // assembly executed step by step, and the assembly itself where this processor
 // has the instructions.
 func arithmetics(t testing.TB) map[string]arithmetic {
-	m := newMachine(t)
-	all := map[string]arithmetic{"portable": portable(), "interpreted": {
-		multiply: func(out, a, b, modulus number, k0 *vector, work number) {
-			params := map[string]number{"out": out, "a": a, "b": b, "m": modulus, "k0": {*k0}}
-			if len(modulus) == 20 {
-				m.call(t, "multiply20", 0, params)
-				return
-			}
-			params["scratch"] = work[:len(modulus)+2]
-			m.call(t, "multiply", len(modulus), params)
-		},
-		square: func(out, a, modulus number, k0 *vector, work number) {
-			params := map[string]number{"out": out, "a": a, "m": modulus, "k0": {*k0}, "scratch": work[:20]}
-			m.call(t, "square20", 0, params)
-		},
-		pick: func(out, table number, entry *vector) {
-			m.call(t, "pick", len(out), map[string]number{"out": out, "table": table, "index": {*entry}})
-		},
-	}}
+	all := map[string]arithmetic{"portable": portable(), "interpreted": newMachine(t).arithmetic(t)}
 	if fast() {
 		all["native"] = native()
 	} else {
 		t.Log("NOT TESTED natively: this processor has no AVX-512 IFMA")
 	}
 	return all
+}
+
+// arithmetic calls the functions as nativeMultiply and its like do.
+func (m *machine) arithmetic(t testing.TB) arithmetic {
+	multiply := func(out, a, b, modulus number, k0 *vector, work number) {
+		params := map[string]number{"out": out, "a": a, "b": b, "m": modulus, "k0": {*k0}}
+		if len(modulus) == 20 {
+			m.call(t, "multiply20", 0, params)
+			return
+		}
+		params["scratch"] = work[:len(modulus)+2]
+		m.call(t, "multiply", len(modulus), params)
+	}
+	square := func(out, a, modulus number, k0 *vector, work number) {
+		if len(modulus) != 20 {
+			multiply(out, a, a, modulus, k0, work)
+			return
+		}
+		m.call(t, "square20", 0, map[string]number{"out": out, "a": a, "m": modulus, "k0": {*k0}, "scratch": work[:20]})
+	}
+	pick := func(out, table number, entry *vector) {
+		m.call(t, "pick", len(out), map[string]number{"out": out, "table": table, "index": {*entry}})
+	}
+	return arithmetic{multiply: multiply, square: square, pick: pick}
 }
 
 // operands are random and extreme factors below 64m, for moduli of all but

@@ -12,7 +12,7 @@ import (
 func multiply(c *build.Context) {
 	p := function(c, "multiply", []string{"out", "a", "b", "m", "k0", "scratch"}, []string{"digits"},
 		"multiply sets out to a·b/2^(52·digits) modulo m, for numbers of an even number of digits from 4 on.",
-		"a and b have to be less than 64m, and m less than 2^(52·digits-13); out is less than 2m.",
+		"a·b has to be less than 2^(52·digits)·m; out is less than 2m.",
 		"scratch has room for two digits more, and holds secrets afterwards.")
 	m := multiplication{out: p[0], a: p[1], b: p[2], m: p[3], columns: p[5], digits: p[6], count: c.GP64(), x: c.GP64(), y: c.GP64(), to: c.GP64()}
 	m.registers = registersAfter(20)

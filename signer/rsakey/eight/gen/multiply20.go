@@ -68,7 +68,7 @@ func (r registers) store(c *build.Context, acc []reg.VecPhysical, out reg.Regist
 func multiply20(c *build.Context) {
 	p := function(c, "multiply20", []string{"out", "a", "b", "m", "k0"}, nil,
 		"multiply20 sets out to a·b/2^1040 modulo m, for numbers of 20 digits.",
-		"a and b have to be less than 2^1030, m between 2^1023 and 2^1024; out is less than 2m.")
+		"a·b has to be less than 2^1040·m; out is less than 2m.")
 	out, a, b, m := p[0], p[1], p[2], p[3]
 	r := registersAfter(halfDigits + 2)
 	r.load(c, p[4])

@@ -15,7 +15,7 @@ const columns = halfDigits + 2
 // column, and the ten passes are written out.
 func square20(c *build.Context) {
 	p := function(c, "square20", []string{"out", "a", "m", "k0", "scratch"}, nil,
-		"square20 sets out to a·a/2^1040 modulo m, for numbers of 20 digits, as multiply20 does.",
+		"square20 sets out to a·a/2^1040 modulo m, for numbers of 20 digits less than 2^1039, as multiply20 does.",
 		"scratch has room for 20 digits, and holds secrets afterwards.")
 	out, a, m, doubles := p[0], p[1], p[2], p[4]
 	r := registersAfter(columns)

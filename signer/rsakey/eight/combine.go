@@ -1,0 +1,48 @@
+package eight
+
+// combine is the number modulo p·q that is xp modulo p and xq modulo q.
+func (b *batch) combine(xp, xq number) number {
+	out := b.number(2 * b.digits)
+	defer b.release(b.used)
+	p := b.moduli(b.digits, func(k *Key) *modulus { return &k.p.modulus })
+	q := b.gather(b.digits, func(k *Key) []uint64 { return k.q.digits })
+	h := b.number(b.digits)
+	b.difference(h, xp, xq, p.m)
+	b.multiply(h, h, b.gather(b.digits, func(k *Key) []uint64 { return k.inverse }), p)
+	b.reduceOnce(h, p.m)
+	multiplyAdd(out, q, h, xq)
+	return out
+}
+
+// difference is x - y + 2p, which is positive since y is less than the other
+// prime, of the same length.
+func (b *batch) difference(out, x, y, p number) {
+	var carry vector // signed
+	for j := range out {
+		for lane := range Lanes {
+			sum := x[j][lane] + 2*p[j][lane] - y[j][lane] + carry[lane]
+			out[j][lane], carry[lane] = sum&digitMask, uint64(int64(sum)>>digitBits)
+		}
+	}
+}
+
+// multiplyAdd sets out, of twice as many digits, to x·y + z.
+func multiplyAdd(out, x, y, z number) {
+	clear(out)
+	copy(out, z)
+	for i := range x {
+		for j := range y {
+			for lane := range Lanes {
+				out[i+j][lane] += lowDigit(x[i][lane], y[j][lane])
+				out[i+j+1][lane] += highDigit(x[i][lane], y[j][lane])
+			}
+		}
+	}
+	var carry vector
+	for j := range out {
+		for lane := range Lanes {
+			sum := out[j][lane] + carry[lane]
+			out[j][lane], carry[lane] = sum&digitMask, sum>>digitBits
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package eight
+
+// power is the message to the private exponent modulo one prime of each lane.
+func (b *batch) power(message number, of func(*Key) *prime) number {
+	out := b.number(b.digits)
+	defer b.release(b.used)
+	m := b.moduli(b.digits, func(k *Key) *modulus { return &of(k).modulus })
+	one := b.one(b.digits)
+	table := b.table(b.reduce(message, of, m), one, m)
+	entry, picked := &b.number(1)[0], b.number(b.digits)
+	for i := range b.lanes[0].exponent(of) {
+		for lane, r := range b.lanes {
+			entry[lane] = uint64(r.exponent(of)[i])
+		}
+		if i == 0 {
+			b.pick(out, table, entry)
+			continue
+		}
+		for range windowBits {
+			b.squareOf(out, out, m)
+		}
+		b.pick(picked, table, entry)
+		b.multiply(out, out, picked, m)
+	}
+	b.multiply(out, out, one, m)
+	b.reduceOnce(out, m.m)
+	return out
+}
+
+func (r *Request) exponent(of func(*Key) *prime) []uint8 { return of(r.Key).exponent }
+
+// release gives the numbers back that were cut since.
+func (e *Engine) release(used int) { e.used = used }
+
+// one is the number 1, not in Montgomery form.
+func (b *batch) one(digits int) number {
+	n := b.number(digits)
+	clear(n)
+	for lane := range Lanes {
+		n[0][lane] = 1
+	}
+	return n
+}
+
+// reduce is the message modulo a prime, in Montgomery form and less than 4 times
+// the prime. With the message as high·R + low, that is high·R² + low·R.
+func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
+	out, low := b.number(b.digits), b.number(b.digits)
+	cube := b.gather(b.digits, func(k *Key) []uint64 { return of(k).cube })
+	b.multiply(out, message[b.digits:], cube, m)
+	b.multiply(low, message[:b.digits], m.square, m)
+	var carry vector
+	for j := range out {
+		for lane := range Lanes {
+			sum := out[j][lane] + low[j][lane] + carry[lane]
+			out[j][lane], carry[lane] = sum&digitMask, sum>>digitBits
+		}
+	}
+	return out
+}
+
+// table is the powers of a number from 0 to 31.
+func (b *batch) table(base, one number, m moduli) number {
+	table := b.number(tableEntries * b.digits)
+	entry := func(i int) number { return table[i*b.digits : (i+1)*b.digits] }
+	b.multiply(entry(0), m.square, one, m)
+	copy(entry(1), base)
+	for i := 2; i < tableEntries; i++ {
+		if i%2 == 0 {
+			b.squareOf(entry(i), entry(i/2), m)
+		} else {
+			b.multiply(entry(i), entry(i-1), base, m)
+		}
+	}
+	return table
+}
+
+// reduceOnce subtracts m where x, less than 2m, is not less than m.
+func (b *batch) reduceOnce(x, m number) {
+	defer b.release(b.used)
+	less := b.number(len(x))
+	var borrow vector // zero or all ones
+	for j := range x {
+		for lane := range Lanes {
+			difference := x[j][lane] - m[j][lane] + borrow[lane]
+			less[j][lane], borrow[lane] = difference&digitMask, uint64(int64(difference)>>digitBits)
+		}
+	}
+	for j := range x {
+		for lane := range Lanes {
+			x[j][lane] = x[j][lane]&borrow[lane] | less[j][lane]&^borrow[lane]
+		}
+	}
+}
