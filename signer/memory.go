@@ -38,10 +38,10 @@ type Store interface {
 // key as soon as a ring says that it is neither. The store signs with keys that
 // Memory does not hold. It is safe for concurrent use.
 type Memory struct {
-	store Store
-	log   *slog.Logger
-	loads *flights[string, struct{}]
-	slots chan struct{} // one for each core; further callers wait here and not inside a library
+	store   Store
+	log     *slog.Logger
+	loads   *flights[string, struct{}]
+	workers *rsakey.Workers
 
 	mu   sync.RWMutex
 	keys map[string]*memoryKey // by store name
@@ -65,14 +65,19 @@ func NewMemory(store Store, log *slog.Logger) *Memory {
 		store: store,
 		log:   log,
 		loads: newFlights[string, struct{}](exportTimeout),
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		keys:  map[string]*memoryKey{},
+		workers: rsakey.NewWorkers(rsakey.WorkersConfig{
+			Cores:  runtime.GOMAXPROCS(0),
+			Engine: rsakey.FastEngine(),
+			Fault:  func(err error) { log.Error("a signature was computed wrongly, and not released", "error", err) },
+		}),
+		keys: map[string]*memoryKey{},
 	}
 }
 
 // Close wipes every key.
 func (m *Memory) Close() {
 	m.loads.close()
+	m.workers.Stop()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, k := range m.keys {
@@ -89,15 +94,13 @@ func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]by
 	if private == nil {
 		return m.store.SignSHA256(ctx, storeName, digest)
 	}
-	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
-	case <-ctx.Done():
-		return nil, unavailable("sign in memory", context.Cause(ctx))
-	}
-	signature, err := private.SignSHA256(digest)
-	if errors.Is(err, rsakey.ErrClosed) { // a newer ring was read; the store knows whether the key may still sign
+	signature, err := m.workers.Sign(ctx, private, digest)
+	switch {
+	case errors.Is(err, rsakey.ErrClosed), errors.Is(err, rsakey.ErrStopped):
+		// A newer ring was read; the store knows whether the key may still sign.
 		return m.store.SignSHA256(ctx, storeName, digest)
+	case err != nil && ctx.Err() != nil:
+		return nil, unavailable("sign in memory", context.Cause(ctx))
 	}
 	return signature, err
 }

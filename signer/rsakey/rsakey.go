@@ -9,7 +9,10 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"sync"
+	"math/big"
+	"sync/atomic"
+
+	"playtoken/signer/rsakey/eight"
 )
 
 // ErrClosed: the key has been closed.
@@ -18,9 +21,13 @@ var ErrClosed = errors.New("the private key is closed")
 // Key is a private key in memory. It is safe for concurrent use; callers sign in
 // parallel.
 type Key struct {
-	mu   sync.RWMutex // held for reading while a signature is made
-	size int          // of a signature, in bytes
-	own  *engine      // nil once closed
+	users  gate
+	size   int // of a signature, in bytes
+	own    *engine
+	lanes  *eight.Key // nil: not of a kind that is signed with in batches
+	public rsa.PublicKey
+
+	checked atomic.Bool // whether crypto/rsa has checked a signature of a batch
 }
 
 // New takes ownership of a key. Its numbers are wiped at Close or before; the caller
@@ -29,21 +36,28 @@ func New(private *rsa.PrivateKey) (*Key, error) {
 	if err := private.Validate(); err != nil {
 		return nil, errors.New("private key: its numbers are inconsistent")
 	}
-	size := private.Size()
-	own, err := newEngine(private)
-	if err != nil {
+	k := &Key{size: private.Size(), public: rsa.PublicKey{N: new(big.Int).Set(private.N), E: private.E}}
+	if eight.Fast() {
+		k.lanes, _ = eight.NewKey(private) // an unsuitable key is signed with one at a time
+	}
+	var err error
+	if k.own, err = newEngine(private); err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	return &Key{size: size, own: own}, nil
+	return k, nil
 }
 
 // SignSHA256 returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest.
 func (k *Key) SignSHA256(digest [32]byte) ([]byte, error) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	if k.own == nil {
+	if !k.users.enter() {
 		return nil, ErrClosed
 	}
+	defer k.users.leave()
+	return k.sign(digest)
+}
+
+// sign is SignSHA256 of a user who has entered.
+func (k *Key) sign(digest [32]byte) ([]byte, error) {
 	signature := make([]byte, k.size)
 	if err := k.own.sign(signature, &digest); err != nil {
 		return nil, fmt.Errorf("sign in memory: %w", err)
@@ -54,10 +68,11 @@ func (k *Key) SignSHA256(digest [32]byte) ([]byte, error) {
 // Close wipes the key after running signatures have ended. A key that is never
 // closed is freed when it is garbage-collected.
 func (k *Key) Close() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.own != nil {
-		k.own.close()
-		k.own = nil
+	if !k.users.close() {
+		return
+	}
+	k.own.close()
+	if k.lanes != nil {
+		k.lanes.Wipe()
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"crypto/rsa"
 )
 
+// leastBatch is how many callers have to wait for a batch to be the faster way.
+const leastBatch = 2
+
 // Library is the library that does the arithmetic.
 const Library = "crypto/rsa"
 

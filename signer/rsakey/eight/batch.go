@@ -24,7 +24,7 @@ var ErrFault = errors.New("the signature that was computed is not valid under th
 
 // Engine makes batches, one at a time. It holds no secrets between them.
 type Engine struct {
-	arithmetic
+	with   arithmetic
 	memory []vector // what all numbers of a batch are cut from, in a fixed order
 	used   int
 	peak   int
@@ -35,9 +35,14 @@ type Engine struct {
 func Fast() bool { return fast() }
 
 // New makes an engine, with the fastest arithmetic that this processor has.
-func New() *Engine { return newEngine(native()) }
+func New() *Engine {
+	if !fast() {
+		return newEngine(portable())
+	}
+	return newEngine(native())
+}
 
-func newEngine(a arithmetic) *Engine { return &Engine{arithmetic: a} }
+func newEngine(a arithmetic) *Engine { return &Engine{with: a} }
 
 // vectorsOf is how many vectors a batch takes at most: a table of powers, and the
 // other numbers.
@@ -69,7 +74,7 @@ func (e *Engine) Sign(requests []*Request) {
 			lanes[lane] = requests[lane]
 		}
 	}
-	b := &batch{Engine: e, lanes: &lanes, digits: halfDigits(requests[0].Key.bits)}
+	b := &batch{engine: e, lanes: &lanes, digits: halfDigits(requests[0].Key.bits)}
 	if len(e.memory) < vectorsOf(b.digits) {
 		e.memory = aligned(vectorsOf(b.digits))
 	}
@@ -85,13 +90,13 @@ func (e *Engine) wipe() {
 
 // batch is one run of the engine.
 type batch struct {
-	*Engine
+	engine *Engine
 	lanes  *[Lanes]*Request
 	digits int // of a prime
 }
 
 func (b *batch) run(requests []*Request) {
-	message := b.number(2 * b.digits)
+	message := b.engine.number(2 * b.digits)
 	for lane, r := range b.lanes {
 		readNumber(message, lane, r.Message)
 	}
@@ -111,7 +116,7 @@ func (b *batch) run(requests []*Request) {
 
 // gather puts one number of each lane's key side by side.
 func (b *batch) gather(digits int, of func(*Key) []uint64) number {
-	n := b.number(digits)
+	n := b.engine.number(digits)
 	for lane, r := range b.lanes {
 		for j, digit := range of(r.Key) {
 			n[j][lane] = digit
@@ -129,7 +134,7 @@ type moduli struct {
 }
 
 func (b *batch) moduli(digits int, of func(*Key) *modulus) moduli {
-	k0 := b.number(1)
+	k0 := b.engine.number(1)
 	for lane, r := range b.lanes {
 		k0[0][lane] = of(r.Key).k0
 	}
@@ -137,13 +142,15 @@ func (b *batch) moduli(digits int, of func(*Key) *modulus) moduli {
 		m:      b.gather(digits, func(k *Key) []uint64 { return of(k).digits }),
 		k0:     &k0[0],
 		square: b.gather(digits, func(k *Key) []uint64 { return of(k).square }),
-		work:   b.number(digits + 2),
+		work:   b.engine.number(digits + 2),
 	}
 }
 
-func (b *batch) multiply(out, x, y number, m moduli) { b.Engine.multiply(out, x, y, m.m, m.k0, m.work) }
+func (b *batch) multiply(out, x, y number, m moduli) {
+	b.engine.with.multiply(out, x, y, m.m, m.k0, m.work)
+}
 
-func (b *batch) squareOf(out, x number, m moduli) { b.Engine.square(out, x, m.m, m.k0, m.work) }
+func (b *batch) squareOf(out, x number, m moduli) { b.engine.with.square(out, x, m.m, m.k0, m.work) }
 
 // readNumber reads a big-endian number into a lane.
 func readNumber(n number, lane int, data []byte) {

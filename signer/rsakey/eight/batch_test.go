@@ -5,60 +5,236 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"sync"
+	"errors"
+	"math/big"
+	mathrand "math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 )
 
-var pairs = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
-	made := map[int][]*rsa.PrivateKey{}
-	for bits, n := range map[int]int{2048: 3, 3072: 1, 4096: 1} {
-		for range n {
-			pair, _ := rsa.GenerateKey(rand.Reader, bits)
-			made[bits] = append(made[bits], pair)
-		}
-	}
-	return made
-})
-
-// padded is the message of RSASSA-PKCS1-v1_5 with SHA-256.
+// padded is the message of RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 9.2).
 func padded(digest [32]byte, size int) []byte {
 	prefix := []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
-	m := bytes.Repeat([]byte{0xff}, size)
-	m[0], m[1] = 0, 1
-	at := size - len(prefix) - len(digest)
-	m[at-1] = 0
-	copy(m[at:], prefix)
-	copy(m[at+len(prefix):], digest[:])
-	return m
+	end := append(append([]byte{0}, prefix...), digest[:]...)
+	return append(append([]byte{0, 1}, bytes.Repeat([]byte{0xff}, size-2-len(end))...), end...)
 }
 
+func edgeDigest() (digest [32]byte) {
+	switch mathrand.IntN(4) {
+	case 0:
+		return digest
+	case 1:
+		return [32]byte(bytes.Repeat([]byte{0xff}, 32))
+	}
+	rand.Read(digest[:])
+	return digest
+}
+
+// pairsOf is how many signatures of each kind of arithmetic a test compares: many
+// where the processor is fast, and otherwise as many as take seconds.
+func pairsOf(t *testing.T, kind string) int {
+	if n, err := strconv.Atoi(os.Getenv("PLAYTOKEN_TEST_SIGNATURES")); err == nil {
+		return n
+	}
+	switch {
+	case testing.Short():
+		return 2 * Lanes
+	case kind == "native":
+		return 20_000
+	case kind == "portable":
+		return 50 * Lanes
+	}
+	return 6 * Lanes
+}
+
+// keysOf are keys of a size as batches need them, and their own numbers.
+func keysOf(t testing.TB, bits int) (keys []*Key, pairs []*rsa.PrivateKey) {
+	t.Helper()
+	pairs = pool(t, bits)
+	for _, pair := range pairs {
+		key, err := NewKey(pair)
+		if err != nil {
+			t.Fatalf("key of %d bits with exponent %d: got %v, want it accepted", bits, pair.E, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, pairs
+}
+
+// There is only one signature of a digest under a key, so one that crypto/rsa
+// accepts is the one that crypto/rsa makes; every hundredth is compared as well.
 func TestSignaturesAreThoseOfTheStandardLibrary(t *testing.T) {
-	for name, engine := range arithmetics(t) {
-		for bits, of := range pairs() {
-			if name == "interpreted" && bits > 2048 {
-				continue
-			}
-			e := newEngine(engine)
-			var requests []*Request
-			var want [][]byte
-			for i := range Lanes {
-				pair := of[i%len(of)]
-				key, err := NewKey(pair)
-				if err != nil {
-					t.Fatal(err)
+	for name, arithmetic := range arithmetics(t) {
+		for bits, share := range map[int]int{2048: 1, 3072: 8, 4096: 16} {
+			t.Run(name+"/"+strconv.Itoa(bits), func(t *testing.T) {
+				keys, pairs := keysOf(t, bits)
+				e := newEngine(arithmetic)
+				n := max(pairsOf(t, name)/share, Lanes)
+				for done := 0; done < n; {
+					done += compareBatch(t, e, keys, pairs, done)
 				}
-				digest := sha256.Sum256([]byte{byte(i)})
-				signature, _ := rsa.SignPKCS1v15(nil, pair, crypto.SHA256, digest[:])
-				want = append(want, signature)
-				requests = append(requests, &Request{Key: key, Message: padded(digest, bits/8), Signature: make([]byte, bits/8)})
-			}
-			e.Sign(requests)
-			for i, r := range requests {
-				if r.Err != nil || !bytes.Equal(r.Signature, want[i]) {
-					t.Errorf("%s, %d bits, lane %d: got %x, %v; want %x", name, bits, i, r.Signature, r.Err, want[i])
-				}
+			})
+		}
+	}
+}
+
+// compareBatch signs with keys of the pool, and with fewer than eight in every
+// fourth batch.
+func compareBatch(t *testing.T, e *Engine, keys []*Key, pairs []*rsa.PrivateKey, done int) int {
+	t.Helper()
+	requests, digests, of := []*Request{}, [][32]byte{}, []*rsa.PrivateKey{}
+	for lane := range Lanes - done/Lanes%4/3*mathrand.IntN(Lanes) {
+		i := (done + lane) % len(keys)
+		digest := edgeDigest()
+		size := pairs[i].Size()
+		requests = append(requests, &Request{Key: keys[i], Message: padded(digest, size), Signature: make([]byte, size)})
+		digests, of = append(digests, digest), append(of, pairs[i])
+	}
+	e.Sign(requests)
+	for i, r := range requests {
+		if err := rsa.VerifyPKCS1v15(&of[i].PublicKey, crypto.SHA256, digests[i][:], r.Signature); r.Err != nil || err != nil {
+			t.Fatalf("lane %d of %d, key %x, digest %x: got %v and %v, want a good signature", i, len(requests), of[i].Primes, digests[i], r.Err, err)
+		}
+		if (done+i)%100 == 0 {
+			want, _ := rsa.SignPKCS1v15(nil, of[i], crypto.SHA256, digests[i][:])
+			if !bytes.Equal(r.Signature, want) {
+				t.Fatalf("signature: got %x, want %x", r.Signature, want)
 			}
 		}
 	}
+	return len(requests)
+}
+
+// Whichever multiplication goes wrong in a lane, that lane gives no signature out
+// and the others do.
+func TestAFaultReleasesNoSignature(t *testing.T) {
+	keys, pairs := keysOf(t, 2048)
+	const calls = 2600 // of a batch, at least
+	for _, at := range []int{0, 1, 3, 40, 700, 1200, 1300, 1700, 2400, calls} {
+		const lane = 3
+		e := newEngine(faulty(portable(), at, lane))
+		var requests []*Request
+		for i := range Lanes {
+			message := padded(edgeDigest(), pairs[i].Size())
+			requests = append(requests, &Request{Key: keys[i], Message: message, Signature: make([]byte, len(message))})
+		}
+		e.Sign(requests)
+		for i, r := range requests {
+			given := !bytes.Equal(r.Signature, make([]byte, len(r.Signature)))
+			if wrong := i == lane; wrong != errors.Is(r.Err, ErrFault) || wrong == given {
+				t.Errorf("fault in multiplication %d of lane %d, lane %d: got %v, signature given: %t", at, lane, i, r.Err, given)
+			}
+		}
+	}
+}
+
+// faulty makes one multiplication or squaring wrong in one lane.
+func faulty(a arithmetic, at, lane int) arithmetic {
+	count := 0
+	spoil := func(out number) {
+		if count == at {
+			out[0][lane] ^= 1
+		}
+		count++
+	}
+	multiply, square := a.multiply, a.square
+	a.multiply = func(out, x, y, m number, k0 *vector, work number) {
+		multiply(out, x, y, m, k0, work)
+		spoil(out)
+	}
+	a.square = func(out, x, m number, k0 *vector, work number) {
+		square(out, x, m, k0, work)
+		spoil(out)
+	}
+	return a
+}
+
+func TestNothingIsLeftOfABatch(t *testing.T) {
+	keys, pairs := keysOf(t, 2048)
+	e := newEngine(portable())
+	r := &Request{Key: keys[0], Message: padded([32]byte{}, pairs[0].Size()), Signature: make([]byte, pairs[0].Size())}
+	e.Sign([]*Request{r})
+	for i, v := range e.memory {
+		if v != (vector{}) {
+			t.Fatalf("vector %d of %d after a batch: got %x, want it wiped", i, len(e.memory), v)
+		}
+	}
+	if e.used != 0 || len(e.memory) == 0 {
+		t.Errorf("memory after a batch: got %d in use of %d, want none of some", e.used, len(e.memory))
+	}
+	keys[0].Wipe()
+	for _, digits := range [][]uint64{keys[0].p.digits, keys[0].q.digits, keys[0].p.square, keys[0].q.cube, keys[0].inverse} {
+		for _, digit := range digits {
+			if digit != 0 {
+				t.Fatalf("digit of a wiped key: got %x, want 0", digit)
+			}
+		}
+	}
+	if !bytes.Equal(keys[0].p.exponent, make([]byte, len(keys[0].p.exponent))) {
+		t.Error("exponent of a wiped key: got it, want zeros")
+	}
+}
+
+func TestUnsuitableKeysAreRefused(t *testing.T) {
+	good := pool(t, 2048)[0]
+	p, q := good.Primes[0], good.Primes[1]
+	longer := primeAfter(new(big.Int).Lsh(p, 16), 1)
+	for name, key := range map[string]*rsa.PrivateKey{
+		"three primes":             {PublicKey: good.PublicKey, D: good.D, Primes: []*big.Int{p, q, big.NewInt(3)}},
+		"primes of unequal length": {PublicKey: rsa.PublicKey{N: new(big.Int).Mul(longer, new(big.Int).Rsh(q, 16)), E: good.E}, D: good.D, Primes: []*big.Int{longer, new(big.Int).Rsh(q, 16)}},
+		"an even exponent":         {PublicKey: rsa.PublicKey{N: good.N, E: 4}, D: good.D, Primes: good.Primes},
+		"a large exponent":         {PublicKey: rsa.PublicKey{N: good.N, E: 1<<32 + 1}, D: good.D, Primes: good.Primes},
+		"another length":           {PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(good.N, 8), E: good.E}, D: good.D, Primes: good.Primes},
+	} {
+		if _, err := NewKey(key); !errors.Is(err, ErrUnsuitable) {
+			t.Errorf("a key with %s: got %v, want ErrUnsuitable", name, err)
+		}
+	}
+}
+
+func FuzzProductsAgree(f *testing.F) {
+	f.Add([]byte{0xff}, uint8(0))
+	f.Add(bytes.Repeat([]byte{0xff, 0x0f}, 500), uint8(2))
+	all := arithmetics(f)
+	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
+		digits := []int{20, 30, 40}[int(size)%3]
+		m, a, b, k0 := operandsFrom(data, digits)
+		want := make(number, digits)
+		portable().multiply(want, a, b, m, k0, make(number, digits+2))
+		for name, arithmetic := range all {
+			got := make(number, digits)
+			arithmetic.multiply(got, a, b, m, k0, make(number, digits+2))
+			for j := range got {
+				if got[j] != want[j] {
+					t.Fatalf("%s, digit %d: got %x, want %x", name, j, got[j], want[j])
+				}
+			}
+		}
+		compare(t, "portable", want, a, b, m)
+	})
+}
+
+// operandsFrom are moduli and factors whose digits come from data, over and over.
+func operandsFrom(data []byte, digits int) (m, a, b number, k0 *vector) {
+	m, a, b, k0 = make(number, digits), make(number, digits), make(number, digits), &vector{}
+	next := 0
+	read := func(limit *big.Int) *big.Int {
+		bytes := make([]byte, (limit.BitLen()+7)/8)
+		for i := range bytes {
+			if len(data) > 0 {
+				bytes[i] = data[next%len(data)]
+			}
+			next++
+		}
+		return new(big.Int).Mod(new(big.Int).SetBytes(bytes), limit)
+	}
+	bits := digits * digitBits / 104 * 100 // less than all by more than 13
+	for lane := range Lanes {
+		top := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+		modulus := new(big.Int).Add(read(top), top)
+		modulus.SetBit(modulus, 0, 1)
+		setLane(m, a, b, k0, lane, modulus, read(modulus), read(modulus))
+	}
+	return m, a, b, k0
 }

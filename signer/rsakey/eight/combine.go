@@ -2,11 +2,11 @@ package eight
 
 // combine is the number modulo p·q that is xp modulo p and xq modulo q.
 func (b *batch) combine(xp, xq number) number {
-	out := b.number(2 * b.digits)
-	defer b.release(b.used)
+	out := b.engine.number(2 * b.digits)
+	defer b.engine.release(b.engine.used)
 	p := b.moduli(b.digits, func(k *Key) *modulus { return &k.p.modulus })
 	q := b.gather(b.digits, func(k *Key) []uint64 { return k.q.digits })
-	h := b.number(b.digits)
+	h := b.engine.number(b.digits)
 	b.difference(h, xp, xq, p.m)
 	b.multiply(h, h, b.gather(b.digits, func(k *Key) []uint64 { return k.inverse }), p)
 	b.reduceOnce(h, p.m)

@@ -19,6 +19,8 @@
 // which it is.
 package eight
 
+//go:generate go run -C gen . ..
+
 // Lanes is how many signatures a batch makes.
 const Lanes = 8
 

@@ -57,7 +57,7 @@ func program(t testing.TB, body string) []step {
 		operands := strings.Split(strings.TrimSpace(rest), ", ")
 		step, err := decode(name, operands, func(label string) int { return labels[label] - at })
 		if err != nil {
-			t.Fatalf("%s: %v", line, err)
+			t.Fatalf("line %q: got %v, want an instruction that the interpreter knows", line, err)
 		}
 		steps = append(steps, step)
 	}
@@ -275,9 +275,10 @@ func decodeSum(name string, operands []string) (step, error) {
 	}, firstOf(err, err2, err3)
 }
 
-// call runs a function. Numbers are copied to the machine's memory and back.
-func (m *machine) call(t testing.TB, name string, digits int, params map[string]number) {
-	t.Helper()
+// call runs a function. Numbers are copied to the machine's memory and back. It
+// panics if the function reads or writes beyond them, or leaves anything in a
+// register of lanes.
+func (m *machine) call(name string, digits int, params map[string]number) {
 	m.params, m.memory = map[string]uint64{"digits": uint64(digits)}, m.memory[:0]
 	places := map[*vector]uint64{} // the same number is in the same place
 	for name, n := range params {
@@ -301,6 +302,6 @@ func (m *machine) call(t testing.TB, name string, digits int, params map[string]
 		}
 	}
 	if m.lanes != [32]vector{} || m.mask != 0 {
-		t.Errorf("registers after %s: got %x, want them wiped", name, m.lanes)
+		panic(fmt.Sprintf("registers after %s: got %x, want them wiped", name, m.lanes))
 	}
 }

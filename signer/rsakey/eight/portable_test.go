@@ -42,7 +42,7 @@ func extreme(limit *big.Int) *big.Int {
 // assembly executed step by step, and the assembly itself where this processor
 // has the instructions.
 func arithmetics(t testing.TB) map[string]arithmetic {
-	all := map[string]arithmetic{"portable": portable(), "interpreted": newMachine(t).arithmetic(t)}
+	all := map[string]arithmetic{"portable": portable(), "interpreted": newMachine(t).arithmetic()}
 	if fast() {
 		all["native"] = native()
 	} else {
@@ -52,25 +52,25 @@ func arithmetics(t testing.TB) map[string]arithmetic {
 }
 
 // arithmetic calls the functions as nativeMultiply and its like do.
-func (m *machine) arithmetic(t testing.TB) arithmetic {
+func (m *machine) arithmetic() arithmetic {
 	multiply := func(out, a, b, modulus number, k0 *vector, work number) {
 		params := map[string]number{"out": out, "a": a, "b": b, "m": modulus, "k0": {*k0}}
 		if len(modulus) == 20 {
-			m.call(t, "multiply20", 0, params)
+			m.call("multiply20", 0, params)
 			return
 		}
 		params["scratch"] = work[:len(modulus)+2]
-		m.call(t, "multiply", len(modulus), params)
+		m.call("multiply", len(modulus), params)
 	}
 	square := func(out, a, modulus number, k0 *vector, work number) {
 		if len(modulus) != 20 {
 			multiply(out, a, a, modulus, k0, work)
 			return
 		}
-		m.call(t, "square20", 0, map[string]number{"out": out, "a": a, "m": modulus, "k0": {*k0}, "scratch": work[:20]})
+		m.call("square20", 0, map[string]number{"out": out, "a": a, "m": modulus, "k0": {*k0}, "scratch": work[:20]})
 	}
 	pick := func(out, table number, entry *vector) {
-		m.call(t, "pick", len(out), map[string]number{"out": out, "table": table, "index": {*entry}})
+		m.call("pick", len(out), map[string]number{"out": out, "table": table, "index": {*entry}})
 	}
 	return arithmetic{multiply: multiply, square: square, pick: pick}
 }
@@ -84,14 +84,19 @@ func operands(digits, bits int) (m, a, b number, k0 *vector) {
 		choose := [...]func(*big.Int) *big.Int{randomBelow, extreme}[lane%2]
 		modulus := new(big.Int).Add(choose(top), top)
 		modulus.SetBit(modulus, 0, 1)
-		fromBig(m, lane, modulus)
 		limit := new(big.Int).Lsh(modulus, 6)
-		fromBig(a, lane, choose(limit))
-		fromBig(b, lane, choose(limit))
-		inverse := new(big.Int).ModInverse(modulus, radix(1))
-		k0[lane] = new(big.Int).Sub(radix(1), inverse).Uint64()
+		setLane(m, a, b, k0, lane, modulus, choose(limit), choose(limit))
 	}
 	return m, a, b, k0
+}
+
+// setLane fills one lane of operands.
+func setLane(m, a, b number, k0 *vector, lane int, modulus, x, y *big.Int) {
+	fromBig(m, lane, modulus)
+	fromBig(a, lane, x)
+	fromBig(b, lane, y)
+	inverse := new(big.Int).ModInverse(modulus, radix(1))
+	k0[lane] = new(big.Int).Sub(radix(1), inverse).Uint64()
 }
 
 func TestProductsAreThoseOfMathBig(t *testing.T) {

@@ -2,24 +2,24 @@ package eight
 
 // power is the message to the private exponent modulo one prime of each lane.
 func (b *batch) power(message number, of func(*Key) *prime) number {
-	out := b.number(b.digits)
-	defer b.release(b.used)
+	out := b.engine.number(b.digits)
+	defer b.engine.release(b.engine.used)
 	m := b.moduli(b.digits, func(k *Key) *modulus { return &of(k).modulus })
 	one := b.one(b.digits)
 	table := b.table(b.reduce(message, of, m), one, m)
-	entry, picked := &b.number(1)[0], b.number(b.digits)
+	entry, picked := &b.engine.number(1)[0], b.engine.number(b.digits)
 	for i := range b.lanes[0].exponent(of) {
 		for lane, r := range b.lanes {
 			entry[lane] = uint64(r.exponent(of)[i])
 		}
 		if i == 0 {
-			b.pick(out, table, entry)
+			b.engine.with.pick(out, table, entry)
 			continue
 		}
 		for range windowBits {
 			b.squareOf(out, out, m)
 		}
-		b.pick(picked, table, entry)
+		b.engine.with.pick(picked, table, entry)
 		b.multiply(out, out, picked, m)
 	}
 	b.multiply(out, out, one, m)
@@ -34,7 +34,7 @@ func (e *Engine) release(used int) { e.used = used }
 
 // one is the number 1, not in Montgomery form.
 func (b *batch) one(digits int) number {
-	n := b.number(digits)
+	n := b.engine.number(digits)
 	clear(n)
 	for lane := range Lanes {
 		n[0][lane] = 1
@@ -45,7 +45,7 @@ func (b *batch) one(digits int) number {
 // reduce is the message modulo a prime, in Montgomery form and less than 4 times
 // the prime. With the message as high·R + low, that is high·R² + low·R.
 func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
-	out, low := b.number(b.digits), b.number(b.digits)
+	out, low := b.engine.number(b.digits), b.engine.number(b.digits)
 	cube := b.gather(b.digits, func(k *Key) []uint64 { return of(k).cube })
 	b.multiply(out, message[b.digits:], cube, m)
 	b.multiply(low, message[:b.digits], m.square, m)
@@ -61,7 +61,7 @@ func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
 
 // table is the powers of a number from 0 to 31.
 func (b *batch) table(base, one number, m moduli) number {
-	table := b.number(tableEntries * b.digits)
+	table := b.engine.number(tableEntries * b.digits)
 	entry := func(i int) number { return table[i*b.digits : (i+1)*b.digits] }
 	b.multiply(entry(0), m.square, one, m)
 	copy(entry(1), base)
@@ -77,8 +77,8 @@ func (b *batch) table(base, one number, m moduli) number {
 
 // reduceOnce subtracts m where x, less than 2m, is not less than m.
 func (b *batch) reduceOnce(x, m number) {
-	defer b.release(b.used)
-	less := b.number(len(x))
+	defer b.engine.release(b.engine.used)
+	less := b.engine.number(len(x))
 	var borrow vector // zero or all ones
 	for j := range x {
 		for lane := range Lanes {

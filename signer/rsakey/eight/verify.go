@@ -7,10 +7,10 @@ import "math/bits"
 // signature but the multiplication.
 func (b *batch) verify(signature number) number {
 	digits := len(signature)
-	out := b.number(digits)
-	defer b.release(b.used)
+	out := b.engine.number(digits)
+	defer b.engine.release(b.engine.used)
 	m := b.moduli(digits, func(k *Key) *modulus { return &k.public })
-	one, base, product := b.one(digits), b.number(digits), b.number(digits)
+	one, base, product := b.one(digits), b.engine.number(digits), b.engine.number(digits)
 	b.multiply(base, signature, m.square, m)
 	b.multiply(out, one, m.square, m)
 	for bit := b.exponentBits() - 1; bit >= 0; bit-- {

@@ -8,14 +8,17 @@
 //
 // Every instruction but those that count is the same for all eight lanes, and
 // addresses and branches depend on the number of digits alone: what a lane holds
-// cannot change what is executed. run_test.go executes the instructions one by
-// one, on any machine, and compares the results with math/big.
+// cannot change what is executed. Tests of package eight hold the assembly to
+// that, and execute its text one instruction after another on any machine.
+//
+//	go run . FOLDER
 package main
 
 import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,12 +39,16 @@ const (
 )
 
 func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run . FOLDER")
+		os.Exit(2)
+	}
 	file, err := program()
 	if err == nil {
-		err = write("../kernel_amd64.s", file, printer.NewGoAsm)
+		err = write("kernel_amd64.s", file, printer.NewGoAsm)
 	}
 	if err == nil {
-		err = write("../kernel_amd64.go", file, printer.NewStubs)
+		err = write("kernel_amd64.go", file, printer.NewStubs)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -69,11 +76,11 @@ func write(name string, file *ir.File, form printer.Builder) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, data, 0o644)
+	return os.WriteFile(filepath.Join(os.Args[1], name), data, 0o644)
 }
 
 func text(file *ir.File, form printer.Builder) ([]byte, error) {
-	data, err := form(printer.Config{Argv: []string{"go", "run", "."}, Name: "gen", Pkg: "eight"}).Print(file)
+	data, err := form(printer.Config{Argv: []string{"go", "generate"}, Name: "gen", Pkg: "eight"}).Print(file)
 	return append(bytes.TrimRight(data, "\n"), '\n'), err
 }
 

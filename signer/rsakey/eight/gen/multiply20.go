@@ -22,7 +22,10 @@ func registersAfter(accumulators int) registers {
 		accumulators++
 		return z(accumulators - 1)
 	}
-	return registers{next(), next(), next(), next(), next(), next(), next(), next()}
+	return registers{
+		first: next(), second: next(), q0: next(), q1: next(),
+		digit: next(), carry: next(), k0: next(), mask: next(),
+	}
 }
 
 // load fills the registers that keep their value.

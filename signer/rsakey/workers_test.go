@@ -1,0 +1,251 @@
+package rsakey_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"playtoken/signer/rsakey"
+	"playtoken/signer/rsakey/eight"
+)
+
+// engine is a real one that tells the sizes of its batches, and can be made wrong.
+type engine struct {
+	real  rsakey.Engine
+	sizes chan int // has room for those of a test
+	wrong atomic.Bool
+}
+
+func newEngine() *engine { return &engine{real: eight.New(), sizes: make(chan int, 1000)} }
+
+func (e *engine) Sign(requests []*eight.Request) {
+	e.sizes <- len(requests)
+	e.real.Sign(requests)
+	if e.wrong.Load() {
+		requests[0].Err = eight.ErrFault
+	}
+}
+
+// made are the sizes of the batches so far.
+func (e *engine) made() []int {
+	sizes := []int{}
+	for len(e.sizes) > 0 {
+		sizes = append(sizes, <-e.sizes)
+	}
+	return sizes
+}
+
+// waiting are callers of workers that have not been started yet.
+type waiting struct {
+	*rsakey.Workers
+	engine *engine
+	all    sync.WaitGroup
+	faults atomic.Int64
+}
+
+func newWaiting() *waiting {
+	w := &waiting{engine: newEngine()}
+	w.Workers = rsakey.NewWorkers(rsakey.WorkersConfig{
+		Engine: func() rsakey.Engine { return w.engine },
+		Fault:  func(error) { w.faults.Add(1) },
+	})
+	return w
+}
+
+// call has a caller wait, and returns where its result will be.
+func (w *waiting) call(ctx context.Context, key *rsakey.Key, pair *rsa.PrivateKey) *error {
+	result := new(error)
+	digest := randomDigest()
+	w.all.Go(func() {
+		signature, err := w.Sign(ctx, key, digest)
+		if err == nil {
+			err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature)
+		}
+		*result = err
+	})
+	return result
+}
+
+func batchKey(t *testing.T, bits int) (*rsakey.Key, *rsa.PrivateKey) {
+	t.Helper()
+	key, err := rsakey.NewForBatches(copyOf(t, pairs()[bits]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, pairs()[bits]
+}
+
+// inBubble runs a test with a key of 2,048 bits.
+func inBubble(t *testing.T, test func(*testing.T, *waiting, *rsakey.Key, *rsa.PrivateKey)) {
+	pairs() // outside, because it is shared
+	synctest.Test(t, func(t *testing.T) {
+		key, pair := batchKey(t, 2048)
+		test(t, newWaiting(), key, pair)
+	})
+}
+
+func TestCallersWhoWaitAreSignedForAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		larger, largerPair := batchKey(t, 3072)
+		var results []*error
+		for range eight.Lanes + 3 {
+			results = append(results, w.call(t.Context(), key, pair))
+		}
+		for range 2 {
+			results = append(results, w.call(t.Context(), larger, largerPair))
+		}
+		synctest.Wait()
+		w.Start(1)
+		w.all.Wait()
+		for i, err := range results {
+			if *err != nil {
+				t.Errorf("caller %d: got %v, want a signature", i, *err)
+			}
+		}
+		sizes := w.engine.made()
+		if slices.Sort(sizes); !slices.Equal(sizes, []int{2, 3, eight.Lanes}) {
+			t.Errorf("batches for 11 keys of one size and 2 of another: got %v, want [2 3 8]", sizes)
+		}
+		w.Stop()
+	})
+}
+
+func TestACallerAloneIsServedWithoutABatch(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		w.Start(2)
+		result := w.call(t.Context(), key, pair)
+		w.all.Wait()
+		if sizes := w.engine.made(); *result != nil || len(sizes) != 0 {
+			t.Errorf("one caller: got %v and batches of %v, want a signature and none", *result, sizes)
+		}
+		w.Stop()
+	})
+}
+
+func TestACallerWhoGoesAwaySpoilsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		gone, leave := context.WithCancel(t.Context())
+		left := w.call(gone, key, pair)
+		first, second := w.call(t.Context(), key, pair), w.call(t.Context(), key, pair)
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if !errors.Is(*left, context.Canceled) {
+			t.Errorf("caller who went away: got %v, want context.Canceled", *left)
+		}
+		w.Start(1)
+		w.all.Wait()
+		if *first != nil || *second != nil {
+			t.Errorf("the others: got %v and %v, want signatures", *first, *second)
+		}
+		w.Stop()
+		key.Close() // returns, because no job holds the key
+	})
+}
+
+func TestAKeyIsWipedAfterTheBatchThatHoldsIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		result := w.call(t.Context(), key, pair)
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			key.Close()
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close while a caller waits for a signature: got it done, want it to wait")
+		default:
+		}
+		w.Start(1)
+		<-closed
+		w.all.Wait()
+		if *result != nil {
+			t.Errorf("caller of before Close: got %v, want a signature", *result)
+		}
+		if _, err := w.Sign(t.Context(), key, randomDigest()); !errors.Is(err, rsakey.ErrClosed) {
+			t.Errorf("caller of after Close: got %v, want ErrClosed", err)
+		}
+		w.Stop()
+	})
+}
+
+func TestFaultsEndTheMakingOfBatches(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		w.engine.wrong.Store(true)
+		var results []*error
+		for range rsakey.MostFaults*eight.Lanes + 2 {
+			results = append(results, w.call(t.Context(), key, pair))
+		}
+		synctest.Wait()
+		w.Start(1)
+		w.all.Wait()
+		refused := 0
+		for _, err := range results {
+			if errors.Is(*err, eight.ErrFault) {
+				refused++
+			} else if *err != nil {
+				t.Errorf("caller whose own lane was right: got %v, want a signature", *err)
+			}
+		}
+		if got := w.faults.Load(); refused != rsakey.MostFaults || got != rsakey.MostFaults || w.Batches() {
+			t.Errorf("a fault in each batch: got %d callers refused, %d faults reported, batches still made: %t; want %d, %d, false",
+				refused, got, w.Batches(), rsakey.MostFaults, rsakey.MostFaults)
+		}
+		if sizes := w.engine.made(); len(sizes) != rsakey.MostFaults {
+			t.Errorf("batches: got %d, want %d, and the last two callers served without", len(sizes), rsakey.MostFaults)
+		}
+		w.Stop()
+	})
+}
+
+func TestStoppedWorkersServeThoseWhoWait(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		gone, leave := context.WithCancel(t.Context())
+		w.call(gone, key, pair)
+		synctest.Wait()
+		leave() // a job without a caller is left in the queue
+		result := w.call(t.Context(), key, pair)
+		synctest.Wait()
+		w.Start(2)
+		w.Stop()
+		w.all.Wait()
+		if *result != nil {
+			t.Errorf("caller of before Stop: got %v, want a signature", *result)
+		}
+		if _, err := w.Sign(t.Context(), key, randomDigest()); !errors.Is(err, rsakey.ErrStopped) {
+			t.Errorf("caller of after Stop: got %v, want ErrStopped", err)
+		}
+		key.Close() // returns, because no job holds the key
+	})
+}
+
+func TestManyCallersOfManyKeys(t *testing.T) {
+	w := rsakey.NewWorkers(rsakey.WorkersConfig{Cores: 2, Engine: func() rsakey.Engine { return eight.New() }})
+	defer w.Stop()
+	var all sync.WaitGroup
+	for _, bits := range []int{2048, 2048, 3072} {
+		key, pair := batchKey(t, bits)
+		defer key.Close()
+		for range 8 {
+			all.Go(func() {
+				digest := randomDigest()
+				signature, err := w.Sign(t.Context(), key, digest)
+				if err == nil {
+					err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature)
+				}
+				if err != nil {
+					t.Errorf("signature with a key of %d bits: got %v, want a good one", bits, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
