@@ -42,9 +42,8 @@ import (
 	"unsafe"
 )
 
-// leastBatch is how many callers have to wait for a batch to be the faster way:
-// OpenSSL signs about three times as fast as crypto/rsa.
-const leastBatch = 3
+// libraryCost is what a signature costs, in signatures of crypto/rsa.
+const libraryCost = 0.37
 
 // Library is the library that does the arithmetic.
 const Library = "OpenSSL"

@@ -7,8 +7,8 @@ import (
 	"crypto/rsa"
 )
 
-// leastBatch is how many callers have to wait for a batch to be the faster way.
-const leastBatch = 2
+// libraryCost is what a signature costs, in signatures of crypto/rsa.
+const libraryCost = 1.0
 
 // Library is the library that does the arithmetic.
 const Library = "crypto/rsa"

@@ -56,6 +56,8 @@ type WorkersConfig struct {
 // releases none that it has not verified: that request's error is set instead.
 type Engine interface {
 	Sign(requests []*eight.Request)
+	// Cost is what a batch of so many takes, in signatures of crypto/rsa.
+	Cost(signatures int) float64
 }
 
 // job is one signature that a caller waits for.
@@ -188,7 +190,7 @@ func (w *Workers) others(jobs []*job, queue chan *job) []*job {
 // if a key is of another kind.
 func (w *Workers) sign(engine Engine, jobs []*job) {
 	single := func(j *job) bool { return j.key.lanes == nil }
-	if len(jobs) < leastBatch || slices.ContainsFunc(jobs, single) {
+	if n := len(jobs); n == 1 || engine == nil || engine.Cost(n) > float64(n)*libraryCost || slices.ContainsFunc(jobs, single) {
 		for _, j := range jobs {
 			j.signature, j.err = j.key.sign(j.digest)
 		}

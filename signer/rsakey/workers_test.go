@@ -32,6 +32,8 @@ func (e *engine) Sign(requests []*eight.Request) {
 	}
 }
 
+func (e *engine) Cost(int) float64 { return 0 }
+
 // made are the sizes of the batches so far.
 func (e *engine) made() []int {
 	sizes := []int{}
@@ -228,7 +230,7 @@ func TestStoppedWorkersServeThoseWhoWait(t *testing.T) {
 }
 
 func TestManyCallersOfManyKeys(t *testing.T) {
-	w := rsakey.NewWorkers(rsakey.WorkersConfig{Cores: 2, Engine: func() rsakey.Engine { return eight.New() }})
+	w := rsakey.NewWorkers(rsakey.WorkersConfig{Cores: 2, Engine: func() rsakey.Engine { return newEngine() }})
 	defer w.Stop()
 	var all sync.WaitGroup
 	for _, bits := range []int{2048, 2048, 3072} {

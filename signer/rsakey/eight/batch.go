@@ -2,7 +2,6 @@ package eight
 
 import (
 	"crypto/subtle"
-	"encoding/binary"
 	"errors"
 	"unsafe"
 )
@@ -30,19 +29,24 @@ type Engine struct {
 	peak   int
 }
 
-// Fast reports whether this processor has AVX-512 IFMA, which this package is
-// made for.
-func Fast() bool { return fast() }
+// Fast reports whether this processor has what this package is made for, AVX-512
+// IFMA or AVX2.
+func Fast() bool {
+	_, fast := best()
+	return fast
+}
 
 // New makes an engine, with the fastest arithmetic that this processor has.
 func New() *Engine {
-	if !fast() {
-		return newEngine(portable())
-	}
-	return newEngine(native())
+	arithmetic, _ := best()
+	return newEngine(arithmetic)
 }
 
 func newEngine(a arithmetic) *Engine { return &Engine{with: a} }
+
+// Cost is what a batch of so many signatures takes, in signatures of crypto/rsa
+// one after another.
+func (e *Engine) Cost(signatures int) float64 { return e.with.cost(signatures) }
 
 // vectorsOf is how many vectors a batch takes at most: a table of powers, and the
 // other numbers.
@@ -74,9 +78,9 @@ func (e *Engine) Sign(requests []*Request) {
 			lanes[lane] = requests[lane]
 		}
 	}
-	b := &batch{engine: e, lanes: &lanes, digits: halfDigits(requests[0].Key.bits)}
-	if len(e.memory) < vectorsOf(b.digits) {
-		e.memory = aligned(vectorsOf(b.digits))
+	b := &batch{engine: e, lanes: &lanes, form: requests[0].Key.form, shape: shape{radix: requests[0].Key.form.radix, lanes: len(requests)}}
+	if len(e.memory) < vectorsOf(b.form.digits) {
+		e.memory = aligned(vectorsOf(b.form.digits))
 	}
 	defer e.wipe()
 	b.run(requests)
@@ -92,13 +96,14 @@ func (e *Engine) wipe() {
 type batch struct {
 	engine *Engine
 	lanes  *[Lanes]*Request
-	digits int // of a prime
+	form   form
+	shape  shape
 }
 
 func (b *batch) run(requests []*Request) {
-	message := b.engine.number(2 * b.digits)
+	message := b.engine.number(2 * b.form.digits)
 	for lane, r := range b.lanes {
-		readNumber(message, lane, r.Message)
+		b.form.radix.read(message, lane, r.Message)
 	}
 	xp := b.power(message, func(k *Key) *prime { return &k.p })
 	xq := b.power(message, func(k *Key) *prime { return &k.q })
@@ -110,7 +115,7 @@ func (b *batch) run(requests []*Request) {
 			r.Err = ErrFault
 			continue
 		}
-		writeNumber(r.Signature, signature, lane)
+		b.form.radix.write(r.Signature, signature, lane)
 	}
 }
 
@@ -147,34 +152,34 @@ func (b *batch) moduli(digits int, of func(*Key) *modulus) moduli {
 }
 
 func (b *batch) multiply(out, x, y number, m moduli) {
-	b.engine.with.multiply(out, x, y, m.m, m.k0, m.work)
+	b.engine.with.multiply(out, x, y, m.m, m.k0, m.work, b.shape)
 }
 
-func (b *batch) squareOf(out, x number, m moduli) { b.engine.with.square(out, x, m.m, m.k0, m.work) }
+func (b *batch) squareOf(out, x number, m moduli) {
+	b.engine.with.square(out, x, m.m, m.k0, m.work, b.shape)
+}
 
-// readNumber reads a big-endian number into a lane.
-func readNumber(n number, lane int, data []byte) {
+// read reads a big-endian number into a lane.
+func (r radix) read(n number, lane int, data []byte) {
 	for j := range n {
-		n[j][lane] = bitsAt(data, j*digitBits, digitBits)
+		n[j][lane] = bitsAt(data, j*int(r), int(r))
 	}
 }
 
-// writeNumber writes a lane's number, big-endian.
-func writeNumber(data []byte, n number, lane int) {
-	var word [8]byte
-	for i := range len(data) / 8 {
-		bit := i * 64
-		digit, shift := bit/digitBits, bit%digitBits
-		x := n[digit][lane] >> shift
-		for have := digitBits - shift; have < 64; have += digitBits {
-			if digit++; digit < len(n) {
-				x |= n[digit][lane] << have
-			}
+// write writes a lane's number, big-endian.
+func (r radix) write(data []byte, n number, lane int) {
+	var bits uint64 // that are not written yet
+	have, next := 0, 0
+	for i := len(data) - 1; i >= 0; i-- {
+		if have < 8 {
+			bits |= n[next][lane] << have
+			have += int(r)
+			next++
 		}
-		binary.BigEndian.PutUint64(word[:], x)
-		copy(data[len(data)-8*(i+1):], word[:])
+		data[i] = byte(bits)
+		bits >>= 8
+		have -= 8
 	}
-	clear(word[:])
 }
 
 // sameNumber compares in constant time two numbers in one lane.

@@ -28,3 +28,20 @@ func multiply(out *uint64, a *uint64, b *uint64, m *uint64, k0 *uint64, scratch 
 //
 //go:noescape
 func pick(out *uint64, table *uint64, index *uint64, digits int)
+
+// multiplyNarrow sets out to a·b/2^(bits·digits) modulo m in four lanes, for numbers of an even number of digits.
+// a·b has to be less than 2^(bits·digits)·m, and digits·2^(2·bits+1) less than 2^64; out is less than 2m.
+// scratch has room for as many digits, and holds secrets afterwards.
+//
+//go:noescape
+func multiplyNarrow(out *uint64, a *uint64, b *uint64, m *uint64, k0 *uint64, scratch *uint64, digits int, bits int)
+
+// squareNarrow is multiplyNarrow of a number with itself.
+//
+//go:noescape
+func squareNarrow(out *uint64, a *uint64, m *uint64, k0 *uint64, scratch *uint64, digits int, bits int)
+
+// pickNarrow is pick in four lanes, for numbers of an even number of digits.
+//
+//go:noescape
+func pickNarrow(out *uint64, table *uint64, index *uint64, digits int)

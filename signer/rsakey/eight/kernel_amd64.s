@@ -2520,3 +2520,503 @@ pick_entry:
 	VPXORQ    Z31, Z31, Z31
 	VZEROUPPER
 	RET
+
+// func multiplyNarrow(out *uint64, a *uint64, b *uint64, m *uint64, k0 *uint64, scratch *uint64, digits int, bits int)
+// Requires: AVX, AVX2
+TEXT ·multiplyNarrow(SB), NOSPLIT, $0-64
+	MOVQ     out+0(FP), AX
+	MOVQ     a+8(FP), CX
+	MOVQ     b+16(FP), DX
+	MOVQ     m+24(FP), BX
+	MOVQ     k0+32(FP), SI
+	MOVQ     scratch+40(FP), DI
+	MOVQ     digits+48(FP), R8
+	MOVQ     bits+56(FP), R9
+	VMOVDQU  (SI), Y13
+	VMOVQ    R9, X15
+	VPCMPEQQ Y14, Y14, Y14
+	VPSLLQ   X15, Y14, Y14
+	VPCMPEQQ Y10, Y10, Y10
+	VPXOR    Y10, Y14, Y14
+	VPXOR    Y8, Y8, Y8
+	MOVQ     DI, R10
+	MOVQ     R8, R11
+
+multiplyNarrow_clear:
+	VMOVDQU Y8, (R10)
+	ADDQ    $0x40, R10
+	DECQ    R11
+	JNE     multiplyNarrow_clear
+	MOVQ    R8, R12
+
+multiplyNarrow_pass:
+	VMOVDQU  (DX), Y0
+	VMOVDQU  64(DX), Y1
+	VMOVDQU  (CX), Y6
+	VMOVDQU  (DI), Y8
+	VPMULUDQ Y0, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  (BX), Y7
+	VPMULUDQ Y13, Y8, Y4
+	VPAND    Y14, Y4, Y4
+	VPMULUDQ Y7, Y4, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPADDQ   64(DI), Y8, Y8
+	VPMULUDQ Y1, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  64(CX), Y6
+	VPMULUDQ Y0, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  64(BX), Y9
+	VPMULUDQ Y4, Y9, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y13, Y8, Y5
+	VPAND    Y14, Y5, Y5
+	VPMULUDQ Y7, Y5, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPMULUDQ Y5, Y9, Y9
+	VPADDQ   Y8, Y9, Y9
+	VPMULUDQ Y1, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	LEAQ     128(CX), SI
+	LEAQ     128(BX), R9
+	MOVQ     DI, R10
+	MOVQ     R8, R11
+	SHRQ     $0x01, R11
+	DECQ     R11
+	TESTQ    R11, R11
+	JEQ      multiplyNarrow_digits_done
+
+multiplyNarrow_digits:
+	VPADDQ   128(R10), Y9, Y8
+	VMOVDQU  (R9), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  (SI), Y6
+	VPMULUDQ Y0, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y1, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, (R10)
+	VPADDQ   192(R10), Y9, Y8
+	VMOVDQU  64(R9), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  64(SI), Y6
+	VPMULUDQ Y0, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y1, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, 64(R10)
+	ADDQ     $0x00000080, SI
+	ADDQ     $0x00000080, R9
+	ADDQ     $0x00000080, R10
+	DECQ     R11
+	JNE      multiplyNarrow_digits
+
+multiplyNarrow_digits_done:
+	VMOVDQU Y9, (R10)
+	VPXOR   Y8, Y8, Y8
+	VMOVDQU Y8, 64(R10)
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x02, R12
+	JNE     multiplyNarrow_pass
+	VPXOR   Y9, Y9, Y9
+	MOVQ    DI, SI
+	MOVQ    R8, R11
+
+multiplyNarrow_store:
+	VPADDQ  (SI), Y9, Y8
+	VPSRLQ  X15, Y8, Y9
+	VPAND   Y14, Y8, Y8
+	VMOVDQU Y8, (AX)
+	ADDQ    $0x40, SI
+	ADDQ    $0x40, AX
+	DECQ    R11
+	JNE     multiplyNarrow_store
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y9, Y9, Y9
+	VPXOR   Y10, Y10, Y10
+	VPXOR   Y11, Y11, Y11
+	VPXOR   Y12, Y12, Y12
+	VPXOR   Y13, Y13, Y13
+	VPXOR   Y14, Y14, Y14
+	VPXOR   Y15, Y15, Y15
+	VZEROUPPER
+	RET
+
+// func squareNarrow(out *uint64, a *uint64, m *uint64, k0 *uint64, scratch *uint64, digits int, bits int)
+// Requires: AVX, AVX2
+TEXT ·squareNarrow(SB), NOSPLIT, $0-56
+	MOVQ     out+0(FP), AX
+	MOVQ     a+8(FP), CX
+	MOVQ     m+16(FP), DX
+	MOVQ     k0+24(FP), BX
+	MOVQ     scratch+32(FP), SI
+	MOVQ     digits+40(FP), DI
+	MOVQ     bits+48(FP), R8
+	VMOVDQU  (BX), Y13
+	VMOVQ    R8, X15
+	VPCMPEQQ Y14, Y14, Y14
+	VPSLLQ   X15, Y14, Y14
+	VPCMPEQQ Y10, Y10, Y10
+	VPXOR    Y10, Y14, Y14
+	VPXOR    Y8, Y8, Y8
+	MOVQ     SI, R9
+	MOVQ     DI, R10
+
+squareNarrow_clear:
+	VMOVDQU  Y8, (R9)
+	ADDQ     $0x40, R9
+	DECQ     R10
+	JNE      squareNarrow_clear
+	MOVQ     CX, R11
+	MOVQ     DI, R13
+	SHRQ     $0x01, R13
+	DECQ     R13
+	VMOVDQU  (R11), Y0
+	VMOVDQU  64(R11), Y1
+	VPADDQ   Y0, Y0, Y2
+	VPADDQ   Y1, Y1, Y3
+	VMOVDQU  (SI), Y8
+	VPMULUDQ Y0, Y0, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  (DX), Y7
+	VPMULUDQ Y13, Y8, Y4
+	VPAND    Y14, Y4, Y4
+	VPMULUDQ Y7, Y4, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPADDQ   64(SI), Y8, Y8
+	VPMULUDQ Y2, Y1, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  64(DX), Y9
+	VPMULUDQ Y4, Y9, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y13, Y8, Y5
+	VPAND    Y14, Y5, Y5
+	VPMULUDQ Y7, Y5, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPMULUDQ Y5, Y9, Y9
+	VPADDQ   Y8, Y9, Y9
+	VPMULUDQ Y1, Y1, Y10
+	VPADDQ   Y10, Y9, Y9
+	LEAQ     128(CX), BX
+	LEAQ     128(DX), R8
+	MOVQ     SI, R9
+	MOVQ     R13, R10
+	TESTQ    R10, R10
+	JEQ      squareNarrow_first_done
+
+squareNarrow_first:
+	VPADDQ   128(R9), Y9, Y8
+	VMOVDQU  (R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  (BX), Y6
+	VPMULUDQ Y2, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y3, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, (R9)
+	VPADDQ   192(R9), Y9, Y8
+	VMOVDQU  64(R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  64(BX), Y6
+	VPMULUDQ Y2, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y3, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, 64(R9)
+	ADDQ     $0x00000080, BX
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R9
+	DECQ     R10
+	JNE      squareNarrow_first
+
+squareNarrow_first_done:
+	VMOVDQU Y9, (R9)
+	VPXOR   Y8, Y8, Y8
+	VMOVDQU Y8, 64(R9)
+	XORQ    R12, R12
+
+squareNarrow_pass:
+	ADDQ     $0x00000080, R11
+	DECQ     R13
+	VMOVDQU  (R11), Y0
+	VMOVDQU  64(R11), Y1
+	VPADDQ   Y0, Y0, Y2
+	VPADDQ   Y1, Y1, Y3
+	VMOVDQU  (SI), Y8
+	VMOVDQU  (DX), Y7
+	VPMULUDQ Y13, Y8, Y4
+	VPAND    Y14, Y4, Y4
+	VPMULUDQ Y7, Y4, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPADDQ   64(SI), Y8, Y8
+	VMOVDQU  64(DX), Y9
+	VPMULUDQ Y4, Y9, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y13, Y8, Y5
+	VPAND    Y14, Y5, Y5
+	VPMULUDQ Y7, Y5, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPSRLQ   X15, Y8, Y8
+	VPMULUDQ Y5, Y9, Y9
+	VPADDQ   Y8, Y9, Y9
+	LEAQ     128(CX), BX
+	LEAQ     128(DX), R8
+	MOVQ     SI, R9
+	MOVQ     R12, R10
+	TESTQ    R10, R10
+	JEQ      squareNarrow_below_done
+
+squareNarrow_below:
+	VPADDQ   128(R9), Y9, Y8
+	VMOVDQU  (R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  Y8, (R9)
+	VPADDQ   192(R9), Y9, Y8
+	VMOVDQU  64(R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  Y8, 64(R9)
+	ADDQ     $0x00000080, BX
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R9
+	DECQ     R10
+	JNE      squareNarrow_below
+
+squareNarrow_below_done:
+	VPADDQ   128(R9), Y9, Y8
+	VMOVDQU  (R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  Y8, (R9)
+	VPMULUDQ Y0, Y0, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  Y8, (R9)
+	VPADDQ   192(R9), Y9, Y8
+	VMOVDQU  64(R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  Y8, 64(R9)
+	VPMULUDQ Y2, Y1, Y10
+	VPADDQ   Y10, Y8, Y8
+	VMOVDQU  Y8, 64(R9)
+	VPMULUDQ Y1, Y1, Y10
+	VPADDQ   Y10, Y9, Y9
+	ADDQ     $0x00000080, BX
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R9
+	MOVQ     R13, R10
+	TESTQ    R10, R10
+	JEQ      squareNarrow_above_done
+
+squareNarrow_above:
+	VPADDQ   128(R9), Y9, Y8
+	VMOVDQU  (R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  (BX), Y6
+	VPMULUDQ Y2, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y3, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, (R9)
+	VPADDQ   192(R9), Y9, Y8
+	VMOVDQU  64(R8), Y7
+	VPMULUDQ Y4, Y7, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y5, Y7, Y9
+	VMOVDQU  64(BX), Y6
+	VPMULUDQ Y2, Y6, Y10
+	VPADDQ   Y10, Y8, Y8
+	VPMULUDQ Y3, Y6, Y10
+	VPADDQ   Y10, Y9, Y9
+	VMOVDQU  Y8, 64(R9)
+	ADDQ     $0x00000080, BX
+	ADDQ     $0x00000080, R8
+	ADDQ     $0x00000080, R9
+	DECQ     R10
+	JNE      squareNarrow_above
+
+squareNarrow_above_done:
+	VMOVDQU Y9, (R9)
+	VPXOR   Y8, Y8, Y8
+	VMOVDQU Y8, 64(R9)
+	INCQ    R12
+	TESTQ   R13, R13
+	JNE     squareNarrow_pass
+	VPXOR   Y9, Y9, Y9
+	MOVQ    SI, BX
+	MOVQ    DI, R10
+
+squareNarrow_store:
+	VPADDQ  (BX), Y9, Y8
+	VPSRLQ  X15, Y8, Y9
+	VPAND   Y14, Y8, Y8
+	VMOVDQU Y8, (AX)
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, AX
+	DECQ    R10
+	JNE     squareNarrow_store
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y9, Y9, Y9
+	VPXOR   Y10, Y10, Y10
+	VPXOR   Y11, Y11, Y11
+	VPXOR   Y12, Y12, Y12
+	VPXOR   Y13, Y13, Y13
+	VPXOR   Y14, Y14, Y14
+	VPXOR   Y15, Y15, Y15
+	VZEROUPPER
+	RET
+
+// func pickNarrow(out *uint64, table *uint64, index *uint64, digits int)
+// Requires: AVX, AVX2
+TEXT ·pickNarrow(SB), NOSPLIT, $0-32
+	MOVQ     out+0(FP), AX
+	MOVQ     table+8(FP), CX
+	MOVQ     index+16(FP), DX
+	MOVQ     digits+24(FP), BX
+	VMOVDQU  (DX), Y15
+	VPCMPEQQ Y13, Y13, Y13
+	VPSRLQ   $0x3f, Y13, Y13
+	MOVQ     BX, SI
+	SHLQ     $0x06, SI
+
+pickNarrow_10:
+	CMPQ  BX, $0x0a
+	JLT   pickNarrow_10_done
+	VPXOR Y14, Y14, Y14
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  CX, DX
+	MOVQ  $0x00000020, DI
+
+pickNarrow_10_entry:
+	VPCMPEQQ Y15, Y14, Y12
+	VPADDQ   Y13, Y14, Y14
+	VPAND    (DX), Y12, Y11
+	VPOR     Y11, Y0, Y0
+	VPAND    64(DX), Y12, Y11
+	VPOR     Y11, Y1, Y1
+	VPAND    128(DX), Y12, Y11
+	VPOR     Y11, Y2, Y2
+	VPAND    192(DX), Y12, Y11
+	VPOR     Y11, Y3, Y3
+	VPAND    256(DX), Y12, Y11
+	VPOR     Y11, Y4, Y4
+	VPAND    320(DX), Y12, Y11
+	VPOR     Y11, Y5, Y5
+	VPAND    384(DX), Y12, Y11
+	VPOR     Y11, Y6, Y6
+	VPAND    448(DX), Y12, Y11
+	VPOR     Y11, Y7, Y7
+	VPAND    512(DX), Y12, Y11
+	VPOR     Y11, Y8, Y8
+	VPAND    576(DX), Y12, Y11
+	VPOR     Y11, Y9, Y9
+	ADDQ     SI, DX
+	DECQ     DI
+	JNE      pickNarrow_10_entry
+	VMOVDQU  Y0, (AX)
+	VMOVDQU  Y1, 64(AX)
+	VMOVDQU  Y2, 128(AX)
+	VMOVDQU  Y3, 192(AX)
+	VMOVDQU  Y4, 256(AX)
+	VMOVDQU  Y5, 320(AX)
+	VMOVDQU  Y6, 384(AX)
+	VMOVDQU  Y7, 448(AX)
+	VMOVDQU  Y8, 512(AX)
+	VMOVDQU  Y9, 576(AX)
+	ADDQ     $0x00000280, CX
+	ADDQ     $0x00000280, AX
+	SUBQ     $0x0a, BX
+	JMP      pickNarrow_10
+
+pickNarrow_10_done:
+pickNarrow_2:
+	CMPQ  BX, $0x02
+	JLT   pickNarrow_2_done
+	VPXOR Y14, Y14, Y14
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  CX, DX
+	MOVQ  $0x00000020, DI
+
+pickNarrow_2_entry:
+	VPCMPEQQ Y15, Y14, Y12
+	VPADDQ   Y13, Y14, Y14
+	VPAND    (DX), Y12, Y11
+	VPOR     Y11, Y0, Y0
+	VPAND    64(DX), Y12, Y11
+	VPOR     Y11, Y1, Y1
+	ADDQ     SI, DX
+	DECQ     DI
+	JNE      pickNarrow_2_entry
+	VMOVDQU  Y0, (AX)
+	VMOVDQU  Y1, 64(AX)
+	ADDQ     $0x00000080, CX
+	ADDQ     $0x00000080, AX
+	SUBQ     $0x02, BX
+	JMP      pickNarrow_2
+
+pickNarrow_2_done:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	VPXOR Y12, Y12, Y12
+	VPXOR Y13, Y13, Y13
+	VPXOR Y14, Y14, Y14
+	VPXOR Y15, Y15, Y15
+	VZEROUPPER
+	RET

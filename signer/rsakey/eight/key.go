@@ -16,7 +16,7 @@ const (
 // Key holds the numbers of a private key as batches need them. It is safe for
 // concurrent use until Wipe.
 type Key struct {
-	bits   int // of the modulus
+	form   form
 	public modulus
 	e      uint64
 	p, q   prime
@@ -27,8 +27,8 @@ type Key struct {
 // modulus is an odd number and what multiplications modulo it need.
 type modulus struct {
 	digits []uint64
-	k0     uint64   // -1/modulus modulo 2^52
-	square []uint64 // R² modulo it, where R is 2^52 to the number of digits
+	k0     uint64   // -1/modulus, modulo what a digit can be
+	square []uint64 // R² modulo it, where R is 2 to the number of bits of all digits
 }
 
 // prime is one of the two primes of a key.
@@ -44,70 +44,72 @@ var ErrUnsuitable = errors.New("not a key of two primes of the same length, of 2
 
 // NewKey copies the numbers of a key whose consistency the caller has checked.
 func NewKey(private *rsa.PrivateKey) (*Key, error) {
+	arithmetic, _ := best()
+	return newKey(private, arithmetic.forms)
+}
+
+func newKey(private *rsa.PrivateKey, forms map[int]form) (*Key, error) {
 	bits := private.N.BitLen()
-	if len(private.Primes) != 2 || private.E < 3 || private.E%2 == 0 || int64(private.E) >= 1<<32 {
+	form, ok := forms[bits]
+	if !ok || len(private.Primes) != 2 || private.E < 3 || private.E%2 == 0 || int64(private.E) >= 1<<32 {
 		return nil, ErrUnsuitable
 	}
 	p, q := private.Primes[0], private.Primes[1]
-	if bits != 2048 && bits != 3072 && bits != 4096 || p.BitLen() != bits/2 || q.BitLen() != bits/2 {
-		return nil, ErrUnsuitable
-	}
-	k := &Key{bits: bits, public: newModulus(private.N, 2*halfDigits(bits)), e: uint64(private.E)}
-	k.p, k.q = newPrime(p, private.D, halfDigits(bits)), newPrime(q, private.D, halfDigits(bits))
 	inverse := new(big.Int).ModInverse(q, p)
-	if inverse == nil {
+	if p.BitLen() != bits/2 || q.BitLen() != bits/2 || inverse == nil {
 		return nil, ErrUnsuitable
 	}
-	r := radix(halfDigits(bits))
-	shifted := new(big.Int).Mul(inverse, r)
-	k.inverse = digitsOf(shifted.Mod(shifted, p), halfDigits(bits))
-	wipeInt(inverse, shifted)
-	return k, nil
+	defer wipeInt(inverse)
+	return &Key{
+		form:    form,
+		public:  form.doubled().modulus(private.N),
+		e:       uint64(private.E),
+		p:       form.prime(p, private.D),
+		q:       form.prime(q, private.D),
+		inverse: form.montgomery(p, inverse, 1),
+	}, nil
 }
 
-// halfDigits is the number of digits of a prime of a key of so many bits: even,
-// and a multiple of ten, as the arithmetic needs.
-func halfDigits(bits int) int { return map[int]int{2048: 20, 3072: 30, 4096: 40}[bits] }
+// doubled is the layout of a modulus.
+func (f form) doubled() form { return form{radix: f.radix, digits: 2 * f.digits} }
 
-// radix is 2^52 to the number of digits.
-func radix(digits int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(digits*digitBits)) }
-
-func newModulus(m *big.Int, digits int) modulus {
-	inverse := new(big.Int).ModInverse(m, radix(1))
-	square := powerOfRadix(m, digits, 2)
-	made := modulus{
-		digits: digitsOf(m, digits),
-		k0:     (-inverse.Uint64()) & digitMask,
-		square: digitsOf(square, digits),
+func (f form) modulus(m *big.Int) modulus {
+	inverse := new(big.Int).ModInverse(m, new(big.Int).Lsh(big.NewInt(1), uint(f.radix)))
+	defer wipeInt(inverse)
+	return modulus{
+		digits: f.digitsOf(m),
+		k0:     -inverse.Uint64() & f.radix.mask(),
+		square: f.montgomery(m, big.NewInt(1), 2),
 	}
-	wipeInt(inverse, square)
-	return made
 }
 
-func newPrime(p, d *big.Int, digits int) prime {
-	cube := powerOfRadix(p, digits, 3)
+func (f form) prime(p, d *big.Int) prime {
 	less := new(big.Int).Sub(p, big.NewInt(1))
 	exponent := new(big.Int).Mod(d, less)
-	made := prime{modulus: newModulus(p, digits), cube: digitsOf(cube, digits), exponent: windowsOf(exponent, p.BitLen())}
-	wipeInt(cube, less, exponent)
-	return made
+	defer wipeInt(less, exponent)
+	return prime{
+		modulus:  f.modulus(p),
+		cube:     f.montgomery(p, big.NewInt(1), 3),
+		exponent: windowsOf(exponent, p.BitLen()),
+	}
 }
 
-// powerOfRadix is a power of R modulo m.
-func powerOfRadix(m *big.Int, digits, power int) *big.Int {
-	x := new(big.Int).Lsh(big.NewInt(1), uint(power*digits*digitBits))
-	return x.Mod(x, m)
+// montgomery are the digits of x times a power of R modulo m.
+func (f form) montgomery(m, x *big.Int, power int) []uint64 {
+	shifted := new(big.Int).Lsh(x, uint(power*f.digits)*uint(f.radix))
+	defer wipeInt(shifted)
+	return f.digitsOf(shifted.Mod(shifted, m))
 }
 
 // digitsOf are the digits of a number, the lowest first.
-func digitsOf(x *big.Int, digits int) []uint64 {
-	data := x.FillBytes(make([]byte, (digits*digitBits+7)/8))
-	made := make([]uint64, digits)
-	for j := range made {
-		made[j] = bitsAt(data, j*digitBits, digitBits)
+func (f form) digitsOf(x *big.Int) []uint64 {
+	data := x.FillBytes(make([]byte, (f.digits*int(f.radix)+7)/8))
+	defer clear(data)
+	digits := make([]uint64, f.digits)
+	for j := range digits {
+		digits[j] = bitsAt(data, j*int(f.radix), int(f.radix))
 	}
-	clear(data)
-	return made
+	return digits
 }
 
 // windowsOf are the windows of an exponent of at most so many bits, the highest

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,28 +39,39 @@ func instructions(t *testing.T) map[string][]string {
 var allowed = []*regexp.Regexp{
 	regexp.MustCompile(`^MOVQ (\$0x[0-9a-f]+|\w+\+\d+\(FP\)|[A-D]X|SI|DI|R\d+), ([A-D]X|SI|DI|R\d+)$`),
 	regexp.MustCompile(`^LEAQ -?\d*\(\w+\), \w+$`),
-	regexp.MustCompile(`^(ADDQ|SUBQ|SHLQ) (\$0x[0-9a-f]+|[A-D]X|SI|DI|R\d+), ([A-D]X|SI|DI|R\d+)$`),
-	regexp.MustCompile(`^DECQ \w+$`),
+	regexp.MustCompile(`^(ADDQ|SUBQ|SHLQ|SHRQ|XORQ|TESTQ) (\$0x[0-9a-f]+|[A-D]X|SI|DI|R\d+), ([A-D]X|SI|DI|R\d+)$`),
+	regexp.MustCompile(`^CMPQ ([A-D]X|SI|DI|R\d+), \$0x[0-9a-f]+$`),
+	regexp.MustCompile(`^(DECQ|INCQ) \w+$`),
 	regexp.MustCompile(`^VMOVDQ(U|A)64 \S+, (K1, )?\S+$`),
+	regexp.MustCompile(`^VMOVDQU \S+, \S+$`),
 	regexp.MustCompile(`^V(PMADD52LUQ|PMADD52HUQ|PADDQ|PANDQ|PXORQ) \S+, Z\d+, Z\d+$`),
-	regexp.MustCompile(`^VPSRLQ \$0x[0-9a-f]+, \S+, Z\d+$`),
+	regexp.MustCompile(`^V(PMULUDQ|PADDQ|PAND|POR|PXOR|PCMPEQQ) \S+, Y\d+, Y\d+$`),
+	regexp.MustCompile(`^VPS(RL|LL)Q (\$0x[0-9a-f]+|X15), \S+, [YZ]\d+$`),
 	regexp.MustCompile(`^VPTERNLOGD \$0xff, Z\d+, Z\d+, Z\d+$`),
 	regexp.MustCompile(`^VPBROADCASTQ (AX|CX|DX|BX|SI|DI|R\d+), Z\d+$`),
+	regexp.MustCompile(`^VMOVQ (AX|CX|DX|BX|SI|DI|R\d+), X15$`),
 	regexp.MustCompile(`^VPCMPEQQ Z\d+, Z\d+, K1$`),
 	regexp.MustCompile(`^KXORW K1, K1, K1$`),
 	regexp.MustCompile(`^(VZEROUPPER|RET)$`),
 }
 
+// branches are what may come before a branch: a count is compared, with nothing or
+// with a constant.
+var branches = map[string]*regexp.Regexp{
+	"JNE": regexp.MustCompile(`^(DECQ|SUBQ \$|TESTQ)`),
+	"JEQ": regexp.MustCompile(`^TESTQ`),
+	"JLT": regexp.MustCompile(`^CMPQ`),
+}
+
 func TestAssemblyHasOnlyFormsOfConstantTime(t *testing.T) {
 	for name, lines := range instructions(t) {
 		for i, line := range lines {
-			known := false
+			known := strings.HasPrefix(line, "JMP ")
 			for _, form := range allowed {
 				known = known || form.MatchString(line)
 			}
-			// A branch asks only whether a count that was just taken down is zero.
-			if strings.HasPrefix(line, "JNE ") {
-				known = strings.HasPrefix(lines[i-1], "DECQ ") || strings.HasPrefix(lines[i-1], "SUBQ $")
+			if name, _, _ := strings.Cut(line, " "); branches[name] != nil {
+				known = branches[name].MatchString(lines[i-1])
 			}
 			if !known {
 				t.Errorf("%s, instruction %d: got %q, want a form that takes the same time for all secrets", name, i, line)
@@ -116,14 +128,24 @@ func disassembled(t *testing.T, object, name string) []string {
 func inATT(line string) string {
 	name, rest, _ := strings.Cut(line, " ")
 	switch name {
-	case "JNE":
-		return "jne "
+	case "JNE", "JMP":
+		return strings.ToLower(name) + " "
+	case "JEQ":
+		return "je "
+	case "JLT":
+		return "jl "
 	case "RET", "VZEROUPPER":
 		return strings.ToLower(name)
-	case "MOVQ", "LEAQ", "ADDQ", "SUBQ", "SHLQ", "DECQ":
+	case "MOVQ", "LEAQ", "ADDQ", "SUBQ", "SHLQ", "SHRQ", "XORQ", "TESTQ", "CMPQ", "DECQ", "INCQ":
 		name = strings.TrimSuffix(name, "Q")
 	}
 	operands := strings.Split(rest, ", ")
+	switch {
+	case name == "CMP": // objdump writes what is compared last
+		slices.Reverse(operands)
+	case name == "SHR" && operands[0] == "$0x01": // is an instruction of its own
+		operands = operands[1:]
+	}
 	if len(operands) == 3 && operands[1] == "K1" && strings.HasPrefix(name, "VMOVDQ") {
 		operands = []string{operands[0], operands[2] + "{%k1}"}
 	}
@@ -163,8 +185,8 @@ func operandInATT(operand string) string {
 
 func registerInATT(name string) string {
 	switch {
-	case name[0] == 'Z':
-		return "%zmm" + name[1:]
+	case strings.ContainsRune("XYZ", rune(name[0])):
+		return "%" + strings.ToLower(name[:1]) + "mm" + name[1:]
 	case name[0] == 'K', name[0] == 'R':
 		return "%" + strings.ToLower(name)
 	}

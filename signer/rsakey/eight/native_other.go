@@ -2,6 +2,4 @@
 
 package eight
 
-func fast() bool { return false }
-
-func native() arithmetic { return portable() }
+func best() (arithmetic, bool) { return portable(wideForms()), false }

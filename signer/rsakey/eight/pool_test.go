@@ -89,7 +89,7 @@ func makePool(t *testing.T) {
 		edges := edgePrimes(bits / 2)
 		for i, p := range edges {
 			q := edges[(i+1)%len(edges)]
-			for _, e := range []int{3, 17, 257, 65537, 1<<32 - 1} {
+			for _, e := range []int{3, 17, 257, 65537, 1<<31 - 1} {
 				if coprime(e, p) && coprime(e, q) {
 					add(e, p, q)
 				}
@@ -109,7 +109,7 @@ func edgePrimes(bits int) []*big.Int {
 	least := new(big.Int).Sqrt(two(2*bits - 1))
 	stripes := new(big.Int)
 	for j := range bits {
-		stripes.SetBit(stripes, j, uint(j/digitBits+1)%2)
+		stripes.SetBit(stripes, j, uint(j/52+1)%2)
 	}
 	stripes.Or(stripes, new(big.Int).Mul(big.NewInt(3), two(bits-2)))
 	return []*big.Int{

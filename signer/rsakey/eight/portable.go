@@ -1,59 +1,52 @@
 package eight
 
-import "math/bits"
+import "math"
 
 // portable is the arithmetic of any processor, one lane after another.
-func portable() arithmetic {
-	return arithmetic{
-		multiply: portableMultiply,
-		square:   func(out, a, m number, k0 *vector, work number) { portableMultiply(out, a, a, m, k0, work) },
-		pick:     portablePick,
-	}
+func portable(forms map[int]form) arithmetic {
+	return arithmetic{forms: forms, multiply: portableMultiply, square: portableSquare, pick: portablePick, cost: neverPays}
 }
 
-func portableMultiply(out, a, b, m number, k0 *vector, work number) {
-	columns := work[:len(m)+1]
+func neverPays(int) float64 { return math.Inf(1) }
+
+func portableSquare(out, a, m number, k0 *vector, work number, s shape) {
+	portableMultiply(out, a, a, m, k0, work, s)
+}
+
+func portableMultiply(out, a, b, m number, k0 *vector, work number, s shape) {
+	columns, r := work[:len(m)+1], s.radix
 	clear(columns)
 	for i := range b {
 		for lane := range Lanes {
-			low := columns[0][lane] + lowDigit(a[0][lane], b[i][lane])
-			q := low * k0[lane] & digitMask
-			addProducts(columns, a, m, lane, b[i][lane], q)
+			low := columns[0][lane] + r.low(a[0][lane], b[i][lane])
+			q := low * k0[lane] & r.mask()
+			r.addProducts(columns, a, m, lane, b[i][lane], q)
 		}
 	}
 	var carry vector
 	for j := range out {
 		for lane := range Lanes {
 			sum := columns[j][lane] + carry[lane]
-			out[j][lane], carry[lane] = sum&digitMask, sum>>digitBits
+			out[j][lane], carry[lane] = sum&r.mask(), sum>>r
 		}
 	}
 }
 
 // addProducts adds a·digit + m·q in one lane and moves the columns down by one,
 // of which the lowest is zero by the choice of q.
-func addProducts(columns, a, m number, lane int, digit, q uint64) {
-	carry := (columns[0][lane] + lowDigit(a[0][lane], digit) + lowDigit(m[0][lane], q)) >> digitBits
+func (r radix) addProducts(columns, a, m number, lane int, digit, q uint64) {
+	carry := (columns[0][lane] + r.low(a[0][lane], digit) + r.low(m[0][lane], q)) >> r
 	for j := 1; j < len(columns); j++ {
-		sum := columns[j][lane] + carry + highDigit(a[j-1][lane], digit) + highDigit(m[j-1][lane], q)
+		sum := columns[j][lane] + carry + r.high(a[j-1][lane], digit) + r.high(m[j-1][lane], q)
 		if carry = 0; j < len(a) {
-			sum += lowDigit(a[j][lane], digit) + lowDigit(m[j][lane], q)
+			sum += r.low(a[j][lane], digit) + r.low(m[j][lane], q)
 		}
 		columns[j-1][lane] = sum
 	}
 	columns[len(columns)-1][lane] = 0
 }
 
-// lowDigit is the low digit of a product of two digits.
-func lowDigit(x, y uint64) uint64 { return x * y & digitMask }
-
-// highDigit is the high digit of a product of two digits.
-func highDigit(x, y uint64) uint64 {
-	high, low := bits.Mul64(x, y)
-	return high<<(64-digitBits) | low>>digitBits
-}
-
-func portablePick(out, table number, entry *vector) {
+func portablePick(out, table number, entry *vector, _ shape) {
 	clear(out)
 	for i := range len(table) / len(out) {
 		for lane := range Lanes {

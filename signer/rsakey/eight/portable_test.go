@@ -4,23 +4,29 @@ import (
 	"crypto/rand"
 	"math/big"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 )
 
-func toBig(n number, lane int) *big.Int {
+func (r radix) toBig(n number, lane int) *big.Int {
 	x := new(big.Int)
 	for j := len(n) - 1; j >= 0; j-- {
-		x.Lsh(x, digitBits).Or(x, new(big.Int).SetUint64(n[j][lane]))
+		x.Lsh(x, uint(r)).Or(x, new(big.Int).SetUint64(n[j][lane]))
 	}
 	return x
 }
 
-func fromBig(n number, lane int, x *big.Int) {
+func (r radix) fromBig(n number, lane int, x *big.Int) {
 	x = new(big.Int).Set(x)
 	for j := range n {
-		n[j][lane] = x.Uint64() & digitMask
-		x.Rsh(x, digitBits)
+		n[j][lane] = x.Uint64() & r.mask()
+		x.Rsh(x, uint(r))
 	}
+}
+
+// power is 2 to the number of bits of all digits.
+func (r radix) power(digits int) *big.Int {
+	return new(big.Int).Lsh(big.NewInt(1), uint(digits)*uint(r))
 }
 
 func randomBelow(limit *big.Int) *big.Int {
@@ -29,122 +35,104 @@ func randomBelow(limit *big.Int) *big.Int {
 }
 
 // extreme is a number below a limit whose digits are mostly zero, or mostly ones.
-func extreme(limit *big.Int) *big.Int {
+func (r radix) extreme(limit *big.Int) *big.Int {
 	x := new(big.Int)
-	for range limit.BitLen()/digitBits + 1 {
-		digit := [...]uint64{0, digitMask, 1, digitMask - 1, 1 << (digitBits - 1), mathrand.Uint64() & digitMask}[mathrand.IntN(6)]
-		x.Lsh(x, digitBits).Or(x, new(big.Int).SetUint64(digit))
+	for range limit.BitLen()/int(r) + 1 {
+		digit := [...]uint64{0, r.mask(), 1, r.mask() - 1, 1 << (r - 1), mathrand.Uint64() & r.mask()}[mathrand.IntN(6)]
+		x.Lsh(x, uint(r)).Or(x, new(big.Int).SetUint64(digit))
 	}
 	return x.Mod(x, limit)
 }
 
 // arithmetics are those that must agree: the portable one, the text of the
-// assembly executed step by step, and the assembly itself where this processor
-// has the instructions.
+// assembly for AVX-512 IFMA executed step by step, and what this processor can
+// execute itself.
 func arithmetics(t testing.TB) map[string]arithmetic {
-	all := map[string]arithmetic{"portable": portable(), "interpreted": newMachine(t).arithmetic()}
-	if fast() {
-		all["native"] = native()
-	} else {
-		t.Log("NOT TESTED natively: this processor has no AVX-512 IFMA")
+	all := map[string]arithmetic{
+		"portable, wide":   portable(wideForms()),
+		"portable, narrow": portable(narrowForms()),
 	}
+	addNative(t, all)
 	return all
-}
-
-// arithmetic calls the functions as nativeMultiply and its like do.
-func (m *machine) arithmetic() arithmetic {
-	multiply := func(out, a, b, modulus number, k0 *vector, work number) {
-		params := map[string]number{"out": out, "a": a, "b": b, "m": modulus, "k0": {*k0}}
-		if len(modulus) == 20 {
-			m.call("multiply20", 0, params)
-			return
-		}
-		params["scratch"] = work[:len(modulus)+2]
-		m.call("multiply", len(modulus), params)
-	}
-	square := func(out, a, modulus number, k0 *vector, work number) {
-		if len(modulus) != 20 {
-			multiply(out, a, a, modulus, k0, work)
-			return
-		}
-		m.call("square20", 0, map[string]number{"out": out, "a": a, "m": modulus, "k0": {*k0}, "scratch": work[:20]})
-	}
-	pick := func(out, table number, entry *vector) {
-		m.call("pick", len(out), map[string]number{"out": out, "table": table, "index": {*entry}})
-	}
-	return arithmetic{multiply: multiply, square: square, pick: pick}
 }
 
 // operands are random and extreme factors below 64m, for moduli of all but
 // thirteen bits at most.
-func operands(digits, bits int) (m, a, b number, k0 *vector) {
+func (r radix) operands(digits, bits int) (m, a, b number, k0 *vector) {
 	m, a, b, k0 = make(number, digits), make(number, digits), make(number, digits), &vector{}
 	for lane := range Lanes {
 		top := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
-		choose := [...]func(*big.Int) *big.Int{randomBelow, extreme}[lane%2]
+		choose := [...]func(*big.Int) *big.Int{randomBelow, r.extreme}[lane%2]
 		modulus := new(big.Int).Add(choose(top), top)
 		modulus.SetBit(modulus, 0, 1)
 		limit := new(big.Int).Lsh(modulus, 6)
-		setLane(m, a, b, k0, lane, modulus, choose(limit), choose(limit))
+		r.setLane(m, a, b, k0, lane, modulus, choose(limit), choose(limit))
 	}
 	return m, a, b, k0
 }
 
 // setLane fills one lane of operands.
-func setLane(m, a, b number, k0 *vector, lane int, modulus, x, y *big.Int) {
-	fromBig(m, lane, modulus)
-	fromBig(a, lane, x)
-	fromBig(b, lane, y)
-	inverse := new(big.Int).ModInverse(modulus, radix(1))
-	k0[lane] = new(big.Int).Sub(radix(1), inverse).Uint64()
+func (r radix) setLane(m, a, b number, k0 *vector, lane int, modulus, x, y *big.Int) {
+	r.fromBig(m, lane, modulus)
+	r.fromBig(a, lane, x)
+	r.fromBig(b, lane, y)
+	inverse := new(big.Int).ModInverse(modulus, r.power(1))
+	k0[lane] = new(big.Int).Sub(r.power(1), inverse).Uint64()
 }
 
 func TestProductsAreThoseOfMathBig(t *testing.T) {
 	for name, engine := range arithmetics(t) {
-		for digits, bits := range map[int]int{20: 1024, 30: 1536, 40: 2048, 60: 3072, 80: 4096} {
+		for bits, form := range engine.forms {
 			rounds := 200
-			if digits > 20 || name == "interpreted" {
-				rounds = 10
+			if name == "interpreted" {
+				rounds = 20
 			}
 			for range rounds {
-				m, a, b, k0 := operands(digits, bits)
-				out, work := make(number, digits), make(number, digits+2)
-				engine.multiply(out, a, b, m, k0, work)
-				compare(t, name+" product", out, a, b, m)
-				if digits == 20 {
-					engine.square(a, a, m, k0, work)
-					before := make(number, digits)
-					engine.multiply(before, b, b, m, k0, work)
-					compare(t, name+" square", before, b, b, m)
-					engine.square(b, b, m, k0, work)
-					for j := range b {
-						if b[j] != before[j] {
-							t.Fatalf("%s: digit %d of a square: got %x, want %x as the product has", name, j, b[j], before[j])
-						}
-					}
-				}
+				compareProducts(t, name, engine, form, bits/2)
 			}
+			compareProducts(t, name, engine, form.doubled(), bits)
 		}
 	}
 }
 
+// compareProducts compares a product and a square of random and extreme numbers.
+func compareProducts(t *testing.T, name string, engine arithmetic, f form, bits int) {
+	t.Helper()
+	m, a, b, k0 := f.radix.operands(f.digits, bits)
+	product, square, work := make(number, f.digits), make(number, f.digits), make(number, f.digits+2)
+	engine.multiply(product, a, b, m, k0, work, f.full())
+	f.compare(t, name+": product", product, a, b, m)
+	engine.square(square, a, m, k0, work, f.full())
+	f.compare(t, name+": square", square, a, a, m)
+	before := slices.Clone(a)
+	engine.square(a, a, m, k0, work, f.full())
+	f.compare(t, name+": square in place", a, before, before, m)
+	before = slices.Clone(b)
+	engine.multiply(b, product, b, m, k0, work, f.full())
+	f.compare(t, name+": product in place", b, product, before, m)
+}
+
+// full is the shape of a batch that needs all lanes.
+func (f form) full() shape { return shape{radix: f.radix, lanes: Lanes} }
+
 // compare fails if out is not a·b/R, or not less than 2m.
-func compare(t *testing.T, name string, out, a, b, m number) {
+func (f form) compare(t *testing.T, name string, out, a, b, m number) {
 	t.Helper()
 	for lane := range Lanes {
-		modulus := toBig(m, lane)
-		want := new(big.Int).Mul(toBig(a, lane), toBig(b, lane))
-		want.Mul(want, new(big.Int).ModInverse(radix(len(m)), modulus)).Mod(want, modulus)
-		got := toBig(out, lane)
+		modulus := f.radix.toBig(m, lane)
+		want := new(big.Int).Mul(f.radix.toBig(a, lane), f.radix.toBig(b, lane))
+		want.Mul(want, new(big.Int).ModInverse(f.radix.power(f.digits), modulus)).Mod(want, modulus)
+		got := f.radix.toBig(out, lane)
 		if new(big.Int).Mod(got, modulus).Cmp(want) != 0 || got.Cmp(new(big.Int).Lsh(modulus, 1)) >= 0 {
-			t.Fatalf("%s of %d digits, lane %d: got %x, want %x modulo %x", name, len(m), lane, got, want, modulus)
+			t.Fatalf("%s of %d digits, lane %d: got %x, want %x modulo %x", name, f.digits, lane, got, want, modulus)
 		}
 	}
 }
 
 func TestEachLanePicksItsEntry(t *testing.T) {
 	for name, engine := range arithmetics(t) {
-		for _, digits := range []int{20, 30, 40} {
+		for _, form := range engine.forms {
+			digits := form.digits
 			table, out := make(number, 32*digits), make(number, digits)
 			for i := range table {
 				for lane := range Lanes {
@@ -155,7 +143,7 @@ func TestEachLanePicksItsEntry(t *testing.T) {
 			for lane := range Lanes {
 				entry[lane] = mathrand.Uint64N(32)
 			}
-			engine.pick(out, table, &entry)
+			engine.pick(out, table, &entry, form.full())
 			for j := range out {
 				for lane := range Lanes {
 					want := (entry[lane]*uint64(digits)+uint64(j))*Lanes + uint64(lane)

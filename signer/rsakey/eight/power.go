@@ -2,24 +2,24 @@ package eight
 
 // power is the message to the private exponent modulo one prime of each lane.
 func (b *batch) power(message number, of func(*Key) *prime) number {
-	out := b.engine.number(b.digits)
+	out := b.engine.number(b.form.digits)
 	defer b.engine.release(b.engine.used)
-	m := b.moduli(b.digits, func(k *Key) *modulus { return &of(k).modulus })
-	one := b.one(b.digits)
+	m := b.moduli(b.form.digits, func(k *Key) *modulus { return &of(k).modulus })
+	one := b.one(b.form.digits)
 	table := b.table(b.reduce(message, of, m), one, m)
-	entry, picked := &b.engine.number(1)[0], b.engine.number(b.digits)
+	entry, picked := &b.engine.number(1)[0], b.engine.number(b.form.digits)
 	for i := range b.lanes[0].exponent(of) {
 		for lane, r := range b.lanes {
 			entry[lane] = uint64(r.exponent(of)[i])
 		}
 		if i == 0 {
-			b.engine.with.pick(out, table, entry)
+			b.engine.with.pick(out, table, entry, b.shape)
 			continue
 		}
 		for range windowBits {
 			b.squareOf(out, out, m)
 		}
-		b.engine.with.pick(picked, table, entry)
+		b.engine.with.pick(picked, table, entry, b.shape)
 		b.multiply(out, out, picked, m)
 	}
 	b.multiply(out, out, one, m)
@@ -45,15 +45,16 @@ func (b *batch) one(digits int) number {
 // reduce is the message modulo a prime, in Montgomery form and less than 4 times
 // the prime. With the message as high·R + low, that is high·R² + low·R.
 func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
-	out, low := b.engine.number(b.digits), b.engine.number(b.digits)
-	cube := b.gather(b.digits, func(k *Key) []uint64 { return of(k).cube })
-	b.multiply(out, message[b.digits:], cube, m)
-	b.multiply(low, message[:b.digits], m.square, m)
+	out, low := b.engine.number(b.form.digits), b.engine.number(b.form.digits)
+	cube := b.gather(b.form.digits, func(k *Key) []uint64 { return of(k).cube })
+	b.multiply(out, message[b.form.digits:], cube, m)
+	b.multiply(low, message[:b.form.digits], m.square, m)
+	r := b.form.radix
 	var carry vector
 	for j := range out {
 		for lane := range Lanes {
 			sum := out[j][lane] + low[j][lane] + carry[lane]
-			out[j][lane], carry[lane] = sum&digitMask, sum>>digitBits
+			out[j][lane], carry[lane] = sum&r.mask(), sum>>r
 		}
 	}
 	return out
@@ -61,8 +62,8 @@ func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
 
 // table is the powers of a number from 0 to 31.
 func (b *batch) table(base, one number, m moduli) number {
-	table := b.engine.number(tableEntries * b.digits)
-	entry := func(i int) number { return table[i*b.digits : (i+1)*b.digits] }
+	table := b.engine.number(tableEntries * b.form.digits)
+	entry := func(i int) number { return table[i*b.form.digits : (i+1)*b.form.digits] }
 	b.multiply(entry(0), m.square, one, m)
 	copy(entry(1), base)
 	for i := 2; i < tableEntries; i++ {
@@ -78,12 +79,12 @@ func (b *batch) table(base, one number, m moduli) number {
 // reduceOnce subtracts m where x, less than 2m, is not less than m.
 func (b *batch) reduceOnce(x, m number) {
 	defer b.engine.release(b.engine.used)
-	less := b.engine.number(len(x))
+	less, r := b.engine.number(len(x)), b.form.radix
 	var borrow vector // zero or all ones
 	for j := range x {
 		for lane := range Lanes {
 			difference := x[j][lane] - m[j][lane] + borrow[lane]
-			less[j][lane], borrow[lane] = difference&digitMask, uint64(int64(difference)>>digitBits)
+			less[j][lane], borrow[lane] = difference&r.mask(), uint64(int64(difference)>>r)
 		}
 	}
 	for j := range x {

@@ -64,6 +64,9 @@ func program() (*ir.File, error) {
 	square20(c)
 	multiply(c)
 	pick(c)
+	multiplyNarrow(c)
+	squareNarrow(c)
+	pickNarrow(c)
 	file, err := c.Result()
 	if err != nil {
 		return nil, err
