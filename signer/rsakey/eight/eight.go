@@ -9,7 +9,8 @@
 // primes.
 //
 // Numbers are in Montgomery form, in radix 2^52 where the processor has AVX-512
-// IFMA, and in radix 2^28 or 2^26 where it has AVX2. Results of a multiplication
+// IFMA, and in radix 2^28 or 2^26, four lanes at a time,
+// where it has AVX2. Results of a multiplication
 // are less than twice the modulus, and are reduced to the end only once, when
 // they leave (almost Montgomery multiplication; S. Gueron, "Efficient software
 // implementations of modular exponentiation", 2012).
@@ -88,5 +89,5 @@ func wideForms() map[int]form {
 // narrowForms are for products of 32 bits: a column takes up all products of a
 // multiplication, of the modulus' length too, without a carry.
 func narrowForms() map[int]form {
-	return map[int]form{2048: {radix: 28, digits: 38}, 3072: {radix: 28, digits: 56}, 4096: {radix: 26, digits: 80}}
+	return map[int]form{2048: {radix: 26, digits: 40}, 3072: {radix: 28, digits: 56}, 4096: {radix: 26, digits: 80}}
 }

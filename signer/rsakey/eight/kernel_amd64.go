@@ -29,9 +29,9 @@ func multiply(out *uint64, a *uint64, b *uint64, m *uint64, k0 *uint64, scratch 
 //go:noescape
 func pick(out *uint64, table *uint64, index *uint64, digits int)
 
-// multiplyNarrow sets out to a·b/2^(bits·digits) modulo m in four lanes, for numbers of an even number of digits.
+// multiplyNarrow sets out to a·b/2^(bits·digits) modulo m in four lanes, for numbers of eight digits or more, in fours.
 // a·b has to be less than 2^(bits·digits)·m, and digits·2^(2·bits+1) less than 2^64; out is less than 2m.
-// scratch has room for as many digits, and holds secrets afterwards.
+// scratch has room for one digit more, and holds secrets afterwards.
 //
 //go:noescape
 func multiplyNarrow(out *uint64, a *uint64, b *uint64, m *uint64, k0 *uint64, scratch *uint64, digits int, bits int)

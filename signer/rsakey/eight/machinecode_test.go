@@ -43,7 +43,7 @@ var allowed = []*regexp.Regexp{
 	regexp.MustCompile(`^CMPQ ([A-D]X|SI|DI|R\d+), \$0x[0-9a-f]+$`),
 	regexp.MustCompile(`^(DECQ|INCQ) \w+$`),
 	regexp.MustCompile(`^VMOVDQ(U|A)64 \S+, (K1, )?\S+$`),
-	regexp.MustCompile(`^VMOVDQU \S+, \S+$`),
+	regexp.MustCompile(`^VMOVDQ(U|A) \S+, \S+$`),
 	regexp.MustCompile(`^V(PMADD52LUQ|PMADD52HUQ|PADDQ|PANDQ|PXORQ) \S+, Z\d+, Z\d+$`),
 	regexp.MustCompile(`^V(PMULUDQ|PADDQ|PAND|POR|PXOR|PCMPEQQ) \S+, Y\d+, Y\d+$`),
 	regexp.MustCompile(`^VPS(RL|LL)Q (\$0x[0-9a-f]+|X15), \S+, [YZ]\d+$`),

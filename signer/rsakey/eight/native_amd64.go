@@ -42,7 +42,7 @@ func widePick(out, table number, entry *vector, _ shape) {
 func narrow() arithmetic {
 	return arithmetic{
 		forms: narrowForms(), multiply: narrowMultiply, square: narrowSquare, pick: narrowPick,
-		cost: func(signatures int) float64 { return 2.4 * float64((signatures+3)/4) },
+		cost: func(signatures int) float64 { return 2.5 * float64((signatures+3)/4) },
 	}
 }
 
