@@ -88,6 +88,9 @@ test: deps web players lint types vulnerabilities vault
 	  echo "== go test -tags openssl ./signer/..."
 	  CGO_ENABLED=1 go test -tags openssl -shuffle=on -v ./signer/... >> $(LOG) 2>&1 || result=$$?
 	fi
+	echo "== go test ./signer/rsakey/..., as if the processor had no vectors, and without assembly"
+	GODEBUG=cpu.all=off go test -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
+	go test -tags purego -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
 	# What passed needs no more than a line; of a failure, everything is shown.
 	if [ $$result = 0 ]; then grep -E '^(ok|\?) ' $(LOG); else grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG); fi || true
 	echo
@@ -158,6 +161,8 @@ chaos: deps vault
 	PLAYTOKEN_TEST_SEEDS=$${SEEDS:-10000} go test -count=1 -timeout 12h -v -run 'NoViewerIsRefused' ./keyrotation | grep -vE '^ *(=== |--- PASS)'
 	echo "== guards, broken in turn"
 	go run ./chaos
+	echo "== a million signatures, eight at a time"
+	PLAYTOKEN_TEST_SIGNATURES=1000000 go test -count=1 -timeout 12h -v -run 'SignaturesAreThose' ./signer/rsakey/eight | grep -vE '^ *(=== |--- PASS)'
 	echo "== real replicas, stopped and killed"
 	PLAYTOKEN_TEST_CHAOS=1 go test -count=1 -timeout 2h -v -run 'ThreeReplicas|ColdStarts|KilledAtAnyMoment|RotationsBesideServe|ThroughVaultsTroubles|ManyProjects' ./cmd/playtoken
 

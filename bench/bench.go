@@ -93,6 +93,7 @@ func (b *bench) build(ctx context.Context) (err error) {
 // The names of contestants. by adds the library of a build.
 const (
 	bareSignature = "bare RSA-2048 signature"
+	signedAtOnce  = "bare signature, for callers who wait together"
 	overHTTP      = "mint over HTTP, distinct"
 	overHTTPSame  = "mint over HTTP, equal"
 	overHTTPBatch = "mint over HTTP, batches of 100"
@@ -133,6 +134,7 @@ func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	j := job{KeyFile: b.keyFile()}
 	b.contestants = append(b.contestants,
 		made.calculates(by(made.library, bareSignature), "sign", j),
+		made.calculates(by(made.library, signedAtOnce), "sign at once", j),
 		made.calculates(by(made.library, onVidbeo), "mint", j),
 		made.calculates(by(made.library, onVidbeoSame), "mint equal", j),
 	)

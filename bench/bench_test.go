@@ -20,7 +20,7 @@ func TestMeasure(t *testing.T) {
 		t.Fatalf("measure: %v\n%s", err, progress.String())
 	}
 	t.Log(out.String())
-	for _, name := range []string{by(standard, bareSignature), by(standard, overHTTPBatch), echoing, manifest, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5)} {
+	for _, name := range []string{by(standard, bareSignature), by(standard, signedAtOnce), by(standard, overHTTPBatch), echoing, manifest, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5)} {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("the report has no line for %q, want one", name)
 		}

@@ -77,7 +77,7 @@ func (b *bench) beyond(w io.Writer) {
 func (b *bench) names() []string {
 	var names []string
 	for _, library := range []string{standard, openSSL} {
-		for _, name := range []string{bareSignature, overHTTP, overHTTPBatch, overHTTPSame} {
+		for _, name := range []string{bareSignature, signedAtOnce, overHTTP, overHTTPBatch, overHTTPSame} {
 			names = append(names, by(library, name))
 		}
 	}

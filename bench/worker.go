@@ -16,8 +16,11 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"playtoken/signer"
 	"playtoken/signer/rsakey"
+	"playtoken/signer/rsakey/eight"
 )
 
 // job is the input of a worker.
@@ -61,6 +64,9 @@ func work(ctx context.Context, task, text string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if task == "sign at once" {
+		done.N *= atOnce
+	}
 	return json.NewEncoder(stdout).Encode(done)
 }
 
@@ -77,6 +83,8 @@ func (j job) calculation(ctx context.Context, task string) (once func(n uint64) 
 			_, err := key.SignSHA256([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
 			return err
 		}, key.Close, nil
+	case "sign at once":
+		return j.signAtOnce(ctx)
 	case "mint", "mint equal":
 		minter, end, err := newMinter(ctx, j)
 		if err != nil {
@@ -93,6 +101,31 @@ func (j job) calculation(ctx context.Context, task string) (once func(n uint64) 
 	once, err = j.platformMint(ctx, task)
 	return once, func() {}, err
 }
+
+// signAtOnce signs for as many callers as two batches have room for, on each
+// core; a call is one signature of each.
+func (j job) signAtOnce(ctx context.Context) (once func(n uint64) error, end func(), err error) {
+	key, err := j.key()
+	if err != nil {
+		return nil, nil, err
+	}
+	cores := runtime.GOMAXPROCS(0)
+	workers := rsakey.NewWorkers(rsakey.WorkersConfig{Cores: cores, Engine: rsakey.FastEngine()})
+	once = func(n uint64) error {
+		var all errgroup.Group
+		for i := range uint64(atOnce) {
+			all.Go(func() error {
+				_, err := workers.Sign(ctx, key, [32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(i)})
+				return err
+			})
+		}
+		return all.Wait()
+	}
+	return once, func() { workers.Stop(); key.Close() }, nil
+}
+
+// atOnce is how many callers wait together on each core.
+const atOnce = 2 * eight.Lanes
 
 // videoID returns an id of a realistic length, a different one for each n.
 func videoID(n uint64) string { return fmt.Sprintf("video%016d", n) }

@@ -32,6 +32,8 @@ var (
 		help: "Requests for a playback token that were refused, by the code of the problem. Where the caller is unknown, so is the project: none."}
 	signaturesShared = name{text: "playtoken_signatures_shared_total",
 		help: "Playback tokens that reuse the signature of an equal token."}
+	signatureFaults = name{text: "playtoken_signature_faults_total",
+		help: "Signatures that were computed wrongly in memory, and not released."}
 	signing = name{text: "playtoken_signing_duration_seconds", labels: []string{"result"},
 		help: "Time to make one signature, including the wait for a batch."}
 	storeDuration = name{text: "playtoken_store_duration_seconds", labels: []string{"operation", "result"},
@@ -116,7 +118,7 @@ var (
 
 // ofService lists the metrics of a Service.
 var ofService = []name{
-	tokensMinted, tokensRefused, signaturesShared, signing, storeDuration, httpRequests, httpDuration,
+	tokensMinted, tokensRefused, signaturesShared, signatureFaults, signing, storeDuration, httpRequests, httpDuration,
 	signingKeys, activeKeyAge, nextAction, lastSuccess, lastLook, overdue, unrecognised, keysHeld, keysBudget, keysDrifted,
 	findings, runs, lastRun, schedulerRunning, ringStaleness, ringsUnread, projectsNotShown,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures, lockedOut,

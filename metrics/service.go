@@ -25,6 +25,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	shared   []func() uint64
+	faults   []func() uint64
 	left     map[string]callsLeft // by project
 	login    func() Login         // nil: the store needs no login
 	alone    bool                 // the limits are not shared, although they should be
@@ -153,6 +154,14 @@ func (s *Service) Shared(read func() uint64) {
 	s.shared = append(s.shared, read)
 }
 
+// Faults adds the number of signatures that were caught as wrong, which read
+// returns, to the one that scrapes show. Each scrape calls read.
+func (s *Service) Faults(read func() uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, read)
+}
+
 // CallsLeft has every scrape call read for the number of calls that the
 // platform still allows the project's account, until Unwatch is called for the
 // project. Of the accounts at one platform, scrapes show the one with the
@@ -199,15 +208,19 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.s.read(to, time.Now())
 }
 
+func sumOf(reads []func() uint64) (sum float64) {
+	for _, read := range reads {
+		sum += float64(read())
+	}
+	return sum
+}
+
 // read sends the metrics whose values are read at each scrape.
 func (s *Service) read(to sink, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shared := uint64(0)
-	for _, read := range s.shared {
-		shared += read()
-	}
-	to.counter(signaturesShared, float64(shared))
+	to.counter(signaturesShared, sumOf(s.shared))
+	to.counter(signatureFaults, sumOf(s.faults))
 	to.flag(limitsAlone, s.alone)
 	to.flag(schedulerRunning, s.rotates)
 	if s.recordTo != "" {

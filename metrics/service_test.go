@@ -86,6 +86,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s.StoreTime(func(context.Context) (time.Time, error) { return time.Now(), nil })
 	s.Responded("/v1/playback-tokens", "POST", 201, time.Millisecond)
 	s.Shared(func() uint64 { return 3 })
+	s.Faults(func() uint64 { return 1 })
 	s.CallsLeft("default", "vidbeo", func() (int, bool) { return 59, true })
 	s.Login(func() metrics.Login {
 		return metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Failures: 1}
@@ -131,6 +132,7 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_rotation_overdue gauge {project}",
 		"playtoken_rotation_runs_total counter {outcome,project}",
 		"playtoken_scheduler_running gauge {}",
+		"playtoken_signature_faults_total counter {}",
 		"playtoken_signatures_shared_total counter {}",
 		"playtoken_signing_duration_seconds histogram {result}",
 		"playtoken_signing_keys gauge {project,state}",

@@ -29,6 +29,7 @@ func openSigning(store Store, hold bool, measured *metrics.Service, log *slog.Lo
 		}
 		s.memory = signer.NewMemory(store, log)
 		keys = s.memory
+		measured.Faults(s.memory.Faults)
 	}
 	var err error
 	if s.signatures, err = signer.NewSignatures(measured.Signing(keys), sharedSignatures); err != nil {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"playtoken/keyrotation"
@@ -42,6 +43,7 @@ type Memory struct {
 	log     *slog.Logger
 	loads   *flights[string, struct{}]
 	workers *rsakey.Workers
+	faults  atomic.Uint64
 
 	mu   sync.RWMutex
 	keys map[string]*memoryKey // by store name
@@ -61,18 +63,23 @@ var _ PrivateKeys = (*Memory)(nil)
 // NewMemory returns a Memory without keys; its ring views load them. Close must be
 // called.
 func NewMemory(store Store, log *slog.Logger) *Memory {
-	return &Memory{
+	m := &Memory{
 		store: store,
 		log:   log,
 		loads: newFlights[string, struct{}](exportTimeout),
-		workers: rsakey.NewWorkers(rsakey.WorkersConfig{
-			Cores:  runtime.GOMAXPROCS(0),
-			Engine: rsakey.FastEngine(),
-			Fault:  func(err error) { log.Error("a signature was computed wrongly, and not released", "error", err) },
-		}),
-		keys: map[string]*memoryKey{},
+		keys:  map[string]*memoryKey{},
 	}
+	m.workers = rsakey.NewWorkers(rsakey.WorkersConfig{Cores: runtime.GOMAXPROCS(0), Engine: rsakey.FastEngine(), Fault: m.fault})
+	return m
 }
+
+func (m *Memory) fault(err error) {
+	m.faults.Add(1)
+	m.log.Error("a signature was computed wrongly, and not released; after three, signatures are made one at a time", "error", err)
+}
+
+// Faults is how many signatures were computed wrongly, and not released.
+func (m *Memory) Faults() uint64 { return m.faults.Load() }
 
 // Close wipes every key.
 func (m *Memory) Close() {

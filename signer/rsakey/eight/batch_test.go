@@ -34,16 +34,17 @@ func edgeDigest() (digest [32]byte) {
 // pairsOf is how many signatures of each kind of arithmetic a test compares: many
 // where the processor is fast, and otherwise as many as take seconds.
 func pairsOf(t *testing.T, kind string) int {
-	if n, err := strconv.Atoi(os.Getenv("PLAYTOKEN_TEST_SIGNATURES")); err == nil {
-		return n
-	}
+	native := kind == "wide" || kind == "narrow"
+	n, err := strconv.Atoi(os.Getenv("PLAYTOKEN_TEST_SIGNATURES"))
 	switch {
 	case testing.Short():
 		return 2 * Lanes
-	case kind == "wide", kind == "narrow":
+	case !native:
+		return 10 * Lanes
+	case err != nil:
 		return 20_000
 	}
-	return 10 * Lanes
+	return n
 }
 
 // keysOf are keys of a size as batches need them, and their own numbers.

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -21,44 +22,51 @@ const poolSize = 100
 
 const poolFile = "testdata/primes.txt"
 
-// pool are the keys of a size: random ones, and ones whose primes are as large,
-// as small or as regular as they may be.
-func pool(t testing.TB, bits int) []*rsa.PrivateKey {
-	t.Helper()
+// pools has the keys by their size. It is read once, because each is checked.
+var pools = sync.OnceValues(func() (map[int][]*rsa.PrivateKey, error) {
 	data, err := os.ReadFile(poolFile)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	var keys []*rsa.PrivateKey
+	keys := map[int][]*rsa.PrivateKey{}
 	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
 		var size, e int
 		var primes string
 		if _, err := fmt.Sscan(lines.Text(), &size, &e, &primes); err != nil {
-			t.Fatalf("line of %s: got %v, want a size, an exponent and two primes", poolFile, err)
+			return nil, fmt.Errorf("line of %s: %w", poolFile, err)
 		}
-		if size == bits {
-			keys = append(keys, keyOf(t, e, primes))
+		key, err := keyOf(e, primes)
+		if err != nil {
+			return nil, err
 		}
+		keys[size] = append(keys[size], key)
 	}
-	return keys
+	return keys, nil
+})
+
+// pool are the keys of a size: random ones, and ones whose primes are as large,
+// as small or as regular as they may be.
+func pool(t testing.TB, bits int) []*rsa.PrivateKey {
+	t.Helper()
+	all, err := pools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[bits]
 }
 
 // keyOf is the key of two primes in base64.
-func keyOf(t testing.TB, e int, primes string) *rsa.PrivateKey {
-	t.Helper()
+func keyOf(e int, primes string) (*rsa.PrivateKey, error) {
 	data, err := base64.StdEncoding.DecodeString(primes)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	p, q := new(big.Int).SetBytes(data[:len(data)/2]), new(big.Int).SetBytes(data[len(data)/2:])
 	one := big.NewInt(1)
 	order := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
 	key := &rsa.PrivateKey{Primes: []*big.Int{p, q}, D: new(big.Int).ModInverse(big.NewInt(int64(e)), order)}
 	key.N, key.E = new(big.Int).Mul(p, q), e
-	if err := key.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	return key
+	return key, key.Validate()
 }
 
 func TestPoolOfKeys(t *testing.T) {
