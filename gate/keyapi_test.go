@@ -44,6 +44,13 @@ func TestAnswersHaveVidbeosShape(t *testing.T) {
 	}
 }
 
+func TestAReplacedAPIKeyOpensTheKeyAPIInPlaceOfTheOneBefore(t *testing.T) {
+	w := open(t, films(), nil)
+	w.gate.ReplaceAPIKey(secret.New("another-" + apiKey))
+	w.want(w.do("GET", "/v2/jwt_keys", "", "Authorization", "Bearer another-"+apiKey), 200, "")
+	w.want(w.do("GET", "/v2/jwt_keys", "", "Authorization", "Bearer "+apiKey), 401, "unauthenticated")
+}
+
 func TestOnlyTheAPIKeyOpensTheKeyAPI(t *testing.T) {
 	w := open(t, films(), nil)
 	w.want(w.do("GET", "/v2/jwt_keys", "", "Authorization", "bearer "+apiKey), 200, "")

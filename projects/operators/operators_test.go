@@ -45,6 +45,7 @@ type provider struct {
 	alg    jose.SignatureAlgorithm
 	status int        // of the token endpoint; 0: 200
 	asked  url.Values // of the token endpoint
+	secret string     // of the client, there
 }
 
 func newProvider(t *testing.T) *provider {
@@ -66,6 +67,7 @@ func (p *provider) answer(w http.ResponseWriter, r *http.Request) {
 	case "/token":
 		_ = r.ParseForm()
 		p.asked = r.PostForm
+		_, p.secret, _ = r.BasicAuth()
 		if p.status != 0 {
 			w.WriteHeader(p.status)
 		}
@@ -156,6 +158,16 @@ func (a attempt) finish() (code, problem string) {
 		a.t.Fatalf("back to the program: got %s, %v, want its redirect URI and state", location, err)
 	}
 	return at.Query().Get("code"), at.Query().Get("error")
+}
+
+func TestAReplacedClientSecretIsSentToTheProvider(t *testing.T) {
+	p := newProvider(t)
+	s := newSignIn(t, p)
+	a := begin(t, p, s, "ole")
+	s.ReplaceClientSecret(secret.New("canary-new-secret"))
+	if _, problem := a.finish(); problem != "" || p.secret != "canary-new-secret" {
+		t.Errorf("got %q, and the provider got the secret %q, want the replaced one", problem, p.secret)
+	}
 }
 
 func TestASignInIsASessionWithARole(t *testing.T) {
