@@ -160,16 +160,6 @@ func (a attempt) finish() (code, problem string) {
 	return at.Query().Get("code"), at.Query().Get("error")
 }
 
-func TestAReplacedClientSecretIsSentToTheProvider(t *testing.T) {
-	p := newProvider(t)
-	s := newSignIn(t, p)
-	a := begin(t, p, s, "ole")
-	s.ReplaceClientSecret(secret.New("canary-new-secret"))
-	if _, problem := a.finish(); problem != "" || p.secret != "canary-new-secret" {
-		t.Errorf("got %q, and the provider got the secret %q, want the replaced one", problem, p.secret)
-	}
-}
-
 func TestASignInIsASessionWithARole(t *testing.T) {
 	p := newProvider(t)
 	for _, c := range []struct {
