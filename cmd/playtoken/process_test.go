@@ -257,3 +257,36 @@ func TestServeNeedsNothingButItsPort(t *testing.T) {
 	}
 	first.stop()
 }
+
+// TestASecondSignalEndsWhatServesOnAfterTheFirst, which makes it unready and no
+// more.
+func TestASecondSignalEndsWhatServesOnAfterTheFirst(t *testing.T) {
+	t.Parallel()
+	slow(t, "it starts processes")
+	w := newDeployment(t, "PLAYTOKEN_DRAIN=10m", "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_MEDIA="+t.TempDir(),
+		"PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_DATA="+filepath.Join(t.TempDir(), "own.db"))
+	w.must(&struct{}{}, "rotate")
+	for _, verb := range []string{"serve", "gate"} {
+		s, client := w.startServer(verb), newClient(t)
+		s.awaitReady(client)
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		eventually(t, patience, func() error {
+			status, err := plays(t.Context(), client, s.url+"/readyz")
+			if err == nil && status != http.StatusServiceUnavailable {
+				err = fmt.Errorf("%s: got readiness %d after the first signal, want 503", verb, status)
+			}
+			return err
+		})
+		if _, status, _, err := mintOver(t.Context(), client, s.url); verb == "serve" && (status != http.StatusCreated || err != nil) {
+			t.Errorf("a mint after the first signal: got %d, %v, want 201", status, err)
+		}
+		if status, err := plays(t.Context(), client, s.url+"/healthz"); status != http.StatusOK || err != nil {
+			t.Errorf("%s after the first signal: got %d, %v, want it to serve on", verb, status, err)
+		}
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		<-s.done
+		if err := s.cmd.Wait(); err == nil {
+			t.Errorf("%s: got an orderly end, want one by the second signal", verb)
+		}
+	}
+}
