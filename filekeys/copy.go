@@ -96,7 +96,11 @@ func (s *Store) backup(ctx context.Context, path string) error {
 // the name path when it is on the disk, with the owner and the mode of the file
 // that is there, if one is.
 func replace(path string, write func(to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".playtoken-*") // mode 0600
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".playtoken-*") // mode 0600
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: "make a file in the folder", Path: dir, Err: failed.Err}
+	}
 	if err != nil {
 		return err
 	}

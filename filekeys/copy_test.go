@@ -327,7 +327,8 @@ func TestBackupThatFailsLeavesNoFile(t *testing.T) {
 	if left, err := os.ReadDir(filepath.Dir(to)); err != nil || len(left) > 0 {
 		t.Errorf("after a backup that failed: got %v, %v, want no file", left, err)
 	}
-	refusedBy(t, s.Backup(t.Context(), filepath.Join(t.TempDir(), "no", "backup.db")), fs.ErrNotExist, "no")
+	missing := filepath.Join(t.TempDir(), "no")
+	refusedBy(t, s.Backup(t.Context(), filepath.Join(missing, "backup.db")), fs.ErrNotExist, "make a file in the folder "+missing+":")
 }
 
 // TestBackupWhileOthersWrite: every backup opens, and has a document that was
