@@ -15,6 +15,7 @@ import (
 const (
 	unknownKey   = "unknown_key"
 	keyNotUsable = "key_not_usable"
+	keyMissing   = "key_missing_at_platform"
 )
 
 type inspectBody struct {
@@ -128,6 +129,9 @@ func (a *Inspection) examine(ring keyrotation.Ring, text, videoID string, at tim
 		a.refuse(keyNotUsable, "the signing key is "+string(key.State))
 	case err != nil:
 		a.refuse(keyNotUsable, "the recorded public key of the signing key is unusable")
+	}
+	if ring.MissingAtPlatform(key) {
+		a.refuse(keyMissing, "the platform does not hold the signing key, as the look at "+ring.ObservedAt.UTC().Format(time.RFC3339)+" found")
 	}
 	if err != nil { // a deleted key has no public key to verify with
 		return

@@ -34,7 +34,7 @@ func (p *planner) nothingShown() bool {
 	if !none {
 		return false
 	}
-	p.block(Observe, Key{}, p.ring.lossCode(), noneShown)
+	p.block(Observe, Key{}, p.ring.LossCode(p.ring.Lost), noneShown)
 	p.observeLoss()
 	return true
 }
@@ -51,10 +51,11 @@ func (p *planner) observeLoss() {
 	}
 }
 
-// lossCode says why the platform shows none of our keys, as far as that can be
-// told: with what it was asked when it last showed one.
-func (r *Ring) lossCode() TroubleCode {
-	if r.Lost == r.Account && r.Account != "" {
+// LossCode says why the platform shows none of our keys when it is asked with an
+// account, as far as that can be told: it lost them if it showed them to the same
+// account; see Rotator.Account.
+func (r *Ring) LossCode(account string) TroubleCode {
+	if r.Account == account && account != "" {
 		return AllKeysMissing
 	}
 	return AccountWithoutOurKeys

@@ -18,10 +18,13 @@ func (p *pass) seen(ctx context.Context, ring Ring, o *Observation, drift Drift)
 	restored, old := drift.Restored(ring)
 	switch {
 	case old:
-		return append(found, Trouble{Code: restored.Code, Generation: restored.Active,
+		found = append(found, Trouble{Code: restored.Code, Generation: restored.Active,
 			Detail: "the store looks older than the platform, which has keys named after this ring that the ring does not know"})
 	case !ring.LostAt.IsZero():
-		return append(found, Trouble{Code: ring.lossCode(), Detail: noneShown})
+		found = append(found, Trouble{Code: ring.LossCode(ring.Lost), Detail: noneShown})
+	}
+	if !ring.LostAt.IsZero() {
+		return found // the keys there may be those of another account
 	}
 	for _, k := range ring.Keys {
 		if code := o.trouble(k); code != "" && (states[k.State].shown || k.State == Quarantined) {
@@ -49,19 +52,19 @@ func (o *Observation) reason(k Key) string {
 // next look tells.
 func (p *pass) strangers(ctx context.Context, ring Ring, o *Observation, drift Drift) (found []Trouble) {
 	var unknown []PlatformKey
-	add := func(f Finding) {
-		found = append(found, f.trouble())
-	}
+	add := func(f Finding) { found = append(found, f.trouble()) }
 	told := map[string]bool{}
 	for _, t := range ring.Troubles {
 		told[t.KeyID] = told[t.KeyID] || t.Code == KeyIsUnmanaged
 	}
 	for _, f := range drift.Unmanaged {
-		if f.Code != KeyForeign || told[f.KeyID] || p.rotator.OtherOwners == nil {
+		switch {
+		case f.Code == KeyForgotten: // see Drift.Restored
+		case f.Code != KeyForeign || told[f.KeyID] || p.rotator.OtherOwners == nil:
 			add(f)
-			continue
+		default:
+			unknown = append(unknown, o.Platform[f.KeyID])
 		}
-		unknown = append(unknown, o.Platform[f.KeyID])
 	}
 	if len(unknown) == 0 {
 		return found

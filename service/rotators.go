@@ -19,6 +19,7 @@ type rotators struct {
 	owners  *keyOwners
 	wakeups *wakeups
 	metrics *metrics.Service
+	told    *troubleLog
 }
 
 // rotator returns one that has no platform yet.
@@ -27,7 +28,8 @@ func (r *rotators) rotator(id string, policy keyrotation.Policy) *keyrotation.Ro
 		Project: id, Documents: r.storage.Store, Keys: r.storage.Store, StoreTime: r.storage.Now,
 		Policy: policy, Log: r.log, Record: r.record,
 		Permit: r.storage.Permit, Changed: func() { r.wakeups.wake(id) }, OtherOwners: r.owners.among,
-		Ran: func(outcome string) { r.metrics.Ran(id, outcome) },
+		Ran:  func(outcome string) { r.metrics.Ran(id, outcome) },
+		Told: func(now []keyrotation.Trouble) { r.told.tell(id, now) },
 	}
 }
 

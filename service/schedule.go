@@ -17,6 +17,7 @@ import (
 // it has ended. Requests that are still finished after ctx has ended may need
 // the rotation, so the end of ctx does not end it.
 func (s *Service) Schedule(ctx context.Context) (end func()) {
+	s.rotators.told.speak.Store(true)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { newSchedule(s).run(ctx) })

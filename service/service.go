@@ -244,6 +244,7 @@ func (s *Service) openTenants(context.Context, Options) error {
 	s.owners = &keyOwners{documents: s.Storage.Store, ids: s.ProjectIDs, reads: newSharedRead()}
 	s.rotators = &rotators{
 		storage: s.Storage, log: s.log, record: s.recordMove, owners: s.owners, wakeups: s.wakeups, metrics: s.Metrics,
+		told: &troubleLog{log: s.log, known: map[string][]toldTrouble{}},
 	}
 	s.tenants = &tenants{
 		kinds: s.Kinds, view: s.view, ids: s.ProjectIDs, policies: s.policies, signing: s.signing,

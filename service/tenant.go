@@ -2,7 +2,11 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -90,6 +94,7 @@ func (t *tenants) rotateWith(opened *Tenant) {
 	}
 	id, name := opened.Project.ID, opened.Project.Platform
 	rotator := t.rotators.rotator(id, t.policies.rotation(opened.Project))
+	rotator.Account = accountDigest(opened.Project)
 	if id != projects.Default {
 		rotator.Rest = restOfMany
 	}
@@ -102,6 +107,19 @@ func (t *tenants) rotateWith(opened *Tenant) {
 	}
 	opened.Rotator = rotator
 	t.metrics.Watch(id, rotator)
+}
+
+// accountDigest is [keyrotation.Rotator.Account]: three bytes, from which no
+// credential can be guessed.
+func accountDigest(p projects.Project) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(p.Settings)) {
+		fmt.Fprintf(sum, "%q=%q", name, p.Settings[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Credential)) {
+		fmt.Fprintf(sum, "%q=%q", name, p.Credential[name].Reveal())
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:3])
 }
 
 // heldKey is an issued key whose value was read.

@@ -100,6 +100,8 @@ func (b *bootstrap) wait(ctx context.Context, pass onePass, failed error) error 
 	switch {
 	case failed != nil:
 		b.log.Warn("trying again", "project", b.project, "error", failed)
+	case pass.NextActionAt == nil && pass.stopped() != nil:
+		return fmt.Errorf("no key is active, and waiting does not help: %w", pass.stopped())
 	case pass.NextActionAt == nil:
 		return fmt.Errorf("no key is active, and waiting does not help: %s", pass.Reason)
 	default:

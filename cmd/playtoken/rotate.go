@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
+	"playtoken/keyrotation"
 	"playtoken/settings"
 )
 
@@ -143,6 +144,9 @@ func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) erro
 		all.Go(func() error {
 			wait := &bootstrap{door: door, log: a.log(), project: first.ProjectID, reason: f.reason}
 			view, err := wait.until(ctx, first)
+			if err == nil {
+				err = view.stopped()
+			}
 			outcomes[i] = outcome{id: first.ProjectID, view: view, err: err}
 			return nil
 		})
@@ -170,6 +174,31 @@ func (p onePass) failure() error {
 	}
 	return nil
 }
+
+// stopped is what is in the way of a project after every move was made that can be:
+// its result is shown all the same.
+type stopped struct{ problem *apiProblem }
+
+func (s stopped) Error() string { return s.problem.Error() }
+func (s stopped) Unwrap() error { return s.problem }
+
+// stopped says what stops viewers or rotation; nil if nothing does.
+func (v rotatedView) stopped() error {
+	for _, f := range v.Findings {
+		switch {
+		case f.Code == keyrotation.PlatformRefusesCredential:
+			return stopped{&apiProblem{Status: http.StatusServiceUnavailable, Code: "platform_unavailable", NeedsOperator: true, Detail: sayFinding(f)}}
+		case f.Code == keyrotation.PlatformUnreachable, f.Code == keyrotation.PlatformThrottles:
+			return stopped{&apiProblem{Status: http.StatusServiceUnavailable, Code: "platform_unavailable", Detail: sayFinding(f)}}
+		case f.Stops != nil && f.Code != keyrotation.RotationOverdue && f.Code != keyrotation.LastRunFailed:
+			return stopped{&apiProblem{Status: http.StatusConflict, Code: "conflict", Detail: sayFinding(f),
+				Remedy: "playtoken doctor --project " + v.ProjectID + " says what can be done"}}
+		}
+	}
+	return nil
+}
+
+func sayFinding(f handlers.RotationFinding) string { return string(f.Code) + ": " + f.Detail }
 
 // firstPasses makes one pass over the project that was named, or over every one.
 func firstPasses(ctx context.Context, door *localAPI, f rotateFlags) ([]onePass, error) {
@@ -223,7 +252,7 @@ func viewOf(outcomes []outcome, named bool) tabled {
 	results := resultsView{Results: make([]tabled, len(outcomes)), ids: make([]string, len(outcomes))}
 	for i, one := range outcomes {
 		results.ids[i], results.Results[i] = one.id, one.view
-		if one.err != nil {
+		if one.err != nil && !isA[stopped](one.err) {
 			results.Results[i] = failedView{ProjectID: one.id, Error: documentOf(one.err)}
 		}
 	}

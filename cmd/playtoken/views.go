@@ -56,6 +56,13 @@ func (v rotatedView) table(w io.Writer) {
 		fmt.Fprintln(w, v.Reason)
 	}
 	fmt.Fprintf(w, "next action: %s\n", momentOrDash(v.NextActionAt))
+	tableFindings(w, v.Findings)
+}
+
+func tableFindings(w io.Writer, found []handlers.RotationFinding) {
+	for _, f := range found {
+		fmt.Fprintf(w, "%s since %s: %s\n", f.Severity, moment(f.Since), sayFinding(f))
+	}
 }
 
 type statusView struct {
@@ -64,6 +71,7 @@ type statusView struct {
 }
 
 func (v statusView) table(w io.Writer) {
+	defer tableFindings(w, v.Findings)
 	if len(v.Plan) == 0 {
 		fmt.Fprintln(w, "nothing is planned")
 		return

@@ -1,6 +1,10 @@
 package doctor
 
-import "slices"
+import (
+	"slices"
+
+	"playtoken/keyrotation"
+)
 
 // Severity is how much a finding matters.
 type Severity string
@@ -12,7 +16,7 @@ const (
 )
 
 // Code names what was found. Codes are stable: runbooks and alerts refer to
-// them.
+// them. Those that rotations find, too, are keyrotation's.
 type Code string
 
 const (
@@ -23,7 +27,7 @@ const (
 	StoreAnswers     Code = "store_answers"
 	StoreUnopenable  Code = "store_unopenable"
 	StoreTooOpen     Code = "store_too_open"
-	StoreUnreachable Code = "store_unreachable"
+	StoreUnreachable      = Code(keyrotation.StoreUnreachable)
 
 	VaultLockedOut   Code = "vault_locked_out"
 	VaultRolesLocked Code = "vault_roles_locked"
@@ -51,7 +55,7 @@ const (
 	CertificateUnusable  Code = "tls_certificate_unusable"
 
 	ClockAgrees  Code = "clock_agrees"
-	ClockApart   Code = "clock_apart"
+	ClockApart        = Code(keyrotation.ClockApart)
 	ClockUnknown Code = "clock_unknown"
 
 	SecretsPresent    Code = "secrets_present"
@@ -76,9 +80,9 @@ const (
 
 	PlatformAnswers           Code = "platform_answers"
 	PlatformUnchecked         Code = "platform_unchecked"
-	PlatformRefusesCredential Code = "platform_refuses_credential"
-	PlatformThrottles         Code = "platform_throttles"
-	PlatformUnreachable       Code = "platform_unreachable"
+	PlatformRefusesCredential      = Code(keyrotation.PlatformRefusesCredential)
+	PlatformThrottles              = Code(keyrotation.PlatformThrottles)
+	PlatformUnreachable            = Code(keyrotation.PlatformUnreachable)
 	PlatformKindWrong         Code = "platform_kind_wrong"
 	CallsLeft                 Code = "calls_left"
 	CallsNearlyUsedUp         Code = "calls_nearly_used_up"
@@ -95,38 +99,38 @@ const (
 	DurationsOnRecord   Code = "durations_on_record"
 	LifetimeOverRecord  Code = "lifetime_over_record"
 	ActiveKey           Code = "active_key"
-	ActiveKeyMissing    Code = "active_key_missing"
+	ActiveKeyMissing         = Code(keyrotation.ActiveKeyMissing)
 	KeysEnded           Code = "keys_ended"
 	RotationUnknown     Code = "rotation_unknown"
-	RotationOverdue     Code = "rotation_overdue"
+	RotationOverdue          = Code(keyrotation.RotationOverdue)
 	RotationUnattended  Code = "rotation_unattended"
-	MoveBlocked         Code = "move_blocked"
-	MoveBlockedByBudget Code = "move_blocked_by_budget"
-	RegisteringStopped  Code = "registering_stopped"
-	ObservationBlocked  Code = "observation_blocked"
+	MoveBlocked              = Code(keyrotation.MoveBlocked)
+	MoveBlockedByBudget      = Code(keyrotation.MoveBlockedByBudget)
+	RegisteringStopped       = Code(keyrotation.RegisteringStopped)
 	LastRunNone         Code = "last_run_none"
 	LastRunDone         Code = "last_run_done"
-	LastRunFailed       Code = "last_run_failed"
+	LastRunFailed            = Code(keyrotation.LastRunFailed)
 
 	DriftNone         Code = "drift_none"
 	DriftNotPermitted Code = "drift_not_permitted"
 	DriftUnknown      Code = "drift_unknown"
-	KeyOrphaned       Code = "key_orphaned"
-	KeyMissing        Code = "key_missing"
-	KeyMismatched     Code = "key_mismatched"
-	KeyUnconfirmed    Code = "key_unconfirmed"
-	KeyUnrecognised   Code = "key_unrecognised"
-	KeyUnmanaged      Code = "key_unmanaged"
+	KeyOrphaned            = Code(keyrotation.KeyIsOrphaned)
+	KeyMissing             = Code(keyrotation.KeyIsMissing)
+	KeyMismatched          = Code(keyrotation.KeyIsMismatched)
+	KeyUnconfirmed         = Code(keyrotation.KeyIsUnconfirmed)
+	KeyUnrecognised        = Code(keyrotation.KeyIsUnrecognised)
+	KeyUnmanaged           = Code(keyrotation.KeyIsUnmanaged)
 	KeyForgotten      Code = "key_forgotten"
 	KeyOfOtherProject Code = "key_of_other_project"
 	KeyOwnerUnknown   Code = "key_owner_unknown"
 
-	AccountWithoutOurKeys  Code = "account_without_our_keys"
-	RestoredActivePresent  Code = "restored_active_key_present"
-	RestoredActiveGone     Code = "restored_active_key_gone"
-	RestoredBothGone       Code = "restored_active_and_standby_gone"
-	RestoredAllGone        Code = "restored_all_keys_gone"
-	RestoredOnlyActiveGone Code = "restored_only_key_gone"
+	AllKeysMissing         = Code(keyrotation.AllKeysMissing)
+	AccountWithoutOurKeys  = Code(keyrotation.AccountWithoutOurKeys)
+	RestoredActivePresent  = Code(keyrotation.RestoredActivePresent)
+	RestoredActiveGone     = Code(keyrotation.RestoredActiveGone)
+	RestoredBothGone       = Code(keyrotation.RestoredBothGone)
+	RestoredAllGone        = Code(keyrotation.RestoredAllGone)
+	RestoredOnlyActiveGone = Code(keyrotation.RestoredOnlyActiveGone)
 )
 
 // Description is what is the same for every finding with a code.

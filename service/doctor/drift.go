@@ -81,72 +81,21 @@ func census(ring keyrotation.Ring) string {
 	return cmp.Or(strings.Join(all, ", "), "no keys yet")
 }
 
-// presence is which of a ring's keys the platform shows.
-type presence struct {
-	active, standby         int // generations; 0: the ring has no such key
-	activeGone, standbyGone bool
-	shown                   int // of the active key, the standby and the retiring keys
-	missing                 int // of all keys
-}
-
-func presenceOf(ring keyrotation.Ring, drift keyrotation.Drift) presence {
-	lost := map[int]bool{}
-	for _, f := range drift.Missing {
-		lost[f.Generation] = true
-	}
-	p := presence{missing: len(lost)}
-	for _, k := range ring.Keys {
-		switch k.State {
-		case keyrotation.Active:
-			p.active, p.activeGone = k.Generation, lost[k.Generation]
-		case keyrotation.Registered:
-			p.standby, p.standbyGone = k.Generation, lost[k.Generation]
-		case keyrotation.Retiring:
-		default:
-			continue
-		}
-		if !lost[k.Generation] {
-			p.shown++
-		}
-	}
-	return p
-}
-
 // gone explains what one cause makes of many differences: the store is older
-// than the platform, or the account is another one.
+// than the platform, the platform lost its keys, or the account is another one.
 func (e projectExamination) gone(ring keyrotation.Ring, drift keyrotation.Drift) []Finding {
-	forgotten := 0
-	for _, f := range drift.Unmanaged {
-		if f.Code == keyrotation.KeyForgotten {
-			forgotten++
-		}
-	}
-	p := presenceOf(ring, drift)
-	switch {
-	case forgotten > 0:
-		return one(e.found(p.restored(), fmt.Sprintf(
+	switch restored, old := drift.Restored(ring); {
+	case old:
+		return one(e.found(Code(restored.Code), fmt.Sprintf(
 			"the store looks older than the platform, which has %d keys named after this ring (%s) that the ring does not know: "+
 				"a backup was put back, or a copy of the store is in use with this account; nothing is deleted because of it, and tokens of those keys play until they expire",
-			forgotten, ring.StoreID), Data{Generation: p.active, Standby: p.standby}))
-	case p.shown == 0 && p.missing > 0:
-		return one(e.found(AccountWithoutOurKeys,
-			"the platform shows none of our keys: the credential is of another account, and nothing is touched there", Data{}))
+			restored.Forgotten, ring.StoreID), Data{Generation: restored.Active, Standby: restored.Standby}))
+	case !drift.ShowsNone(ring):
+		return nil
 	}
-	return nil
-}
-
-// restored is the code of a store that was put back, by what is left at the
-// platform of the keys that it knows.
-func (p presence) restored() Code {
-	switch {
-	case p.shown == 0 && p.standby > 0:
-		return RestoredAllGone
-	case p.shown == 0:
-		return RestoredOnlyActiveGone
-	case p.activeGone && !p.standbyGone:
-		return RestoredActiveGone
-	case p.activeGone:
-		return RestoredBothGone
+	if code := Code(ring.LossCode(e.tenant.Rotator.Account)); code == AllKeysMissing {
+		return one(e.found(code, "the platform shows none of our keys, and it did with the same credential: it lost them, and refuses every new token", Data{}))
 	}
-	return RestoredActivePresent
+	return one(e.found(AccountWithoutOurKeys,
+		"the platform shows none of our keys: the credential is of another account, and nothing is touched there", Data{}))
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,8 @@ func (e projectExamination) unattended(ring keyrotation.Ring, status keyrotation
 	since := ring.ObservedAt
 	switch {
 	case status.Overdue:
-		return one(e.found(RotationOverdue, "overdue since "+moment(ring.NextAction)+": no process has rotated", Data{Since: ring.NextAction}))
+		i := slices.IndexFunc(status.Troubles, func(t keyrotation.Trouble) bool { return t.Code == keyrotation.RotationOverdue })
+		return one(e.found(RotationOverdue, "overdue since "+moment(status.Troubles[i].Since)+": no process has rotated", Data{Since: status.Troubles[i].Since}))
 	case !since.IsZero() && time.Since(since) > max(longUnseen, 2*e.tenant.Rotator.Policy.ObserveEvery):
 		return one(e.found(RotationUnattended, "no process has looked after the keys since "+moment(since), Data{Since: since}))
 	}

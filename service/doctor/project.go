@@ -167,8 +167,8 @@ func (e projectExamination) keys(ctx context.Context) []Finding {
 		return append(findings, e.failed(RotationUnknown, err))
 	}
 	for _, m := range status.Plan {
-		if m.Blocked {
-			findings = append(findings, e.blocked(ring, m))
+		if m.Blocked && Code(m.Trouble) != AllKeysMissing && Code(m.Trouble) != AccountWithoutOurKeys { // see drift
+			findings = append(findings, e.blocked(m))
 		}
 	}
 	return slices.Concat(findings, e.unattended(ring, status), one(e.lastRun(status.LastRun)), e.drift(ctx, ring))
@@ -187,17 +187,8 @@ func (e projectExamination) active(ring keyrotation.Ring) Finding {
 }
 
 // blocked is a move that has to wait.
-func (e projectExamination) blocked(ring keyrotation.Ring, m keyrotation.Move) Finding {
-	code, registers := MoveBlocked, m.Action == keyrotation.PlanKey || m.Action == keyrotation.Register
-	switch {
-	case registers && ring.Unrecognised() >= keyrotation.MaxUnrecognised:
-		code = RegisteringStopped
-	case registers:
-		code = MoveBlockedByBudget
-	case m.Action == keyrotation.Observe:
-		code = ObservationBlocked
-	}
-	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})
+func (e projectExamination) blocked(m keyrotation.Move) Finding {
+	return e.found(Code(m.Trouble), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})
 }
 
 func (e projectExamination) lastRun(run keyrotation.Run) Finding {

@@ -163,7 +163,6 @@ var table = map[doctor.Code]advice{
 		return "let it hold more: " + raiseBudget(f, "NUMBER")
 	}),
 	doctor.RegisteringStopped: advise("for each key that is said below to be unrecognised or unconfirmed, do what is said there; rotation goes on by itself then"),
-	doctor.ObservationBlocked: advise("see the findings about clock and drift"),
 	doctor.MoveBlocked:        forProject("see the findings about clock and drift, and playtoken rotate --dry-run --project "),
 	doctor.LastRunFailed: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "playtoken rotate --project " + f.ProjectID + ", which tries again and says more"
@@ -179,6 +178,7 @@ var table = map[doctor.Code]advice{
 	doctor.KeyOwnerUnknown:   adviseBy(aboutKey),
 	doctor.KeyForgotten:      adviseBy(aboutKey),
 	doctor.KeyUnmanaged:      adviseBy(aboutKey),
+	doctor.AllKeysMissing:    forProject("put them back there (a gate: its data file); else revoke every generation that playtoken keys list shows as active, registered or retiring, then: playtoken rotate --project "),
 	doctor.AccountWithoutOurKeys: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return replaceCredential(f) + ", to the one of the account that has them"
 	}),
