@@ -207,6 +207,9 @@ type Config struct {
 	// something, whether the request is logged. Failures are logged in any case.
 	// Nil: only these.
 	Logged func(status int, management bool) bool
+	// TraceID returns the id of the trace that a request belongs to. Nil: it is that
+	// of the header traceparent.
+	TraceID func(*http.Request) string
 	// Proxied reports whether a request comes from a proxy that is trusted, whose
 	// X-Request-Id is then the request's id, except in the audit record. Nil: none
 	// does.

@@ -44,13 +44,20 @@ type outcome struct {
 
 func (s *server) newOutcome(w http.ResponseWriter, r *http.Request) *outcome {
 	o := &outcome{ResponseWriter: w, id: rand.Text(), began: time.Now()}
-	o.Response = Response{Method: r.Method, Status: http.StatusOK, RequestID: o.id, TraceID: logs.TraceID(r.Header)}
+	o.Response = Response{Method: r.Method, Status: http.StatusOK, RequestID: o.id, TraceID: s.traceID(r)}
 	if s.Proxied != nil && s.Proxied(r) {
 		if given := logs.RequestID(r.Header); given != "" {
 			o.RequestID = given
 		}
 	}
 	return o
+}
+
+func (s *server) traceID(r *http.Request) string {
+	if s.TraceID != nil {
+		return s.TraceID(r)
+	}
+	return logs.TraceID(r.Header)
 }
 
 // outcomeOf is the outcome of a request that came through the entrance.

@@ -21,6 +21,7 @@ import (
 	"playtoken/projects/operators"
 	"playtoken/secret"
 	"playtoken/settings"
+	"playtoken/tracing"
 )
 
 // Handler returns the HTTP API for callers on a network. It is called at most
@@ -39,12 +40,18 @@ func (s *Service) Handler() (http.Handler, error) {
 	if s.Settings.MetricsListen == "" {
 		c.Metrics = s.Metrics.Handler(s.log)
 	}
-	return handlers.New(c), nil
+	if s.tracer != nil {
+		c.TraceID = func(r *http.Request) string { return tracing.TraceID(r.Context()) }
+	}
+	return s.tracer.Handler(handlers.New(c)), nil
 }
 
-// responded counts a response.
-func (s *Service) responded(_ context.Context, r handlers.Response) {
+// responded counts a response, and tells its span what it was.
+func (s *Service) responded(ctx context.Context, r handlers.Response) {
 	s.Metrics.Responded(r.Route, r.Method, r.Status, r.Took)
+	s.tracer.Tell(ctx, tracing.Request{
+		Method: r.Method, Route: r.Route, Project: r.Project, Caller: r.Caller, ID: r.RequestID, ProblemCode: r.Code,
+	})
 }
 
 // LocalHandler returns the same API for the person or cron job that runs this

@@ -138,7 +138,9 @@ func (s *schedule) maintain(ctx context.Context, id string, wait time.Duration) 
 // turn makes a project's moves that are due, and returns how long to wait
 // before the next turn. The waits are random in part, so that replicas do not
 // all take their turns at once.
-func (s *schedule) turn(ctx context.Context, id string, failures int) (time.Duration, error) {
+func (s *schedule) turn(ctx context.Context, id string, failures int) (_ time.Duration, err error) {
+	ctx, done := s.tenants.tracer.Start(ctx, "rotation", id)
+	defer func() { done(err) }()
 	rotator, err := s.tenants.rotator(ctx, id)
 	if errors.Is(err, projects.ErrNotFound) || errors.Is(err, projects.ErrNoKeys) {
 		return listEvery, nil

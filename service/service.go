@@ -29,6 +29,7 @@ import (
 	"playtoken/projects/viewers"
 	"playtoken/settings"
 	"playtoken/signer"
+	"playtoken/tracing"
 )
 
 // Service is an open deployment. It is safe for concurrent use; its exported
@@ -45,6 +46,7 @@ type Service struct {
 
 	log       *slog.Logger
 	build     metrics.Build
+	tracer    *tracing.Tracer // nil: nothing is traced
 	signing   *signing
 	policies  policies
 	view      *projects.View
@@ -76,6 +78,9 @@ type Options struct {
 	Stderr io.Writer
 	Log    *slog.Logger
 	Build  metrics.Build // what the metrics say about the program
+	// Getenv looks up the variables of OpenTelemetry's SDK, which name a collector of
+	// traces. Nil: nothing is traced.
+	Getenv func(string) string
 	// Files are those of the secrets in the settings, which Run reads again as they
 	// change. Nil: no secret is in a file.
 	Files *settings.Files
@@ -101,7 +106,7 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	s.policies = policies{set: &s.Settings}
 	s.keys.Store(&projects.EnvironmentKeys{AdminKey: set.AdminKey, APIKey: set.APIKey})
 	for _, open := range []func(context.Context, Options) error{
-		s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn,
+		s.openTracing, s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn,
 	} {
 		if err := open(ctx, options); err != nil {
 			s.Close()
@@ -121,12 +126,25 @@ func (s *Service) Close() {
 
 func (s *Service) onClose(closer func()) { s.closers = append(s.closers, closer) }
 
+// openTracing makes what sends traces, where the environment names a collector.
+func (s *Service) openTracing(ctx context.Context, options Options) (err error) {
+	if options.Getenv == nil {
+		return nil
+	}
+	if s.tracer, err = tracing.Open(ctx, options.Getenv, options.Build.Version, s.log); err != nil {
+		return settings.Error{err}
+	}
+	s.onClose(s.tracer.Close)
+	return nil
+}
+
 func (s *Service) openStorage(ctx context.Context, options Options) (err error) {
 	if s.Storage, err = openStorage(ctx, s.Settings, options, s.Metrics); err != nil {
 		return err
 	}
 	s.onClose(s.Storage.close)
 	s.Metrics.StoreTime(s.Storage.Now)
+	s.Storage.Store = s.tracer.Store(s.Storage.Store)
 	if options.wrap != nil {
 		s.Storage.Store = options.wrap(s.Storage.Store)
 	}
@@ -141,7 +159,7 @@ func (s *Service) openSigning(_ context.Context, options Options) (err error) {
 		}
 	}
 	hold := options.HoldKeys && s.Settings.Rotation.KeySpec.Exportable
-	if s.signing, err = openSigning(s.Storage.Store, hold, s.Metrics, s.log); err == nil {
+	if s.signing, err = openSigning(s.Storage.Store, hold, s.Metrics, s.tracer, s.log); err == nil {
 		s.onClose(s.signing.close)
 	}
 	return err
@@ -248,7 +266,7 @@ func (s *Service) openTenants(context.Context, Options) error {
 	}
 	s.tenants = &tenants{
 		kinds: s.Kinds, view: s.view, ids: s.ProjectIDs, policies: s.policies, signing: s.signing,
-		rotators: s.rotators, metrics: s.Metrics, wakeups: s.wakeups, open: map[string]*Tenant{},
+		rotators: s.rotators, metrics: s.Metrics, tracer: s.tracer, wakeups: s.wakeups, open: map[string]*Tenant{},
 	}
 	s.onClose(s.tenants.close)
 	if s.Projects.DefaultProject == nil {

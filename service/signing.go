@@ -6,6 +6,7 @@ import (
 
 	"playtoken/metrics"
 	"playtoken/signer"
+	"playtoken/tracing"
 )
 
 // sharedSignatures is how many signatures are kept to be shared; each takes
@@ -20,7 +21,7 @@ type signing struct {
 }
 
 // openSigning has tokens signed in the store, or, with hold, in memory.
-func openSigning(store Store, hold bool, measured *metrics.Service, log *slog.Logger) (*signing, error) {
+func openSigning(store Store, hold bool, measured *metrics.Service, tracer *tracing.Tracer, log *slog.Logger) (*signing, error) {
 	s := &signing{store: store}
 	var keys signer.PrivateKeys = store
 	if hold {
@@ -32,7 +33,7 @@ func openSigning(store Store, hold bool, measured *metrics.Service, log *slog.Lo
 		measured.Faults(s.memory.Faults)
 	}
 	var err error
-	if s.signatures, err = signer.NewSignatures(measured.Signing(keys), sharedSignatures); err != nil {
+	if s.signatures, err = signer.NewSignatures(measured.Signing(tracer.Signing(keys)), sharedSignatures); err != nil {
 		s.close()
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (t *tenants) openTenant(p projects.Project, before *Tenant) (*Tenant, error
 	}
 	t.mintWith(opened)
 	waking := wakingMinter{Minter: opened.minter, wake: func() { t.wakeups.wake(p.ID) }}
-	opened.minter = t.metrics.Minter(p.ID, waking)
+	opened.minter = t.tracer.Minter(p.ID, t.metrics.Minter(p.ID, waking))
 	t.rotateWith(opened)
 	return opened, nil
 }
@@ -99,11 +99,11 @@ func (t *tenants) rotateWith(opened *Tenant) {
 		rotator.Rest = restOfMany
 	}
 	if platform.Registrar != nil {
-		rotator.Platform = t.metrics.Platform(id, name, platform.Registrar)
-		rotator.Sessions = t.metrics.Sessions(id, name, platform.Sessions)
+		rotator.Platform = t.metrics.Platform(id, name, t.tracer.Platform(id, platform.Registrar))
+		rotator.Sessions = t.metrics.Sessions(id, name, t.tracer.Sessions(id, platform.Sessions))
 	} else {
 		rotator.Policy = forIssued(rotator.Policy)
-		rotator.Issuer = t.metrics.Issuer(id, name, platform.Issuer)
+		rotator.Issuer = t.metrics.Issuer(id, name, t.tracer.Issuer(id, platform.Issuer))
 	}
 	opened.Rotator = rotator
 	t.metrics.Watch(id, rotator)

@@ -13,6 +13,7 @@ import (
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/signer"
+	"playtoken/tracing"
 )
 
 // tenants opens projects when they are needed, and closes those that were not
@@ -26,6 +27,7 @@ type tenants struct {
 	rotators   *rotators
 	accessKeys *keyrotation.Rotator // of the keys that sign access tokens
 	metrics    *metrics.Service
+	tracer     *tracing.Tracer // nil: nothing is traced
 	wakeups    *wakeups
 
 	mu    sync.Mutex

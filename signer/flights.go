@@ -75,6 +75,20 @@ func (f *flights[K, V]) close() {
 	f.running.Wait()
 }
 
+// withValues is a context with the values of another one: those of the request that
+// began a call, so that a trace shows the call where it belongs.
+type withValues struct {
+	context.Context
+	of context.Context
+}
+
+func (v withValues) Value(key any) any {
+	if value := v.of.Value(key); value != nil {
+		return value
+	}
+	return v.Context.Value(key)
+}
+
 // wait returns the result, or the cause of ctx's end; the call goes on then.
 func (f *flight[V]) wait(ctx context.Context) (V, error) {
 	select {

@@ -60,12 +60,13 @@ func (s *Signatures) sign(ctx context.Context, by *view, input string) ([]byte, 
 	}
 	store, public := by.key.StoreName, by.public
 	own := false // whether this call made the signature; set once there is a result
+	asked := context.WithoutCancel(ctx)
 	signature, err := s.calls.start(id, func(ctx context.Context) ([]byte, error) {
 		if signature, ok := s.made.Get(id); ok {
 			return signature, nil // the previous call ended after the check above
 		}
 		own = true
-		return s.make(ctx, store, public, id)
+		return s.make(withValues{Context: ctx, of: asked}, store, public, id)
 	}).wait(ctx)
 	if err == nil && !own {
 		s.shared.Add(1)

@@ -31,6 +31,7 @@ func (a *app) serve() *cobra.Command {
 			defer stop()
 			return service.Run(cmd.Context(), set, service.Options{
 				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Files: files, Hangups: hangups,
+				Getenv: func(name string) string { return settings.Variables(a.environ)[name] },
 			})
 		},
 	}
