@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,5 +29,29 @@ func TestServeSaysWhatItIsAndWhyItStops(t *testing.T) {
 		if !slices.ContainsFunc(lines, has) {
 			t.Errorf("got the log\n%s\nwant a line with %q", logs, want)
 		}
+	}
+}
+
+// TestACapturedRecordIsVerified: two processes, each with a chain of its own, between
+// lines of the log.
+func TestACapturedRecordIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newDeployment(t)
+	file := filepath.Join(w.dir, "captured.log")
+	verify := func(lines string) result {
+		if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return w.run("audit", "verify", "--captured", file)
+	}
+	first := w.run("project", "create", "--name", "one", "--platform", "gate")
+	second := w.run("rotate", "--all")
+	captured := first.stderr + `{"level":"INFO","msg":"a line of the log"}` + "\n" + second.stderr
+	if got := verify(captured); got.code != 0 || !strings.Contains(got.stdout, "in 2 chains") {
+		t.Errorf("got code %d, %s%s, want two good chains in\n%s", got.code, got.stdout, got.stderr, captured)
+	}
+	spoilt := strings.Replace(captured, `"actor":"cli"`, `"actor":"ann"`, 1)
+	if got := verify(spoilt); got.code != 1 || !strings.Contains(got.stdout, "was altered") {
+		t.Errorf("a line was altered: got code %d, %s%s, want 1", got.code, got.stdout, got.stderr)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -16,18 +17,28 @@ import (
 )
 
 func (a *app) auditVerb() *cobra.Command {
-	var gate bool
+	var of recordFile
 	verify := &cobra.Command{
 		Use: "verify FILE", Short: "Find any line that was altered, removed, reordered or cut off", Args: arguments("FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyAudit(cmd.Context(), args[0], gate) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of.path = args[0]
+			return a.verifyAudit(cmd.Context(), of)
+		},
 	}
-	verify.Flags().BoolVar(&gate, "gate", false, "the file is a gate's (needs PLAYTOKEN_GATE_API_KEY instead of the store)")
+	verify.Flags().BoolVar(&of.gate, "gate", false, "the file is a gate's (needs PLAYTOKEN_GATE_API_KEY instead of the store)")
+	verify.Flags().BoolVar(&of.captured, "captured", false, "the file is what processes wrote to standard error, logs and all; what is cut off at the end of a chain does not show")
 	return group("audit", "The record of what was done", verify)
 }
 
+// recordFile is a file with lines of a record.
+type recordFile struct {
+	path           string
+	gate, captured bool
+}
+
 // verifyAudit needs the store, where the record's key is, or a gate's API key.
-func (a *app) verifyAudit(ctx context.Context, file string, gate bool) error {
-	if gate {
+func (a *app) verifyAudit(ctx context.Context, file recordFile) error {
+	if file.gate {
 		set, err := settings.ForCheck(a.environ)
 		if err != nil || set.APIKey.IsZero() {
 			return cmp.Or(err, error(usageError{"PLAYTOKEN_GATE_API_KEY: required to verify a gate's record"}))
@@ -43,8 +54,8 @@ func (a *app) verifyAudit(ctx context.Context, file string, gate bool) error {
 	})
 }
 
-func (a *app) verifyFile(ctx context.Context, file string, key []byte, anchors audit.Anchors) error {
-	report, err := audit.VerifyFile(ctx, file, key, anchors)
+func (a *app) verifyFile(ctx context.Context, file recordFile, key []byte, anchors audit.Anchors) error {
+	report, err := file.verify(ctx, key, anchors)
 	if err != nil {
 		return usageError{err.Error()}
 	}
@@ -52,6 +63,18 @@ func (a *app) verifyFile(ctx context.Context, file string, key []byte, anchors a
 		return err
 	}
 	return errors.New("the record was tampered with, or damaged")
+}
+
+func (f recordFile) verify(ctx context.Context, key []byte, anchors audit.Anchors) (audit.Report, error) {
+	if !f.captured {
+		return audit.VerifyFile(ctx, f.path, key, anchors)
+	}
+	lines, err := os.Open(f.path)
+	if err != nil {
+		return audit.Report{}, err
+	}
+	defer lines.Close()
+	return audit.Verify(lines, nil, key)
 }
 
 // auditView is an [audit.Report] with the member names of the HTTP API.
