@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -41,6 +42,9 @@ func (g *Gate) admit(ctx context.Context, p place, rawQuery string, header http.
 	a, err := g.decide(ctx, p, rawQuery, header)
 	if g.config.Admission != nil {
 		g.config.Admission(a.result(err))
+	}
+	if err == nil && g.config.Watched != nil {
+		g.config.Watched(cmp.Or(a.id, a.ticket)) // tickets of earlier versions have no id
 	}
 	return a, err
 }

@@ -104,6 +104,12 @@ type Config struct {
 	// "token" or "session", for what opened the video, or the code of the
 	// refusal. It may be nil.
 	Admission func(result string)
+	// Watched is called with the session of each viewer who may watch. It may be
+	// nil.
+	Watched func(session string)
+	// Served is called after each response. Kind is what was asked for: playlist,
+	// media, page, auth, key_api or process (health and metrics). It may be nil.
+	Served func(kind string, status int, bytes int64, took time.Duration)
 	// Metrics answers GET /metrics. Nil: 404.
 	Metrics http.Handler
 }
@@ -153,6 +159,10 @@ func (g *Gate) Close() error {
 // ReplaceAPIKey has another key open the key API from now on, and no longer the
 // one before.
 func (g *Gate) ReplaceAPIKey(key secret.Value) { g.apiKey.Store(&key) }
+
+// RegisteredKeys is how many public keys are registered, by the view that the
+// gate has.
+func (g *Gate) RegisteredKeys() int { return g.keys.Len() }
 
 // ViewAge is how long ago the gate last read what it knows.
 func (g *Gate) ViewAge() time.Duration { return g.keys.Age() }

@@ -23,6 +23,7 @@ const (
 type response struct {
 	http.ResponseWriter
 	status int
+	bytes  int64        // of the body that were taken
 	id     string       // of the request in the audit log; never chosen by a client
 	may    func() error // says why the viewer may no longer watch; nil: anyone may
 	asked  time.Time    // when may was last asked, or the download began
@@ -60,6 +61,7 @@ func (a *response) Write(b []byte) (n int, err error) {
 		}
 		m, err := a.ResponseWriter.Write(b[n:min(n+chunk, len(b))])
 		n += m
+		a.bytes += int64(m)
 		if err != nil {
 			return n, err
 		}
@@ -81,6 +83,7 @@ func (a *response) ReadFrom(r io.Reader) (n int64, err error) {
 		part := min(chunk, whole.N)
 		m, err := io.Copy(a.ResponseWriter, &io.LimitedReader{R: whole.R, N: part})
 		n += m
+		a.bytes += m
 		whole.N -= m
 		if err != nil || m < part {
 			return n, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -97,11 +98,33 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 		if err != nil {
 			refuse(out, r, asRefusal(err))
 		}
-		level := severity(out.status)
+		level, took := severity(out.status), g.config.Now().Sub(began)
+		if g.config.Served != nil {
+			g.config.Served(kindOf(r.URL.Path, out.management), out.status, out.bytes, took)
+		}
 		if level == slog.LevelError || g.config.Logged(out.status, out.management) {
-			g.log(level, out, r, err, g.config.Now().Sub(began))
+			g.log(level, out, r, err, took)
 		}
 	})
+}
+
+// kindOf is what a request asks for.
+func kindOf(path string, management bool) string {
+	path = strings.TrimPrefix(path, "/")
+	first, _, more := strings.Cut(path, "/")
+	switch {
+	case management:
+		return "key_api"
+	case path == "healthz" || path == "readyz" || path == "metrics":
+		return "process"
+	case first == "auth":
+		return "auth"
+	case !more || first == "embed":
+		return "page"
+	case ending(path) == ".m3u8" || ending(path) == ".mpd":
+		return "playlist"
+	}
+	return "media"
 }
 
 // proxyRequestID is what a trusted proxy calls a request; empty if it came from none.

@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -53,68 +51,4 @@ func expose(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 	})
-}
-
-// Gate has the metrics of the gate. It is safe for concurrent use.
-type Gate struct {
-	registry   *prometheus.Registry
-	admissions *prometheus.CounterVec
-	keyCalls   *prometheus.CounterVec
-	unrecorded *prometheus.CounterVec
-	alone      prometheus.Gauge
-	view       atomic.Pointer[func() time.Duration] // nil: the gate is not open yet
-}
-
-// NewGate returns a Gate with all counts at zero.
-func NewGate(build Build) (*Gate, error) {
-	g := &Gate{admissions: gateAdmissions.counter(), keyCalls: gateKeyCalls.counter(), unrecorded: auditFailures.counter(),
-		alone: prometheus.NewGauge(prometheus.GaugeOpts{Name: limitsAlone.text, Help: limitsAlone.help})}
-	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: gateViewAge.text, Help: gateViewAge.help}, g.viewAge)
-	var err error
-	g.registry, err = newRegistry(build, g.admissions)
-	for _, more := range []prometheus.Collector{age, g.keyCalls, g.unrecorded, g.alone} {
-		if err == nil {
-			err = g.registry.Register(more)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return g, nil
-}
-
-// View makes age, which says how old the gate's view of its store is, part of
-// the metrics.
-func (g *Gate) View(age func() time.Duration) { g.view.Store(&age) }
-
-func (g *Gate) viewAge() float64 {
-	age := g.view.Load()
-	if age == nil {
-		return 0
-	}
-	return (*age)().Seconds()
-}
-
-// Handler serves scrapes. Errors of a scrape go to the log.
-func (g *Gate) Handler(log *slog.Logger) http.Handler { return expose(g.registry, log) }
-
-// Admission counts a decision of the gate; the values of result are those of
-// playtoken/gate.Config.
-func (g *Gate) Admission(result string) { g.admissions.WithLabelValues(result).Inc() }
-
-// OwnerCall counts a call of the gate's key API; the values of action and result
-// are those of playtoken/gate.Config.
-func (g *Gate) OwnerCall(action, result string) { g.keyCalls.WithLabelValues(action, result).Inc() }
-
-// Unrecorded counts an audit entry that could not be written.
-func (g *Gate) Unrecorded() { g.unrecorded.WithLabelValues().Inc() }
-
-// LimitsAlone records whether this gate counts streams and failures on its own
-// although gates should share the counts.
-func (g *Gate) LimitsAlone(alone bool) {
-	if alone {
-		g.alone.Set(1)
-		return
-	}
-	g.alone.Set(0)
 }

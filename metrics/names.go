@@ -112,6 +112,16 @@ var (
 		help: "Changes at the gate's key API, and calls with a wrong credential (authenticate): ok, or the code of the refusal."}
 	gateAdmissions = name{text: "playtoken_gate_admissions_total", labels: []string{"result"},
 		help: "Decisions of the gate whether a viewer may watch: token, session, or the code of the refusal."}
+	gateRequests = name{text: "playtoken_gate_requests_total", labels: []string{"kind", "status"},
+		help: "Responses of the gate, by what was asked for: playlist, media, page, auth, key_api or process."}
+	gateDuration = name{text: "playtoken_gate_request_duration_seconds", labels: []string{"kind"},
+		help: "Time to serve a request, until the viewer took the last byte."}
+	gateBytes = name{text: "playtoken_gate_response_bytes_total", labels: []string{"kind"},
+		help: "Bytes of responses' bodies that viewers took."}
+	gateSessions = name{text: "playtoken_gate_live_sessions",
+		help: "Sessions for which something was asked of this gate in this minute or the one before; an estimate where they are thousands."}
+	gateKeys = name{text: "playtoken_gate_registered_keys",
+		help: "Public keys that are registered, by the view that this gate has."}
 	gateViewAge = name{text: "playtoken_gate_view_age_seconds",
 		help: "Time since the gate last read its keys and the ends of sessions. Beyond PLAYTOKEN_MAX_STALENESS it admits no viewer."}
 )
@@ -123,6 +133,12 @@ var ofService = []name{
 	findings, runs, lastRun, schedulerRunning, ringStaleness, ringsUnread, projectsNotShown,
 	platformCalls, platformCallsLeft, loginAge, loginExpires, loginFailures, lockedOut,
 	clockAhead, limitsAlone, auditInfo, auditFailures, viewerQuestions, viewerFailures,
+}
+
+// ofGate lists the metrics of a Gate.
+var ofGate = []name{
+	gateAdmissions, gateKeyCalls, gateRequests, gateDuration, gateBytes, gateSessions, gateKeys, gateViewAge,
+	loginAge, loginExpires, loginFailures, lockedOut, limitsAlone, auditInfo, auditFailures,
 }
 
 func (n name) desc() *prometheus.Desc { return prometheus.NewDesc(n.text, n.help, n.labels, nil) }

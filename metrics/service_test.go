@@ -88,21 +88,23 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 	s.Shared(func() uint64 { return 3 })
 	s.Faults(func() uint64 { return 1 })
 	s.CallsLeft("default", "vidbeo", func() (int, bool) { return 59, true })
-	s.Login(func() metrics.Login {
+	login := func() metrics.Login {
 		return metrics.Login{Method: "approle", At: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Failures: 1}
-	})
+	}
+	s.Login(login)
 	s.Watch("default", &rotation{ring: someRing()})
 	s.LimitsAlone(true)
 	s.Unrecorded()
 	s.Viewer("default", "webhook", "failed")
-	gate, err := metrics.NewGate(metrics.Build{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	gate := newGate(t)
 	gate.Admission("token")
 	gate.OwnerCall("gate_key.register", "ok")
 	gate.Unrecorded()
 	gate.LimitsAlone(true)
+	gate.Served("media", 206, 1, time.Millisecond)
+	gate.Open(func() time.Duration { return time.Second }, func() int { return 2 })
+	gate.Login(login)
+	gate.RecordTo("file")
 	e := scrape(t, s)
 	got := append(e.ours(), scrape(t, gate).ours()...)
 	// Dashboards depend on every line of this.
@@ -146,11 +148,21 @@ func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {
 		"playtoken_viewer_failures_total counter {outcome,part,project}",
 		"playtoken_viewer_questions_total counter {outcome,part}",
 		"playtoken_audit_failures_total counter {}",
+		"playtoken_audit_info gauge {destination}",
 		"playtoken_build_info gauge {revision,version}",
 		"playtoken_gate_admissions_total counter {result}",
 		"playtoken_gate_key_calls_total counter {action,result}",
+		"playtoken_gate_live_sessions gauge {}",
+		"playtoken_gate_registered_keys gauge {}",
+		"playtoken_gate_request_duration_seconds histogram {kind}",
+		"playtoken_gate_requests_total counter {kind,status}",
+		"playtoken_gate_response_bytes_total counter {kind}",
 		"playtoken_gate_view_age_seconds gauge {}",
 		"playtoken_limits_alone gauge {}",
+		"playtoken_vault_locked_out gauge {method}",
+		"playtoken_vault_login_age_seconds gauge {method}",
+		"playtoken_vault_login_expires_seconds gauge {method}",
+		"playtoken_vault_login_failures gauge {method}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

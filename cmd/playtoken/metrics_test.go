@@ -240,6 +240,18 @@ func TestAGateCountsItsAdmissions(t *testing.T) {
 	if got["playtoken_gate_admissions_total token_missing"] != 2 || got["playtoken_gate_admissions_total token_malformed"] != 1 {
 		t.Errorf("got the series %v, want 2 of token_missing and 1 of token_malformed", got)
 	}
+	for name, want := range map[string]float64{
+		"playtoken_gate_requests_total playlist 401": 2, "playtoken_gate_requests_total page 401": 1,
+		"playtoken_gate_request_duration_seconds playlist": 2, "playtoken_gate_registered_keys": 0,
+		"playtoken_gate_live_sessions": 0, "playtoken_audit_info stderr": 1,
+	} {
+		if value, there := got[name]; value != want || !there {
+			t.Errorf("%s = %v (exists: %t), want %v", name, value, there, want)
+		}
+	}
+	if got["playtoken_gate_response_bytes_total playlist"] == 0 {
+		t.Error("got no bytes of responses, want some")
+	}
 	s.stop()
 	if strings.Contains(s.logs.String(), "/film") {
 		t.Errorf("got the log\n%s\nwant no request in it", s.logs.String())

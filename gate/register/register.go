@@ -97,6 +97,9 @@ func (r *Register) Fresh() error {
 // Age is how old the view is.
 func (r *Register) Age() time.Duration { return time.Since(r.current.Load().read) }
 
+// Len is how many keys are registered, by the view.
+func (r *Register) Len() int { return len(r.current.Load().keys) }
+
 // Key returns the public key of an id.
 func (r *Register) Key(id string) (*rsa.PublicKey, bool) {
 	key, ok := r.current.Load().keys[id]

@@ -110,14 +110,14 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
 		MaxStaleness: max(set.MaxStaleness, time.Second),
 		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
-		Admission: counted.Admission, Logged: logs.Requests(set.Log.Requests).Includes,
+		Admission: counted.Admission, Watched: counted.Watched, Served: counted.Served, Logged: logs.Requests(set.Log.Requests).Includes,
 	}
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
 	}
 	closers := closers{root}
 	for _, part := range []func() (io.Closer, error){
-		func() (io.Closer, error) { return share(ctx, &config, set, log, replace) },
+		func() (io.Closer, error) { return share(ctx, &config, set, counted, log, replace) },
 		func() (io.Closer, error) { return keepRecord(&config, set, counted, options.Stderr) },
 		func() (io.Closer, error) { return count(&config, set, counted, log, replace) },
 	} {
@@ -131,7 +131,7 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 	if err != nil {
 		return nil, nil, errors.Join(err, closers.Close())
 	}
-	counted.View(g.ViewAge)
+	counted.Open(g.ViewAge, g.RegisteredKeys)
 	replace["PLAYTOKEN_GATE_API_KEY"] = func(set settings.Settings) error {
 		g.ReplaceAPIKey(set.Gate.APIKey)
 		return nil

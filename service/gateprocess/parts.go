@@ -40,7 +40,7 @@ func (c closer) Close() error {
 }
 
 // share opens the store that the gate shares with others, if it does.
-func share(ctx context.Context, config *gate.Config, set settings.Settings, log *slog.Logger, replace map[string]service.Replace) (io.Closer, error) {
+func share(ctx context.Context, config *gate.Config, set settings.Settings, counted *metrics.Gate, log *slog.Logger, replace map[string]service.Replace) (io.Closer, error) {
 	if !set.Gate.Shares {
 		return closers{}, nil
 	}
@@ -58,6 +58,7 @@ func share(ctx context.Context, config *gate.Config, set settings.Settings, log 
 		return nil, err
 	}
 	config.Documents, config.Clock = vault, vault.Now
+	counted.Login(func() metrics.Login { return metrics.Login(vault.Login()) })
 	replace["VAULT_TOKEN"], replace["PLAYTOKEN_VAULT_SECRET_ID"] = service.ReplaceLogin(vault), service.ReplaceLogin(vault)
 	return closer(vault.Close), nil
 }
@@ -66,6 +67,7 @@ func share(ctx context.Context, config *gate.Config, set settings.Settings, log 
 func keepRecord(config *gate.Config, set settings.Settings, counted *metrics.Gate, stderr io.Writer) (io.Closer, error) {
 	key := func(context.Context) ([]byte, error) { return AuditKey(set.Gate.APIKey), nil }
 	if set.AuditFile == "" {
+		counted.RecordTo("stderr")
 		log := audit.To(stderr, key)
 		config.Record = countedRecord{log: log, counted: counted}
 		return log, nil
@@ -74,6 +76,7 @@ func keepRecord(config *gate.Config, set settings.Settings, counted *metrics.Gat
 	if err != nil {
 		return nil, settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
 	}
+	counted.RecordTo("file")
 	config.Record = countedRecord{log: log, counted: counted}
 	return log, nil
 }
