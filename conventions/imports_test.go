@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"cmd/playtoken/terminal": {},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
 	"service/breakglass":     {"settings", "audit", "keyrotation", "platforms", "store", "secret"},
-	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit"},
+	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit", "limits"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},
 	"filekeys":               {"keyrotation", "signer", "store", "secret"},
 	"tracing":                {"signer", "keyrotation", "store"},

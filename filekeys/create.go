@@ -34,7 +34,7 @@ const minPassword = 16
 // because a thief of the file could guess it. A file that has it already opens.
 func LongEnough(password secret.Value) error {
 	if n := utf8.RuneCountInString(password.Reveal()); n < minPassword {
-		return fmt.Errorf("the password has %d characters, want at least %d: a shorter one could be guessed", n, minPassword)
+		return fmt.Errorf("the password has %d characters, want at least %d: %w", n, minPassword, ErrShort)
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ import (
 
 // Errors of Open. Every method may return ErrDamaged too.
 var (
+	// ErrMissing means that there is no file, and none was to be made.
+	ErrMissing = errors.New("there is no store yet")
+	// ErrShort means that a new file may not have this password.
+	ErrShort = errors.New("a shorter one could be guessed")
 	// ErrPassword means that the file is encrypted with another password.
 	ErrPassword = errors.New("wrong password")
 	// ErrDamaged means that the file is not a store, or was changed by another
@@ -142,7 +146,7 @@ func newStore(db *database, o Options) (*Store, error) {
 func inspect(path string) error {
 	f, err := openFile(path, os.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w (a missing store is created only on request)", err)
+		return fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		want     error
 		says     string
 	}{
-		{"nothing there", func(string) error { return nil }, password, fs.ErrNotExist, "created only on request"},
+		{"nothing there", func(string) error { return nil }, password, fs.ErrNotExist, "there is no store yet"},
 		{"directory", func(p string) error { return os.Mkdir(p, 0o700) }, password, nil, "directory"},
 		{"empty file", file(nil, 0o600), password, filekeys.ErrDamaged, "0 bytes"},
 		{"text", file([]byte(strings.Repeat("hello ", 10000)), 0o600), password, filekeys.ErrDamaged, "not a store"},

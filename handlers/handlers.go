@@ -176,6 +176,11 @@ type Config struct {
 	// returns a *keyrotation.Guard unless the platform shows the project's active
 	// key under the new settings. Nil: settings change unchecked.
 	CheckSettingsChange func(ctx context.Context, project projects.Project) error
+	// CheckCredential is called before a project gets another credential. Errors:
+	// *projects.Invalid if the platform refuses it; *keyrotation.Guard if it is that
+	// of an account without the active key; projects.ErrUnchecked if the platform
+	// does not say. Nil: it is not checked.
+	CheckCredential func(ctx context.Context, project projects.Project) error
 
 	// StopWithCaller ends a rotation when its caller is gone, for a caller that
 	// is this process: the rotation must not keep it alive, and the next one

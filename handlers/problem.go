@@ -85,6 +85,8 @@ var failures = []failure{
 	{is: is(signer.ErrAllVideos), status: 403, code: "forbidden"},
 	{is: as[*signer.NoActiveKey], status: 503, code: "no_active_key", retry: 5 * time.Second},
 	{is: as[*viewers.Unavailable], status: 503, code: "signer_unavailable", says: "the identity provider or webhook that decides about this viewer is unavailable; the request is fine, try again", retry: time.Second},
+	{is: as[*projects.Unusable], status: 503, code: "platform_unavailable", retry: time.Minute, operator: true},
+	{is: is(projects.ErrUnchecked), status: 503, code: "platform_unavailable", says: projects.ErrUnchecked.Error(), retry: 5 * time.Second},
 	{is: is(keyrotation.ErrUnauthorized), status: 503, code: "platform_unavailable", says: "the video platform rejects this service's credential: an operator has to renew it", retry: time.Minute, operator: true},
 	{is: is(keyrotation.ErrRefused), status: 503, code: "platform_unavailable", says: "the video platform rejects this request, and will reject it again: an operator has to read the service's log", retry: 5 * time.Second, operator: true},
 	{is: is(keyrotation.ErrThrottled), status: 503, code: "platform_unavailable", says: "the video platform limits this service's calls: try again later", retry: 10 * time.Second},

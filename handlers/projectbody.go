@@ -19,6 +19,8 @@ type projectBody struct {
 	TokenPolicy    projects.TokenPolicy    `json:"token_policy"`
 	RotationPolicy projects.RotationPolicy `json:"rotation_policy"`
 	ViewerPolicy   viewerPolicyBody        `json:"viewer_policy"`
+
+	Unchecked bool `json:"unchecked"` // of a change: the platform is not asked about the new credential
 }
 
 type viewerPolicyBody struct {

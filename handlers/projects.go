@@ -92,6 +92,9 @@ func (s *server) showProject(ctx context.Context, c call, _ noBody) (Project, er
 }
 
 func (s *server) createProject(ctx context.Context, _ call, body projectBody) (Project, error) {
+	if body.Unchecked {
+		return Project{}, invalidFields(fieldError{Field: "unchecked", Detail: "is for a change of a project: leave it out"})
+	}
 	var p projects.Project
 	if err := body.fill(&p); err != nil {
 		return Project{}, err
@@ -116,10 +119,8 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 	if err != nil {
 		return Project{}, err
 	}
-	if s.CheckSettingsChange != nil && !sameAccount(before, wanted) {
-		if err := s.CheckSettingsChange(ctx, wanted); err != nil {
-			return Project{}, err
-		}
+	if err := s.checkAccount(ctx, before, wanted, change); err != nil {
+		return Project{}, err
 	}
 	// The settings are right unless another caller has changed them meanwhile.
 	p, err := s.Store.UpdateProject(ctx, c.project, func(p *projects.Project) error {
@@ -135,6 +136,25 @@ func (s *server) updateProject(ctx context.Context, c call, change mergePatch[pr
 		return Project{}, err
 	}
 	return s.shown(ctx, p), nil
+}
+
+// checkAccount asks the platform about new settings and, unless the caller knows
+// better, about a new credential.
+func (s *server) checkAccount(ctx context.Context, before, wanted projects.Project, change mergePatch[projectBody]) error {
+	if !sameAccount(before, wanted) {
+		if s.CheckSettingsChange == nil {
+			return nil
+		}
+		return s.CheckSettingsChange(ctx, wanted)
+	}
+	var asked projectBody
+	if err := change.apply(&asked); err != nil {
+		return err
+	}
+	if s.CheckCredential == nil || len(asked.Credential) == 0 || asked.Unchecked {
+		return nil
+	}
+	return s.CheckCredential(ctx, wanted)
 }
 
 // sameAccount reports whether two revisions are on the same platform with the

@@ -131,7 +131,7 @@ func (s *server) keyRoutes() []route {
 		get("/v1/rotation", endpoint(s, readAll, s.allStatus)),
 		post("/v1/rotation", endpoint(s, all, s.rotateAll)),
 		get(projectPath+"/drift", endpoint(s, read, s.drift)),
-		del(projectPath+"/platform-keys/{key_id}", endpoint(s, remove, s.removeUnmanaged)),
+		del(projectPath+"/platform-keys/{key_id:.+}", endpoint(s, remove, s.removeUnmanaged)),
 	}
 }
 

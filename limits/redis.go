@@ -211,6 +211,22 @@ func (r *Redis) writes(ctx context.Context) bool {
 	return err == nil && state.Allowed
 }
 
+// probeTimeout is how long a person who asks waits for Redis, which is longer than a
+// request does.
+const probeTimeout = 3 * time.Second
+
+// Probe asks the Redis of a URL once whether it counts: whether it is there, takes
+// the password and can be written. Its error contains no credential.
+func Probe(ctx context.Context, address secret.Value) error {
+	r, err := NewRedis(RedisConfig{URL: address, Local: NewLocal(), Timeout: probeTimeout})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = r.take(ctx, "", probe, 1)
+	return err
+}
+
 // watch probes Redis while it is unavailable.
 func (r *Redis) watch(ctx context.Context) {
 	defer close(r.stopped)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"playtoken/secret"
 )
@@ -34,7 +35,22 @@ var (
 	ErrNoKeys = errors.New("this project has no signing keys: its platform does not use any")
 	// ErrForbidden: the caller lacks the permission for its own project.
 	ErrForbidden = errors.New("this credential lacks the permission")
+	// ErrUnchecked: a platform did not say whether a new credential is good.
+	ErrUnchecked = errors.New("nothing was saved, because the platform does not say whether it accepts the new credential: try again, or save it unchecked")
 )
+
+// Unusable is a project that is stored and cannot be opened: another version of
+// the program, or of the platform's rules, took its settings.
+type Unusable struct {
+	Project string
+	Cause   error // names the setting, and contains no credential
+}
+
+func (u *Unusable) Error() string {
+	return fmt.Sprintf("project %s cannot be used as it is stored, and an operator has to correct it: %s", u.Project, strings.Join(strings.Fields(u.Cause.Error()), " "))
+}
+
+func (u *Unusable) Unwrap() error { return u.Cause }
 
 // Scope is a permission of an API key.
 type Scope string

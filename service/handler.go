@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"os"
@@ -67,7 +68,7 @@ func (s *Service) LocalHandler() http.Handler {
 func (s *Service) handlerConfig() handlers.Config {
 	c := handlers.Config{
 		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
-		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange,
+		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange, CheckCredential: s.checkCredential,
 		Verdict: s.verdict, Record: s.audit, Log: s.log,
 		Approvals: &approvals.Store{Documents: s.Storage.Store, Permit: s.Storage.Permit}, MustWait: s.mustWait(),
 		Secure: strings.HasPrefix(s.Settings.PublicURL, "https:"),
@@ -170,7 +171,7 @@ func (s *Service) openLimiter() (limits.Limiter, error) {
 	}
 	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.Settings.RedisURL, Local: local, Degraded: s.limitsDegraded})
 	if err != nil {
-		return nil, settings.Error{err}
+		return nil, settings.Error{fmt.Errorf("PLAYTOKEN_REDIS_URL: %w", err)}
 	}
 	s.redis = shared
 	s.onClose(func() { shared.Close() })

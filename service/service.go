@@ -244,7 +244,7 @@ func (s *Service) openAudit(_ context.Context, options Options) error {
 	} else {
 		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey, s.AuditAnchors())
 		if err != nil {
-			return settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
+			return settings.Error{WithFolder("PLAYTOKEN_AUDIT", s.Settings.AuditFile, fmt.Errorf("PLAYTOKEN_AUDIT: %w", err))}
 		}
 		s.Metrics.RecordTo("file")
 		s.audit = opened
@@ -329,8 +329,8 @@ func (s *Service) ProjectIDs(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// Tenant returns an open project. Errors: projects.ErrNotFound,
-// store.ErrUnavailable, settings.Error.
+// Tenant returns an open project. Errors: projects.ErrNotFound, store.ErrUnavailable,
+// *projects.Unusable.
 func (s *Service) Tenant(ctx context.Context, projectID string) (*Tenant, error) {
 	return s.tenants.of(ctx, projectID)
 }

@@ -10,6 +10,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
+	"playtoken/store"
 )
 
 // checkSettingsChange refuses another platform or other settings of a project
@@ -32,12 +33,7 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 	case ok && active.Issued && receiverChanges(kind, held.Settings, project.Settings):
 		return keyWouldBeLost(active, "it was issued for the old address, and is sent to no other")
 	}
-	platform, err := kind.Open(platforms.Account{
-		Project: project.ID, Settings: project.Settings, Credential: project.Credential, Timeout: s.Settings.Rotation.Durations.CallTimeout(),
-		Issued: func(ctx context.Context) (platforms.IssuedKey, error) {
-			return readIssued(ctx, s.Storage.Store, active)
-		},
-	})
+	platform, err := kind.Open(s.accountWith(project, active, s.Settings.Rotation.Durations.CallTimeout()))
 	if err == nil {
 		err = checkKind(ctx, platform)
 	}
@@ -45,6 +41,16 @@ func (s *Service) checkSettingsChange(ctx context.Context, project projects.Proj
 		return err
 	}
 	return stillShown(ctx, platform, active)
+}
+
+// accountWith is the account of a project whose active key is known.
+func (s *Service) accountWith(project projects.Project, active keyrotation.Key, timeout time.Duration) platforms.Account {
+	return platforms.Account{
+		Project: project.ID, Settings: project.Settings, Credential: project.Credential, Timeout: timeout,
+		Issued: func(ctx context.Context) (platforms.IssuedKey, error) {
+			return readIssued(ctx, s.Storage.Store, active)
+		},
+	}
 }
 
 // stillShown refuses an account that does not show the active key, or does not
@@ -161,15 +167,59 @@ func (s *Service) checkAccount(ctx context.Context, project projects.Project) er
 	if err := checkKind(ctx, platform); err != nil {
 		return err
 	}
-	if platform.Check == nil || platform.Registrar != nil || platform.Issuer != nil {
-		return nil
+	if platform.Check == nil || project.ID != "" || platform.Registrar != nil || platform.Issuer != nil {
+		return nil // checkCredential asks about that of a project
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	if _, err := platform.Check(ctx); errors.Is(err, keyrotation.ErrUnauthorized) {
-		return &projects.Invalid{Fields: []projects.FieldError{{
-			Field: "platform_credential", Problem: "the platform does not accept it for this account: check it, and the settings",
-		}}}
+		return credentialRefused()
+	}
+	return nil
+}
+
+func credentialRefused() error {
+	return &projects.Invalid{Fields: []projects.FieldError{{
+		Field: "platform_credential", Problem: "the platform does not accept it for this account: check it, and the settings",
+	}}}
+}
+
+// checkCredential refuses a new credential of a project that the platform does not
+// accept, or with which it does not show the active key. Errors: *projects.Invalid,
+// *keyrotation.Guard; projects.ErrUnchecked where the platform does not say.
+func (s *Service) checkCredential(ctx context.Context, project projects.Project) error {
+	ring, err := readRing(ctx, s.Storage.Store, project.ID)
+	if err != nil {
+		return err
+	}
+	active, ok := ring.Active()
+	platform, err := s.Kinds[project.Platform].Open(s.accountWith(project, active, accountTimeout))
+	if err != nil || platform.Check == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	_, err = platform.Check(ctx)
+	switch {
+	case errors.Is(err, keyrotation.ErrUnauthorized):
+		return credentialRefused()
+	case err != nil:
+		return fmt.Errorf("%w: %w", projects.ErrUnchecked, err)
+	case platform.Registrar == nil || !ok:
+		return nil
+	}
+	return hasKey(ctx, platform.Registrar, active)
+}
+
+// hasKey refuses an account that is known not to have the active key.
+func hasKey(ctx context.Context, account keyrotation.Registrar, active keyrotation.Key) error {
+	shown, err := account.Get(ctx, active.KeyID)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && active.Match(shown) == keyrotation.Different:
+		return &keyrotation.Guard{Why: fmt.Sprintf("the platform accepts the credential, but does not show the active key, %s, with it: "+
+			"it is that of another account, where rotation would stop; if this account has lost the key, save the credential unchecked", active.KeyID)}
+	case err != nil:
+		return fmt.Errorf("%w: %w", projects.ErrUnchecked, err)
 	}
 	return nil
 }

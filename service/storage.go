@@ -3,7 +3,11 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"playtoken/filekeys"
@@ -59,7 +63,7 @@ func OpenVault(ctx context.Context, v settings.Vault, log *slog.Logger) (*vaultk
 		Login: vaultkeys.Login{Method: v.Method, Path: v.Path, RoleID: v.RoleID, SecretID: v.SecretID, Role: v.Role, JWTFile: v.JWTFile},
 	})
 	if err != nil {
-		return nil, settings.Error{err}
+		return nil, settings.Error{fmt.Errorf("VAULT_ADDR, or another of Vault's own variables: %w", err)}
 	}
 	return vault, nil
 }
@@ -72,9 +76,28 @@ func OpenFile(path string, password secret.Value, create bool) (*filekeys.Store,
 	case errors.Is(err, store.ErrUnavailable):
 		return nil, err
 	case err != nil:
-		return nil, settings.Error{err}
+		return nil, settings.Error{WithFolder("PLAYTOKEN_STORE", path, withSetting(err))}
 	}
 	return file, nil
+}
+
+// withSetting names the setting that has to be corrected.
+func withSetting(err error) error {
+	name := "PLAYTOKEN_STORE"
+	if errors.Is(err, filekeys.ErrPassword) || errors.Is(err, filekeys.ErrShort) {
+		name = "PLAYTOKEN_STORE_PASSWORD"
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// WithFolder names the setting and the folder of a file that cannot be opened, if
+// that is because the folder does not exist.
+func WithFolder(setting, path string, err error) error {
+	folder := filepath.Dir(path)
+	if _, missing := os.Stat(folder); err == nil || !errors.Is(missing, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%s: the folder %s does not exist; make it: mkdir -p %[2]s", setting, folder)
 }
 
 func openFile(set settings.Settings, options Options, measured *metrics.Service) (*Storage, error) {

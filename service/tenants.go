@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -88,8 +87,8 @@ func (t *tenants) rotator(ctx context.Context, id string) (*keyrotation.Rotator,
 	return opened.Rotator, nil
 }
 
-// of returns an open project. Errors: projects.ErrNotFound,
-// store.ErrUnavailable, settings.Error.
+// of returns an open project. Errors: projects.ErrNotFound, store.ErrUnavailable,
+// *projects.Unusable.
 func (t *tenants) of(ctx context.Context, projectID string) (*Tenant, error) {
 	p, err := t.view.Project(ctx, projectID)
 	if errors.Is(err, projects.ErrNotFound) {
@@ -107,7 +106,7 @@ func (t *tenants) of(ctx context.Context, projectID string) (*Tenant, error) {
 	}
 	opened, err := t.openTenant(p, t.open[p.ID])
 	if err != nil {
-		return nil, fmt.Errorf("project %s: %w", p.ID, err)
+		return nil, &projects.Unusable{Project: p.ID, Cause: err}
 	}
 	opened.used.Store(now)
 	t.open[p.ID] = opened

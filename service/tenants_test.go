@@ -31,8 +31,9 @@ func TestAProjectThatCannotBeOpenedLeavesNothingBehind(t *testing.T) {
 	}}
 	before := goleak.IgnoreCurrent()
 	for range 10 {
-		if _, err := s.tenants.of(t.Context(), project.ID); err == nil {
-			t.Fatal("it was opened")
+		_, err := s.tenants.of(t.Context(), project.ID)
+		if unusable, ok := errors.AsType[*projects.Unusable](err); !ok || unusable.Project != project.ID || !strings.Contains(err.Error(), "not any more") {
+			t.Fatalf("got the error %v, want one that names the project and the reason", err)
 		}
 	}
 	if err := goleak.Find(before); err != nil {

@@ -235,3 +235,21 @@ func TestDoctorFindsCallsThatAreNearlyUsedUp(t *testing.T) {
 	w.healthy()
 	w.examined(doctorCase{"few are left", func() { left = 2 }, nil, exitFailed, "rate", "2 of 60 calls", "who else uses the credential", ""})
 }
+
+// TestDoctorLooksAtRedis: with a wrong password each replica counts alone, which
+// would only be seen when a caller is over a limit.
+func TestDoctorLooksAtRedis(t *testing.T) {
+	t.Parallel()
+	w := newDeployment(t, "PLAYTOKEN_REDIS_URL="+startRedis(t))
+	w.must(&struct{}{}, "rotate")
+	good := "PLAYTOKEN_REDIS_URL=" + startRedis(t)
+	w.healthy(good)
+	for _, tt := range []doctorCase{
+		{name: "a wrong password", environ: []string{strings.Replace(good, redisPassword, "another", 1)}, says: "WRONGPASS"},
+		{name: "no password", environ: []string{strings.Replace(good, ":"+redisPassword+"@", "", 1)}, says: "NOAUTH"},
+		{name: "no Redis", environ: []string{"PLAYTOKEN_REDIS_URL=redis://127.0.0.1:1"}, says: "connection refused"},
+	} {
+		tt.code, tt.check, tt.remedy = exitFailed, "limits", "PLAYTOKEN_REDIS_URL"
+		w.examined(tt)
+	}
+}

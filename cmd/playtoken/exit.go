@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"playtoken/filekeys"
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/settings"
@@ -67,6 +68,7 @@ var errorRemedies = []struct {
 	do string
 }{
 	{isA[unfinished], "playtoken rotate goes on with it at once; playtoken doctor says what is in the way"},
+	{is(filekeys.ErrMissing), "playtoken serve and playtoken rotate make it; if there should be one, PLAYTOKEN_STORE has another path"},
 	{needsLogin, "playtoken login signs you in; or set PLAYTOKEN_ADMIN_KEY"},
 	{hasCode("unauthenticated"), "playtoken login signs you in again; or check PLAYTOKEN_ADMIN_KEY"},
 	{hasCode("not_found"), "playtoken project list and playtoken api-key list --project PROJECT_ID show what there is"},

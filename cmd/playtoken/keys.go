@@ -134,7 +134,8 @@ func (v keyVerb) pathOf(args []string) (string, error) {
 	case len(args) == 0:
 		return v.path, nil
 	case !strings.HasSuffix(v.use, "GENERATION"):
-		return fmt.Sprintf(v.path, url.PathEscape(args[0])), nil
+		// A platform's id may have slashes, which the API takes as they are.
+		return fmt.Sprintf(v.path, strings.ReplaceAll(url.PathEscape(args[0]), "%2F", "/")), nil
 	}
 	generation, err := strconv.ParseUint(args[0], 10, 31)
 	if err != nil || generation == 0 || generation > maxGeneration {

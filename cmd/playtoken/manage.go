@@ -172,10 +172,17 @@ func (a *app) projectChange(use, short, method string) *cobra.Command {
 	flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
 	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
 	credentials := flags.StringArray("credential", nil, "name=FILE of the platform's credential")
+	unchecked := new(bool)
+	if method == http.MethodPatch {
+		unchecked = flags.Bool("unchecked", false, "save a new credential without asking the platform whether it accepts it")
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := a.bodyFrom(*from)
 		if err != nil {
 			return err
+		}
+		if *unchecked {
+			body["unchecked"] = true
 		}
 		for _, name := range []string{"name", "platform"} {
 			if flag := flags.Lookup(name); flag != nil && flag.Changed {

@@ -59,6 +59,8 @@ var acts = []act{
 	{verb: "sessions end --viewer ann --project {P} --reason left", route: "POST /v1/projects/{P}/sessions/end", body: `{"viewer":"ann","reason":"left"}`, want: 200},
 	{verb: "sessions end --generation 9 --project {P} --reason no", route: "POST /v1/projects/{P}/sessions/end", body: `{"generation":9,"reason":"no"}`, want: 404},
 	{verb: "keys remove-unmanaged nothing --project {P} --reason no", route: "DELETE /v1/projects/{P}/platform-keys/nothing", body: `{"reason":"no"}`, want: 404},
+	{verb: "keys remove-unmanaged arn:aws:ivs:1:playback-key/abc --project {P} --reason no", route: "DELETE /v1/projects/{P}/platform-keys/arn:aws:ivs:1:playback-key/abc",
+		body: `{"reason":"no"}`, want: 404},
 	{verb: "keys remove-unmanaged {FOREIGN} --project {P} --reason old", route: "DELETE /v1/projects/{P}/platform-keys/{FOREIGN}", body: `{"reason":"old"}`, want: 200},
 
 	{verb: "project update {P} --from {BODY}", route: "PATCH /v1/projects/{P}", body: `{"token_policy":{"audit_mints":true}}`, want: 200},

@@ -40,10 +40,55 @@ func TestACredentialThatThePlatformRefusesIsNotStored(t *testing.T) {
 		}
 		w.must(&made, create...)
 		update := []string{"project", "update", made.ProjectID, "--credential", "signing_secret=" + secret, "--credential", "api_secret=" + secret}
-		w.must(&struct{}{}, update...)
+		if asked := w.run(update...); status == http.StatusOK && asked.code != exitDone || status != http.StatusOK && asked.code != exitDown {
+			t.Errorf("changed while the platform answers %d: got exit %d and %s, want 0, or 5 where it does not say", status, asked.code, asked.stderr)
+		}
 		status = http.StatusUnauthorized
 		if r := w.run(update...); r.code != exitUsage {
 			t.Errorf("changed: exit %d, %s%s", r.code, r.stdout, r.stderr)
 		}
+		w.must(&struct{}{}, append(update, "--unchecked")...)
 	}
+}
+
+// TestAChangedCredentialIsCheckedBeforeItIsSaved: one that the platform refuses, or
+// that is of another account, would stop rotations and be found by doctor alone.
+func TestAChangedCredentialIsCheckedBeforeItIsSaved(t *testing.T) {
+	t.Parallel()
+	slow(t, "it waits for rotations")
+	w := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s")
+	id := w.addProject("second")
+	other := startGate(t, gateKey) // the same credential, and none of our keys
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "credential")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "api_key=" + path
+	}
+	var rotated struct{ Changed bool }
+	works := func() {
+		t.Helper()
+		w.must(&rotated, "rotate", "--now", "--project", id)
+		if !rotated.Changed {
+			t.Errorf("rotate afterwards: got no change, want one with the credential that was kept")
+		}
+	}
+	if r := w.run("project", "update", id, "--credential", file("wrong-key-for-tests-0123456789abcdef")); r.code != exitUsage || !strings.Contains(r.stderr, "does not accept") {
+		t.Errorf("a credential that is refused: got exit %d and %s, want %d", r.code, r.stderr, exitUsage)
+	}
+	works()
+	w.must(&struct{}{}, "project", "update", id, "--credential", file(gateKey))
+	works()
+	w.gate.Config.Handler, other.Config.Handler = other.Config.Handler, w.gate.Config.Handler
+	r := w.run("project", "update", id, "--credential", file(gateKey))
+	if r.code != exitRefused || !strings.Contains(r.stderr, "another account") {
+		t.Errorf("a credential of another account: got exit %d and %s, want %d", r.code, r.stderr, exitRefused)
+	}
+	w.must(&struct{}{}, "project", "update", id, "--credential", file(gateKey), "--unchecked")
+	w.gate.Close()
+	if r := w.run("project", "update", id, "--credential", file(gateKey)); r.code != exitDown || !strings.Contains(r.stderr, "nothing was saved") {
+		t.Errorf("while the platform is away: got exit %d and %s, want %d, and that nothing was saved", r.code, r.stderr, exitDown)
+	}
+	w.must(&struct{}{}, "project", "update", id, "--credential", file(gateKey), "--unchecked")
 }

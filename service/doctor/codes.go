@@ -71,6 +71,10 @@ const (
 	AuditUnwritable Code = "audit_unwritable"
 	AuditUnreadable Code = "audit_unreadable"
 
+	LimitsLocal    Code = "limits_local"
+	LimitsShared   Code = "limits_shared"
+	LimitsUnshared Code = "limits_unshared"
+
 	AccessKeyActive    Code = "access_key_active"
 	AccessKeyNotNeeded Code = "access_key_not_needed"
 

@@ -52,6 +52,10 @@ var descriptions = []Description{
 	{Code: AuditAltered, Check: "audit", Severity: Problem, Meaning: "The audit file was altered or damaged, or belongs to another store."},
 	{Code: AuditIntact, Check: "audit", Severity: OK, Meaning: "No record of the audit file was altered."},
 
+	{Code: LimitsLocal, Check: "limits", Severity: OK, Meaning: "Each replica counts its callers alone, as it is set."},
+	{Code: LimitsShared, Check: "limits", Severity: OK, Meaning: "Redis counts the callers of all replicas together."},
+	{Code: LimitsUnshared, Check: "limits", Severity: Problem, Meaning: "Redis does not count, so each replica counts its callers alone."},
+
 	{Code: AccessKeyActive, Check: "access tokens", Severity: OK, Meaning: "A key signs access tokens."},
 	{Code: AccessKeyNotNeeded, Check: "access tokens", Severity: OK, Meaning: "No caller has exchanged an API key yet, so there is no key for access tokens."},
 

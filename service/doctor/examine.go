@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/handlers"
+	"playtoken/limits"
 	"playtoken/service"
 	"playtoken/settings"
 )
@@ -39,7 +40,7 @@ func Examine(ctx context.Context, environ []string, options service.Options, pro
 	defer s.Close()
 	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
 	findings := settingsFound(set)
-	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.certificate, d.clock, d.secrets, d.record, d.ownKeys} {
+	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.certificate, d.clock, d.secrets, d.record, d.limits, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
 	return append(findings, d.each(ctx, project)...)
@@ -69,6 +70,18 @@ func (d examination) ownKeys(ctx context.Context) []Finding {
 			Data{Generation: active.Generation, Since: active.ActivatedAt}))
 	}
 	return one(newFinding(AccessKeyNotNeeded, "no caller has needed a key for them yet", Data{}))
+}
+
+// limits examines whether the replicas count their callers together.
+func (d examination) limits(ctx context.Context) []Finding {
+	address := d.service.Settings.RedisURL
+	if address.IsZero() {
+		return one(newFinding(LimitsLocal, "each replica counts its callers alone: no Redis is set", Data{}))
+	}
+	if err := limits.Probe(ctx, address); err != nil {
+		return one(failure(LimitsUnshared, err, Data{}))
+	}
+	return one(newFinding(LimitsShared, "Redis counts the callers of all replicas together", Data{}))
 }
 
 // atOnce examines projects side by side, and returns the findings in the order

@@ -74,7 +74,7 @@ func keepRecord(config *gate.Config, set settings.Settings, counted *metrics.Gat
 	}
 	log, err := audit.Open(set.AuditFile, key, audit.Anchors{})
 	if err != nil {
-		return nil, settings.Error{fmt.Errorf("PLAYTOKEN_AUDIT: %w", err)}
+		return nil, settings.Error{service.WithFolder("PLAYTOKEN_AUDIT", set.AuditFile, fmt.Errorf("PLAYTOKEN_AUDIT: %w", err))}
 	}
 	counted.RecordTo("file")
 	config.Record = countedRecord{log: log, counted: counted}
@@ -132,7 +132,7 @@ func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, lo
 		log.Info("Redis is back: gates count streams and failed calls together")
 	}})
 	if err != nil {
-		return nil, settings.Error{err}
+		return nil, settings.Error{fmt.Errorf("PLAYTOKEN_REDIS_URL: %w", err)}
 	}
 	config.Failures = shared
 	replace["PLAYTOKEN_REDIS_URL"] = func(set settings.Settings) error { return shared.Replace(set.RedisURL) }

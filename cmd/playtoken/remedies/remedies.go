@@ -111,6 +111,8 @@ var table = map[doctor.Code]advice{
 		return fmt.Sprintf("playtoken audit verify %[1]s; keep the file for those who investigate, and begin another: mv %[1]s %[1]s.kept", f.Data.Path)
 	}),
 
+	doctor.LimitsUnshared: advise("look whether Redis is there and can be written, and whether PLAYTOKEN_REDIS_URL has its address, user and password; until then each replica counts its callers alone"),
+
 	doctor.ProjectsNone:      advise("set PLAYTOKEN_PLATFORM_API_KEY to make the project default, or run playtoken project create"),
 	doctor.ProjectUnknown:    advise("playtoken project list shows which there are"),
 	doctor.ProjectUnopenable: advise("check its platform's settings and credential"),
