@@ -223,7 +223,7 @@ func Probe(ctx context.Context, address secret.Value) error {
 		return err
 	}
 	defer r.Close()
-	_, err = r.take(ctx, "", probe, 1)
+	_, err = r.take(ctx, "doctor", probe, 1)
 	return err
 }
 
