@@ -67,6 +67,12 @@ func level(t keyrotation.Trouble) slog.Level {
 }
 
 func (l *troubleLog) write(level slog.Level, message, project string, t keyrotation.Trouble) {
-	l.log.Log(context.Background(), level, message, "project", project, "code", string(t.Code), "since", t.Since,
-		"generation", t.Generation, "key_id", t.KeyID, "detail", t.Detail)
+	about := []any{"project", project, "code", string(t.Code), "since", t.Since}
+	if t.Generation > 0 {
+		about = append(about, "generation", t.Generation)
+	}
+	if t.KeyID != "" {
+		about = append(about, "key_id", t.KeyID)
+	}
+	l.log.Log(context.Background(), level, message, append(about, "detail", t.Detail)...)
 }

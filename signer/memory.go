@@ -183,7 +183,7 @@ func (m *Memory) load(ctx context.Context, name string) {
 	}
 	if err == nil {
 		k.private, k.failure = private.key, ""
-		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library)
+		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library, "eight_at_once", m.workers.Batches())
 		return
 	}
 	if failure := err.Error(); failure != k.failure {

@@ -188,7 +188,7 @@ type apiProblem struct {
 	Remedy   string `json:"remedy,omitzero"` // what a person can do; empty: the usual for its code
 	ExitCode int    `json:"exit_code,omitzero"`
 
-	More jsontext.Value `json:",unknown"` // of the API's document
+	More jsontext.Value `json:",embed"` // of the API's document
 }
 
 // fieldProblem is what is wrong with a member of a request, or with a setting.

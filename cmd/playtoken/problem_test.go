@@ -46,7 +46,7 @@ func TestErrorsAreProblemDocumentsForPrograms(t *testing.T) {
 		r := w.runWith(c.environ, "", strings.Fields(c.args)...)
 		got := lastLine(t, r.stderr)
 		if r.code != c.want.ExitCode || r.stdout != "" || got.Status != c.want.Status || got.Code != c.want.Code || got.ExitCode != c.want.ExitCode ||
-			!strings.Contains(got.Detail, c.detail) || got.Type == "" || got.Title == "" {
+			!strings.Contains(got.Detail, c.detail) || got.Type == "" || got.Title == "" || len(got.More) > 0 {
 			t.Errorf("%s: exit %d, %+v and the results %q, want %+v with %q", c.args, r.code, got, r.stdout, c.want, c.detail)
 		}
 		if fromAPI := c.want.Status == 404; fromAPI && (got.RequestID == "" || got.Remedy == "") {

@@ -65,7 +65,7 @@ func Find(ctx context.Context, kinds map[string]platforms.Kind, account Account,
 		return nil, settings.Error{err}
 	}
 	k := &Key{account: account, sessions: opened.Sessions, EndsSessions: opened.Sessions != nil}
-	list := func(context.Context) ([]keyrotation.PlatformKey, error) { return nil, nil }
+	var list func(context.Context) ([]keyrotation.PlatformKey, error)
 	switch {
 	case opened.Registrar != nil:
 		k.keys, list = opened.Registrar, opened.Registrar.List
