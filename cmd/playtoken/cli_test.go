@@ -127,6 +127,8 @@ func TestExitCodes(t *testing.T) {
 		{w.environ, "token mint counter --expires-in soon", exitUsage, "invalid argument"},
 		{w.environ, "demo --listen 0.0.0.0:1", exitUsage, "this machine"},
 		{w.environ, "gate", exitUsage, "PLAYTOKEN_GATE_MEDIA: required"},
+		{with("PLAYTOKEN_GATE_MEDIA="+w.dir, "PLAYTOKEN_GATE_API_KEY="+gateKey, "PLAYTOKEN_GATE_LISTEN=127.0.0.1:0", "PLAYTOKEN_GATE_DATA=/nowhere/at/all/gate.db"),
+			"gate", exitUsage, "PLAYTOKEN_GATE_DATA: the folder /nowhere/at/all does not exist; make it: mkdir -p /nowhere/at/all"},
 		{with("PLAYTOKEN_GATE_FORWARD=nginx"), "gate", exitUsage, "PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD"},
 		{w.environ, "audit verify --gate x.jsonl", exitUsage, "PLAYTOKEN_GATE_API_KEY: required"},
 		{with("PLAYTOKEN_STORE_PASSWORD=another"), "keys list", exitUsage, "wrong password"},

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -127,7 +128,7 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 		}
 		closers = append(closers, closer)
 	}
-	g, err := gate.Open(config)
+	g, err := openGate(config)
 	if err != nil {
 		return nil, nil, errors.Join(err, closers.Close())
 	}
@@ -137,6 +138,15 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 		return nil
 	}
 	return g, append(closers, g).Close, nil
+}
+
+// openGate names the setting and the folder where that of the data is missing.
+func openGate(config gate.Config) (*gate.Gate, error) {
+	g, err := gate.Open(config)
+	if config.Documents == nil && errors.Is(err, fs.ErrNotExist) {
+		err = settings.Error{service.WithFolder("PLAYTOKEN_GATE_DATA", config.Data, err)}
+	}
+	return g, err
 }
 
 // withoutPath leaves out a path, which may be a secret that was set in place of
