@@ -313,4 +313,17 @@ var otherMutants = []mutant{
 		guard: `case tuned.Disabled != nil || !strings.HasPrefix(tuned.Description, ours):`, broken: `case false && strings.HasPrefix(tuned.Description, ours):`},
 	{name: "a service account may have two roles", file: "vaultkeys/setup_roles.go", by: "RefusesUnusable",
 		guard: `if b.shares(theirs) {`, broken: `if false && b.shares(theirs) {`},
+	{name: "a trace tells what is not on the list", file: "tracing/listed.go", by: "OneTree",
+		guard: `if mayLeave[a.Key] {`, broken: `if mayLeave[a.Key] || true {`},
+	{name: "any client names its request in the service's log", file: "handlers/observe.go", by: "AProxyNames",
+		guard: `if s.Proxied != nil && s.Proxied(r) {`, broken: `if s.Proxied != nil {`},
+	{name: "any client names its request in the gate's log", file: "gate/serve.go", by: "OnlyATrustedProxy",
+		guard: `if !g.config.Proxied(r) {`, broken: `if false {`},
+	{name: "what was counted for the others is counted for a project too", file: "metrics/projects.go", by: "NoCounter",
+		guard: `	ps.others[s] += n`, broken: `	ps.others[s] += n
+	p.counts[s] += n`},
+	{name: "what projects without series did is in no counter", file: "metrics/projects.go", by: "NoCounter|CountedTogether",
+		guard: `	ps.others[s] += n`, broken: `	ps.others[s] = n`},
+	{name: "a counter ends while a rate is computed from it", file: "metrics/projects.go", by: "NoCounter",
+		guard: `p.placed || !p.ended.IsZero() && now.Sub(p.ended) < residence`, broken: `p.placed`},
 }

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -35,5 +36,30 @@ func TestTheLogOmitsWhatItIsToldButNoFailure(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOnlyATrustedProxyNamesARequest: a client's id for it would be in the log beside
+// those of others.
+func TestOnlyATrustedProxyNamesARequest(t *testing.T) {
+	w := open(t, films(), func(config *gate.Config) {
+		config.Proxied = func(r *http.Request) bool { return r.Header.Get("X-Forwarded-For") != "" }
+	})
+	for id, want := range map[string]struct {
+		proxy string
+		taken bool
+	}{
+		"edge-1":    {"192.0.2.7", true},
+		"client-1":  {"", false},
+		"two words": {"192.0.2.7", false},
+	} {
+		headers := []string{"X-Request-Id", id}
+		if want.proxy != "" {
+			headers = append(headers, "X-Forwarded-For", want.proxy)
+		}
+		shown := w.want(w.get("/film/hls.m3u8", headers...), 401, "token_missing").header.Get("X-Request-Id")
+		if (shown == id) != want.taken {
+			t.Errorf("%q from the proxy %q: got the id %q, want it taken: %t", id, want.proxy, shown, want.taken)
+		}
 	}
 }
