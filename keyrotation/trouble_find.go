@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"playtoken/store"
@@ -159,7 +160,7 @@ func codeOf(err error) TroubleCode {
 func shortened(text string) string {
 	const most = 500
 	if len(text) > most {
-		return text[:most] + "…"
+		text = text[:most] + "…"
 	}
-	return text
+	return strings.ToValidUTF8(text, "") // a ring with anything else cannot be written
 }

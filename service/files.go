@@ -28,14 +28,24 @@ func AddFiles(to *reload.Reloader, files *settings.Files, replace map[string]Rep
 		case !again[name]:
 			to.NeedsRestart(name)
 		case used:
-			to.Add(name, func(context.Context) (bool, error) {
-				set, changed, err := files.Look(name)
-				if err != nil || !changed {
-					return false, err
-				}
-				return true, use(set)
-			})
+			to.Add(name, looker(files, name, use))
 		}
+	}
+}
+
+// looker looks at the file of a secret. What could not be replaced is an error at
+// every look, until the file changes again.
+func looker(files *settings.Files, name string, use Replace) reload.Look {
+	var refused error
+	return func(context.Context) (bool, error) {
+		set, changed, err := files.Look(name)
+		if err != nil {
+			return false, err
+		}
+		if changed {
+			refused = use(set)
+		}
+		return changed && refused == nil, refused
 	}
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -79,8 +80,9 @@ func TestAReplacedCredentialIsUsedByTheNextRequest(t *testing.T) {
 	}
 }
 
-// TestFilesOfOtherVerbsAreLeftAlone: a gate's secret in the environment of serve.
-func TestFilesOfOtherVerbsAreLeftAlone(t *testing.T) {
+// TestASecretThatCannotBeReplacedIsToldOf also after the look that found it. A
+// gate's secret in the environment of serve is left alone.
+func TestASecretThatCannotBeReplacedIsToldOf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	write := func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -103,8 +105,9 @@ func TestFilesOfOtherVerbsAreLeftAlone(t *testing.T) {
 			used++
 			return errors.New("it cannot be used")
 		}})
+		ctx, end := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); r.Run(t.Context(), hangups) }()
+		go func() { defer close(done); r.Run(ctx, hangups) }()
 		write("another-" + adminKey)
 		select { // an unbuffered send returns once it is being handled; the second, once the first was
 		case hangups <- os.Interrupt:
@@ -112,8 +115,10 @@ func TestFilesOfOtherVerbsAreLeftAlone(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("got no reader of hangups in a minute, want one")
 		}
-		if used != want {
-			t.Errorf("%s: got %d uses, want %d", name, used, want)
+		end()
+		<-done
+		if told := strings.Count(log.String(), "it cannot be used"); used != want || told != want {
+			t.Errorf("%s: got %d uses, and %d lines that it cannot be used, want %d of each:\n%s", name, used, told, want, log.String())
 		}
 	}
 }

@@ -75,10 +75,11 @@ const longUnseen = 25 * time.Hour
 // unattended examines whether a process rotates the keys at all.
 func (e projectExamination) unattended(ring keyrotation.Ring, status keyrotation.Status) []Finding {
 	since := ring.ObservedAt
+	late := slices.IndexFunc(status.Troubles, func(t keyrotation.Trouble) bool { return t.Code == keyrotation.RotationOverdue })
 	switch {
-	case status.Overdue:
-		i := slices.IndexFunc(status.Troubles, func(t keyrotation.Trouble) bool { return t.Code == keyrotation.RotationOverdue })
-		return one(e.found(RotationOverdue, "overdue since "+moment(status.Troubles[i].Since)+": no process has rotated", Data{Since: status.Troubles[i].Since}))
+	case late >= 0:
+		since = status.Troubles[late].Since
+		return one(e.found(RotationOverdue, "overdue since "+moment(since)+": no process has rotated", Data{Since: since}))
 	case !since.IsZero() && time.Since(since) > max(longUnseen, 2*e.tenant.Rotator.Policy.ObserveEvery):
 		return one(e.found(RotationUnattended, "no process has looked after the keys since "+moment(since), Data{Since: since}))
 	}
