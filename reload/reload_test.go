@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,8 @@ import (
 type running struct {
 	log     bytes.Buffer
 	hangups chan os.Signal
+
+	mu      sync.Mutex // held by each look
 	looks   int
 	changed bool // what the next look says
 	err     error
@@ -29,6 +32,8 @@ func run(t *testing.T) *running {
 	r := &running{hangups: make(chan os.Signal, 1)}
 	reloader := reload.New(slog.New(slog.NewTextHandler(&r.log, nil)))
 	reloader.Add("SOME_FILE", func(context.Context) (bool, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.looks++
 		changed := r.changed
 		r.changed = false
@@ -47,6 +52,9 @@ func run(t *testing.T) *running {
 
 // later returns after so many seconds what the log has, and empties it.
 func (r *running) later(seconds int) string {
+	r.mu.Lock()
+	//lint:ignore SA2001 the lock only orders what the test did before the looks to come
+	r.mu.Unlock()
 	time.Sleep(time.Duration(seconds)*time.Second + time.Millisecond)
 	synctest.Wait()
 	defer r.log.Reset()
