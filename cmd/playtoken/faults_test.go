@@ -53,7 +53,10 @@ func TestRotateEndsWithOneKeyPerGenerationAlthoughAnAnswerWasLost(t *testing.T) 
 			t.Parallel()
 			w := newDeployment(t)
 			w.environ = append(w.environ, "PLAYTOKEN_SETTLE=10s", "PLAYTOKEN_PLATFORM_URL="+lossy(t, w.gate.URL, c.happens).URL)
-			w.must(&struct{}{}, "rotate")
+			// Where a pass is slow, it registers another key itself, and tells of the first.
+			if r := w.run("rotate"); r.code != exitDone && (c.happens || r.code != exitDown) {
+				t.Fatalf("rotate: exit %d\n%s", r.code, r.stderr)
+			}
 			if got := w.states(); got != c.keys {
 				t.Errorf("keys = %s, want %s", got, c.keys)
 			}

@@ -19,9 +19,12 @@ func TestATerminalSaysThatAVerbIsAtWork(t *testing.T) {
 			time.Sleep(d)
 			synctest.Wait()
 		}
-		if wait(1900 * time.Millisecond); stderr.Len() > 0 {
+		wait(1900 * time.Millisecond)
+		lines.mu.Lock()
+		if stderr.Len() > 0 {
 			t.Errorf("before two seconds: got %q, want nothing", &stderr)
 		}
+		lines.mu.Unlock()
 		wait(200 * time.Millisecond)
 		fmt.Fprint(lines, "a log line\n")
 		if _, err := lines.WriteTo(&stdout, []byte("a result\n")); err != nil {
