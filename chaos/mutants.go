@@ -319,6 +319,10 @@ var otherMutants = []mutant{
 		guard: `if s.Proxied != nil && s.Proxied(r) {`, broken: `if s.Proxied != nil {`},
 	{name: "any client names its request in the gate's log", file: "gate/serve.go", by: "OnlyATrustedProxy",
 		guard: `if !g.config.Proxied(r) {`, broken: `if false {`},
+	{name: "a changed credential is saved unchecked", file: "handlers/projects.go", noticed: "cmd/playtoken", by: "AChangedCredential",
+		guard: `len(asked.Credential) == 0 || asked.Unchecked {`, broken: `len(asked.Credential) >= 0 || asked.Unchecked {`},
+	{name: "a rotation now is about every project", file: "cmd/playtoken/rotate.go", by: "ARotationNow",
+		guard: `if err == nil && len(ids) > 1 {`, broken: `if err == nil && len(ids) < 1 {`},
 	{name: "what was counted for the others is counted for a project too", file: "metrics/projects.go", by: "NoCounter",
 		guard: `	ps.others[s] += n`, broken: `	ps.others[s] += n
 	p.counts[s] += n`},
