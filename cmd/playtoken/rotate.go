@@ -147,7 +147,7 @@ func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) erro
 			if err == nil {
 				err = view.stopped()
 			}
-			outcomes[i] = outcome{id: first.ProjectID, view: view, err: err}
+			outcomes[i] = outcome{id: first.ProjectID, view: view, err: door.named(ctx, first.ProjectID, err)}
 			return nil
 		})
 	}
@@ -196,6 +196,28 @@ func (v rotatedView) stopped() error {
 		}
 	}
 	return nil
+}
+
+// named says which finding a platform's trouble is, as log and metrics call it. A
+// pass that failed told only the ring.
+func (d *localAPI) named(ctx context.Context, id string, err error) error {
+	problem, platform := errors.AsType[*apiProblem](err)
+	if !platform || problem.Code != "platform_unavailable" || isA[stopped](err) {
+		return err
+	}
+	var status statusView
+	if d.call(ctx, apiRequest{method: http.MethodGet, path: projectPath(id) + "/rotation"}, &status) != nil {
+		return err // of the two, the one that was asked for
+	}
+	for _, f := range status.Findings {
+		switch f.Code {
+		case keyrotation.PlatformRefusesCredential, keyrotation.PlatformUnreachable, keyrotation.PlatformThrottles:
+			told := *problem
+			told.Detail = string(f.Code) + ": " + problem.Detail
+			return &told
+		}
+	}
+	return err
 }
 
 func sayFinding(f handlers.RotationFinding) string { return string(f.Code) + ": " + f.Detail }
