@@ -60,6 +60,8 @@ func presenceOf(ring Ring, drift *Drift) presence {
 // restored is the code of a store that was put back.
 func (p presence) restored() TroubleCode {
 	switch {
+	case p.active == 0 && p.standby == 0: // an operator has revoked what was gone
+		return RestoredActivePresent
 	case p.shown == 0 && p.standby > 0:
 		return RestoredAllGone
 	case p.shown == 0:

@@ -186,9 +186,14 @@ func (e projectExamination) active(ring keyrotation.Ring) Finding {
 	return e.found(ActiveKeyMissing, "no key signs", Data{EarliestAt: ring.EarliestActive()})
 }
 
-// blocked is a move that has to wait.
+// blocked is a move that has to wait. What is wrong with a key, and what to do about
+// it, the findings about drift say.
 func (e projectExamination) blocked(m keyrotation.Move) Finding {
-	return e.found(Code(m.Trouble), fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})
+	code := Code(m.Trouble)
+	if !slices.Contains([]Code{ClockApart, RegisteringStopped, MoveBlockedByBudget}, code) {
+		code = MoveBlocked
+	}
+	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})
 }
 
 func (e projectExamination) lastRun(run keyrotation.Run) Finding {
