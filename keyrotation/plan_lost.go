@@ -1,6 +1,9 @@
 package keyrotation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The rules in this file are for a platform that shows none of our keys. As a
 // rule the credential is of another account, where nothing is ours, so nothing
@@ -25,9 +28,10 @@ func (r *Ring) showsNone(o *Observation) bool {
 
 // nothingShown reports that the platform shows none of our keys, by this
 // observation or else by the last one, and plans all that can be done then: to
-// look again.
+// look again. Once all keys that were missing are revoked, the last observation
+// says nothing any more.
 func (p *planner) nothingShown() bool {
-	none := !p.ring.LostAt.IsZero()
+	none := !p.ring.LostAt.IsZero() && slices.ContainsFunc(p.ring.Keys, func(k Key) bool { return states[k.State].shown })
 	if p.observation != nil {
 		none = p.ring.showsNone(p.observation)
 	}
