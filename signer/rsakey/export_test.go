@@ -22,6 +22,19 @@ func NewForBatches(private *rsa.PrivateKey) (*Key, error) {
 
 const MostFaults = mostFaults
 
+// Pays reports whether workers make a batch of so many, given what it costs.
+func Pays(engine Engine, signatures int) bool {
+	w := &Workers{config: WorkersConfig{Engine: func() Engine { return engine }}}
+	return w.pays(engine, signatures)
+}
+
+// ServeOnce does one turn of a worker, and returns how many callers it took.
+func (w *Workers) ServeOnce(engine Engine) int {
+	jobs := w.take(w.next(), engine)
+	w.sign(engine, jobs)
+	return len(jobs)
+}
+
 // Start adds workers, so that a test can let callers wait first.
 func (w *Workers) Start(n int) {
 	for range n {

@@ -1,8 +1,11 @@
 // Package rsakey signs RS256 with RSA private keys in memory.
 //
-// The decision a newcomer would get wrong: only the build tag openssl decides which
-// library does the arithmetic. RSASSA-PKCS1-v1_5 is deterministic, so both libraries
-// give the same bytes, and only their speed differs.
+// A key signs for one caller at a time with the library that the build tag openssl
+// chooses; [Workers] sign for several callers at once where the processor can.
+//
+// The decision a newcomer would get wrong: none of this changes a signature.
+// RSASSA-PKCS1-v1_5 is deterministic, so all ways give the same bytes, and only
+// their speed differs.
 package rsakey
 
 import (
@@ -21,7 +24,7 @@ var ErrClosed = errors.New("the private key is closed")
 // Key is a private key in memory. It is safe for concurrent use; callers sign in
 // parallel.
 type Key struct {
-	users  gate
+	users  inUse
 	size   int // of a signature, in bytes
 	own    *engine
 	lanes  *eight.Key // nil: not of a kind that is signed with in batches
@@ -45,6 +48,15 @@ func New(private *rsa.PrivateKey) (*Key, error) {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	return k, nil
+}
+
+// batchSize is the size of the key's signatures, which those of a batch have in
+// common, or 0 if the key is signed with one at a time.
+func (k *Key) batchSize() int {
+	if k.lanes == nil {
+		return 0
+	}
+	return k.size
 }
 
 // SignSHA256 returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest.

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,8 +13,7 @@ import (
 )
 
 const (
-	// queueLength is how many callers of one size of key wait in a queue; more
-	// wait to get into it.
+	// queueLength is how many callers wait in a queue; more wait to get into it.
 	queueLength = 1024
 	// doubleCheck is how many signatures of batches there are to one that
 	// crypto/rsa checks as well.
@@ -28,13 +26,14 @@ const (
 var ErrStopped = errors.New("the workers that sign have stopped")
 
 // Workers sign with any number of keys, one worker for each core. A worker that
-// becomes free takes all callers who wait by then, up to eight, and signs for all
-// at once where the processor can (see [eight]); so no caller waits for others to
-// come, and a caller alone is served as without batches.
+// becomes free takes as many of those who wait by then as a batch has room for, if
+// the batch costs less than their signatures one after another (see [eight]), and
+// otherwise one. So no caller waits for others to come, callers too few for a batch
+// are left to other cores, and one alone is served as without batches.
 type Workers struct {
 	config  WorkersConfig
-	queues  map[int]chan *job // by the size of the key's signatures
-	callers gate
+	queues  map[int]chan *job // by the size of the key's signatures; 0: never in batches
+	callers inUse
 	stop    chan struct{} // closed when no more callers come
 	running sync.WaitGroup
 
@@ -62,6 +61,7 @@ type Engine interface {
 
 // job is one signature that a caller waits for.
 type job struct {
+	ctx       context.Context // of the caller, who may leave
 	key       *Key
 	digest    [32]byte
 	signature []byte
@@ -81,8 +81,8 @@ func FastEngine() func() Engine {
 // NewWorkers starts workers. Stop must be called.
 func NewWorkers(config WorkersConfig) *Workers {
 	w := &Workers{queues: map[int]chan *job{}, stop: make(chan struct{}), config: config}
-	for _, bits := range []int{2048, 3072, 4096} {
-		w.queues[bits/8] = make(chan *job, queueLength)
+	for _, size := range []int{0, 2048 / 8, 3072 / 8, 4096 / 8} {
+		w.queues[size] = make(chan *job, queueLength)
 	}
 	for range config.Cores {
 		w.running.Go(w.work)
@@ -101,10 +101,6 @@ func (w *Workers) Stop() {
 // does not wait any more changes nothing for the others. Errors: ErrClosed,
 // ErrStopped, the cause of the context's end.
 func (w *Workers) Sign(ctx context.Context, key *Key, digest [32]byte) ([]byte, error) {
-	queue, ok := w.queues[key.size]
-	if !ok {
-		return key.SignSHA256(digest)
-	}
 	if !w.callers.enter() {
 		return nil, ErrStopped
 	}
@@ -112,9 +108,9 @@ func (w *Workers) Sign(ctx context.Context, key *Key, digest [32]byte) ([]byte, 
 	if !key.users.enter() {
 		return nil, ErrClosed
 	}
-	j := &job{key: key, digest: digest, done: make(chan struct{})}
+	j := &job{ctx: ctx, key: key, digest: digest, done: make(chan struct{})}
 	select {
-	case queue <- j: // a worker leaves the key
+	case w.queues[key.batchSize()] <- j: // a worker ends the job
 	case <-ctx.Done():
 		key.users.leave()
 		return nil, context.Cause(ctx)
@@ -135,35 +131,63 @@ func (w *Workers) work() {
 	if w.config.Engine != nil {
 		engine = w.config.Engine()
 	}
-	for {
-		first := w.next()
-		if first == nil {
-			return
-		}
-		jobs := []*job{first}
-		if w.Batches() {
-			jobs = w.others(jobs, w.queues[first.key.size])
-		}
-		w.sign(engine, jobs)
-		for _, j := range jobs {
-			j.key.users.leave()
-			close(j.done)
-		}
+	for w.serve(engine) {
 	}
+}
+
+// serve signs for one caller, or for a batch of them. It returns false when no
+// more come.
+func (w *Workers) serve(engine Engine) bool {
+	first := w.next()
+	if first == nil {
+		return false
+	}
+	w.sign(engine, w.take(first, engine))
+	return true
+}
+
+func (w *Workers) sign(engine Engine, jobs []*job) {
+	if len(jobs) > 1 {
+		w.signBatch(engine, jobs)
+		return
+	}
+	for _, j := range jobs {
+		j.signature, j.err = j.key.sign(j.digest)
+		j.end()
+	}
+}
+
+// end tells the caller, and leaves the key.
+func (j *job) end() {
+	j.key.users.leave()
+	close(j.done)
+}
+
+// gone reports whether the caller has left, and ends the job in that case:
+// signing for those who have left would make the others wait longer, and leave.
+func (j *job) gone() bool {
+	if j.ctx.Err() == nil {
+		return false
+	}
+	j.err = context.Cause(j.ctx)
+	j.end()
+	return true
 }
 
 // next is the next caller of any queue, or nil when no more come.
 func (w *Workers) next() *job {
 	select {
-	case j := <-w.queues[256]:
+	case j := <-w.queues[0]:
 		return j
-	case j := <-w.queues[384]:
+	case j := <-w.queues[2048/8]:
 		return j
-	case j := <-w.queues[512]:
+	case j := <-w.queues[3072/8]:
+		return j
+	case j := <-w.queues[4096/8]:
 		return j
 	case <-w.stop:
 	}
-	for _, queue := range w.queues { // those whose callers went away while they waited
+	for _, queue := range w.queues { // those whose callers left while they waited
 		select {
 		case j := <-queue:
 			return j
@@ -173,29 +197,34 @@ func (w *Workers) next() *job {
 	return nil
 }
 
-// others adds the callers who wait by now.
-func (w *Workers) others(jobs []*job, queue chan *job) []*job {
-	for len(jobs) < eight.Lanes {
-		select {
-		case j := <-queue:
+// take adds to a caller those who wait by now, if a batch of them pays. Those who
+// have left do not count. It returns no job if all have left.
+func (w *Workers) take(first *job, engine Engine) []*job {
+	queue := w.queues[first.key.batchSize()]
+	jobs := make([]*job, 0, eight.Lanes)
+	for j := first; ; {
+		if !j.gone() {
 			jobs = append(jobs, j)
+		}
+		room := eight.Lanes - len(jobs)
+		if room == 0 || !w.pays(engine, len(jobs)+min(len(queue), room)) {
+			return jobs
+		}
+		select {
+		case j = <-queue:
 		default:
 			return jobs
 		}
 	}
-	return jobs
 }
 
-// sign makes signatures one after another if there are too few for a batch, or
-// if a key is of another kind.
-func (w *Workers) sign(engine Engine, jobs []*job) {
-	single := func(j *job) bool { return j.key.lanes == nil }
-	if n := len(jobs); n == 1 || engine == nil || engine.Cost(n) > float64(n)*libraryCost || slices.ContainsFunc(jobs, single) {
-		for _, j := range jobs {
-			j.signature, j.err = j.key.sign(j.digest)
-		}
-		return
-	}
+// pays reports whether a batch of so many costs less than their signatures one
+// after another.
+func (w *Workers) pays(engine Engine, signatures int) bool {
+	return signatures > 1 && w.Batches() && engine.Cost(signatures) <= float64(signatures)*libraryCost
+}
+
+func (w *Workers) signBatch(engine Engine, jobs []*job) {
 	requests := make([]*eight.Request, len(jobs))
 	for i, j := range jobs {
 		requests[i] = &eight.Request{Key: j.key.lanes, Message: padded(j.digest, j.key.size), Signature: make([]byte, j.key.size)}
@@ -203,6 +232,7 @@ func (w *Workers) sign(engine Engine, jobs []*job) {
 	engine.Sign(requests)
 	for i, j := range jobs {
 		w.finish(j, requests[i])
+		j.end()
 	}
 }
 

@@ -20,6 +20,7 @@ type engine struct {
 	real  rsakey.Engine
 	sizes chan int // has room for those of a test
 	wrong atomic.Bool
+	cost  float64
 }
 
 func newEngine() *engine { return &engine{real: eight.New(), sizes: make(chan int, 1000)} }
@@ -32,7 +33,7 @@ func (e *engine) Sign(requests []*eight.Request) {
 	}
 }
 
-func (e *engine) Cost(int) float64 { return 0 }
+func (e *engine) Cost(int) float64 { return e.cost }
 
 // made are the sizes of the batches so far.
 func (e *engine) made() []int {
@@ -130,6 +131,47 @@ func TestACallerAloneIsServedWithoutABatch(t *testing.T) {
 	})
 }
 
+// On two cores, two callers for whom a batch does not pay are not signed for one
+// after another by the same core.
+func TestCallersTooFewForABatchAreLeftToOtherWorkers(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		w.engine.cost = 2.5
+		first, second := w.call(t.Context(), key, pair), w.call(t.Context(), key, pair)
+		synctest.Wait()
+		if taken := w.ServeOnce(w.engine); taken != 1 {
+			t.Errorf("callers that one worker took: got %d, want 1", taken)
+		}
+		w.Start(1)
+		w.all.Wait()
+		if sizes := w.engine.made(); *first != nil || *second != nil || len(sizes) != 0 {
+			t.Errorf("two callers: got %v, %v and batches of %v, want two signatures and none", *first, *second, sizes)
+		}
+		w.Stop()
+	})
+}
+
+// What docs/signing.md says: a batch pays from two callers on with AVX-512 IFMA,
+// from three on with AVX2, and there not at all beside OpenSSL.
+func TestBatchesPayFromAFewCallersOn(t *testing.T) {
+	const none = eight.Lanes + 1
+	want := map[string]map[bool]int{"crypto/rsa": {true: 2, false: 3}, "OpenSSL": {true: 3, false: none}}
+	for wide, cost := range map[bool]func(int) float64{true: eight.WideCost, false: eight.NarrowCost} {
+		least := 1
+		for least < none && !rsakey.Pays(costs(cost), least) {
+			least++
+		}
+		if least != want[rsakey.Library][wide] {
+			t.Errorf("%s, AVX-512 %t: got batches from %d callers on, want from %d", rsakey.Library, wide, least, want[rsakey.Library][wide])
+		}
+	}
+}
+
+// costs is an engine of which only the cost is asked.
+type costs func(int) float64
+
+func (c costs) Cost(signatures int) float64 { return c(signatures) }
+func (c costs) Sign([]*eight.Request)       { panic("not asked for") }
+
 func TestACallerWhoGoesAwaySpoilsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
 		gone, leave := context.WithCancel(t.Context())
@@ -145,6 +187,9 @@ func TestACallerWhoGoesAwaySpoilsNothing(t *testing.T) {
 		w.all.Wait()
 		if *first != nil || *second != nil {
 			t.Errorf("the others: got %v and %v, want signatures", *first, *second)
+		}
+		if sizes := w.engine.made(); !slices.Equal(sizes, []int{2}) {
+			t.Errorf("batches: got %v, want one of the two who wait", sizes)
 		}
 		w.Stop()
 		key.Close() // returns, because no job holds the key

@@ -1,7 +1,6 @@
 package eight
 
 import (
-	"crypto/subtle"
 	"errors"
 	"unsafe"
 )
@@ -182,12 +181,11 @@ func (r radix) write(data []byte, n number, lane int) {
 	}
 }
 
-// sameNumber compares in constant time two numbers in one lane.
+// sameNumber compares two numbers in one lane.
 func sameNumber(x, y number, lane int) bool {
 	var differ uint64
 	for j := range x {
 		differ |= x[j][lane] ^ y[j][lane]
 	}
-	high := uint32(differ>>32) | uint32(differ)
-	return subtle.ConstantTimeEq(int32(high), 0) == 1
+	return differ == 0
 }

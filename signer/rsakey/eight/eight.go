@@ -9,11 +9,10 @@
 // primes.
 //
 // Numbers are in Montgomery form, in radix 2^52 where the processor has AVX-512
-// IFMA, and in radix 2^28 or 2^26, four lanes at a time,
-// where it has AVX2. Results of a multiplication
-// are less than twice the modulus, and are reduced to the end only once, when
-// they leave (almost Montgomery multiplication; S. Gueron, "Efficient software
-// implementations of modular exponentiation", 2012).
+// IFMA, and in radix 2^28 or 2^26, four lanes at a time, where it has AVX2.
+// Results of a multiplication are less than twice the modulus, and are reduced to
+// the end only once, when they leave (almost Montgomery multiplication; S. Gueron,
+// "Efficient software implementations of modular exponentiation", 2012).
 //
 // The decision a newcomer would get wrong: this package never decides whether it
 // is worth while. Its functions run on any machine, slowly where the processor
@@ -74,6 +73,12 @@ type arithmetic struct {
 	// crypto/rsa one after another; measured, and rounded up.
 	cost func(signatures int) float64
 }
+
+// WideCost is what a batch costs with AVX-512 IFMA, however many lanes it uses.
+func WideCost(int) float64 { return 1 }
+
+// NarrowCost is what a batch costs with AVX2, which computes four lanes at a time.
+func NarrowCost(signatures int) float64 { return 2.5 * float64((signatures+3)/4) }
 
 // shape is the radix of digits, and how many lanes, from the first on, are needed.
 type shape struct {

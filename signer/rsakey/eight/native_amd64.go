@@ -14,7 +14,7 @@ func hasNarrow() bool { return cpu.X86.HasAVX2 }
 func wide() arithmetic {
 	return arithmetic{
 		forms: wideForms(), multiply: wideMultiply, square: wideSquare, pick: widePick,
-		cost: func(int) float64 { return 1 },
+		cost: WideCost,
 	}
 }
 
@@ -42,7 +42,7 @@ func widePick(out, table number, entry *vector, _ shape) {
 func narrow() arithmetic {
 	return arithmetic{
 		forms: narrowForms(), multiply: narrowMultiply, square: narrowSquare, pick: narrowPick,
-		cost: func(signatures int) float64 { return 2.5 * float64((signatures+3)/4) },
+		cost: NarrowCost,
 	}
 }
 

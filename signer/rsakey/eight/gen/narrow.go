@@ -40,12 +40,11 @@ func newNarrow(c *build.Context, name string, a, m, k0, columns, digits, bits re
 		a: a, m: m, k0: k0, columns: columns,
 		xs: c.GP64(), ys: c.GP64(), to: c.GP64(), count: c.GP64(),
 	}
-	n.mask = at(columns, 0)
 	c.VMOVQ(bits, n.bits)
 	c.VPCMPEQQ(n.sum, n.sum, n.sum) // all ones
 	c.VPSLLQ(n.bits, n.sum, n.product)
 	c.VPXOR(n.product, n.sum, n.sum)
-	c.VMOVDQU(n.sum, n.mask)
+	c.VMOVDQU(n.sum, at(columns, 0))
 	c.ADDQ(operand.Imm(vectorSize), n.columns)
 	n.mask = at(columns, -1)
 	c.VPXOR(n.sum, n.sum, n.sum)
