@@ -88,7 +88,8 @@ test: deps web players lint types vulnerabilities vault
 	  echo "== go test -tags openssl ./signer/..."
 	  CGO_ENABLED=1 go test -tags openssl -shuffle=on -v ./signer/... >> $(LOG) 2>&1 || result=$$?
 	fi
-	echo "== go test ./signer/rsakey/..., as if the processor had no vectors, and without assembly"
+	echo "== go test ./signer/rsakey/..., without the race detector, as if the processor had no vectors, and without assembly"
+	go test -shuffle=on -v ./signer/rsakey/eight >> $(LOG) 2>&1 || result=$$?
 	GODEBUG=cpu.all=off go test -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
 	go test -tags purego -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
 	# What passed needs no more than a line; of a failure, everything is shown.

@@ -32,6 +32,10 @@ func instructions(t *testing.T) map[string][]string {
 	return functions
 }
 
+// place is a register of lanes, or memory at a distance from a general register
+// that the text fixes.
+const place = `([YZ]\d+|-?\d*\([A-Z0-9]+\))`
+
 // allowed are the forms that an instruction may have. None moves anything from a
 // lane, a mask or the memory of a number to a general register, so addresses and
 // branches depend on the parameters alone; and none takes longer for some values
@@ -42,11 +46,11 @@ var allowed = []*regexp.Regexp{
 	regexp.MustCompile(`^(ADDQ|SUBQ|SHLQ|SHRQ|XORQ|TESTQ) (\$0x[0-9a-f]+|[A-D]X|SI|DI|R\d+), ([A-D]X|SI|DI|R\d+)$`),
 	regexp.MustCompile(`^CMPQ ([A-D]X|SI|DI|R\d+), \$0x[0-9a-f]+$`),
 	regexp.MustCompile(`^(DECQ|INCQ) \w+$`),
-	regexp.MustCompile(`^VMOVDQ(U|A)64 \S+, (K1, )?\S+$`),
-	regexp.MustCompile(`^VMOVDQ(U|A) \S+, \S+$`),
-	regexp.MustCompile(`^V(PMADD52LUQ|PMADD52HUQ|PADDQ|PANDQ|PXORQ) \S+, Z\d+, Z\d+$`),
-	regexp.MustCompile(`^V(PMULUDQ|PADDQ|PAND|POR|PXOR|PCMPEQQ) \S+, Y\d+, Y\d+$`),
-	regexp.MustCompile(`^VPS(RL|LL)Q (\$0x[0-9a-f]+|X15), \S+, [YZ]\d+$`),
+	regexp.MustCompile(`^VMOVDQ(U|A)64 ` + place + `, (K1, )?` + place + `$`),
+	regexp.MustCompile(`^VMOVDQ(U|A) ` + place + `, ` + place + `$`),
+	regexp.MustCompile(`^V(PMADD52LUQ|PMADD52HUQ|PADDQ|PANDQ|PXORQ) ` + place + `, Z\d+, Z\d+$`),
+	regexp.MustCompile(`^V(PMULUDQ|PADDQ|PAND|POR|PXOR|PCMPEQQ) ` + place + `, Y\d+, Y\d+$`),
+	regexp.MustCompile(`^VPS(RL|LL)Q (\$0x[0-9a-f]+|X15), ` + place + `, [YZ]\d+$`),
 	regexp.MustCompile(`^VPTERNLOGD \$0xff, Z\d+, Z\d+, Z\d+$`),
 	regexp.MustCompile(`^VPBROADCASTQ (AX|CX|DX|BX|SI|DI|R\d+), Z\d+$`),
 	regexp.MustCompile(`^VMOVQ (AX|CX|DX|BX|SI|DI|R\d+), X15$`),
@@ -66,18 +70,29 @@ var branches = map[string]*regexp.Regexp{
 func TestAssemblyHasOnlyFormsOfConstantTime(t *testing.T) {
 	for name, lines := range instructions(t) {
 		for i, line := range lines {
-			known := strings.HasPrefix(line, "JMP ")
-			for _, form := range allowed {
-				known = known || form.MatchString(line)
-			}
-			if name, _, _ := strings.Cut(line, " "); branches[name] != nil {
-				known = branches[name].MatchString(lines[i-1])
-			}
-			if !known {
+			if !takesConstantTime(line, lines[max(i-1, 0)]) {
 				t.Errorf("%s, instruction %d: got %q, want a form that takes the same time for all secrets", name, i, line)
 			}
 		}
 	}
+	for _, line := range []string{
+		"MOVQ (CX), SI", "MOVQ 8(CX)(SI*8), SI", "VMOVQ X0, AX", "KMOVB K1, AX", "VPEXTRQ $0x01, X0, AX", "VMOVDQU64 (CX)(SI*8), Z0",
+		"VPGATHERQQ (CX)(Z1*8), K1, Z0", "DIVQ CX", "VPCONFLICTQ Z0, Z1", "JNE somewhere", "JCS somewhere", "CALL somewhere",
+	} {
+		if takesConstantTime(line, "VPCMPEQQ Z31, Z30, K1") {
+			t.Errorf("instruction %q: got it allowed, want it refused", line)
+		}
+	}
+}
+
+// takesConstantTime reports whether an instruction takes the same time for all
+// secrets, after the one before it.
+func takesConstantTime(line, before string) bool {
+	name, _, _ := strings.Cut(line, " ")
+	if condition := branches[name]; condition != nil {
+		return condition.MatchString(before)
+	}
+	return name == "JMP" || slices.ContainsFunc(allowed, func(form *regexp.Regexp) bool { return form.MatchString(line) })
 }
 
 // What the assembler made of the text is read back by another program. This finds

@@ -84,7 +84,7 @@ func TestProductsAreThoseOfMathBig(t *testing.T) {
 	for name, engine := range arithmetics(t) {
 		for bits, form := range engine.forms {
 			rounds := 200
-			if name == "interpreted" {
+			if name == "interpreted" || underRace {
 				rounds = 20
 			}
 			for range rounds {
