@@ -35,6 +35,8 @@ var otherMutants = []mutant{
 		guard: `	u.users.Wait()`, broken: ``},
 	{name: "signatures are made for callers who have left", file: "signer/rsakey/workers.go",
 		guard: `	if j.ctx.Err() == nil {`, broken: `	if j.ctx.Err() == nil || true {`},
+	{name: "the caller who wakes a worker is signed for alone", file: "signer/rsakey/workers.go",
+		guard: `	runtime.Gosched()`, broken: `	_ = runtime.Gosched`, by: "ArriveTogether"},
 	{name: "one core takes callers for whom a batch does not pay", file: "signer/rsakey/workers.go",
 		guard: `engine.Cost(signatures) <= float64(signatures)*libraryCost`, broken: `engine != nil`},
 	{name: "the key version in Vault is not pinned", file: "vaultkeys/sign.go",

@@ -2,9 +2,11 @@ package service
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -19,7 +21,16 @@ import (
 	"playtoken/settings"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(loadVariable); job != "" {
+		if err := serveOrders(job, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	gateKey  = "gate-key-for-tests-0123456789abcdef"
@@ -28,7 +39,7 @@ const (
 )
 
 // startGate starts a gate with the sample video, and returns its address.
-func startGate(t *testing.T) string {
+func startGate(t testing.TB) string {
 	t.Helper()
 	media, err := sample.FS()
 	if err != nil {
@@ -46,7 +57,7 @@ func startGate(t *testing.T) string {
 
 // environ is that of a deployment whose store is a file and whose project
 // default is on a gate. Its rotations are quick enough to be waited for.
-func environ(t *testing.T, gateURL string, more ...string) []string {
+func environ(t testing.TB, gateURL string, more ...string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "play.db")
 	// A cheap password: the tests open the store often.
@@ -62,7 +73,7 @@ func environ(t *testing.T, gateURL string, more ...string) []string {
 }
 
 // open opens a deployment that ends with the test.
-func open(t *testing.T, environ []string, options Options) *Service {
+func open(t testing.TB, environ []string, options Options) *Service {
 	t.Helper()
 	set, err := settings.ForService(environ)
 	if err != nil {
@@ -79,7 +90,7 @@ func open(t *testing.T, environ []string, options Options) *Service {
 
 // newService is a deployment that holds keys in memory, with a project beside
 // default.
-func newService(t *testing.T, more ...string) (*Service, projects.Project) {
+func newService(t testing.TB, more ...string) (*Service, projects.Project) {
 	t.Helper()
 	at := startGate(t)
 	s := open(t, environ(t, at, append(more, "PLAYTOKEN_SIGNING=memory")...), Options{HoldKeys: true})
@@ -95,7 +106,7 @@ func newService(t *testing.T, more ...string) (*Service, projects.Project) {
 
 // eventually calls a function until it succeeds. It gives up if a call that
 // begins later than within from now fails.
-func eventually(t *testing.T, within time.Duration, try func() error) {
+func eventually(t testing.TB, within time.Duration, try func() error) {
 	t.Helper()
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		late := time.Since(began) > within

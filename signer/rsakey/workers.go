@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -142,6 +143,9 @@ func (w *Workers) serve(engine Engine) bool {
 	if first == nil {
 		return false
 	}
+	// The first caller wakes this worker before others have run who arrived with
+	// it. They get into the queue now, and none of them has to be waited for.
+	runtime.Gosched()
 	w.sign(engine, w.take(first, engine))
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -130,6 +131,34 @@ func TestACallerAloneIsServedWithoutABatch(t *testing.T) {
 		w.Stop()
 	})
 }
+
+// The worker that the first of them wakes does not sign for it alone. Which of them
+// runs when is up to Go's scheduler, so a few rounds may go otherwise.
+func TestCallersWhoArriveTogetherAreSignedForAtOnce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	key, _ := batchKey(t, 2048)
+	defer key.Close()
+	w := newWaiting()
+	w.engine.real = instant{}
+	w.Start(1)
+	const rounds = 50
+	for range rounds {
+		for range 4 {
+			w.all.Go(func() { w.Sign(t.Context(), key, randomDigest()) })
+		}
+		w.all.Wait()
+	}
+	w.Stop()
+	if sizes := w.engine.made(); len(sizes) < rounds*3/4 {
+		t.Errorf("%d rounds of 4 callers: got %d batches, want about one in each", rounds, len(sizes))
+	}
+}
+
+// instant is an engine that does not compute.
+type instant struct{}
+
+func (instant) Sign([]*eight.Request) {}
+func (instant) Cost(int) float64      { return 0 }
 
 // On two cores, two callers for whom a batch does not pay are not signed for one
 // after another by the same core.
