@@ -56,7 +56,10 @@ func sleep(ctx context.Context, d time.Duration, wakeup <-chan struct{}) bool {
 	if !pause(ctx, min(d, shortestSleep)) {
 		return false
 	}
-	left := time.NewTimer(max(d-shortestSleep, 0))
+	if d <= shortestSleep {
+		return true
+	}
+	left := time.NewTimer(d - shortestSleep)
 	defer left.Stop()
 	select {
 	case <-ctx.Done():

@@ -69,21 +69,21 @@ func (r *Register) follow(ctx context.Context) {
 	}
 }
 
-// pause waits until the next look is due, or asked for. Gates that started
-// together do not stay in step.
+// pause waits until the next look is due, or asked for and gap is over. Gates that
+// started together do not stay in step.
 func (r *Register) pause(ctx context.Context) {
 	least := time.NewTimer(gap)
 	defer least.Stop()
-	due := time.NewTimer(interval*9/10 + rand.N(interval/5))
+	select {
+	case <-least.C:
+	case <-ctx.Done():
+		return
+	}
+	due := time.NewTimer(interval*9/10 + rand.N(interval/5) - gap)
 	defer due.Stop()
 	select {
 	case <-due.C:
 	case <-r.looks.asked:
-	case <-ctx.Done():
-		return
-	}
-	select {
-	case <-least.C:
 	case <-ctx.Done():
 	}
 }
