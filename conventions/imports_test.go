@@ -80,7 +80,7 @@ var onlyUnder = map[string][]string{
 	"github.com/coder/websocket":      {},
 	"go.uber.org/goleak":              {},
 	"github.com/google/go-cmp/":       {},
-	"github.com/hashicorp/golang-lru": {"signer", "filekeys", "limits", "projects"},
+	"github.com/hashicorp/golang-lru": {"signer", "filekeys", "limits", "projects", "gate/verify"},
 	"github.com/coreos/go-oidc/":      {"projects/viewers", "projects/operators"},
 	"golang.org/x/oauth2":             {"projects/operators"},
 	"cel.dev/cel-go/":                 {"projects/viewers", "projects/operators"},

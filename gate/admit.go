@@ -133,19 +133,15 @@ func (g *Gate) present(p place, rawQuery string, header http.Header) (credential
 
 func (g *Gate) byToken(token, video string) (admission, error) {
 	now := g.config.Now()
-	t, err := verify.Verify(token, video, now, g.keys.Key)
+	t, err := g.tokens.Verify(token, video, now, g.keys.Key)
 	if err != nil {
 		return admission{}, err
 	}
 	if t.Expires.After(now.Add(g.config.MaxTokenLife + g.config.ClockSkew)) {
 		return admission{}, refusedToken(verify.TokenLifeTooLong, "the token lives longer than this gate accepts, "+g.config.MaxTokenLife.String())
 	}
-	viewer, err := t.Viewer()
-	if err != nil {
-		return admission{}, err
-	}
 	s := session{video: video, keyID: t.KeyID, issued: g.keys.Stamp(), expires: now.Add(g.config.SessionTTL).Unix(),
-		viewer: viewer}
+		viewer: t.Viewer}
 	return admission{session: s, fresh: true}, nil
 }
 

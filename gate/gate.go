@@ -28,10 +28,14 @@ import (
 
 	"playtoken/gate/datafile"
 	"playtoken/gate/register"
+	"playtoken/gate/verify"
 	"playtoken/limits"
 	"playtoken/secret"
 	"playtoken/store"
 )
+
+// maxTokens is how many verified tokens are remembered, in some megabytes at most.
+const maxTokens = 1 << 14
 
 // Config is what a gate needs. Media, Data and APIKey have no default.
 type Config struct {
@@ -119,6 +123,7 @@ type Gate struct {
 	config  Config
 	apiKey  atomic.Pointer[secret.Value]
 	keys    *register.Register
+	tokens  *verify.Memory
 	file    *datafile.File // nil: the gate shares a store
 	public  *url.URL       // nil: not configured
 	forward proxy          // that asks /auth
@@ -133,7 +138,7 @@ type Gate struct {
 // Open checks the configuration, naming all that is wrong with it, and opens
 // or creates the data file.
 func Open(config Config) (*Gate, error) {
-	g := &Gate{config: config.withDefaults(), reading: make(chan struct{}, maxReading)}
+	g := &Gate{config: config.withDefaults(), tokens: verify.NewMemory(maxTokens), reading: make(chan struct{}, maxReading)}
 	g.named.find = g.findNamed
 	g.ReplaceAPIKey(config.APIKey)
 	if err := g.configure(); err != nil {

@@ -67,6 +67,27 @@ func check(t *testing.T, token string, want verify.Reason) {
 	case want != "" && (got.KeyID != "" || got.Claims != nil):
 		t.Errorf("a refused token came back: %+v", got)
 	}
+	checkRemembered(t, token, want)
+}
+
+// checkRemembered has a Memory judge the token when it is new, and again.
+func checkRemembered(t *testing.T, token string, want verify.Reason) {
+	t.Helper()
+	memory := verify.NewMemory(1)
+	for _, when := range []string{"first", "second"} {
+		_, err := memory.Verify(token, video, now, keys)
+		if got := reason(err); got != want {
+			t.Errorf("a memory says at the %s time %q, want %q", when, got, want)
+		}
+	}
+}
+
+// reason is that of a refusal; empty without one.
+func reason(err error) verify.Reason {
+	if refused, ok := errors.AsType[*verify.Error](err); ok {
+		return refused.Reason
+	}
+	return ""
 }
 
 func TestAGoodTokenOpensItsVideo(t *testing.T) {
