@@ -307,7 +307,7 @@ func TestThePlayersModulesNeedNoTokenAndAreNotMixed(t *testing.T) {
 	if a := w.want(w.get("/embed/page.css"), 200, ""); a.header.Get("Content-Type") != "text/css; charset=utf-8" {
 		t.Errorf("page.css: got the headers %v, want text/css", a.header)
 	}
-	for _, name := range []string{"page.html", "demo.js", "token-source.js", "none.js", "Page.js", "player/player.js", "-.js"} {
+	for _, name := range []string{"page.html", "demo.js", "none.js", "Page.js", "player/player.js", "-.js"} {
 		w.want(w.get("/embed/"+name), 404, "not_found")
 	}
 }

@@ -81,6 +81,8 @@ func Demo(cfg DemoConfig) (http.Handler, error) {
 	mux.HandleFunc("POST /demo/token", d.token)
 	mux.HandleFunc("GET /demo/keys", d.keys)
 	mux.HandleFunc("GET /demo/player/{$}", http.NotFound) // no list of files
+	mux.HandleFunc("GET /demo/sdk/src/{$}", http.NotFound)
+	mux.Handle("GET /demo/sdk/src/", http.StripPrefix("/demo", http.FileServerFS(sdk)))
 	mux.Handle("GET /demo/", http.StripPrefix("/demo", http.FileServerFS(files)))
 	// Another site's page must not get tokens through a viewer's browser.
 	return d.headers(http.NewCrossOriginProtection().Handler(mux)), nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -141,7 +142,11 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		}
 		return err
 	})
-	if err != nil || len(paths) < 10 {
+	modules, globErr := filepath.Glob("sdk/src/*.js")
+	for _, name := range modules {
+		paths = append(paths, "/demo/"+name)
+	}
+	if err = errors.Join(err, globErr); err != nil || len(paths) < 20 {
 		t.Fatalf("assets %v, %v", paths, err)
 	}
 	for _, p := range paths {
@@ -174,8 +179,10 @@ func TestPlayerModulesAreThereByName(t *testing.T) {
 			t.Errorf("PlayerModule(%q): got %v, want %v", name, err, fs.ErrNotExist)
 		}
 	}
-	if got := ask(newDemo(t, config(&service{})), "GET", "/demo/player/", ""); got.StatusCode != http.StatusNotFound {
-		t.Errorf("the folder: got status %d, want 404", got.StatusCode)
+	for _, folder := range []string{"/demo/player/", "/demo/sdk/", "/demo/sdk/src/"} {
+		if got := ask(newDemo(t, config(&service{})), "GET", folder, ""); got.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: got status %d, want 404", folder, got.StatusCode)
+		}
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package web holds what runs in a browser: the player, the demo's page around
-// it, and the token source that any frontend may take for its own page.
+// it, and the npm package playtoken, with which any frontend keeps its tokens
+// fresh.
 //
 // The decision a newcomer would get wrong: the page asks its own back end for
 // tokens, never the service. The API key stays on the server's side of that
@@ -16,6 +17,12 @@ import (
 
 //go:embed static
 var static embed.FS
+
+// The package playtoken for browsers and Node, as npm has it; its types are made
+// when it is packed.
+//
+//go:embed sdk/package.json sdk/src
+var sdk embed.FS
 
 //go:embed all:fetched
 var fetched embed.FS

@@ -5,6 +5,7 @@ export class World {
   asked = [];
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   window = new EventTarget();
+  online = true;
   answers = [];
   timers = new Map();
   #ids = 0;
@@ -14,6 +15,7 @@ export class World {
     now: () => this.time,
     wall: () => this.time + this.wallOffset,
     random: () => 0.5,
+    online: () => this.online,
     setTimeout: (run, ms) => (this.timers.set(++this.#ids, { run, at: this.time + ms }), this.#ids),
     clearTimeout: (id) => this.timers.delete(id),
     document: this.document,
@@ -43,6 +45,17 @@ export class World {
     this.time = until;
   }
 
+  /** The network goes or comes back. */
+  connect(online) {
+    this.online = online;
+    this.window.dispatchEvent(new Event(online ? "online" : "offline"));
+  }
+
+  /** The computer sleeps: timers and the monotonic clock stand still. */
+  sleep(seconds) {
+    this.wallOffset += seconds * 1000;
+  }
+
   show(state) {
     this.document.visibilityState = state;
     this.document.dispatchEvent(new Event("visibilitychange"));
@@ -51,6 +64,27 @@ export class World {
 
 /** Lets everything that is ready run. */
 export const settle = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+/** A media element, as far as a source looks at one. */
+export class Media extends EventTarget {
+  paused = true;
+  ended = false;
+
+  play() {
+    this.paused = this.ended = false;
+    this.dispatchEvent(new Event("play"));
+  }
+
+  pause() {
+    this.paused = true;
+    this.dispatchEvent(new Event("pause"));
+  }
+
+  end() {
+    this.ended = true;
+    this.dispatchEvent(new Event("ended"));
+  }
+}
 
 let serial = 0;
 

@@ -1,17 +1,17 @@
 // @ts-check
-import { TokenSource } from "./token-source.js";
+import { createTokenSource } from "./sdk/src/index.js";
 import { Player } from "./player/player.js";
 import { messageFor } from "./player/messages.js";
 import { sleep } from "./player/fetching.js";
 import { showKeys } from "./key-table.js";
 
-/** @typedef {import("./token-source.js").PlaybackToken} PlaybackToken */
+/** @typedef {import("./sdk/src/index.js").PlaybackToken} PlaybackToken */
 
 const videoId = document.body.dataset.videoId ?? "";
 const asked = new URLSearchParams(location.search);
 const mode = asked.get("token") ?? ""; // "none" and "expired" show a refusal
 const video = /** @type {HTMLVideoElement} */ (byId("video"));
-const source = new TokenSource("token");
+const source = createTokenSource({ endpoint: "token", videoId });
 const keysEvery = 2000; // milliseconds
 const maxEvents = 8;
 
@@ -56,8 +56,7 @@ function problem(error) {
   log(`Stopped: ${code || "unknown error"}`, true);
 }
 
-source.addEventListener("refresh", (event) => {
-  const { token, previous } = /** @type {CustomEvent} */ (event).detail;
+source.addEventListener("refresh", ({ detail: { token, previous } }) => {
   const rotated = previous && previous.keyId !== token.keyId;
   if (rotated) rotations++;
   tokens++;
@@ -70,10 +69,7 @@ source.addEventListener("refresh", (event) => {
   else log(previous ? "Token refreshed" : "First token");
 });
 
-source.addEventListener("error", (event) => {
-  const { error } = /** @type {CustomEvent} */ (event).detail;
-  log(`No new token: ${error.code}`);
-});
+source.addEventListener("error", ({ detail: { error } }) => log(`No new token: ${error.code}`));
 
 function showLife() {
   if (!current) return;
@@ -87,7 +83,7 @@ function showLife() {
 /** @type {import("./player/mse-player.js").OpenURL} */
 async function openURL({ fresh, signal }) {
   if (mode === "expired") return expiredURL(signal);
-  const token = fresh ? await source.fresh(videoId, { signal }) : await source.get(videoId, { signal });
+  const token = fresh ? await source.fresh({ signal }) : await source.get({ signal });
   notice("");
   const url = urlOf(token);
   if (mode === "none") url.search = "";
@@ -101,7 +97,7 @@ function urlOf(token) {
 
 /** @param {AbortSignal} signal */
 async function expiredURL(signal) {
-  first ??= await source.get(videoId, { signal }); // and no other, however fresh
+  first ??= await source.get({ signal }); // and no other, however fresh
   await outlive(first, signal);
   return urlOf(first).href;
 }
@@ -152,4 +148,5 @@ async function refreshKeys() {
 
 setInterval(showLife, 500);
 refreshKeys();
+source.watch(video);
 play();

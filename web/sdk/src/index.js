@@ -26,7 +26,7 @@ import { TokenSource as Source } from "./source.js";
 
 export { TokenError } from "./error.js";
 
-/** @typedef {import("./source.js").TokenSource} TokenSource */
+/** @typedef {import("./source.js").Listening & import("./source.js").TokenSource} TokenSource */
 /** @typedef {import("./source.js").SourceOptions} SourceOptions */
 /** @typedef {import("./source.js").Refreshed} Refreshed */
 /** @typedef {import("./source.js").Failed} Failed */
@@ -43,5 +43,5 @@ export { TokenError } from "./error.js";
  * @returns {TokenSource}
  */
 export function createTokenSource(options) {
-  return new Source(options);
+  return /** @type {TokenSource} */ (new Source(options));
 }

@@ -1,17 +1,13 @@
 // @ts-check
-import { readAnswer } from "./answer.js";
-import { TokenError, reasonOf } from "./error.js";
+import { askBackend, backend } from "./backend.js";
+import { TokenError } from "./error.js";
 import { Flight } from "./flight.js";
-import { browser, pause, within } from "./surroundings.js";
+import { browser, pause, stopwatch } from "./surroundings.js";
 
 /** @typedef {import("./answer.js").PlaybackToken} PlaybackToken */
 /** @typedef {import("./answer.js").TokenAnswer} TokenAnswer */
+/** @typedef {import("./backend.js").Ask} Ask */
 /** @typedef {import("./surroundings.js").Surroundings} Surroundings */
-
-/**
- * `again` is true where the last response was 401 or 403: renew the viewer's login first.
- * @typedef {{videoId: string, signal: AbortSignal, again: boolean}} Ask
- */
 
 /**
  * Either `endpoint` or `fetchToken`.
@@ -34,7 +30,17 @@ import { browser, pause, within } from "./surroundings.js";
 
 /** @typedef {{error: TokenError}} Failed */
 
-/** A moment by both clocks. @typedef {{now: number, wall: number}} Moment */
+/**
+ * @template {string} Type
+ * @template Detail
+ * @typedef {(type: Type, listener: (event: CustomEvent<Detail>) => void, options?: AddEventListenerOptions) => void} Listen
+ */
+
+/**
+ * The types of a source's events.
+ * @typedef {object} Listening
+ * @property {Listen<"refresh", Refreshed> & Listen<"error" | "end", Failed>} addEventListener
+ */
 
 /**
  * `patience`: seconds for which failures that may pass are waited out; 0 unless told.
@@ -43,7 +49,6 @@ import { browser, pause, within } from "./surroundings.js";
 
 const longestBackoff = 30; // seconds
 const tick = 15; // seconds, within which a sleep that no event reported is noticed
-const answerWithin = 15_000; // milliseconds
 
 /**
  * The tokens of one video. Life is counted from `expires_in`, with the
@@ -62,13 +67,13 @@ export class TokenSource extends EventTarget {
   #env;
   #closing = new AbortController();
   /** @type {PlaybackToken | undefined} */ #token;
-  /** When each token was asked for. @type {WeakMap<PlaybackToken, Moment>} */ #asked = new WeakMap();
+  /** Seconds since each token was asked for. @type {WeakMap<PlaybackToken, () => number>} */ #ages = new WeakMap();
   /** @type {Flight<PlaybackToken> | undefined} */ #flight;
   /** @type {unknown} */ #timer;
   #players = 0;
   #jitter = 0; // seconds
   #failures = 0;
-  /** No refresh by itself for `wait` seconds. @type {{since: Moment, wait: number} | undefined} */ #rest;
+  /** No refresh by itself for `wait` seconds. @type {{since: () => number, wait: number} | undefined} */ #rest;
   /** The token that the platform refused. @type {PlaybackToken | undefined} */ #bad;
   /** The token that replaced it, until a request with it succeeds. @type {PlaybackToken | undefined} */ #onTrial;
   /** @type {TokenError | undefined} */ #over;
@@ -80,7 +85,7 @@ export class TokenSource extends EventTarget {
     if (!endpoint === !fetchToken) throw new TypeError("createTokenSource: give it either endpoint or fetchToken");
     this.#videoId = videoId;
     this.#env = surroundings;
-    this.#fetchToken = fetchToken ?? asking(surroundings.fetch, endpoint ?? "", headers, credentials);
+    this.#fetchToken = fetchToken ?? backend(surroundings.fetch, endpoint ?? "", headers, credentials);
     for (const type of ["refresh", "error", "end"]) {
       this.addEventListener(type, (event) => /** @type {any} */ (this)[`on${type}`]?.(event));
     }
@@ -204,8 +209,8 @@ export class TokenSource extends EventTarget {
 
   /** Seconds of life left; 0 or less when it has ended. @param {PlaybackToken} token */
   remaining(token) {
-    const since = this.#asked.get(token);
-    return since ? token.life - this.#elapsed(since) : 0;
+    const age = this.#ages.get(token);
+    return age ? token.life - age() : 0;
   }
 
   /** Ends everything: requests, timers and listeners. */
@@ -217,23 +222,9 @@ export class TokenSource extends EventTarget {
     this.#token = undefined;
   }
 
-  /** @returns {Moment} */
-  #moment() {
-    return { now: this.#env.now(), wall: this.#env.wall() };
-  }
-
-  /**
-   * Seconds since. A monotonic clock may stand still while a computer sleeps
-   * and a wall clock may be set; the longer of two differences is the safe one.
-   * @param {Moment} since
-   */
-  #elapsed(since) {
-    return Math.max(this.#env.now() - since.now, this.#env.wall() - since.wall) / 1000;
-  }
-
   /** Seconds until the token should be replaced; 0 or less if it is due. */
   #dueIn() {
-    const rest = this.#rest ? this.#rest.wait - this.#elapsed(this.#rest.since) : 0;
+    const rest = this.#rest ? this.#rest.wait - this.#rest.since() : 0;
     const token = this.current;
     return token ? Math.max(rest, token.refreshIn + this.#jitter - (token.life - this.remaining(token))) : rest;
   }
@@ -264,7 +255,9 @@ export class TokenSource extends EventTarget {
   #take() {
     const flight = new Flight(async (signal) => {
       try {
-        return this.#took(await this.#request(signal));
+        const { token, age } = await askBackend(this.#env, this.#fetchToken, this.#videoId, signal);
+        this.#ages.set(token, age);
+        return this.#took(token);
       } catch (/** @type {any} */ error) {
         if (!signal.aborted) this.#failed(error);
         throw error;
@@ -281,7 +274,7 @@ export class TokenSource extends EventTarget {
    * @param {number} patience seconds
    */
   async #insist(signal, patience) {
-    const since = this.#moment();
+    const since = stopwatch(this.#env);
     for (let failures = 1; ; failures++) {
       try {
         return await this.#join(signal);
@@ -289,8 +282,8 @@ export class TokenSource extends EventTarget {
         if (!(error instanceof TokenError) || error.reason === "closed") throw error;
         if (this.current) return this.current;
         const wait = this.#backoff(error, failures);
-        if (!error.retryable || this.#elapsed(since) + wait > patience) throw error;
-        await pause(this.#env, wait * 1000, signal ?? this.#closing.signal);
+        if (!error.retryable || since() + wait > patience) throw error;
+        await pause(this.#env, wait * 1000, [this.#closing.signal, ...(signal ? [signal] : [])]);
       }
     }
   }
@@ -319,7 +312,7 @@ export class TokenSource extends EventTarget {
     const token = this.current;
     // What will last is tried once more when the token has ended: the viewer may have logged in again.
     const wait = error.retryable || !token ? this.#backoff(error, ++this.#failures) : this.remaining(token);
-    this.#rest = { since: this.#moment(), wait };
+    this.#rest = { since: stopwatch(this.#env), wait };
     this.dispatchEvent(new CustomEvent("error", { detail: { error } }));
     if (!token && !error.retryable) this.#end(error);
     this.#check();
@@ -331,73 +324,4 @@ export class TokenSource extends EventTarget {
     this.dispatchEvent(new CustomEvent("end", { detail: { error } }));
     return error;
   }
-
-  /** @param {AbortSignal} signal */
-  async #request(signal) {
-    let response = await this.#attempt(signal, false);
-    // The page's own login may have lapsed; the page gets one chance to renew it.
-    if (response.status === 401 || response.status === 403) response = await this.#attempt(signal, true);
-    const { status, body, since, retryAfter } = response;
-    if (status < 200 || status > 299) throw refusal(status, body, retryAfter);
-    const token = readAnswer(this.#videoId, body);
-    this.#asked.set(token, since);
-    return token;
-  }
-
-  /** @param {AbortSignal} signal @param {boolean} again */
-  async #attempt(signal, again) {
-    // Counted from before the question, so that we never believe a token to
-    // live longer than it does.
-    const since = this.#moment();
-    const late = new TypeError("no answer in time");
-    const run = async (/** @type {AbortSignal} */ signal) =>
-      contentOf(await this.#fetchToken({ videoId: this.#videoId, signal, again }));
-    try {
-      return { since, ...(await within(this.#env, answerWithin, signal, late, run)) };
-    } catch (/** @type {any} */ cause) {
-      signal.throwIfAborted();
-      if (cause instanceof TokenError) throw cause;
-      if (cause?.status > 299) return { since, status: Number(cause.status), body: null, retryAfter: 0 };
-      const message = `asking for a playback token: ${cause?.message ?? cause}`;
-      throw new TokenError(message, { reason: "network", cause });
-    }
-  }
-}
-
-/**
- * @param {typeof fetch} fetch
- * @param {string} endpoint
- * @param {() => HeadersInit | Promise<HeadersInit>} [headers]
- * @param {RequestCredentials} [credentials]
- * @returns {(ask: Ask) => Promise<Response>}
- */
-function asking(fetch, endpoint, headers = () => ({}), credentials = "same-origin") {
-  return async ({ videoId, signal }) => {
-    const all = new Headers(await headers());
-    all.set("content-type", "application/json");
-    return fetch(endpoint, {
-      method: "POST",
-      headers: all,
-      body: JSON.stringify({ video_id: videoId }),
-      credentials,
-      cache: "no-store",
-      redirect: "error",
-      referrerPolicy: "no-referrer",
-      signal,
-    });
-  };
-}
-
-/** @param {Response | TokenAnswer} answer @returns {Promise<{status: number, body: any, retryAfter: number}>} */
-async function contentOf(answer) {
-  if (!(answer instanceof Response)) return { status: 200, body: answer, retryAfter: 0 };
-  const body = await answer.json().catch(() => null);
-  return { status: answer.status, body, retryAfter: Number(answer.headers.get("retry-after")) || 0 };
-}
-
-/** @param {number} status @param {any} problem @param {number} retryAfter */
-function refusal(status, problem, retryAfter) {
-  const code = typeof problem?.code === "string" ? problem.code : `http_${status}`;
-  const message = `asking for a playback token: ${problem?.detail ?? code}`;
-  return new TokenError(message, { reason: reasonOf(status), status, code, retryAfter });
 }

@@ -30,6 +30,18 @@ export function browser() {
 }
 
 /**
+ * Returns what tells the seconds since. A monotonic clock may stand still while
+ * a computer sleeps and a wall clock may be set; the longer of two differences
+ * is the safe one.
+ * @param {Surroundings} env
+ */
+export function stopwatch(env) {
+  const now = env.now();
+  const wall = env.wall();
+  return () => Math.max(env.now() - now, env.wall() - wall) / 1000;
+}
+
+/**
  * Runs something for so many milliseconds at most.
  * @template T
  * @param {Surroundings} env
@@ -55,19 +67,21 @@ export function within(env, ms, signal, late, run) {
  * Waits; coming back online ends it early.
  * @param {Surroundings} env
  * @param {number} ms
- * @param {AbortSignal} signal
+ * @param {AbortSignal[]} signals that give up the wait
  */
-export function pause(env, ms, signal) {
+export function pause({ window, setTimeout, clearTimeout }, ms, signals) {
   return new Promise((resolve, reject) => {
     const done = () => {
-      env.clearTimeout(timer);
-      env.window?.removeEventListener("online", done);
-      signal.removeEventListener("abort", done);
-      signal.aborted ? reject(signal.reason) : resolve(undefined);
+      clearTimeout(timer);
+      window?.removeEventListener("online", done);
+      for (const signal of signals) {
+        signal.removeEventListener("abort", done);
+        if (signal.aborted) reject(signal.reason);
+      }
+      resolve(undefined);
     };
-    const timer = env.setTimeout(done, ms);
-    env.window?.addEventListener("online", done);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
+    const timer = setTimeout(done, ms);
+    window?.addEventListener("online", done);
+    for (const signal of signals) signal.addEventListener("abort", done);
   });
 }
