@@ -1,0 +1,52 @@
+// @ts-check
+/**
+ * A player in a frame with tokens that stay fresh. In place of `frame.src = url`:
+ *
+ *     attach(frame, source);
+ *
+ * Frames of a playtoken gate ask for a token when they need one (docs/embed.md);
+ * those of other platforms never do, and are left as they are.
+ *
+ * @typedef {import("./index.js").TokenSource} TokenSource
+ */
+
+const patience = 25; // seconds; the frame waits for 30
+
+/**
+ * Shows the source's video and answers when the frame asks for a token. The
+ * other messages of the frame become events of the element:
+ * `playtoken:ready`, `playtoken:time`, `playtoken:ended`, `playtoken:error`.
+ * @param {HTMLIFrameElement} frame
+ * @param {TokenSource} source
+ * @returns {() => void} stops that
+ */
+export function attach(frame, source) {
+  const listening = new AbortController();
+  const { signal } = listening;
+  let origin = "";
+  /** @type {import("./index.js").PlaybackToken | undefined} */ let shown;
+  const send = (/** @type {object} */ message) =>
+    frame.contentWindow?.postMessage({ protocol: "playtoken", version: 1, ...message }, origin);
+  const hear = async (/** @type {MessageEvent} */ { source: from, origin: of, data }) => {
+    if (from !== frame.contentWindow || of !== origin || data?.protocol !== "playtoken" || data.version !== 1) return;
+    if (data.type !== "needs-token") {
+      if (data.type === "time" && shown) source.accepted(shown);
+      return frame.dispatchEvent(new CustomEvent(`playtoken:${data.type}`, { detail: data }));
+    }
+    try {
+      if (shown) shown = await source.refused(shown, { signal, patience });
+      if (shown) send({ type: "token", token: shown.token });
+    } catch {
+      // The source has told why, and the frame will.
+    }
+  };
+  addEventListener("message", hear, { signal });
+  frame.addEventListener("load", () => origin && send({ type: "hello" }), { signal });
+  source.get({ signal, patience }).then((token) => {
+    shown = token;
+    if (!token.urls.embed) return;
+    origin = new URL(token.urls.embed, location.href).origin;
+    frame.src = token.urls.embed;
+  }, () => {}); // the source has told why
+  return () => listening.abort();
+}
