@@ -95,6 +95,8 @@ func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]a
 	switch {
 	case req.Viewer.IP != "":
 		return nil, fmt.Errorf("%w: viewer.ip", signer.ErrNotEnforceable)
+	case len(req.Kinds) > 0:
+		return nil, fmt.Errorf("%w: one token opens everything", signer.ErrNotEnforceable)
 	case strings.HasPrefix(req.VideoID, "videver"):
 		return nil, fmt.Errorf("%w: tokens of this one are all alike", signer.ErrNotEnforceable)
 	case !strings.HasPrefix(req.VideoID, "vid"):
@@ -117,6 +119,10 @@ func (shape) Claims(req signer.Request, issued, expires time.Time) (map[string]a
 
 func (shape) URLs(videoID, token string) signer.URLs {
 	return signer.URLs{HLS: "https://media.example/" + videoID + "?jwt=" + token}
+}
+
+func (shape) Delivery() signer.Delivery {
+	return signer.Delivery{Place: signer.InQuery, Name: "jwt", Renew: signer.RenewByRequest}
 }
 
 // rotation returns what a test sets, and remembers what it was asked for.

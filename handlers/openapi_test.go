@@ -199,7 +199,7 @@ func TestEveryResponseIsAsDocumented(t *testing.T) {
 // through validated.
 func TestUndocumentedResponsesAreFound(t *testing.T) {
 	d := documented(t)
-	const token = `{"token":"a","video_id":"v","key_id":null,"issued_at":"2026-01-02T15:04:05Z","expires_at":"2026-01-02T15:04:05Z","expires_in":1,"refresh_at":"2026-01-02T15:04:05Z","urls":{}}`
+	const token = `{"token":"a","video_id":"v","key_id":null,"issued_at":"2026-01-02T15:04:05Z","expires_at":"2026-01-02T15:04:05Z","expires_in":1,"refresh_at":"2026-01-02T15:04:05Z","urls":{},"delivery":{"place":"query","name":"jwt","renew":"request"}}`
 	const refusal = `{"type":"about:blank","title":"t","status":404,"detail":"d","code":"not_found","request_id":"R"}`
 	for name, c := range map[string]struct {
 		path, body string

@@ -41,7 +41,7 @@ func TestAProjectIsShownWithThePoliciesInForceAndWithoutItsSecrets(t *testing.T)
 		"token_policy":{"default_ttl":600,"max_ttl":3600,"allow_all_videos":false,"allowed_claims":["plan"],"mints_per_minute":0,"viewer_mints_per_minute":60,"management_per_minute":60,"audit_mints":false},
 		"rotation_policy":{"rotate_every":2592000,"propagation_delay":60,"key_budget":10},
 		"viewer_policy":{"issuers":[],"origins":["https://a.example"],"rule":"","webhook":{"url":"https://hook.example/","timeout":0},"drm_policies":[]},
-		"capabilities":{"mints":true,"registers":false,"issues":false,"ends_sessions":false,"urls":["hls"]},"created_at":"…","updated_at":"…"}`)
+		"capabilities":{"mints":true,"registers":false,"issues":false,"ends_sessions":false,"urls":["hls"],"kinds":[]},"created_at":"…","updated_at":"…"}`)
 	id := decoded(t, got)["project_id"].(string)
 	if !strings.HasPrefix(id, "project_") {
 		t.Errorf("id of a created project: got %q, want the prefix project_", id)

@@ -22,6 +22,9 @@ type Token struct {
 	ExpiresIn int64       `json:"expires_in"` // seconds
 	RefreshAt time.Time   `json:"refresh_at"`
 	URLs      signer.URLs `json:"urls"`
+
+	Delivery signer.Delivery   `json:"delivery"`
+	Tokens   map[string]string `json:"tokens,omitempty"` // by kind, where kinds were asked for
 }
 
 // newToken shows a token.
@@ -29,6 +32,7 @@ func newToken(t signer.Token) Token {
 	return Token{
 		Token: t.Value, VideoID: t.VideoID, KeyID: textOrNull(t.KeyID), IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
 		ExpiresIn: int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second), RefreshAt: t.RefreshAt, URLs: t.URLs,
+		Delivery: t.Delivery, Tokens: t.Kinds,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type mintBody struct {
 	ExpiresIn *int64         `json:"expires_in"`
 	Viewer    viewerBody     `json:"viewer"`
 	Claims    map[string]any `json:"claims"`
+	Kinds     []string       `json:"kinds"`
 	ProjectID *string        `json:"project_id"`
 }
 
@@ -59,7 +61,23 @@ func (b mintBody) check() error {
 	if id := b.Viewer.ID; id != nil && (*id == "" || len(*id) > maxReason || strings.ContainsFunc(*id, unprintable)) {
 		wrong = append(wrong, fieldError{"viewer.id", fmt.Sprintf("must have 1 to %d bytes of text without control characters", maxReason)})
 	}
+	wrong = append(wrong, checkKinds(b.Kinds)...)
 	return invalidFields(append(wrong, checkProjectID(b.ProjectID)...)...)
+}
+
+// maxKinds bounds the tokens of one request.
+const maxKinds = 8
+
+func checkKinds(kinds []string) []fieldError {
+	if len(kinds) > maxKinds {
+		return []fieldError{{"kinds", fmt.Sprintf("has %d kinds: send at most %d", len(kinds), maxKinds)}}
+	}
+	for i, kind := range kinds {
+		if kind == "" || len(kind) > maxReason || slices.Contains(kinds[:i], kind) {
+			return []fieldError{{"kinds", "has an empty, a repeated or a long kind: send each kind of token once"}}
+		}
+	}
+	return nil
 }
 
 func checkProjectID(id *string) []fieldError {
@@ -76,6 +94,7 @@ func (b mintBody) request() signer.Request {
 		VideoID: b.VideoID,
 		Viewer:  signer.Viewer{ID: deref(b.Viewer.ID), IP: deref(b.Viewer.IP)},
 		Claims:  b.Claims,
+		Kinds:   b.Kinds,
 	}
 	switch {
 	case b.ExpiresIn == nil: // the project's default
@@ -119,6 +138,8 @@ func restriction(req signer.Request) string {
 	switch {
 	case req.DRMPolicy != "":
 		return "policy_id"
+	case len(req.Kinds) > 0:
+		return "kinds"
 	case req.Viewer == (signer.Viewer{}) && req.TTL == 0:
 		return "claims"
 	case req.Viewer == (signer.Viewer{}):

@@ -57,7 +57,8 @@ func TestATokenResponse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		got := w.ask("POST", "/v1/playback-tokens", apiKey, `{"video_id":"vid1","expires_in":100}`)
 		equal(t, got, 201, `{"token":"…","video_id":"vid1","key_id":"key-2","issued_at":"2000-01-01T00:00:00Z",
-			"expires_at":"2000-01-01T00:01:40Z","expires_in":100,"refresh_at":"2000-01-01T00:01:15Z","urls":{"hls":"…"}}`)
+			"expires_at":"2000-01-01T00:01:40Z","expires_in":100,"refresh_at":"2000-01-01T00:01:15Z","urls":{"hls":"…"},
+			"delivery":{"place":"query","name":"jwt","renew":"request"}}`)
 		body := decoded(t, got)
 		if url := body["urls"].(map[string]any)["hls"]; url != "https://media.example/vid1?jwt="+body["token"].(string) {
 			t.Errorf("hls: got %v, want the address with the token", url)
@@ -103,6 +104,7 @@ func TestAMintErrorNamesTheMember(t *testing.T) {
 		`"video_id":"vid1","claims":{"exp":1}`:       "claims",
 		`"video_id":"vid1","viewer":{"ip":"::1"}`:    "viewer.ip",
 		`"video_id":"vidfree","viewer":{"id":"bob"}`: "viewer.id",
+		`"video_id":"vid1","kinds":["thumbnail"]`:    "kinds",
 		`"video_id":"videver","expires_in":60`:       "expires_in",
 		`"video_id":"videver","claims":{"plan":"a"}`: "claims",
 	} {
@@ -122,6 +124,8 @@ func TestEmptyTextsDifferFromAbsentOnes(t *testing.T) {
 	for body, field := range map[string]string{
 		`{"video_id":"vid1","viewer":{"id":""}}`: "viewer.id", `{"video_id":"vid1","viewer":{"ip":""}}`: "viewer.ip",
 		`{"video_id":"vid1","project_id":""}`: "project_id", `{"video_id":""}`: "video_id",
+		`{"video_id":"vid1","kinds":["a",""]}`: "kinds", `{"video_id":"vid1","kinds":["a","a"]}`: "kinds",
+		`{"video_id":"vid1","kinds":["1","2","3","4","5","6","7","8","9"]}`: "kinds",
 	} {
 		if p := problemOf(t, w.ask("POST", mint, adminKey, body)); p.Status != 400 || p.Errors[0].Field != field {
 			t.Errorf("%s: got %+v, want 400 for %s", body, p, field)

@@ -93,6 +93,9 @@ type Platform struct {
 	// URLs lists the members of signer.URLs that its tokens have, by their
 	// JSON names.
 	URLs []string
+	// Kinds lists the kinds of tokens that some request may name; see
+	// [signer.Request].
+	Kinds []string
 
 	// Check asks the platform whether it accepts the credential. Errors:
 	// keyrotation.ErrUnauthorized, keyrotation.ErrThrottled; after any other
@@ -149,6 +152,7 @@ type Capabilities struct {
 	Issues       bool     `json:"issues"`        // keys
 	EndsSessions bool     `json:"ends_sessions"` // of viewers, before they end by themselves
 	URLs         []string `json:"urls"`
+	Kinds        []string `json:"kinds"` // of tokens
 }
 
 // Capabilities returns what the account can do.
@@ -159,5 +163,6 @@ func (p Platform) Capabilities() Capabilities {
 		Issues:       p.Issuer != nil,
 		EndsSessions: p.Sessions != nil,
 		URLs:         append([]string{}, p.URLs...),
+		Kinds:        append([]string{}, p.Kinds...),
 	}
 }

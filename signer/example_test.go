@@ -40,6 +40,10 @@ func (film) URLs(videoID, token string) signer.URLs {
 	return signer.URLs{HLS: "https://video.example/" + videoID + "/index.m3u8?jwt=" + token}
 }
 
+func (film) Delivery() signer.Delivery {
+	return signer.Delivery{Place: signer.InQuery, Name: "jwt", Renew: signer.RenewByRequest}
+}
+
 // newOneKey makes a ring whose active key is in memory.
 func newOneKey() (oneKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)

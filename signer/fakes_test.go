@@ -146,6 +146,10 @@ func (shape) URLs(videoID, token string) signer.URLs {
 	return signer.URLs{HLS: "https://media.example/" + videoID + "?jwt=" + token}
 }
 
+func (shape) Delivery() signer.Delivery {
+	return signer.Delivery{Place: signer.InQuery, Name: "jwt", Renew: signer.RenewByRequest}
+}
+
 var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: 2 * time.Hour, AllowedClaims: []string{"plan", "deep"}}
 
 // newMinter is closed when the test ends; in a bubble, close it there.

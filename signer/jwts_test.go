@@ -9,6 +9,8 @@ import (
 	"playtoken/gate/verify"
 	"playtoken/keyrotation"
 	"playtoken/signer"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // inBubbleJWTs tests a signer of tokens in a synctest bubble.
@@ -36,7 +38,7 @@ func TestAnotherTokenSaysItsTypeAndIsSignedLikeAnyOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			now := time.Now().UTC().Truncate(time.Second)
-			if want := (signer.Token{Value: got.Value, KeyID: "key-0", IssuedAt: now, ExpiresAt: now.Add(life)}); got != want {
+			if want := (signer.Token{Value: got.Value, KeyID: "key-0", IssuedAt: now, ExpiresAt: now.Add(life)}); !cmp.Equal(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 			read, err := verify.Signed(got.Value, "at+jwt", known)

@@ -80,6 +80,6 @@ func (m *RS256) mint(ctx context.Context, seen *view, req Request, now time.Time
 	if err != nil {
 		return Token{}, err
 	}
-	token.URLs = m.Shape.URLs(req.VideoID, token.Value)
+	token.URLs, token.Delivery = m.Shape.URLs(req.VideoID, token.Value), m.Shape.Delivery()
 	return token, nil
 }

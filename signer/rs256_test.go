@@ -11,6 +11,8 @@ import (
 	"playtoken/gate/verify"
 	"playtoken/keyrotation"
 	"playtoken/signer"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // known is what a platform that knows all pairs finds by key id.
@@ -34,9 +36,10 @@ func TestATokenSaysWhatWasAskedForAndThePlatformAcceptsIt(t *testing.T) {
 		want := signer.Token{
 			Value: got.Value, VideoID: "vid1", KeyID: "key-0", IssuedAt: now,
 			ExpiresAt: now.Add(100 * time.Second), RefreshAt: now.Add(75 * time.Second),
-			URLs: signer.URLs{HLS: "https://media.example/vid1?jwt=" + got.Value},
+			URLs:     signer.URLs{HLS: "https://media.example/vid1?jwt=" + got.Value},
+			Delivery: signer.Delivery{Place: signer.InQuery, Name: "jwt", Renew: signer.RenewByRequest},
 		}
-		if got != want {
+		if !cmp.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 		read, err := verify.Verify(got.Value, "vid1", time.Now(), known)

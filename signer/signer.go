@@ -61,6 +61,11 @@ type Request struct {
 	// DRMPolicy is the DRM policy under which the video is played; may be empty.
 	// Platforms without DRM policies return ErrNotEnforceable.
 	DRMPolicy string
+
+	// Kinds names tokens that are wanted besides, each for a part of the video
+	// that has a token of its own. Platforms without such a kind return
+	// ErrNotEnforceable.
+	Kinds []string
 }
 
 // URLs are ready-to-use addresses; one that the platform does not have is empty.
@@ -87,6 +92,8 @@ type Token struct {
 	ExpiresAt time.Time
 	RefreshAt time.Time // when a player should ask for the next token
 	URLs      URLs
+	Delivery  Delivery
+	Kinds     map[string]string // the tokens of Request.Kinds, by kind
 }
 
 // Minter mints the playback tokens of one project; each platform has its own
@@ -103,14 +110,15 @@ type Policy struct {
 	AllowedClaims  []string // exact names of extra claims
 }
 
-// Shape is a platform's part of a token that is signed with RS256: its claims and
-// its URLs. Implementations are pure.
+// Shape is a platform's part of a token that is signed with RS256: its claims,
+// its URLs and how it is delivered. Implementations are pure.
 type Shape interface {
 	// Claims returns all claims of the token. Errors: ErrVideo,
 	// ErrNotEnforceable, ErrClaim (for a name that would overwrite one of the
 	// platform's).
 	Claims(req Request, issued, expires time.Time) (map[string]any, error)
 	URLs(videoID, token string) URLs
+	Delivery() Delivery
 }
 
 // PrivateKeys signs with keys in the store. It is safe for concurrent use.

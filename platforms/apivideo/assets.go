@@ -135,6 +135,15 @@ func (p *platform) mayCall(base *url.URL) error {
 	return nil
 }
 
+// delivery is that of the URLs of urls. The token in their path opened the session
+// and opens nothing else, so a newer token needs newer URLs.
+func delivery() signer.Delivery {
+	return signer.Delivery{Place: signer.InPath, Name: "token", Renew: signer.RenewByURL, Carry: []string{sessionParameter}}
+}
+
+// sessionParameter has the session in the query of every asset.
+const sessionParameter = "avh"
+
 // urls are the assets in a session. Each of them has to name it, the first one
 // that is asked for included.
 func (a assets) urls(session string) signer.URLs {
@@ -146,7 +155,7 @@ func (a assets) urls(session string) signer.URLs {
 		if with.RawQuery != "" {
 			with.RawQuery += "&"
 		}
-		with.RawQuery += "avh=" + url.QueryEscape(session)
+		with.RawQuery += sessionParameter + "=" + url.QueryEscape(session)
 		return with.String()
 	}
 	return signer.URLs{Embed: in(a.player), HLS: in(a.hls), MP4: in(a.mp4), Thumbnail: in(a.thumbnail)}

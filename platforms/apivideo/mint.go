@@ -79,6 +79,8 @@ func (m *minter) allows(req signer.Request) error {
 		return fmt.Errorf("%w: api.video tokens carry no claims", signer.ErrNotEnforceable)
 	case req.DRMPolicy != "":
 		return fmt.Errorf("%w: api.video tokens have no DRM policies", signer.ErrNotEnforceable)
+	case len(req.Kinds) > 0:
+		return fmt.Errorf("%w: one api.video session opens all of a video, so its tokens have no kinds", signer.ErrNotEnforceable)
 	}
 	return nil
 }
@@ -110,6 +112,7 @@ func (m *minter) mint(ctx context.Context, videoID string) (signer.Token, error)
 		ExpiresAt: issued.Add(SessionLife),
 		RefreshAt: issued.Add(SessionLife * 3 / 4),
 		URLs:      urls,
+		Delivery:  delivery(),
 	}, nil
 }
 

@@ -35,6 +35,8 @@ type Platform struct {
 	project string // whose viewers are named
 	keys    *jwtkeys.API
 	urls    jwtkeys.URLs
+
+	delivery signer.Delivery
 }
 
 var (
@@ -64,7 +66,9 @@ func New(account platforms.Account) (*Platform, error) {
 	if err := urls.Check(); err != nil {
 		return nil, fmt.Errorf("gate: %w", err)
 	}
-	return &Platform{project: account.Project, keys: keys, urls: urls}, nil
+	delivery := urls.Delivery()
+	delivery.Session = true // the gate's own, whose ticket is in the URLs that its playlists name
+	return &Platform{project: account.Project, keys: keys, urls: urls, delivery: delivery}, nil
 }
 
 // siteOf is how viewers reach the gate, without a slash at the end.
@@ -109,6 +113,9 @@ func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]
 
 // URLs implements [signer.Shape].
 func (p *Platform) URLs(videoID, token string) signer.URLs { return p.urls.Of(videoID, token) }
+
+// Delivery implements [signer.Shape].
+func (p *Platform) Delivery() signer.Delivery { return p.delivery }
 
 // ViewerName implements [keyrotation.SessionEnder]. Neither tokens nor the gate
 // hold the id itself, which may be a name or an e-mail address.

@@ -65,6 +65,7 @@ func open(account platforms.Account, paces *client.Paces) (platforms.Platform, e
 	p := platforms.Platform{
 		Minter:  func(policy signer.Policy) signer.Minter { return &minter{site: s, policy: policy} },
 		URLs:    s.urls(),
+		Kinds:   s.tokenKinds(),
 		Inspect: s.inspect,
 	}
 	apiSecret := account.Credential["api_secret"]

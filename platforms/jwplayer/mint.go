@@ -36,6 +36,10 @@ func (m *minter) Mint(_ context.Context, req signer.Request) (signer.Token, erro
 		IssuedAt:  issued,
 		ExpiresAt: expires,
 		RefreshAt: issued.Add(expires.Sub(issued) * 3 / 4).Truncate(time.Second),
+		Delivery:  c.delivery(),
+	}
+	if token.Kinds, err = m.site.ofKinds(c, req, expires); err != nil {
+		return signer.Token{}, err
 	}
 	sign := func() (string, signer.URLs, error) { return m.site.sign(c, req, expires) }
 	if len(req.Claims) == 0 {

@@ -46,6 +46,9 @@ func Claims(req signer.Request, expires time.Time) (map[string]any, error) {
 	if req.DRMPolicy != "" {
 		return nil, fmt.Errorf("%w: this platform has no DRM policies", signer.ErrNotEnforceable)
 	}
+	if len(req.Kinds) > 0 {
+		return nil, fmt.Errorf("%w: one token of this platform opens all of a video, so it has no kinds", signer.ErrNotEnforceable)
+	}
 	for name := range req.Claims {
 		if Named(name, registered...) {
 			return nil, fmt.Errorf("%w: %s", signer.ErrClaim, name)
@@ -91,6 +94,37 @@ func (u URLs) Of(videoID, token string) signer.URLs {
 		Embed:   fill(u.Embed, videoID, token),
 		HLS:     fill(u.HLS, videoID, token),
 	}
+}
+
+// Delivery is how the template of the manifest takes its token. In a query every
+// request of a player can carry the newest one; what lies below a path that
+// holds the token is not known, so there the whole URL is replaced.
+func (u URLs) Delivery() signer.Delivery {
+	template, _, _ := strings.Cut(u.HLS, "#")
+	path, query, _ := strings.Cut(template, "?")
+	for _, parameter := range strings.Split(query, "&") {
+		if strings.Contains(parameter, "{token}") {
+			return inQuery(parameter)
+		}
+	}
+	delivery := signer.Delivery{Place: signer.InPath, Renew: signer.RenewByURL}
+	_, path, _ = strings.Cut(path, "://")
+	before, _, found := strings.Cut(path, "/{token}")
+	if i := strings.LastIndex(before, "/"); found && i >= 0 && !strings.ContainsAny(before[i:], "{}") {
+		delivery.Name = before[i+1:]
+	}
+	return delivery
+}
+
+// inQuery is the delivery in a parameter, which has to be the token and nothing
+// else for a player to set it.
+func inQuery(parameter string) signer.Delivery {
+	delivery := signer.Delivery{Place: signer.InQuery, Renew: signer.RenewByURL}
+	name, value, _ := strings.Cut(parameter, "=")
+	if name, err := url.QueryUnescape(name); err == nil && value == "{token}" {
+		delivery.Name, delivery.Renew = name, signer.RenewByRequest
+	}
+	return delivery
 }
 
 func fill(template, videoID, token string) string {

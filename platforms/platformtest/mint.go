@@ -53,6 +53,8 @@ func (s Suite) mint(t *testing.T) {
 	s.try(t, "IDsOfNoVideo", options{}, testBadVideos)
 	s.try(t, "RestrictionsAreKeptOrRefused", options{}, testRestrictions)
 	s.try(t, "Claims", options{}, testClaims)
+	s.try(t, "Delivery", options{}, testDelivery)
+	s.try(t, "Kinds", options{}, testKinds)
 	s.try(t, "ManyAtOnce", options{}, testManyMints)
 	s.try(t, "EqualRequests", options{}, testEqual)
 	s.try(t, "ATokenEnds", options{}, testExpiry)

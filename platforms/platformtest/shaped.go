@@ -38,6 +38,7 @@ func (m *shaped) Mint(_ context.Context, req signer.Request) (signer.Token, erro
 	return signer.Token{
 		Value: value, VideoID: req.VideoID, KeyID: m.keyID, IssuedAt: issued, ExpiresAt: expires,
 		RefreshAt: issued.Add(req.TTL * 3 / 4).Truncate(time.Second), URLs: m.shape.URLs(req.VideoID, value),
+		Delivery: m.shape.Delivery(),
 	}, nil
 }
 

@@ -46,6 +46,8 @@ type Config struct {
 type Platform struct {
 	keys *jwtkeys.API
 	urls jwtkeys.URLs
+
+	delivery signer.Delivery
 	// mixed: the API is not Vidbeo's, and some of the URLs are.
 	mixed bool
 }
@@ -73,6 +75,7 @@ func New(config Config) (*Platform, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vidbeo: %w", err)
 	}
+	p.delivery = p.urls.Delivery()
 	return p, nil
 }
 
@@ -89,6 +92,9 @@ func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]
 
 // URLs implements [signer.Shape].
 func (p *Platform) URLs(videoID, token string) signer.URLs { return p.urls.Of(videoID, token) }
+
+// Delivery implements [signer.Shape].
+func (p *Platform) Delivery() signer.Delivery { return p.delivery }
 
 // mistaken reports whether the address is that of a gate, though URLs of tokens
 // lead to Vidbeo.
