@@ -21,8 +21,8 @@ type fixedStore struct {
 	ring []byte
 }
 
-func (s fixedStore) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
-	return nil, signer.ErrUnavailable // until the key is in memory
+func (s fixedStore) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+	return signer.Signature{}, signer.ErrUnavailable // until the key is in memory
 }
 
 func (s fixedStore) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }

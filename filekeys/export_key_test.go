@@ -29,12 +29,12 @@ func TestAnExportedKeySignsAsTheStoreDoesAndIsTheCallersAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil || !bytes.Equal(got, want) {
+		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil || !bytes.Equal(got, want.Value) {
 			t.Errorf("it signs otherwise than the store (%v)", err)
 		}
 		rsakey.Wipe(key)
 	}
-	if got, err := s.SignSHA256(t.Context(), name, digest); err != nil || !bytes.Equal(got, want) {
+	if got, err := s.SignSHA256(t.Context(), name, digest); err != nil || !bytes.Equal(got.Value, want.Value) {
 		t.Errorf("after the exported keys were wiped the store signs otherwise (%v)", err)
 	}
 }

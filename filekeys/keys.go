@@ -138,12 +138,12 @@ func forSigner(err error) error {
 }
 
 // SignSHA256 implements signer.PrivateKeys.
-func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
 	signature, err := s.sign(ctx, storeName, digest)
 	if err != nil {
-		return nil, fmt.Errorf("sign with key %.60q: %w", storeName, forSigner(err))
+		return signer.Signature{}, fmt.Errorf("sign with key %.60q: %w", storeName, forSigner(err))
 	}
-	return signature, nil
+	return signer.Signature{Value: signature}, nil
 }
 
 func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte, error) {

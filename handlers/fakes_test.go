@@ -75,14 +75,15 @@ func (s *fakeStore) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: data, Version: 1}, err
 }
 
-func (s *fakeStore) SignSHA256(_ context.Context, name string, digest [32]byte) ([]byte, error) {
+func (s *fakeStore) SignSHA256(_ context.Context, name string, digest [32]byte) (signer.Signature, error) {
 	s.mu.Lock()
 	err := s.err
 	s.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return signer.Signature{}, err
 	}
-	return rsa.SignPKCS1v15(nil, pair(), crypto.SHA256, digest[:])
+	value, err := rsa.SignPKCS1v15(nil, pair(), crypto.SHA256, digest[:])
+	return signer.Signature{Value: value}, err
 }
 
 // shape is a platform that cannot bind a token to an address, and to a viewer

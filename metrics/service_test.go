@@ -33,8 +33,8 @@ func (e everything) Describe(context.Context, string) (store.KeyInfo, error) {
 }
 func (e everything) Destroy(context.Context, string) error                   { return e.err }
 func (e everything) Export(context.Context, string) (*rsa.PrivateKey, error) { return nil, e.err }
-func (e everything) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
-	return []byte("signature"), e.err
+func (e everything) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+	return signer.Signature{Value: []byte("signature")}, e.err
 }
 func (e everything) Register(context.Context, string, string) (string, error) { return "key-1", e.err }
 func (e everything) List(context.Context) ([]keyrotation.PlatformKey, error) {
@@ -73,7 +73,7 @@ func use(t *testing.T, s *metrics.Service, err error) (results []string) {
 			t.Errorf("a measured method returned %v, want %v unchanged", got, err)
 		}
 	}
-	return []string{fmt.Sprintf("%d %d %s %s", document.Version, version, created.PublicKey, described.PublicKey), string(signature), keyID, keys[0].ID, key.ID, token.Value}
+	return []string{fmt.Sprintf("%d %d %s %s", document.Version, version, created.PublicKey, described.PublicKey), string(signature.Value), keyID, keys[0].ID, key.ID, token.Value}
 }
 
 func TestNamesAndLabelsStayAsTheyAre(t *testing.T) {

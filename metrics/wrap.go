@@ -109,7 +109,7 @@ type measuredSigning struct {
 	took *prometheus.HistogramVec
 }
 
-func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
 	began := time.Now()
 	signature, err := m.next.SignSHA256(ctx, storeName, digest)
 	m.took.WithLabelValues(result(err)).Observe(time.Since(began).Seconds())

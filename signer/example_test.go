@@ -25,8 +25,9 @@ func (o oneKey) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: o.ring, Version: 1}, nil
 }
 
-func (o oneKey) SignSHA256(_ context.Context, _ string, digest [32]byte) ([]byte, error) {
-	return rsa.SignPKCS1v15(nil, o.private, crypto.SHA256, digest[:])
+func (o oneKey) SignSHA256(_ context.Context, _ string, digest [32]byte) (signer.Signature, error) {
+	value, err := rsa.SignPKCS1v15(nil, o.private, crypto.SHA256, digest[:])
+	return signer.Signature{Value: value}, err
 }
 
 // film is the shape of a platform's tokens.

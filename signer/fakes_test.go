@@ -40,6 +40,8 @@ type fakeStore struct {
 	delay time.Duration // of every call
 	keys  map[string]*rsa.PrivateKey
 
+	verifiedBy *rsa.PublicKey // what signatures say about themselves
+
 	reads, signatures atomic.Int64
 }
 
@@ -76,17 +78,19 @@ func (s *fakeStore) Read(ctx context.Context, name string) (store.Document, erro
 	return store.Document{Data: data, Version: 1}, nil
 }
 
-func (s *fakeStore) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+func (s *fakeStore) SignSHA256(ctx context.Context, name string, digest [32]byte) (signature signer.Signature, err error) {
 	s.signatures.Add(1)
 	_, keys, err := s.take(ctx)
 	if err != nil {
-		return nil, err
+		return signature, err
 	}
 	key, ok := keys[name]
 	if !ok {
-		return nil, fmt.Errorf("sign with %s: %w", name, signer.ErrKeyGone)
+		return signature, fmt.Errorf("sign with %s: %w", name, signer.ErrKeyGone)
 	}
-	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	s.set(func(s *fakeStore) { signature.VerifiedBy = s.verifiedBy })
+	signature.Value, err = rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	return signature, err
 }
 
 const (

@@ -96,7 +96,7 @@ func (m *Memory) Close() {
 }
 
 // SignSHA256 implements [PrivateKeys].
-func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (Signature, error) {
 	private := m.held(storeName)
 	if private == nil {
 		return m.store.SignSHA256(ctx, storeName, digest)
@@ -107,9 +107,13 @@ func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]by
 		// A newer ring was read; the store knows whether the key may still sign.
 		return m.store.SignSHA256(ctx, storeName, digest)
 	case err != nil && ctx.Err() != nil:
-		return nil, unavailable("sign in memory", context.Cause(ctx))
+		return Signature{}, unavailable("sign in memory", context.Cause(ctx))
+	case err != nil:
+		return Signature{}, err
+	case signature.Verified:
+		return Signature{Value: signature.Value, VerifiedBy: private.Public()}, nil
 	}
-	return signature, err
+	return Signature{Value: signature.Value}, nil
 }
 
 // held returns the named key, or nil.

@@ -45,9 +45,9 @@ func (d *disk) Read(ctx context.Context, name string) (store.Document, error) {
 	return d.Store.Read(ctx, name)
 }
 
-func (d *disk) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+func (d *disk) SignSHA256(ctx context.Context, name string, digest [32]byte) (signer.Signature, error) {
 	if d.away.Load() {
-		return nil, errDisk
+		return signer.Signature{}, errDisk
 	}
 	return d.Store.SignSHA256(ctx, name, digest)
 }

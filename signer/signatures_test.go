@@ -147,6 +147,26 @@ func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
 	})
 }
 
+// A maker that has verified its signature with the recorded public key is not
+// checked again, and one that has done so with another key is.
+func TestAVerificationCountsWithTheRecordedPublicKeyOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		by   int
+		want error
+	}{
+		"the recorded public key": {by: 0},
+		"another public key":      {by: 1, want: rsa.ErrVerification},
+	} {
+		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+			public := pairs()[c.by].PublicKey // a copy
+			s.set(func(s *fakeStore) { s.keys["store_name_0"], s.verifiedBy = pairs()[1], &public })
+			if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, c.want) {
+				t.Errorf("Mint of what was verified with %s: got %v, want %v", name, err, c.want)
+			}
+		})
+	}
+}
+
 func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
 		m.Ready(t.Context())

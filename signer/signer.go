@@ -9,6 +9,7 @@ package signer
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"time"
@@ -126,5 +127,13 @@ type PrivateKeys interface {
 	// SignSHA256 returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest
 	// by the only version of the named key. Errors: ErrUnavailable, ErrKeyGone.
 	// The caller may retry after any error.
-	SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error)
+	SignSHA256(ctx context.Context, storeName string, digest [32]byte) (Signature, error)
+}
+
+// Signature is a signature that has not been released yet.
+type Signature struct {
+	Value []byte
+	// VerifiedBy is the public key with which the maker of the signature has
+	// verified it; nil: it was not verified.
+	VerifiedBy *rsa.PublicKey
 }

@@ -97,8 +97,8 @@ func open(t *testing.T, url string, log *slog.Logger) *tracing.Tracer {
 
 type keys struct{}
 
-func (keys) SignSHA256(context.Context, string, [32]byte) ([]byte, error) {
-	return nil, signer.ErrUnavailable
+func (keys) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+	return signer.Signature{}, signer.ErrUnavailable
 }
 
 type minter struct{ keys signer.PrivateKeys }

@@ -93,7 +93,7 @@ type tracedSigning struct {
 	t    *Tracer
 }
 
-func (s tracedSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+func (s tracedSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
 	ctx, done := s.t.Start(ctx, "store sign", "")
 	signature, err := s.next.SignSHA256(ctx, storeName, digest)
 	done(err)

@@ -27,7 +27,7 @@ func signAll(ctx context.Context, t *testing.T, s *vaultkeys.Store, key string, 
 	for i := range n {
 		wg.Go(func() {
 			signature, err := s.SignSHA256(ctx, key, digest(i))
-			if want := digest(i); err == nil && string(signature) != string(want[:]) {
+			if want := digest(i); err == nil && string(signature.Value) != string(want[:]) {
 				t.Errorf("caller %d got the signature of another digest", i)
 			}
 			errs[i] = err

@@ -43,7 +43,7 @@ func TestAnExportedKeySignsAsVaultDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		hashed := digest(1)
-		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, hashed[:]); err != nil || !bytes.Equal(got, want) {
+		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, hashed[:]); err != nil || !bytes.Equal(got, want.Value) {
 			t.Errorf("%d bits: it signs otherwise than Vault (%v)", bits, err)
 		}
 	}

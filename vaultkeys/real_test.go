@@ -76,7 +76,7 @@ func TestChangedKeysAreDetected(t *testing.T) {
 	if k, err := s.Describe(t.Context(), rotated); err != nil || k.Versions != 2 {
 		t.Errorf("Describe of a key rotated in Vault = %d versions, %v, want 2", k.Versions, err)
 	}
-	if after, err := s.SignSHA256(t.Context(), rotated, digest(1)); err != nil || !bytes.Equal(before, after) {
+	if after, err := s.SignSHA256(t.Context(), rotated, digest(1)); err != nil || !bytes.Equal(before.Value, after.Value) {
 		t.Errorf("SignSHA256 of a key rotated in Vault: another signature than before (%v), want the same", err)
 	}
 	write(t, operator, path+"/config", map[string]any{"min_encryption_version": 2})

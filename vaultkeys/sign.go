@@ -35,9 +35,9 @@ type signResult struct {
 // SignSHA256 implements signer.PrivateKeys. Concurrent calls for the same key
 // share requests to Vault. The cancellation of one call does not affect the
 // others.
-func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) ([]byte, error) {
+func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
 	if !keyName.MatchString(storeName) {
-		return nil, fmt.Errorf("sign: %.60q is not a key's name", storeName)
+		return signer.Signature{}, fmt.Errorf("sign: %.60q is not a key's name", storeName)
 	}
 	// While Vault does not respond, callers queue. Each waits for at most one
 	// timeout, counted from its own call.
@@ -45,9 +45,9 @@ func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byt
 	defer cancel()
 	signature, err := s.batches.sign(ctx, storeName, digest)
 	if err != nil {
-		return nil, fmt.Errorf("sign with %s: %w", storeName, err)
+		return signer.Signature{}, fmt.Errorf("sign with %s: %w", storeName, err)
 	}
-	return signature, nil
+	return signer.Signature{Value: signature}, nil
 }
 
 func (s *Store) signTimeout() time.Duration { return min(s.timeout, signTimeout) }

@@ -50,6 +50,9 @@ func New(private *rsa.PrivateKey) (*Key, error) {
 	return k, nil
 }
 
+// Public is the public key. It must not be modified.
+func (k *Key) Public() *rsa.PublicKey { return &k.public }
+
 // batchSize is the size of the key's signatures, which those of a batch have in
 // common, or 0 if the key is signed with one at a time.
 func (k *Key) batchSize() int {

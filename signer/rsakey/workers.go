@@ -52,6 +52,14 @@ type WorkersConfig struct {
 	Engine func() Engine
 }
 
+// Signature is a signature by a key.
+type Signature struct {
+	Value []byte
+	// Verified is whether it was verified with the key's public key. That is so for
+	// those of a batch; who asked for another one has to verify it.
+	Verified bool
+}
+
 // Engine makes up to eight signatures at once, with keys of the same size. It
 // releases none that it has not verified: that request's error is set instead.
 type Engine interface {
@@ -65,7 +73,7 @@ type job struct {
 	ctx       context.Context // of the caller, who may leave
 	key       *Key
 	digest    [32]byte
-	signature []byte
+	signature Signature
 	err       error
 	done      chan struct{}
 }
@@ -101,26 +109,26 @@ func (w *Workers) Stop() {
 // Sign returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest. A caller who
 // does not wait any more changes nothing for the others. Errors: ErrClosed,
 // ErrStopped, the cause of the context's end.
-func (w *Workers) Sign(ctx context.Context, key *Key, digest [32]byte) ([]byte, error) {
+func (w *Workers) Sign(ctx context.Context, key *Key, digest [32]byte) (Signature, error) {
 	if !w.callers.enter() {
-		return nil, ErrStopped
+		return Signature{}, ErrStopped
 	}
 	defer w.callers.leave()
 	if !key.users.enter() {
-		return nil, ErrClosed
+		return Signature{}, ErrClosed
 	}
 	j := &job{ctx: ctx, key: key, digest: digest, done: make(chan struct{})}
 	select {
 	case w.queues[key.batchSize()] <- j: // a worker ends the job
 	case <-ctx.Done():
 		key.users.leave()
-		return nil, context.Cause(ctx)
+		return Signature{}, context.Cause(ctx)
 	}
 	select {
 	case <-j.done:
 		return j.signature, j.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return Signature{}, context.Cause(ctx)
 	}
 }
 
@@ -156,7 +164,7 @@ func (w *Workers) sign(engine Engine, jobs []*job) {
 		return
 	}
 	for _, j := range jobs {
-		j.signature, j.err = j.key.sign(j.digest)
+		j.signature.Value, j.err = j.key.sign(j.digest)
 		j.end()
 	}
 }
@@ -248,7 +256,7 @@ func (w *Workers) finish(j *job, r *eight.Request) {
 		j.err = rsa.VerifyPKCS1v15(&j.key.public, crypto.SHA256, j.digest[:], r.Signature)
 	}
 	if j.err == nil {
-		j.signature = r.Signature
+		j.signature = Signature{Value: r.Signature, Verified: true}
 		return
 	}
 	j.err = fmt.Errorf("sign eight at once: %w", j.err)

@@ -69,7 +69,7 @@ func (w *waiting) call(ctx context.Context, key *rsakey.Key, pair *rsa.PrivateKe
 	w.all.Go(func() {
 		signature, err := w.Sign(ctx, key, digest)
 		if err == nil {
-			err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature)
+			err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature.Value)
 		}
 		*result = err
 	})
@@ -127,6 +127,27 @@ func TestACallerAloneIsServedWithoutABatch(t *testing.T) {
 		w.all.Wait()
 		if sizes := w.engine.made(); *result != nil || len(sizes) != 0 {
 			t.Errorf("one caller: got %v and batches of %v, want a signature and none", *result, sizes)
+		}
+		w.Stop()
+	})
+}
+
+func TestOnlySignaturesOfBatchesCountAsVerified(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		if !key.Public().Equal(&pair.PublicKey) {
+			t.Errorf("the key's public key: got %v, want that of the pair", key.Public())
+		}
+		for callers, want := range map[int]bool{1: false, 2: true} {
+			for range callers {
+				w.all.Go(func() {
+					if signature, err := w.Sign(t.Context(), key, randomDigest()); err != nil || signature.Verified != want {
+						t.Errorf("%d callers: got verified = %t, %v, want %t", callers, signature.Verified, err, want)
+					}
+				})
+			}
+			synctest.Wait()
+			w.ServeOnce(w.engine)
+			w.all.Wait()
 		}
 		w.Stop()
 	})
@@ -315,7 +336,7 @@ func TestManyCallersOfManyKeys(t *testing.T) {
 				digest := randomDigest()
 				signature, err := w.Sign(t.Context(), key, digest)
 				if err == nil {
-					err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature)
+					err = rsa.VerifyPKCS1v15(&pair.PublicKey, crypto.SHA256, digest[:], signature.Value)
 				}
 				if err != nil {
 					t.Errorf("signature with a key of %d bits: got %v, want a good one", bits, err)

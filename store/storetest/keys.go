@@ -109,15 +109,15 @@ func verify(t *testing.T, s Store, name string, public *rsa.PublicKey) {
 	if err != nil {
 		t.Fatalf("SignSHA256: %v", err)
 	}
-	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], sig); err != nil {
+	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], sig.Value); err != nil {
 		t.Errorf("crypto/rsa: %v", err)
 	}
-	compact := input + "." + base64.RawURLEncoding.EncodeToString(sig)
+	compact := input + "." + base64.RawURLEncoding.EncodeToString(sig.Value)
 	if _, err := jws.Verify([]byte(compact), jws.WithKey(jwa.RS256, public)); err != nil {
 		t.Errorf("jwx: %v", err)
 	}
 	again, err := s.SignSHA256(t.Context(), name, digest)
-	if err != nil || string(again) != string(sig) {
+	if err != nil || string(again.Value) != string(sig.Value) {
 		t.Errorf("signing the same digest again: got another signature (%v), want the same", err)
 	}
 }
@@ -152,7 +152,7 @@ func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 			sig, err := s.SignSHA256(ctx, names[i%2], digest)
 			switch gaveUp := i%5 == 4; {
 			case err == nil:
-				if err := rsa.VerifyPKCS1v15(publics[i%2], crypto.SHA256, digest[:], sig); err != nil {
+				if err := rsa.VerifyPKCS1v15(publics[i%2], crypto.SHA256, digest[:], sig.Value); err != nil {
 					t.Errorf("got a signature that does not verify, want the caller's own: %v", err)
 				}
 			case gaveUp:

@@ -165,10 +165,10 @@ func (m *memory) Destroy(ctx context.Context, name string) error {
 	return nil
 }
 
-func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) (signature signer.Signature, err error) {
 	end, err := m.begin(ctx, keyName, name)
 	if err != nil {
-		return nil, err
+		return signature, err
 	}
 	defer end()
 	k, ok := m.keys[name]
@@ -176,12 +176,14 @@ func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) (
 		k, ok = m.last[name]
 	}
 	if !ok {
-		return nil, signer.ErrKeyGone
+		return signature, signer.ErrKeyGone
 	}
 	if m.bug == "signs with PSS" {
-		return rsa.SignPSS(rand.Reader, k.private, crypto.SHA256, digest[:], nil)
+		signature.Value, err = rsa.SignPSS(rand.Reader, k.private, crypto.SHA256, digest[:], nil)
+		return signature, err
 	}
-	return rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+	signature.Value, err = rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+	return signature, err
 }
 
 func (m *memory) Now(context.Context) (time.Time, error) {
