@@ -48,12 +48,19 @@ func (s *server) rotationStatus(ctx context.Context, c call, _ noBody) (Rotation
 	return newRotationStatus(status), nil
 }
 
-// rotateBody asks for the moves that are due, which is the default, or for a
-// rotation now.
+// rotateBody asks for the moves that are due, which is the default, for a rotation
+// now, or for new keys where the platform lost ours.
 type rotateBody struct {
 	Mode   string `json:"mode"`
 	Reason string `json:"reason"`
 }
+
+// What a rotation may be asked to do.
+const (
+	modeDue         = "due"
+	modeNow         = "now"
+	modeReplaceLost = "replace_lost"
+)
 
 var (
 	_ withCheck  = rotateBody{}
@@ -63,9 +70,9 @@ var (
 func (b rotateBody) reason() string { return b.Reason }
 
 func (b rotateBody) check() error {
-	wrong := checkReason(b.Reason, false)
-	if b.Mode != "" && b.Mode != "due" && b.Mode != "now" {
-		wrong = append(wrong, fieldError{Field: "mode", Detail: `must be "due" (only what is due) or "now" (rotate even if nothing is due)`})
+	wrong := checkReason(b.Reason, b.Mode == modeReplaceLost)
+	if !slices.Contains([]string{"", modeDue, modeNow, modeReplaceLost}, b.Mode) {
+		wrong = append(wrong, fieldError{Field: "mode", Detail: `must be "due" (only what is due), "now" (rotate even if nothing is due) or "replace_lost" (make new keys where the platform lost ours)`})
 	}
 	return invalidFields(wrong...)
 }
@@ -81,7 +88,7 @@ func (s *server) rotate(ctx context.Context, c call, body rotateBody) (Rotated, 
 		defer cancel()
 	}
 	order := c.order(body.Reason)
-	order.Now = body.Mode == "now"
+	order.Now, order.Lost = body.Mode == modeNow, body.Mode == modeReplaceLost
 	result, err := rotation.Reconcile(ctx, order)
 	if guard, ok := errors.AsType[*keyrotation.Guard](err); ok {
 		return newRefused(result, guard), nil

@@ -28,6 +28,7 @@ var effects = map[Action]func(*pass, context.Context, Ring, Move) error{
 	Bury:         (*pass).bury,
 	Doubt:        (*pass).doubt,
 	Trust:        (*pass).trust,
+	GiveUp:       (*pass).giveUp,
 	Quarantine:   (*pass).quarantine,
 	NoteOrphan:   (*pass).noteOrphan,
 	DeleteOrphan: (*pass).deleteOrphan,
@@ -89,7 +90,7 @@ func (r *Ring) activate(generation int, now time.Time) {
 	}
 	k := r.key(generation)
 	k.State, k.ActivatedAt = Active, now
-	k.RetiredAt, k.DeleteNotBefore = time.Time{}, time.Time{}
+	k.RetiredAt, k.DeleteNotBefore, k.LostAt = time.Time{}, time.Time{}, time.Time{}
 }
 
 // retire leaves open when the key may be deleted, because this process may be
@@ -104,7 +105,7 @@ func (p *pass) doubt(ctx context.Context, ring Ring, m Move) error {
 }
 
 func (p *pass) trust(ctx context.Context, ring Ring, m Move) error {
-	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.DoubtedAt = time.Time{} })
+	return p.update(ctx, &ring, m.Generation, func(k *Key) { k.trust(p.observation.has(*k)) })
 }
 
 // quarantine: if the key was active, a standby that is ready and not in doubt

@@ -27,7 +27,7 @@ func (p *pass) discard(ctx context.Context, ring Ring, m Move) error {
 // and is given up when it reaches its greatest age.
 func (p *pass) date(ctx context.Context, ring Ring, m Move) error {
 	return p.update(ctx, &ring, m.Generation, func(k *Key) {
-		k.DeleteNotBefore = p.now().Add(ring.Durations.overlap(k.MaxTTL))
+		k.DeleteNotBefore = p.now().Add(k.overlap(ring.Durations))
 	})
 }
 

@@ -28,6 +28,7 @@ const (
 	Bury         Action = "bury"          // keep nothing but a tombstone
 	Doubt        Action = "doubt"         // platform or store disagree: observe again later
 	Trust        Action = "trust"         // they agree again
+	GiveUp       Action = "give_up"       // the platform lost our keys: standbys go, the others are marked until new keys replace them
 	Quarantine   Action = "quarantine"    // they still disagree: stop using the key
 	NoteOrphan   Action = "note_orphan"   // the platform shows a second registration of a key of ours
 	DeleteOrphan Action = "delete_orphan" // * delete that registration
@@ -104,6 +105,7 @@ func (p *planner) plan() {
 	}
 	// Rules that keep tokens coming precede those that a platform may delay or
 	// refuse again and again.
+	p.findLost()
 	p.doubtKeys()
 	p.countStrays()
 	p.activateStandby()

@@ -10,7 +10,7 @@ import (
 // keys.
 
 // activateStandby: a standby takes over when the active key has served its
-// time, when it is not of the kind in force, or when no key is active.
+// time, when it is not of the kind in force or lost, or when no key is active.
 func (p *planner) activateStandby() {
 	active, has := p.ring.Active()
 	standby, ok := p.ring.standby()
@@ -23,6 +23,8 @@ func (p *planner) activateStandby() {
 	at, why := p.ring.readyAt(standby), "no key is active"
 	if has && !p.ring.matches(active) {
 		why = fmt.Sprintf("generation %d is of a kind that is not wanted any more: %s", active.Generation, active.spec())
+	} else if has && !active.LostAt.IsZero() {
+		why = fmt.Sprintf("the platform lost generation %d", active.Generation)
 	} else if has {
 		at, why = later(at, active.ActivatedAt.Add(p.policy.RotateEvery)),
 			fmt.Sprintf("generation %d has been active for its %s", active.Generation, p.policy.RotateEvery)

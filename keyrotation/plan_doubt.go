@@ -17,6 +17,9 @@ func (p *planner) doubtKeys() {
 			continue
 		}
 		reason := p.observation.disagrees(k)
+		if !k.LostAt.IsZero() {
+			reason = p.observation.compromises(k) // that it is missing is known, and nothing better signs
+		}
 		switch {
 		case reason == "" && !k.DoubtedAt.IsZero():
 			p.add(Trust, k, p.now, "platform and store agree again")

@@ -8,14 +8,13 @@ import (
 // The rules in this file are for a platform that shows none of our keys. As a
 // rule the credential is of another account, where nothing is ours, so nothing
 // is touched. Tokens are still made: the platform may be wrong, and show the
-// keys again.
+// keys again. See plan_replace.go for when they are replaced.
 
 // showsNone reports that the platform shows none of the keys that it must have.
-// A very recent registration proves nothing, because lists may lag.
 func (r *Ring) showsNone(o *Observation) bool {
 	expected := 0
 	for _, k := range r.Keys {
-		if !states[k.State].shown || o.At.Before(k.RegisteredAt.Add(r.Durations.Settle)) {
+		if !r.mustShow(o, k) {
 			continue
 		}
 		if o.has(k) {
@@ -26,17 +25,28 @@ func (r *Ring) showsNone(o *Observation) bool {
 	return expected > 0
 }
 
+// mustShow reports whether an observation has to show a key: it is not so new
+// that lists may lag, and not already given up as lost.
+func (r *Ring) mustShow(o *Observation, k Key) bool {
+	return states[k.State].shown && k.LostAt.IsZero() && !o.At.Before(k.RegisteredAt.Add(r.Durations.Settle))
+}
+
 // nothingShown reports that the platform shows none of our keys, by this
 // observation or else by the last one, and plans all that can be done then: to
-// look again. Once all keys that were missing are revoked, the last observation
-// says nothing any more.
+// look again, or to replace them. Once all keys that were missing are revoked or
+// given up, the last observation says nothing any more.
 func (p *planner) nothingShown() bool {
-	none := !p.ring.LostAt.IsZero() && slices.ContainsFunc(p.ring.Keys, func(k Key) bool { return states[k.State].shown })
+	none := !p.ring.LostAt.IsZero() && slices.ContainsFunc(p.ring.Keys, func(k Key) bool {
+		return states[k.State].shown && k.LostAt.IsZero()
+	})
 	if p.observation != nil {
 		none = p.ring.showsNone(p.observation)
 	}
 	if !none {
 		return false
+	}
+	if p.replaceLost() {
+		return true
 	}
 	p.block(Observe, Key{}, p.ring.LossCode(p.ring.Lost), noneShown)
 	p.observeLoss()

@@ -62,6 +62,9 @@ func (p *planner) removeKeys() {
 // expired.
 func (p *planner) deleteRetired(k Key) {
 	why := "no token of it can still be alive"
+	if !k.LostAt.IsZero() {
+		why = lossWhy
+	}
 	if k.DeleteNotBefore.IsZero() {
 		p.add(Date, k, p.now, "it is retired")
 		return
@@ -75,6 +78,7 @@ func (p *planner) deleteRetired(k Key) {
 		p.block(Delete, k, ClockApart, p.observation.clockReason())
 	case !active:
 		p.block(Delete, k, ActiveKeyMissing, "no key is active: kept for a rollback")
+	case !k.LostAt.IsZero() && p.observation.has(k): // see findLost
 	case p.observation.hasOther(k):
 		p.block(Delete, k, KeyIsMismatched, "the platform shows another key under its id: see the drift report")
 	default:

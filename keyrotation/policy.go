@@ -18,6 +18,9 @@ type Policy struct {
 	KeySpec   KeySpec   // to be brought into force; see Ring.Spec
 	KeyBudget int       // how many keys of ours the platform may hold at once
 
+	// ReplaceLost: keys that the platform lost are replaced without an order.
+	ReplaceLost bool
+
 	// EndsSessions: a revocation is not complete before the platform has ended
 	// the key's sessions. A [Rotator] that has Sessions sets it.
 	EndsSessions bool

@@ -80,6 +80,7 @@ type Key struct {
 	RetiredAt       time.Time `json:"retired_at,omitzero"`
 	DeleteNotBefore time.Time `json:"delete_not_before,omitzero"`
 	DoubtedAt       time.Time `json:"doubted_at,omitzero"`   // first observation that disagreed
+	LostAt          time.Time `json:"lost_at,omitzero"`      // given up, because the platform lost it; see Ring.giveUp
 	WithdrawnAt     time.Time `json:"withdrawn_at,omitzero"` // the platform agreed to delete it
 	DestroyedAt     time.Time `json:"destroyed_at,omitzero"` // the private key is gone
 	DeletedAt       time.Time `json:"deleted_at,omitzero"`
@@ -338,7 +339,7 @@ func (r *Ring) newest() time.Time {
 	newest := later(later(r.ObservedAt, r.LastRun.At), r.SpecAt)
 	for _, k := range r.Keys {
 		for _, t := range []time.Time{k.CreatedAt, k.AttemptAt, k.RegisteredAt, k.ActivatedAt, k.RetiredAt,
-			k.DoubtedAt, k.ConfirmedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt, k.SessionsEndedAt} {
+			k.DoubtedAt, k.LostAt, k.ConfirmedAt, k.WithdrawnAt, k.DestroyedAt, k.DeletedAt, k.SessionsEndedAt} {
 			newest = later(newest, t)
 		}
 	}

@@ -93,6 +93,7 @@ type Transition struct {
 // Order says who wants a verb carried out, and why.
 type Order struct {
 	Now    bool   // rotate even if it is not due
+	Lost   bool   // replace the keys that the platform lost
 	Actor  string // "scheduler", "cli", "admin", or the id of an API key or admin key
 	Reason string
 
@@ -197,7 +198,7 @@ func (r *Rotator) KeyBudget() int { return r.Policy.KeyBudget }
 
 // Reconcile makes every move that is due, and those that become due by it.
 // Errors: those of the store and of Permit, *PlatformError; *Guard for an Order
-// that says Now and cannot be obeyed.
+// that says Now or Lost and cannot be obeyed.
 func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) {
 	p, err := r.begin(ctx, order)
 	if err != nil {
@@ -206,6 +207,9 @@ func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) {
 	defer r.changed()
 	if order.Now {
 		return p.rotateNow(ctx)
+	}
+	if order.Lost {
+		return p.replaceLost(ctx)
 	}
 	err = p.run(ctx)
 	return p.result(err), err

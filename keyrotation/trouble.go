@@ -196,7 +196,7 @@ func (r *Rotator) overdueSince(ring Ring) (since time.Time, overdue bool) {
 // MissingAtPlatform reports whether the newest look found that the platform does
 // not have a key that it should have.
 func (r *Ring) MissingAtPlatform(k Key) bool {
-	if !r.LostAt.IsZero() && states[k.State].shown {
+	if !k.LostAt.IsZero() || !r.LostAt.IsZero() && states[k.State].shown {
 		return true
 	}
 	return slices.ContainsFunc(r.Troubles, func(t Trouble) bool { return t.Code == KeyIsMissing && t.Generation == k.Generation })

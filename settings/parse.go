@@ -233,12 +233,15 @@ func staleness(to *time.Duration, p *keyrotation.Policy) parser {
 	}
 }
 
-func onOff(to *bool) parser {
+func onOff(to *bool) parser { return choice(to, "off", "on") }
+
+// choice accepts two words.
+func choice(to *bool, no, yes string) parser {
 	return func(s string) error {
-		if s != "on" && s != "off" {
-			return errors.New("want on or off")
+		if s != no && s != yes {
+			return fmt.Errorf("want %s or %s", yes, no)
 		}
-		*to = s == "on"
+		*to = s == yes
 		return nil
 	}
 }

@@ -99,6 +99,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_CLOCK_SKEW":           {"-1s", "1"},
 	"PLAYTOKEN_VIEW_AGE":             {"0s", "2m"},
 	"PLAYTOKEN_SETTLE":               {"0s", "x"},
+	"PLAYTOKEN_REPLACE_LOST":         {"on", "Auto", "off,auto"},
 	"PLAYTOKEN_LOG_REQUESTS":         {"on", "0", "1/0", "1/-3", "2/100", "1/", "1/1e3", "ALL", "1/99999999999"},
 	"PLAYTOKEN_LOG_LEVEL":            {"INFO", "warning", "trace", "0", "info+1"},
 	"PLAYTOKEN_LOG_FORMAT":           {"JSON", "logfmt", "pretty"},

@@ -25,5 +25,7 @@ func (s *Settings) rotationRows() []variable {
 			Meaning: "Size of RSA keys: 2048, 3072 or 4096"}},
 		{parse: number(&p.KeyBudget), field: keyrotation.KeyBudget, Setting: Setting{Name: "PLAYTOKEN_KEY_BUDGET", Default: "10", UsedBy: byAll,
 			Meaning: "How many of our keys the platform may hold at once. Durations that need more are refused"}},
+		{parse: choice(&p.ReplaceLost, "off", "auto"), Setting: Setting{Name: "PLAYTOKEN_REPLACE_LOST", Default: "off", UsedBy: byAll,
+			Meaning: "What to do where the platform lost our keys (finding all_keys_missing, two looks agree). off: an operator decides; auto: new keys replace them"}},
 	}
 }

@@ -20,13 +20,14 @@ const (
 	bootstrapFailures = 3 // passes in a row
 )
 
-// bootstrap repeats the rotation of a project that has no active key: its first
-// key has to propagate before it may sign, and rotate ends with a project whose
-// tokens can be minted.
+// bootstrap repeats the rotation of a project that has no active key, or one that
+// the platform lost: the next has to propagate before it may sign, and rotate ends
+// with a project whose tokens can be minted.
 type bootstrap struct {
 	door            *localAPI
 	log             *slog.Logger
 	project, reason string
+	lost            bool // wait also for the key that replaces a lost one
 
 	made     []handlers.Action // by all passes
 	failures int               // in a row
@@ -62,7 +63,8 @@ func (b *bootstrap) ended(ctx context.Context, pass *onePass) (bool, error) {
 	if err == nil {
 		err = unread
 	}
-	if active || unread != nil {
+	replacing := b.lost && err == nil && pass.lacks()
+	if active && !replacing || unread != nil {
 		return true, err
 	}
 	if err == nil {
@@ -71,6 +73,11 @@ func (b *bootstrap) ended(ctx context.Context, pass *onePass) (bool, error) {
 	}
 	b.failures++
 	return b.failures == bootstrapFailures || exitCode(err) != exitDown, err
+}
+
+// lacks reports whether the platform lacks a key that signs, or may.
+func (p onePass) lacks() bool {
+	return slices.ContainsFunc(p.Findings, func(f handlers.RotationFinding) bool { return f.Code == keyrotation.KeyIsMissing })
 }
 
 func (b *bootstrap) active(ctx context.Context) (bool, error) {
@@ -105,7 +112,7 @@ func (b *bootstrap) wait(ctx context.Context, pass onePass, failed error) error 
 	case pass.NextActionAt == nil:
 		return fmt.Errorf("no key is active, and waiting does not help: %s", pass.Reason)
 	default:
-		b.log.Info("no key is active yet", "project", b.project, "waiting_until", *pass.NextActionAt)
+		b.log.Info("no usable key is active yet", "project", b.project, "waiting_until", *pass.NextActionAt)
 		pause = max(time.Until(*pass.NextActionAt), 50*time.Millisecond)
 	}
 	select {

@@ -21,6 +21,7 @@ type rotateFlags struct {
 	project            string
 	all                bool
 	ifDue, now, dryRun bool
+	lost               bool
 	reason             string
 }
 
@@ -34,6 +35,10 @@ func (a *app) rotate() *cobra.Command {
 			switch {
 			case f.ifDue && f.now:
 				return usageError{"--if-due and --now exclude each other"}
+			case f.lost && (f.ifDue || f.now || f.dryRun):
+				return usageError{"--replace-lost excludes --if-due, --now and --dry-run"}
+			case f.lost && strings.TrimSpace(f.reason) == "":
+				return usageError{"--replace-lost needs --reason"}
 			case f.all && f.project != "":
 				return usageError{"--all and --project exclude each other"}
 			}
@@ -47,9 +52,10 @@ func (a *app) rotate() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.project, "project", "", "project id; every project, if not given")
-	flags.BoolVar(&f.all, "all", false, "every project, which --now asks for where there are several")
+	flags.BoolVar(&f.all, "all", false, "every project, which --now and --replace-lost ask for where there are several")
 	flags.BoolVar(&f.ifDue, "if-due", false, "only what is due (the default)")
 	flags.BoolVar(&f.now, "now", false, "make the standby active even if that is not due")
+	flags.BoolVar(&f.lost, "replace-lost", false, "where the platform lost our keys, make new ones and wait until they sign")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	flags.StringVar(&f.reason, "reason", "", "why, for the record")
 	return cmd
@@ -58,8 +64,11 @@ func (a *app) rotate() *cobra.Command {
 // body is the request of a rotation.
 func (f rotateFlags) body() map[string]any {
 	mode := "due"
-	if f.now {
+	switch {
+	case f.now:
 		mode = "now"
+	case f.lost:
+		mode = "replace_lost"
 	}
 	return map[string]any{"mode": mode, "reason": f.reason}
 }
@@ -94,12 +103,16 @@ func (a *app) showPlan(ctx context.Context, door *localAPI, project string) erro
 // line says that every one is meant: moves that are due are due in each of them, but
 // a rotation now is about one.
 func (f rotateFlags) meansEvery(ctx context.Context, door *localAPI) error {
-	if !f.now || f.all || f.project != "" {
+	if !f.now && !f.lost || f.all || f.project != "" {
 		return nil
+	}
+	does := "--now would rotate"
+	if f.lost {
+		does = "--replace-lost would replace the keys of"
 	}
 	ids, err := door.rotating(ctx)
 	if err == nil && len(ids) > 1 {
-		return usageError{fmt.Sprintf("--now would rotate %d projects: name one with --project, or all of them with --all: %s", len(ids), someOf(ids))}
+		return usageError{fmt.Sprintf("%s %d projects: name one with --project, or all of them with --all: %s", does, len(ids), someOf(ids))}
 	}
 	return err
 }
@@ -142,7 +155,7 @@ func (a *app) makeMoves(ctx context.Context, door *localAPI, f rotateFlags) erro
 	all.SetLimit(handlers.ProjectsAtOnce)
 	for i, first := range passes {
 		all.Go(func() error {
-			wait := &bootstrap{door: door, log: a.log(), project: first.ProjectID, reason: f.reason}
+			wait := &bootstrap{door: door, log: a.log(), project: first.ProjectID, reason: f.reason, lost: f.lost}
 			view, err := wait.until(ctx, first)
 			if err == nil {
 				err = view.stopped()
@@ -191,8 +204,11 @@ func (v rotatedView) stopped() error {
 		case f.Code == keyrotation.PlatformUnreachable, f.Code == keyrotation.PlatformThrottles:
 			return stopped{&apiProblem{Status: http.StatusServiceUnavailable, Code: "platform_unavailable", Detail: sayFinding(f)}}
 		case f.Stops != nil && f.Code != keyrotation.RotationOverdue && f.Code != keyrotation.LastRunFailed:
-			return stopped{&apiProblem{Status: http.StatusConflict, Code: "conflict", Detail: sayFinding(f),
-				Remedy: "playtoken doctor --project " + v.ProjectID + " says what can be done"}}
+			remedy := "playtoken doctor --project " + v.ProjectID + " says what can be done"
+			if f.Code == keyrotation.AllKeysMissing {
+				remedy = "playtoken rotate --replace-lost --project " + v.ProjectID + " --reason TEXT makes new keys"
+			}
+			return stopped{&apiProblem{Status: http.StatusConflict, Code: "conflict", Detail: sayFinding(f), Remedy: remedy}}
 		}
 	}
 	return nil

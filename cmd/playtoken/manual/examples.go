@@ -10,7 +10,8 @@ var examples = map[string][]string{
 	"gate check": {"playtoken gate check /srv/videos"},
 	"demo":       {"playtoken demo", "playtoken demo --listen 127.0.0.1:9000 --data ~/playtoken-demo"},
 	"rotate": {"playtoken rotate --if-due", "playtoken rotate --dry-run",
-		"playtoken rotate --now --project PROJECT_ID --reason 'a drill'", "playtoken rotate --now --all --reason 'a drill'"},
+		"playtoken rotate --now --project PROJECT_ID --reason 'a drill'", "playtoken rotate --now --all --reason 'a drill'",
+		"playtoken rotate --replace-lost --project PROJECT_ID --reason 'the gate lost its data'"},
 
 	"keys list":             {"playtoken keys list", "playtoken keys list --project PROJECT_ID -o json"},
 	"keys show":             {"playtoken keys show 3"},

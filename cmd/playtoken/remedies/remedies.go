@@ -180,9 +180,12 @@ var table = map[doctor.Code]advice{
 	doctor.KeyOwnerUnknown:   adviseBy(aboutKey),
 	doctor.KeyForgotten:      adviseBy(aboutKey),
 	doctor.KeyUnmanaged:      adviseBy(aboutKey),
-	doctor.AllKeysMissing:    forProject("put them back there (a gate: its data file); else revoke every generation that playtoken keys list shows as active, registered or retiring, then: playtoken rotate --project "),
+	doctor.AllKeysMissing: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
+		return "put them back there (a gate: its data file), or make new ones: playtoken rotate --replace-lost --project " + f.ProjectID + " --reason TEXT"
+	}),
 	doctor.AccountWithoutOurKeys: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
-		return replaceCredential(f) + ", to the one of the account that has them"
+		return replaceCredential(f) + ", to the one of the account that has them; if the credential is right, and the platform lost them: " +
+			"playtoken rotate --replace-lost --project " + f.ProjectID + " --reason TEXT"
 	}),
 
 	doctor.RestoredActivePresent: advise("none needed: the active key is there; when the tokens of the others have expired, remove those as said below"),
