@@ -91,6 +91,7 @@ var bodies = []struct {
 	{inspect, `{"token":"x","at":5}`, 400, "invalid_request", "at", `a time like "2026`},
 
 	{rotate, `{"mode":"NOW"}`, 400, "invalid_request", "mode", `"due"`},
+	{rotate, `{"mode":"replace_lost"}`, 400, "invalid_request", "reason", "is required"},
 	{rotate, `{"mode":"now","reason":"a\u0000"}`, 400, "invalid_request", "reason", "control"},
 }
 

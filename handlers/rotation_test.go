@@ -135,6 +135,10 @@ func TestARotation(t *testing.T) {
 	if w.rotation.order != (keyrotation.Order{Now: true, Actor: "admin", Reason: "drill"}) {
 		t.Errorf("got the order %+v, want one for now by the admin with the reason drill", w.rotation.order)
 	}
+	w.ask("POST", rotationPath, adminKey, `{"mode":"replace_lost","reason":"the gate lost its data"}`)
+	if w.rotation.order != (keyrotation.Order{Lost: true, Actor: "admin", Reason: "the gate lost its data"}) {
+		t.Errorf("got the order %+v, want one to replace lost keys by the admin with the reason", w.rotation.order)
+	}
 }
 
 func TestTooEarlyToRotateIsNotAnError(t *testing.T) {

@@ -25,19 +25,6 @@ func (s *stage) replaces(auto bool) *stage {
 	return s
 }
 
-// losesAll: the platform forgets every key of ours.
-func (w *world) losesAll() bool {
-	lost := false
-	for _, id := range w.platform.ids() {
-		if w.platform.makers[id] == w {
-			w.oracle.forgive(id)
-			w.platform.remove(id)
-			lost = true
-		}
-	}
-	return lost
-}
-
 // replace is an operator's order.
 func (s *stage) replace() error {
 	return s.by(s.acts, func(ctx context.Context, rot *keyrotation.Rotator) error {

@@ -2,8 +2,10 @@ package keyrotation_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -190,11 +192,58 @@ func (w *world) verb(r *replica) func(context.Context) error {
 	return verbs[i](w, r.rotator, generation)
 }
 
+// mayLose: in one of three lives the platform loses our keys, or shows none of
+// them for a moment; in half of those a setting says that they are replaced.
+func (w *world) mayLose(rng *rand.Rand) {
+	if rng.IntN(3) > 0 {
+		return
+	}
+	w.incidents = append(w.incidents, incident{name: "platform lost our keys", seldom: 1, happen: (*world).losesAll},
+		incident{name: "platform shows none of our keys", seldom: 1, happen: (*world).showsNone})
+	for auto, i := rng.IntN(2) == 0, 0; auto && i < len(w.replicas); i++ {
+		w.replicas[i].rotator.Account, w.replicas[i].rotator.Policy.ReplaceLost = account, true
+	}
+}
+
+// showsNone: for less than the settle time, and once in a life, because two looks
+// that hit two such moments agree.
+func (w *world) showsNone() bool {
+	if !w.platform.hides.IsZero() {
+		return false
+	}
+	w.platform.hides = w.now.Add(8 * time.Second)
+	return true
+}
+
+// losesAll: the platform forgets every key of ours.
+func (w *world) losesAll() bool {
+	lost := false
+	for _, id := range w.platform.ids() {
+		if w.platform.makers[id] == w {
+			w.oracle.forgive(id)
+			w.platform.remove(id)
+			lost = true
+		}
+	}
+	return lost
+}
+
+// replaced: an operator has ordered that lost keys be replaced, or has to wait.
+func (w *world) replaced(r *replica) bool {
+	err := r.do(func(ctx context.Context) error { _, err := r.rotator.Reconcile(ctx, orderedLost); return err })
+	guard, refused := errors.AsType[*keyrotation.Guard](err)
+	return err == nil || refused && !guard.EarliestAt.IsZero()
+}
+
 // tidy is what an operator does whom a status or a drift report has told to:
-// keys in quarantine are revoked, and all of them where none is to be seen.
+// keys in quarantine are revoked, and all of them where none is to be seen, or
+// replaced.
 func (w *world) tidy(r *replica) {
 	ring := w.store.ring()
 	lost := strings.Contains(ring.LastRun.Error, "wrong account")
+	if lost && w.seed%2 == 0 && w.replaced(r) {
+		return
+	}
 	for _, k := range ring.Keys {
 		shown := k.State == keyrotation.Active || k.State == keyrotation.Registered || k.State == keyrotation.Retiring
 		if k.State == keyrotation.Quarantined || lost && shown {

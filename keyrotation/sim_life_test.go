@@ -46,6 +46,7 @@ func lifeOf(t *testing.T, seed uint64) *world {
 	if glass := rand.New(rand.NewPCG(seed, 4)); glass.IntN(3) == 0 {
 		w.incidents = append(w.incidents, incident{name: "glass broken", seldom: 1, happen: (*world).breaksGlass})
 	}
+	w.mayLose(rand.New(rand.NewPCG(seed, 5)))
 	if is.IntN(3) == 0 {
 		w.settleNeighbour(1 + is.IntN(2))
 	}

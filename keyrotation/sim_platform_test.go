@@ -31,6 +31,7 @@ type simPlatform struct {
 	deleted []string
 	away    time.Time // until then it does not answer
 	full    time.Time // until then it takes no key
+	hides   time.Time // until then it shows none of our keys
 	odd     layout    // how it shows keys; nil: as they are
 
 	sessions map[session]time.Time // when each was last opened; nil: the platform has none
@@ -115,7 +116,7 @@ func (p *simPlatform) list(o odds) []keyrotation.PlatformKey {
 	}
 	rows := []keyrotation.PlatformKey{}
 	for _, id := range p.ids() {
-		if !p.born[id].After(asOf()) {
+		if !p.hidden(id) && !p.born[id].After(asOf()) {
 			rows = append(rows, p.shown(p.keys[id]))
 		}
 	}
@@ -131,6 +132,9 @@ func (p *simPlatform) list(o odds) []keyrotation.PlatformKey {
 	}
 	return rows
 }
+
+// hidden: it answers as if it had no such key.
+func (p *simPlatform) hidden(id string) bool { return p.w.now.Before(p.hides) && p.makers[id] != nil }
 
 // platformView is the platform as one replica reaches it.
 type platformView struct{ r *replica }
@@ -168,7 +172,7 @@ func (v platformView) List(context.Context) ([]keyrotation.PlatformKey, error) {
 func (v platformView) Get(_ context.Context, id string) (keyrotation.PlatformKey, error) {
 	return call(v.r, "get", func() (keyrotation.PlatformKey, error) {
 		k, ok := v.r.w.platform.keys[id]
-		if !ok {
+		if !ok || v.r.w.platform.hidden(id) {
 			return k, store.ErrNotFound
 		}
 		return v.r.w.platform.shown(k), nil
