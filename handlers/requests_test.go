@@ -287,7 +287,7 @@ func TestReasons(t *testing.T) {
 			if want == 400 && problemOf(t, got).Errors[0].Field != "reason" {
 				t.Errorf("%s with reason %q: got %s, want an error about reason", route, reason, got.Body)
 			}
-			if want == 200 && fmt.Sprint(w.rotation.order) != fmt.Sprintf("{false api_key_keys %s }", reason) {
+			if want == 200 && fmt.Sprint(w.rotation.order) != fmt.Sprintf("{false false api_key_keys %s }", reason) {
 				t.Errorf("%s: got the order %+v, want one with the caller and the reason", route, w.rotation.order)
 			}
 		}

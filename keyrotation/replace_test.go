@@ -311,3 +311,25 @@ func TestALostKeySignsUntilAnotherCan(t *testing.T) {
 		t.Errorf("got %q due, want doubt about a private key that was rotated", got)
 	}
 }
+
+// A retired key that is marked is deleted soon, but not if it is shown again.
+func TestTokensOfAKeyThatIsShownAgainAreWaitedFor(t *testing.T) {
+	s := replacing(t, false).rotateOnce()
+	s.must(s.observe())
+	k := s.key(1)
+	keys := s.platform.keys
+	s.platform.keys = map[string]keyrotation.PlatformKey{}
+	s.oracle.forgive(k.KeyID)
+	s.oracle.forgive(s.key(2).KeyID)
+	s.mustGuard(s.replace(), "a second one has to agree")
+	s.wait(settle)
+	s.must(s.replace())
+	if got, want := s.key(1).DeleteNotBefore, s.now.Add(issuedOverlap); got.IsZero() || got.After(want) {
+		t.Errorf("got %s as the day of deletion of a lost key, want %s at the latest", got, want)
+	}
+	s.platform.keys[k.KeyID] = keys[k.KeyID]
+	s.must(s.observe())
+	if got := s.key(1); !got.LostAt.IsZero() || got.State != keyrotation.Retiring || got.DeleteNotBefore.Before(s.now.Add(overlap-time.Second)) {
+		t.Errorf("got generation 1 %s, lost at %s, to be deleted from %s; want its tokens waited for", got.State, got.LostAt, got.DeleteNotBefore)
+	}
+}

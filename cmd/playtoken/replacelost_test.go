@@ -58,7 +58,8 @@ func TestLostKeysAreReplacedByServe(t *testing.T) {
 	w, client := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=1s", "PLAYTOKEN_SETTLE=3s", "PLAYTOKEN_OBSERVE_EVERY=100ms", "PLAYTOKEN_REPLACE_LOST=auto"), newClient(t)
 	w.must(&struct{}{}, "rotate")
 	w.losesData()
-	w.startServer("serve")
+	s := w.startServer("serve")
+	defer s.stop()
 	eventually(t, patience, func() error {
 		status, err := plays(t.Context(), client, w.minted("default"))
 		return result{code: status}.unless(err == nil && status == http.StatusOK)
