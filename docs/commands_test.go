@@ -50,7 +50,6 @@ func runIn(m *testing.M) int {
 //	page PATH                the page that the next commands are of
 //	with OLD NEW             writes NEW where the page's commands have OLD
 //	[!] paste PREFIX         runs the page's next command with this beginning
-//	attempt PREFIX           the same, and may fail
 //	code N                   holds the exit code of the last of these against N
 //	start NAME RE PREFIX     runs it in the background until its output fits RE;
 //	                         NAME becomes what the group of RE found
@@ -75,7 +74,7 @@ func TestCommandsOfThePages(t *testing.T) {
 		Setup:               func(e *testscript.Env) error { return setUp(t, e, program) },
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"page": readNext, "with": replace, "paste": paste, "attempt": attempt, "code": code, "start": start, "take": take, "await": await, "block": block, "files": files, "realvault": realVault,
+			"page": readNext, "with": replace, "paste": paste, "code": code, "start": start, "take": take, "await": await, "block": block, "files": files, "realvault": realVault,
 		},
 	})
 }

@@ -131,7 +131,7 @@ func follow(c cursors, script string) error {
 		switch words[0] {
 		case "page":
 			current = words[1]
-		case "paste", "attempt", "start":
+		case "paste", "start":
 			at, err := c.at(current)
 			if err != nil {
 				return err

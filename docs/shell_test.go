@@ -54,9 +54,6 @@ func paste(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// attempt runs a command that may fail.
-func attempt(ts *testscript.TestScript, _ bool, args []string) { _, _ = pasted(ts, args) }
-
 // pasted runs a command as a shell does, exports included.
 func pasted(ts *testscript.TestScript, args []string) (text string, err error) {
 	if len(args) != 1 {

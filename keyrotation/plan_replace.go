@@ -118,6 +118,10 @@ func (k *Key) trust(shown bool) {
 	}
 }
 
+// replaced reports whether another key signs in place of a lost one: that it is
+// missing is no trouble any more.
+func (k *Key) replaced() bool { return k.State == Retiring && !k.LostAt.IsZero() }
+
 // overlap is how long the key must stay after it is retired.
 func (k *Key) overlap(d Durations) time.Duration {
 	if !k.LostAt.IsZero() {

@@ -41,6 +41,9 @@ func presenceOf(ring Ring, drift *Drift) presence {
 	}
 	p := presence{missing: len(lost)}
 	for _, k := range ring.Keys {
+		if k.replaced() {
+			continue
+		}
 		switch k.State {
 		case Active:
 			p.active, p.activeGone = k.Generation, lost[k.Generation]

@@ -28,8 +28,7 @@ func (p *pass) seen(ctx context.Context, ring Ring, o *Observation, drift Drift)
 		return found // the keys there may be those of another account
 	}
 	for _, k := range ring.Keys {
-		given := k.State == Retiring && !k.LostAt.IsZero() // and another key signs
-		if code := o.trouble(k); code != "" && !given && (states[k.State].shown || k.State == Quarantined) {
+		if code := o.trouble(k); code != "" && !k.replaced() && (states[k.State].shown || k.State == Quarantined) {
 			found = append(found, Trouble{Code: code, Generation: k.Generation, KeyID: k.KeyID,
 				Detail: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, o.reason(k))})
 		}
