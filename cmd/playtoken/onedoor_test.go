@@ -46,7 +46,6 @@ var acts = []act{
 	{verb: "token inspect {TOKEN} --project {P}", route: "POST /v1/playback-tokens/inspect", body: `{"project_id":"{P}","token":"{TOKEN}"}`, want: 200},
 	{verb: "token inspect x.y.z --project {P} --video other", route: "POST /v1/playback-tokens/inspect", body: `{"project_id":"{P}","token":"x.y.z","video_id":"other"}`, want: 200},
 
-	{verb: "rotate --project {P} --replace-lost --reason drill", route: "POST /v1/projects/{P}/rotation", body: `{"mode":"replace_lost","reason":"drill"}`, want: 200},
 	{verb: "rotate --project {P} --now --reason drill", route: "POST /v1/projects/{P}/rotation", body: `{"mode":"now","reason":"drill"}`, want: 200},
 	{verb: "keys rollback 1 --project {P} --reason back", route: "POST /v1/projects/{P}/signing-keys/1/rollback", body: `{"reason":"back"}`, want: 200},
 	{verb: "keys rollback 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/rollback", body: `{"reason":"no"}`, want: 409},
