@@ -40,7 +40,7 @@ func (r *Ring) lostSeen(o *Observation) bool {
 // keptBy says why an observation does not let the ring's keys be replaced; nil if
 // it does: for the second time, a settle time after the first and with the same
 // account, the platform has none of them.
-func (r *Ring) keptBy(o *Observation) *Guard {
+func (r *Ring) keptBy(o *Observation) error {
 	settled := r.LostAt.Add(r.Durations.Settle)
 	for _, k := range r.Keys {
 		if k.KeyID != "" && k.State != Deleted && o.hasOther(k) {
@@ -49,13 +49,35 @@ func (r *Ring) keptBy(o *Observation) *Guard {
 	}
 	switch {
 	case !r.showsNone(o):
-		return &Guard{Why: "the platform shows keys of ours, or they are too new to be missed: there is nothing to replace"}
+		return r.unmissed(o)
 	case r.olderThan(o):
 		return &Guard{Why: "the store looks older than the platform, which has keys named after this ring that the ring does not know: see playtoken doctor"}
 	case r.LostAt.IsZero() || r.Lost != o.Account || o.At.Before(settled):
 		return &Guard{Why: "one look at the platform shows none of our keys, and a second one has to agree", EarliestAt: settled}
 	}
 	return nil
+}
+
+// errNothingLost: an order to replace lost keys is fulfilled by itself.
+var errNothingLost = errors.New("there is nothing to replace: the platform has not lost our keys")
+
+// unmissed says why an observation that may lack all keys does not say that they
+// are lost.
+func (r *Ring) unmissed(o *Observation) error {
+	var settled time.Time
+	for _, k := range r.Keys {
+		switch at := k.RegisteredAt.Add(r.Durations.Settle); {
+		case !states[k.State].shown || !k.LostAt.IsZero():
+		case o.has(k):
+			return errNothingLost
+		case settled.IsZero() || at.Before(settled):
+			settled = at
+		}
+	}
+	if settled.IsZero() {
+		return errNothingLost
+	}
+	return &Guard{Why: "the platform does not show our keys, which are too new to be missed", EarliestAt: settled}
 }
 
 // olderThan reports whether the platform has keys that this ring made and does
@@ -144,9 +166,14 @@ func (p *pass) replaceLost(ctx context.Context) (Result, error) {
 		ring.giveUp(p.observation, p.now())
 		return nil
 	})
-	if errors.Is(err, errAlreadyDone) { // what is left of it is done now
-		err = p.run(ctx)
-		return p.result(err), err
+	none := errors.Is(err, errNothingLost)
+	if !none && !errors.Is(err, errAlreadyDone) {
+		return p.conclude(ctx, GiveUp, 0, err)
 	}
-	return p.conclude(ctx, GiveUp, 0, err)
+	err = p.run(ctx) // what is due, and what is left of an order before
+	result := p.result(err)
+	if none && err == nil && blocked(p.moves) == "" {
+		result.Reason = errNothingLost.Error()
+	}
+	return result, err
 }
