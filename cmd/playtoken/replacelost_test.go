@@ -40,7 +40,7 @@ func TestKeysThatAGateLostAreReplaced(t *testing.T) {
 	w.losesData()
 	eventually(t, patience, func() error { // once the keys are so old that they must be shown
 		r := w.run(order...)
-		return r.unless(r.code == exitRefused && strings.Contains(r.stderr, "possible from "))
+		return r.unless(r.code == exitRefused && strings.Contains(r.stderr, "a second one has to agree"))
 	})
 	if r := w.run("rotate"); r.code != exitRefused || !strings.Contains(r.stderr, "rotate --replace-lost --project default") {
 		t.Errorf("rotate: got exit %d, %s%s; want %d and the command that helps", r.code, r.stdout, r.stderr, exitRefused)
