@@ -12,8 +12,8 @@
  *     app.post("/token", requireLogin, express.json(), async (req, res) => {
  *       const videoId = req.body.video_id;
  *       if (!mayWatch(req.user, videoId)) return res.status(403).json({ code: "not_entitled" });
- *       const { status, headers, body } = await playtoken.respond({ video_id: videoId });
- *       res.status(status).set(headers).send(body);
+ *       const answer = await playtoken.respond({ video_id: videoId });
+ *       res.status(answer.status).set(Object.fromEntries(answer.headers)).send(await answer.text());
  *     });
  *
  * Then, in the page:
