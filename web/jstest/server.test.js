@@ -78,7 +78,7 @@ test("without Retry-After the waits grow, and end", async () => {
   assert.ok(waited.length >= 4 && waited.length <= 6 && waited.at(-1) > waited[0], String(waited));
 });
 
-test("a batch of 250 is three requests; items keep their order; none is none", async () => {
+test("a batch of 250 is three requests; items keep their order; an empty one sends nothing", async () => {
   const size = (init) => JSON.parse(init.body).requests;
   const { client, asked } = setUp({
     fetch: async (_, init) => (asked.push(init), Response.json({ items: size(init).map((r) => ({ video_id: r.video_id })) })),
