@@ -23,8 +23,10 @@ type bench struct {
 	servers        []*server // in the order in which they started
 	contestants    []contestant
 	results        results
-	service        *server // of the standard build
-	loaded         float64 // its resident memory after the rounds, in MB
+	service        *server      // of the standard build
+	loaded         float64      // its resident memory after the rounds, in MB
+	minters        []string     // the names of servers that mint
+	timing         *observation // nil: none
 }
 
 func (b *bench) keyFile() string { return filepath.Join(b.dir, "key") }
@@ -61,7 +63,9 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	// The programs, a platform, and a store with an active key exist now.
-	for _, enter := range []func(context.Context) error{b.enterStandard, b.enterFast, b.enterEcho, b.enterNode, b.enterPlatforms, b.enterCrowds} {
+	for _, enter := range []func(context.Context) error{
+		b.enterStandard, b.enterFast, b.enterEngines, b.enterOpenSSL, b.enterEcho, b.enterPeers, b.enterPlatforms, b.enterCrowds,
+	} {
 		if err := enter(ctx); err != nil {
 			return err
 		}
@@ -93,14 +97,20 @@ func (b *bench) build(ctx context.Context) (err error) {
 // The names of contestants. by adds the library of a build.
 const (
 	bareSignature = "bare RSA-2048 signature"
+	onOneCore     = "bare RSA-2048 signature, one core"
 	signedAtOnce  = "bare signature, for callers who wait together"
+	opensslSpeed  = "bare RSA-2048 signature, one core (openssl speed)"
 	overHTTP      = "mint over HTTP, distinct"
 	overHTTPSame  = "mint over HTTP, equal"
 	overHTTPBatch = "mint over HTTP, batches of 100"
 	firstToken    = "start to first token"
 	echoing       = "echo of JSON over HTTP"
 	manifest      = "gate: manifest with a token"
+	segment       = "gate: segment with a ticket"
+	servedContent = "the same segment by http.ServeContent"
 	nodeServing   = "Node jsonwebtoken over HTTP"
+	joseServing   = "Node jose over HTTP"
+	naiveServing  = "naive Go server over HTTP"
 )
 
 func by(library, name string) string { return name + " (" + library + ")" }
@@ -118,7 +128,10 @@ func (b *bench) enterStandard(ctx context.Context) error {
 		return err
 	}
 	b.world.responseSize = made.size
-	return b.enter(ctx, b.world.gate, manifest, openManifest(made.tokens))
+	if err := b.enter(ctx, b.world.gate, manifest, openManifest(made.tokens)); err != nil {
+		return err
+	}
+	return b.enterSegments(ctx, made.tokens[0])
 }
 
 func (b *bench) enterFast(ctx context.Context) error {
@@ -132,8 +145,10 @@ func (b *bench) enterFast(ctx context.Context) error {
 // enterBuild adds the signer and the service of a build.
 func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	j := job{KeyFile: b.keyFile()}
+	alone := job{KeyFile: b.keyFile(), Cores: 1}
 	b.contestants = append(b.contestants,
 		made.calculates(by(made.library, bareSignature), "sign", j),
+		made.calculates(by(made.library, onOneCore), "sign", alone),
 		made.calculates(by(made.library, signedAtOnce), "sign at once", j),
 		made.calculates(by(made.library, onVidbeo), "mint", j),
 		made.calculates(by(made.library, onVidbeoSame), "mint equal", j),
@@ -144,7 +159,7 @@ func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 	}
 	key := b.world.apiKey
 	return service, errors.Join(
-		b.enter(ctx, service, by(made.library, overHTTP), mintDistinct(key)),
+		b.enterMinter(ctx, service, by(made.library, overHTTP)),
 		b.enter(ctx, service, by(made.library, overHTTPSame), mintEqual(key)),
 		b.enter(ctx, service, by(made.library, overHTTPBatch), mintBatches(key)),
 	)
@@ -172,14 +187,26 @@ func (b *bench) enterEcho(ctx context.Context) error {
 	return b.enter(ctx, echo, echoing, mintDistinct(b.world.apiKey))
 }
 
-func (b *bench) enterNode(ctx context.Context) error {
-	if !b.rivals {
-		return nil
+// enterEngines adds what signs eight at once, alone and behind the workers that
+// collect callers: as many as wait at the same time.
+func (b *bench) enterEngines(context.Context) error {
+	if len(engines()) == 0 {
+		b.note("eight at once: this processor has neither AVX-512 IFMA nor AVX2")
 	}
-	node, err := b.startNode(ctx)
-	if err != nil {
-		b.note("Node: %v", err)
-		return ctx.Err()
+	j := job{KeyFile: b.keyFile()}
+	alone := job{KeyFile: b.keyFile(), Cores: 1}
+	for _, name := range engines() {
+		made := b.standard.withEngine(name)
+		b.contestants = append(b.contestants,
+			made.calculates(by(name, bareSignature), "sign eight", j),
+			made.calculates(by(name, onOneCore), "sign eight", alone))
 	}
-	return b.enter(ctx, node, nodeServing, mintDistinct(b.world.apiKey))
+	for _, n := range b.waiting {
+		b.contestants = append(b.contestants, b.standard.calculates(waitingCallers(n), "sign through workers", job{KeyFile: b.keyFile(), Callers: n}))
+	}
+	return nil
 }
+
+// waitingCallers are so many, who each wait for a signature and then ask for the
+// next one.
+func waitingCallers(n int) string { return fmt.Sprintf("bare signature, for %d callers", n) }

@@ -15,7 +15,7 @@ func TestMeasure(t *testing.T) {
 		t.Skip("builds the program and starts a Vault")
 	}
 	var out, progress bytes.Buffer
-	minimal := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, crowd: 5}
+	minimal := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, waiting: []int{1, 2}, crowd: 5}
 	if err := measure(t.Context(), minimal, &out, &progress); err != nil {
 		t.Fatalf("measure: %v\n%s", err, progress.String())
 	}

@@ -12,6 +12,7 @@ import (
 type build struct {
 	library string // that computes its signatures
 	dir     string
+	godebug string // of its workers
 }
 
 func (b build) program() string { return filepath.Join(b.dir, "playtoken") }

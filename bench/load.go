@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,8 +23,7 @@ const connections, batchConnections = 16, 4
 // patience is how long a response may take before the run fails.
 const patience = 30 * time.Second
 
-// load sends requests to one server on a few connections, each as soon as the
-// one before has its response. All servers get their requests from it, so that
+// load sends requests to one server on a few connections. All servers get their requests from it, so that
 // ratios are fair, and its own CPU time is in none of them. It takes the place
 // of wrk, which could make each request different only in Lua, at no lower a
 // cost; which counts refused requests, where this one ends the run; and which
@@ -33,7 +35,12 @@ type load struct {
 	connections int
 	status      int // of every response
 	counts      int // tokens in one response
+	// pace is how many requests are sent in a second, at random moments, whether or
+	// not those before have their responses. Without it, a connection sends the
+	// next request as soon as it has a response.
+	pace func() float64
 
+	rate float64 // responses in a second, of the last drive
 	next atomic.Uint64
 	size atomic.Int64 // of the body of the first response
 }
@@ -42,42 +49,73 @@ type load struct {
 // sent by then have their responses, and counts those too.
 func (l *load) drive(ctx context.Context, d time.Duration) (score, error) {
 	began := time.Now()
-	var responses atomic.Int64
+	due := l.schedule(began)
+	times := make([][]time.Duration, l.connections)
 	all, ctx := errgroup.WithContext(ctx)
-	for range l.connections {
-		all.Go(func() error {
-			n, err := l.converse(ctx, began.Add(d))
-			responses.Add(int64(n))
+	for i := range times {
+		all.Go(func() (err error) {
+			times[i], err = l.converse(ctx, due, began.Add(d))
 			return err
 		})
 	}
-	err := all.Wait()
-	return score{n: int(responses.Load()) * l.counts, wall: time.Since(began)}, err
+	if err := all.Wait(); err != nil {
+		return score{}, err
+	}
+	wall, sorted := time.Since(began), slices.Concat(times...)
+	slices.Sort(sorted)
+	l.rate = float64(len(sorted)) / wall.Seconds()
+	return score{n: len(sorted) * l.counts, wall: wall, half: quantile(sorted, 0.5), most: quantile(sorted, 0.99)}, nil
 }
 
-// converse sends requests on one connection, at least one.
-func (l *load) converse(ctx context.Context, end time.Time) (n int, err error) {
+// quantile is the time within which this share of all responses came.
+func quantile(sorted []time.Duration, share float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(share*float64(len(sorted)-1))]
+}
+
+// schedule returns the moments at which requests are due, in order: at a pace,
+// independent of each other (a Poisson process), and otherwise at once.
+func (l *load) schedule(began time.Time) func() time.Time {
+	if l.pace == nil {
+		return time.Now
+	}
+	var mu sync.Mutex
+	at, gap := began, float64(time.Second)/max(l.pace(), 1)
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(time.Duration(gap * rand.ExpFloat64()))
+		return at
+	}
+}
+
+// converse sends requests on one connection, at least one, and returns how long
+// after they were due their responses came: to wait for a connection is part of it.
+func (l *load) converse(ctx context.Context, due func() time.Time, end time.Time) (times []time.Duration, err error) {
 	conn, err := net.Dial("tcp", l.address)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, 64<<10)
 	var out []byte
-	for now := time.Now(); (n == 0 || now.Before(end)) && ctx.Err() == nil; now = time.Now() {
-		if err := conn.SetDeadline(now.Add(patience)); err != nil {
-			return n, err
+	for at := due(); (len(times) == 0 || at.Before(end)) && ctx.Err() == nil; at = due() {
+		time.Sleep(time.Until(at))
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			return nil, err
 		}
 		out = l.request(out[:0], l.next.Add(1))
 		if _, err := conn.Write(out); err != nil {
-			return n, fmt.Errorf("send request: %w", err)
+			return nil, fmt.Errorf("send request: %w", err)
 		}
 		if err := l.receive(in); err != nil {
-			return n, err
+			return nil, err
 		}
-		n++
+		times = append(times, time.Since(at))
 	}
-	return n, context.Cause(ctx)
+	return times, context.Cause(ctx)
 }
 
 // receive reads one response, and checks its status and that its body is about

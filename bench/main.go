@@ -33,19 +33,21 @@ type effort struct {
 	rounds  int
 	turn    time.Duration // of one contestant in one round
 	callers []int         // numbers of concurrent callers of the transit engine
+	waiting []int         // numbers of concurrent callers who sign in memory
 	crowd   int           // projects in one store
 
 	// shipped builds with the flags of the Dockerfile, which compile every
 	// package anew. Otherwise, go build finds what tests have compiled.
 	shipped bool
-	// rivals adds the build with OpenSSL and the server in Node.
+	// rivals adds the build with OpenSSL, its own program, and the servers in Node.
 	rivals bool
+	out    string // folder of the picture and the page; empty: none
 }
 
 var (
-	full = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}, crowd: 10_000,
+	full = effort{rounds: 7, turn: 800 * time.Millisecond, callers: []int{1, 4, 16, 64}, waiting: []int{1, 2, 4, 8, 16, 32}, crowd: 10_000,
 		shipped: true, rivals: true}
-	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}, crowd: 1000,
+	quick = effort{rounds: 3, turn: 200 * time.Millisecond, callers: []int{1, 16}, waiting: []int{1, 4, 16}, crowd: 1000,
 		shipped: true, rivals: true}
 )
 
@@ -54,6 +56,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	defer stop()
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	out := flags.String("out", "artifacts", "write a picture and a page of the results into this `folder`")
 	isQuick := flags.Bool("quick", false, "measure for less than a minute; the numbers are rough")
 	profile := flags.String("profile", "", "do not measure; write a CPU profile of minting over HTTP to this `file`")
 	equal := flags.Bool("equal", false, "with -profile: mint equal tokens instead of distinct ones")
@@ -72,6 +75,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	case *profile != "":
 		return writeProfile(ctx, *profile, *equal, 10*how.turn, stdout)
 	}
+	how.out = *out
 	return measure(ctx, how, stdout, stderr)
 }
 
@@ -95,6 +99,9 @@ func measure(ctx context.Context, how effort, stdout, progress io.Writer) error 
 		return err
 	}
 	if err := b.transit(ctx); err != nil {
+		return err
+	}
+	if err := b.observeTiming(ctx); err != nil {
 		return err
 	}
 	return b.report(stdout)

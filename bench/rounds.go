@@ -13,6 +13,9 @@ type score struct {
 	n         int           // responses, or calls in process
 	cpu, wall time.Duration // for all of them
 	resident  float64       // memory in MB; 0: not measured
+	fill      float64       // signatures at a time; 0: not measured
+
+	half, most time.Duration // in which half of all responses came, and 99 of 100
 }
 
 // cost is the CPU time of one response, in microseconds.
@@ -20,6 +23,10 @@ func (s score) cost() float64 { return micros(s.cpu) / float64(max(s.n, 1)) }
 
 // rate is the number of responses in a second of wall-clock time.
 func (s score) rate() float64 { return float64(s.n) / s.wall.Seconds() }
+
+// p50 and p99 are response times in milliseconds.
+func (s score) p50() float64 { return micros(s.half) / 1000 }
+func (s score) p99() float64 { return micros(s.most) / 1000 }
 
 func (s score) seconds() float64 { return s.wall.Seconds() }
 
@@ -68,16 +75,22 @@ func (r results) of(name string, quantity func(score) float64) (spread, bool) {
 // another in the same round; false if one of them was not measured. Without
 // the name of another, the divisor is 1.
 func (r results) ratio(name, other string, quantity func(score) float64) (spread, bool) {
+	if other == "" {
+		return r.pairs(name, name, func(ours, _ score) float64 { return quantity(ours) })
+	}
+	return r.pairs(name, other, func(ours, theirs score) float64 { return quantity(ours) / quantity(theirs) })
+}
+
+// pairs returns the spread of what is calculated from the scores of two
+// contestants in the same round.
+func (r results) pairs(name, other string, calculate func(ours, theirs score) float64) (spread, bool) {
 	ours, theirs := r[name], r[other]
-	if len(ours) == 0 || other != "" && len(theirs) != len(ours) {
+	if len(ours) == 0 || len(theirs) != len(ours) {
 		return spread{}, false
 	}
 	values := make([]float64, len(ours))
 	for i := range ours {
-		values[i] = quantity(ours[i])
-		if other != "" {
-			values[i] /= quantity(theirs[i])
-		}
+		values[i] = calculate(ours[i], theirs[i])
 	}
 	return spreadOf(values), true
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,7 +20,6 @@ import (
 
 	"playtoken/signer"
 	"playtoken/signer/rsakey"
-	"playtoken/signer/rsakey/eight"
 )
 
 // job is the input of a worker.
@@ -29,8 +28,10 @@ type job struct {
 	For     time.Duration `json:"for"`
 	Size    int64         `json:"size"` // of a response's body, in bytes
 	APIKey  string        `json:"api_key"`
-	File    string        `json:"file"` // for a profile
-	URL     string        `json:"url"`  // of a platform
+	File    string        `json:"file"`    // for a profile
+	URL     string        `json:"url"`     // of a platform
+	Cores   int           `json:"cores"`   // 0: all of the machine
+	Callers int           `json:"callers"` // at the same time; 0: one on each core
 }
 
 // outcome is the output of a worker that calculates.
@@ -39,6 +40,7 @@ type outcome struct {
 	N       int           `json:"n"`
 	CPU     time.Duration `json:"cpu"`
 	Wall    time.Duration `json:"wall"`
+	Fill    float64       `json:"fill"` // signatures at a time; 0: not measured
 }
 
 // work runs a worker.
@@ -54,78 +56,61 @@ func work(ctx context.Context, task, text string, stdout io.Writer) error {
 		return serveProfiled(ctx, j)
 	case "api.video":
 		return serveAPIVideo(ctx)
+	case "naive":
+		return naive(ctx, j)
+	case "files":
+		return serveFiles(ctx, j)
 	}
-	once, end, err := j.calculation(ctx, task)
+	if j.Cores > 0 {
+		runtime.GOMAXPROCS(j.Cores)
+	}
+	if task == "timing" {
+		return observe(j, stdout)
+	}
+	c, err := j.calculation(ctx, task)
 	if err != nil {
 		return err
 	}
-	defer end()
-	done, err := repeat(j.For, once)
+	defer c.end()
+	done, err := c.repeat(j)
 	if err != nil {
 		return err
-	}
-	if task == "sign at once" {
-		done.N *= atOnce
 	}
 	return json.NewEncoder(stdout).Encode(done)
 }
 
-// calculation returns the function that a worker repeats, and one to call at the
-// end.
-func (j job) calculation(ctx context.Context, task string) (once func(n uint64) error, end func(), err error) {
+// calculation is what a worker repeats.
+type calculation struct {
+	once func(n uint64) error
+	many int                      // signatures that one call makes
+	fill func(signed int) float64 // signatures at a time; nil: not counted
+	end  func()
+}
+
+func (j job) calculation(ctx context.Context, task string) (calculation, error) {
 	switch task {
-	case "sign":
-		key, err := j.key()
+	case "sign", "sign at once", "sign eight", "sign through workers":
+		private, err := j.private()
 		if err != nil {
-			return nil, nil, err
+			return calculation{}, err
 		}
-		return func(n uint64) error {
-			_, err := key.SignSHA256([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
-			return err
-		}, key.Close, nil
-	case "sign at once":
-		return j.signAtOnce(ctx)
+		return signing(ctx, task, private)
 	case "mint", "mint equal":
 		minter, end, err := newMinter(ctx, j)
 		if err != nil {
-			return nil, nil, err
+			return calculation{}, err
 		}
-		return func(n uint64) error {
+		return calculation{many: 1, end: end, once: func(n uint64) error {
 			if task == "mint equal" {
 				n = 0
 			}
 			_, err := minter.Mint(ctx, signer.Request{VideoID: videoID(n), TTL: lifetime(n)})
 			return err
-		}, end, nil
+		}}, nil
 	}
-	once, err = j.platformMint(ctx, task)
-	return once, func() {}, err
+	once, err := j.platformMint(ctx, task)
+	return calculation{once: once, many: 1, end: func() {}}, err
 }
-
-// signAtOnce signs for as many callers as two batches have room for, on each
-// core; a call is one signature of each.
-func (j job) signAtOnce(ctx context.Context) (once func(n uint64) error, end func(), err error) {
-	key, err := j.key()
-	if err != nil {
-		return nil, nil, err
-	}
-	cores := runtime.GOMAXPROCS(0)
-	workers := rsakey.NewWorkers(rsakey.WorkersConfig{Cores: cores, Engine: rsakey.FastEngine()})
-	once = func(n uint64) error {
-		var all errgroup.Group
-		for i := range uint64(atOnce) {
-			all.Go(func() error {
-				_, err := workers.Sign(ctx, key, [32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(i)})
-				return err
-			})
-		}
-		return all.Wait()
-	}
-	return once, func() { workers.Stop(); key.Close() }, nil
-}
-
-// atOnce is how many callers wait together on each core.
-const atOnce = 2 * eight.Lanes
 
 // videoID returns an id of a realistic length, a different one for each n.
 func videoID(n uint64) string { return fmt.Sprintf("video%016d", n) }
@@ -133,30 +118,32 @@ func videoID(n uint64) string { return fmt.Sprintf("video%016d", n) }
 // lifetime returns a different lifetime for neighbouring n.
 func lifetime(n uint64) time.Duration { return time.Duration(600+n%60) * time.Second }
 
-// repeat calls once on all cores, as a server under load does: on cores that
-// share a clock or an arithmetic unit, a signature on one core costs less.
-func repeat(d time.Duration, once func(n uint64) error) (outcome, error) {
+// repeat calls once for a time, on all cores, as a server under load does: on
+// cores that share a clock or an arithmetic unit, a signature on one core costs
+// less.
+func (c calculation) repeat(j job) (outcome, error) {
+	callers := j.Callers
+	if callers == 0 {
+		callers = runtime.GOMAXPROCS(0)
+	}
 	var count atomic.Uint64
-	failed := make(chan error, runtime.GOMAXPROCS(0))
+	var all errgroup.Group
 	began, before := time.Now(), ownCPU()
-	var all sync.WaitGroup
-	for range cap(failed) {
-		all.Go(func() {
-			err := once(count.Add(1))
-			for err == nil && time.Since(began) < d {
-				err = once(count.Add(1))
+	for range callers {
+		all.Go(func() error {
+			err := c.once(count.Add(1))
+			for err == nil && time.Since(began) < j.For {
+				err = c.once(count.Add(1))
 			}
-			failed <- err
+			return err
 		})
 	}
-	all.Wait()
-	done := outcome{Library: rsakey.Library, N: int(count.Load()), CPU: ownCPU() - before, Wall: time.Since(began)}
-	for range cap(failed) {
-		if err := <-failed; err != nil {
-			return done, err
-		}
+	err := all.Wait()
+	done := outcome{Library: rsakey.Library, N: int(count.Load()) * c.many, CPU: ownCPU() - before, Wall: time.Since(began)}
+	if c.fill != nil {
+		done.Fill = c.fill(done.N)
 	}
-	return done, nil
+	return done, err
 }
 
 // ownCPU returns the user and system time of this process.
@@ -177,14 +164,6 @@ func (j job) private() (*rsa.PrivateKey, error) {
 	return x509.ParsePKCS1PrivateKey(der)
 }
 
-func (j job) key() (*rsakey.Key, error) {
-	private, err := j.private()
-	if err != nil {
-		return nil, err
-	}
-	return rsakey.New(private)
-}
-
 func writeKey(path string) error {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -199,29 +178,39 @@ func (b build) worker(ctx context.Context, task string, j job) (*exec.Cmd, error
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, b.bench(), "-worker", task, "-job", string(text)), nil
+	cmd := exec.CommandContext(ctx, b.bench(), "-worker", task, "-job", string(text))
+	if b.godebug != "" {
+		cmd.Env = append(os.Environ(), "GODEBUG="+b.godebug)
+	}
+	return cmd, nil
+}
+
+// ask runs a worker and reads its output.
+func (b build) ask(ctx context.Context, task string, j job, output any) error {
+	cmd, err := b.worker(ctx, task, j)
+	if err != nil {
+		return err
+	}
+	var logs bytes.Buffer
+	cmd.Stderr = &logs
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("worker %s: %w: %s", task, err, lastLine(logs.Bytes()))
+	}
+	return json.Unmarshal(out, output)
 }
 
 // calculates is a contestant that runs a new worker in each turn.
 func (b build) calculates(name, task string, j job) contestant {
 	return contestant{name: name, turn: func(ctx context.Context, d time.Duration) (score, error) {
 		j.For = d
-		cmd, err := b.worker(ctx, task, j)
-		if err != nil {
-			return score{}, err
-		}
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return score{}, err
-		}
 		var done outcome
-		if err := json.Unmarshal(out, &done); err != nil {
+		if err := b.ask(ctx, task, j, &done); err != nil {
 			return score{}, err
 		}
 		if done.Library != b.library {
 			return score{}, fmt.Errorf("the worker signs with %s, want %s", done.Library, b.library)
 		}
-		return score{n: done.N, cpu: done.CPU, wall: done.Wall}, nil
+		return score{n: done.N, cpu: done.CPU, wall: done.Wall, fill: done.Fill}, nil
 	}}
 }

@@ -108,7 +108,7 @@ func (w world) starts(made build) contestant {
 
 // once sends one request.
 func (l *load) once() error {
-	_, err := l.converse(context.Background(), time.Time{})
+	_, err := l.converse(context.Background(), time.Now, time.Time{})
 	return err
 }
 

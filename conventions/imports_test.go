@@ -71,7 +71,7 @@ var onlyUnder = map[string][]string{
 	"github.com/hashicorp/vault/":     {"vaultkeys"},
 	"github.com/gorilla/mux":          {"handlers", "gate"},
 	"github.com/lestrrat-go/jwx/":     {"gate/verify"},
-	"github.com/golang-jwt/jwt/":      {"signer", "platforms/jwplayer"},
+	"github.com/golang-jwt/jwt/":      {"signer", "platforms/jwplayer", "bench"},
 	"go.etcd.io/bbolt":                {"filekeys", "gate"},
 	"filippo.io/age":                  {"filekeys"},
 	"github.com/spf13/cobra":          {"cmd"},

@@ -1,12 +1,13 @@
-// What a site would write for itself: two processes that sign with
-// jsonwebtoken and respond as playtoken does. It has less to do, because it
-// checks nothing: neither the caller, nor a policy, nor the signature.
+// What a site would write for itself: a process for each core that signs with
+// jsonwebtoken or jose and responds as playtoken does. It has less to do, because
+// it checks nothing: neither the caller, nor a policy, nor the signature.
 'use strict'
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')))
 const http = require('node:http')
+const os = require('node:os')
 
-const workers = 2
+const workers = os.availableParallelism()
 
 if (cluster.isPrimary) {
   /** @type {(number | undefined)[]} */
@@ -22,18 +23,31 @@ if (cluster.isPrimary) {
 } else {
   const crypto = require('node:crypto')
   const fs = require('node:fs')
-  // @ts-ignore: installed next to this file only where the bench runs
-  const jwt = require('jsonwebtoken')
 
   const key = crypto.createPrivateKey({ key: fs.readFileSync(process.env.KEY_FILE ?? ''), format: 'der', type: 'pkcs1' })
   const keyid = '5f2c0e8e-5d3c-4b7e-9a5e-000000000001'
   const site = process.env.SITE
   const time = (/** @type {number} */ seconds) => new Date(seconds * 1000).toISOString().replace('.000', '')
 
-  const mint = (/** @type {{ video_id: string, expires_in: number }} */ { video_id, expires_in }) => {
+  /** @type {Record<string, () => (exp: number, sub: string) => string | Promise<string>>} */
+  const signers = {
+    jsonwebtoken: () => {
+      // @ts-ignore: installed only where the bench runs
+      const jwt = require('jsonwebtoken')
+      return (exp, sub) => jwt.sign({ exp, sub }, key, { algorithm: 'RS256', keyid, noTimestamp: true })
+    },
+    jose: () => {
+      // @ts-ignore: installed only where the bench runs
+      const { SignJWT } = require('jose')
+      return (exp, sub) => new SignJWT({ exp, sub }).setProtectedHeader({ alg: 'RS256', kid: keyid }).sign(key)
+    },
+  }
+  const sign = signers[process.env.PACKAGE ?? '']()
+
+  const mint = async (/** @type {{ video_id: string, expires_in: number }} */ { video_id, expires_in }) => {
     const now = Math.floor(Date.now() / 1000)
     const exp = now + expires_in
-    const token = jwt.sign({ exp, sub: video_id }, key, { algorithm: 'RS256', keyid, noTimestamp: true })
+    const token = await sign(exp, video_id)
     return {
       token, video_id, key_id: keyid, issued_at: time(now), expires_at: time(exp), expires_in,
       refresh_at: time(now + Math.floor(expires_in * 3 / 4)),
@@ -49,8 +63,8 @@ if (cluster.isPrimary) {
     /** @type {Buffer[]} */
     const parts = []
     req.on('data', part => parts.push(part))
-    req.on('end', () => {
-      const body = JSON.stringify(mint(JSON.parse(Buffer.concat(parts).toString())))
+    req.on('end', async () => {
+      const body = JSON.stringify(await mint(JSON.parse(Buffer.concat(parts).toString())))
       res.writeHead(201, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
       res.end(body)
     })
