@@ -154,6 +154,8 @@ var otherMutants = []mutant{
 		guard: `s.Gate.Forward == "" || s.Gate.URL != ""`, broken: `true`},
 	{name: "a download goes on after its session", file: "gate/response.go", by: "Download",
 		guard: `if a.may != nil && a.cut == nil && now.Sub(a.asked) >= again {`, broken: `if a.may == nil && a.cut != nil {`},
+	{name: "a pipe is served", file: "gate/media.go", by: "Links",
+		guard: `if !info.Mode().IsRegular() {`, broken: `if false {`},
 	{name: "a key file leaves that no playlist names", file: "gate/media.go", by: "Keys|Auth",
 		guard: `&& g.named.has(ctx, p.video, p.file)`, broken: ``},
 	{name: "names that no video has are remembered", file: "gate/media.go", by: "Keys|Auth|Names",

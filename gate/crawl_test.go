@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"playtoken/gate"
 )
 
 // TestEveryKindOfVideoIsServed crawls each video of the corpus as its players
@@ -22,12 +24,12 @@ func TestEveryKindOfVideoIsServed(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	root, err := os.OpenRoot(media)
+	folder, err := gate.OpenFolder(media)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
-	w := open(t, root.FS(), nil)
+	defer folder.Close()
+	w := open(t, folder, nil)
 	for _, r := range recipes() {
 		t.Run(r.name, func(t *testing.T) {
 			if first := r.firstFile(); strings.HasSuffix(first, ".mpd") {
@@ -37,7 +39,7 @@ func TestEveryKindOfVideoIsServed(t *testing.T) {
 			}
 		})
 	}
-	t.Run("played", func(t *testing.T) { playCorpus(t, root.FS()) })
+	t.Run("played", func(t *testing.T) { playCorpus(t, folder) })
 }
 
 func (r recipe) firstFile() string {

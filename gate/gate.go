@@ -40,7 +40,7 @@ const maxTokens = 1 << 14
 // Config is what a gate needs. Media, Data and APIKey have no default.
 type Config struct {
 	// Media holds one folder per video, named by the video's id. Its files must
-	// be io.Seekers, as those of os.Root.FS and embed.FS are.
+	// be io.Seekers, and opening one must not wait: as in a Folder and embed.FS.
 	Media fs.FS
 	// Index is the name of the first playlist in a video's folder. Empty:
 	// hls.m3u8.

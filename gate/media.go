@@ -95,23 +95,22 @@ func (f mediaFile) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // open opens a regular file that is not hidden. That a name or a link leads
-// out of the folder is for the file system to prevent, as os.Root.FS does.
+// out of the folder is for the file system to prevent, as Folder does.
 func (g *Gate) open(p place) (mediaFile, error) {
 	name := p.video + "/" + p.file
 	if !fs.ValidPath(name) || hidden(name) {
 		return mediaFile{}, errNoVideo
 	}
-	// Asked before opening, because opening a pipe would wait for a writer.
-	info, err := fs.Stat(g.config.Media, name)
-	if err != nil {
-		return mediaFile{}, notOpened(err)
-	}
-	if !info.Mode().IsRegular() {
-		return mediaFile{}, errNoVideo
-	}
 	file, err := g.config.Media.Open(name)
 	if err != nil {
 		return mediaFile{}, notOpened(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return mediaFile{}, errors.Join(notOpened(err), file.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return mediaFile{}, errors.Join(errNoVideo, file.Close())
 	}
 	seeker, ok := file.(io.ReadSeeker)
 	if !ok {

@@ -102,12 +102,12 @@ func tellStart(log *slog.Logger, ln net.Listener, set settings.Settings, build m
 // how each secret is replaced.
 func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, options Options, replace map[string]service.Replace) (*gate.Gate, func() error, error) {
 	log := options.Log
-	root, err := os.OpenRoot(set.Gate.Media)
+	media, err := gate.OpenFolder(set.Gate.Media)
 	if err != nil {
 		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
 	}
 	config := gate.Config{
-		Media: root.FS(), Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
+		Media: media, Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
 		MaxStaleness: max(set.MaxStaleness, time.Second),
 		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
@@ -116,7 +116,7 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
 	}
-	closers := closers{root}
+	closers := closers{media}
 	for _, part := range []func() (io.Closer, error){
 		func() (io.Closer, error) { return share(ctx, &config, set, counted, log, replace) },
 		func() (io.Closer, error) { return keepRecord(&config, set, counted, options.Stderr) },
@@ -160,12 +160,12 @@ func withoutPath(err error) error {
 
 // Examine reports what a gate would not serve of a media folder.
 func Examine(ctx context.Context, folder string, set settings.Gate, report func(gate.Finding)) error {
-	root, err := os.OpenRoot(folder)
+	media, err := gate.OpenFolder(folder)
 	if err != nil {
 		return fmt.Errorf("open media folder: %w", err)
 	}
-	err = gate.Check(ctx, gate.Config{Media: root.FS(), Index: set.Index, PublicURL: set.URL}, report)
-	return errors.Join(err, root.Close())
+	err = gate.Check(ctx, gate.Config{Media: media, Index: set.Index, PublicURL: set.URL}, report)
+	return errors.Join(err, media.Close())
 }
 
 // maxReported is how many findings about media the gate logs when it starts.
