@@ -41,8 +41,9 @@ func (g *Gate) serveManifest(w http.ResponseWriter, r *http.Request, file mediaF
 // readText reads an open playlist or manifest.
 func readText(file mediaFile, where playlist.Location) (string, error) {
 	var text strings.Builder
-	text.Grow(int(min(file.info.Size(), maxPlaylist) + 1))
-	if _, err := io.Copy(&text, io.LimitReader(file, maxPlaylist+1)); err != nil {
+	size := int(min(file.info.Size(), maxPlaylist) + 1)
+	text.Grow(size)
+	if _, err := io.CopyBuffer(&text, io.LimitReader(file, maxPlaylist+1), make([]byte, min(size, 32<<10))); err != nil {
 		return "", fmt.Errorf("read playlist: %w", err)
 	}
 	if text.Len() > maxPlaylist {

@@ -2,9 +2,9 @@ package gate
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // maxURI is the longest URI that the gate reads, in bytes: the longest token
@@ -16,8 +16,6 @@ const maxURI = 16 << 10
 // reads the URI, and other programs decode twice or cut at these characters:
 // there they are refused.
 const escapable = "#%;?"
-
-var videoForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // reserved first segments belong to the gate and are never videos.
 var reserved = []string{"v2", "embed", "auth", "healthz", "readyz", "metrics"}
@@ -56,8 +54,11 @@ func readPlace(escaped, escapable string) (place, error) {
 	return p, nil
 }
 
+// isVideo reports whether a folder has 1 to 64 characters of A-Z a-z 0-9 _ -, and
+// is not the gate's own.
 func isVideo(folder string) bool {
-	return videoForm.MatchString(folder) && !slices.Contains(reserved, folder)
+	other := func(c rune) bool { return c > unicode.MaxASCII || !alphanumeric(byte(c)) && c != '_' && c != '-' }
+	return folder != "" && len(folder) <= 64 && !strings.ContainsFunc(folder, other) && !slices.Contains(reserved, folder)
 }
 
 // loggable returns a path without the tickets in it.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -70,11 +71,15 @@ func (a *response) Write(b []byte) (n int, err error) {
 }
 
 // ReadFrom keeps the way open on which the kernel copies files to the network:
-// a file, or a part of one, is handed on as that.
+// a file, or a part of one, is handed on as that. What is no file is written, with
+// the header before it if it is short, and not one after the other.
 func (a *response) ReadFrom(r io.Reader) (n int64, err error) {
 	whole, ok := r.(*io.LimitedReader)
 	if !ok {
 		whole = &io.LimitedReader{R: r, N: math.MaxInt64}
+	}
+	if _, onDisk := whole.R.(*os.File); !onDisk {
+		return io.Copy(writing{to: a}, whole)
 	}
 	for whole.N > 0 {
 		if err := a.next(); err != nil {
@@ -91,6 +96,11 @@ func (a *response) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 	return n, nil
 }
+
+// writing is a response without ReadFrom.
+type writing struct{ to *response }
+
+func (w writing) Write(b []byte) (int, error) { return w.to.Write(b) }
 
 // Unwrap is for http.ResponseController.
 func (a *response) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -55,9 +55,25 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/embed/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
-	m.Handle("/{video}/{file:.+}", g.serve(g.media, refuse)).Methods(read...)
+	media := g.serve(g.media, refuse)
+	m.Handle("/{video}/{file:.+}", media).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
-	return m
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if namesMedia(r) { // as the router would find out after all other routes
+			media.ServeHTTP(w, r)
+			return
+		}
+		m.ServeHTTP(w, r)
+	})
+}
+
+// namesMedia reports whether a request is to read what stands below a video.
+func namesMedia(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	video, file, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	return file != "" && isVideo(video)
 }
 
 // keyAPI is a route of the key API. Every answer of it says that this is a gate,
