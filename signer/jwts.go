@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // maxToken bounds a token, which has to fit into a URL.
@@ -88,9 +86,7 @@ func (w *view) life(ttl time.Duration) (time.Duration, error) {
 
 // jwt encodes a token and signs it with the active key of a view.
 func (s *Signatures) jwt(ctx context.Context, by *view, typ string, claims map[string]any) (string, error) {
-	unsigned := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims(claims))
-	unsigned.Header["typ"], unsigned.Header["kid"] = typ, by.key.KeyID
-	input, err := unsigned.SigningString()
+	input, err := by.signingInput(typ, claims)
 	if err != nil {
 		return "", fmt.Errorf("%w: encode claims: %w", ErrClaim, err)
 	}
@@ -104,5 +100,5 @@ func (s *Signatures) jwt(ctx context.Context, by *view, typ string, claims map[s
 	case err != nil:
 		return "", unavailable("sign", err)
 	}
-	return input + "." + unsigned.EncodeSegment(signature), nil
+	return string(base64.RawURLEncoding.AppendEncode(append(input, '.'), signature)), nil
 }

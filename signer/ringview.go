@@ -73,6 +73,8 @@ type view struct {
 	started time.Time
 	limit   time.Duration
 
+	header atomic.Pointer[header] // of the type of token that was made last
+
 	// confirmed says that this read was made because the key was not in the
 	// store, and that the ring still has it as active.
 	confirmed atomic.Bool

@@ -52,8 +52,8 @@ func (s *Signatures) Shared() uint64 { return s.shared.Load() }
 
 // sign returns the signature of input by the active key of a view. Errors:
 // ErrKeyGone, ErrUnavailable.
-func (s *Signatures) sign(ctx context.Context, by *view, input string) ([]byte, error) {
-	id := signatureID{fingerprint: by.key.Fingerprint, digest: sha256.Sum256([]byte(input))}
+func (s *Signatures) sign(ctx context.Context, by *view, input []byte) ([]byte, error) {
+	id := signatureID{fingerprint: by.key.Fingerprint, digest: sha256.Sum256(input)}
 	if signature, ok := s.made.Get(id); ok {
 		s.shared.Add(1)
 		return signature, nil
