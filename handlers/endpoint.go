@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -264,12 +265,17 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, status int, bod
 		w.WriteHeader(status)
 		return
 	}
-	data, err := json.Marshal(body, json.Deterministic(true), json.FormatNilMapAsNull(true))
-	if err != nil {
+	data, _ := s.buffers.Get().(*bytes.Buffer)
+	if data == nil {
+		data = new(bytes.Buffer)
+	}
+	defer s.buffers.Put(data)
+	data.Reset()
+	if err := json.MarshalWrite(data, body, json.Deterministic(true), json.FormatNilMapAsNull(true)); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	s.write(w, r, status, "application/json", data)
+	s.write(w, r, status, "application/json", data.Bytes())
 }
 
 func (s *server) write(w http.ResponseWriter, r *http.Request, status int, contentType string, data []byte) {

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -225,6 +226,7 @@ type Config struct {
 type server struct {
 	Config
 	bursts  bursts
+	buffers sync.Pool             // of *bytes.Buffer, for responses
 	waiting map[string]waitingAct // by the name of the record
 }
 
