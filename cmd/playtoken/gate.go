@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"playtoken/logs"
@@ -32,6 +33,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 		return err
 	}
 	log := a.logAs(logs.JSON)
+	a.boundMemory(log, memlimit.FromCgroup)
 	warn(log, set.Doubts)
 	hangups, stop := notifyOfHangups()
 	defer stop()

@@ -4,11 +4,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"playtoken/logs"
@@ -26,6 +24,7 @@ func (a *app) serve() *cobra.Command {
 			}
 			a.collectLess()
 			log := a.logAs(logs.JSON)
+			a.boundMemory(log, memlimit.FromCgroup)
 			warn(log, set.Doubts)
 			hangups, stop := notifyOfHangups()
 			defer stop()
@@ -49,14 +48,5 @@ func notifyOfHangups() (hangups <-chan os.Signal, stop func()) {
 func warn(log *slog.Logger, doubts []string) {
 	for _, doubt := range doubts {
 		log.Warn("a doubtful setting", "problem", doubt)
-	}
-}
-
-// collectLess lets garbage grow to four times what is in use, which is little,
-// so that a mint costs about a seventh less apart from its signature. A GOGC in
-// the environment is obeyed instead.
-func (a *app) collectLess() {
-	if !slices.ContainsFunc(a.environ, func(s string) bool { return strings.HasPrefix(s, "GOGC=") }) {
-		debug.SetGCPercent(400)
 	}
 }
