@@ -235,8 +235,8 @@ func has(r io.Reader, want end) (bool, error) {
 			return false, fmt.Errorf("read the audit log: %w", err)
 		}
 		text = bytes.TrimSuffix(text, []byte("\n"))
-		l, _, mac, err := parse(text) // the first line may begin in the middle
-		if err == nil && (end{Chain: l.Chain, Seq: l.Seq, MAC: mac} == want || l.After != nil && continues(*l.After, want)) {
+		l, err := parse(text) // the first line may begin in the middle
+		if err == nil && (l.end() == want || l.line.After != nil && continues(*l.line.After, want)) {
 			return true, nil
 		}
 	}

@@ -139,35 +139,55 @@ var (
 	errAltered = errors.New("was altered, or the line before it was altered or removed")
 )
 
-// parse reads a line without its newline. Its content must not be trusted before
-// its MAC is checked.
-func parse(text []byte) (l line, body []byte, mac string, err error) {
+// sealed is a line as it was read. Its content must not be trusted before follows.
+type sealed struct {
+	line line
+	body []byte // what the MAC covers, besides the line before
+	mac  string
+}
+
+// parse reads a line without its newline. Error: errForm.
+func parse(text []byte) (sealed, error) {
 	body, mac, ok := sealOf(text)
 	if !ok || !bytes.HasPrefix(text, []byte(linePrefix)) {
-		return l, nil, "", errForm
+		return sealed{}, errForm
 	}
+	var l line
 	if err := json.Unmarshal(append(bytes.Clone(body), '}'), &l); err != nil {
-		return l, nil, "", errForm
+		return sealed{}, errForm
 	}
-	return l, body, mac, nil
+	return sealed{line: l, body: body, mac: mac}, nil
+}
+
+// end is the end of a log whose last line this is.
+func (s sealed) end() end { return end{Chain: s.line.Chain, Seq: s.line.Seq, MAC: s.mac} }
+
+// follows verifies that the line is the one after an end. Errors begin with a verb.
+func (s sealed) follows(key []byte, from end) error {
+	l := s.line
+	switch {
+	case l.Chain != from.Chain:
+		return fmt.Errorf("is of chain %q instead of %q", l.Chain, from.Chain)
+	case !hmac.Equal([]byte(s.mac), []byte(sum(key, aboutLine+from.MAC, s.body))):
+		if l.Seq != from.Seq+1 {
+			return fmt.Errorf("has number %d instead of %d: lines were removed, inserted or reordered", l.Seq, from.Seq+1)
+		}
+		return errAltered
+	case l.Seq != from.Seq+1: // possible only with the key
+		return fmt.Errorf("has number %d instead of %d", l.Seq, from.Seq+1)
+	}
+	return nil
 }
 
 // check parses text and verifies that it is the line after an end. It returns the
 // line and the new end. Errors begin with a verb.
 func check(key []byte, from end, text []byte) (line, end, error) {
-	l, body, mac, err := parse(text)
-	switch {
-	case err != nil:
-		return l, from, err
-	case l.Chain != from.Chain:
-		return l, from, fmt.Errorf("is of chain %q instead of %q", l.Chain, from.Chain)
-	case !hmac.Equal([]byte(mac), []byte(sum(key, aboutLine+from.MAC, body))):
-		if l.Seq != from.Seq+1 {
-			return l, from, fmt.Errorf("has number %d instead of %d: lines were removed, inserted or reordered", l.Seq, from.Seq+1)
-		}
-		return l, from, errAltered
-	case l.Seq != from.Seq+1: // possible only with the key
-		return l, from, fmt.Errorf("has number %d instead of %d", l.Seq, from.Seq+1)
+	l, err := parse(text)
+	if err == nil {
+		err = l.follows(key, from)
 	}
-	return l, end{Chain: l.Chain, Seq: l.Seq, MAC: mac}, nil
+	if err != nil {
+		return l.line, from, err
+	}
+	return l.line, l.end(), nil
 }

@@ -180,17 +180,17 @@ func (v *verifier) line(text []byte) {
 		v.Other++
 		return
 	}
-	claimed, _, _, err := parse(text)
+	claimed, err := parse(text)
 	if err != nil {
 		v.wrong("%v", err)
 		return
 	}
-	from, known := v.ends[claimed.Chain]
+	from, known := v.ends[claimed.line.Chain]
 	if !known {
-		from = end{Chain: claimed.Chain}
-		v.readAnchor(claimed.Chain)
-	} else if !v.captured && claimed.Chain != v.now {
-		v.wrong("is of chain %s, which had already ended", claimed.Chain)
+		from = end{Chain: claimed.line.Chain}
+		v.readAnchor(claimed.line.Chain)
+	} else if !v.captured && claimed.line.Chain != v.now {
+		v.wrong("is of chain %s, which had already ended", claimed.line.Chain)
 		return
 	}
 	l, next, err := check(v.key, from, text)
