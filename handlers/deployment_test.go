@@ -289,7 +289,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		},
 		Approvals:           &approvals.Store{Documents: d.documents},
 		CheckSettingsChange: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
-		Limits:              d.counter, Record: d.record,
+		Limits:              d.counter, Record: d.record, Searcher: searcher(func(audit.Query) (audit.Found, error) { return audit.Found{}, nil }),
 	}
 	for _, c := range change {
 		c(&config)

@@ -201,6 +201,8 @@ type Config struct {
 	// Record gets an entry before every change, and one about its outcome. Nil:
 	// nothing is recorded.
 	Record Record
+	// Searcher finds entries of the audit log. Nil: it cannot be read.
+	Searcher Searcher
 
 	// Metrics handles GET /metrics. Nil: the route does not exist.
 	Metrics http.Handler

@@ -90,6 +90,8 @@ var expectations = map[string]struct {
 	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},
 	"DELETE /v1/admin-keys/{admin_key_id}": {"", adminOnly(204)},
 
+	"GET /v1/audit": {"", operatorsFrom(200, 8)},
+
 	// Nothing waits here; see TestAnActWaitsForAnotherOperator.
 	"GET /v1/approvals":                        {"", operatorsFrom(200, 8)},
 	"POST /v1/approvals/{approval_id}/approve": {"", operatorsFrom(404, 9)},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"playtoken/audit"
 	"playtoken/keyrotation"
 	"playtoken/projects"
 	"playtoken/projects/approvals"
@@ -68,6 +69,8 @@ var failures = []failure{
 	{is: as[badCredentials], status: 400, code: badCredentialsCode, says: "the key or token is unknown, expired, deleted or already used: send a valid one"},
 	{is: is(approvals.ErrGone), status: 404, code: "not_found", says: approvals.ErrGone.Error()},
 	{is: is(approvals.ErrSameOperator), status: 403, code: "forbidden", says: approvals.ErrSameOperator.Error()},
+	{is: is(audit.ErrNoFile), status: 409, code: "conflict", says: "the audit record is not kept in a file, so it cannot be read here: look where standard error of this process goes, or set PLAYTOKEN_AUDIT to file:PATH"},
+	{is: is(audit.ErrCursor), status: 400, field: "cursor", code: "invalid_request", says: audit.ErrCursor.Error() + ": start at the first page"},
 	{is: is(approvals.ErrFull), status: 409, code: "conflict", says: approvals.ErrFull.Error()},
 	{is: is(errUnrecorded), status: 503, code: "audit_unavailable", says: "nothing was changed, because the audit log cannot be written; the request is fine, try again", retry: 5 * time.Second},
 	{is: as[*unauthorized], status: 401, code: "unauthenticated"},

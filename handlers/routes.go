@@ -191,6 +191,8 @@ func (s *server) projectRoutes() []route {
 		get(adminKeysPath, endpoint(s, read(projects.ReadAdminKeys), s.listAdminKeys)),
 		post(adminKeysPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusCreated, "admin_key.create"), s.createAdminKey)),
 		del(adminKeyPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusNoContent, "admin_key.delete"), s.deleteAdminKey)),
+
+		get(auditPath, endpoint(s, read(projects.ReadAudit), s.searchAudit)),
 	}
 }
 

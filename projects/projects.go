@@ -104,6 +104,8 @@ const (
 
 	EndOperators Action = "end operators' sessions"
 
+	ReadAudit Action = "read the audit log"
+
 	ReadApprovals Action = "read what waits for an approval"
 	Approve       Action = "approve"
 )
@@ -136,6 +138,7 @@ var All = []Permission{
 	{Action: ReadAdminKeys, Role: RoleAuditor},
 	{Action: WriteAdminKeys},
 	{Action: EndOperators},
+	{Action: ReadAudit, Role: RoleAuditor},
 	{Action: ReadApprovals, Role: RoleAuditor},
 	{Action: Approve, Role: RoleOperator}, // and what is approved needs its own
 }

@@ -69,7 +69,7 @@ func (s *Service) handlerConfig() handlers.Config {
 	c := handlers.Config{
 		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
 		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange, CheckCredential: s.checkCredential,
-		Verdict: s.verdict, Record: s.audit, Log: s.log,
+		Verdict: s.verdict, Record: s.audit, Searcher: s.audit, Log: s.log,
 		Approvals: &approvals.Store{Documents: s.Storage.Store, Permit: s.Storage.Permit}, MustWait: s.mustWait(),
 		Secure: strings.HasPrefix(s.Settings.PublicURL, "https:"),
 	}

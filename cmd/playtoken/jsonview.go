@@ -26,6 +26,7 @@ func (v jsonView) table(w io.Writer) {
 			Rel  string `json:"rel"`
 			Href string `json:"href"`
 		} `json:"links"`
+		Problem string `json:"problem"`
 	}
 	if json.Unmarshal(v.Value, &list) != nil || list.Items == nil {
 		v.members(w)
@@ -38,11 +39,14 @@ func (v jsonView) table(w io.Writer) {
 			fmt.Fprintf(w, "\nmore: --cursor %s\n", values.Get("cursor"))
 		}
 	}
+	if list.Problem != "" {
+		fmt.Fprintf(w, "\nproblem: %s\n", list.Problem)
+	}
 }
 
 // columns are the members of a list's items that are shown, in this order.
 var columns = []string{
-	"admin_key_id", "approval_id", "project_id", "api_key_id", "name", "role", "act", "subject", "reason", "asked_by", "asked_by_name",
+	"time", "actor", "actor_name", "action", "result", "admin_key_id", "approval_id", "project_id", "api_key_id", "name", "role", "act", "subject", "reason", "asked_by", "asked_by_name",
 	"platform", "scopes", "created_at", "expires_at", "last_used_at",
 }
 

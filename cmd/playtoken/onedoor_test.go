@@ -90,6 +90,8 @@ var acts = []act{
 
 	{verb: "operator end-sessions operator_no --reason left", route: "POST /v1/operators/operator_no/sessions/end", body: `{"reason":"left"}`, want: 404},
 	{verb: "operator end-sessions operator_aaaaaaaaaaaaaaaaaaaaaaaaaa --reason left", route: "POST /v1/operators/operator_aaaaaaaaaaaaaaaaaaaaaaaaaa/sessions/end", body: `{"reason":"left"}`, want: 204},
+	{verb: "audit list --project {P} --limit 0", route: "GET /v1/audit?project_id={P}&limit=0", want: 400},
+	{verb: "audit list --actor admin --action rotation --cursor x", route: "GET /v1/audit?actor=admin&action=rotation&cursor=x", want: 400},
 	{verb: "approvals list", route: "GET /v1/approvals", want: 200},
 	{verb: "approvals approve approval_no", route: "POST /v1/approvals/approval_no/approve", want: 404},
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,7 +29,33 @@ func (a *app) auditVerb() *cobra.Command {
 	}
 	verify.Flags().BoolVar(&of.gate, "gate", false, "the file is a gate's (needs PLAYTOKEN_GATE_API_KEY instead of the store)")
 	verify.Flags().BoolVar(&of.captured, "captured", false, "the file is what processes wrote to standard error, logs and all; what is cut off at the end of a chain does not show")
-	return group("audit", "The record of what was done", verify)
+	return group("audit", "The record of what was done", verify, a.auditLister())
+}
+
+// auditLister shows the record that PLAYTOKEN_AUDIT names, newest first.
+func (a *app) auditLister() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "Who did what, newest first; every line that is read is verified", Args: arguments()}
+	parameter := func(flag string) string {
+		if flag == "project" {
+			return "project_id"
+		}
+		return flag
+	}
+	flags := [][2]string{
+		{"project", "only about this project"}, {"actor", "only by this actor: admin, a key's id, scheduler, cli"}, {"action", "only this action, for example signing_key.revoke"},
+		{"since", "only from this time on, as 2026-03-01T12:00:00Z"}, {"until", "only before this time"}, {"limit", "entries, 1 to 100"}, {"cursor", "of a link to another page"},
+	}
+	addFlags(cmd, flags)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		query := url.Values{}
+		for _, flag := range flags {
+			if value, _ := cmd.Flags().GetString(flag[0]); cmd.Flags().Changed(flag[0]) {
+				query.Set(parameter(flag[0]), value)
+			}
+		}
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodGet, path: "/v1/audit", query: query})
+	}
+	return cmd
 }
 
 // recordFile is a file with lines of a record.

@@ -55,6 +55,7 @@ var examples = map[string][]string{
 
 	"store rekey":  {"playtoken store rekey --new-password new-password.txt"},
 	"store backup": {"playtoken store backup /var/backups/playtoken/store.db"},
+	"audit list":   {"playtoken audit list", "playtoken audit list --project default --action signing_key.revoke --since 2026-03-01T00:00:00Z"},
 	"audit verify": {"playtoken audit verify audit.jsonl", "playtoken audit verify gate.jsonl --gate"},
 	"vault setup":  {"playtoken vault setup --approle", "playtoken vault setup --kubernetes --service-account video/playtoken"},
 	"vault policy": {"playtoken vault policy", "playtoken vault policy signer"},
