@@ -33,7 +33,7 @@ type Query struct {
 type Found struct {
 	Lines      []Line
 	VerifiedTo *Place // the oldest line that was read; nil if none was
-	Next       string // where older lines begin; empty if there are none, or after a wrong line
+	Next       string // where older lines begin; empty at the beginning of the file, and after a wrong line
 	Problem    string // what is wrong with the log; reading stops at a wrong line
 }
 
