@@ -18,9 +18,10 @@ const patience = 25; // seconds; the frame waits for 30
  * `playtoken:ready`, `playtoken:time`, `playtoken:ended`, `playtoken:error`.
  * @param {HTMLIFrameElement} frame
  * @param {TokenSource} source
+ * @param {Record<string, string>} [parameters] of the embed page, such as {autoplay: "1"}
  * @returns {() => void} stops that
  */
-export function attach(frame, source) {
+export function attach(frame, source, parameters = {}) {
   const listening = new AbortController();
   const { signal } = listening;
   let origin = "";
@@ -30,7 +31,7 @@ export function attach(frame, source) {
   const hear = async (/** @type {MessageEvent} */ { source: from, origin: of, data }) => {
     if (from !== frame.contentWindow || of !== origin || data?.protocol !== "playtoken" || data.version !== 1) return;
     if (data.type !== "needs-token") {
-      if (data.type === "time" && shown) source.accepted(shown);
+      if (data.type === "time" && !data.paused && shown) source.accepted(shown);
       return frame.dispatchEvent(new CustomEvent(`playtoken:${data.type}`, { detail: data }));
     }
     try {
@@ -45,8 +46,10 @@ export function attach(frame, source) {
   source.get({ signal, patience }).then((token) => {
     shown = token;
     if (!token.urls.embed) return;
-    origin = new URL(token.urls.embed, location.href).origin;
-    frame.src = token.urls.embed;
+    const address = new URL(token.urls.embed);
+    for (const name in parameters) address.searchParams.set(name, parameters[name]);
+    origin = address.origin;
+    frame.src = address.href;
   }, () => {}); // the source has told why
   return () => listening.abort();
 }

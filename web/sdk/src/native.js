@@ -20,6 +20,7 @@
  * @property {boolean} paused
  * @property {{code: number} | null} error
  * @property {() => Promise<void> | void} play
+ * @property {() => void} pause
  * @property {(type: string, listener: () => void) => void} addEventListener
  * @property {(type: string, listener: () => void) => void} removeEventListener
  */
@@ -35,25 +36,32 @@ const decoding = 3; // MEDIA_ERR_DECODE, which no token mends
  */
 export function attach(media, source) {
   let stopped = false;
+  let playing = false;
   /** @type {PlaybackToken | undefined} */ let token;
   const open = (/** @type {PlaybackToken} */ next) => {
     if (stopped || !next.urls.hls) return;
-    const { currentTime, paused, playbackRate } = media;
+    const { currentTime, playbackRate } = media;
+    const again = token !== undefined;
+    const resume = playing;
     token = next;
     media.src = next.urls.hls;
     if (currentTime > 0) media.currentTime = currentTime;
     media.playbackRate = playbackRate;
-    if (!paused) Promise.resolve(media.play()).catch(() => {}); // the controls are there
+    if (resume) Promise.resolve(media.play()).catch(() => {}); // the controls are there
+    else if (again) media.pause(); // or it would play by itself if it did at first
   };
   const give = (/** @type {Promise<PlaybackToken>} */ next) => next.then(open, () => {}); // the source has told why
-  const fail = () => token && media.error?.code !== decoding && void give(source.refused(token, { patience }));
-  const play = () => token && source.accepted(token);
-  media.addEventListener("error", fail);
-  media.addEventListener("playing", play);
+  const listeners = {
+    error: () => token && media.error?.code !== decoding && void give(source.refused(token, { patience })),
+    playing: () => token && source.accepted(token),
+    play: () => (playing = true),
+    pause: () => (playing &&= media.error !== null), // a failure pauses some browsers
+  };
+  for (const [type, listener] of Object.entries(listeners)) media.addEventListener(type, listener);
+  playing = !media.paused;
   give(source.get({ patience }));
   return () => {
     stopped = true;
-    media.removeEventListener("error", fail);
-    media.removeEventListener("playing", play);
+    for (const [type, listener] of Object.entries(listeners)) media.removeEventListener(type, listener);
   };
 }

@@ -20,14 +20,16 @@ const decoding = 3; // MEDIA_ERR_DECODE, which no token mends
  */
 export function attach(player, source) {
   /** @type {PlaybackToken} */ let opened;
+  let playing = !player.paused();
   const open = (/** @type {PlaybackToken} */ token) => {
     const time = player.currentTime();
-    const playing = !player.paused();
+    const resume = playing;
     opened = token;
     player.src({ src: token.urls.hls, type: "application/x-mpegURL" });
     if (time) player.currentTime(time);
-    if (playing) player.play();
+    if (resume) player.play();
   };
+  const note = () => player.error() || (playing = !player.paused()); // a failure pauses some browsers
   const requests = requestsOf(source, open);
   const hook = () => {
     const { vhs } = player.tech(true);
@@ -40,11 +42,13 @@ export function attach(player, source) {
   };
   player.on("xhr-hooks-ready", hook);
   player.on("error", fail);
+  player.on(["play", "pause"], note);
   const stop = source.watch(player.tech(true).el());
   requests.open().then(open, () => {}); // the source has told why
   return () => {
     player.off("xhr-hooks-ready", hook);
     player.off("error", fail);
+    player.off(["play", "pause"], note);
     stop();
   };
 }
