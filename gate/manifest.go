@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"playtoken/gate/playlist"
@@ -86,8 +87,8 @@ func unavailable(where playlist.Location, cause error) error {
 
 // location says where the viewer found a playlist.
 func (g *Gate) location(r *http.Request, p place) playlist.Location {
-	query, _ := url.ParseQuery(r.URL.RawQuery) // admit has read it
-	where := g.located(p, func(name string) (string, bool) { return query.Get(name), query.Has(name) })
+	query := sync.OnceValue(r.URL.Query) // few playlists ask for a part of it
+	where := g.located(p, func(name string) (string, bool) { return query().Get(name), query().Has(name) })
 	if g.public == nil {
 		where.Host = r.Host
 	}

@@ -103,17 +103,21 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 	g, id := openWith(t, films(), gate.Config{})
 	handler := g.Handler()
 	token := sign(id, ours(), jwt.MapClaims{"sub": video, "exp": time.Now().Add(time.Hour).Unix()})
-	var count [4]uint64
-	for i := range count {
+	present := func() uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if a := fetch(handler, "/film/hls.m3u8?jwt="+token); a.status != 200 {
+		a := fetch(handler, "/film/hls.m3u8?jwt="+token)
+		runtime.ReadMemStats(&after)
+		if a.status != 200 {
 			t.Fatalf("got %v, want 200", a)
 		}
-		runtime.ReadMemStats(&after)
-		count[i] = after.Mallocs - before.Mallocs
+		return after.Mallocs - before.Mallocs
 	}
-	if count[3]+100 > count[0] {
-		t.Errorf("got %d allocations for a token seen before and %d for a new one, want at least 100 fewer", count[3], count[0])
+	first, again := present(), present()
+	for range 5 { // the least: the gate reads its document meanwhile
+		again = min(again, present())
+	}
+	if again+100 > first {
+		t.Errorf("got %d allocations for a token seen before and %d for a new one, want at least 100 fewer", again, first)
 	}
 }
