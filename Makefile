@@ -2,7 +2,8 @@
 # make quick   formatting, vet, staticcheck and the short tests; for every change
 # make test    every check that this machine has the tools for; says what it skipped
 # make lint    formatting, vet and staticcheck alone
-# make web     hls.js from npm, for the pages of the gate to play everything
+# make web     hls.js from npm, for the pages of the gate to play everything, and
+#              what the package of web/sdk is made and judged with
 # make players the player libraries and the packager that the gate is tested with
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
@@ -51,6 +52,19 @@ web: deps
 	if [ -n "$$why" ]; then
 	  echo "== SKIPPED: the pages of the gate are built and tested without hls.js: $$why"
 	  echo "hls.js: $$why" >> $(SKIPPED)
+	fi
+	sed -i /sdk:/d $(SKIPPED)
+	cd web/sdk
+	[ ! node_modules/.package-lock.json -nt package-lock.json ] || exit 0
+	echo "== what the npm package is made with"
+	why=
+	command -v npm >/dev/null || why="npm is not installed"
+	if [ -z "$$why" ] && ! npm ci --ignore-scripts --no-audit --no-fund >$(CURDIR)/artifacts/npm-sdk.log 2>&1; then
+	  why="npm cannot fetch it, see artifacts/npm-sdk.log"
+	fi
+	if [ -n "$$why" ]; then
+	  echo "== SKIPPED: the npm package of web/sdk is not packed and judged: $$why"
+	  echo "sdk: $$why" >> $(CURDIR)/$(SKIPPED)
 	fi
 
 # npm removes and unpacks everything again, which is for changes only.

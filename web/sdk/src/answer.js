@@ -43,8 +43,7 @@ import { TokenError } from "./error.js";
  */
 
 /**
- * A token as the page has it.
- * @typedef {object} PlaybackToken
+ * @typedef {object} TokenMembers
  * @property {string} token
  * @property {string} videoId
  * @property {string} keyId       of the key that signed it; "" where tokens name none
@@ -54,6 +53,8 @@ import { TokenError } from "./error.js";
  * @property {Readonly<Delivery>} delivery
  * @property {Readonly<Record<string, string>>} tokens by kind
  */
+
+/** A token as the page has it. @typedef {Readonly<TokenMembers>} PlaybackToken */
 
 /**
  * Checks an answer.
