@@ -28,7 +28,7 @@ func run(t *testing.T, dir string, argv ...string) (out string) {
 	cmd.Dir = dir
 	all, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, all)
+		t.Fatalf("%s: got %v, want it to succeed\n%s", strings.Join(argv, " "), err, all)
 	}
 	return string(all)
 }

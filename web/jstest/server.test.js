@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { ApiError, createClient } from "../sdk/src/server.js";
@@ -127,3 +128,31 @@ for (const [name, answer, want, told] of [
     assert.equal(errors.length, told);
   });
 }
+
+test("the README's back end works as it stands", async (t) => {
+  const readme = await readFile(new URL("../sdk/README.md", import.meta.url), "utf8");
+  const [, code] = /```js\n(import \{ createClient \}.*?)```/s.exec(readme);
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (url, init) => (asked.push({ url, ...init }), tokenAnswer()));
+  const route = {};
+  const page = {
+    process: { env: { PLAYTOKEN_URL: "https://tokens.test", PLAYTOKEN_API_KEY: "KEY" } },
+    app: { post: (path, ...steps) => Object.assign(route, { path, steps }) },
+    express: { json: () => "json" },
+    requireLogin: "login",
+    mayWatch: (user, videoId) => user === "alice" && videoId === "v",
+    createClient,
+  };
+  new Function(...Object.keys(page), code.replace(/^import .*$/m, ""))(...Object.values(page));
+  assert.deepEqual([route.path, ...route.steps.slice(0, 2)], ["/token", "login", "json"]);
+  const ask = async (user) => {
+    const res = { status: (code) => Object.assign(res, { code }), set: (headers) => Object.assign(res, { headers }), json: (body) => Object.assign(res, { body }), send: (text) => Object.assign(res, { body: JSON.parse(text) }) };
+    await route.steps[2]({ user, body: { video_id: "v" } }, res);
+    return res;
+  };
+  assert.deepEqual((({ code, body }) => [code, body.code])(await ask("mallory")), [403, "not_entitled"]);
+  assert.equal(asked.length, 0);
+  const { code: status, headers, body } = await ask("alice");
+  assert.deepEqual([status, headers["cache-control"], body.video_id], [201, "no-store", "v"]);
+  assert.equal(asked[0].body, '{"video_id":"v"}'); // nothing that some platform would refuse
+});

@@ -5,20 +5,12 @@
  *
  * It asks the page's OWN back end, never the token service: the service's API
  * key must not reach a browser. That back end knows who is logged in, decides
- * whether they may watch, and forwards one call. With `playtoken/server`:
- *
- *     const playtoken = createClient({ url: process.env.PLAYTOKEN_URL, apiKey: process.env.PLAYTOKEN_API_KEY });
- *
- *     app.post("/token", requireLogin, express.json(), async (req, res) => {
- *       const videoId = req.body.video_id;
- *       if (!mayWatch(req.user, videoId)) return res.status(403).json({ code: "not_entitled" });
- *       const answer = await playtoken.respond({ video_id: videoId });
- *       res.status(answer.status).set(Object.fromEntries(answer.headers)).send(await answer.text());
- *     });
- *
- * Then, in the page:
+ * whether they may watch, and forwards one call, with `respond` of
+ * `playtoken/server` or by itself: POST {"video_id"} with the API key, and the
+ * service's answer, status included, to the page. README.md has it in full.
  *
  *     const source = createTokenSource({ endpoint: "/token", videoId: "my-video" });
+ *     source.watch(document.querySelector("video"));
  *     const { urls } = await source.get();
  */
 
