@@ -17,14 +17,16 @@ import (
 
 // demoViews is what the demo says when it is ready.
 type demoViews struct {
-	Player string
-	Gate   string
-	APIKey string `json:"api_key"`
+	Player   string
+	Service  string
+	Gate     string
+	APIKey   string `json:"api_key"`
+	AdminKey string `json:"admin_key"`
 }
 
-// startDemo builds and starts the real program, and checks at the end that it
-// stops when told to.
-func startDemo(t *testing.T) demoViews {
+// startDemo builds and starts the real program with some settings, and checks at
+// the end that it stops when told to.
+func startDemo(t *testing.T, settings ...string) demoViews {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "playtoken")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "playtoken/cmd/playtoken").CombinedOutput(); err != nil {
@@ -32,7 +34,7 @@ func startDemo(t *testing.T) demoViews {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary, "demo", "--listen", "127.0.0.1:0", "-o", "json")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+	cmd.Env = append(settings, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	var log strings.Builder
