@@ -30,6 +30,7 @@ import (
 	"playtoken/gate/register"
 	"playtoken/gate/verify"
 	"playtoken/limits"
+	"playtoken/logs"
 	"playtoken/secret"
 	"playtoken/store"
 )
@@ -111,11 +112,24 @@ type Config struct {
 	// Watched is called with the session of each viewer who may watch. It may be
 	// nil.
 	Watched func(session string)
-	// Served is called after each response. Kind is what was asked for: playlist,
-	// media, page, auth, key_api or process (health and metrics). It may be nil.
-	Served func(kind string, status int, bytes int64, took time.Duration)
+	// Served is called after each response, with the request's context. It may be
+	// nil.
+	Served func(context.Context, Outcome)
+	// TraceID is the trace that a request belongs to, for the log; empty if there is
+	// none. Nil: what its header traceparent says.
+	TraceID func(*http.Request) string
 	// Metrics answers GET /metrics. Nil: 404.
 	Metrics http.Handler
+}
+
+// Outcome is what may be told of a request and its response.
+type Outcome struct {
+	Kind      string // of what was asked for: playlist, media, page, auth, key_api or process (health and metrics)
+	Status    int
+	Code      string // of the refusal; empty: there was none
+	RequestID string // in the response
+	Bytes     int64  // of the body that were taken
+	Took      time.Duration
 }
 
 // Gate is an open gate. Its methods may be called concurrently.
@@ -133,6 +147,7 @@ type Gate struct {
 	compressing atomic.Int64  // playlists
 	reading     chan struct{} // has an entry for each large playlist that is being read
 	stopping    atomic.Bool
+	probes      logs.Probes
 }
 
 // Open checks the configuration, naming all that is wrong with it, and opens
@@ -186,6 +201,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logged == nil {
 		c.Logged = func(int, bool) bool { return true }
+	}
+	if c.TraceID == nil {
+		c.TraceID = func(r *http.Request) string { return logs.TraceID(r.Header) }
 	}
 	if c.Proxied == nil {
 		c.Proxied = func(*http.Request) bool { return false }

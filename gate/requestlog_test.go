@@ -39,6 +39,20 @@ func TestTheLogOmitsWhatItIsToldButNoFailure(t *testing.T) {
 	}
 }
 
+// TestTheLogHasOneLineOfManyProbes: load balancers ask each second.
+func TestTheLogHasOneLineOfManyProbes(t *testing.T) {
+	w := open(t, films(), func(config *gate.Config) { config.Logged = func(status int, _ bool) bool { return status >= 400 } })
+	w.want(w.get("/readyz"), 200, "")
+	w.gate.Stopping()
+	for range 10 {
+		w.want(w.get("/readyz"), 503, "unavailable")
+	}
+	w.server.Close() // now everything is logged
+	if got := strings.Count(w.log.String(), `"path":"/readyz"`); got != 1 {
+		t.Errorf("got %d lines of eleven probes, want one:\n%s", got, w.log.String())
+	}
+}
+
 // TestOnlyATrustedProxyNamesARequest: a client's id for it would be in the log beside
 // those of others.
 func TestOnlyATrustedProxyNamesARequest(t *testing.T) {

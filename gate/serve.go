@@ -114,14 +114,30 @@ func (g *Gate) serve(e endpoint, refuse refuser) http.Handler {
 		if err != nil {
 			refuse(out, r, asRefusal(err))
 		}
-		level, took := severity(out.status), g.config.Now().Sub(began)
-		if g.config.Served != nil {
-			g.config.Served(kindOf(r.URL.Path, out.management), out.status, out.bytes, took)
-		}
-		if level == slog.LevelError || g.config.Logged(out.status, out.management) {
-			g.log(level, out, r, err, took)
-		}
+		g.tell(out, r, err, g.config.Now().Sub(began))
 	})
+}
+
+// tell tells of a response: what counts and traces them, and the log. The log is
+// told of probes whether the gate is ready only if that changes, and now and then.
+func (g *Gate) tell(out *response, r *http.Request, err error, took time.Duration) {
+	code := ""
+	if err != nil {
+		code = asRefusal(err).code
+	}
+	if g.config.Served != nil {
+		g.config.Served(r.Context(), Outcome{
+			Kind: kindOf(r.URL.Path, out.management), Status: out.status, Code: code,
+			RequestID: out.Header().Get("X-Request-Id"), Bytes: out.bytes, Took: took,
+		})
+	}
+	level, probe := severity(out.status), r.URL.Path == "/readyz"
+	news := probe && g.probes.News(code, g.config.Now())
+	switch {
+	case probe && level == slog.LevelError && !news: // the log was told
+	case news, level == slog.LevelError, g.config.Logged(out.status, out.management):
+		g.log(level, out, r, err, took)
+	}
 }
 
 // kindOf is what a request asks for.
@@ -158,7 +174,7 @@ func (g *Gate) log(level slog.Level, out *response, r *http.Request, err error, 
 	if shown != out.id {
 		line = append(line, slog.String("audit_request_id", out.id))
 	}
-	if trace := logs.TraceID(r.Header); trace != "" {
+	if trace := g.config.TraceID(r); trace != "" {
 		line = append(line, slog.String("trace_id", trace))
 	}
 	if err != nil {

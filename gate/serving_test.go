@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -36,7 +37,7 @@ func BenchmarkServing(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g, id := openWith(b, media, gate.Config{Admission: counted.Admission, Watched: counted.Watched, Served: counted.Served,
+	g, id := openWith(b, media, gate.Config{Admission: counted.Admission, Watched: counted.Watched, Served: func(_ context.Context, o gate.Outcome) { counted.Served(o.Kind, o.Status, o.Bytes, o.Took) },
 		Logged: func(status int, _ bool) bool { return status >= 400 }})
 	token := sign(id, ours(), map[string]any{"sub": video, "viewer": viewerA, "exp": time.Now().Add(time.Hour).Unix()})
 	_, rest, _ := strings.Cut(fetch(g.Handler(), "/film/hls.m3u8?jwt="+token).body, "360/index.m3u8?ticket=")

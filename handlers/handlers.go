@@ -26,6 +26,7 @@ import (
 	"playtoken/audit"
 	"playtoken/keyrotation"
 	"playtoken/limits"
+	"playtoken/logs"
 	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
@@ -228,7 +229,8 @@ type Config struct {
 type server struct {
 	Config
 	bursts  bursts
-	buffers sync.Pool             // of *bytes.Buffer, for responses
+	buffers sync.Pool // of *bytes.Buffer, for responses
+	probes  logs.Probes
 	waiting map[string]waitingAct // by the name of the record
 }
 

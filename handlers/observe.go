@@ -114,14 +114,23 @@ func (s *server) tell(o *outcome, r *http.Request) {
 	if s.Responded != nil {
 		s.Responded(r.Context(), o.Response)
 	}
+	probe := isProbe(o.Route, r)
+	news := probe && s.probes.News(o.Code, o.began)
 	switch {
 	case o.worst.status == http.StatusInternalServerError:
 		s.log(r.Context(), slog.LevelError, o)
+	case o.worst.status > http.StatusInternalServerError && probe && !news: // the log was told
 	case o.worst.status > http.StatusInternalServerError: // an outage of the store or the platform
 		s.log(r.Context(), slog.LevelWarn, o)
-	case s.Logged != nil && s.Logged(o.Status, o.Management):
+	case news, s.Logged != nil && s.Logged(o.Status, o.Management):
 		s.log(r.Context(), slog.LevelInfo, o)
 	}
+}
+
+// isProbe reports whether a load balancer asks for readiness, and not an operator
+// for that of one project.
+func isProbe(route string, r *http.Request) bool {
+	return route == readinessPath && !r.URL.Query().Has("project")
 }
 
 // log writes the one line about a request. It has no query, no address, and of the

@@ -2,9 +2,11 @@ package handlers_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"playtoken/keyrotation"
 	"playtoken/projects"
 )
 
@@ -48,6 +50,36 @@ func TestReadinessOfAProjectSaysWhyNot(t *testing.T) {
 		got := w.ask("GET", "/readyz?project=default", adminKey, "")
 		if p := problemOf(t, got); got.Code != 503 || p.Code != "no_active_key" || got.Header().Get("Retry-After") == "" {
 			t.Errorf("a project without keys: got %s, want 503 no_active_key, and Retry-After", got.Body)
+		}
+	})
+}
+
+// TestTheLogHasOneLineOfManyProbes: load balancers ask each second.
+func TestTheLogHasOneLineOfManyProbes(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.log.Reset()
+		lines := func(keys []keyrotation.Key, probes int) (lines int) {
+			w.store.set(func(s *fakeStore) { s.ring.Keys = keys })
+			before := strings.Count(w.log.String(), "route=/readyz")
+			for range probes {
+				time.Sleep(time.Minute) // longer than the view of the ring holds
+				w.ask("GET", "/readyz", "", "")
+			}
+			return strings.Count(w.log.String(), "route=/readyz") - before
+		}
+		keys := w.store.ring.Keys
+		for _, c := range []struct {
+			name         string
+			keys         []keyrotation.Key
+			probes, want int
+		}{{"ready", keys, 5, 0}, {"not ready", nil, 10, 1}, {"still", nil, 10, 1}, {"ready again", keys, 30, 1}, {"not ready again", nil, 2, 1}} {
+			if got := lines(c.keys, c.probes); got != c.want {
+				t.Errorf("%s: got %d lines of %d probes, want %d:\n%s", c.name, got, c.probes, c.want, w.log.String())
+			}
+		}
+		w.ask("GET", "/readyz?project=default", adminKey, "")
+		if last := w.log.String(); !strings.Contains(last, "project=default") {
+			t.Errorf("got the log %s, want a line of each time that an operator asks about a project", last)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func options(path string, handler http.HandlerFunc) route {
 func (s *server) routes() []route {
 	routes := []route{
 		get("/healthz", http.HandlerFunc(s.healthz)),
-		get("/readyz", s.readiness()),
+		get(readinessPath, s.readiness()),
 		get("/openapi.json", http.HandlerFunc(s.openapi)),
 	}
 	routes = append(routes, s.tokenRoutes()...)
@@ -222,6 +222,8 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 type status struct {
 	Status string `json:"status"`
 }
+
+const readinessPath = "/readyz"
 
 // readiness says whether a token could be minted now. An operator may ask about
 // one project; a load balancer, which has no credential, asks about all of them.

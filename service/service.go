@@ -131,7 +131,7 @@ func (s *Service) openTracing(ctx context.Context, options Options) (err error) 
 	if options.Getenv == nil {
 		return nil
 	}
-	if s.tracer, err = tracing.Open(ctx, options.Getenv, options.Build.Version, s.log); err != nil {
+	if s.tracer, err = tracing.Open(ctx, options.Getenv, tracing.Program{Service: "playtoken", Version: options.Build.Version}, s.log); err != nil {
 		return settings.Error{err}
 	}
 	s.onClose(s.tracer.Close)

@@ -46,18 +46,37 @@ func Wanted(getenv func(string) string) bool {
 	return named && getenv("OTEL_SDK_DISABLED") != "true" && getenv("OTEL_TRACES_EXPORTER") != "none"
 }
 
+// Program is whose traces they are.
+type Program struct{ Service, Version string }
+
+// supported checks what the SDK would pass over in silence.
+func supported(getenv func(string) string) error {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
+		if given := getenv(name); given != "" && given != "http/protobuf" {
+			return fmt.Errorf("%s: got %q, and traces are sent by http/protobuf alone: set that, and the collector's address for it, as a rule port 4318", name, given)
+		}
+	}
+	if given := getenv("OTEL_TRACES_EXPORTER"); given != "" && given != "otlp" {
+		return fmt.Errorf("OTEL_TRACES_EXPORTER: got %q, want otlp or none", given)
+	}
+	return nil
+}
+
 // Open returns nil if the environment names no collector. The SDK reads its other
 // variables itself: of the exporter, the sampler, the queue and the resource.
-func Open(ctx context.Context, getenv func(string) string, version string, log *slog.Logger) (*Tracer, error) {
+func Open(ctx context.Context, getenv func(string) string, of Program, log *slog.Logger) (*Tracer, error) {
 	if !Wanted(getenv) {
 		return nil, nil
+	}
+	if err := supported(getenv); err != nil {
+		return nil, err
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
 	about, err := resource.New(ctx,
-		resource.WithAttributes(attribute.String("service.name", "playtoken"), attribute.String("service.version", version)),
+		resource.WithAttributes(attribute.String("service.name", of.Service), attribute.String("service.version", of.Version)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), exporter.Shutdown(ctx))
@@ -115,6 +134,7 @@ func (t *Tracer) Handler(next http.Handler) http.Handler {
 // Request is what a span of a request tells.
 type Request struct {
 	Method, Route                    string // Route is the template of the path
+	Kind                             string // of what was asked for, where there are no routes
 	Project, Caller, ID, ProblemCode string // empty ones are left out
 }
 
@@ -124,7 +144,10 @@ func (t *Tracer) Tell(ctx context.Context, r Request) {
 		return
 	}
 	span := trace.SpanFromContext(ctx)
-	if r.Route != "" { // the method of an unknown route is what a client wrote
+	switch {
+	case r.Kind != "":
+		span.SetName(r.Kind)
+	case r.Route != "": // the method of an unknown route is what a client wrote
 		span.SetName(r.Method + " " + r.Route)
 	}
 	for key, value := range map[attribute.Key]string{

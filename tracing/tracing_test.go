@@ -88,7 +88,7 @@ func (r *receiver) named(t *testing.T, name string) *otlp.Span {
 func open(t *testing.T, url string, log *slog.Logger) *tracing.Tracer {
 	t.Helper()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-	tracer, err := tracing.Open(t.Context(), os.Getenv, "v1", log)
+	tracer, err := tracing.Open(t.Context(), os.Getenv, tracing.Program{Service: "playtoken", Version: "v1"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,13 +227,60 @@ func TestNothingIsTracedUnlessTheEnvironmentSaysSo(t *testing.T) {
 	off.Close()
 }
 
+// TestWhatTheSDKPassesOverIsRefused: traces that go to a collector by another protocol
+// than the operator named would be lost without a word.
+func TestWhatTheSDKPassesOverIsRefused(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL"},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"},
+		{"OTEL_TRACES_EXPORTER", "zipkin", "OTEL_TRACES_EXPORTER"},
+		{"OTEL_TRACES_EXPORTER", "otlp", ""},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", ""},
+	} {
+		env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", c.name: c.value}
+		tracer, err := tracing.Open(t.Context(), func(name string) string { return env[name] }, tracing.Program{}, slog.New(slog.DiscardHandler))
+		if (err != nil) != (c.want != "") || err != nil && !strings.HasPrefix(err.Error(), c.want+": ") {
+			t.Errorf("with %s=%s: got error %v, want one about %q", c.name, c.value, err, c.want)
+		}
+		tracer.Close()
+	}
+}
+
+// copied is a response to which the kernel could copy a file.
+type copied struct {
+	*httptest.ResponseRecorder
+	bytes int64
+}
+
+func (c *copied) ReadFrom(r io.Reader) (n int64, err error) {
+	n, err = io.Copy(io.Discard, r)
+	c.bytes += n
+	return n, err
+}
+
+// TestFilesAreStillCopiedByTheKernel: with traces, a segment of a gate must not cost
+// more than without.
+func TestFilesAreStillCopiedByTheKernel(t *testing.T) {
+	tracer := open(t, newReceiver(t).url, slog.New(slog.DiscardHandler))
+	defer tracer.Close()
+	w := &copied{ResponseRecorder: httptest.NewRecorder()}
+	tracer.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.Copy(w, io.LimitReader(strings.NewReader("segment"), 7)); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(w, httptest.NewRequest("GET", "/film/0.m4s", nil))
+	if w.bytes != 7 {
+		t.Errorf("got %d bytes by ReadFrom, want all 7", w.bytes)
+	}
+}
+
 // BenchmarkMint shows what a mint costs beside its signature: without traces, and
 // with a collector that takes them.
 func BenchmarkMint(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
 	defer server.Close()
 	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
-	on, err := tracing.Open(b.Context(), os.Getenv, "v1", slog.New(slog.DiscardHandler))
+	on, err := tracing.Open(b.Context(), os.Getenv, tracing.Program{Service: "playtoken", Version: "v1"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

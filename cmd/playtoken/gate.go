@@ -38,7 +38,7 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	hangups, stop := notifyOfHangups()
 	defer stop()
 	return gateprocess.Run(ctx, set, gateprocess.Options{
-		Build: buildVersion().build(), Stderr: a.stderr, Log: log, Files: files, Hangups: hangups,
+		Build: buildVersion().build(), Stderr: a.stderr, Log: log, Getenv: a.getenv, Files: files, Hangups: hangups,
 	})
 }
 

@@ -23,6 +23,20 @@ func (w *vaultDeployment) startGate(media string) *server {
 	return w.startServer("gate", "--media", media)
 }
 
+// copySample puts the sample video into a media folder.
+func copySample(t *testing.T, dir string) (media string) {
+	t.Helper()
+	media = filepath.Join(dir, "media")
+	files, err := sample.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(media, files); err != nil {
+		t.Fatal(err)
+	}
+	return media
+}
+
 func fetch(t *testing.T, client *http.Client, url string) (int, string) {
 	t.Helper()
 	resp, err := client.Get(url)
@@ -43,14 +57,7 @@ func TestGatesShareAVault(t *testing.T) {
 	t.Parallel()
 	slow(t, "it starts processes")
 	w := newVaultDeployment(t)
-	media := filepath.Join(w.dir, "media")
-	files, err := sample.FS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(media, files); err != nil {
-		t.Fatal(err)
-	}
+	media := copySample(t, w.dir)
 	one, two := w.startGate(media), w.startGate(media)
 	w.environ = w.as(vaultkeys.Rotator, "PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_URL="+one.url,
 		"PLAYTOKEN_PLATFORM_LANDING_URL=", "PLAYTOKEN_PLATFORM_EMBED_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=")

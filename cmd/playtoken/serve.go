@@ -30,11 +30,14 @@ func (a *app) serve() *cobra.Command {
 			defer stop()
 			return service.Run(cmd.Context(), set, service.Options{
 				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Files: files, Hangups: hangups,
-				Getenv: func(name string) string { return settings.Variables(a.environ)[name] },
+				Getenv: a.getenv,
 			})
 		},
 	}
 }
+
+// getenv looks up a variable that is not a setting.
+func (a *app) getenv(name string) string { return settings.Variables(a.environ)[name] }
 
 // notifyOfHangups returns a channel that gets each SIGHUP, which no longer ends
 // the process until stop is called.

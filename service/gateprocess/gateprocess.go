@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"playtoken/reload"
 	"playtoken/service"
 	"playtoken/settings"
+	"playtoken/tracing"
 )
 
 // Options are what the settings do not say.
@@ -35,6 +37,9 @@ type Options struct {
 	Build  metrics.Build // what the metrics say about the program
 	Stderr io.Writer     // gets the audit record where the settings name no file
 	Log    *slog.Logger
+	// Getenv looks up the variables of OpenTelemetry's SDK, which name a collector of
+	// traces. Nil: nothing is traced.
+	Getenv func(string) string
 	// Files are those of the secrets in the settings, which are read again as they
 	// change. Nil: no secret is in a file.
 	Files *settings.Files
@@ -66,7 +71,12 @@ func Run(ctx context.Context, set settings.Settings, options Options) (err error
 	if err != nil {
 		return err
 	}
-	g, closeGate, err := open(ctx, set, counted, options, replace)
+	tracer, err := openTracer(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
+	g, closeGate, err := open(ctx, set, observers{counted: counted, tracer: tracer}, options, replace)
 	if err != nil {
 		return err
 	}
@@ -77,7 +87,7 @@ func Run(ctx context.Context, set settings.Settings, options Options) (err error
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { files.Run(ctx, options.Hangups); return nil })
 	group.Go(func() error {
-		viewers := httpserver.Server{Handler: g.Handler(), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
+		viewers := httpserver.Server{Handler: tracer.Handler(g.Handler()), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
 		return viewers.Serve(ctx, ln)
 	})
 	group.Go(func() error {
@@ -98,10 +108,41 @@ func tellStart(log *slog.Logger, ln net.Listener, set settings.Settings, build m
 		"forward", cmp.Or(set.Gate.Forward, "off"), "audit", cmp.Or(set.AuditFile, "stderr"))
 }
 
+// observers are told of what a gate does.
+type observers struct {
+	counted *metrics.Gate
+	tracer  *tracing.Tracer // nil: nothing is traced
+}
+
+func openTracer(ctx context.Context, options Options) (*tracing.Tracer, error) {
+	if options.Getenv == nil {
+		return nil, nil
+	}
+	tracer, err := tracing.Open(ctx, options.Getenv, tracing.Program{Service: "playtoken-gate", Version: options.Build.Version}, options.Log)
+	if err != nil {
+		return nil, settings.Error{err}
+	}
+	return tracer, nil
+}
+
+// served counts a response, and tells its span what it was.
+func (o observers) served(ctx context.Context, r gate.Outcome) {
+	o.counted.Served(r.Kind, r.Status, r.Bytes, r.Took)
+	o.tracer.Tell(ctx, tracing.Request{Kind: "gate " + r.Kind, ID: r.RequestID, ProblemCode: r.Code})
+}
+
+// traceID is that of a request's span; without traces, what the header says.
+func (o observers) traceID() func(*http.Request) string {
+	if o.tracer == nil {
+		return nil
+	}
+	return func(r *http.Request) string { return tracing.TraceID(r.Context()) }
+}
+
 // open opens a gate on a folder, out of which no link leads. It puts into replace
 // how each secret is replaced.
-func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, options Options, replace map[string]service.Replace) (*gate.Gate, func() error, error) {
-	log := options.Log
+func open(ctx context.Context, set settings.Settings, seen observers, options Options, replace map[string]service.Replace) (*gate.Gate, func() error, error) {
+	log, counted := options.Log, seen.counted
 	media, err := gate.OpenFolder(set.Gate.Media)
 	if err != nil {
 		return nil, nil, settings.Error{fmt.Errorf("PLAYTOKEN_GATE_MEDIA: want a folder of videos: %w", withoutPath(err))}
@@ -111,7 +152,8 @@ func open(ctx context.Context, set settings.Settings, counted *metrics.Gate, opt
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
 		MaxStaleness: max(set.MaxStaleness, time.Second),
 		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
-		Admission: counted.Admission, Watched: counted.Watched, Served: counted.Served, Logged: logs.Requests(set.Log.Requests).Includes,
+		Admission: counted.Admission, Watched: counted.Watched, Served: seen.served, TraceID: seen.traceID(),
+		Logged: logs.Requests(set.Log.Requests).Includes,
 	}
 	if set.MetricsListen == "" {
 		config.Metrics = counted.Handler(log)
