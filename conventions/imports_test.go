@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
 	"httpserver":             {},
 	"reload":                 {},
-	"service/gateprocess":    {"settings", "filekeys", "gate", "metrics", "httpserver", "reload", "service", "audit", "limits", "logs", "secret"},
+	"service/gateprocess":    {"settings", "filekeys", "gate", "metrics", "tracing", "httpserver", "reload", "service", "audit", "limits", "logs", "secret"},
 	"cmd/playtoken/manual":   {"settings"},
 	"cmd/playtoken/terminal": {},
 	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},

@@ -18,8 +18,8 @@ type Probes struct {
 	told time.Time // when the log was told of it
 }
 
-// News reports whether the log is told of a response, with the code of its problem;
-// empty if there is none.
+// News reports whether the log is told of a response. Its problem has a code; a
+// response without a problem has an empty one.
 func (p *Probes) News(code string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,7 +16,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -29,7 +28,6 @@ import (
 	"playtoken/reload"
 	"playtoken/service"
 	"playtoken/settings"
-	"playtoken/tracing"
 )
 
 // Options are what the settings do not say.
@@ -67,38 +65,35 @@ func Run(ctx context.Context, set settings.Settings, options Options) (err error
 	}
 	defer scrapes.Close()
 	files, replace := reload.New(log), map[string]service.Replace{}
+	measured := httpserver.Server{Handler: counted.Handler(log), Log: log, Drain: set.Drain}
 	certificate, err := service.OpenTLS(set.TLS, files, counted.Certificate)
 	if err != nil {
 		return err
 	}
-	tracer, err := openTracer(ctx, options)
+	seen, err := openObservers(ctx, counted, options)
 	if err != nil {
 		return err
 	}
-	defer tracer.Close()
-	g, closeGate, err := open(ctx, set, observers{counted: counted, tracer: tracer}, options, replace)
+	defer seen.tracer.Close()
+	g, closeGate, err := open(ctx, set, seen, options, replace)
 	if err != nil {
 		return err
 	}
-	stopped := logs.Serving(ctx, log)
+	stopped := tellStart(ctx, ln, set, options)
 	defer func() { stopped(err) }()
-	tellStart(log, ln, set, options.Build)
 	service.AddFiles(files, options.Files, replace)
+	viewers := httpserver.Server{Handler: seen.tracer.Handler(g.Handler()), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { files.Run(ctx, options.Hangups); return nil })
-	group.Go(func() error {
-		viewers := httpserver.Server{Handler: tracer.Handler(g.Handler()), Log: log, TLS: certificate.Config(), Drain: set.Drain, Stopping: g.Stopping}
-		return viewers.Serve(ctx, ln)
-	})
-	group.Go(func() error {
-		return scrapes.Serve(ctx, httpserver.Server{Handler: counted.Handler(log), Log: log, Drain: set.Drain})
-	})
+	group.Go(func() error { return viewers.Serve(ctx, ln) })
+	group.Go(func() error { return scrapes.Serve(ctx, measured) })
 	group.Go(func() error { return reportMedia(ctx, set.Gate, log) })
 	return errors.Join(group.Wait(), closeGate())
 }
 
-// tellStart logs what this process is and does.
-func tellStart(log *slog.Logger, ln net.Listener, set settings.Settings, build metrics.Build) {
+// tellStart logs what this process is and does, and then why it stops.
+func tellStart(ctx context.Context, ln net.Listener, set settings.Settings, options Options) (stopped func(error)) {
+	log, build := options.Log, options.Build
 	kept := "file:" + set.Gate.Data
 	if set.Gate.Shares {
 		kept = service.StoreName(set.Gate.StoreFile, set.Vault.Address)
@@ -106,37 +101,7 @@ func tellStart(log *slog.Logger, ln net.Listener, set settings.Settings, build m
 	log.Info("gate is listening", "address", ln.Addr().String(), "tls", set.TLS.Cert != "", "metrics", cmp.Or(set.MetricsListen, ln.Addr().String()),
 		"version", build.Version, "revision", build.Revision, "store", kept, "media", set.Gate.Media,
 		"forward", cmp.Or(set.Gate.Forward, "off"), "audit", cmp.Or(set.AuditFile, "stderr"))
-}
-
-// observers are told of what a gate does.
-type observers struct {
-	counted *metrics.Gate
-	tracer  *tracing.Tracer // nil: nothing is traced
-}
-
-func openTracer(ctx context.Context, options Options) (*tracing.Tracer, error) {
-	if options.Getenv == nil {
-		return nil, nil
-	}
-	tracer, err := tracing.Open(ctx, options.Getenv, tracing.Program{Service: "playtoken-gate", Version: options.Build.Version}, options.Log)
-	if err != nil {
-		return nil, settings.Error{err}
-	}
-	return tracer, nil
-}
-
-// served counts a response, and tells its span what it was.
-func (o observers) served(ctx context.Context, r gate.Outcome) {
-	o.counted.Served(r.Kind, r.Status, r.Bytes, r.Took)
-	o.tracer.Tell(ctx, tracing.Request{Kind: "gate " + r.Kind, ID: r.RequestID, ProblemCode: r.Code})
-}
-
-// traceID is that of a request's span; without traces, what the header says.
-func (o observers) traceID() func(*http.Request) string {
-	if o.tracer == nil {
-		return nil
-	}
-	return func(r *http.Request) string { return tracing.TraceID(r.Context()) }
+	return logs.Serving(ctx, log)
 }
 
 // open opens a gate on a folder, out of which no link leads. It puts into replace
