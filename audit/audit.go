@@ -128,6 +128,10 @@ func To(w io.Writer, key Key) *Log {
 	return l
 }
 
+// ToTerminal returns a log that a person reads, without a chain. The log must be
+// closed; w stays open.
+func ToTerminal(w io.Writer, key Key) *Log { return start(person{w: w}, key, nil) }
+
 // Chain is the name of the chain that a log to a writer begins with; empty for a log
 // in a file, which goes on with that of others.
 func (l *Log) Chain() string { return l.chain }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -261,6 +262,38 @@ type slow struct{ let chan struct{} }
 
 func (w slow) Write(p []byte) (int, error) { <-w.let; return len(p), nil }
 
+// TestACaptureMayBeginInTheMiddle: a log shipper was started after the process.
+// What follows the first line of each chain is verified.
+func TestACaptureMayBeginInTheMiddle(t *testing.T) {
+	var out bytes.Buffer
+	logs := []*audit.Log{audit.To(&out, key), audit.To(&out, key)}
+	for range 6 {
+		record(t, logs[0], 1)
+		record(t, logs[1], 1)
+	}
+	shut(t, logs[0])
+	shut(t, logs[1])
+	lines := bytes.SplitAfter(out.Bytes(), []byte("\n"))
+	captured := lines[5:12]
+	r, err := audit.Verify(bytes.NewReader(bytes.Join(captured, nil)), nil, theKey)
+	if want := []string{"line 3 of chain " + fmt.Sprintf("%q", logs[1].Chain()), "line 4 of chain " + fmt.Sprintf("%q", logs[0].Chain())}; err != nil || !slices.Equal(r.Joined, want) || r.Chains != 2 {
+		t.Errorf("got %+v, %v, want it to join in at %q", r, err, want)
+	}
+	sound(t, r, 5)
+	for i := range captured {
+		spoilt := slices.Clone(captured)
+		spoilt[i] = bytes.Replace(spoilt[i], []byte(`"mac":"`), []byte(`"mac":"0`), 1)
+		spoilt[i] = append(bytes.Clone(spoilt[i][:len(spoilt[i])-4]), spoilt[i][len(spoilt[i])-3:]...)
+		if r, _ := audit.Verify(bytes.NewReader(bytes.Join(spoilt, nil)), nil, theKey); r.Sound() {
+			t.Errorf("with another MAC in line %d: got %+v, want it noticed", i+1, r)
+		}
+	}
+	headed, err := audit.Verify(bytes.NewReader(bytes.Join(captured, nil)), []byte{}, theKey)
+	if err != nil || headed.Sound() {
+		t.Errorf("a file without its beginning: got %+v, %v, want it noticed", headed, err)
+	}
+}
+
 func TestMintingDoesNotWaitForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := slow{make(chan struct{})}
@@ -339,7 +372,7 @@ func TestChainsOfAStreamMayInterleaveWithLinesOfOthers(t *testing.T) {
 	for i := range 17 { // the last line of each chain is not confirmed by anything
 		without := bytes.Join(append(lines[:i:i], lines[i+1:]...), nil)
 		r, _ := audit.Verify(bytes.NewReader(without), nil, theKey)
-		if ours := bytes.HasPrefix(lines[i], []byte(`{"chain"`)); ours && i != 16 && r.Sound() {
+		if ours := bytes.HasPrefix(lines[i], []byte(`{"chain"`)); ours && i != 16 && r.Sound() && len(r.Joined) == 0 {
 			t.Errorf("without line %d: got %+v, want it noticed", i+1, r)
 		}
 	}

@@ -23,14 +23,15 @@ type Report struct {
 	Problem string // what is wrong, as text
 
 	// What follows is not an error.
-	Anchored    string // the newest line that the store confirms; empty if it confirms none
-	Unanchored  int    // valid lines after that one
-	Follows     string // the line that the log continues and that was not given: verify them together
-	Unconfirmed int    // valid lines that no head and no later chain confirms: lines cut off after them would not be noticed
-	Torn        int    // bytes of an incomplete last line, of a crash or of tampering
-	Repaired    int    // incomplete lines that writers found and recorded
-	Lost        int    // lines that say that entries could not be written
-	Other       int    // lines of other programs, as in a process' stderr
+	Anchored    string   // the newest line that the store confirms; empty if it confirms none
+	Unanchored  int      // valid lines after that one
+	Follows     string   // the line that the log continues and that was not given: verify them together
+	Joined      []string // first lines of chains that were captured from their middle on: they confirm what follows, and nothing here confirms them
+	Unconfirmed int      // valid lines that no head and no later chain confirms: lines cut off after them would not be noticed
+	Torn        int      // bytes of an incomplete last line, of a crash or of tampering
+	Repaired    int      // incomplete lines that writers found and recorded
+	Lost        int      // lines that say that entries could not be written
+	Other       int      // lines of other programs, as in a process' stderr
 }
 
 // Sound reports whether every line is right.
@@ -92,8 +93,9 @@ func (v *verifier) file(path string, older []string) error {
 
 // Verify finds the first line that was altered, removed, reordered, inserted or cut
 // off. Head is the content of a file's head. It is nil for lines captured from a
-// stream, which may mix chains and lines of other programs; a chain that was cut
-// off is then not noticed. An error means that r could not be read.
+// stream, which may mix chains and lines of other programs, and begin in the middle
+// of chains; a chain that was cut off is then not noticed. An error means that r
+// could not be read.
 //
 // An incomplete last line counts as torn and not as wrong unless the head confirms
 // it, because no caller was told that such a line is recorded.
@@ -186,6 +188,10 @@ func (v *verifier) line(text []byte) {
 		return
 	}
 	from, known := v.ends[claimed.line.Chain]
+	if !known && v.captured && claimed.line.Seq > 1 {
+		v.join(claimed.end())
+		return
+	}
 	if !known {
 		from = end{Chain: claimed.line.Chain}
 		v.readAnchor(claimed.line.Chain)
@@ -206,6 +212,13 @@ func (v *verifier) line(text []byte) {
 		v.continued[l.After.Chain] = true
 	}
 	v.accept(l, next)
+}
+
+// join begins to follow a chain at a line whose predecessor was not captured. Its MAC
+// cannot be checked; those of the lines that follow are right only if it is.
+func (v *verifier) join(at end) {
+	v.ends[at.Chain], v.now = at, at.Chain
+	v.Joined = append(v.Joined, fmt.Sprintf("line %d of chain %q", at.Seq, at.Chain))
 }
 
 func (v *verifier) accept(l line, next end) {

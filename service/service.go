@@ -76,8 +76,11 @@ type Options struct {
 	HoldKeys bool
 	// Stderr gets the audit record where the settings name no file.
 	Stderr io.Writer
-	Log    *slog.Logger
-	Build  metrics.Build // what the metrics say about the program
+	// Terminal says that Stderr is that of a person, who reads the record and does not
+	// keep it.
+	Terminal bool
+	Log      *slog.Logger
+	Build    metrics.Build // what the metrics say about the program
 	// Getenv looks up the variables of OpenTelemetry's SDK, which name a collector of
 	// traces. Nil: nothing is traced.
 	Getenv func(string) string
@@ -238,16 +241,9 @@ func (s *Service) AuditAnchors() audit.Anchors {
 // openAudit opens the audit record. Its key is read when there is something to
 // record.
 func (s *Service) openAudit(_ context.Context, options Options) error {
-	if s.Settings.AuditFile == "" {
-		s.Metrics.RecordTo("stderr")
-		s.audit = audit.To(options.Stderr, s.AuditKey)
-	} else {
-		opened, err := audit.Open(s.Settings.AuditFile, s.AuditKey, s.AuditAnchors())
-		if err != nil {
-			return settings.Error{WithFolder("PLAYTOKEN_AUDIT", s.Settings.AuditFile, fmt.Errorf("PLAYTOKEN_AUDIT: %w", err))}
-		}
-		s.Metrics.RecordTo("file")
-		s.audit = opened
+	var err error
+	if s.audit, err = s.openRecord(options); err != nil {
+		return settings.Error{WithFolder("PLAYTOKEN_AUDIT", s.Settings.AuditFile, fmt.Errorf("PLAYTOKEN_AUDIT: %w", err))}
 	}
 	s.onClose(func() {
 		if err := s.audit.Close(); err != nil {
@@ -255,6 +251,18 @@ func (s *Service) openAudit(_ context.Context, options Options) error {
 		}
 	})
 	return nil
+}
+
+func (s *Service) openRecord(options Options) (*audit.Log, error) {
+	if s.Settings.AuditFile != "" {
+		s.Metrics.RecordTo("file")
+		return audit.Open(s.Settings.AuditFile, s.AuditKey, s.AuditAnchors())
+	}
+	s.Metrics.RecordTo("stderr")
+	if options.Terminal {
+		return audit.ToTerminal(options.Stderr, s.AuditKey), nil
+	}
+	return audit.To(options.Stderr, s.AuditKey), nil
 }
 
 // openTenants makes what opens projects and rotates their keys.

@@ -63,7 +63,7 @@ func (a *app) open(ctx context.Context, set settings.Settings, create bool) (*se
 
 // serviceOptions are those of a verb that a person runs.
 func (a *app) serviceOptions(create bool) service.Options {
-	return service.Options{CreateStore: create, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build()}
+	return service.Options{CreateStore: create, Stderr: a.stderr, Terminal: a.terminal, Log: a.log(), Build: buildVersion().build()}
 }
 
 // withAPI runs a verb on the API of that deployment, as the local operator, or on

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,8 +51,27 @@ func TestACapturedRecordIsVerified(t *testing.T) {
 	if got := verify(captured); got.code != 0 || !strings.Contains(got.stdout, "in 2 chains") {
 		t.Errorf("got code %d, %s%s, want two good chains in\n%s", got.code, got.stdout, got.stderr, captured)
 	}
+	_, later, _ := strings.Cut(captured, "\n")
+	if got := verify(later); got.code != 0 || !strings.Contains(got.stdout, "joins in at line 2 of chain") {
+		t.Errorf("a capture from the middle on: got code %d, %s%s, want it said and the rest verified", got.code, got.stdout, got.stderr)
+	}
 	spoilt := strings.Replace(captured, `"actor":"cli"`, `"actor":"ann"`, 1)
 	if got := verify(spoilt); got.code != 1 || !strings.Contains(got.stdout, "was altered") {
 		t.Errorf("a line was altered: got code %d, %s%s, want 1", got.code, got.stdout, got.stderr)
+	}
+}
+
+// TestAPersonAtATerminalReadsTheRecord: one line for an act, and no chain.
+func TestAPersonAtATerminalReadsTheRecord(t *testing.T) {
+	t.Parallel()
+	w := newDeployment(t)
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), process{
+		args: []string{"project", "create", "--name", "one", "--platform", "gate"}, environ: w.environ, stdin: strings.NewReader(""),
+		stdout: &stdout, stderr: &stderr, terminal: true,
+	})
+	got := stderr.String()
+	if code != exitUsage || strings.Count(got, "on record: ") != 1 || !strings.Contains(got, "on record: project.create by cli (") || strings.Contains(got, `"chain"`) {
+		t.Errorf("got exit %d and the lines\n%s\nwant one about the project that could not be made", code, got)
 	}
 }

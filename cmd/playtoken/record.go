@@ -28,7 +28,7 @@ func (a *app) auditVerb() *cobra.Command {
 		},
 	}
 	verify.Flags().BoolVar(&of.gate, "gate", false, "the file is a gate's (needs PLAYTOKEN_GATE_API_KEY instead of the store)")
-	verify.Flags().BoolVar(&of.captured, "captured", false, "the file is what processes wrote to standard error, logs and all; what is cut off at the end of a chain does not show")
+	verify.Flags().BoolVar(&of.captured, "captured", false, "the file is what processes wrote to standard error, logs and all; what is cut off at either end of a chain does not show")
 	return group("audit", "The record of what was done", verify, a.auditLister())
 }
 
@@ -107,18 +107,19 @@ func (f recordFile) verify(ctx context.Context, key []byte, anchors audit.Anchor
 
 // auditView is an [audit.Report] with the member names of the HTTP API.
 type auditView struct {
-	Lines       int    `json:"lines"`
-	Chains      int    `json:"chains"`
-	Bad         int    `json:"bad"`
-	Problem     string `json:"problem"`
-	Anchored    string `json:"anchored"`
-	Unanchored  int    `json:"unanchored"`
-	Follows     string `json:"follows"`
-	Unconfirmed int    `json:"unconfirmed"`
-	Torn        int    `json:"torn"`
-	Repaired    int    `json:"repaired"`
-	Lost        int    `json:"lost"`
-	Other       int    `json:"other"`
+	Lines       int      `json:"lines"`
+	Chains      int      `json:"chains"`
+	Bad         int      `json:"bad"`
+	Problem     string   `json:"problem"`
+	Anchored    string   `json:"anchored"`
+	Unanchored  int      `json:"unanchored"`
+	Follows     string   `json:"follows"`
+	Joined      []string `json:"joined"`
+	Unconfirmed int      `json:"unconfirmed"`
+	Torn        int      `json:"torn"`
+	Repaired    int      `json:"repaired"`
+	Lost        int      `json:"lost"`
+	Other       int      `json:"other"`
 }
 
 func (v auditView) table(w io.Writer) {
@@ -142,6 +143,9 @@ func (v auditView) table(w io.Writer) {
 		if remark.n > 0 {
 			fmt.Fprintf(w, "%d %s\n", remark.n, remark.says)
 		}
+	}
+	for _, line := range v.Joined {
+		fmt.Fprintf(w, "the capture joins in at %s: what that line says cannot be checked, and those before it are not here\n", line)
 	}
 	if v.Follows != "" {
 		fmt.Fprintf(w, "it goes on from %s, which is not here\n", v.Follows)
