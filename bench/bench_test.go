@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,20 +17,27 @@ func TestMeasure(t *testing.T) {
 		t.Skip("builds the program and starts a Vault")
 	}
 	var out, progress bytes.Buffer
-	minimal := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, waiting: []int{1, 2}, crowd: 5}
+	minimal := effort{rounds: 2, turn: 20 * time.Millisecond, callers: []int{2}, waiting: []int{1, 2}, crowd: 5, out: t.TempDir()}
 	if err := measure(t.Context(), minimal, &out, &progress); err != nil {
 		t.Fatalf("measure: %v\n%s", err, progress.String())
 	}
 	t.Log(out.String())
-	for _, name := range []string{by(standard, bareSignature), by(standard, signedAtOnce), by(standard, overHTTPBatch), echoing, manifest, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5)} {
+	names := append(engines(), standard, by(standard, bareSignature), by(standard, signedAtOnce), by(standard, overHTTP), by(standard, overHTTPBatch),
+		naiveServing, echoing, manifest, segment, servedContent, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5), "1 ", "2 ")
+	for _, name := range names {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("the report has no line for %q, want one", name)
 		}
 	}
-	// The report explains what it leaves out.
-	missing := strings.Count(out.String(), "not measured\n")
-	if notes := strings.Count(out.String(), "\nLeft out:"); missing > 0 && notes == 0 {
-		t.Errorf("got %d promises that were not measured, want a line that says why", missing)
+	// The report says first and last what it leaves out.
+	missing := strings.Count(out.String(), "not measured")
+	if notes := strings.Count(out.String(), "== NOT MEASURED:"); missing > 0 && notes < 2 || notes%2 != 0 {
+		t.Errorf("got %d promises that were not measured and %d lines that say why, want each reason twice", missing, notes)
+	}
+	for file, want := range map[string]string{"bench.svg": "naive Go server", "bench.md": "| " + naiveServing + " |"} {
+		if text, err := os.ReadFile(filepath.Join(minimal.out, file)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: got %v and %d bytes, want one with %q", file, err, len(text), want)
+		}
 	}
 }
 

@@ -145,7 +145,7 @@ func (b *bench) costTable() table {
 	}
 	for _, library := range []string{standard, openSSL} {
 		extra, known := b.beyond(library)
-		t.row(by(library, "beyond the signature, over HTTP"), cell(extra, known, "%.0f"), unknown)
+		t.row(by(library, "beyond a signature in a full batch, over HTTP"), cell(extra, known, "%.0f"), unknown)
 	}
 	return t
 }
@@ -156,8 +156,8 @@ func (b *bench) costRow(t *table, name string) {
 	t.row(name, cell(cost, known, "%.0f"), cell(rate, known, "%.0f"))
 }
 
-// beyond is the CPU time of a mint over HTTP beyond that of its signature, made
-// for callers who wait together.
+// beyond is the CPU time of a mint over HTTP beyond that of a signature for callers
+// who wait together. What batches cost that are not full is in it.
 func (b *bench) beyond(library string) (spread, bool) {
 	return b.results.pairs(by(library, overHTTP), by(library, signedAtOnce), func(ours, theirs score) float64 {
 		return ours.cost() - theirs.cost()
