@@ -19,6 +19,12 @@ var otherMutants = []mutant{
 		guard: `if current.Version != version {`, broken: `if false && current.Version != version {`},
 	{name: "check-and-set is ignored in Vault", file: "vaultkeys/documents.go",
 		guard: `w.Options.CAS = cas`, broken: `w.Options.CAS = 0`},
+	{name: "a renewal hides that a new secret id is refused", file: "vaultkeys/session.go", by: "NoRenewalHides",
+		guard: `if !s.unproven {
+		s.failed, s.failures = nil, 0`, broken: `if true {
+		s.failed, s.failures = nil, 0`},
+	{name: "a token is not renewed while a new secret id is refused", file: "vaultkeys/session.go", by: "NoRenewalHides",
+		guard: `renew.Before(s.next) {`, broken: `false {`},
 	{name: "a view is used beyond the ring's staleness", file: "signer/staleness.go",
 		guard: `held.age(now) <= held.ring.Durations.Staleness &&`, broken: ``},
 	{name: "a view is used beyond its age", file: "signer/ringview.go",

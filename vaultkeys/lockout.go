@@ -136,7 +136,7 @@ func (s *session) replaceSecretID(secretID secret.Value) {
 	}
 	s.secretID = secretID
 	s.replaced++
-	s.refusals = 0
+	s.refusals, s.unproven = 0, true
 	s.again()
 	if s.busy == nil {
 		s.busy = make(chan struct{})
@@ -147,7 +147,7 @@ func (s *session) replaceSecretID(secretID secret.Value) {
 // again has the next request, or the background, log in without a pause. The lock
 // is held.
 func (s *session) again() {
-	s.failures, s.next = 0, time.Now()
+	s.failures, s.next, s.paused = 0, time.Now(), time.Now()
 	s.wakeUp()
 }
 

@@ -122,9 +122,44 @@ func TestANewSecretIDIsTriedAtOnce(t *testing.T) {
 		f.set(func() { f.refusal = 400 })
 		s.Replace(secret.Value{}, secret.New("canary-newer"))
 		synctest.Wait()
-		if err := read(t.Context(), s); err != nil || len(f.logins()) != 3 {
-			t.Errorf("Read = %v after %d logins, %+v; want the token of the last good login used, after three logins",
+		if err := read(t.Context(), s); err != nil || len(f.logins()) != 3 || s.Login().Failures != 1 {
+			t.Errorf("Read = %v after %d logins, %+v; want the token of the last good login used, after three logins of which one failed",
 				err, len(f.logins()), s.Login())
+		}
+	})
+}
+
+// TestNoRenewalHidesThatANewSecretIDIsRefused: the token of the last login is
+// renewed for as long as it can be, and the next login is known to fail.
+func TestNoRenewalHidesThatANewSecretIDIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTokens{ttl: 10 * time.Minute, max: 24 * time.Hour, mayRenew: true}
+		s := f.open(t, byAppRole)
+		if err := read(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		f.set(func() { f.refusal = 400 })
+		s.Replace(secret.Value{}, secret.New("canary-new"))
+		for minute := range 4 * 60 {
+			synctest.Wait()
+			if err := read(t.Context(), s); err != nil || s.Login().Failures == 0 {
+				t.Fatalf("minute %d: Read = %v, %+v; want the old token renewed, and the failure of the login known", minute, err, s.Login())
+			}
+			time.Sleep(time.Minute)
+		}
+		at := f.logins()
+		for i := 2; i < len(at); i++ {
+			if pause := at[i].Sub(at[i-1]); pause < 15*time.Minute {
+				t.Errorf("got a pause of %s, want 15 minutes at least", pause)
+			}
+		}
+		if len(at) < 4 {
+			t.Errorf("got %d logins in four hours, want the new secret id tried again", len(at))
+		}
+		f.set(func() { f.refusal = 0 })
+		time.Sleep(3 * time.Hour)
+		if err := read(t.Context(), s); err != nil || s.Login().Failures != 0 || time.Since(s.Login().At) > 3*time.Hour {
+			t.Errorf("Read = %v, %+v once Vault takes the secret id, want a login and no failure", err, s.Login())
 		}
 	})
 }

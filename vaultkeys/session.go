@@ -36,7 +36,7 @@ type LoginState struct {
 	Method    string    // "token", "approle", "kubernetes", "jwt" or "cert"
 	At        time.Time // of the last login; zero before the first
 	ExpiresAt time.Time // of the token; zero: never, or unknown
-	Failures  int       // logins and renewals that failed since the last success
+	Failures  int       // logins and renewals that failed since the last success; of a replaced secret id, since its first login
 	LockedOut bool      // Vault refuses every login of the role, see LockedOut
 }
 
@@ -46,6 +46,7 @@ type grant struct {
 	at        time.Time
 	full      time.Duration // the lease when it was granted; 0: no end, or unknown
 	expiresAt time.Time
+	renewAt   time.Time // zero: it has no end, or it is unknown
 	renewable bool
 }
 
@@ -53,6 +54,10 @@ type grant struct {
 // replaces it once renewals no longer extend it. A request whose token Vault
 // rejects requests another one. Only one login runs at a time. After a login
 // that failed there is a pause, in which all requests fail with its error.
+//
+// A secret id that replaces another is unproven until a login with it works. The
+// token that there is goes on being renewed meanwhile, but no renewal hides that
+// the next login will fail.
 type session struct {
 	method    method
 	anonymous *api.Client // without a token
@@ -69,6 +74,7 @@ type session struct {
 	mu       sync.Mutex
 	secretID secret.Value
 	replaced int           // counts replacements of the secret id
+	unproven bool          // no login with the secret id has worked since it replaced another
 	current  grant         // zero before the first login
 	busy     chan struct{} // closed when the running login ends; nil if no login runs
 	failed   error         // of the last attempt
@@ -76,6 +82,7 @@ type session struct {
 	refusals int       // of the secret id in use
 	lockout  bool      // the last login was refused as one of a locked role
 	next     time.Time // of the next attempt, or renewal; zero: none is planned
+	paused   time.Time // no login before
 }
 
 // start starts the background work, with the configured token if the method is
@@ -143,7 +150,7 @@ func (s *session) look(stale *api.Client) (grant, <-chan struct{}, error) {
 		return grant{}, nil, errHandedOver
 	case s.ctx.Err() != nil:
 		return grant{}, nil, fmt.Errorf("vault login: %w: the store is closed", store.ErrUnavailable)
-	case s.failures > 0 && time.Now().Before(s.next):
+	case s.failures > 0 && time.Now().Before(s.paused):
 		return grant{}, nil, s.failed
 	}
 	s.busy = make(chan struct{})
@@ -168,23 +175,39 @@ func (s *session) replace() {
 		return
 	case err != nil:
 		s.fail("login", err)
+		s.paused = s.next
+		if renew := s.current.renewAt; s.current.renewable && !renew.IsZero() && renew.Before(s.next) {
+			s.next = renew
+		}
 		return
 	}
+	s.admitted()
 	s.granted(grant{client: s.carrying(l.Token), at: asked, full: l.ttl(), renewable: l.Renewable}, l.ttl(), asked)
+}
+
+// admitted records a login that worked. The lock is held.
+func (s *session) admitted() {
+	if s.lockout {
+		s.log.Info("vault admits logins of the role again")
+	}
+	s.refusals, s.lockout, s.unproven = 0, false, false
 }
 
 // granted makes g the current token, which expires after ttl; 0: never.
 func (s *session) granted(g grant, ttl time.Duration, asked time.Time) {
-	if s.lockout {
-		s.log.Info("vault admits logins of the role again")
+	if !s.unproven {
+		s.failed, s.failures = nil, 0
 	}
-	s.failed, s.failures, s.refusals, s.lockout = nil, 0, 0, false
-	s.next = time.Time{}
+	s.next, g.renewAt, g.expiresAt = time.Time{}, time.Time{}, time.Time{}
 	if ttl > 0 {
 		g.expiresAt = asked.Add(ttl)
 		// With a third of the lease left there is time for many attempts. The
 		// random part keeps replicas that started together apart.
-		s.next = asked.Add(ttl*2/3 - rand.N(ttl/10))
+		g.renewAt = asked.Add(ttl*2/3 - rand.N(ttl/10))
+		s.next = g.renewAt
+	}
+	if s.unproven && (s.next.IsZero() || s.paused.Before(s.next)) {
+		s.next = s.paused
 	}
 	s.current = g
 }
@@ -199,6 +222,9 @@ func (s *session) fail(what string, err error) {
 		pause = s.refused(err)
 	}
 	s.next = time.Now().Add(pause)
+	if !s.unproven {
+		s.paused = s.next
+	}
 	// A request that waits for the login gets the text of err but not its
 	// meaning, which is about the login.
 	s.failed = fmt.Errorf("vault %s by %s: %w: %v", what, s.method.name, store.ErrUnavailable, err)
@@ -243,13 +269,35 @@ func (s *session) due() (time.Duration, grant) {
 func (s *session) refresh(g grant) {
 	handedOver := s.method.prove == nil
 	switch {
+	case s.proofDue(g):
+		_, _ = s.instead(s.ctx, g.client) // fail has recorded the error
 	case handedOver && g.expiresAt.IsZero():
 		s.examine(g)
 	case g.client != nil && g.renewable && s.prolong(g):
 	case handedOver:
 		s.giveUp(g, "it cannot be renewed any further")
 	default:
-		_, _ = s.instead(s.ctx, g.client) // fail has recorded the error and planned the next attempt
+		if _, err := s.instead(s.ctx, g.client); err != nil { // fail has recorded it
+			s.rest()
+		}
+	}
+}
+
+// proofDue reports whether to try a secret id again with which no login has worked.
+// Renewals come first: the token may be the last one for a while.
+func (s *session) proofDue(g grant) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	return s.unproven && !now.Before(s.paused) && (g.renewAt.IsZero() || now.Before(g.renewAt))
+}
+
+// rest plans nothing before the next login: the token cannot be renewed.
+func (s *session) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next.Before(s.paused) {
+		s.next = s.paused
 	}
 }
 
