@@ -104,7 +104,7 @@ func (d *Drift) counts() DriftCounts {
 
 // compare reports a key of the ring, if platform or store disagree about it.
 func (d *Drift) compare(observation *Observation, k Key) {
-	if !states[k.State].shown && k.State != Quarantined || k.replaced() {
+	if !k.examined() {
 		return
 	}
 	reason, unread := observation.disagrees(k), k.State == Registered && observation.unconfirmed(k)

@@ -22,14 +22,25 @@ func (p *pass) observe(ctx context.Context, ring Ring, _ Move) error {
 	drift := p.rotator.compare(ring, ring, observation)
 	next.Drifted = drift.counts()
 	next.noteLoss(observation)
-	next.Troubles = renew(ring.Troubles, p.seen(ctx, next, observation, drift), p.now(), func(code TroubleCode) bool { return !code.kind().looked })
+	next.Troubles = renew(ring.Troubles, p.seen(ctx, next, observation, drift), p.now(), func(t Trouble) bool { return !t.Code.kind().looked })
 	if ring.Version > 0 {
 		if err := p.save(ctx, ring, &next); err != nil {
 			return err
 		}
 	}
-	p.observation = observation
+	p.observation, p.looked = observation, true
 	return nil
+}
+
+// lookAgain is the look with which an order ends that finds viewers or rotation
+// stopped: what was done, here or at the platform, may have ended that.
+func (p *pass) lookAgain(ring Ring) (again Move, wanted bool) {
+	again = Move{Action: Observe}
+	if !p.ordered || p.looked || p.lookedAgain || !ring.stoppedByLook() || p.failedBefore(again) {
+		return Move{}, false
+	}
+	p.lookedAgain = true
+	return again, true
 }
 
 // observe reads everything or fails: the platform's whole list, those of our

@@ -36,6 +36,7 @@ func (p *pass) decide(ctx context.Context, blind bool, change func(*Ring) error)
 				return err
 			}
 			if err = p.save(ctx, ring, &next); err == nil {
+				p.looked = false
 				return nil
 			}
 		}

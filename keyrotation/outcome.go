@@ -52,11 +52,12 @@ func (p *pass) recordFailure(ctx context.Context, why error) error {
 	next := ring.clone()
 	next.Troubles = p.troubles(ring)
 	p.told = p.rotator.Troubles(next)
-	same := ring.LastRun.Error == why.Error() && sameTroubles(next.Troubles, ring.Troubles)
+	text := shortened(why.Error(), longestDetail)
+	same := ring.LastRun.Error == text && sameTroubles(next.Troubles, ring.Troubles)
 	if ring.Version == 0 || same {
 		return why
 	}
-	next.LastRun = Run{At: p.now(), Outcome: RunFailed, Error: why.Error(), SuccessAt: ring.LastRun.SuccessAt}
+	next.LastRun = Run{At: p.now(), Outcome: RunFailed, Error: text, SuccessAt: ring.LastRun.SuccessAt}
 	return errors.Join(why, p.saveOutcome(ctx, ring, next))
 }
 

@@ -32,6 +32,10 @@ type pass struct {
 
 	observation *Observation // nil: none is valid
 	version     int64        // of the ring that the observation belongs to
+
+	ordered     bool // a person or cron asked for what is due
+	looked      bool // nothing was done since the last look
+	lookedAgain bool // see lookAgain
 }
 
 // failure is a move that did not succeed.
@@ -172,7 +176,7 @@ func (p *pass) run(ctx context.Context) error {
 // read or write the ring are known to this process only.
 func (p *pass) tell(ctx context.Context, err error) {
 	if err != nil && len(p.failures) == 0 {
-		p.told = renew(p.told, []Trouble{{Code: codeOf(err), Detail: shortened(err.Error())}}, p.now(), func(TroubleCode) bool { return true })
+		p.told = renew(p.told, []Trouble{{Code: codeOf(err), Detail: shortened(err.Error(), longestDetail)}}, p.now(), always)
 	}
 	if p.rotator.Told != nil && ctx.Err() == nil {
 		p.rotator.Told(p.told)
@@ -191,6 +195,9 @@ func (p *pass) move(ctx context.Context) error {
 		if !p.timed && (any || blocked(p.moves) != "") {
 			p.setClock(ctx)
 			continue
+		}
+		if !any {
+			move, any = p.lookAgain(ring)
 		}
 		if !any {
 			return p.recordOutcome(ctx, ring)
@@ -258,7 +265,7 @@ func (p *pass) carryOut(ctx context.Context, ring Ring, m Move) error {
 	if err := effects[m.Action](p, ctx, ring, m); err != nil {
 		return err
 	}
-	p.called = p.called || calling[m.Action]
+	p.called, p.looked = p.called || calling[m.Action], p.looked && m.Action == Observe
 	if m.Action == Adopt { // the registration did succeed, only its response was lost
 		p.failures = slices.DeleteFunc(p.failures, func(f failure) bool { return f.move.Generation == m.Generation })
 	}

@@ -33,12 +33,9 @@ func (r *Ring) mustShow(o *Observation, k Key) bool {
 
 // nothingShown reports that the platform shows none of our keys, by this
 // observation or else by the last one, and plans all that can be done then: to
-// look again, or to replace them. Once all keys that were missing are revoked or
-// given up, the last observation says nothing any more.
+// look again, or to replace them.
 func (p *planner) nothingShown() bool {
-	none := !p.ring.LostAt.IsZero() && slices.ContainsFunc(p.ring.Keys, func(k Key) bool {
-		return states[k.State].shown && k.LostAt.IsZero()
-	})
+	none := p.ring.losing()
 	if p.observation != nil {
 		none = p.ring.showsNone(p.observation)
 	}
@@ -53,8 +50,15 @@ func (p *planner) nothingShown() bool {
 	return true
 }
 
+// losing reports whether the last observation showed none of our keys. Once all
+// that were missing are revoked or given up, it says nothing any more.
+func (r *Ring) losing() bool {
+	return !r.LostAt.IsZero() && slices.ContainsFunc(r.Keys, func(k Key) bool { return states[k.State].shown && k.LostAt.IsZero() })
+}
+
 // noneShown is what an operator should know about it.
-const noneShown = "the platform shows none of our keys: wrong account or credential? nothing is touched; see the drift report"
+const noneShown = "the platform shows none of our keys: nothing is touched, because address or credential may be those of another account; " +
+	"if they are right, playtoken rotate --replace-lost makes new keys"
 
 // observeLoss plans the next look, soon: every viewer may be refused meanwhile.
 func (p *planner) observeLoss() {

@@ -144,6 +144,11 @@ func (k *Key) trust(shown bool) {
 // missing is no trouble any more.
 func (k *Key) replaced() bool { return k.State == Retiring && !k.LostAt.IsZero() }
 
+// examined reports whether it matters that platform or store disagree about the key.
+func (k *Key) examined() bool {
+	return (states[k.State].shown || k.State == Quarantined) && !k.replaced()
+}
+
 // overlap is how long the key must stay after it is retired.
 func (k *Key) overlap(d Durations) time.Duration {
 	if !k.LostAt.IsZero() {

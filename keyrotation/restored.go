@@ -64,7 +64,7 @@ func presenceOf(ring Ring, drift *Drift) presence {
 func (p presence) restored() TroubleCode {
 	switch {
 	case p.active == 0 && p.standby == 0: // an operator has revoked what was gone
-		return RestoredActivePresent
+		return RestoredKeysRevoked
 	case p.shown == 0 && p.standby > 0:
 		return RestoredAllGone
 	case p.shown == 0:

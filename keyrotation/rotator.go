@@ -205,6 +205,7 @@ func (r *Rotator) Reconcile(ctx context.Context, order Order) (Result, error) {
 		return Result{}, err
 	}
 	defer r.changed()
+	p.ordered = true
 	if order.Now {
 		return p.rotateNow(ctx)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"playtoken/keyrotation"
@@ -240,7 +239,9 @@ func (w *world) replaced(r *replica) bool {
 // replaced.
 func (w *world) tidy(r *replica) {
 	ring := w.store.ring()
-	lost := strings.Contains(ring.LastRun.Error, "wrong account")
+	lost := slices.ContainsFunc(ring.Troubles, func(t keyrotation.Trouble) bool {
+		return t.Code == keyrotation.AllKeysMissing || t.Code == keyrotation.AccountWithoutOurKeys
+	})
 	if lost && w.seed%2 == 0 && w.replaced(r) {
 		return
 	}

@@ -20,6 +20,7 @@ const (
 	RestoredBothGone       TroubleCode = "restored_active_and_standby_gone"
 	RestoredAllGone        TroubleCode = "restored_all_keys_gone"
 	RestoredOnlyActiveGone TroubleCode = "restored_only_key_gone"
+	RestoredKeysRevoked    TroubleCode = "restored_keys_revoked"
 
 	KeyIsMissing      TroubleCode = "key_missing"
 	KeyIsMismatched   TroubleCode = "key_mismatched"
@@ -70,6 +71,7 @@ var kindsOfTrouble = []kindOfTrouble{
 	{code: RestoredActiveGone, stops: StopsViewers, looked: true},
 	{code: RestoredBothGone, stops: StopsViewers, looked: true},
 	{code: RestoredActivePresent, stops: StopsSelf, looked: true},
+	{code: RestoredKeysRevoked, stops: StopsSelf, looked: true},
 	{code: ActiveKeyMissing, stops: StopsViewers},
 	{code: KeyIsMissing, stops: StopsViewers, looked: true},
 	{code: KeyIsMismatched, stops: StopsViewers, looked: true},
@@ -130,21 +132,16 @@ func (t Trouble) Same(u Trouble) bool {
 // maxTroubles bounds how many troubles of one code a ring keeps.
 const maxTroubles = 20
 
-// renew returns the troubles that last after found was found: those of known that
-// the finder could not see (kept says so) and all that it found. What lasts keeps
+// renew returns the troubles that last after found was found: all that were found,
+// and those of known that the finder could not see, as kept says. What lasts keeps
 // the time at which it was first seen.
-func renew(known, found []Trouble, now time.Time, kept func(TroubleCode) bool) []Trouble {
+func renew(known, found []Trouble, now time.Time, kept func(Trouble) bool) []Trouble {
 	var all []Trouble
 	count := map[TroubleCode]int{}
 	add := func(t Trouble) {
-		same := slices.ContainsFunc(all, t.Same)
-		if count[t.Code]++; !same && count[t.Code] <= maxTroubles {
+		if count[t.Code] < maxTroubles && !slices.ContainsFunc(all, t.Same) {
+			count[t.Code]++
 			all = append(all, t)
-		}
-	}
-	for _, t := range known {
-		if kept(t.Code) {
-			add(t)
 		}
 	}
 	for _, t := range found {
@@ -154,11 +151,19 @@ func renew(known, found []Trouble, now time.Time, kept func(TroubleCode) bool) [
 		}
 		add(t)
 	}
+	for _, t := range known {
+		if kept(t) {
+			add(t)
+		}
+	}
 	slices.SortStableFunc(all, func(a, b Trouble) int {
 		return cmp.Or(a.Code.row()-b.Code.row(), a.Generation-b.Generation, cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return all
 }
+
+// always keeps what is known.
+func always(Trouble) bool { return true }
 
 // sameTroubles reports whether two lists differ in nothing but details.
 func sameTroubles(a, b []Trouble) bool { return slices.EqualFunc(a, b, Trouble.Same) }
@@ -170,7 +175,7 @@ func (r *Rotator) Troubles(ring Ring) []Trouble {
 		return ring.Troubles
 	}
 	late := Trouble{Code: RotationOverdue, Since: since, Detail: "rotation has made no progress since " + since.Format(time.RFC3339)}
-	return renew(append(slices.Clone(ring.Troubles), late), nil, r.now(), func(TroubleCode) bool { return true })
+	return renew(append(slices.Clone(ring.Troubles), late), nil, r.now(), always)
 }
 
 // overdueSince is since when a move should have been made, if that is long ago.

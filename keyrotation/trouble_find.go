@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (p *pass) seen(ctx context.Context, ring Ring, o *Observation, drift Drift)
 		return found // the keys there may be those of another account
 	}
 	for _, k := range ring.Keys {
-		if code := o.trouble(k); code != "" && !k.replaced() && (states[k.State].shown || k.State == Quarantined) {
+		if code := o.trouble(k); code != "" && k.examined() {
 			found = append(found, Trouble{Code: code, Generation: k.Generation, KeyID: k.KeyID,
 				Detail: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, o.reason(k))})
 		}
@@ -82,10 +83,6 @@ func (p *pass) strangers(ctx context.Context, ring Ring, o *Observation, drift D
 // trouble is a key at the platform that is not of the ring. Its name is what
 // another party chose.
 func (f Finding) trouble() Trouble {
-	name := f.Name
-	if len(name) > 60 {
-		name = name[:60] + "…"
-	}
 	since := "at an unknown time"
 	if !f.RegisteredAt.IsZero() {
 		since = "at " + f.RegisteredAt.UTC().Format(time.RFC3339)
@@ -95,16 +92,42 @@ func (f Finding) trouble() Trouble {
 		code = KeyIsUnrecognised
 	}
 	return Trouble{Code: code, Generation: f.Generation, KeyID: f.KeyID,
-		Detail: fmt.Sprintf("key %q, registered %s: %s", name, since, f.Meaning)}
+		Detail: fmt.Sprintf("key %q, registered %s: %s", shortened(f.Name, 60), since, f.Meaning)}
 }
 
 // troubles returns those of the ring after this pass.
 func (p *pass) troubles(ring Ring) []Trouble {
 	found := p.found(ring)
 	waits := p.now().Before(ring.RetryAt)
-	return renew(ring.Troubles, found, p.now(), func(code TroubleCode) bool {
-		kind := code.kind()
-		return kind.looked || (kind.called || code == LastRunFailed) && waits || kind.called && !p.called
+	return renew(ring.Troubles, found, p.now(), func(t Trouble) bool {
+		kind := t.Code.kind()
+		return kind.looked && ring.mayLast(t) || (kind.called || t.Code == LastRunFailed) && waits || kind.called && !p.called
+	})
+}
+
+// mayLast reports whether what a look has found may be so still: moves that were
+// made since may have ended it.
+func (r *Ring) mayLast(t Trouble) bool {
+	switch k, known := r.Key(t.Generation); t.Code {
+	case KeyIsMissing, KeyIsMismatched:
+		return known && k.examined()
+	case KeyIsUnconfirmed:
+		return known && k.State == Registered && k.ConfirmedAt.IsZero()
+	case AllKeysMissing, AccountWithoutOurKeys:
+		return r.losing()
+	case RestoredActiveGone, RestoredBothGone, RestoredAllGone, RestoredOnlyActiveGone, RestoredKeysRevoked:
+		active, _ := r.Active()
+		return active.Generation == t.Generation
+	}
+	return true
+}
+
+// stoppedByLook reports whether a look at the platform could end something that
+// stops viewers or rotation.
+func (r *Ring) stoppedByLook() bool {
+	return slices.ContainsFunc(r.Troubles, func(t Trouble) bool {
+		kind := t.Code.kind()
+		return kind.stops >= StopsViewers && (kind.looked || kind.called)
 	})
 }
 
@@ -123,7 +146,7 @@ func (p *pass) found(ring Ring) (found []Trouble) {
 		}
 	}
 	for _, f := range p.failures {
-		found = append(found, Trouble{Code: codeOf(f.err), Detail: shortened(f.move.describe() + ": " + f.err.Error())})
+		found = append(found, Trouble{Code: codeOf(f.err), Detail: shortened(f.move.describe()+": "+f.err.Error(), longestDetail)})
 	}
 	return found
 }
@@ -156,9 +179,11 @@ func codeOf(err error) TroubleCode {
 	return LastRunFailed
 }
 
-// shortened is as much of an error as a ring keeps.
-func shortened(text string) string {
-	const most = 500
+// longestDetail is how much of an error a ring keeps, in bytes.
+const longestDetail = 500
+
+// shortened is a text of another party as a ring keeps it.
+func shortened(text string, most int) string {
 	if len(text) > most {
 		text = text[:most] + "…"
 	}

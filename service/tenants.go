@@ -160,6 +160,7 @@ func (t *tenants) forget(id string) {
 		t.end(id, kept)
 	}
 	t.metrics.Forget(id)
+	t.rotators.told.forget(id)
 }
 
 // outdate has a project opened anew when it is next needed.

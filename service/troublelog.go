@@ -55,7 +55,16 @@ func (l *troubleLog) tell(project string, troubles []keyrotation.Trouble) {
 			l.write(slog.LevelInfo, "finding is over", project, k.trouble)
 		}
 	}
-	l.known[project] = known
+	if l.known[project] = known; known == nil {
+		delete(l.known, project)
+	}
+}
+
+// forget drops what was told of a project that was deleted.
+func (l *troubleLog) forget(project string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.known, project)
 }
 
 // level: what stops nothing by itself is a warning.

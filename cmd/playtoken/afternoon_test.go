@@ -106,9 +106,9 @@ type outage struct {
 var outages = []outage{
 	{name: "the platform lost our keys", code: keyrotation.AllKeysMissing, rotate: exitRefused, inspect: exitRefused,
 		begins: func(a *afternoon) { a.platform.becomes(openSample(a.t, a.t.TempDir()).Handler()) }},
-	{name: "a foreign key", code: keyrotation.KeyIsUnmanaged, detail: "by hand, registered at 20",
+	{name: "a foreign key", code: keyrotation.KeyIsUnmanaged, detail: `\"by hand\", registered at 20`,
 		begins: func(a *afternoon) {
-			a.registerByHand("by hand, registered at 2026") // a name that says what ours would
+			a.registerByHand("by hand")
 			a.platform.becomes(a.gate.Config.Handler)
 		}},
 	{name: "the credential is refused", code: keyrotation.PlatformRefusesCredential, rotate: exitFailed,

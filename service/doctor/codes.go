@@ -135,6 +135,7 @@ const (
 	RestoredBothGone       = Code(keyrotation.RestoredBothGone)
 	RestoredAllGone        = Code(keyrotation.RestoredAllGone)
 	RestoredOnlyActiveGone = Code(keyrotation.RestoredOnlyActiveGone)
+	RestoredKeysRevoked    = Code(keyrotation.RestoredKeysRevoked)
 )
 
 // Description is what is the same for every finding with a code.

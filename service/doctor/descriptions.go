@@ -103,6 +103,7 @@ var descriptions = []Description{
 	{Code: RestoredActiveGone, Check: "restore", Severity: Problem, Meaning: "The store is older than the platform, which shows the standby and not the active key."},
 	{Code: RestoredBothGone, Check: "restore", Severity: Problem, Meaning: "The store is older than the platform, which shows neither the active key nor the standby."},
 	{Code: RestoredActivePresent, Check: "restore", Severity: Problem, Meaning: "The store is older than the platform, which shows the active key: new tokens play."},
+	{Code: RestoredKeysRevoked, Check: "restore", Severity: Problem, Meaning: "The store is older than the platform, and the keys that were gone are revoked: a rotation makes new ones."},
 	{Code: AllKeysMissing, Check: "account", Severity: Problem, Meaning: "The platform shows none of the ring's keys, although it showed them to the same credential: it lost them, and every new token is refused."},
 	{Code: AccountWithoutOurKeys, Check: "account", Severity: Problem, Meaning: "The platform shows none of the ring's keys: the credential belongs to another account."},
 	{Code: KeyOrphaned, Check: "drift", Severity: Problem, Meaning: "A key of the ring is registered a second time, because an answer was lost."},

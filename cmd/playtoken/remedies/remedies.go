@@ -189,6 +189,7 @@ var table = map[doctor.Code]advice{
 	}),
 
 	doctor.RestoredActivePresent: advise("none needed: the active key is there; when the tokens of the others have expired, remove those as said below"),
+	doctor.RestoredKeysRevoked:   forProject("when the tokens of the others have expired, remove those as said below; new keys are made by playtoken rotate --project "),
 	doctor.RestoredActiveGone: afterRestore("the active key is gone there, and the standby is not; before serve is started: " +
 		"playtoken rotate --now$PROJECT$REASON"),
 	doctor.RestoredBothGone: afterRestore("active key and standby are gone there; before serve is started: " +
