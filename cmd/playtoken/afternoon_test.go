@@ -73,12 +73,20 @@ type afternoon struct {
 	row      []string // what each way of asking said
 }
 
-func newAfternoon(t *testing.T) *afternoon {
+func newAfternoon(t *testing.T, more ...string) *afternoon {
 	t.Helper()
-	w := newDeployment(t, "PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=1s", "PLAYTOKEN_OBSERVE_EVERY=300ms")
-	a := &afternoon{deployment: w, platform: &troubledGate{handler: w.gate.Config.Handler, release: make(chan struct{})}, client: newClient(t)}
+	return newDeployment(t, append(busy[:len(busy):len(busy)], more...)...).afternoon()
+}
+
+// busy has serve look often.
+var busy = []string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=1s", "PLAYTOKEN_OBSERVE_EVERY=300ms"}
+
+// afternoon puts what can have trouble before the gate.
+func (w *deployment) afternoon() *afternoon {
+	w.t.Helper()
+	a := &afternoon{deployment: w, platform: &troubledGate{handler: w.gate.Config.Handler, release: make(chan struct{})}, client: newClient(w.t)}
 	front := httptest.NewServer(a.platform)
-	t.Cleanup(front.Close)
+	w.t.Cleanup(front.Close)
 	w.environ = append(w.environ, "PLAYTOKEN_PLATFORM_URL="+front.URL)
 	return a
 }
@@ -130,16 +138,19 @@ func cutsConnections(a *afternoon) {
 func TestAfternoon(t *testing.T) {
 	slow(t, "it starts processes")
 	for _, o := range outages {
-		t.Run(o.name, func(t *testing.T) {
-			a := newAfternoon(t).serving()
-			o.begins(a)
-			a.tellsByItself(o)
-			close(a.platform.release)
-			a.tellsVerbs(o)
-			a.server.stop()
-			t.Log(strings.Join(a.row, " | "))
-		})
+		t.Run(o.name, func(t *testing.T) { newAfternoon(t).serving().tells(o) })
 	}
+}
+
+// tells fails unless every way of asking tells of an outage.
+func (a *afternoon) tells(o outage) {
+	a.t.Helper()
+	o.begins(a)
+	a.tellsByItself(o)
+	close(a.platform.release)
+	a.tellsVerbs(o)
+	a.server.stop()
+	a.t.Log(strings.Join(a.row, " | "))
 }
 
 // tellsByItself: log, metric and the route, with no verb that would look too.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -107,15 +108,13 @@ func (g *gates) opens(gate int, viewer string) string {
 // "", within some seconds.
 func (g *gates) watches(gate int, ticket, code string) {
 	g.t.Helper()
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+	eventually(g.t, patience, func() error {
 		status, text := g.call(gate, "GET", "/"+sample.VideoID+"/hls.m3u8?ticket="+ticket, "", "")
 		if (code == "") == (status == http.StatusOK) && strings.Contains(text, code) {
-			return
+			return nil
 		}
-		if time.Since(begun) > time.Minute {
-			g.t.Fatalf("gate %d: got %d %.200s, want %q", gate, status, text, code)
-		}
-	}
+		return fmt.Errorf("gate %d: got %d %.200s, want %q", gate, status, text, code)
+	})
 }
 
 // TestGatesBoundStreamsTogether, end sessions together, and each keeps a record.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"embed"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -17,7 +18,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"playtoken/web/browsertest"
 )
@@ -214,15 +214,13 @@ func (w *signInWorld) signsOut() {
 // It asks anew each time: a page that is left cannot answer any more.
 func arrivesAt(t *testing.T, tab *browsertest.Page, expression string) {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+	eventually(t, patience, func() error {
 		there, err := browsertest.Evaluate[bool](tab, expression)
-		if err == nil && there {
-			return
+		if err == nil && !there {
+			err = fmt.Errorf("%s: got false, want true", expression)
 		}
-		if time.Since(begun) > time.Minute {
-			t.Fatalf("waiting for %s: got %t, %v, want it within a minute", expression, there, err)
-		}
-	}
+		return err
+	})
 }
 
 func TestOperatorsSignInWithARealBrowser(t *testing.T) {
