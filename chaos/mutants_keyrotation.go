@@ -112,7 +112,7 @@ var keyrotationMutants = []mutant{
 		guard: `owned := owners[f.KeyID]; err == nil &&`, broken: `owned := owners[f.KeyID]; (err == nil || true) &&`},
 	{name: "a refused credential counts as a platform that is away", file: "keyrotation/trouble_find.go", by: "AnErrorHas",
 		guard: `case errors.Is(err, ErrUnauthorized):`, broken: `case false:`},
-	{name: "a finding that moves have ended goes on", file: "keyrotation/trouble_find.go", by: "RevokedKeyIsNotMissing",
+	{name: "a finding that moves have ended goes on", file: "keyrotation/trouble_find.go", by: "WhatALook",
 		guard: `kind.looked && ring.mayLast(t) ||`, broken: `kind.looked ||`},
 	{name: "an order says what is in the way without looking", file: "keyrotation/moves_observe.go", by: "AnOrderLooks",
 		guard: `if !p.ordered || p.looked ||`, broken: `if true || p.looked ||`},

@@ -212,5 +212,10 @@ func TestWhatALookFoundEndsWithItsKey(t *testing.T) {
 		if got := test.ring.mayLast(test.trouble); got != test.want {
 			t.Errorf("%s of generation %d, which is %s: got %t, want %t", test.trouble.Code, test.trouble.Generation, test.ring.Keys[0].State, got, test.want)
 		}
+		test.ring.Troubles = []Trouble{test.trouble}
+		after := (&Rotator{}).newPass(Order{}).troubles(test.ring)
+		if lasts := slices.ContainsFunc(after, test.trouble.Same); lasts != test.want {
+			t.Errorf("%s after a pass: got %s, want it to last: %t", test.trouble.Code, told(after), test.want)
+		}
 	}
 }
