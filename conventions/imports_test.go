@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"handlers": {"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits", "logs"},
 	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all",
-		"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "handlers", "limits", "logs", "audit", "metrics", "tracing", "httpserver", "reload"},
+		"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "handlers", "limits", "logs", "audit", "metrics", "tracing", "httpserver", "reload", "web"},
 	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
 	"httpserver":             {},
 	"reload":                 {},

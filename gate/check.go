@@ -56,6 +56,9 @@ func Check(ctx context.Context, config Config, report func(Finding)) error {
 			report(Finding{File: name, What: "the folder is not served: its name cannot be the id of a video", Serious: true,
 				Remedy: "rename it: 1 to 64 characters of A-Z a-z 0-9 _ -, and none of " + strings.Join(reserved, ", ")})
 		default:
+			if name == sdkFolder {
+				report(Finding{File: name, What: sdkHidden, Remedy: sdkHiddenRemedy})
+			}
 			(&checkup{gate: g, video: name, report: report}).run(ctx)
 		}
 	}

@@ -33,6 +33,7 @@ import (
 	"playtoken/logs"
 	"playtoken/secret"
 	"playtoken/store"
+	"playtoken/web"
 )
 
 // maxTokens is how many verified tokens are remembered, in some megabytes at most.
@@ -142,6 +143,7 @@ type Gate struct {
 	public  *url.URL       // nil: not configured
 	forward proxy          // that asks /auth
 	named   namedFiles
+	sdk     *web.SDK
 	gzips   sync.Pool // of *gzip.Writer
 
 	compressing atomic.Int64  // playlists
@@ -159,10 +161,15 @@ func Open(config Config) (*Gate, error) {
 	if err := g.configure(); err != nil {
 		return nil, fmt.Errorf("configure gate: %w", err)
 	}
+	var err error
+	if g.sdk, err = web.NewSDK(); err != nil {
+		return nil, fmt.Errorf("read the package for pages: %w", err)
+	}
 	if err := g.openRegister(); err != nil {
 		return nil, fmt.Errorf("open gate data: %w", err)
 	}
 	g.tellOfLibrary()
+	g.tellOfSDK()
 	return g, nil
 }
 

@@ -53,6 +53,7 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css|txt)}", g.serve(asset, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
+	m.Handle("/"+sdkFolder+"/{version}/{file}", g.serve(g.library, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
 	media := g.serve(g.media, refuse)
@@ -151,7 +152,7 @@ func kindOf(path string, management bool) string {
 		return "process"
 	case first == "auth":
 		return "auth"
-	case !more || first == "embed":
+	case !more || first == "embed" || first == sdkFolder:
 		return "page"
 	case ending(path) == ".m3u8" || ending(path) == ".mpd":
 		return "playlist"

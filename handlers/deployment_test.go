@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -290,6 +292,7 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		Approvals:           &approvals.Store{Documents: d.documents},
 		CheckSettingsChange: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
 		Limits:              d.counter, Record: d.record, Searcher: searcher(func(audit.Query) (audit.Found, error) { return audit.Found{}, nil }),
+		SDK: librarian{},
 	}
 	for _, c := range change {
 		c(&config)
@@ -297,6 +300,27 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 	d.populate(t)
 	w.Handler = validated(t, handlers.New(config))
 	return d, func() { view.Close(); done() }
+}
+
+// sdkVersion is the one version of the package playtoken that a librarian has.
+const sdkVersion = "0.1.0"
+
+// librarian has one file of it.
+type librarian struct{}
+
+func (librarian) Version() string { return sdkVersion }
+
+func (librarian) Serve(w http.ResponseWriter, _ *http.Request, version, file string) bool {
+	if version != sdkVersion || file != "index.js" {
+		return false
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	h.Set("Cache-Control", "public")
+	h.Set("ETag", `"1"`)
+	h.Set("Access-Control-Allow-Origin", "*")
+	_, err := io.WriteString(w, "export {};")
+	return err == nil
 }
 
 func (d *deployment) populate(t testing.TB) {

@@ -9,7 +9,7 @@ import (
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	everything := &server{waiting: map[string]waitingAct{}, Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}, Approvals: noApprovals{}}}
+	everything := &server{waiting: map[string]waitingAct{}, Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}, Approvals: noApprovals{}, SDK: noSDK{}}}
 	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}
@@ -23,6 +23,8 @@ type noStore struct{ Store }
 type noSignIn struct{ SignIn }
 
 type noApprovals struct{ Approvals }
+
+type noSDK struct{ SDK }
 
 // DecodeQuery reads the query of a list, and writes the page that it understood as a query again.
 func DecodeQuery(raw string) (page projects.Page, again string, err error) {

@@ -205,6 +205,10 @@ type Config struct {
 	// Searcher finds entries of the audit log. Nil: it cannot be read.
 	Searcher Searcher
 
+	// SDK has the files of the package playtoken, for pages. Nil: the route does
+	// not exist.
+	SDK SDK
+
 	// Metrics handles GET /metrics. Nil: the route does not exist.
 	Metrics http.Handler
 	// Refused is called with the code of each problem that a caller got instead

@@ -28,6 +28,7 @@ var expectations = map[string]struct {
 	"GET /readyz":                {"", always(200)},
 	"GET /openapi.json":          {"", always(200)},
 	"GET /.well-known/jwks.json": {"", always(200)},
+	"GET /sdk/{version}/{file}":  {"", always(200)},
 
 	"POST /v1/auth/api-key":          {`{"apiKey":"x"}`, always(400)},
 	"POST /v1/auth/refresh":          {`{"refreshToken":"refresh-1"}`, always(200)},
@@ -141,7 +142,7 @@ func routes() (all []string) {
 func target(route, project string) (method, path string) {
 	method, path, _ = strings.Cut(route, " ")
 	return method, strings.NewReplacer("{project_id}", project, "{generation}", "2", "{key_id}", "key-9",
-		"{media_id}", "vid1", "{policy_id}", "policy-1").Replace(path)
+		"{media_id}", "vid1", "{version}", sdkVersion, "{file}", "index.js", "{policy_id}", "policy-1").Replace(path)
 }
 
 func TestEveryRouteIsInTheTable(t *testing.T) {

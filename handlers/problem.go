@@ -60,6 +60,7 @@ var failures = []failure{
 	{is: as[*invalid], status: 400, code: "invalid_request"},
 	{is: is(errTooLarge), status: 413, code: "payload_too_large"},
 	{is: is(errNoRoute), status: 404, code: "not_found"},
+	{is: is(errNoFile), status: 404, code: "not_found"},
 	{is: is(errMethod), status: 405, code: "method_not_allowed"},
 	{is: as[*projects.Invalid], status: 400, code: "invalid_request"},
 	{is: as[*limited], status: 429, code: "rate_limited", retry: time.Second},

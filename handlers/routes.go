@@ -71,6 +71,9 @@ func (s *server) routes() []route {
 	if s.Approvals != nil {
 		routes = append(routes, s.approvalRoutes()...)
 	}
+	if s.SDK != nil {
+		routes = append(routes, get("/sdk/{version}/{file}", http.HandlerFunc(s.sdk)))
+	}
 	if s.Metrics != nil {
 		routes = append(routes, get("/metrics", http.HandlerFunc(s.metrics)))
 	}

@@ -23,6 +23,7 @@ import (
 	"playtoken/secret"
 	"playtoken/settings"
 	"playtoken/tracing"
+	"playtoken/web"
 )
 
 // Handler returns the HTTP API for callers on a network. It is called at most
@@ -33,6 +34,9 @@ func (s *Service) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	c := s.handlerConfig()
+	if c.SDK, err = web.NewSDK(); err != nil {
+		return nil, err
+	}
 	c.Callers = callers{environment: s.environmentKeys, keys: s.view, tokens: s.access, sessions: s.signIn}
 	c.Limits, c.MintCounter, c.ClientIP = limiter, limits.NewLocal(), s.clientIP
 	c.Ready, c.ProjectReady, c.Refused, c.Responded = s.Ready, s.ProjectReady, s.Metrics.Refused, s.responded
