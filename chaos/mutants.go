@@ -88,6 +88,12 @@ var otherMutants = []mutant{
 		guard: `sha256.Sum256([]byte(token))`, broken: `sha256.Sum256([]byte(token[:len(token)/2]))`},
 	{name: "remembered tokens are kept as a whole", file: "gate/verify/memory.go", by: "Flood",
 		guard: `s.token.Header, s.token.Claims = nil, nil`, broken: `s.token.Header = nil`},
+	{name: "browsers are served the part of the package that has an API key", file: "web/sdk.go", by: "BrowsersGet",
+		guard: `if path.Base(name) == forServers {`, broken: `if false {`},
+	{name: "the package takes the place of a video", file: "gate/sdk.go", by: "KeepsItsPlace",
+		guard: `	if isFolder(g.config.Media, sdkFolder) {
+		return`, broken: `	if false {
+		return`},
 	{name: "a token of any life is taken", file: "gate/admit.go", by: "TooLong",
 		guard: `if t.Expires.After(now.Add(g.config.MaxTokenLife + g.config.ClockSkew)) {`, broken: `if false {`},
 	{name: "with a stolen secret a ticket never ends", file: "gate/admit.go", by: "Ticket",

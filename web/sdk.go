@@ -80,8 +80,8 @@ func (s *SDK) Integrity() map[string]string {
 	return hashes
 }
 
-// Serve answers with a file for pages of every origin, and returns false, having
-// written nothing, if there is none. The version may be the beginning of ours
+// Serve answers with a file for pages of every origin. For a file that does not
+// exist it returns false, and has written nothing. The version may be the beginning of ours
 // ("0.1" of "0.1.2"), for pages that want what is newest.
 func (s *SDK) Serve(w http.ResponseWriter, r *http.Request, version, name string) bool {
 	file, ok := s.files[name]
