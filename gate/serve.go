@@ -43,12 +43,7 @@ func (g *Gate) Handler() http.Handler {
 		m.PathPrefix("/auth/").Handler(g.serve(g.auth, refuse))
 	}
 
-	m.Handle("/v2/jwt_keys", g.keyAPI(g.listKeys)).Methods(http.MethodGet)
-	m.Handle("/v2/jwt_keys", g.keyAPI(g.createKey)).Methods(http.MethodPost)
-	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.showKey)).Methods(http.MethodGet)
-	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
-	m.Handle("/v2/sessions/end", g.keyAPI(g.endSessions)).Methods(http.MethodPost)
-	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
+	g.routeKeys(m)
 
 	m.Handle("/embed/{name:[a-z-]+\\.(?:js|css|txt)}", g.serve(asset, refuse)).Methods(read...)
 	m.Handle("/embed/{video}", g.serve(g.embed, refuse)).Methods(read...)
@@ -75,6 +70,16 @@ func namesMedia(r *http.Request) bool {
 	}
 	video, file, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	return file != "" && isVideo(video)
+}
+
+// routeKeys adds what the services that make tokens call.
+func (g *Gate) routeKeys(m *mux.Router) {
+	m.Handle("/v2/jwt_keys", g.keyAPI(g.listKeys)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys", g.keyAPI(g.createKey)).Methods(http.MethodPost)
+	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.showKey)).Methods(http.MethodGet)
+	m.Handle("/v2/jwt_keys/{id}", g.keyAPI(g.deleteKey)).Methods(http.MethodDelete)
+	m.Handle("/v2/sessions/end", g.keyAPI(g.endSessions)).Methods(http.MethodPost)
+	m.PathPrefix("/v2/").Handler(g.keyAPI(unknown))
 }
 
 // keyAPI is a route of the key API. Every answer of it says that this is a gate,
