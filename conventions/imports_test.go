@@ -61,6 +61,8 @@ var mayImport = map[string][]string{
 	"gate/playlist":          {},
 	"gate/sample":            {},
 	"web":                    {"secret"},
+	"client":                 {"secret"},
+	"examples/go":            {"client"},
 }
 
 // platform is what every platform's folder may import.
