@@ -63,13 +63,14 @@ func (g *Gate) Handler() http.Handler {
 	})
 }
 
-// namesMedia reports whether a request is to read what stands below a video.
+// namesMedia reports whether a request is to read what stands below a video. Below
+// sdkFolder a video may stand, or the package for pages.
 func namesMedia(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
 	video, file, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	return file != "" && isVideo(video)
+	return file != "" && video != sdkFolder && isVideo(video)
 }
 
 // routeKeys adds what the services that make tokens call.
