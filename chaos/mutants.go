@@ -89,7 +89,7 @@ var otherMutants = []mutant{
 	{name: "remembered tokens are kept as a whole", file: "gate/verify/memory.go", by: "Flood",
 		guard: `s.token.Header, s.token.Claims = nil, nil`, broken: `s.token.Header = nil`},
 	{name: "browsers are served the part of the package that has an API key", file: "web/sdk.go", by: "BrowsersGet",
-		guard: `if path.Base(name) == forServers {`, broken: `if false {`},
+		guard: `if strings.HasPrefix(path.Base(name), forServers) {`, broken: `if false {`},
 	{name: "the package takes the place of a video", file: "gate/sdk.go", by: "KeepsItsPlace",
 		guard: `	if isFolder(g.config.Media, sdkFolder) {
 		return`, broken: `	if false {

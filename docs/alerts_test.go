@@ -18,7 +18,7 @@ import (
 	"playtoken/keyrotation"
 )
 
-var update = flag.Bool("update", false, "write the table of alerts into docs/monitor.md")
+var update = flag.Bool("update", false, "write the tables of alerts and of hashes into docs")
 
 const alertsFile = "deploy/prometheus/alerts.yml"
 

@@ -21,8 +21,9 @@ const (
 	brief     = "public, max-age=300"
 )
 
-// forServers has an API key to protect, and no business in a browser.
-const forServers = "server.js"
+// forServers begins the names of files that have an API key to protect, and no
+// business in a browser.
+const forServers = "server"
 
 // SDK is the package playtoken as browsers load it. It is safe for concurrent
 // use.
@@ -52,7 +53,7 @@ func NewSDK() (*SDK, error) {
 	}
 	s := &SDK{version: about.Version, files: map[string]sdkFile{}}
 	for _, name := range names {
-		if path.Base(name) == forServers {
+		if strings.HasPrefix(path.Base(name), forServers) {
 			continue
 		}
 		if text, err = sdk.ReadFile(name); err != nil {

@@ -84,7 +84,7 @@ func TestWhatABrowserHasIsNotSentAgain(t *testing.T) {
 // served imports nothing that is not.
 func TestBrowsersGetNoMore(t *testing.T) {
 	sdk := newSDK(t)
-	for _, name := range []string{"server.js", "../package.json", "package.json", "", "src/index.js", "index.ts", "INDEX.js"} {
+	for _, name := range []string{"server.js", "server-error.js", "../package.json", "package.json", "", "src/index.js", "index.ts", "INDEX.js"} {
 		got := httptest.NewRecorder()
 		if sdk.Serve(got, httptest.NewRequest("GET", "/", nil), sdk.Version(), name) {
 			t.Errorf("%q is served, want nothing", name)
