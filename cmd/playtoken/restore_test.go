@@ -154,7 +154,7 @@ func TestABackupOfWhichNoKeyIsLeft(t *testing.T) {
 	restore()
 	eventually(t, patience, func() error {
 		r := w.run("rotate")
-		return r.unless(strings.Contains(r.stdout, "wrong account"))
+		return r.unless(strings.Contains(r.stdout, "another account"))
 	})
 	if r := w.run("rotate", "--now", "--reason", "test"); r.code != exitRefused {
 		t.Errorf("rotate --now: exit %d, %s", r.code, r.stdout)
