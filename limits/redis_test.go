@@ -1,12 +1,10 @@
 package limits_test
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,62 +15,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"playtoken/limits"
+	"playtoken/limits/redistest"
 	"playtoken/secret"
 )
 
-const password = "canary-redis-password"
-
-// server is a real Redis on a port of its own.
-type server struct {
-	port string
-	cmd  *exec.Cmd
-}
-
-func newServer(t *testing.T) *server {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("SKIPPED: there is no redis-server here, so that shared limits are not tested")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	s := &server{port: port}
-	s.run(t)
-	t.Cleanup(func() { s.kill() })
-	return s
-}
-
-// run returns once the server says that it is ready.
-func (s *server) run(t *testing.T) {
-	t.Helper()
-	s.cmd = exec.Command("redis-server", "--port", s.port, "--bind", "127.0.0.1", "--requirepass", password,
-		"--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
-			return
-		}
-	}
-	t.Fatal("redis-server did not start, want it to")
-}
-
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-}
-
-func (s *server) url() secret.Value {
-	return secret.New("redis://:" + password + "@127.0.0.1:" + s.port + "/3")
-}
+const password = redistest.Password
 
 // patience is longer than any machine takes. With a deployment's timeout, Redis
 // could count as unavailable because the test's machine is slow.
@@ -124,10 +71,10 @@ func hear(t *testing.T, heard <-chan news, away bool) news {
 var daily = limits.Limit{Name: "daily", Count: 100, Per: 24 * time.Hour}
 
 func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
-	s := newServer(t)
+	s := redistest.Start(t)
 	var allowed atomic.Int64
 	var all sync.WaitGroup
-	config := limits.RedisConfig{URL: s.url()}
+	config := limits.RedisConfig{URL: secret.New(s.URL("3"))}
 	heard := listen(&config)
 	for range 3 {
 		r := newRedis(t, config)
@@ -153,8 +100,8 @@ func TestThreeReplicasAllowTogetherWhatOneWould(t *testing.T) {
 
 // TestRedisCountsAsLocalDoes holds one against the other.
 func TestRedisCountsAsLocalDoes(t *testing.T) {
-	s := newServer(t)
-	config := limits.RedisConfig{URL: s.url()}
+	s := redistest.Start(t)
+	config := limits.RedisConfig{URL: secret.New(s.URL("3"))}
 	heard := listen(&config)
 	r, l := newRedis(t, config), limits.NewLocal()
 	for i, n := range []int{0, 1, 50, 60, 30, 19, 1, 0, 101, -5} {
@@ -174,11 +121,11 @@ func TestRedisCountsAsLocalDoes(t *testing.T) {
 }
 
 func TestRedisDoesNotShowWhoCalls(t *testing.T) {
-	s := newServer(t)
-	r := newRedis(t, limits.RedisConfig{URL: s.url()})
+	s := redistest.Start(t)
+	r := newRedis(t, limits.RedisConfig{URL: secret.New(s.URL("3"))})
 	r.Take(t.Context(), "api_key_canary", daily, 1)
 	r.Take(t.Context(), "api_key_other", daily, 0)
-	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, Password: password, DB: 3})
+	client := redis.NewClient(&redis.Options{Addr: s.Address(), Password: password, DB: 3})
 	defer client.Close()
 	keys, err := client.Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 1 || !strings.HasPrefix(keys[0], "playtoken:limit:daily:") || strings.Contains(keys[0], "canary") {
@@ -190,15 +137,15 @@ func TestRedisDoesNotShowWhoCalls(t *testing.T) {
 }
 
 func TestRedisMayGoAwayAndComeBack(t *testing.T) {
-	s := newServer(t)
-	config := limits.RedisConfig{URL: s.url()}
+	s := redistest.Start(t)
+	config := limits.RedisConfig{URL: secret.New(s.URL("3"))}
 	heard := listen(&config)
 	r := newRedis(t, config)
 	if state := r.Take(t.Context(), "a", daily, 60); !state.Allowed {
 		t.Fatalf("first call: got %+v, want it allowed", state)
 	}
 	for range 2 {
-		s.kill()
+		s.Kill()
 		allowed := 0
 		for range 300 {
 			if r.Take(t.Context(), "a", daily, 1).Allowed {
@@ -212,7 +159,7 @@ func TestRedisMayGoAwayAndComeBack(t *testing.T) {
 		if state := r.Take(t.Context(), "another", daily, 100); !state.Allowed && allowed > 0 {
 			t.Errorf("another caller: got %+v, want it allowed", state)
 		}
-		s.run(t)
+		s.Run()
 		hear(t, heard, false)
 		// Redis counts again, and has forgotten.
 		if state := r.Take(t.Context(), "a", daily, 1); !state.Allowed || state.Remaining != 99 {
@@ -232,11 +179,11 @@ func TestARedisThatDoesNotWriteIsUnavailableUntilItDoes(t *testing.T) {
 		"OOM":      {[]any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}},
 	} {
 		t.Run(says, func(t *testing.T) {
-			s := newServer(t)
-			config := limits.RedisConfig{URL: s.url()}
+			s := redistest.Start(t)
+			config := limits.RedisConfig{URL: secret.New(s.URL("3"))}
 			heard := listen(&config)
 			r := newRedis(t, config)
-			operator := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, Password: password})
+			operator := redis.NewClient(&redis.Options{Addr: s.Address(), Password: password})
 			defer operator.Close()
 			order := func(words []any) {
 				t.Helper()
@@ -312,8 +259,8 @@ func TestAnUnresponsiveRedisDelaysNoCaller(t *testing.T) {
 }
 
 func TestACallerThatHangsUpIsNoSignOfRedisBeingAway(t *testing.T) {
-	s := newServer(t)
-	config := limits.RedisConfig{URL: s.url()}
+	s := redistest.Start(t)
+	config := limits.RedisConfig{URL: secret.New(s.URL("3"))}
 	heard := listen(&config)
 	r := newRedis(t, config)
 	r.Take(t.Context(), "a", daily, 0)
@@ -325,8 +272,8 @@ func TestACallerThatHangsUpIsNoSignOfRedisBeingAway(t *testing.T) {
 }
 
 func TestAWrongPasswordIsSaidAndNotShown(t *testing.T) {
-	s := newServer(t)
-	config := limits.RedisConfig{URL: secret.New("redis://:wrong-" + password + "@127.0.0.1:" + s.port)}
+	s := redistest.Start(t)
+	config := limits.RedisConfig{URL: secret.New("redis://:wrong-" + password + "@" + s.Address())}
 	heard := listen(&config)
 	r := newRedis(t, config)
 	r.Take(t.Context(), "a", daily, 1)

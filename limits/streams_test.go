@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"playtoken/limits"
+	"playtoken/limits/redistest"
+	"playtoken/secret"
 )
 
 // screen is Streams as a test uses them: of one viewer, with an end hours away.
@@ -88,18 +90,18 @@ func checkStayEnded(s *screen) {
 }
 
 func TestStreamsInRedisAreBounded(t *testing.T) {
-	server := newServer(t)
+	server := redistest.Start(t)
 	for name, watched := range sharedStreams {
 		t.Run(name, func(t *testing.T) {
-			newScreen(t, newRedis(t, limits.RedisConfig{URL: server.url()}).Streams(2)).watch(name, watched)
+			newScreen(t, newRedis(t, limits.RedisConfig{URL: secret.New(server.URL("3"))}).Streams(2)).watch(name, watched)
 		})
 	}
-	checkStayEnded(newScreen(t, newRedis(t, limits.RedisConfig{URL: server.url()}).Streams(1)))
+	checkStayEnded(newScreen(t, newRedis(t, limits.RedisConfig{URL: secret.New(server.URL("3"))}).Streams(1)))
 }
 
-func redisClient(t *testing.T, s *server) *redis.Client {
+func redisClient(t *testing.T, s *redistest.Server) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, Password: password, DB: 3})
+	c := redis.NewClient(&redis.Options{Addr: s.Address(), Password: password, DB: 3})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -107,8 +109,10 @@ func redisClient(t *testing.T, s *server) *redis.Client {
 // TestReplicasBoundStreamsTogether: what one of them ends, the other refuses
 // once it asks again.
 func TestReplicasBoundStreamsTogether(t *testing.T) {
-	server := newServer(t)
-	replica := func() *screen { return newScreen(t, newRedis(t, limits.RedisConfig{URL: server.url()}).Streams(1)) }
+	server := redistest.Start(t)
+	replica := func() *screen {
+		return newScreen(t, newRedis(t, limits.RedisConfig{URL: secret.New(server.URL("3"))}).Streams(1))
+	}
 	one, two := replica(), replica()
 	one.watch("viewer", "a")
 	two.watch("viewer", "b")
@@ -128,12 +132,14 @@ func TestReplicasBoundStreamsTogether(t *testing.T) {
 
 // TestWatchingIsSeldomWrittenDown: within ten seconds nothing changes in Redis.
 func TestWatchingIsSeldomWrittenDown(t *testing.T) {
-	server := newServer(t)
+	server := redistest.Start(t)
 	client := redisClient(t, server)
 	record := func() map[string]string {
 		return client.HGetAll(t.Context(), client.Keys(t.Context(), "*").Val()[0]).Val()
 	}
-	replica := func() *screen { return newScreen(t, newRedis(t, limits.RedisConfig{URL: server.url()}).Streams(2)) }
+	replica := func() *screen {
+		return newScreen(t, newRedis(t, limits.RedisConfig{URL: secret.New(server.URL("3"))}).Streams(2))
+	}
 	first := replica()
 	first.watch("viewer", "a")
 	before := record()["a"]
@@ -160,24 +166,24 @@ func TestWatchingIsSeldomWrittenDown(t *testing.T) {
 }
 
 func TestStreamsGoOnWithoutRedis(t *testing.T) {
-	server := newServer(t)
-	config := limits.RedisConfig{URL: server.url()}
+	server := redistest.Start(t)
+	config := limits.RedisConfig{URL: secret.New(server.URL("3"))}
 	heard := listen(&config)
 	s := newScreen(t, newRedis(t, config).Streams(2))
 	s.watch("viewer", "a b")
-	server.kill()
+	server.Kill()
 	s.watch("other", "x")
 	hear(t, heard, true)
 	s.watch("viewer", "a b c !a b c") // from what it knew
-	server.run(t)
+	server.Run()
 	hear(t, heard, false)
 	s.watch("viewer", "!a b c")
 }
 
 func TestStreamsAreCountedConcurrently(t *testing.T) {
-	server := newServer(t)
+	server := redistest.Start(t)
 	for name, streams := range map[string]limits.Streams{
-		"local": limits.NewLocalStreams(3), "Redis": newRedis(t, limits.RedisConfig{URL: server.url()}).Streams(3),
+		"local": limits.NewLocalStreams(3), "Redis": newRedis(t, limits.RedisConfig{URL: secret.New(server.URL("3"))}).Streams(3),
 	} {
 		var group sync.WaitGroup
 		ends := time.Now().Add(time.Hour).Unix()
