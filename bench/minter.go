@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"log/slog"
 	"time"
@@ -21,11 +21,11 @@ type fixedStore struct {
 	ring []byte
 }
 
-func (s fixedStore) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+func (s fixedStore) Sign(context.Context, string, signer.Scheme, []byte) (signer.Signature, error) {
 	return signer.Signature{}, signer.ErrUnavailable // until the key is in memory
 }
 
-func (s fixedStore) Export(context.Context, string) (*rsa.PrivateKey, error) { return s.job.private() }
+func (s fixedStore) Export(context.Context, string) (crypto.Signer, error) { return s.job.private() }
 
 func (s fixedStore) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: s.ring, Version: 1}, nil
@@ -35,7 +35,7 @@ var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour}
 
 // newMinter returns the signer that the program uses in memory mode, on a
 // fixedStore. It returns once the signer mints.
-func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
+func newMinter(ctx context.Context, j job) (*signer.ShapeMinter, func(), error) {
 	ring, err := j.ring()
 	if err != nil {
 		return nil, nil, err
@@ -46,11 +46,11 @@ func newMinter(ctx context.Context, j job) (*signer.RS256, func(), error) {
 	}
 	keys := fixedStore{job: j, ring: ring}
 	memory := signer.NewMemory(keys, slog.New(slog.DiscardHandler))
-	signatures, err := signer.NewSignatures(memory, 20_000)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: memory, InMemory: memory.Holds, Remembered: 20_000})
 	if err != nil {
 		return nil, nil, err
 	}
-	minter := &signer.RS256{Ring: memory.RingView(keys, "default"), Signatures: signatures, Shape: platform, Policy: policy}
+	minter := &signer.ShapeMinter{Ring: memory.RingView(keys, "default"), Signatures: signatures, Shape: platform, Policy: policy}
 	end := func() { minter.Ring.Close(); signatures.Close(); memory.Close() }
 	err = signer.ErrUnavailable
 	for errors.Is(err, signer.ErrUnavailable) && ctx.Err() == nil {
@@ -78,7 +78,7 @@ func (j job) ring() ([]byte, error) {
 		Project: "default",
 		Keys: []keyrotation.Key{{
 			Generation: 1, State: keyrotation.Active, StoreName: "in_memory", KeyID: "5f2c0e8e-5d3c-4b7e-9a5e-000000000001",
-			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Bits: 2048, Exportable: true, MaxTTL: time.Hour,
+			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Kind: store.RSA2048, Exportable: true, MaxTTL: time.Hour,
 		}},
 		Durations: keyrotation.Durations{ViewAge: 15 * time.Second},
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/secret"
+	"playtoken/signer"
 	"playtoken/store"
 	"playtoken/vaultkeys"
 	"playtoken/vaultkeys/vaulttest"
@@ -63,12 +64,12 @@ func (b *bench) enterTransit(t testing.TB) ([]contestant, error) {
 		return nil, err
 	}
 	t.Cleanup(keys.Close)
-	if _, err := keys.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := keys.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		return nil, err
 	}
 	direct := newDirect(t, server, transit+"/sign/"+key+"/sha2-256")
 	through := func(ctx context.Context, digest [32]byte) error {
-		_, err := keys.SignSHA256(ctx, key, digest)
+		_, err := keys.Sign(ctx, key, signer.RS256, digest[:])
 		return err
 	}
 	var all []contestant

@@ -35,9 +35,9 @@ var keyrotationMutants = []mutant{
 	{name: "a registration whose response was lost is not looked for, only sent again", file: "keyrotation/plan_register.go",
 		guard: `case !ok:
 		return false
-	case k.Issued`, broken: `case !ok || !k.Issued:
+	case found.Unlisted`, broken: `case !ok || !k.Issued:
 		return false
-	case k.Issued`},
+	case found.Unlisted`},
 	{name: "a registration does not look first whether the platform has the key already", file: "keyrotation/plan_register.go",
 		guard: `p.observed(fmt.Sprintf("before generation %d is registered", k.Generation)) && `, broken: ``},
 	{name: "the intent to register is not written first", file: "keyrotation/moves_register.go",
@@ -55,7 +55,7 @@ var keyrotationMutants = []mutant{
 	{name: "a revocation activates a standby that no list has shown", file: "keyrotation/revoke.go", by: "Illegible",
 		guard: `return standby.sure() })`, broken: `return standby.DoubtedAt.IsZero() })`},
 	{name: "what all keys begin with is taken for the whole key", file: "keyrotation/layout.go", by: "WhatIsShown",
-		guard: `const enoughBase64 = 64`, broken: `const enoughBase64 = 36`},
+		guard: `const enoughOwn = 20`, broken: `const enoughOwn = -8`},
 	{name: "registering never stops", file: "keyrotation/plan_strays.go", by: "RegisteringStops",
 		guard: `case unrecognised >= MaxUnrecognised:`, broken: `case false && unrecognised >= MaxUnrecognised:`},
 	{name: "a stray does not count towards the budget", file: "keyrotation/plan_strays.go", by: "ABudgetCountsStrays",
@@ -212,7 +212,7 @@ var keyrotationMutants = []mutant{
 	{name: "a revoked key does not precede all others", file: "keyrotation/pass.go",
 		guard: `if p.urgent > 0 && m.Generation == p.urgent && m.due(now) {`, broken: `if false {`},
 	{name: "a key is buried though the platform still shows it", file: "keyrotation/plan_remove.go",
-		guard: `if p.observation.has(k) && !p.reused(k) {`, broken: `if false {`},
+		guard: `if p.observation.holds(k) && !p.reused(k) {`, broken: `if false {`},
 	{name: "the budget of keys is exceeded", file: "keyrotation/plan_strays.go",
 		guard: `case live+more > p.policy.KeyBudget:`, broken: `case false && live+more > p.policy.KeyBudget:`},
 }

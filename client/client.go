@@ -62,6 +62,8 @@ func New(config Config) (*Client, error) {
 		return nil, errors.New("URL: want that of the service, as in https://tokens.example.com")
 	case (config.APIKey == "") == (config.AccessToken == nil):
 		return nil, errors.New("APIKey, AccessToken: want one of them")
+	case strings.ContainsFunc(config.APIKey, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return nil, errors.New("APIKey: has a blank, the end of a line or a character that no API key has; give the key alone")
 	}
 	c := &Client{config: config, apiKey: secret.New(config.APIKey)}
 	c.config.URL, c.config.APIKey = strings.TrimRight(config.URL, "/"), ""

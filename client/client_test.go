@@ -157,6 +157,8 @@ func TestWrongConfigurations(t *testing.T) {
 		"a user":          {URL: "https://u:p@x.example", APIKey: apiKey},
 		"a query":         {URL: "https://x.example/?a", APIKey: apiKey},
 		"no credential":   {URL: "https://x.example"},
+		"a line's end":    {URL: "https://x.example", APIKey: apiKey + "\n"},
+		"an ellipsis":     {URL: "https://x.example", APIKey: apiKey + "…"},
 		"two credentials": {URL: "https://x.example", APIKey: apiKey, AccessToken: token},
 	} {
 		if _, err := client.New(config); err == nil || strings.Contains(err.Error(), "canary") {

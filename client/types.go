@@ -79,6 +79,13 @@ type Inspection struct {
 	Detail  string         `json:"detail"`
 	Header  map[string]any `json:"header"`
 	Claims  map[string]any `json:"claims"`
+	Advice  []Advice       `json:"advice"` // on mistakes of who made the token, or copied it
+}
+
+// Advice is a mistake: a code for programs, and a sentence that says what to change.
+type Advice struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
 }
 
 // AccessTokens are what an API key is exchanged for.

@@ -16,40 +16,47 @@ var mayImport = map[string][]string{
 	"limits":              {"secret"},
 	"logs":                {},
 	"store":               {},
-	"keyrotation":         {"store"},
+	"durations":           {},
+	"keyrotation":         {"store", "durations"},
 	"signer":              {"keyrotation", "signer/rsakey", "store"},
 	"signer/rsakey":       {"signer/rsakey/eight"},
 	"signer/rsakey/eight": {},
-	"platforms":           {"signer", "keyrotation", "secret"},
+	"platforms":           {"platforms/lint", "signer", "keyrotation", "secret", "store"},
+	"platforms/lint":      {"durations"},
 	"platforms/client":    {"keyrotation", "secret"},
 	"platforms/jwtkeys":   platform,
 	"platforms/vidbeo":    append(platform, "platforms/jwtkeys"),
 	"platforms/gate":      append(platform, "platforms/jwtkeys"),
 	"platforms/jwplayer":  append(platform, "gate/verify"),
 	"platforms/apivideo":  platform,
-	"platforms/all":       {"platforms", "platforms/vidbeo", "platforms/gate", "platforms/jwplayer", "platforms/apivideo"},
-	"settings":            {"keyrotation", "platforms", "platforms/all", "platforms/client", "secret"},
+	"platforms/cdni":      append(platform, "platforms/jwtkeys"),
+	"platforms/jws":       append(platform, "platforms/jwtkeys"),
+	"platforms/all":       {"platforms", "platforms/vidbeo", "platforms/gate", "platforms/jwplayer", "platforms/apivideo", "platforms/jws", "platforms/cdni", "platforms/cloudfront"},
+	"settings":            {"keyrotation", "platforms", "platforms/all", "platforms/client", "secret", "store"},
 	"projects":            {"projects/internal/cache", "signer", "keyrotation", "store", "secret", "platforms"},
 	"projects/access":     {"projects", "projects/internal/cache", "signer", "keyrotation", "store", "secret", "gate/verify"},
 	"projects/approvals":  {"projects", "store"},
 	"projects/operators":  {"projects", "projects/internal/cache", "store", "secret"},
 	"projects/viewers":    {"projects", "store", "secret"},
 
+	"platforms/cloudfront":    append(platform, "platforms/jwtkeys", "durations"),
 	"projects/internal/cache": {"store"},
 
-	"handlers": {"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "platforms", "signer", "keyrotation", "store", "secret",
+	"handlers": {"durations", "projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "platforms", "platforms/lint", "signer", "keyrotation", "store", "secret",
 		"gate/verify", "audit", "limits", "logs"},
-	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all",
-		"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "handlers", "limits", "logs", "audit", "metrics", "tracing", "httpserver", "reload", "web"},
-	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web"},
+	"service": {"settings", "store", "secret", "filekeys", "vaultkeys", "keyrotation", "signer", "platforms", "platforms/all", "platforms/lint",
+		"projects", "projects/access", "projects/approvals", "projects/operators", "projects/viewers", "handlers", "limits", "logs", "audit", "metrics", "tracing", "httpserver", "reload", "web", "web/console"},
+	"demo":                   {"settings", "service", "projects", "metrics", "httpserver", "gate", "gate/sample", "platforms/client", "web", "web/console", "web/timeline", "store", "signer"},
 	"httpserver":             {},
 	"reload":                 {},
 	"service/gateprocess":    {"settings", "filekeys", "gate", "metrics", "tracing", "httpserver", "reload", "service", "audit", "limits", "logs", "secret"},
+	"cmd/playtoken/body":     {"settings"},
+	"cmd/playtoken/keyfile":  {"platforms/cdni", "platforms/client"},
 	"cmd/playtoken/manual":   {"settings"},
 	"cmd/playtoken/terminal": {},
-	"cmd/playtoken/remedies": {"service/doctor", "settings", "handlers"},
+	"cmd/playtoken/remedies": {"service", "service/doctor", "settings", "handlers"},
 	"service/breakglass":     {"settings", "audit", "keyrotation", "platforms", "store", "secret"},
-	"service/doctor":         {"service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit", "limits"},
+	"service/doctor":         {"durations", "service", "settings", "filekeys", "vaultkeys", "keyrotation", "platforms", "projects", "handlers", "audit", "limits"},
 	"vaultkeys":              {"keyrotation", "signer", "store", "secret"},
 	"filekeys":               {"keyrotation", "signer", "store", "secret"},
 	"tracing":                {"signer", "keyrotation", "store"},
@@ -60,18 +67,21 @@ var mayImport = map[string][]string{
 	"gate/verify":            {},
 	"gate/playlist":          {},
 	"gate/sample":            {},
-	"web":                    {"secret"},
+	"web":                    {"secret", "web/timeline"},
+	"web/timeline":           {},
+	"web/console":            {"durations", "limits", "secret", "web", "web/timeline"},
 	"client":                 {"secret"},
 	"examples/go":            {"client"},
 }
 
 // platform is what every platform's folder may import.
-var platform = []string{"keyrotation", "signer", "store", "secret", "platforms", "platforms/client"}
+var platform = []string{"keyrotation", "signer", "store", "secret", "platforms", "platforms/client", "platforms/lint"}
 
 // onlyUnder says where, tests aside, a module may be imported.
 var onlyUnder = map[string][]string{
 	"github.com/hashicorp/vault/":     {"vaultkeys"},
 	"github.com/gorilla/mux":          {"handlers", "gate"},
+	"github.com/aws/":                 {"platforms/cloudfront"},
 	"github.com/lestrrat-go/jwx/":     {"gate/verify"},
 	"github.com/golang-jwt/jwt/":      {"signer", "platforms/jwplayer", "bench"},
 	"go.etcd.io/bbolt":                {"filekeys", "gate"},
@@ -110,7 +120,7 @@ func goList(t *testing.T, args ...string) []string {
 func TestKeyrotationUsesOnlyTheStoreContracts(t *testing.T) {
 	got := goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./keyrotation")
 	got = slices.DeleteFunc(got, func(s string) bool { return s == "" })
-	if want := []string{"playtoken/store", "playtoken/keyrotation"}; !slices.Equal(got, want) {
+	if want := []string{"playtoken/durations", "playtoken/store", "playtoken/keyrotation"}; !slices.Equal(got, want) {
 		t.Errorf("dependencies of keyrotation = %v, want %v", got, want)
 	}
 }

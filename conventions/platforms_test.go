@@ -7,7 +7,7 @@ import (
 )
 
 // named finds the name of a platform as a string of its own.
-var named = regexp.MustCompile(`"(vidbeo|jwplayer|apivideo)"`)
+var named = regexp.MustCompile(`"(vidbeo|jwplayer|apivideo|cdni|cloudfront)"`)
 
 // mayName lists the folders that may name a platform: the platforms themselves,
 // and benches that measure one of them.

@@ -44,7 +44,7 @@ func checkLength(t *testing.T, f source, set *token.FileSet, function *ast.FuncD
 
 // budgets are the most lines of code, tests aside, that a package may have.
 var budgets = map[string]int{
-	"cmd/playtoken": 3500, // with completion, man, problem documents, store verbs and revoking without the store
+	"cmd/playtoken": 3640, // with completion, man, problem documents, store verbs, revoking without the store, and the table of platforms
 }
 
 func TestPackagesKeepToTheirBudget(t *testing.T) {

@@ -28,6 +28,8 @@ import (
 	"playtoken/service"
 	"playtoken/settings"
 	"playtoken/web"
+	"playtoken/web/console"
+	"playtoken/web/timeline"
 )
 
 // Options are what a demo is asked for.
@@ -38,6 +40,7 @@ type Options struct {
 	Stderr  io.Writer
 	Log     *slog.Logger
 	Build   metrics.Build
+	Doctor  func(*service.Service) service.Doctor // examines it; nil: nothing does
 
 	// Ready is called once, when a token can be minted.
 	Ready func(Running) error
@@ -50,7 +53,14 @@ type Running struct {
 	APIKey   string
 	AdminKey string // "" unless it was made for this run
 	VideoID  string // of the sample video
+
+	// Console is an address that opens the console once, within consoleLasts;
+	// "" if the settings turn the console off.
+	Console string
 }
+
+// consoleLasts is how long the printed link to the console works.
+const consoleLasts = 10 * time.Minute
 
 // InvalidOption is an option that the demo cannot use.
 type InvalidOption struct {
@@ -65,6 +75,8 @@ type demo struct {
 	options Options
 	data    string // folder
 
+	outage         outage
+	link           *console.Link
 	service, media net.Listener
 	scrapes        httpserver.Metrics
 	madeAdmin      bool // the admin key was made for this run
@@ -97,7 +109,11 @@ func Run(ctx context.Context, options Options) error {
 		return err
 	}
 	defer g.Close()
-	s, err := service.Open(ctx, set, service.Options{CreateStore: true, Stderr: options.Stderr, Log: options.Log, Build: options.Build})
+	d.link = console.NewLink(set.AdminKey, time.Now().Add(consoleLasts))
+	s, err := service.Open(ctx, set, service.Options{
+		ConsoleLink: d.link, CreateStore: true, HoldKeys: true, Stderr: options.Stderr, Log: options.Log, Build: options.Build, Wrap: d.outage.wrap,
+		Doctor: options.Doctor,
+	})
 	if err != nil {
 		return err
 	}
@@ -133,9 +149,9 @@ func (d *demo) handler(s *service.Service) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := func(ctx context.Context) ([]web.KeyRow, error) { return keyRows(ctx, s) }
 	page, err := web.Demo(web.DemoConfig{
-		VideoID: sample.VideoID, API: api, APIKey: s.Settings.APIKey, Keys: keys, MediaOrigin: origin(d.media),
+		VideoID: sample.VideoID, Project: projects.Default, API: api, APIKey: s.Settings.APIKey, AdminKey: s.Settings.AdminKey,
+		Ring: func(ctx context.Context) (web.Ring, error) { return ring(ctx, s) }, Outage: &d.outage, MediaOrigin: origin(d.media),
 	})
 	if err != nil {
 		return nil, err
@@ -147,25 +163,34 @@ func (d *demo) handler(s *service.Service) (http.Handler, error) {
 	return mux, nil
 }
 
-// keyRows is what the player page shows of the keys.
-func keyRows(ctx context.Context, s *service.Service) ([]web.KeyRow, error) {
+// ring is what the player page draws.
+func ring(ctx context.Context, s *service.Service) (web.Ring, error) {
 	opened, err := s.Tenant(ctx, projects.Default)
 	if err != nil {
-		return nil, err
+		return web.Ring{}, err
 	}
-	ring, err := opened.Rotator.Ring(ctx)
+	keys, err := opened.Rotator.Ring(ctx)
 	if err != nil {
-		return nil, err
+		return web.Ring{}, err
 	}
-	rows := []web.KeyRow{}
-	for _, k := range slices.Backward(ring.Keys) {
-		rows = append(rows, web.KeyRow{
-			Generation: k.Generation, State: string(k.State), KeyID: k.KeyID, CreatedAt: k.CreatedAt,
+	status, err := opened.Rotator.Status(ctx)
+	if err != nil {
+		return web.Ring{}, err
+	}
+	drawn := web.Ring{}
+	for _, k := range slices.Backward(keys.Keys) {
+		drawn.Keys = append(drawn.Keys, timeline.Key{
+			Generation: k.Generation, State: string(k.State), KeyID: k.KeyID, Name: k.Name, CreatedAt: k.CreatedAt,
 			RegisteredAt: k.RegisteredAt, ActivatedAt: k.ActivatedAt, RetiredAt: k.RetiredAt,
-			DeleteNotBefore: k.DeleteNotBefore, DeletedAt: k.DeletedAt,
+			DeleteNotBefore: k.DeleteNotBefore, DeletedAt: k.DeletedAt, Note: k.Note,
 		})
 	}
-	return rows, nil
+	for _, m := range status.Plan {
+		drawn.Moves = append(drawn.Moves, timeline.Move{
+			Action: string(m.Action), Generation: m.Generation, KeyID: m.KeyID, Why: m.Why, NotBefore: m.NotBefore,
+		})
+	}
+	return drawn, nil
 }
 
 // openGate opens a gate that logs only warnings: a player makes a request every
@@ -177,7 +202,7 @@ func (d *demo) openGate(set settings.Gate) (*gate.Gate, error) {
 	}
 	return gate.Open(gate.Config{
 		Media: media, Data: filepath.Join(d.data, "gate.db"), APIKey: set.APIKey, PublicURL: origin(d.media),
-		Origins: set.Origins, SessionTTL: set.SessionTTL,
+		Origins: set.Origins, SessionTTL: set.SessionTTL, Steering: set.Steering, SteeringMax: set.SteeringMax,
 		Log: slog.New(slog.NewTextHandler(d.options.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }
@@ -196,6 +221,9 @@ func (d *demo) announce(ctx context.Context, s *service.Service) error {
 	}
 	running := Running{
 		Service: origin(d.service), Gate: origin(d.media), APIKey: s.Settings.APIKey.Reveal(), VideoID: sample.VideoID,
+	}
+	if s.Settings.HasConsole() {
+		running.Console = running.Service + d.link.Path()
 	}
 	if d.madeAdmin {
 		running.AdminKey = s.Settings.AdminKey.Reveal()

@@ -97,7 +97,7 @@ func (d *demo) settings() (settings.Settings, error) {
 		"PLAYTOKEN_STORE=file:" + filepath.Join(d.data, "playtoken.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,
 		"PLAYTOKEN_PLATFORM=gate", "PLAYTOKEN_PLATFORM_URL=" + site,
 		"PLAYTOKEN_PLATFORM_API_KEY=" + gateKey, "PLAYTOKEN_GATE_API_KEY=" + gateKey,
-		"PLAYTOKEN_PLATFORM_LANDING_URL=", "PLAYTOKEN_PLATFORM_EMBED_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=", "PLAYTOKEN_PLATFORM_SETTINGS=",
+		"PLAYTOKEN_PLATFORM_LANDING_URL=", "PLAYTOKEN_PLATFORM_EMBED_URL=", "PLAYTOKEN_PLATFORM_HLS_URL=", "PLAYTOKEN_PLATFORM_SETTINGS=dash_url=" + site + "/{video_id}/manifest.mpd?jwt={token}",
 		"PLAYTOKEN_TLS_CERT=", "PLAYTOKEN_TLS_KEY=", "PLAYTOKEN_TLS_CLIENT_CA=",
 		"PLAYTOKEN_PRIVATE_TARGETS=127.0.0.0/8,::1/128", // an issuer to try is on this machine, too
 	}

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"playtoken/filekeys"
+	"playtoken/signer"
 )
 
 func BenchmarkSign(b *testing.B) {
 	s, _ := create(b)
 	name, _ := newKey(b, s)
 	for b.Loop() {
-		if _, err := s.SignSHA256(b.Context(), name, [32]byte{}); err != nil {
+		if _, err := s.Sign(b.Context(), name, signer.RS256, make([]byte, 32)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -23,7 +24,7 @@ func BenchmarkSignParallel(b *testing.B) {
 	name, _ := newKey(b, s)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := s.SignSHA256(b.Context(), name, [32]byte{}); err != nil {
+			if _, err := s.Sign(b.Context(), name, signer.RS256, make([]byte, 32)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package filekeys_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"playtoken/filekeys"
 	"playtoken/secret"
+	"playtoken/signer"
 	"playtoken/store"
 )
 
@@ -66,7 +68,7 @@ func TestRekeyKeepsEverythingUnderTheNewPasswordAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, again, document, "kept", key, info)
-	if _, err := again.SignSHA256(t.Context(), key, [32]byte{1}); err != nil {
+	if _, err := again.Sign(t.Context(), key, signer.RS256, bytes.Repeat([]byte{1}, 32)); err != nil {
 		t.Errorf("sign with a key of a store with a new password: %v", err)
 	}
 	if mode := modeOf(t, path); mode != 0o640 {

@@ -17,13 +17,18 @@ import (
 	"playtoken/store"
 )
 
-func public(t testing.TB, stored store.KeyInfo) *rsa.PublicKey {
+func publicKey(t testing.TB, stored store.KeyInfo) crypto.PublicKey {
 	t.Helper()
 	key, err := keyrotation.ParsePublicKey(stored.PublicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
+}
+
+func public(t testing.TB, stored store.KeyInfo) *rsa.PublicKey {
+	t.Helper()
+	return publicKey(t, stored).(*rsa.PublicKey)
 }
 
 func modulus(t testing.TB, stored store.KeyInfo) []byte { return public(t, stored).N.Bytes() }
@@ -55,7 +60,7 @@ func TestExchangedValuesAreNoticed(t *testing.T) {
 	b, _ := newKey(t, s)
 	x, y := newDocument(t, s, "x"), newDocument(t, s, "y")
 	for _, name := range []string{a, b} { // both are known to s now
-		if _, err := s.SignSHA256(t.Context(), name, [32]byte{}); err != nil {
+		if _, err := s.Sign(t.Context(), name, signer.RS256, make([]byte, 32)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +72,7 @@ func TestExchangedValuesAreNoticed(t *testing.T) {
 	edit(t, path, move("keys", a, "documents", y))
 	damagedKey(t, s, b)
 	damagedDocument(t, s, y)
-	if _, err := s.SignSHA256(t.Context(), a, [32]byte{}); err != nil {
+	if _, err := s.Sign(t.Context(), a, signer.RS256, make([]byte, 32)); err != nil {
 		t.Errorf("a key that was not touched: %v", err)
 	}
 	if _, err := s.Read(t.Context(), x); err != nil {
@@ -103,9 +108,9 @@ func TestAlteredValuesAreNoticed(t *testing.T) {
 
 func damagedKey(t *testing.T, s *filekeys.Store, name string) {
 	t.Helper()
-	_, err := s.SignSHA256(t.Context(), name, [32]byte{})
+	_, err := s.Sign(t.Context(), name, signer.RS256, make([]byte, 32))
 	if !errors.Is(err, filekeys.ErrDamaged) || !errors.Is(err, signer.ErrUnavailable) {
-		t.Errorf("SignSHA256: %v, want ErrDamaged and signer.ErrUnavailable", err)
+		t.Errorf("Sign: %v, want ErrDamaged and signer.ErrUnavailable", err)
 	}
 	if _, err := s.Describe(t.Context(), name); !errors.Is(err, filekeys.ErrDamaged) {
 		t.Errorf("Describe: %v, want ErrDamaged", err)
@@ -179,8 +184,8 @@ func FuzzDamagedFile(f *testing.F) {
 		if err == nil && string(doc.Data) != "the right document" || err != nil && len(over) == 0 {
 			t.Errorf("Read = %q, %v", doc.Data, err)
 		}
-		sig, err := s.SignSHA256(t.Context(), key, [32]byte{1})
-		if err == nil && rsa.VerifyPKCS1v15(public(t, stored), crypto.SHA256, append([]byte{1}, make([]byte, 31)...), sig.Value) != nil {
+		sig, err := s.Sign(t.Context(), key, signer.RS256, bytes.Repeat([]byte{1}, 32))
+		if err == nil && rsa.VerifyPKCS1v15(public(t, stored), crypto.SHA256, bytes.Repeat([]byte{1}, 32), sig.Value) != nil {
 			t.Error("a wrong signature")
 		}
 		s.Write(t.Context(), name, []byte("x"), 1) // may succeed; must return

@@ -2,8 +2,7 @@ package filekeys
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
+	"crypto"
 	"errors"
 	"fmt"
 
@@ -17,7 +16,7 @@ var _ signer.Exporter = (*Store)(nil)
 var errNotExportable = errors.New("the key was not made exportable")
 
 // Export implements [signer.Exporter].
-func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error) {
+func (s *Store) Export(ctx context.Context, storeName string) (crypto.Signer, error) {
 	key, err := s.export(ctx, storeName)
 	if err != nil {
 		return nil, fmt.Errorf("export key %.60q: %w", storeName, forSigner(err))
@@ -25,7 +24,7 @@ func (s *Store) Export(ctx context.Context, storeName string) (*rsa.PrivateKey, 
 	return key, nil
 }
 
-func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
+func (s *Store) export(ctx context.Context, name string) (crypto.Signer, error) {
 	sealed, err := s.find(ctx, name)
 	if err != nil {
 		return nil, err
@@ -39,10 +38,5 @@ func (s *Store) export(ctx context.Context, name string) (*rsa.PrivateKey, error
 		return nil, errNotExportable
 	}
 	// The caller wipes this key, so it is not one of the shared parsed keys.
-	parsed, err := x509.ParsePKCS8PrivateKey(stored.der)
-	key, ok := parsed.(*rsa.PrivateKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("%w: %s is not an RSA key", ErrDamaged, name)
-	}
-	return key, nil
+	return stored.parse(name)
 }

@@ -1,8 +1,9 @@
 package filekeys_test
 
 import (
-	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
 	"testing"
@@ -15,27 +16,39 @@ import (
 
 func TestAnExportedKeySignsAsTheStoreDoesAndIsTheCallersAlone(t *testing.T) {
 	s, _ := create(t)
-	name := storetest.ID()
-	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: true}); err != nil {
-		t.Fatal(err)
-	}
-	digest := [32]byte{1, 2, 3}
-	want, err := s.SignSHA256(t.Context(), name, digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // what is done to the first one does not show in the second
-		key, err := s.Export(t.Context(), name)
+	for _, kind := range []store.Kind{store.RSA2048, store.ECDSAP256, store.ECDSAP384, store.Ed25519} {
+		name, scheme := storetest.ID(), signer.JWTScheme(kind)
+		made, err := s.Create(t.Context(), name, store.KeySpec{Kind: kind, Exportable: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil || !bytes.Equal(got, want.Value) {
-			t.Errorf("it signs otherwise than the store (%v)", err)
+		public, input := publicKey(t, made), scheme.Input([]byte("film"))
+		for range 2 { // what is done to the first one does not show in the second
+			key, err := s.Export(t.Context(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := scheme.Sign(key, input); err != nil || scheme.Verify(public, input, got) != nil {
+				t.Errorf("%s: it signs otherwise than the store (%v)", kind, err)
+			}
+			spoil(key)
 		}
-		rsakey.Wipe(key)
+		if got, err := s.Sign(t.Context(), name, scheme, input); err != nil || scheme.Verify(public, input, got.Value) != nil {
+			t.Errorf("%s: after the exported keys were wiped the store signs otherwise (%v)", kind, err)
+		}
 	}
-	if got, err := s.SignSHA256(t.Context(), name, digest); err != nil || !bytes.Equal(got.Value, want.Value) {
-		t.Errorf("after the exported keys were wiped the store signs otherwise (%v)", err)
+}
+
+// spoil overwrites the numbers of a private key.
+func spoil(private crypto.Signer) {
+	switch key := private.(type) {
+	case *rsa.PrivateKey:
+		rsakey.Wipe(key)
+	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 no other way leads to the number
+		key.D.SetInt64(1)
+	case ed25519.PrivateKey:
+		clear(key)
 	}
 }
 
@@ -43,7 +56,7 @@ func TestOnlyExportableKeysThatAreThereAreExported(t *testing.T) {
 	s, _ := create(t)
 	stays, goes := storetest.ID(), storetest.ID()
 	for name, exportable := range map[string]bool{stays: false, goes: true} {
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 	}

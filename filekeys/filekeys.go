@@ -16,7 +16,7 @@ package filekeys
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
@@ -79,7 +79,7 @@ type Store struct {
 
 	// parsed caches private keys by their encrypted value, which each call reads
 	// from the file first. So a destroyed key is never used from the cache.
-	parsed *lru.Cache[sealedKey, *rsa.PrivateKey]
+	parsed *lru.Cache[sealedKey, crypto.Signer]
 }
 
 // parsedKeys is the size of the cache. It saves 0.2 ms for each signature, and
@@ -135,7 +135,7 @@ func open(path string, password secret.Value, o Options) (*Store, error) {
 }
 
 func newStore(db *database, o Options) (*Store, error) {
-	parsed, err := lru.New[sealedKey, *rsa.PrivateKey](parsedKeys)
+	parsed, err := lru.New[sealedKey, crypto.Signer](parsedKeys)
 	if err != nil {
 		return nil, err
 	}

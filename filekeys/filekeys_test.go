@@ -68,7 +68,7 @@ func create(t testing.TB) (*filekeys.Store, string) {
 func newKey(t testing.TB, s *filekeys.Store) (string, store.KeyInfo) {
 	t.Helper()
 	name := storetest.ID()
-	stored, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048})
+	stored, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@ package filekeys
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -53,10 +51,7 @@ func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (st
 // generate stores a new key unless the name has one by then. Making a large key
 // takes up to seconds, in which the file is not locked.
 func (s *Store) generate(ctx context.Context, name string, spec store.KeySpec) error {
-	if spec.Bits != 2048 && spec.Bits != 3072 && spec.Bits != 4096 {
-		return fmt.Errorf("%d bits: want 2048, 3072 or 4096", spec.Bits)
-	}
-	key, err := rsa.GenerateKey(rand.Reader, spec.Bits)
+	key, err := spec.Kind.NewKey()
 	if err != nil {
 		return err
 	}
@@ -95,12 +90,16 @@ func (s *Store) describe(ctx context.Context, name string) (store.KeyInfo, error
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
-	public, err := keyrotation.EncodePublicKey(&key.PublicKey)
+	kind, err := store.KindOf(key.Public())
+	if err != nil {
+		return store.KeyInfo{}, fmt.Errorf("%w: %s is %w", ErrDamaged, name, err)
+	}
+	public, err := keyrotation.EncodePublicKey(key.Public())
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
 	return store.KeyInfo{
-		Spec:      store.KeySpec{Bits: key.N.BitLen(), Exportable: stored.exportable},
+		Spec:      store.KeySpec{Kind: kind, Exportable: stored.exportable},
 		PublicKey: public,
 		Versions:  1,
 	}, nil
@@ -137,16 +136,16 @@ func forSigner(err error) error {
 	return err
 }
 
-// SignSHA256 implements signer.PrivateKeys.
-func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
-	signature, err := s.sign(ctx, storeName, digest)
+// Sign implements signer.PrivateKeys.
+func (s *Store) Sign(ctx context.Context, storeName string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
+	signature, err := s.sign(ctx, storeName, scheme, input)
 	if err != nil {
 		return signer.Signature{}, fmt.Errorf("sign with key %.60q: %w", storeName, forSigner(err))
 	}
 	return signer.Signature{Value: signature}, nil
 }
 
-func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte, error) {
+func (s *Store) sign(ctx context.Context, name string, scheme signer.Scheme, input []byte) ([]byte, error) {
 	sealed, err := s.find(ctx, name)
 	if err != nil {
 		return nil, err
@@ -157,7 +156,7 @@ func (s *Store) sign(ctx context.Context, name string, digest [32]byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	return scheme.Sign(key, input)
 }
 
 // find reads the encrypted value of a key. Errors: store.ErrNotFound.
@@ -178,7 +177,7 @@ func (s *Store) find(ctx context.Context, name string) (sealedKey, error) {
 }
 
 // parse decrypts and parses a key, or takes it from the cache.
-func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
+func (s *Store) parse(sealed sealedKey) (crypto.Signer, error) {
 	if key, ok := s.parsed.Get(sealed); ok {
 		return key, nil
 	}
@@ -186,10 +185,9 @@ func (s *Store) parse(sealed sealedKey) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(stored.der)
-	key, ok := parsed.(*rsa.PrivateKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("%w: %s is not an RSA key", ErrDamaged, sealed.name)
+	key, err := stored.parse(sealed.name)
+	if err != nil {
+		return nil, err
 	}
 	s.parsed.Add(sealed, key)
 	return key, nil
@@ -202,6 +200,15 @@ func (s *sealing) sealKey(name string, k privateKey) []byte {
 		text[0] = 1
 	}
 	return s.seal(place(bucketKeys, name), append(text, k.der...))
+}
+
+func (k privateKey) parse(name string) (crypto.Signer, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(k.der)
+	key, ok := parsed.(crypto.Signer)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("%w: %s is not a private key", ErrDamaged, name)
+	}
+	return key, nil
 }
 
 func (k sealedKey) open() (privateKey, error) {

@@ -50,8 +50,8 @@ func TestLockedFileIsUnavailableAfterAWhile(t *testing.T) {
 		if _, err := s.Write(t.Context(), doc, nil, 1); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Write: %v", err)
 		}
-		if _, err := s.SignSHA256(t.Context(), key, [32]byte{}); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("SignSHA256: %v", err)
+		if _, err := s.Sign(t.Context(), key, signer.RS256, make([]byte, 32)); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("Sign: %v", err)
 		}
 		if waited := time.Since(start); waited < 30*time.Second || waited > 31*time.Second {
 			t.Errorf("three calls waited %s, want 10s each", waited)
@@ -82,9 +82,9 @@ func TestDeadlineEndsTheWait(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := s.SignSHA256(ctx, key, [32]byte{})
+		_, err := s.Sign(ctx, key, signer.RS256, make([]byte, 32))
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("SignSHA256: %v, want DeadlineExceeded and ErrUnavailable", err)
+			t.Errorf("Sign: %v, want DeadlineExceeded and ErrUnavailable", err)
 		}
 		if waited := time.Since(start); waited != time.Second {
 			t.Errorf("waited %s, want 1s", waited)
@@ -114,8 +114,8 @@ func TestDestroyOutlivesItsCaller(t *testing.T) {
 		if err := s.Destroy(ctx, key); err != nil {
 			t.Errorf("Destroy: %v", err)
 		}
-		if _, err := s.SignSHA256(t.Context(), key, [32]byte{}); !errors.Is(err, signer.ErrKeyGone) {
-			t.Errorf("SignSHA256: %v, want ErrKeyGone", err)
+		if _, err := s.Sign(t.Context(), key, signer.RS256, make([]byte, 32)); !errors.Is(err, signer.ErrKeyGone) {
+			t.Errorf("Sign: %v, want ErrKeyGone", err)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package gate_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -12,14 +11,6 @@ import (
 	"playtoken/web/browsertest"
 )
 
-// axe is Deque's checker of accessibility, from npm.
-const axe = "../web/node_modules/axe-core/axe.min.js"
-
-// serious runs axe and returns what it finds that keeps people out.
-const serious = `axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations
-	.filter(({ impact }) => impact === "serious" || impact === "critical")
-	.map(({ id, nodes }) => id + ": " + nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`
-
 // form is what people who do not see the page rely on.
 const form = `JSON.stringify({ h1: document.querySelectorAll("h1").length, main: document.querySelectorAll("main").length,
 	lang: document.documentElement.lang, title: document.title !== "", video: document.querySelector("video")?.ariaLabel ?? null,
@@ -28,8 +19,7 @@ const form = `JSON.stringify({ h1: document.querySelectorAll("h1").length, main:
 
 func TestThePagesAreAccessible(t *testing.T) {
 	slow(t)
-	script, err := os.ReadFile(axe)
-	if err != nil {
+	if !browsertest.HasAxe() {
 		t.Skip(`NOT TESTED: whether the pages are accessible, because axe-core was not fetched; "make web" does that`)
 	}
 	w := open(t, titledClip(t), nil)
@@ -54,12 +44,7 @@ func TestThePagesAreAccessible(t *testing.T) {
 				w.settle(tab)
 				label := fmt.Sprintf("%s-%d-dark-%v", name, width, dark)
 				tab.Picture(t, "gate-"+label)
-				if _, err := browsertest.Evaluate[any](tab, "(() => {"+string(script)+"})()"); err != nil {
-					t.Fatal(err)
-				}
-				if found := browsertest.Eval[[]string](t, tab, serious); len(found) > 0 {
-					t.Errorf("%s: axe got %s, want nothing serious", label, strings.Join(found, "\n"))
-				}
+				tab.CheckAccess(t, label)
 				checkForm(t, label, browsertest.Eval[string](t, tab, form))
 			}
 		}

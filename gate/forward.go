@@ -18,6 +18,7 @@ type proxy struct {
 	header   string // that holds the URI; empty: it does not stand in a header
 	absolute bool   // the URI begins with scheme and host
 	inPath   bool   // the URI follows /auth in the request's own
+	inBody   bool   // there is no URI: see question
 }
 
 // proxies by the names that the configuration knows.
@@ -29,6 +30,7 @@ var proxies = map[string]proxy{
 	"caddy":         {header: "X-Forwarded-Uri"},
 	"traefik":       {header: "X-Forwarded-Uri"},
 	"envoy":         {inPath: true},
+	"mediamtx":      {inBody: true}, // no proxy, but it asks as one does
 }
 
 var (
@@ -46,6 +48,9 @@ var (
 // puts it. Its query, and the cookies and the Authorization header of the
 // viewer, are all that counts.
 func (g *Gate) auth(w http.ResponseWriter, r *http.Request) error {
+	if g.forward.inBody {
+		return g.authMediaMTX(w, r)
+	}
 	g.allowOrigin(w, r) // some proxies answer a refused viewer with this answer
 	original, err := g.forward.original(r)
 	if err != nil {

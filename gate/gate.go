@@ -68,13 +68,19 @@ type Config struct {
 	// is no prefix.
 	PublicURL string
 	// Forward names the proxy that asks /auth: nginx, ingress-nginx, haproxy,
-	// caddy, traefik or envoy. Empty: /auth refuses everything.
+	// caddy, traefik or envoy; or mediamtx. Empty: /auth refuses everything.
 	Forward string
 	// Origins may read media from their pages. Empty, or "*" alone: every
 	// origin, without credentials.
 	Origins []string
 	// SessionTTL is how long a session ticket lives. Zero: four hours.
 	SessionTTL time.Duration
+	// Steering is how often players that know HLS content steering fetch a new
+	// ticket, a third of SessionTTL at most. Zero: players are not steered.
+	Steering time.Duration
+	// SteeringMax is how long after its beginning a session may be renewed so.
+	// Zero: twelve hours, or SessionTTL if that is longer.
+	SteeringMax time.Duration
 	// MaxTokenLife is how far away the end of a playback token may be. Zero:
 	// 24 hours.
 	MaxTokenLife time.Duration
@@ -197,6 +203,7 @@ func (g *Gate) ViewAge() time.Duration { return g.keys.Age() }
 func (c Config) withDefaults() Config {
 	c.Index = cmp.Or(c.Index, usualIndex)
 	c.SessionTTL = cmp.Or(c.SessionTTL, 4*time.Hour)
+	c.SteeringMax = cmp.Or(c.SteeringMax, max(12*time.Hour, c.SessionTTL))
 	c.MaxTokenLife = cmp.Or(c.MaxTokenLife, 24*time.Hour)
 	c.ClockSkew = cmp.Or(c.ClockSkew, time.Minute)
 	c.MaxStaleness = cmp.Or(c.MaxStaleness, time.Hour)
@@ -245,6 +252,7 @@ func (g *Gate) configure() error {
 		unless(!g.config.APIKey.IsZero(), "there is no API key"),
 		unless(g.config.SessionTTL >= time.Second, "sessions live less than a second"),
 		unless(g.config.MaxTokenLife >= time.Second, "tokens may live less than a second"),
+		g.config.checkSteering(),
 		checkOrigins(g.config.Origins))
 }
 

@@ -48,7 +48,7 @@ func (g *Gate) servePlaylist(w http.ResponseWriter, r *http.Request, file mediaF
 			return g.serveVariant(w, r, p, a)
 		}
 	}
-	g.sendPlaylist(w, r, list, a.ticket, !list.Reflects())
+	g.sendPlaylist(w, r, g.steered(list, p, a), a.ticket, !list.Reflects())
 	return nil
 }
 

@@ -51,6 +51,9 @@ func (g *Gate) Handler() http.Handler {
 	m.Handle("/"+sdkFolder+"/{version}/{file}", g.serve(g.library, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.landing, refuse)).Methods(read...)
 	m.Handle("/{video}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
+	if g.config.Steering > 0 {
+		m.Handle("/{video}/"+steeringFile, g.serve(g.steer, refuse)).Methods(read...)
+	}
 	media := g.serve(g.media, refuse)
 	m.Handle("/{video}/{file:.+}", media).Methods(read...)
 	m.Handle("/{video}/{file:.+}", g.serve(g.preflight, refuse)).Methods(http.MethodOptions)
@@ -70,7 +73,7 @@ func namesMedia(r *http.Request) bool {
 		return false
 	}
 	video, file, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	return file != "" && video != sdkFolder && isVideo(video)
+	return file != "" && file != steeringFile && video != sdkFolder && isVideo(video)
 }
 
 // routeKeys adds what the services that make tokens call.
@@ -160,7 +163,7 @@ func kindOf(path string, management bool) string {
 		return "auth"
 	case !more || first == "embed" || first == sdkFolder:
 		return "page"
-	case ending(path) == ".m3u8" || ending(path) == ".mpd":
+	case ending(path) == ".m3u8" || ending(path) == ".mpd" || strings.HasSuffix(path, "/"+steeringFile):
 		return "playlist"
 	}
 	return "media"

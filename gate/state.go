@@ -65,7 +65,7 @@ func contentOf(path string) (earlier register.Earlier, err error) {
 
 func (g *Gate) registerConfig(earlier register.Earlier) register.Config {
 	return register.Config{
-		Documents: g.file, Earlier: []register.Earlier{earlier}, Session: g.config.SessionTTL, Staleness: g.config.MaxStaleness,
+		Documents: g.file, Earlier: []register.Earlier{earlier}, Session: g.config.longest(), Staleness: g.config.MaxStaleness,
 		Skew: g.config.ClockSkew, Now: g.config.Now, Log: g.config.Log,
 	}
 }

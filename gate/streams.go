@@ -16,7 +16,7 @@ var errStreamLimit = refused(403, "stream_limit", "too many streams of this view
 // name is not bounded.
 func (g *Gate) play(ctx context.Context, s session) error {
 	if g.config.Streams == nil || s.viewer == "" ||
-		g.config.Streams.Play(ctx, limits.Stream{Viewer: s.viewer, ID: s.id, Ends: s.expires}) {
+		g.config.Streams.Play(ctx, limits.Stream{Viewer: s.viewer, ID: s.id, Ends: max(s.expires, g.lastOf(s))}) {
 		return nil
 	}
 	return errStreamLimit

@@ -38,6 +38,9 @@ const (
 	ticketDomain  = "playtoken gate session ticket, version 2\x00"
 	// earlierDomain is that of video.keyID.expires.mac, the form before.
 	earlierDomain = "playtoken gate session ticket, version 1\x00"
+
+	steeringVersion = "s1"
+	steeringDomain  = "playtoken gate steering ticket, version 1\x00"
 )
 
 // newSessionID returns 96 bits of chance.
@@ -50,9 +53,19 @@ func newSessionID() string {
 // ticket writes a session as 2.ticketKey.video.keyID.issued.expires.viewer.id.mac.
 // It may stand in a path, a query and a cookie as it is.
 func (s session) ticket(key register.TicketKey) string {
-	body := strings.Join([]string{ticketVersion, key.ID, s.video, s.keyID, strconv.FormatInt(s.issued, 10),
+	return s.sealed(key, ticketVersion, ticketDomain)
+}
+
+// steeringTicket opens nothing of the video: it gets tickets for the session,
+// until the session expires. It is written as a ticket is, beginning with s1.
+func (s session) steeringTicket(key register.TicketKey) string {
+	return s.sealed(key, steeringVersion, steeringDomain)
+}
+
+func (s session) sealed(key register.TicketKey, version, domain string) string {
+	body := strings.Join([]string{version, key.ID, s.video, s.keyID, strconv.FormatInt(s.issued, 10),
 		strconv.FormatInt(s.expires, 10), s.viewer, s.id}, ".")
-	return body + "." + markOf(key, ticketDomain, body)
+	return body + "." + markOf(key, domain, body)
 }
 
 func markOf(key register.TicketKey, domain, body string) string {
@@ -77,15 +90,31 @@ func openTicket(ticket string, keys ticketKeys) (session, error) {
 	case len(part) != 4:
 		return session{}, errNoTicket
 	}
-	mac := part[len(part)-1]
-	body := strings.TrimSuffix(ticket, "."+mac)
-	made := func(key register.TicketKey) bool { // byte by byte
-		return subtle.ConstantTimeCompare([]byte(markOf(key, domain, body)), []byte(mac)) == 1
-	}
-	if !slices.ContainsFunc(keys(keyID), made) {
+	if !marked(ticket, domain, keys(keyID)) {
 		return session{}, refusedToken(verify.SignatureInvalid, "the session ticket is not from this gate")
 	}
 	return read(part)
+}
+
+// openSteeringTicket is openTicket for a steering ticket.
+func openSteeringTicket(text string, keys ticketKeys) (session, error) {
+	part := strings.Split(text, ".")
+	if len(text) > maxTicket || len(part) != 9 || part[0] != steeringVersion || part[1] == "" {
+		return session{}, refusedToken(verify.TokenMalformed, "this is not a steering ticket")
+	}
+	if !marked(text, steeringDomain, keys(part[1])) {
+		return session{}, refusedToken(verify.SignatureInvalid, "the steering ticket is not from this gate")
+	}
+	return readTicket(part)
+}
+
+// marked reports whether one of the keys marked what stands before the last dot.
+func marked(ticket, domain string, keys []register.TicketKey) bool {
+	dot := strings.LastIndexByte(ticket, '.')
+	body, mac := ticket[:dot], ticket[dot+1:]
+	return slices.ContainsFunc(keys, func(key register.TicketKey) bool { // byte by byte
+		return subtle.ConstantTimeCompare([]byte(markOf(key, domain, body)), []byte(mac)) == 1
+	})
 }
 
 func readTicket(part []string) (session, error) {

@@ -28,6 +28,15 @@ func FuzzTicket(f *testing.F) {
 	if n := len(longest.ticket(register.TicketKey{ID: strings.Repeat("t", 8)})); n > maxTicket {
 		f.Errorf("the longest ticket has %d bytes, want %d at most", n, maxTicket)
 	}
+	if n := len(longest.steeringTicket(register.TicketKey{ID: strings.Repeat("t", 8)})); n > maxTicket {
+		f.Errorf("the longest steering ticket has %d bytes, want %d at most", n, maxTicket)
+	}
+	steering := s.steeringTicket(key)
+	if again, err := openSteeringTicket(steering, keys); err != nil || again != s {
+		f.Fatalf("openSteeringTicket(%q) = %+v, %v, want %+v", steering, again, err, s)
+	}
+	f.Add(steering)
+	f.Add(steering[:strings.LastIndexByte(steering, '.')])
 	body := good[:strings.LastIndexByte(good, '.')]
 	f.Add(good)
 	f.Add(body)
@@ -43,6 +52,19 @@ func FuzzTicket(f *testing.F) {
 		sealed := text + "." + markOf(key, ticketDomain, text)
 		if got, err := openTicket(sealed, keys); err == nil && got.ticket(key) != sealed {
 			t.Errorf("openTicket(%q) = %+v, want an error: it is written otherwise", sealed, got)
+		}
+		if _, err := openSteeringTicket(sealed, keys); err == nil {
+			t.Errorf("openSteeringTicket(%q): got no error, want one: it is sealed as a session ticket", sealed)
+		}
+		if got, err := openSteeringTicket(text, keys); err == nil && got.steeringTicket(key) != text {
+			t.Errorf("openSteeringTicket(%q) = %+v, want an error", text, got)
+		}
+		sealed = text + "." + markOf(key, steeringDomain, text)
+		if got, err := openSteeringTicket(sealed, keys); err == nil && got.steeringTicket(key) != sealed {
+			t.Errorf("openSteeringTicket(%q) = %+v, want an error: it is written otherwise", sealed, got)
+		}
+		if _, err := openTicket(sealed, keys); err == nil {
+			t.Errorf("openTicket(%q): got no error, want one: it is sealed as a steering ticket", sealed)
 		}
 		sealed = text + "." + markOf(key, earlierDomain, text)
 		if got, err := openTicket(sealed, keys); err == nil && (got.issued != 0 || got.viewer != "" || got.id != "") {

@@ -21,7 +21,16 @@ type adminKeyBody struct {
 	Name      string        `json:"name"`
 	Role      projects.Role `json:"role"`
 	ExpiresAt *time.Time    `json:"expires_at"` // null or absent: never
+	Reason    string        `json:"reason"`     // of the change, for the record
 }
+
+var (
+	_ withCheck  = adminKeyBody{}
+	_ withReason = adminKeyBody{}
+)
+
+func (b adminKeyBody) reason() string { return b.Reason }
+func (b adminKeyBody) check() error   { return invalidFields(checkReason(b.Reason, false)...) }
 
 func (s *server) listAdminKeys(ctx context.Context, _ call, q pageQuery) (Page[projects.AdminKey], error) {
 	page := q.withDefaults()
@@ -42,7 +51,7 @@ func (s *server) createAdminKey(ctx context.Context, _ call, body adminKeyBody) 
 	return CreatedAdminKey{AdminKey: created.AdminKey, Value: created.Value.Reveal()}, nil
 }
 
-func (s *server) deleteAdminKey(ctx context.Context, c call, _ noBody) (noContent, error) {
+func (s *server) deleteAdminKey(ctx context.Context, c call, _ whyBody) (noContent, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	return noContent{}, s.Store.DeleteAdminKey(ctx, c.vars["admin_key_id"])

@@ -23,7 +23,16 @@ type apiKeyBody struct {
 	Description string           `json:"description"`
 	Scopes      []projects.Scope `json:"scopes"` // absent: mint
 	Bounds      projects.Bounds  `json:",embed"`
+	Reason      string           `json:"reason"` // of the change, for the record
 }
+
+var (
+	_ withCheck  = apiKeyBody{}
+	_ withReason = apiKeyBody{}
+)
+
+func (b apiKeyBody) reason() string { return b.Reason }
+func (b apiKeyBody) check() error   { return invalidFields(checkReason(b.Reason, false)...) }
 
 func apiKeyBodyOf(k projects.APIKey) apiKeyBody {
 	return apiKeyBody{Name: k.Name, Description: k.Description, Scopes: slices.Clone(k.Scopes), Bounds: projects.Bounds{
@@ -83,13 +92,13 @@ func (s *server) updateAPIKey(ctx context.Context, c call, patch mergePatch[apiK
 	})
 }
 
-func (s *server) endTokens(ctx context.Context, c call, _ noBody) (noContent, error) {
+func (s *server) endTokens(ctx context.Context, c call, _ whyBody) (noContent, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	return noContent{}, s.Store.EndTokens(ctx, c.project, c.vars["api_key_id"])
 }
 
-func (s *server) deleteAPIKey(ctx context.Context, c call, _ noBody) (noContent, error) {
+func (s *server) deleteAPIKey(ctx context.Context, c call, _ whyBody) (noContent, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	return noContent{}, s.Store.DeleteAPIKey(ctx, c.project, c.vars["api_key_id"])

@@ -174,7 +174,7 @@ func (a approved) MarshalJSONTo(to *jsontext.Encoder) error { return json.Marsha
 
 // approve carries out what another operator asked for, with the rights of the one
 // who approves.
-func (s *server) approve(ctx context.Context, c call, _ noBody) (approved, error) {
+func (s *server) approve(ctx context.Context, c call, body whyBody) (approved, error) {
 	claimed, err := s.Approvals.Claim(ctx, c.vars["approval_id"], c.caller, func(act approvals.Act) error {
 		waiting, ok := s.waiting[act.Name]
 		if !ok {
@@ -186,7 +186,7 @@ func (s *server) approve(ctx context.Context, c call, _ noBody) (approved, error
 		return approved{}, err
 	}
 	waiting := s.waiting[claimed.Act.Name]
-	c.project, c.vars, c.approved = claimed.Act.Project, claimed.Act.Vars, &claimed
+	c.project, c.vars, c.approved, c.consent = claimed.Act.Project, claimed.Act.Vars, &claimed, body.Reason
 	response, err := waiting.do(ctx, c, claimed.Act.Body)
 	if err != nil {
 		return approved{}, err
@@ -195,10 +195,13 @@ func (s *server) approve(ctx context.Context, c call, _ noBody) (approved, error
 }
 
 // because is the reason of a change, with who asked for what another operator
-// approved.
+// approved, and why that operator did.
 func (c call) because(reason string) string {
 	if c.approved == nil {
 		return reason
+	}
+	if c.consent != "" {
+		return fmt.Sprintf("%s (%s, asked for by %s; approved: %s)", reason, c.approved.ID, c.approved.AskedBy, c.consent)
 	}
 	return fmt.Sprintf("%s (%s, asked for by %s)", reason, c.approved.ID, c.approved.AskedBy)
 }

@@ -40,6 +40,21 @@ func (d *deployment) approve(id, key string) string {
 	return short(d.ask("POST", "/v1/approvals/"+id+"/approve", key, ""))
 }
 
+// TestAnApprovalSaysWhy: the entry of the act has both reasons.
+func TestAnApprovalSaysWhy(t *testing.T) {
+	d, operator, done := careful(t, approvals.Revoke)
+	defer done()
+	id := d.waiting(t, "POST", "/v1/projects/"+d.own.ID+"/signing-keys/2/revoke", operator, because)
+	d.record.entries = nil
+	if got := short(d.ask("POST", "/v1/approvals/"+id+"/approve", adminKey, `{"reason":"seen in the ticket"}`)); got != "200" {
+		t.Fatalf("approval with a reason: got %s, want 200", got)
+	}
+	want := fmt.Sprintf("because (%s, asked for by the operator (%s); approved: seen in the ticket)", id, d.operators[projects.RoleOperator].ID)
+	if recorded := d.record.short(); len(recorded) != 2 || !strings.HasSuffix(recorded[0], want) || !strings.HasSuffix(recorded[1], want) {
+		t.Errorf("recorded: got %q, want %q in both entries", recorded, want)
+	}
+}
+
 func TestAnActWaitsForAnotherOperator(t *testing.T) {
 	for name, c := range map[string]struct {
 		kinds              []approvals.Kind

@@ -44,6 +44,9 @@ type withSize interface{ size() int }
 // withReason is a body that says why a change is made, for the record.
 type withReason interface{ reason() string }
 
+// withRecord is a body that says which act is recorded, where that is not the route's.
+type withRecord interface{ recordedAs(routes string) string }
+
 // withOverride is a body of an act that may have to wait for a second operator, with
 // which an admin may say that it must not wait.
 type withOverride interface{ overrides() bool }

@@ -153,6 +153,14 @@ func (a *audience) Entitled(_ context.Context, _ projects.Project, ask viewers.R
 	return nil
 }
 
+func (a *audience) Try(_ context.Context, rule, _ string, sample *viewers.Sample) viewers.Trial {
+	trial := viewers.Trial{Ran: sample != nil, Entitled: true}
+	if rule == "wrong" {
+		trial = viewers.Trial{Fault: &viewers.RuleError{Line: 1, Column: 2, Message: "what is wrong"}}
+	}
+	return trial
+}
+
 // record keeps audit entries in a short form.
 type record struct {
 	mu      sync.Mutex
@@ -212,12 +220,17 @@ type deployment struct {
 	counter   *counter
 	moved     error
 	asked     []projects.Project // what CheckSettingsChange was asked about
+	examined  []projects.Project // what ExamineAccount was asked about
 	rotations map[string]*rotation
+	subjects  []handlers.Subject // what doctor was asked about
 
 	own, other, gone projects.Project
 	keys             map[projects.Scope]string // of own
 	operators        map[projects.Role]projects.NewAdminKey
 	lost             string // of gone
+
+	keySet    handlers.PublishedKeys // of own
+	keySetErr error
 }
 
 const page, viewerToken = "https://www.example.com", "viewer.alice.sig"
@@ -291,8 +304,12 @@ func deploy(t testing.TB, change ...func(*handlers.Config)) (*deployment, func()
 		},
 		Approvals:           &approvals.Store{Documents: d.documents},
 		CheckSettingsChange: func(_ context.Context, p projects.Project) error { d.asked = append(d.asked, p); return d.moved },
-		Limits:              d.counter, Record: d.record, Searcher: searcher(func(audit.Query) (audit.Found, error) { return audit.Found{}, nil }),
-		SDK: librarian{},
+		ExamineAccount: func(_ context.Context, p projects.Project) (handlers.AccountCheck, error) {
+			d.examined = append(d.examined, p)
+			return handlers.AccountCheck{Outcome: handlers.AccountAccepted, Detail: "It answers."}, nil
+		},
+		Limits: d.counter, Record: d.record, Searcher: searcher(func(audit.Query) (audit.Found, error) { return audit.Found{}, nil }),
+		SDK: librarian{}, Published: d.published, Doctor: d,
 	}
 	for _, c := range change {
 		c(&config)

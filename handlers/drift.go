@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 
+	"playtoken/durations"
 	"playtoken/keyrotation"
 )
 
@@ -12,6 +13,36 @@ type Drift struct {
 	Missing    []Finding `json:"missing"`
 	Unmanaged  []Finding `json:"unmanaged"`
 	Mismatched []Finding `json:"mismatched"`
+
+	Keys []KnownKey `json:"keys"`
+}
+
+// KnownKey is which of ring, store and platform know a key.
+type KnownKey struct {
+	Generation  *int                  `json:"generation"`
+	State       *keyrotation.State    `json:"state"` // in the ring; null: it does not have the key
+	KeyID       *string               `json:"key_id"`
+	Name        string                `json:"name"`
+	Fingerprint *string               `json:"fingerprint"`
+	Store       *keyrotation.Presence `json:"store"` // null: the store was not asked
+	Platform    keyrotation.Presence  `json:"platform"`
+}
+
+func newKnownKeys(all []keyrotation.Known) []KnownKey {
+	keys := []KnownKey{}
+	for _, k := range all {
+		one := KnownKey{
+			Generation: generationOrNull(k.Generation), KeyID: textOrNull(k.KeyID), Name: k.Name, Fingerprint: textOrNull(k.Fingerprint), Platform: k.Platform,
+		}
+		if k.State != "" {
+			one.State = &k.State
+		}
+		if k.Store != "" {
+			one.Store = &k.Store
+		}
+		keys = append(keys, one)
+	}
+	return keys
 }
 
 // Finding is one difference, what it means and what an operator can do.
@@ -29,6 +60,7 @@ func newDrift(project string, d keyrotation.Drift) Drift {
 	return Drift{
 		Orphans: newFindings(project, d.Orphans), Missing: newFindings(project, d.Missing),
 		Unmanaged: newFindings(project, d.Unmanaged), Mismatched: newFindings(project, d.Mismatched),
+		Keys: newKnownKeys(d.Keys),
 	}
 }
 
@@ -55,7 +87,7 @@ func DriftRemedy(project string, f keyrotation.Finding) string {
 	case keyrotation.KeyOrphan:
 		return "none needed, the next rotations delete it; to hurry: playtoken rotate --project " + project
 	case keyrotation.KeyForgotten:
-		return fmt.Sprintf("if no copy of the store is in use, and %s after the backup was restored: %s", f.TokensFor, remove)
+		return fmt.Sprintf("if no copy of the store is in use, and %s after the backup was restored: %s", durations.Text(f.TokensFor), remove)
 	case keyrotation.KeyForeign:
 		return "if no signer uses it any more: " + remove
 	case keyrotation.KeyOfProject:

@@ -56,6 +56,7 @@ type call struct {
 	size    int              // how many requests the request counts as
 
 	approved *approvals.Approval // the approval that the call carries out; nil: it is the caller's own
+	consent  string              // why the caller approves; empty: they did not say
 }
 
 // noBody is the body of a request that says everything in its path.

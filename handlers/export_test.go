@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"playtoken/projects"
@@ -9,7 +10,7 @@ import (
 
 // Routes lists every route as "METHOD path".
 func Routes() (all []string) {
-	everything := &server{waiting: map[string]waitingAct{}, Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}, Approvals: noApprovals{}, SDK: noSDK{}}}
+	everything := &server{waiting: map[string]waitingAct{}, Config: Config{Access: noAccess{}, Store: noStore{}, SignIn: noSignIn{}, Approvals: noApprovals{}, SDK: noSDK{}, Doctor: noDoctor{}, Published: nonePublished}}
 	for _, r := range everything.routes() {
 		all = append(all, r.method+" "+r.path)
 	}
@@ -25,6 +26,10 @@ type noSignIn struct{ SignIn }
 type noApprovals struct{ Approvals }
 
 type noSDK struct{ SDK }
+
+type noDoctor struct{ Doctor }
+
+func nonePublished(context.Context, string) (PublishedKeys, error) { return PublishedKeys{}, nil }
 
 // DecodeQuery reads the query of a list, and writes the page that it understood as a query again.
 func DecodeQuery(raw string) (page projects.Page, again string, err error) {

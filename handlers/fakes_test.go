@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -75,14 +74,14 @@ func (s *fakeStore) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: data, Version: 1}, err
 }
 
-func (s *fakeStore) SignSHA256(_ context.Context, name string, digest [32]byte) (signer.Signature, error) {
+func (s *fakeStore) Sign(_ context.Context, name string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
 	s.mu.Lock()
 	err := s.err
 	s.mu.Unlock()
 	if err != nil {
 		return signer.Signature{}, err
 	}
-	value, err := rsa.SignPKCS1v15(nil, pair(), crypto.SHA256, digest[:])
+	value, err := scheme.Sign(pair(), input)
 	return signer.Signature{Value: value}, err
 }
 
@@ -172,6 +171,10 @@ func (r *rotation) Release(_ context.Context, n int, o keyrotation.Order) (keyro
 func (r *rotation) Confirm(_ context.Context, n int, id string, o keyrotation.Order) (keyrotation.Result, error) {
 	return r.do(o, "confirm", n, " "+id)
 }
+
+func (r *rotation) ConfirmRemoved(_ context.Context, n int, o keyrotation.Order) (keyrotation.Result, error) {
+	return r.do(o, "confirm removed", n, "")
+}
 func (r *rotation) PreviewRevoke(_ context.Context, n int) (keyrotation.Revocation, error) {
 	return r.revoke, r.err
 }
@@ -198,7 +201,7 @@ func (r *rotation) RemoveUnmanaged(_ context.Context, id string, o keyrotation.O
 type world struct {
 	http.Handler
 	store    *fakeStore
-	minter   *signer.RS256
+	minter   *signer.ShapeMinter
 	rotation *rotation
 	log      *strings.Builder
 	logger   *slog.Logger
@@ -244,7 +247,7 @@ func activeKey(t testing.TB) keyrotation.Key {
 	}
 	return keyrotation.Key{
 		Generation: 2, State: keyrotation.Active, StoreName: "store_name_2", Name: "playtoken 2", KeyID: "key-2",
-		PublicKey: text, Fingerprint: keyrotation.Fingerprint(text), Bits: 2048, MaxTTL: time.Hour,
+		PublicKey: text, Fingerprint: keyrotation.Fingerprint(text), Kind: store.RSA2048, MaxTTL: time.Hour,
 		CreatedAt: day(1), RegisteredAt: day(2), ActivatedAt: day(3),
 	}
 }
@@ -257,18 +260,18 @@ func newWorld(t testing.TB) (*world, func()) {
 	t.Helper()
 	old := keyrotation.Key{
 		Generation: 1, State: keyrotation.Deleted, StoreName: "store_name_1", Name: "playtoken 1", KeyID: "key-1",
-		Fingerprint: "f1", Bits: 2048, CreatedAt: day(1), DeletedAt: day(4),
+		Fingerprint: "f1", Kind: store.RSA2048, CreatedAt: day(1), DeletedAt: day(4),
 	}
 	s := &fakeStore{ring: keyrotation.Ring{
 		Project: "default", Keys: []keyrotation.Key{old, activeKey(t)},
 		Durations: keyrotation.Durations{ViewAge: 10 * time.Second, Propagation: time.Minute},
 	}}
-	signatures, err := signer.NewSignatures(s, 100)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: s, Remembered: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{store: s, rotation: &rotation{store: s}, log: &strings.Builder{}}
-	w.minter = &signer.RS256{
+	w.minter = &signer.ShapeMinter{
 		Ring: signer.NewRingView(s, "default"), Signatures: signatures, Shape: shape{},
 		Policy: signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour, AllowedClaims: []string{"plan"}},
 	}

@@ -28,6 +28,7 @@ import (
 	"playtoken/limits"
 	"playtoken/logs"
 	"playtoken/platforms"
+	"playtoken/platforms/lint"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/approvals"
@@ -63,6 +64,7 @@ type Rotation interface {
 	Release(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	// Confirm: keyID is empty if the ring knows it.
 	Confirm(ctx context.Context, generation int, keyID string, order keyrotation.Order) (keyrotation.Result, error)
+	ConfirmRemoved(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error)
 	Revoke(ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Revocation, error)
 	PreviewRevoke(ctx context.Context, generation int) (keyrotation.Revocation, error)
 	EndSessions(ctx context.Context, which keyrotation.SessionsOf, order keyrotation.Order) (recorded bool, err error)
@@ -82,6 +84,7 @@ type View interface {
 type Store interface {
 	CreateProject(ctx context.Context, p projects.Project) (projects.Project, error)
 	Project(ctx context.Context, id string) (projects.Project, error)
+	CheckForm(p projects.Project) error
 	Revision(ctx context.Context, id string, change func(*projects.Project) error) (was, p projects.Project, err error)
 	UpdateProject(ctx context.Context, id string, change func(*projects.Project) error) (projects.Project, error)
 	DeleteProject(ctx context.Context, id string) error
@@ -115,6 +118,7 @@ type Access interface {
 type Viewers interface {
 	Identify(ctx context.Context, project projects.Project, credential secret.Value) (projects.Caller, error)
 	Entitled(ctx context.Context, project projects.Project, ask viewers.Request) error
+	Try(ctx context.Context, rule, projectID string, sample *viewers.Sample) viewers.Trial
 }
 
 // Origins reports whether at least one project lists the origin of a page. Before
@@ -153,6 +157,8 @@ type Config struct {
 	SignIn SignIn
 	// Secure marks cookies as for encrypted connections only.
 	Secure bool
+	// Doctor examines the deployment. Nil: its routes do not exist.
+	Doctor Doctor
 	// Approvals keeps what waits for a second operator. Nil: its routes do not
 	// exist, and no act waits.
 	Approvals Approvals
@@ -167,6 +173,13 @@ type Config struct {
 	// InForce returns a project's policies with the deployment's defaults. Nil: a
 	// policy that a project does not set is shown as 0.
 	InForce func(projects.Project) (signer.Policy, keyrotation.Policy)
+	// Kinds are the platforms that a project may be on, by name. Nil: there are
+	// none.
+	Kinds map[string]platforms.Kind
+	// Published returns the public keys that the verifiers of a project fetch. Errors:
+	// projects.ErrNotFound, also for a project whose verifiers fetch none;
+	// store.ErrUnavailable. Nil: the route does not exist.
+	Published func(ctx context.Context, projectID string) (PublishedKeys, error)
 	// Capabilities says what a project's platform can do. Nil: it is shown as
 	// unknown.
 	Capabilities func(ctx context.Context, project projects.Project) (platforms.Capabilities, error)
@@ -174,6 +187,13 @@ type Config struct {
 	// is false if the project's tokens are verified with its signing keys. Nil:
 	// all are.
 	Verdict func(ctx context.Context, projectID, token, videoID string, at time.Time) (verdict platforms.Verdict, known bool, err error)
+	// Expects says what the tokens of a project's platform are like, for advice on
+	// tokens that others have made; nil if they are not JWTs. Nil: there is no advice.
+	Expects func(ctx context.Context, projectID string) (*lint.Expected, error)
+	// Judge returns how a project's platform judges tokens. Nil: no platform does.
+	Judge func(ctx context.Context, projectID string) (Judging, error)
+	// Examine returns the Examine of a project's platform. Nil: no platform has one.
+	Examine func(ctx context.Context, projectID string) (func(token, videoID string, at time.Time, want lint.Expected) platforms.Examined, error)
 	// CheckSettingsChange is called before a project's settings or platform change. It
 	// returns a *keyrotation.Guard unless the platform shows the project's active
 	// key under the new settings. Nil: settings change unchecked.
@@ -183,6 +203,9 @@ type Config struct {
 	// of an account without the active key; projects.ErrUnchecked if the platform
 	// does not say. Nil: it is not checked.
 	CheckCredential func(ctx context.Context, project projects.Project) error
+	// ExamineAccount asks a platform about an account that is in form, of a project
+	// that may not exist yet. Errors: those of the store. Nil: it is not asked.
+	ExamineAccount func(ctx context.Context, project projects.Project) (AccountCheck, error)
 
 	// StopWithCaller ends a rotation when its caller is gone, for a caller that
 	// is this process: the rotation must not keep it alive, and the next one

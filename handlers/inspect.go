@@ -2,13 +2,15 @@ package handlers
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"time"
 
 	"playtoken/gate/verify"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/platforms/lint"
+	"playtoken/signer"
 )
 
 // Reasons that come from the ring; the others come from the verifier.
@@ -52,6 +54,10 @@ type Inspection struct {
 	Header  map[string]any `json:"header"`
 	Claims  map[string]any `json:"claims"`
 	Key     *InspectedKey  `json:"key"`
+
+	// Advice is for who makes the token, or copies it: mistakes that explain a
+	// reason, or that this platform lets pass.
+	Advice []lint.Advice `json:"advice,omitempty"`
 }
 
 // InspectedKey is the signing key that a token names.
@@ -81,14 +87,35 @@ func (s *server) inspect(ctx context.Context, c call, body inspectBody) (Inspect
 			return Inspection{}, err
 		}
 		if known {
-			return newInspection(verdict), nil
+			return s.advised(ctx, c, newInspection(verdict), body.Token, at, keyrotation.Ring{})
 		}
 	}
 	ring, err := s.ringOf(ctx, c.project)
 	if err != nil {
 		return Inspection{}, err
 	}
-	return inspectWith(ring, body.Token, deref(body.VideoID), at), nil
+	e := examination{ring: ring, text: body.Token, video: deref(body.VideoID), at: at}
+	if s.Examine != nil {
+		examine, err := s.Examine(ctx, c.project)
+		if err != nil {
+			return Inspection{}, err
+		}
+		if examine != nil {
+			return e.inspectForm(examine), nil
+		}
+	}
+	if s.Judge != nil {
+		if e.judging, err = s.Judge(ctx, c.project); err != nil {
+			return Inspection{}, err
+		}
+	}
+	return s.advised(ctx, c, e.inspect(), body.Token, at, ring)
+}
+
+func (s *server) advised(ctx context.Context, c call, found Inspection, token string, at time.Time, ring keyrotation.Ring) (Inspection, error) {
+	var err error
+	found.Advice, err = s.advice(ctx, c.project, token, at, ring)
+	return found, err
 }
 
 // newInspection shows the verdict of a platform whose tokens are its own kind.
@@ -101,27 +128,66 @@ func newInspection(v platforms.Verdict) Inspection {
 	return a
 }
 
-// Inspect verifies a token as a platform would that has the usable keys of a
-// ring. Without a videoID, the token's own is used.
-func inspectWith(ring keyrotation.Ring, token, videoID string, at time.Time) Inspection {
+// examination is of a token, as by a platform that has the usable keys of a ring.
+type examination struct {
+	ring    keyrotation.Ring
+	text    string
+	video   string // empty: the token's own
+	at      time.Time
+	judging Judging
+}
+
+// Judging is how a project's platform judges a token that a key of the ring signed; see
+// platforms.Platform. The zero value is the rule of the platforms that have none.
+type Judging struct {
+	Judge  func(claims map[string]any, videoID string) []platforms.Reason
+	Header signer.Header
+}
+
+// asks is what the verifier asks of a header.
+func (j Judging) asks() verify.Header {
+	return verify.Header{Type: j.Header.Type, NoKeyID: j.Header.NoKeyID}
+}
+
+func (e examination) inspect() Inspection {
 	a := Inspection{Reasons: []string{}}
-	a.examine(ring, token, videoID, at)
+	a.examine(e)
 	a.Valid = len(a.Reasons) == 0
 	return a
 }
 
-func (a *Inspection) examine(ring keyrotation.Ring, text, videoID string, at time.Time) {
-	token, err := verify.Parse(text)
+func (e examination) parse() (verify.Token, error) {
+	if e.judging.Judge != nil {
+		return verify.ParseOfAny(e.text, e.judging.asks())
+	}
+	return verify.Parse(e.text)
+}
+
+func (a *Inspection) examine(e examination) {
+	token, err := e.parse()
 	if err != nil {
 		a.refuse(reasonOf(err))
 		return
 	}
 	a.Header, a.Claims = token.Header, token.Claims
-	key, ok := keyByID(ring, token.KeyID)
+	key, ok := e.keyOf(token)
 	if !ok {
-		a.refuse(unknownKey, "no signing key of this project has the token's kid")
+		a.refuse(unknownKey, "no signing key of this project has the token's kid, or, of a token without one, has signed it")
 		return
 	}
+	public := a.key(e.ring, key)
+	switch {
+	case public == nil:
+	case e.judging.Judge != nil:
+		a.judge(e, token, public)
+	default:
+		a.verify(token, e.text, e.video, e.at, public)
+	}
+}
+
+// key says what is wrong with the key of a token. Nil: there is no public key to verify
+// with, as of a key that was deleted.
+func (a *Inspection) key(ring keyrotation.Ring, key keyrotation.Key) crypto.PublicKey {
 	a.Key = &InspectedKey{Generation: key.Generation, State: key.State, Fingerprint: key.Fingerprint}
 	public, err := verify.ParsePublicKey(key.PublicKey)
 	switch {
@@ -133,19 +199,66 @@ func (a *Inspection) examine(ring keyrotation.Ring, text, videoID string, at tim
 	if ring.MissingAtPlatform(key) {
 		a.refuse(keyMissing, "the platform does not hold the signing key, as the look at "+ring.ObservedAt.UTC().Format(time.RFC3339)+" found")
 	}
-	if err != nil { // a deleted key has no public key to verify with
+	if err != nil {
+		return nil
+	}
+	return public
+}
+
+// inspectForm is about a token that is no JWT. The key comes first: without it, there is
+// nothing to say about the signature.
+func (e examination) inspectForm(examine func(token, videoID string, at time.Time, want lint.Expected) platforms.Examined) Inspection {
+	examined := examine(e.text, e.video, e.at, withKeys(lint.Expected{}, e.ring))
+	a := Inspection{Reasons: []string{}, Header: examined.Verdict.Header, Claims: examined.Verdict.Claims, Advice: examined.Advice}
+	if examined.KeyID != "" {
+		a.signedBy(e.ring, examined)
+	}
+	for _, reason := range examined.Verdict.Reasons {
+		a.refuse(reason.Code, reason.Detail)
+	}
+	a.Valid = len(a.Reasons) == 0
+	return a
+}
+
+// signedBy says what is wrong with the key and the signature of a token.
+func (a *Inspection) signedBy(ring keyrotation.Ring, examined platforms.Examined) {
+	key, ok := keyByID(ring, examined.KeyID)
+	if !ok {
+		a.refuse(unknownKey, "no signing key of this project has the token's key id")
 		return
 	}
-	a.verify(token, text, videoID, at, public)
+	public := a.key(ring, key)
+	if public == nil || examined.Signed == nil {
+		return
+	}
+	if reason := examined.Signed(public); reason != nil {
+		a.refuse(reason.Code, reason.Detail)
+	}
+}
+
+// judge has the platform say what is wrong with the claims of a token that was signed
+// with a key.
+func (a *Inspection) judge(e examination, token verify.Token, public crypto.PublicKey) {
+	_, err := verify.SignedAs(e.text, e.judging.asks(), public)
+	if err != nil {
+		a.refuse(reasonOf(err))
+		return
+	}
+	if err := token.Timely(e.at); err != nil {
+		a.refuse(reasonOf(err))
+	}
+	for _, reason := range e.judging.Judge(token.Claims, e.video) {
+		a.refuse(reason.Code, reason.Detail)
+	}
 }
 
 // verify reports everything that is wrong with a token, and not only the first
 // error of the verifier: a token may be both expired and for another video.
-func (a *Inspection) verify(token verify.Token, text, videoID string, at time.Time, public *rsa.PublicKey) {
+func (a *Inspection) verify(token verify.Token, text, videoID string, at time.Time, public crypto.PublicKey) {
 	if videoID == "" {
 		videoID = token.Subject
 	}
-	keys := func(string) (*rsa.PublicKey, bool) { return public, true }
+	keys := func(string) (crypto.PublicKey, bool) { return public, true }
 	_, err := verify.Verify(text, videoID, at, keys)
 	if err == nil {
 		return
@@ -163,6 +276,24 @@ func reasonOf(err error) (reason, detail string) {
 		return string(refused.Reason), refused.Detail
 	}
 	return string(verify.TokenMalformed), "the token cannot be read"
+}
+
+// keyOf finds the key that a token names or, where its verifier tries every key, the
+// one that signed it: a usable one first.
+func (e examination) keyOf(token verify.Token) (signed keyrotation.Key, ok bool) {
+	if token.KeyID != "" {
+		return keyByID(e.ring, token.KeyID)
+	}
+	for _, key := range e.ring.Keys {
+		public, err := verify.ParsePublicKey(key.PublicKey)
+		if err != nil || ok && !usable(key.State) {
+			continue
+		}
+		if _, err := verify.SignedAs(e.text, e.judging.asks(), public); err == nil {
+			signed, ok = key, true
+		}
+	}
+	return signed, ok
 }
 
 // keyByID finds a key by its platform's id. A platform may use the id of a deleted

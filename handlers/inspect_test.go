@@ -13,6 +13,7 @@ import (
 	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
+	"playtoken/signer"
 	"playtoken/store"
 )
 
@@ -118,6 +119,36 @@ func TestTheWholeInspectResponse(t *testing.T) {
 		equal(t, w.ask("POST", "/v1/playback-tokens/inspect", apiKey, `{"token":"x"}`), 200, `{"valid":false,"reasons":["token_malformed"],"detail":"…",
 			"header":null,"claims":null,"key":null}`)
 	})
+}
+
+// TestInspectOfATokenWithoutAKeyIDTriesEveryKey: as its verifier does.
+func TestInspectOfATokenWithoutAKeyIDTriesEveryKey(t *testing.T) {
+	judged := handlers.Judging{Judge: func(map[string]any, string) []platforms.Reason { return nil }, Header: signer.Header{NoKeyID: true}}
+	d, done := deploy(t, func(c *handlers.Config) {
+		c.Judge = func(context.Context, string) (handlers.Judging, error) { return judged, nil }
+	})
+	defer done()
+	d.minter.Header = judged.Header
+	token := decoded(t, d.ask("POST", "/v1/playback-tokens", d.keys["mint"], `{"video_id":"vid1"}`))["token"].(string)
+	parts := strings.Split(token, ".")
+	for name, c := range map[string]struct {
+		token string
+		state keyrotation.State
+		asks  signer.Header
+		want  string
+	}{
+		"its key":               {token, keyrotation.Retiring, judged.Header, ", retiring"},
+		"a revoked key":         {token, keyrotation.Revoking, judged.Header, "key_not_usable, revoking"},
+		"no key of ours":        {parts[0] + "." + parts[1] + "." + "AAAA", keyrotation.Active, judged.Header, "unknown_key, no key"},
+		"a verifier that asks":  {token, keyrotation.Active, signer.Header{}, "token_malformed, no key"},
+		"another type is asked": {token, keyrotation.Active, signer.Header{NoKeyID: true, Type: "at+jwt"}, "token_malformed, no key"},
+	} {
+		judged.Header = c.asks
+		d.store.set(func(s *fakeStore) { s.ring.Keys[1].State = c.state })
+		if got := d.inspected(t, d.keys["mint"], map[string]any{"token": c.token}); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
 }
 
 func TestAPlatformVerifiesTokensOfItsOwnKind(t *testing.T) {

@@ -93,24 +93,40 @@ func (b actBody) check() error    { return invalidFields(checkReason(b.Reason, t
 type confirmBody struct {
 	Reason string `json:"reason"`
 	KeyID  string `json:"key_id"` // at the platform; empty if the ring knows it
+
+	Removed bool `json:"removed"` // the verifiers have the key no more; else they have it
 }
 
 var (
 	_ withCheck  = confirmBody{}
 	_ withReason = confirmBody{}
+	_ withRecord = confirmBody{}
 )
 
 func (b confirmBody) reason() string { return b.Reason }
+
+func (b confirmBody) recordedAs(routes string) string {
+	if b.Removed {
+		return routes + "_removal"
+	}
+	return routes
+}
 
 func (b confirmBody) check() error {
 	wrong := checkReason(b.Reason, true)
 	if b.KeyID != "" && !isKeyID(b.KeyID) {
 		wrong = append(wrong, fieldError{Field: "key_id", Detail: "want 1 to 128 printable ASCII characters without blanks: the key's id at the platform"})
 	}
+	if b.KeyID != "" && b.Removed {
+		wrong = append(wrong, fieldError{Field: "key_id", Detail: "leave it out where removed is true: the ring knows the id"})
+	}
 	return invalidFields(wrong...)
 }
 
 func (s *server) confirmKey(ctx context.Context, c call, body confirmBody) (Rotated, error) {
+	if body.Removed {
+		return s.operate(Rotation.ConfirmRemoved)(ctx, c, reasonBody{Reason: body.Reason})
+	}
 	confirm := func(rotation Rotation, ctx context.Context, generation int, order keyrotation.Order) (keyrotation.Result, error) {
 		return rotation.Confirm(ctx, generation, body.KeyID, order)
 	}

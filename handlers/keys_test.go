@@ -20,10 +20,10 @@ func TestSigningKeysAreListedNewestFirst(t *testing.T) {
 	defer done()
 	fingerprint := activeKey(t).Fingerprint
 	equal(t, w.ask("GET", signingKeys, keysKey, ""), 200, `{"items":[
-		{"generation":2,"state":"active","key_id":"key-2","name":"playtoken 2","fingerprint":"`+fingerprint+`","bits":2048,"exportable":false,
+		{"generation":2,"state":"active","key_id":"key-2","name":"playtoken 2","fingerprint":"`+fingerprint+`","kind":"rsa-2048","bits":2048,"exportable":false,
 		 "created_at":"1999-12-01T00:00:00Z","registered_at":"1999-12-02T00:00:00Z","activated_at":"1999-12-03T00:00:00Z",
 		 "retired_at":null,"delete_not_before":null,"deleted_at":null,"note":null},
-		{"generation":1,"state":"deleted","key_id":"key-1","name":"playtoken 1","fingerprint":"f1","bits":2048,"exportable":false,
+		{"generation":1,"state":"deleted","key_id":"key-1","name":"playtoken 1","fingerprint":"f1","kind":"rsa-2048","bits":2048,"exportable":false,
 		 "created_at":"1999-12-01T00:00:00Z","registered_at":null,"activated_at":null,
 		 "retired_at":null,"delete_not_before":null,"deleted_at":"1999-12-04T00:00:00Z","note":null}]}`)
 
@@ -90,6 +90,8 @@ func TestConfirmingAKey(t *testing.T) {
 		asked  string
 	}{
 		{`{"reason":"seen in its console"}`, 200, "confirm 2"},
+		{`{"reason":"taken out","removed":true}`, 200, "confirm removed 2"},
+		{`{"reason":"taken out","removed":true,"key_id":"key-7"}`, 400, ""},
 		{`{"reason":"seen in its console","key_id":"key-7/a+b="}`, 200, "confirm 2 key-7/a+b="},
 		{`{"key_id":"key-7"}`, 400, ""},
 		{`{"reason":"x","key_id":"a b"}`, 400, ""},

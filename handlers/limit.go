@@ -61,7 +61,7 @@ func (s *server) charge(w http.ResponseWriter, policy routePolicy, c call) error
 	case minting:
 		limiter, limit, n = s.MintCounter, ceiling, c.size
 	case c.caller.Operates():
-		limit = adminLimit
+		limit, n = adminLimit, c.size
 	default:
 		limit = limits.Limit{Name: "management", Count: managementPerMinute, Per: time.Minute}
 		if own := c.policy.TokenPolicy.ManagementPerMinute; own > 0 {

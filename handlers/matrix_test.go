@@ -70,6 +70,7 @@ var expectations = map[string]struct {
 	"GET /v1/rotation":                                        {"", operatorsFrom(200, 8)},
 	"POST /v1/rotation":                                       {`{"mode":"due"}`, operatorsFrom(200, 9)},
 	"GET /v1/projects/{project_id}/drift":                     {"", shown},
+	"GET /v1/projects/{project_id}" + publicKeys:              {"", always(200)},
 	"DELETE /v1/projects/{project_id}/platform-keys/{key_id}": {because, keepers},
 
 	"GET /v1/projects":                                       {"", operatorsFrom(200, 8)},
@@ -78,6 +79,9 @@ var expectations = map[string]struct {
 	"GET /v1/projects/{project_id}":                          {"", [10]int{401, 401, 200, 403, 403, 200, 403, 401, 200, 200}},
 	"PATCH /v1/projects/{project_id}":                        {`{"name":"renamed"}`, adminOnly(200)},
 	"DELETE /v1/projects/{project_id}":                       {"", adminOnly(409)}, // its keys are live
+	"POST /v1/projects/check":                                {`{"platform":"vidbeo","platform_credential":{"api_key":"x"}}`, adminOnly(200)},
+	"POST /v1/projects/{project_id}/check":                   {`{}`, adminOnly(200)},
+	"POST /v1/projects/{project_id}/viewer-policy/check":     {`{"rule":"true"}`, operatorsFrom(200, 9)},
 	"GET /v1/projects/{project_id}/api-keys":                 {"", operatorsFrom(200, 8)},
 	"POST /v1/projects/{project_id}/api-keys":                {`{"name":"new"}`, adminOnly(201)},
 	"GET /v1/projects/{project_id}/api-keys/count":           {"", operatorsFrom(200, 8)},
@@ -87,11 +91,16 @@ var expectations = map[string]struct {
 
 	"DELETE /v1/projects/{project_id}/api-keys/{api_key_id}/tokens": {"", adminOnly(204)},
 
+	"GET /v1/platforms": {"", operatorsFrom(200, 8)},
+
 	"GET /v1/admin-keys":                   {"", operatorsFrom(200, 8)},
 	"POST /v1/admin-keys":                  {`{"name":"new","role":"auditor"}`, adminOnly(201)},
 	"DELETE /v1/admin-keys/{admin_key_id}": {"", adminOnly(204)},
 
 	"GET /v1/audit": {"", operatorsFrom(200, 8)},
+
+	"GET /v1/doctor":                       {"", operatorsFrom(200, 8)},
+	"GET /v1/projects/{project_id}/doctor": {"", operatorsFrom(200, 8)},
 
 	// Nothing waits here; see TestAnActWaitsForAnotherOperator.
 	"GET /v1/approvals":                        {"", operatorsFrom(200, 8)},
@@ -99,6 +108,7 @@ var expectations = map[string]struct {
 }
 
 const (
+	publicKeys = "/jwks.json"
 	media      = "POST /v1/projects/{project_id}/media/{media_id}"
 	preflights = "OPTIONS /v1/projects/{project_id}/media/{media_id}"
 	generation = "/v1/projects/{project_id}/signing-keys/{generation}"
@@ -203,6 +213,8 @@ func (d *deployment) unchanged(t *testing.T) bool {
 func forOther(route, kind string, own int) int {
 	single := strings.Contains(route, "{project_id}") || strings.Contains(expectations[route].body, "{project_id}")
 	switch {
+	case single && strings.HasSuffix(route, publicKeys):
+		return 404 // for each caller alike, since it needs no credential
 	case !single, own == 401, own == 204 && strings.HasPrefix(route, "OPTIONS"):
 		return own
 	case kind == "viewer":

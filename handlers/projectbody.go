@@ -20,8 +20,17 @@ type projectBody struct {
 	RotationPolicy projects.RotationPolicy `json:"rotation_policy"`
 	ViewerPolicy   viewerPolicyBody        `json:"viewer_policy"`
 
-	Unchecked bool `json:"unchecked"` // of a change: the platform is not asked about the new credential
+	Unchecked bool   `json:"unchecked"` // of a change: the platform is not asked about the new credential
+	Reason    string `json:"reason"`    // of the change, for the record
 }
+
+var (
+	_ withCheck  = projectBody{}
+	_ withReason = projectBody{}
+)
+
+func (b projectBody) reason() string { return b.Reason }
+func (b projectBody) check() error   { return invalidFields(checkReason(b.Reason, false)...) }
 
 type viewerPolicyBody struct {
 	projects.ViewerPolicy
@@ -108,17 +117,29 @@ func emptySecret(field string) fieldError {
 
 // mergePatch is a JSON object that was decoded strictly as a T and can be applied
 // to any T: fields that it does not name keep their values.
-type mergePatch[T any] struct{ data []byte }
+type mergePatch[T withReason] struct {
+	data []byte
+	why  string // the T's reason
+}
 
 var (
 	_ withDecode = (*mergePatch[projectBody])(nil)
 	_ withDecode = (*mergePatch[apiKeyBody])(nil)
+	_ withCheck  = mergePatch[projectBody]{}
+	_ withReason = mergePatch[projectBody]{}
 )
 
 func (p *mergePatch[T]) decode(data []byte) error {
-	p.data = data
-	return decodeObject(data, new(T))
+	var named T
+	if err := decodeObject(data, &named); err != nil {
+		return err
+	}
+	p.data, p.why = data, named.reason()
+	return nil
 }
+
+func (p mergePatch[T]) reason() string { return p.why }
+func (p mergePatch[T]) check() error   { return invalidFields(checkReason(p.why, false)...) }
 
 func (p mergePatch[T]) apply(t *T) error { return decodeObject(p.data, t) }
 

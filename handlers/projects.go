@@ -32,6 +32,7 @@ func newProject(p projects.Project, inForce func(projects.Project) (signer.Polic
 		p.TokenPolicy.DefaultTTL, p.TokenPolicy.MaxTTL = wholeSeconds(tokens.DefaultTTL), wholeSeconds(tokens.MaxTTL)
 		p.RotationPolicy = projects.RotationPolicy{
 			RotateEvery: wholeSeconds(keys.RotateEvery), PropagationDelay: wholeSeconds(keys.Durations.Propagation), KeyBudget: keys.KeyBudget,
+			KeyKind: keys.KeySpec.Kind,
 		}
 	}
 	p.TokenPolicy.ManagementPerMinute = cmp.Or(p.TokenPolicy.ManagementPerMinute, managementPerMinute)
@@ -48,6 +49,9 @@ func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 func (s *server) shown(ctx context.Context, p projects.Project) Project {
 	shown := newProject(p, s.InForce)
+	if len(s.Kinds[p.Platform].Offers.KeyKinds) == 0 {
+		shown.RotationPolicy.KeyKind = "" // no key of the project is made here
+	}
 	if s.Capabilities == nil {
 		return shown
 	}

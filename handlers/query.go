@@ -24,8 +24,10 @@ var (
 	_ queryParameters = (*pageQuery)(nil)
 	_ queryParameters = (*nameQuery)(nil)
 	_ queryParameters = (*deleteQuery)(nil)
+	_ queryParameters = (*whyBody)(nil)
 	_ queryParameters = (*noBody)(nil)
 	_ queryParameters = (*readyQuery)(nil)
+	_ queryParameters = (*examineQuery)(nil)
 )
 
 // decodeQuery reads a query as strictly as a body: every parameter is known, given
@@ -153,6 +155,24 @@ func (q *deleteQuery) set(name, value string) *fieldError {
 	}
 	return oneOf(name, value, "true", "false")
 }
+
+// whyBody is a change whose path says what is changed. Its body may say why.
+type whyBody struct {
+	Reason string `json:"reason"`
+}
+
+var (
+	_ withOptionalBody = whyBody{}
+	_ withCheck        = whyBody{}
+	_ withReason       = whyBody{}
+)
+
+func (whyBody) bodyIsOptional()  {}
+func (b whyBody) reason() string { return b.Reason }
+func (b whyBody) check() error   { return invalidFields(checkReason(b.Reason, false)...) }
+
+func (*whyBody) names() []string                { return nil }
+func (*whyBody) set(string, string) *fieldError { return nil }
 
 // A noBody has no query parameters either.
 func (*noBody) names() []string                { return nil }

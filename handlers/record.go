@@ -83,6 +83,9 @@ func (c call) entry(policy routePolicy, body any, result string) audit.Entry {
 		Actor: c.caller.ID, ActorName: c.caller.Name, Action: policy.record,
 		Project: c.vars["project_id"], RequestID: c.outcome.id, ProxyRequestID: c.outcome.proxied(), Result: result,
 	}
+	if named, ok := body.(withRecord); ok {
+		entry.Action = named.recordedAs(policy.record)
+	}
 	if policy.action == "" {
 		entry.Project = c.caller.ProjectID
 	}

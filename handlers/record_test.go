@@ -29,10 +29,15 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 		{"POST", "/v1/projects", adminKey, `{"name":"n","platform":"vidbeo","platform_credential":{"api_key":"canary"}}`,
 			[]string{"admin project.create intent", "admin project.create {new} ok"}},
 		{"POST", "/v1/projects", adminKey, `{"name":"n"}`, []string{"admin project.create intent", "admin project.create invalid_request"}},
+		{"POST", "/v1/projects", adminKey, `{"name":"n","reason":"why"}`, []string{"admin project.create intent why", "admin project.create invalid_request why"}},
 		{"PATCH", own, adminKey, `{"name":"m"}`, []string{"admin project.update {p} intent", "admin project.update {p} ok"}},
+		{"PATCH", own, adminKey, `{"name":"m","reason":"why"}`, []string{"admin project.update {p} intent why", "admin project.update {p} ok why"}},
 		{"POST", own + "/api-keys", adminKey, `{"name":"m"}`, []string{"admin api_key.create {p} intent", "admin api_key.create {p} {new} ok"}},
 		{"PATCH", own + "/api-keys/" + key, adminKey, `{"name":"m"}`, []string{"admin api_key.update {p} {k} intent", "admin api_key.update {p} {k} ok"}},
-		{"DELETE", own + "/api-keys/" + key, adminKey, "", []string{"admin api_key.delete {p} {k} intent", "admin api_key.delete {p} {k} ok"}},
+		{"POST", own + "/api-keys", adminKey, `{"name":"m","reason":"why"}`, []string{"admin api_key.create {p} intent why", "admin api_key.create {p} {new} ok why"}},
+		{"PATCH", own + "/api-keys/" + key, adminKey, `{"name":"m","reason":"why"}`, []string{"admin api_key.update {p} {k} intent why", "admin api_key.update {p} {k} ok why"}},
+		{"DELETE", own + "/api-keys/" + key + "/tokens", adminKey, `{"reason":"why"}`, []string{"admin api_key.end_tokens {p} {k} intent why", "admin api_key.end_tokens {p} {k} ok why"}},
+		{"DELETE", own + "/api-keys/" + key, adminKey, `{"reason":"why"}`, []string{"admin api_key.delete {p} {k} intent why", "admin api_key.delete {p} {k} ok why"}},
 		{"DELETE", own, adminKey, "", []string{"admin project.delete {p} intent", "admin project.delete {p} conflict"}},
 		{"POST", own + "/signing-keys/2/revoke", adminKey, because, []string{"admin signing_key.revoke {p} 2 intent because", "admin signing_key.revoke {p} 2 ok because"}},
 		{"POST", own + "/signing-keys/2/activate", adminKey, because, []string{"admin signing_key.activate {p} 2 intent because", "admin signing_key.activate {p} 2 ok because"}},
@@ -40,10 +45,18 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 		{"POST", "/v1/rotation", adminKey, `{}`, []string{"admin rotation.all intent", "admin rotation.all ok"}},
 		{"DELETE", own + "/platform-keys/key-9", adminKey, because, []string{"admin platform_key.delete {p} key-9 intent because", "admin platform_key.delete {p} key-9 ok because"}},
 		{"POST", "/v1/admin-keys", adminKey, `{"name":"n","role":"admin"}`, []string{"admin admin_key.create intent", "admin admin_key.create {new} ok"}},
+		{"POST", "/v1/admin-keys", adminKey, `{"name":"n","role":"admin","reason":"why"}`, []string{"admin admin_key.create intent why", "admin admin_key.create {new} ok why"}},
 		{"DELETE", "/v1/admin-keys/" + d.operators[projects.RoleAuditor].ID, adminKey, "", []string{"admin admin_key.delete {o} intent", "admin admin_key.delete {o} ok"}},
+		{"DELETE", "/v1/admin-keys/" + d.operators[projects.RoleOperator].ID, adminKey, `{"reason":"why"}`, []string{"admin admin_key.delete {o2} intent why", "admin admin_key.delete {o2} ok why"}},
+		{"POST", "/v1/projects/check", adminKey, `{"platform":"vidbeo","platform_credential":{"api_key":"canary"}}`, []string{"admin project.check intent", "admin project.check ok"}},
+		{"POST", own + "/check", adminKey, `{"platform_credential":{"api_key":"canary"}}`, []string{"admin project.check {p} intent", "admin project.check {p} ok"}},
 		// What is refused before it is tried is no change.
 		{"DELETE", own, d.keys["mint"], "", nil},
 		{"PATCH", own, adminKey, `{"nam":"m"}`, nil},
+		{"PATCH", own, adminKey, `{"name":"m","reason":"two\nlines"}`, nil},
+		{"POST", own + "/api-keys", adminKey, `{"name":"m","reason":"` + strings.Repeat("x", 201) + `"}`, nil},
+		{"POST", "/v1/admin-keys", adminKey, `{"name":"n","role":"admin","reason":"two\nlines"}`, nil},
+		{"DELETE", own + "/api-keys/" + key, adminKey, `{"reason":"two\nlines"}`, nil},
 		// Mints are not recorded unless the project wants that.
 		{"POST", "/v1/playback-tokens", d.keys["mint"], `{"video_id":"vid1"}`, nil},
 		{"POST", "/v1/playback-tokens", "guess", `{"video_id":"vid1"}`, []string{"192.0.2.1 authenticate unauthenticated"}},
@@ -61,7 +74,7 @@ func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 			}
 		}
 		for i := range c.want {
-			c.want[i] = strings.NewReplacer("{p}", d.own.ID, "{k}", key, "{o}", d.operators[projects.RoleAuditor].ID, "{new}", made).Replace(c.want[i])
+			c.want[i] = strings.NewReplacer("{p}", d.own.ID, "{k}", key, "{o}", d.operators[projects.RoleAuditor].ID, "{o2}", d.operators[projects.RoleOperator].ID, "{new}", made).Replace(c.want[i])
 		}
 		if diff := cmp.Diff(c.want, d.record.short()); diff != "" {
 			t.Errorf("%s %s: recorded -want +got:\n%s", c.method, c.path, diff)
@@ -96,7 +109,7 @@ func TestAChangeThatCannotBeRecordedIsMadeOnlyIfUrgent(t *testing.T) {
 		method, _, _ := strings.Cut(route, " ")
 		got := d.try(t, route, "admin", d.own)
 		d.counter.taken = map[string]int{}
-		changes := method != "GET" && method != "OPTIONS" && !strings.Contains(route, "playback-tokens") && !strings.Contains(route, "/media/")
+		changes := method != "GET" && method != "OPTIONS" && !strings.Contains(route, "playback-tokens") && !strings.Contains(route, "/media/") && !strings.HasSuffix(route, "/viewer-policy/check")
 		urgent := strings.HasSuffix(route, "/revoke") || strings.HasSuffix(route, "/sessions/end") || strings.HasSuffix(route, "/logout")
 		// These have a bad key, a bad code, and no approval.
 		refused := changes && !urgent && !strings.HasSuffix(route, "/approve") && !strings.HasSuffix(route, "auth/api-key") && !strings.HasSuffix(route, "operator/token")

@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // These are the shapes of responses. The command line prints the same, so that a script
@@ -43,6 +45,7 @@ type Key struct {
 	KeyID           *string           `json:"key_id"`
 	Name            string            `json:"name"`
 	Fingerprint     *string           `json:"fingerprint"`
+	Kind            store.Kind        `json:"kind,omitzero"` // of an issued key: absent
 	Bits            int               `json:"bits"`
 	Exportable      bool              `json:"exportable"`
 	CreatedAt       *time.Time        `json:"created_at"`
@@ -52,12 +55,15 @@ type Key struct {
 	DeleteNotBefore *time.Time        `json:"delete_not_before"`
 	DeletedAt       *time.Time        `json:"deleted_at"`
 	Note            *string           `json:"note"` // why it was revoked, quarantined or abandoned
+
+	WaitsFor keyrotation.WaitsFor `json:"waits_for,omitempty"` // what an operator has to do
 }
 
 // KeyDetail is a signing key with its public key.
 type KeyDetail struct {
 	Key
-	PublicKey *string `json:"public_key"` // PEM; null for a deleted key
+	PublicKey *string             `json:"public_key"`    // PEM; null for a deleted key
+	WebKey    *keyrotation.WebKey `json:"jwk,omitempty"` // the same, with the key id that tokens have
 }
 
 // KeyList is a project's keys, newest first.
@@ -68,15 +74,21 @@ type KeyList struct {
 func newKey(k keyrotation.Key) Key {
 	return Key{
 		Generation: k.Generation, State: k.State, KeyID: textOrNull(k.KeyID), Name: k.Name, Fingerprint: textOrNull(k.Fingerprint),
-		Bits: k.Bits, Exportable: k.Exportable, CreatedAt: timeOrNull(k.CreatedAt), RegisteredAt: timeOrNull(k.RegisteredAt),
+		Kind: k.Kind, Bits: k.Kind.Bits(), Exportable: k.Exportable, CreatedAt: timeOrNull(k.CreatedAt), RegisteredAt: timeOrNull(k.RegisteredAt),
 		ActivatedAt: timeOrNull(k.ActivatedAt), RetiredAt: timeOrNull(k.RetiredAt),
 		DeleteNotBefore: timeOrNull(k.DeleteNotBefore), DeletedAt: timeOrNull(k.DeletedAt), Note: textOrNull(k.Note),
+		WaitsFor: k.WaitsFor(),
 	}
 }
 
 // newKeyDetail shows one key.
 func newKeyDetail(k keyrotation.Key) KeyDetail {
-	return KeyDetail{Key: newKey(k), PublicKey: textOrNull(k.PublicKey)}
+	detail := KeyDetail{Key: newKey(k), PublicKey: textOrNull(k.PublicKey)}
+	if public, err := keyrotation.ReadWebKey(k.PublicKey); err == nil {
+		public.Kid = k.KeyID
+		detail.WebKey = &public
+	}
+	return detail
 }
 
 // newKeyList shows all keys of a ring.
@@ -228,6 +240,9 @@ func newRevocation(r keyrotation.Revocation, trouble error) Revocation {
 			"until the platform has deleted it, tokens made with a stolen copy are still accepted"
 		if r.EndsSessions {
 			pending += ", and the sessions that its tokens opened may go on"
+		}
+		if guard, ok := errors.AsType[*keyrotation.Guard](trouble); ok {
+			pending += "; " + guard.Why
 		}
 		revocation.Unfinished = newUnfinished(pending, trouble)
 	}

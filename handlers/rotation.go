@@ -26,11 +26,12 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 }
 
-// extendDeadline gives the response to a change more time than the server gives
-// other responses: it says what has happened, and should arrive.
+// extendDeadline gives the response to a change, which says what has happened and
+// should arrive, and to an examination, which waits for platforms, more time than the
+// server gives other responses.
 func extendDeadline(w http.ResponseWriter, action projects.Action) {
 	switch action {
-	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject, projects.Approve:
+	case projects.WriteKeys, projects.RotateAll, projects.WriteProject, projects.DeleteProject, projects.Approve, projects.Examine:
 		// Only a connection without deadlines, as in tests, returns an error.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTimeout + time.Minute))
 	}

@@ -190,16 +190,22 @@ func TestDriftIsListed(t *testing.T) {
 	w, done := newWorld(t)
 	defer done()
 	const path = "/v1/projects/default/drift"
-	equal(t, w.ask("GET", path, adminKey, ""), 200, `{"orphans":[],"missing":[],"unmanaged":[],"mismatched":[]}`)
+	equal(t, w.ask("GET", path, adminKey, ""), 200, `{"orphans":[],"missing":[],"unmanaged":[],"mismatched":[],"keys":[]}`)
 	w.rotation.drift = keyrotation.Drift{
 		Orphans:   []keyrotation.Finding{{Code: keyrotation.KeyOrphan, KeyID: "k", Name: "n", Fingerprint: "f", Generation: 2, Meaning: "m"}},
 		Unmanaged: []keyrotation.Finding{{Code: keyrotation.KeyForeign, KeyID: "u", Meaning: "m"}},
+		Keys: []keyrotation.Known{
+			{Generation: 2, State: keyrotation.Active, KeyID: "o", Name: "n", Fingerprint: "f", Store: keyrotation.DiffersKey, Platform: keyrotation.HasKey},
+			{KeyID: "u", Platform: keyrotation.HasKey},
+		},
 	}
 	equal(t, w.ask("GET", path, adminKey, ""), 200, `{
 		"orphans":[{"key_id":"k","name":"n","fingerprint":"f","generation":2,"meaning":"m",
 		 "remedy":"none needed, the next rotations delete it; to hurry: playtoken rotate --project default"}],"missing":[],
 		"unmanaged":[{"key_id":"u","name":"","fingerprint":null,"generation":null,"meaning":"m",
-		 "remedy":"if no signer uses it any more: playtoken keys remove-unmanaged u --project default --reason TEXT"}],"mismatched":[]}`)
+		 "remedy":"if no signer uses it any more: playtoken keys remove-unmanaged u --project default --reason TEXT"}],"mismatched":[],"keys":[
+		{"generation":2,"state":"active","key_id":"o","name":"n","fingerprint":"f","store":"differs","platform":"has"},
+		{"generation":null,"state":null,"key_id":"u","name":"","fingerprint":null,"store":null,"platform":"has"}]}`)
 }
 
 func TestEveryFindingHasARemedy(t *testing.T) {
@@ -208,7 +214,7 @@ func TestEveryFindingHasARemedy(t *testing.T) {
 		keyrotation.KeyMissing:      "playtoken keys revoke 3 --project project_a --reason TEXT",
 		keyrotation.KeyMismatched:   "playtoken keys revoke 3 --project project_a --reason TEXT",
 		keyrotation.KeyOrphan:       "playtoken rotate --project project_a",
-		keyrotation.KeyForgotten:    "1h0m0s after the backup was restored: " + remove,
+		keyrotation.KeyForgotten:    "1 hour after the backup was restored: " + remove,
 		keyrotation.KeyForeign:      remove,
 		keyrotation.KeyOfProject:    "none needed",
 		keyrotation.KeyUnattributed: "playtoken doctor",

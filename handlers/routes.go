@@ -27,6 +27,9 @@ const (
 	adminKeysPath  = "/v1/admin-keys"
 	adminKeyPath   = adminKeysPath + "/{admin_key_id}"
 	approvalsPath  = "/v1/approvals"
+	platformsPath  = "/v1/platforms"
+	rulePath       = projectPath + "/viewer-policy/check"
+	accountPath    = projectPath + "/check"
 	mediaPath      = projectPath + "/media/{media_id}"
 )
 
@@ -68,8 +71,17 @@ func (s *server) routes() []route {
 	if s.Store != nil {
 		routes = append(routes, s.projectRoutes()...)
 	}
+	if s.Doctor != nil {
+		examines := routePolicy{action: projects.Examine, status: http.StatusOK}
+		routes = append(routes,
+			get("/v1/doctor", endpoint(s, examines, s.examine)),
+			get(projectPath+"/doctor", endpoint(s, examines, s.examineProject)))
+	}
 	if s.Approvals != nil {
 		routes = append(routes, s.approvalRoutes()...)
+	}
+	if s.Published != nil {
+		routes = append(routes, get(projectPath+"/jwks.json", http.HandlerFunc(s.publishedKeys)))
 	}
 	if s.SDK != nil {
 		routes = append(routes, get("/sdk/{version}/{file}", http.HandlerFunc(s.sdk)))
@@ -179,9 +191,12 @@ func (s *server) projectRoutes() []route {
 		get(projectsPath, endpoint(s, read(projects.ListProjects), s.listProjects)),
 		post(projectsPath, endpoint(s, change(projects.CreateProject, http.StatusCreated, "project.create"), s.createProject)),
 		get(projectsPath+"/count", endpoint(s, read(projects.ListProjects), s.countProjects)),
+		post(projectsPath+"/check", endpoint(s, change(projects.CreateProject, http.StatusOK, "project.check"), s.checkNewAccount)),
 		get(projectPath, endpoint(s, read(projects.ReadProject), s.showProject)),
 		patch(projectPath, endpoint(s, change(projects.WriteProject, http.StatusOK, "project.update"), s.updateProject)),
 		del(projectPath, endpoint(s, deletion, s.deleteProject)),
+		post(rulePath, endpoint(s, read(projects.CheckRule), s.checkRule)),
+		post(accountPath, endpoint(s, change(projects.WriteProject, http.StatusOK, "project.check"), s.checkChangedAccount)),
 
 		get(apiKeysPath, endpoint(s, read(projects.ReadAPIKeys), s.listAPIKeys)),
 		post(apiKeysPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusCreated, "api_key.create"), s.createAPIKey)),
@@ -190,6 +205,8 @@ func (s *server) projectRoutes() []route {
 		patch(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusOK, "api_key.update"), s.updateAPIKey)),
 		del(apiKeyPath, endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.delete"), s.deleteAPIKey)),
 		del(apiKeyPath+"/tokens", endpoint(s, change(projects.WriteAPIKeys, http.StatusNoContent, "api_key.end_tokens"), s.endTokens)),
+
+		get(platformsPath, endpoint(s, read(projects.ListPlatforms), s.listPlatforms)),
 
 		get(adminKeysPath, endpoint(s, read(projects.ReadAdminKeys), s.listAdminKeys)),
 		post(adminKeysPath, endpoint(s, change(projects.WriteAdminKeys, http.StatusCreated, "admin_key.create"), s.createAdminKey)),

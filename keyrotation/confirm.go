@@ -13,7 +13,8 @@ import (
 // cannot be read. The generation is registered and so has a key id; or its
 // registration got no usable response, and the operator says under which id the
 // platform has it (keyID is empty otherwise). The key then propagates, and is
-// used, like any other. Errors: as of Activate; *Guard also if the platform
+// used, like any other. Where an operator takes keys to the verifiers, it says that
+// they have it. Errors: as of Activate; *Guard also if the platform
 // legibly shows another key there.
 func (r *Rotator) Confirm(ctx context.Context, generation int, keyID string, order Order) (Result, error) {
 	p, err := r.begin(ctx, order)
@@ -25,6 +26,9 @@ func (r *Rotator) Confirm(ctx context.Context, generation int, keyID string, ord
 		k, ok := ring.Key(generation)
 		if !ok {
 			return fmt.Errorf("generation %d: %w", generation, store.ErrNotFound)
+		}
+		if r.Policy.Carried {
+			return p.confirmCarried(ring, k, keyID)
 		}
 		switch k.State {
 		case Registered:

@@ -87,7 +87,7 @@ func TestEveryCallMayFailInEveryWay(t *testing.T) {
 	t.Parallel()
 	var points, plays atomic.Int64
 	t.Run("scenarios", func(t *testing.T) {
-		for _, d := range slices.Concat(scenarios, sessionScenarios, issuedScenarios, lossScenarios) {
+		for _, d := range slices.Concat(scenarios, sessionScenarios, issuedScenarios, fetchedScenarios, carriedScenarios, listedScenarios, lossScenarios, kindScenarios) {
 			t.Run(d.name, func(t *testing.T) {
 				t.Parallel()
 				calm := d.set(t)

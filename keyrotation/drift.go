@@ -16,6 +16,8 @@ type Drift struct {
 	Missing    []Finding // keys of ours that the platform does not show
 	Unmanaged  []Finding // not ours; never touched by a rotation
 	Mismatched []Finding // under our id, or in our store, but another key
+
+	Keys []Known // each key that ring or platform have, except deleted ones
 }
 
 // FindingCode says what a [Finding] is, for programs.
@@ -75,6 +77,7 @@ func (r *Rotator) Drift(ctx context.Context) (Drift, error) {
 	}
 	d := r.compare(ring, newer, observation)
 	r.attribute(ctx, &d, observation)
+	d.Keys = observation.known(newer)
 	return d, nil
 }
 
@@ -118,7 +121,7 @@ func (d *Drift) compare(observation *Observation, k Key) {
 		Code: KeyMissing, KeyID: k.KeyID, Name: k.Name, Fingerprint: k.Fingerprint, Generation: k.Generation,
 		Meaning: fmt.Sprintf("generation %d is %s, but %s", k.Generation, k.State, reason),
 	}
-	if _, there := observation.Platform[k.KeyID]; there {
+	if shown, there := observation.Platform[k.KeyID]; there && !shown.Unlisted {
 		if f.Code = KeyMismatched; unread {
 			f.Code = KeyUnconfirmed
 		}

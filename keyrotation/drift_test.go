@@ -63,6 +63,36 @@ func TestDriftFilesEveryDifferenceUnderWhatItIs(t *testing.T) {
 	}
 }
 
+// TestDriftSaysWhoKnowsEachKey: ring, store and platform, each by itself.
+func TestDriftSaysWhoKnowsEachKey(t *testing.T) {
+	s := rotated(t)
+	gone, other, lost := s.lose(1), s.lose(2), s.lose(3)
+	delete(s.platform.keys, gone.KeyID)
+	foreignKey := s.platform.keys[foreign[0]]
+	foreignKey.ID = other.KeyID
+	s.platform.keys[other.KeyID] = foreignKey
+	delete(s.store.keys, lost.StoreName)
+	orphan := s.platform.add("a second time", other.PublicKey)
+	drift, err := ask(s, (*keyrotation.Rotator).Drift)
+	s.must(err)
+	got := map[string]keyrotation.Known{}
+	for _, k := range drift.Keys {
+		got[k.KeyID] = keyrotation.Known{Generation: k.Generation, Store: k.Store, Platform: k.Platform}
+	}
+	want := map[string]keyrotation.Known{
+		gone.KeyID:  {Generation: 1, Store: keyrotation.HasKey, Platform: keyrotation.LacksKey},
+		other.KeyID: {Generation: 2, Store: keyrotation.HasKey, Platform: keyrotation.DiffersKey},
+		lost.KeyID:  {Generation: 3, Store: keyrotation.LacksKey, Platform: keyrotation.HasKey},
+		orphan:      {Platform: keyrotation.HasKey},
+	}
+	for _, id := range foreign {
+		want[id] = keyrotation.Known{Platform: keyrotation.HasKey}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got the keys %+v, want %+v", got, want)
+	}
+}
+
 func TestDriftOfAPrivateKeyIsAMismatch(t *testing.T) {
 	s := bootstrapped(t)
 	if drift, err := ask(s, (*keyrotation.Rotator).Drift); err != nil || len(drift.Mismatched)+len(drift.Missing)+len(drift.Orphans) != 0 {

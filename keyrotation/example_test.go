@@ -22,14 +22,14 @@ func ExamplePlan() {
 			ViewAge:     15 * time.Second,
 			Settle:      30 * time.Second,
 		},
-		KeySpec:   keyrotation.KeySpec{Bits: 2048},
+		KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048},
 		KeyBudget: 5,
 	}
 	key := func(generation int, state keyrotation.State) keyrotation.Key {
 		public := pooledKey(generation).public
 		return keyrotation.Key{
 			Generation: generation, State: state, StoreName: fmt.Sprintf("key%04d", generation), KeyID: fmt.Sprintf("id-%d", generation),
-			Fingerprint: keyrotation.Fingerprint(public), PublicKey: public, Bits: 2048, MaxTTL: policy.MaxTTL,
+			Fingerprint: keyrotation.Fingerprint(public), PublicKey: public, Kind: store.RSA2048, MaxTTL: policy.MaxTTL,
 			RegisteredAt: noon.Add(-2 * time.Hour),
 		}
 	}
@@ -43,14 +43,14 @@ func ExamplePlan() {
 	observation := &keyrotation.Observation{At: noon, Platform: map[string]keyrotation.PlatformKey{}, Store: map[string]store.KeyInfo{}}
 	for _, k := range ring.Keys {
 		observation.Platform[k.KeyID] = keyrotation.PlatformKey{ID: k.KeyID, Fingerprint: k.Fingerprint}
-		observation.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Bits: 2048}, PublicKey: k.PublicKey, Versions: 1}
+		observation.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Kind: store.RSA2048}, PublicKey: k.PublicKey, Versions: 1}
 	}
 	for _, m := range keyrotation.Plan(noon, ring, observation, policy) {
 		fmt.Println(m.Action, m.Generation, "-", m.Why)
 	}
 	// Output:
 	// look - before a key is activated
-	// activate 2 - generation 1 has been active for its 1h0m0s
+	// activate 2 - generation 1 has been active for its 1 hour
 }
 
 func ExampleReadRing() {

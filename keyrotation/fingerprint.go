@@ -1,6 +1,9 @@
 package keyrotation
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -14,10 +17,12 @@ import (
 // maxPEM bounds what ParsePublicKey accepts; a 16384-bit key is under 3 KB.
 const maxPEM = 8 << 10
 
-// ParsePublicKey reads the RSA public key in text: one PEM block, PUBLIC KEY,
-// with nothing but white space around it. Platforms wrap and indent what they
-// were given, so white space around lines is accepted too.
-func ParsePublicKey(text string) (*rsa.PublicKey, error) {
+// ParsePublicKey reads the public key in text, an *rsa.PublicKey, *ecdsa.PublicKey
+// or ed25519.PublicKey: one PEM block, PUBLIC KEY, with nothing but white space
+// around it. Platforms wrap and indent what they were given, so white space around
+// lines is accepted too. The key may be one that our stores would not make; see
+// [store.KindOf].
+func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	if len(text) > maxPEM {
 		return nil, errors.New("public key: longer than any RSA key")
 	}
@@ -25,15 +30,19 @@ func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	return parsePKIX(block.Bytes)
+}
+
+func parsePKIX(der []byte) (crypto.PublicKey, error) {
+	parsed, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("public key: %w", err)
 	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("public key: %T, want RSA", parsed)
+	switch parsed.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return parsed, nil
 	}
-	return key, nil
+	return nil, fmt.Errorf("public key: %T, want RSA, ECDSA or Ed25519", parsed)
 }
 
 // onlyBlock is stricter than pem.Decode, which skips text before a block, and
@@ -53,7 +62,7 @@ func onlyBlock(text string) (*pem.Block, error) {
 }
 
 // EncodePublicKey is the inverse of ParsePublicKey.
-func EncodePublicKey(key *rsa.PublicKey) (string, error) {
+func EncodePublicKey(key crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return "", fmt.Errorf("public key: %w", err)
@@ -61,7 +70,7 @@ func EncodePublicKey(key *rsa.PublicKey) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
 }
 
-// Fingerprint is the identity of the RSA key in a text, in any layout that
+// Fingerprint is the identity of the public key in a text, in any layout that
 // platforms show: lower-case hex of SHA-256 over the DER of its
 // SubjectPublicKeyInfo. It is empty for anything that is not one whole key.
 func Fingerprint(text string) string {

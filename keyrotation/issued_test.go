@@ -106,7 +106,7 @@ func TestAnIssuersPolicyNeedsNeitherBitsNorTokens(t *testing.T) {
 		t.Error("got no error for a negative longest lifetime, want one")
 	}
 	s := issued(t)
-	s.acts.rotator.Policy.KeySpec = keyrotation.KeySpec{Bits: 2048}
+	s.acts.rotator.Policy.KeySpec = keyrotation.KeySpec{Kind: store.RSA2048}
 	if err := s.pass(); err == nil || !strings.Contains(err.Error(), "go together") {
 		t.Errorf("got error %v for an issuer with a policy for key pairs, want one that they go together", err)
 	}

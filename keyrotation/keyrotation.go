@@ -52,6 +52,14 @@ type PlatformKey struct {
 	PublicKey   string    // as the platform formats it
 	Fingerprint string    // see Fingerprint; empty if PublicKey cannot be read
 	CreatedAt   time.Time // zero if the platform does not say
+
+	// Unlisted: the platform holds the key and does not accept its tokens, because
+	// a second object, a list of keys, does not name it. To register the same key
+	// again names it.
+	Unlisted bool
+	// Deploying: not every server of the platform accepts its tokens yet, by what
+	// the platform says; the propagation delay is waited for in any case.
+	Deploying bool
 }
 
 // Registrar is a platform that takes our public keys. No method retries a
@@ -60,7 +68,9 @@ type PlatformKey struct {
 // was asked, or may do it later.
 type Registrar interface {
 	// Register hands over a public key (PEM, SubjectPublicKeyInfo) under a
-	// name for people, of at most 50 characters, with exactly one request.
+	// name for people, of at most 50 characters, with exactly one request. Where
+	// a key takes two objects, it makes those that there are not; see
+	// PlatformKey.Unlisted.
 	Register(ctx context.Context, name, publicKey string) (keyID string, err error)
 
 	// List returns every key of the account, or an error; never a part of the
@@ -70,6 +80,7 @@ type Registrar interface {
 	// Get returns what the platform says about one id, or store.ErrNotFound.
 	Get(ctx context.Context, keyID string) (PlatformKey, error)
 
-	// Delete succeeds if the platform has no such key.
+	// Delete succeeds if the platform has no such key, or has begun to remove it:
+	// it is called again, a settle time later, while the platform shows the key.
 	Delete(ctx context.Context, keyID string) error
 }

@@ -1,6 +1,9 @@
 package keyrotation
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -24,12 +27,24 @@ const (
 	Different              // it is another key
 )
 
-// enoughBase64 is how many characters of a public key's base64 tell it from any
-// other. The first 44 are the same for all RSA keys of one size; 64 have 15
-// bytes of the modulus, of which all bits but the first are random. A key that
-// was made to begin like ours needs the account's credential to get there, and
-// with that it needs no likeness to ours to be accepted.
-const enoughBase64 = 64
+// enoughOwn is how many characters of a public key's base64, beyond those that all
+// keys of its kind begin with, tell it from any other: they have 15 bytes of the
+// key, of which nearly all bits are random. A key that was made to begin like ours
+// needs the account's credential to get there, and with that it needs no likeness
+// to ours to be accepted.
+const enoughOwn = 20
+
+// sameBase64 is how many characters of its base64 the keys of a kind have in
+// common, at most.
+func sameBase64(key crypto.PublicKey) int {
+	switch key.(type) {
+	case *ecdsa.PublicKey:
+		return 36
+	case ed25519.PublicKey:
+		return 16
+	}
+	return 44
+}
 
 // enoughToDiffer is how many characters have to be there before text that does
 // not begin like our key is taken for another key, not for a name or a hash.
@@ -55,9 +70,10 @@ func MatchPublicKey(shown, ours string) Match {
 	}
 	text, begins := shownBase64(shown)
 	match := Unclear
-	for _, whole := range encodings(ours) {
+	wholes, enough := encodings(ours)
+	for _, whole := range wholes {
 		switch {
-		case begins && strings.HasPrefix(whole, text) && len(text) >= enoughBase64:
+		case begins && strings.HasPrefix(whole, text) && len(text) >= enough:
 			return Same
 		case !strings.HasPrefix(whole, text) && len(text) >= enoughToDiffer && text[0] == 'M': // as any DER sequence
 			match = Different
@@ -76,17 +92,19 @@ func matchIf(same bool) Match {
 }
 
 // encodings are the base64 texts that a platform may show of a public key: of
-// its SubjectPublicKeyInfo, and of its PKCS #1 form.
-func encodings(public string) []string {
+// its SubjectPublicKeyInfo, and, of RSA, of its PKCS #1 form. From so many
+// characters on, the beginning of one tells the key from any other.
+func encodings(public string) (texts []string, enough int) {
 	key, err := ParsePublicKey(public)
 	if err != nil {
-		return nil
+		return nil, 0
 	}
 	block, _ := pem.Decode([]byte(public))
-	return []string{
-		base64.RawStdEncoding.EncodeToString(block.Bytes),
-		base64.RawStdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(key)),
+	texts = []string{base64.RawStdEncoding.EncodeToString(block.Bytes)}
+	if key, ok := key.(*rsa.PublicKey); ok {
+		texts = append(texts, base64.RawStdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(key)))
 	}
+	return texts, sameBase64(key) + enoughOwn
 }
 
 // shownBase64 returns the base64 at the beginning of a public key as a platform
@@ -123,7 +141,7 @@ func notBase64(r rune) bool {
 }
 
 // readShown reads a whole public key in any layout.
-func readShown(text string) (*rsa.PublicKey, bool) {
+func readShown(text string) (crypto.PublicKey, bool) {
 	if key, err := ParsePublicKey(text); err == nil {
 		return key, true // the usual layout, for which that is quicker
 	}
@@ -135,9 +153,8 @@ func readShown(text string) (*rsa.PublicKey, bool) {
 	if err != nil {
 		return nil, false
 	}
-	if parsed, err := x509.ParsePKIXPublicKey(der); err == nil {
-		key, ok := parsed.(*rsa.PublicKey)
-		return key, ok
+	if key, err := parsePKIX(der); err == nil {
+		return key, true
 	}
 	key, err := x509.ParsePKCS1PublicKey(der)
 	return key, err == nil

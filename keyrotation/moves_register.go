@@ -27,7 +27,7 @@ func (p *pass) planKey(ctx context.Context, ring Ring, m Move) error {
 		State:      Planned,
 		StoreName:  "k" + strings.ToLower(rand.Text()),
 		Name:       fmt.Sprintf("playtoken %.20s #%d %s", p.rotator.Project, m.Generation, next.StoreID),
-		Bits:       next.Spec.Bits,
+		Kind:       next.Spec.Kind,
 		Exportable: next.Spec.Exportable,
 		Issued:     next.Spec.Issued,
 		MaxTTL:     p.rotator.Policy.MaxTTL,
@@ -68,6 +68,9 @@ func (p *pass) abandonUnfit(ctx context.Context, ring Ring, generation int, why 
 // the result. The value of an issued key is stored before the ring names the
 // key, which every signer relies on.
 func (p *pass) register(ctx context.Context, ring Ring, m Move) error {
+	if p.rotator.Policy.Carried {
+		return p.offer(ctx, ring, m)
+	}
 	if err := p.intend(ctx, &ring, m.Generation); err != nil {
 		return err
 	}
@@ -101,6 +104,7 @@ func (p *pass) intend(ctx context.Context, ring *Ring, generation int) error {
 	}
 	k := next.key(generation)
 	k.State, k.AttemptAt = Registering, p.now()
+	k.Published = p.rotator.Policy.Fetched
 	if err := p.save(ctx, *ring, &next); err != nil {
 		return err
 	}
@@ -177,6 +181,7 @@ func (p *pass) adopt(ctx context.Context, ring Ring, m Move) error {
 		k.KeyID = m.KeyID // now it can be deleted
 	} else {
 		k.register(m.KeyID, p.now())
+		k.Published = k.Published || p.rotator.Policy.Fetched // it was to be carried
 		next.Failures, next.RetryAt = 0, time.Time{}
 		// The observation lacks the private key, because the key was no standby
 		// when it was taken: relying on it would put the key in doubt at once.

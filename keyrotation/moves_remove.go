@@ -15,7 +15,7 @@ const maxTombstones = 50
 func (p *pass) discard(ctx context.Context, ring Ring, m Move) error {
 	next := ring.clone()
 	k := next.key(m.Generation)
-	if k.State == Registering {
+	if k.State == Registering && !k.Carried {
 		next.delayRegistration(nil, p.now())
 	}
 	k.State, k.Note = Abandoning, m.Why

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"playtoken/durations"
 	"playtoken/store"
 )
 
@@ -55,9 +56,12 @@ func (o *Observation) shows(k Key) (match Match, there bool) {
 	return k.Match(shown), there
 }
 
-// has reports whether the platform has a key under the key's id that may be this
-// key: nothing that can be read contradicts it.
-func (o *Observation) has(k Key) bool {
+// has reports whether the platform accepts a key under the key's id that may be
+// this key: nothing that can be read contradicts it.
+func (o *Observation) has(k Key) bool { return o.holds(k) && !o.Platform[k.KeyID].Unlisted }
+
+// holds reports the same also of a key that the platform does not accept.
+func (o *Observation) holds(k Key) bool {
 	match, there := o.shows(k)
 	return there && match != Different
 }
@@ -83,8 +87,10 @@ func (o *Observation) disagrees(k Key) string {
 	switch {
 	case reason != "":
 		return reason
-	case !o.has(k):
+	case !o.holds(k):
 		return "the platform does not show it"
+	case !o.has(k):
+		return "the platform has it, and the list of the keys that it accepts does not name it"
 	case !held && k.Issued:
 		return "its value is not in the store"
 	case !held:
@@ -149,7 +155,7 @@ func (o *Observation) codeAgainst(k Key, d Durations) TroubleCode {
 func (o *Observation) trouble(k Key) TroubleCode {
 	_, there := o.shows(k)
 	switch reason := o.disagrees(k); {
-	case reason != "" && there:
+	case reason != "" && there && !o.Platform[k.KeyID].Unlisted:
 		return KeyIsMismatched
 	case reason != "":
 		return KeyIsMissing
@@ -159,9 +165,15 @@ func (o *Observation) trouble(k Key) TroubleCode {
 	return ""
 }
 
+// deploying is why a key that has propagated is not made active, and deployed is when
+// the platform is asked again.
+const deploying = "the platform is still deploying the list of the keys that it accepts"
+
+func (o *Observation) deployed(d Durations) time.Time { return o.At.Add(d.Settle) }
+
 func (o *Observation) clockOff(d Durations) bool { return o.ClockAhead.Abs() > d.Skew }
 
 func (o *Observation) clockReason() string {
 	return fmt.Sprintf("our clock is %s ahead of the store's, more than the allowed skew: set the clock",
-		o.ClockAhead.Round(time.Millisecond))
+		durations.Text(o.ClockAhead))
 }

@@ -129,6 +129,9 @@ func (p *pass) activateInto(ring *Ring, k Key) error {
 	if reason := p.observation.against(k, ring.Durations); reason != "" {
 		return &Guard{Why: fmt.Sprintf("generation %d: %s", k.Generation, reason)}
 	}
+	if p.observation.Platform[k.KeyID].Deploying {
+		return &Guard{Why: fmt.Sprintf("generation %d: %s", k.Generation, deploying), EarliestAt: p.observation.deployed(ring.Durations)}
+	}
 	ring.activate(k.Generation, p.now())
 	ring.setSpec(k.spec(), p.now())
 	return nil

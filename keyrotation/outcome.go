@@ -99,10 +99,10 @@ func (p *pass) result(err error) Result {
 }
 
 // blocked says why the first blocked move is blocked. It returns "" if no move
-// is.
+// is, or only such as wait for an operator who is in no hurry.
 func blocked(moves []Move) string {
 	for _, m := range moves {
-		if m.Blocked {
+		if m.Blocked && !m.patient() {
 			return m.describe() + ": " + m.Why
 		}
 	}

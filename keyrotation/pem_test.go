@@ -1,8 +1,7 @@
 package keyrotation_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func block(kind string, der []byte) string {
@@ -22,7 +22,7 @@ func block(kind string, der []byte) string {
 
 func TestAPublicKeyIsTheSameHoweverItIsLaidOut(t *testing.T) {
 	text := pooledKey(1).public
-	der := x509.MarshalPKCS1PublicKey(&pooledKey(1).private.PublicKey)
+	der := x509.MarshalPKCS1PublicKey(&pooledKey(1).rsa().PublicKey)
 	spki, _ := pem.Decode([]byte(text))
 	sum := sha256.Sum256(spki.Bytes)
 	want := hex.EncodeToString(sum[:])
@@ -73,15 +73,15 @@ func TestAPublicKeyIsTheSameHoweverItIsLaidOut(t *testing.T) {
 		{"with headers", strings.Replace(text, "\n", "\nProc-Type: 4\n\n", 1), false, false},
 		{"cut short", text[:200], false, false},
 		{"more after the DER", block("PUBLIC KEY", append(spki.Bytes, 0)), false, false},
-		{"a private key", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(pooledKey(1).private)), false, false},
-		{"a private key under another name", block("PUBLIC KEY", x509.MarshalPKCS1PrivateKey(pooledKey(1).private)), false, false},
-		{"an elliptic curve", ellipticKey(t), false, false},
+		{"a private key", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(pooledKey(1).rsa())), false, false},
+		{"a private key under another name", block("PUBLIC KEY", x509.MarshalPKCS1PrivateKey(pooledKey(1).rsa())), false, false},
+		{"a key that only agrees on keys", agreementKey(t), false, false},
 		{"a certificate", certificate(t), false, false},
 		{"endless", text + strings.Repeat("\n", 1<<20), false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			key, err := keyrotation.ParsePublicKey(tt.text)
-			if (err == nil) != tt.exact || tt.exact && !key.Equal(&pooledKey(1).private.PublicKey) {
+			if (err == nil) != tt.exact || tt.exact && !pooledKey(1).rsa().PublicKey.Equal(key) {
 				t.Errorf("ParsePublicKey: got error %v, want success: %t", err, tt.exact)
 			}
 			if got := keyrotation.Fingerprint(tt.text); (got == want) != tt.same || !tt.same && got != "" {
@@ -113,7 +113,7 @@ func TestWhatIsShownOfAPublicKey(t *testing.T) {
 		same++
 	}
 	begin := "-----BEGIN PUBLIC KEY-----\n"
-	pkcs1 := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&pooledKey(1).private.PublicKey))
+	pkcs1 := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&pooledKey(1).rsa().PublicKey))
 	for _, tt := range []struct {
 		name, shown string
 		want        keyrotation.Match
@@ -143,7 +143,7 @@ func TestWhatIsShownOfAPublicKey(t *testing.T) {
 		{"another key", theirs, keyrotation.Different},
 		{"another key, cut off", begin + other[:64], keyrotation.Different},
 		{"another key, cut off where it begins to differ", begin + other[:same+1], keyrotation.Different},
-		{"another kind of key", ellipticKey(t), keyrotation.Different},
+		{"another kind of key", pooledKeyOf(store.ECDSAP256, 1).public, keyrotation.Different},
 		{"a certificate", certificate(t), keyrotation.Different},
 		{"more than it", begin + body[:64] + "AAAA" + body[64:], keyrotation.Different},
 	} {
@@ -169,12 +169,13 @@ func TestWhatIsShownOfAnIssuedName(t *testing.T) {
 	}
 }
 
-func ellipticKey(t *testing.T) string {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// agreementKey is a key of X25519, which signs nothing.
+func agreementKey(t *testing.T) string {
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(key.PublicKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func ellipticKey(t *testing.T) string {
 
 func certificate(t *testing.T) string {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-	key := pooledKey(1).private
+	key := pooledKey(1).rsa()
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

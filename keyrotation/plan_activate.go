@@ -2,6 +2,8 @@ package keyrotation
 
 import (
 	"fmt"
+
+	"playtoken/durations"
 )
 
 // The rules in this file decide which key signs, and of what kind keys are. The
@@ -27,13 +29,17 @@ func (p *planner) activateStandby() {
 		why = fmt.Sprintf("the platform lost generation %d", active.Generation)
 	} else if has {
 		at, why = later(at, active.ActivatedAt.Add(p.policy.RotateEvery)),
-			fmt.Sprintf("generation %d has been active for its %s", active.Generation, p.policy.RotateEvery)
+			fmt.Sprintf("generation %d has been active for its %s", active.Generation, durations.Text(p.policy.RotateEvery))
 	}
 	if !p.after(at, Activate, standby, why) || !p.observed("before a key is activated") {
 		return
 	}
 	if reason := p.observation.against(standby, p.ring.Durations); reason != "" {
 		p.block(Activate, standby, p.observation.codeAgainst(standby, p.ring.Durations), reason)
+		return
+	}
+	if p.observation.Platform[standby.KeyID].Deploying {
+		p.add(Activate, standby, p.observation.deployed(p.ring.Durations), deploying)
 		return
 	}
 	p.add(Activate, standby, p.now, why)

@@ -55,6 +55,10 @@ func (p *planner) continueRegistrations() {
 		case k.State == Generated:
 			// Observe first: the account may be another one by now or, if an old
 			// ring was restored, may hold the key already.
+			if p.observation == nil && p.wasFull() {
+				p.add(Register, k, p.ring.ObservedAt.Add(p.policy.ObserveEvery), "the account held as many keys as the platform takes")
+				continue
+			}
 			if p.after(p.ring.RetryAt, Register, k, "the last registration did not succeed") &&
 				p.observed(fmt.Sprintf("before generation %d is registered", k.Generation)) && !p.adopt(k) &&
 				p.mayRegister(k, "its private key is made") {
@@ -69,6 +73,10 @@ func (p *planner) continueRegistrations() {
 // resolveRegistration finds out what became of a registration whose response
 // was lost.
 func (p *planner) resolveRegistration(k Key) {
+	if p.policy.Carried {
+		p.carry(k)
+		return
+	}
 	settled := k.AttemptAt.Add(p.ring.Durations.Settle)
 	if k.Issued {
 		p.giveUpValue(k, settled)
@@ -119,6 +127,8 @@ func (p *planner) adopt(k Key) bool {
 	switch {
 	case !ok:
 		return false
+	case found.Unlisted && !states[k.State].leaving:
+		return false // it is registered again, which puts it into the list
 	case k.Issued && !states[k.State].leaving:
 		p.add(Discard, k, p.now, valueLost)
 	default:

@@ -17,7 +17,7 @@ func (p *planner) finishRevocations() {
 		}
 		inStore, atPlatform := k.DestroyedAt.IsZero(), p.revokedAtPlatform(k)
 		if atPlatform && (k.Issued || !inStore) {
-			p.add(Withdraw, k, p.now, "it is revoked")
+			p.withdraw(k, "it is revoked")
 		}
 		if inStore {
 			p.add(Destroy, k, p.now, "it is revoked")
@@ -110,6 +110,10 @@ func (p *planner) continueRemoval(k Key) {
 	if k.State == Revoking && (k.DestroyedAt.IsZero() || p.revokedAtPlatform(k)) {
 		return // see finishRevocations
 	}
+	if p.policy.Carried && k.DestroyedAt.IsZero() {
+		p.add(Destroy, k, p.now, "it signs nothing more, and its removal from the verifiers may take long")
+		return
+	}
 	if !p.withdrawn(k) {
 		return
 	}
@@ -132,13 +136,13 @@ func (p *planner) withdrawn(k Key) bool {
 		return p.observed(why) && !p.adopt(k) && p.after(settled, Bury, k, why) && p.observedSince(settled, why)
 	}
 	if k.WithdrawnAt.IsZero() {
-		p.add(Withdraw, k, p.now, "it is "+string(k.State))
+		p.withdraw(k, "it is "+string(k.State))
 		return false
 	}
 	if !p.observed("to see that a key is gone") {
 		return false
 	}
-	if p.observation.has(k) && !p.reused(k) {
+	if p.observation.holds(k) && !p.reused(k) {
 		if p.after(k.WithdrawnAt.Add(settle), Withdraw, k, "the platform still shows it") {
 			p.add(Withdraw, k, p.now, "the platform still shows it")
 		}

@@ -54,6 +54,9 @@ func (s scene) forbids(m keyrotation.Move) string {
 	if s.observation != nil {
 		shown, there = s.observation.Platform[m.KeyID]
 	}
+	if s.policy.Carried && (m.Action == keyrotation.Withdraw || m.Action == keyrotation.Register && k.Carried) {
+		return "only an operator's word says that it is done"
+	}
 	switch m.Action {
 	case keyrotation.Activate:
 		return firstTrue([]rule{
@@ -104,7 +107,7 @@ func (s scene) forbidsEver(m keyrotation.Move, k keyrotation.Key) string {
 		}
 		active, has := s.ring.Active()
 		standby := k.State == keyrotation.Registered
-		begun := k.State == keyrotation.Planned || k.State == keyrotation.Generated
+		begun := k.State == keyrotation.Planned || k.State == keyrotation.Generated || s.policy.Carried && k.State == keyrotation.Registering
 		return firstTrue([]rule{{!standby && !begun, "it is " + string(k.State)},
 			{standby && (!has || active.Exportable != s.ring.Spec.Exportable), "it may be needed"},
 			{k.Exportable == s.ring.Spec.Exportable, "its kind is wanted"}})

@@ -18,7 +18,7 @@ func (p *planner) seeRegistered() {
 			}
 			continue
 		}
-		if match, there := p.observation.shows(k); there && match == Same {
+		if match, there := p.observation.shows(k); there && match == Same && p.observation.has(k) {
 			p.add(See, k, p.now, "the platform shows it")
 		}
 	}
@@ -70,6 +70,9 @@ func (p *planner) mayPlan(k Key, why string) bool { return p.within(PlanKey, k, 
 // next is sent only when it is known what became of those before it.
 func (p *planner) mayRegister(k Key, why string) bool {
 	if !p.within(Register, k, why, 0) {
+		return false
+	}
+	if !p.fits(k, why) {
 		return false
 	}
 	if p.ring.Unrecognised() == 0 {

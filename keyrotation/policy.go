@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"playtoken/store"
 )
 
 // Policy is what an operator wants of a project's rotation.
@@ -17,6 +19,15 @@ type Policy struct {
 	Durations Durations // to be written to the ring, whose durations are in force
 	KeySpec   KeySpec   // to be brought into force; see Ring.Spec
 	KeyBudget int       // how many keys of ours the platform may hold at once
+	MaxKeys   int       // that the account holds, of all parties; 0: no limit is known
+
+	// Fetched: verifiers fetch our public keys from what replicas publish. A
+	// [Rotator] with such a policy has no Platform.
+	Fetched bool
+
+	// Carried: an operator takes our public keys to the verifiers and confirms each. A
+	// [Rotator] with such a policy has no Platform.
+	Carried bool
 
 	// ReplaceLost: keys that the platform lost are replaced without an order.
 	ReplaceLost bool
@@ -43,7 +54,7 @@ const (
 	ClockSkew           PolicyField = "clock skew"
 	ViewAge             PolicyField = "view age"
 	SettleTime          PolicyField = "settle time"
-	KeyBits             PolicyField = "key bits"
+	KeyKind             PolicyField = "key kind"
 	KeyBudget           PolicyField = "key budget"
 )
 
@@ -59,7 +70,7 @@ func (e *PolicyError) Error() string { return fmt.Sprintf("%s %v: %s", e.Field, 
 // Validate reports every reason why no rotation can follow the policy, as
 // joined values of *PolicyError.
 func (p Policy) Validate() error {
-	d, bits := p.Durations, p.KeySpec.Bits
+	d, kind := p.Durations, p.KeySpec.Kind
 	var problems []error
 	refuse := func(bad bool, field PolicyField, value any, why string, args ...any) {
 		if bad {
@@ -71,12 +82,20 @@ func (p Policy) Validate() error {
 		refuse(row.value < 0 && row.least == 0, row.field, row.value, "must not be negative")
 		refuse(row.value > row.most, row.field, row.value, "must be at most %s", row.most)
 	}
-	refuse(d.Propagation+d.ViewAge >= p.RotateEvery && p.RotateEvery > 0, RotationInterval, p.RotateEvery,
-		"must exceed propagation delay %s plus view age %s, or no new key is ready in time", d.Propagation, d.ViewAge)
-	refuse(!p.KeySpec.Issued && bits != 2048 && bits != 3072 && bits != 4096, KeyBits, bits, "want 2048, 3072 or 4096")
+	refuse(d.Propagation+p.newestView() >= p.RotateEvery && p.RotateEvery > 0, RotationInterval, p.RotateEvery,
+		"must exceed propagation delay %s plus %s, the greatest age of a view of the keys, or no new key is ready in time", d.Propagation, p.newestView())
+	refuse(!p.KeySpec.Issued && !kind.Known(), KeyKind, kind, "want one of %v", store.Kinds())
 	refuse(p.RotateEvery > 0 && p.KeysNeeded() > p.KeyBudget, KeyBudget, p.KeyBudget,
 		"these intervals need %d keys at the platform at once (rotate less often, or allow shorter tokens)", p.KeysNeeded())
 	return errors.Join(problems...)
+}
+
+// newestView is after how long every replica uses, or serves, what the ring says.
+func (p Policy) newestView() time.Duration {
+	if p.Fetched {
+		return p.Durations.served()
+	}
+	return p.Durations.ViewAge
 }
 
 // durationRange is what one duration of a policy may be.

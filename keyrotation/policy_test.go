@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 func TestAPolicyReportsEverythingThatIsWrongAtOnce(t *testing.T) {
@@ -18,13 +19,13 @@ func TestAPolicyReportsEverythingThatIsWrongAtOnce(t *testing.T) {
 	bad.Durations.ViewAge = 2 * time.Minute
 	bad.Durations.Propagation = time.Hour
 	bad.Durations.Skew = -1
-	bad.KeySpec.Bits = 1024
+	bad.KeySpec.Kind = "rsa-1024"
 	bad.KeyBudget = 2
 	err := bad.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"longest token 25h", "view age 2m", "rotation interval 4m0s: must exceed", "must not be negative", "key bits 1024", "key budget 2"} {
+	for _, want := range []string{"longest token 25h", "view age 2m", "rotation interval 4m0s: must exceed", "must not be negative", "key kind rsa-1024", "key budget 2"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing about %q in:\n%v", want, err)
 		}
@@ -52,9 +53,12 @@ func TestPoliciesAtTheirLimits(t *testing.T) {
 		{"and older", func(p *keyrotation.Policy) { p.Durations.ViewAge = time.Minute + 1 }, false},
 		{"just time to propagate", func(p *keyrotation.Policy) { p.RotateEvery = 50*time.Second + 1 }, true},
 		{"and none", func(p *keyrotation.Policy) { p.RotateEvery = 50 * time.Second }, false},
-		{"3072 bits", func(p *keyrotation.Policy) { p.KeySpec.Bits = 3072 }, true},
-		{"4096 bits", func(p *keyrotation.Policy) { p.KeySpec.Bits = 4096 }, true},
-		{"8192 bits", func(p *keyrotation.Policy) { p.KeySpec.Bits = 8192 }, false},
+		{"3072 bits", func(p *keyrotation.Policy) { p.KeySpec.Kind = store.RSA3072 }, true},
+		{"4096 bits", func(p *keyrotation.Policy) { p.KeySpec.Kind = store.RSA4096 }, true},
+		{"8192 bits", func(p *keyrotation.Policy) { p.KeySpec.Kind = "rsa-8192" }, false},
+		{"ECDSA", func(p *keyrotation.Policy) { p.KeySpec.Kind = store.ECDSAP384 }, true},
+		{"Ed25519", func(p *keyrotation.Policy) { p.KeySpec.Kind = store.Ed25519 }, true},
+		{"no kind", func(p *keyrotation.Policy) { p.KeySpec.Kind = "" }, false},
 		{"the budget just enough", func(p *keyrotation.Policy) { p.KeyBudget = 3 }, true},
 		{"and one less", func(p *keyrotation.Policy) { p.KeyBudget = 2 }, false},
 		{"a skew beyond all clocks", func(p *keyrotation.Policy) { p.Durations.Skew = math.MaxInt64 / 2 }, false},

@@ -331,7 +331,7 @@ func TestALostKeySignsUntilAnotherCan(t *testing.T) {
 	}
 	s = sceneOf(lost).sees(func(o *keyrotation.Observation) {
 		delete(o.Platform, "id1")
-		o.Store[lost.StoreName] = store.KeyInfo{PublicKey: lost.PublicKey, Versions: 2, Spec: store.KeySpec{Bits: 2048}}
+		o.Store[lost.StoreName] = store.KeyInfo{PublicKey: lost.PublicKey, Versions: 2, Spec: store.KeySpec{Kind: store.RSA2048}}
 	})
 	if got := s.due(); !strings.HasPrefix(got, "doubt 1") {
 		t.Errorf("got %q due, want doubt about a private key that was rotated", got)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"playtoken/store"
@@ -94,10 +95,14 @@ func (r *Rotator) PreviewRevoke(ctx context.Context, generation int) (Revocation
 // nextActive is when a key that is still to be made could be active; zero if none
 // can be made.
 func (r *Rotator) nextActive(ring Ring, now time.Time) time.Time {
+	if r.Policy.Carried {
+		return time.Time{} // whenever an operator has taken a key there
+	}
 	for _, m := range r.plan(now, ring, nil) {
 		making := m.Action == PlanKey || m.Action == Generate || m.Action == Register
 		if making && !m.Blocked {
-			return later(now, m.NotBefore).Add(ring.Durations.Propagation)
+			next := Key{Generation: ring.nextGeneration(), Published: r.Policy.Fetched, RegisteredAt: later(now, m.NotBefore)}
+			return ring.readyAt(next)
 		}
 	}
 	return time.Time{}
@@ -123,7 +128,7 @@ func (p *pass) unfinished(ring Ring, k Key, trouble error) error {
 		return trouble
 	}
 	for _, m := range p.moves {
-		if m.Blocked && m.Action == Observe {
+		if m.Blocked && (m.Action == Observe || m.Action == Withdraw && m.Generation == k.Generation) {
 			return &Guard{Why: m.Why}
 		}
 	}
@@ -198,6 +203,9 @@ func (p *pass) unended(ring Ring, trouble error) error {
 		return fmt.Errorf("every key is revoked, but %d are not yet gone everywhere: %w", left, trouble)
 	}
 	why := blocked(p.moves)
+	if i := slices.IndexFunc(p.moves, Move.patient); why == "" && i >= 0 {
+		why = p.moves[i].describe() + ": " + p.moves[i].Why
+	}
 	if why == "" {
 		why = "what was sent to the platform may still arrive there"
 	}

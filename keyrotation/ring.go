@@ -1,11 +1,7 @@
 package keyrotation
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -58,16 +54,18 @@ var states = map[State]trait{
 // Key is one generation of a project's signing key. Times are UTC; a zero time
 // means "has not happened".
 type Key struct {
-	Generation  int    `json:"generation"` // 1, 2, 3…; never reused
-	State       State  `json:"state"`
-	StoreName   string `json:"store_name"` // of the private key; server-made
-	Name        string `json:"name"`       // at the platform, for people; no move depends on it, but see Fingerprint
-	KeyID       string `json:"key_id,omitempty"`
-	Fingerprint string `json:"fingerprint,omitempty"` // of the public key; of an issued key, SHA-256 of its name
-	PublicKey   string `json:"public_key,omitempty"`  // PEM; dropped from tombstones; an issued key has none
-	Bits        int    `json:"bits"`
-	Exportable  bool   `json:"exportable"`
-	Issued      bool   `json:"issued,omitzero"` // made by the platform; its value is in the document IssuedName
+	Generation  int        `json:"generation"` // 1, 2, 3…; never reused
+	State       State      `json:"state"`
+	StoreName   string     `json:"store_name"` // of the private key; server-made
+	Name        string     `json:"name"`       // at the platform, for people; no move depends on it, but see Fingerprint
+	KeyID       string     `json:"key_id,omitempty"`
+	Fingerprint string     `json:"fingerprint,omitempty"` // of the public key; of an issued key, SHA-256 of its name
+	PublicKey   string     `json:"public_key,omitempty"`  // PEM; dropped from tombstones; an issued key has none
+	Kind        store.Kind `json:"-"`                     // see storedKey
+	Exportable  bool       `json:"exportable"`
+	Issued      bool       `json:"issued,omitzero"`    // made by the platform; its value is in the document IssuedName
+	Published   bool       `json:"published,omitzero"` // verifiers fetch it; see Ring.Published
+	Carried     bool       `json:"carried,omitzero"`   // an operator takes it to the verifiers; see Key.WaitsFor
 
 	// MaxTTL is the longest lifetime that a token of this key may have. It only
 	// grows, and grows here before any signer uses it.
@@ -225,44 +223,6 @@ func (r *Ring) clone() Ring {
 	return c
 }
 
-// Encode returns the document.
-func (r *Ring) Encode() ([]byte, error) {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode ring: %w", err)
-	}
-	return data, nil
-}
-
-// DecodeRing decodes a document that the caller will write again. Unknown
-// members are an error: a newer version wrote them, and this one would lose what
-// they say about the keys.
-func DecodeRing(doc store.Document) (Ring, error) {
-	return decodeRing(doc, (*json.Decoder).DisallowUnknownFields)
-}
-
-// ReadRing decodes a document that the caller only reads. It ignores unknown
-// members, so that signers of an older version go on while a newer one is rolled
-// out. An unknown state is still an error.
-func ReadRing(doc store.Document) (Ring, error) { return decodeRing(doc, func(*json.Decoder) {}) }
-
-func decodeRing(doc store.Document, prepare func(*json.Decoder)) (Ring, error) {
-	var r Ring
-	dec := json.NewDecoder(bytes.NewReader(doc.Data))
-	prepare(dec)
-	if err := dec.Decode(&r); err != nil {
-		return Ring{}, fmt.Errorf("decode ring: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Ring{}, errors.New("decode ring: unexpected data after the document")
-	}
-	r.Version = doc.Version
-	if err := r.check(); err != nil {
-		return Ring{}, fmt.Errorf("decode ring: %w", err)
-	}
-	return r, nil
-}
-
 // check refuses a ring that no sequence of moves leads to. It is called after
 // every decoding and before every write.
 func (r *Ring) check() error {
@@ -322,8 +282,11 @@ func (r *Ring) oldest(fit func(Key) bool) (Key, bool) {
 // observation did not contradict the ring, and one has shown the key.
 func (k *Key) sure() bool { return k.DoubtedAt.IsZero() && !k.Unseen }
 
-// readyAt is when a registered key has propagated.
-func (r *Ring) readyAt(k Key) time.Time { return k.RegisteredAt.Add(r.Durations.Propagation) }
+// readyAt is when a registered key has propagated: every replica serves it, if
+// verifiers fetch it, and every verifier knows it.
+func (r *Ring) readyAt(k Key) time.Time {
+	return k.RegisteredAt.Add(r.servedLate(k) + r.Durations.Propagation)
+}
 
 // EarliestActive is when the standby can be active at the soonest. It is zero if
 // the ring has no standby.

@@ -18,8 +18,8 @@ type Rotator struct {
 	Project   string
 	Documents store.Documents
 
-	// Either Platform, and Keys that makes the keys for it; or Issuer, and a
-	// Policy whose KeySpec says Issued.
+	// Either Platform, and Keys that makes the keys for it; or Keys alone, and a
+	// Policy that says Fetched or Carried; or Issuer, and a Policy whose KeySpec says Issued.
 	Keys     store.PrivateKeys
 	Platform Registrar
 	Issuer   Issuer

@@ -46,7 +46,7 @@ func sceneOf(keys ...keyrotation.Key) scene {
 // state was long ago, or at noon if the planner has to wait for it.
 func genKey(n int, state keyrotation.State) keyrotation.Key {
 	k := keyrotation.Key{Generation: n, State: state, StoreName: fmt.Sprintf("kstore%02d", n),
-		Name: fmt.Sprintf("playtoken default #%d abcdef", n), Bits: 2048, MaxTTL: 90 * time.Second, CreatedAt: longAgo}
+		Name: fmt.Sprintf("playtoken default #%d abcdef", n), Kind: store.RSA2048, MaxTTL: 90 * time.Second, CreatedAt: longAgo}
 	if state == keyrotation.Planned {
 		return k
 	}
@@ -76,7 +76,7 @@ func issuedScene(keys ...keyrotation.Key) scene {
 	s := sceneOf(keys...)
 	for i := range s.ring.Keys {
 		k := &s.ring.Keys[i]
-		k.Issued, k.Bits, k.PublicKey, k.MaxTTL = true, 0, "", 0
+		k.Issued, k.Kind, k.PublicKey, k.MaxTTL = true, "", "", 0
 	}
 	s.policy.KeySpec, s.policy.MaxTTL = keyrotation.KeySpec{Issued: true}, 0
 	s.ring.Spec = s.policy.KeySpec
@@ -102,7 +102,7 @@ func (s scene) agreeing() *keyrotation.Observation {
 			o.Store[k.StoreName] = store.KeyInfo{Versions: 1}
 		}
 		if k.PublicKey != "" {
-			o.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Bits: k.Bits, Exportable: k.Exportable},
+			o.Store[k.StoreName] = store.KeyInfo{Spec: store.KeySpec{Kind: k.Kind, Exportable: k.Exportable},
 				PublicKey: k.PublicKey, Versions: 1}
 		}
 	}

@@ -33,10 +33,10 @@ var (
 var (
 	// mutating change something beside the ring, and so may arrive late.
 	mutating = map[string]bool{"create": true, "destroy": true, "register": true, "delete": true, "end": true,
-		"issue": true, "keep": true, "forget": true}
+		"issue": true, "keep": true, "forget": true, "put": true}
 	// posts make something anew each time they happen.
 	posts      = map[string]bool{"register": true, "issue": true}
-	atPlatform = map[string]bool{"register": true, "issue": true, "delete": true, "end": true, "list": true, "get": true}
+	atPlatform = map[string]bool{"register": true, "issue": true, "delete": true, "end": true, "list": true, "get": true, "names": true, "put": true}
 	lists      = map[string]bool{"list": true}
 )
 

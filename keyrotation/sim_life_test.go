@@ -63,8 +63,42 @@ func (w *world) begin() {
 	for range 4 {
 		for n := w; n != nil; n = n.neighbour {
 			n.reconcile(n.replicas[0])
+			n.tended(n.replicas[0])
 		}
 		w.advance(12 * time.Second)
+	}
+}
+
+// quiet ends all faults and tasks, and lets the first replica reconcile, and
+// an operator do what only an operator may, until nothing is left to do.
+func (w *world) quiet() {
+	w.calmDown()
+	w.advance(time.Minute) // what is late has arrived
+	rounds := 40
+	if w.verifiers != nil || w.person != nil {
+		rounds *= 2 // a change of kind waits for two keys that every view has to show
+	}
+	for range rounds {
+		wait := 10 * time.Second
+		for n := w; n != nil; n = n.neighbour {
+			n.tidy(n.replicas[0])
+			n.tended(n.replicas[0])
+			n.reconcile(n.replicas[0])
+			wait = max(wait, n.store.ring().RetryAt.Sub(w.now)) // many refusals, long waits
+		}
+		w.advance(wait)
+		w.check()
+	}
+}
+
+func (w *world) calmDown() {
+	w.odds, w.store.sealed, w.platform.away, w.platform.full, w.platform.odd = calm, time.Time{}, time.Time{}, time.Time{}, nil
+	for _, r := range w.replicas {
+		r.crash()
+		r.setClock(0)
+	}
+	if w.neighbour != nil {
+		w.neighbour.calmDown()
 	}
 }
 
@@ -81,5 +115,8 @@ func (r *replica) settingsOf(n int) {
 		r.issuedTo()
 	} else if r.w.mixed {
 		r.setMode(n%2 == 1)
+	}
+	if r.w.verifiers != nil {
+		r.publishing()
 	}
 }

@@ -1,7 +1,10 @@
 package keyrotation_test
 
 import (
-	"crypto/rsa"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"slices"
 	"time"
 
@@ -57,14 +60,14 @@ func (o *oracle) forgive(kid string) {
 	delete(o.used, kid)
 }
 
-func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private *rsa.PrivateKey, expires time.Time) {
+func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private crypto.Signer, expires time.Time) {
 	o.w.platform.watch(key.KeyID, o.total)
 	if o.forgiven[key.KeyID] {
 		return
 	}
 	m := minted{kid: key.KeyID, proof: proof, at: o.w.now, expires: expires}
 	if o.total++; private != nil && o.total%o.every == 0 {
-		t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"sub": "v", "exp": expires.Unix()})
+		t := jwt.NewWithClaims(jwtMethod(private), jwt.MapClaims{"sub": "v", "exp": expires.Unix()})
 		t.Header["kid"] = key.KeyID
 		text, err := t.SignedString(private)
 		if err != nil {
@@ -80,6 +83,20 @@ func (o *oracle) minted(_ *replica, key keyrotation.Key, proof string, private *
 	if expires.After(o.used[m.kid]) {
 		o.used[m.kid] = expires
 	}
+}
+
+// jwtMethod is that of the tokens that a key signs.
+func jwtMethod(private crypto.Signer) jwt.SigningMethod {
+	switch key := private.(type) {
+	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P384() {
+			return jwt.SigningMethodES384
+		}
+		return jwt.SigningMethodES256
+	case ed25519.PrivateKey:
+		return jwt.SigningMethodEdDSA
+	}
+	return jwt.SigningMethodRS256
 }
 
 // check holds every promise against the world as it is now. What holds for
@@ -118,7 +135,7 @@ func (o *oracle) verify(m minted, expired bool) {
 	if m.text == "" {
 		return
 	}
-	_, err := verify.Verify(m.text, "v", o.w.now, func(kid string) (*rsa.PublicKey, bool) {
+	_, err := verify.Verify(m.text, "v", o.w.now, func(kid string) (crypto.PublicKey, bool) {
 		shown, there := o.w.platform.at(o.checked, kid)
 		key, err := keyrotation.ParsePublicKey(shown.PublicKey)
 		return key, there && err == nil

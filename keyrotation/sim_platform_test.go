@@ -35,6 +35,7 @@ type simPlatform struct {
 	odd     layout    // how it shows keys; nil: as they are
 
 	sessions map[session]time.Time // when each was last opened; nil: the platform has none
+	names    *simNames             // nil: a key needs no list that names it
 }
 
 // departed is a deleted key.
@@ -82,14 +83,18 @@ func (p *simPlatform) remove(id string) {
 	if k, there := p.keys[id]; there {
 		p.gone = append(p.gone, departed{k, p.w.now})
 		delete(p.keys, id)
+		p.names.drop(id)
 	}
 }
 
 // honours reports whether every edge accepts what was made with a key just
 // now. Proof is the fingerprint of its public key, or its value.
 func (p *simPlatform) honours(id, proof string) bool {
+	if p.w.verifiers != nil {
+		return p.w.fetched(id, proof)
+	}
 	k, there := p.keys[id]
-	there = there && !p.w.now.Before(p.born[id].Add(slices.Max(p.edges)))
+	there = there && p.accepts(id, slices.Max(p.edges))
 	if value, issued := p.values[id]; issued {
 		return there && value == proof
 	}
@@ -98,8 +103,12 @@ func (p *simPlatform) honours(id, proof string) bool {
 
 // at is the key as one edge has it.
 func (p *simPlatform) at(edge int, id string) (keyrotation.PlatformKey, bool) {
+	if n := len(p.w.verifiers); n > 0 {
+		k, there := p.w.verifiers[edge%n].keys[id]
+		return k, there
+	}
 	k, there := p.keys[id]
-	return k, there && !p.w.now.Before(p.born[id].Add(p.edges[edge%len(p.edges)]))
+	return k, there && p.accepts(id, p.edges[edge%len(p.edges)])
 }
 
 // ids of all keys that are there, in a fixed order.

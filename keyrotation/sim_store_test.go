@@ -2,6 +2,7 @@ package keyrotation_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"maps"
@@ -13,36 +14,60 @@ import (
 	"playtoken/store"
 )
 
-// keyPool makes RSA keys once for all simulations; a world uses each key for one
-// generation. They are as small as crypto/rsa allows, because making and using
-// keys would take most of the time; a world's store calls them keys of 2048 bits.
+// keyPool makes keys once for all simulations; a world uses each key for one
+// generation. Those of RSA are as small as crypto/rsa allows, because making and
+// using keys would take most of the time; a world's store gives them any size.
 var keyPool struct {
 	sync.Mutex
-	keys []simKey
+	keys map[store.Kind][]simKey // of RSA: under 2048 bits
 }
 
 type simKey struct {
-	private  *rsa.PrivateKey
+	private  crypto.Signer
+	kind     store.Kind
 	public   string
 	versions int  // more than the first
 	leaky    bool // exportable
 }
 
-func pooledKey(n int) simKey {
+func (k simKey) rsa() *rsa.PrivateKey { return k.private.(*rsa.PrivateKey) }
+
+func pooledKey(n int) simKey { return pooledKeyOf(store.RSA2048, n) }
+
+func pooledKeyOf(kind store.Kind, n int) simKey {
+	pool := kind
+	if slices.Contains(store.RSAKinds(), kind) {
+		pool = store.RSA2048
+	}
 	keyPool.Lock()
 	defer keyPool.Unlock()
-	for len(keyPool.keys) <= n {
-		private, err := rsa.GenerateKey(rand.Reader, 1024)
-		if err != nil {
-			panic(err)
-		}
-		public, err := keyrotation.EncodePublicKey(&private.PublicKey)
-		if err != nil {
-			panic(err)
-		}
-		keyPool.keys = append(keyPool.keys, simKey{private: private, public: public})
+	if keyPool.keys == nil {
+		keyPool.keys = map[store.Kind][]simKey{}
 	}
-	return keyPool.keys[n]
+	for len(keyPool.keys[pool]) <= n {
+		keyPool.keys[pool] = append(keyPool.keys[pool], newSimKey(pool))
+	}
+	key := keyPool.keys[pool][n]
+	key.kind = kind
+	return key
+}
+
+func newSimKey(kind store.Kind) simKey {
+	var private crypto.Signer
+	var err error
+	if kind == store.RSA2048 {
+		private, err = rsa.GenerateKey(rand.Reader, 1024)
+	} else {
+		private, err = kind.NewKey()
+	}
+	if err != nil {
+		panic(err)
+	}
+	public, err := keyrotation.EncodePublicKey(private.Public())
+	if err != nil {
+		panic(err)
+	}
+	return simKey{private: private, public: public}
 }
 
 // simStore keeps its contract and nothing more.
@@ -132,7 +157,7 @@ func (v storeView) Create(_ context.Context, name string, spec store.KeySpec) (s
 	return call(v.r, "create", func() (store.KeyInfo, error) {
 		s, p := v.r.w.store, v.r.w.platform
 		if _, ok := s.keys[name]; !ok {
-			k := pooledKey(p.pairs)
+			k := pooledKeyOf(spec.Kind, p.pairs)
 			k.leaky = spec.Exportable
 			s.keys[name] = k
 			p.pairs++
@@ -142,7 +167,7 @@ func (v storeView) Create(_ context.Context, name string, spec store.KeySpec) (s
 }
 
 func stored(k simKey) store.KeyInfo {
-	return store.KeyInfo{Spec: store.KeySpec{Bits: 2048, Exportable: k.leaky},
+	return store.KeyInfo{Spec: store.KeySpec{Kind: k.kind, Exportable: k.leaky},
 		PublicKey: k.public, Versions: 1 + k.versions}
 }
 

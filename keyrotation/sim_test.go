@@ -17,6 +17,7 @@ func (w *world) settled() {
 	if err := w.reconcile(w.replicas[0]); err != nil {
 		w.failf("after the faults ended: %v", err)
 	}
+	w.tended(w.replicas[0])
 	ring := w.store.ring()
 	count := map[keyrotation.State]int{}
 	ours := map[string]bool{}
@@ -36,7 +37,7 @@ func (w *world) settled() {
 		}
 	}
 	for id := range ours {
-		if _, there := w.platform.keys[id]; !there && !w.oracle.forgiven[id] {
+		if _, there := w.platform.keys[id]; !there && w.verifiers == nil && !w.oracle.forgiven[id] {
 			w.failf("the platform lacks %s", id)
 		}
 	}

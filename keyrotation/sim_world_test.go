@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // The simulator. A world has a clock that only the simulator moves, one store,
@@ -49,6 +50,9 @@ type world struct {
 
 	issues bool // the platform makes the keys; see sim_issuer_test.go
 	mixed  bool // environments disagree about the kind of key, or will
+
+	verifiers []*simVerifier // that fetch our keys; nil: the platform is handed them; see sim_fetched_test.go
+	person    *simPerson     // who carries our keys; nil: see verifiers; see sim_carried_test.go
 
 	script func(r *replica, op string) fate // decides in place of the odds
 
@@ -126,7 +130,7 @@ func simPolicy() keyrotation.Policy {
 		MaxTTL:       90 * time.Second,
 		Durations: keyrotation.Durations{Propagation: 30 * time.Second, ViewAge: 20 * time.Second,
 			Skew: 2 * time.Second, Settle: 10 * time.Second},
-		KeySpec:   keyrotation.KeySpec{Bits: 2048},
+		KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048},
 		KeyBudget: 10,
 	}
 }
@@ -137,6 +141,7 @@ type replica struct {
 	id      int
 	rotator *keyrotation.Rotator
 	signer  simSigner
+	serves  simPublisher
 	offset  time.Duration // of its clock
 
 	task   func(context.Context) error // nil: none
@@ -162,6 +167,13 @@ func (w *world) newReplica(id int) *replica {
 	if w.platform.sessions != nil {
 		r.rotator.Sessions = platformView{r}
 	}
+	if w.verifiers != nil {
+		r.publishing()
+	}
+	if w.person != nil {
+		r.carried()
+	}
+	r.listing()
 	r.signer = simSigner{replica: r}
 	w.started = append(w.started, r)
 	return r
@@ -214,7 +226,7 @@ func (r *replica) crash() {
 		r.dead = true
 		r.stop()
 	}
-	r.signer = simSigner{replica: r}
+	r.signer, r.serves = simSigner{replica: r}, simPublisher{}
 }
 
 // stop ends the coroutine.
@@ -293,6 +305,8 @@ func (w *world) turn() {
 		w.advance(w.pause())
 	case w.rng.IntN(1000) < w.odds.incidents:
 		w.incident()
+	case w.person != nil && w.rng.IntN(w.person.seldom) == 0:
+		w.person.act()
 	case w.neighbour != nil && dice == 9:
 		w.neighbour.steps = w.steps
 		w.neighbour.act(w.rng.IntN(10))
@@ -347,34 +361,6 @@ func (w *world) run(n int, o odds) {
 	}
 	for range n {
 		w.turn()
-	}
-}
-
-// quiet ends all faults and tasks, and lets the first replica reconcile, and
-// an operator do what only an operator may, until nothing is left to do.
-func (w *world) quiet() {
-	w.calmDown()
-	w.advance(time.Minute) // what is late has arrived
-	for range 40 {
-		wait := 10 * time.Second
-		for n := w; n != nil; n = n.neighbour {
-			n.tidy(n.replicas[0])
-			n.reconcile(n.replicas[0])
-			wait = max(wait, n.store.ring().RetryAt.Sub(w.now)) // many refusals, long waits
-		}
-		w.advance(wait)
-		w.check()
-	}
-}
-
-func (w *world) calmDown() {
-	w.odds, w.store.sealed, w.platform.away, w.platform.full, w.platform.odd = calm, time.Time{}, time.Time{}, time.Time{}, nil
-	for _, r := range w.replicas {
-		r.crash()
-		r.setClock(0)
-	}
-	if w.neighbour != nil {
-		w.neighbour.calmDown()
 	}
 }
 

@@ -39,7 +39,7 @@ func (r *Rotator) source() source {
 	if r.Issuer != nil {
 		return platformMade{platform: r.Issuer, documents: r.Documents}
 	}
-	return storeMade{platform: r.Platform, keys: r.Keys}
+	return storeMade{platform: r.registrar(), keys: r.Keys}
 }
 
 // account is the part of a platform that is the same for both sources: its list
@@ -51,19 +51,40 @@ type account struct {
 		Delete(ctx context.Context, keyID string) error
 	}
 	issued bool // its keys are identified by their names
+	own    bool // it is the ring itself: what fails is the store
+}
+
+// registrar takes our public keys.
+func (r *Rotator) registrar() Registrar {
+	if r.ownAccount() {
+		return publication{documents: r.Documents, project: r.Project, carried: r.Policy.Carried}
+	}
+	return r.Platform
 }
 
 func (r *Rotator) account() account {
 	if r.Issuer != nil {
 		return account{platform: r.Issuer, issued: true}
 	}
-	return account{platform: r.Platform}
+	return account{platform: r.registrar(), own: r.ownAccount()}
+}
+
+// ownAccount reports whether the ring itself is the account, because there is no key
+// API to call.
+func (r *Rotator) ownAccount() bool { return r.Policy.Fetched || r.Policy.Carried }
+
+// failed marks an error of a call to the platform.
+func (a account) failed(err error) error {
+	if a.own {
+		return err
+	}
+	return fromPlatform(err)
 }
 
 func (a account) list(ctx context.Context) ([]PlatformKey, error) {
 	list, err := a.platform.List(ctx)
 	if err != nil {
-		return nil, fromPlatform(err)
+		return nil, a.failed(err)
 	}
 	identified := make([]PlatformKey, 0, len(list))
 	for _, k := range list {
@@ -74,11 +95,11 @@ func (a account) list(ctx context.Context) ([]PlatformKey, error) {
 
 func (a account) get(ctx context.Context, keyID string) (PlatformKey, error) {
 	k, err := a.platform.Get(ctx, keyID)
-	return a.identified(k), fromPlatform(err)
+	return a.identified(k), a.failed(err)
 }
 
 func (a account) delete(ctx context.Context, keyID string) error {
-	return fromPlatform(a.platform.Delete(ctx, keyID))
+	return a.failed(a.platform.Delete(ctx, keyID))
 }
 
 func (a account) identified(k PlatformKey) PlatformKey {
@@ -108,7 +129,7 @@ func (s storeMade) prepare(ctx context.Context, k Key) (fingerprint, publicKey s
 	}
 	fingerprint = Fingerprint(stored.PublicKey)
 	if fingerprint == "" || stored.Spec != k.storeSpec() || stored.Versions != 1 {
-		return "", "", fmt.Errorf("%w (bits %d, exportable %t, versions %d)", errUnfit, stored.Spec.Bits, stored.Spec.Exportable, stored.Versions)
+		return "", "", fmt.Errorf("%w (%s, exportable %t, versions %d)", errUnfit, stored.Spec.Kind, stored.Spec.Exportable, stored.Versions)
 	}
 	return fingerprint, stored.PublicKey, nil
 }

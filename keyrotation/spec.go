@@ -1,7 +1,6 @@
 package keyrotation
 
 import (
-	"fmt"
 	"time"
 
 	"playtoken/store"
@@ -9,9 +8,9 @@ import (
 
 // KeySpec says what kind of key a ring gets.
 type KeySpec struct {
-	Bits       int  `json:"bits"`            // RSA modulus: 2048, 3072 or 4096
-	Exportable bool `json:"exportable"`      // may leave the store, for signing in memory
-	Issued     bool `json:"issued,omitzero"` // made by the platform, see Issuer; the other fields are then zero
+	Kind       store.Kind `json:"-"`               // see storedSpec
+	Exportable bool       `json:"exportable"`      // may leave the store, for signing in memory
+	Issued     bool       `json:"issued,omitzero"` // made by the platform, see Issuer; the other fields are then zero
 }
 
 func (s KeySpec) String() string {
@@ -19,19 +18,19 @@ func (s KeySpec) String() string {
 		return "issued by the platform"
 	}
 	if s.Exportable {
-		return fmt.Sprintf("%d bits, exportable", s.Bits)
+		return string(s.Kind) + ", exportable"
 	}
-	return fmt.Sprintf("%d bits, not exportable", s.Bits)
+	return string(s.Kind) + ", not exportable"
 }
 
 // spec is what kind of key this is.
 func (k *Key) spec() KeySpec {
-	return KeySpec{Bits: k.Bits, Exportable: k.Exportable, Issued: k.Issued}
+	return KeySpec{Kind: k.Kind, Exportable: k.Exportable, Issued: k.Issued}
 }
 
 // storeSpec is what the store is asked to make for this key.
 func (k *Key) storeSpec() store.KeySpec {
-	return store.KeySpec{Bits: k.Bits, Exportable: k.Exportable}
+	return store.KeySpec{Kind: k.Kind, Exportable: k.Exportable}
 }
 
 // matches reports whether a key is of the kind that is in force.

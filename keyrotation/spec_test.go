@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/store"
 )
 
 // exportable makes a key of the other kind than scenes want.
@@ -33,7 +34,7 @@ func TestAnotherKindOfKeyIsWantedOnceInARotation(t *testing.T) {
 		return s
 	})
 	bits := ring
-	if bits.policy.KeySpec.Bits = 3072; bits.observedAt(noon).due() != "respec" {
+	if bits.policy.KeySpec.Kind = store.RSA3072; bits.observedAt(noon).due() != "respec" {
 		t.Errorf("larger keys: got due %q, want respec", bits.due())
 	}
 }

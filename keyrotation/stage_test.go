@@ -218,7 +218,11 @@ func (s *stage) recovers() {
 	s.wait(time.Minute) // what is late has arrived
 	for range 7 {
 		s.must(s.passBy(s.fresh))
+		s.tended(s.fresh)
 		s.wait(20 * time.Second)
+	}
+	if s.platform.names != nil {
+		s.deployed()
 	}
 	s.settled()
 }

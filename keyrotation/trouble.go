@@ -33,7 +33,12 @@ const (
 	ClockApart                TroubleCode = "clock_apart"
 	RegisteringStopped        TroubleCode = "registering_stopped"
 	MoveBlockedByBudget       TroubleCode = "move_blocked_by_budget"
+	AccountFull               TroubleCode = "account_full"
 	MoveBlocked               TroubleCode = "move_blocked"
+	KeyCarryDue               TroubleCode = "key_to_carry_due"
+	KeyToCarry                TroubleCode = "key_to_carry"
+	RevokedKeyToRemove        TroubleCode = "revoked_key_to_remove"
+	KeyToRemove               TroubleCode = "key_to_remove"
 	PlatformRefusesCredential TroubleCode = "platform_refuses_credential"
 	PlatformThrottles         TroubleCode = "platform_throttles"
 	PlatformUnreachable       TroubleCode = "platform_unreachable"
@@ -78,15 +83,20 @@ var kindsOfTrouble = []kindOfTrouble{
 	{code: ClockApart, stops: StopsRotation, looked: true},
 	{code: RegisteringStopped, stops: StopsRotation},
 	{code: MoveBlockedByBudget, stops: StopsRotation},
+	{code: AccountFull, stops: StopsRotation},
 	{code: MoveBlocked, stops: StopsRotation},
+	{code: KeyCarryDue, stops: StopsRotation},
 	{code: PlatformRefusesCredential, stops: StopsRotation, called: true},
 	{code: PlatformThrottles, stops: StopsRotation, called: true},
 	{code: PlatformUnreachable, stops: StopsRotation, called: true},
 	{code: LastRunFailed, stops: StopsRotation},
 	{code: RotationOverdue, stops: StopsRotation},
+	{code: RevokedKeyToRemove, stops: StopsSelf},
 	{code: KeyIsUnconfirmed, stops: StopsSelf, looked: true},
 	{code: KeyIsUnrecognised, stops: StopsSelf, looked: true},
 	{code: KeyIsOrphaned, stops: StopsSelf, looked: true},
+	{code: KeyToCarry, stops: StopsNothing},
+	{code: KeyToRemove, stops: StopsNothing},
 	{code: KeyIsUnmanaged, stops: StopsNothing, looked: true},
 }
 

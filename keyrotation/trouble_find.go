@@ -141,7 +141,7 @@ func (p *pass) found(ring Ring) (found []Trouble) {
 		switch m.Trouble {
 		case ClockApart, RegisteringStopped:
 			found = append(found, Trouble{Code: m.Trouble, Detail: m.Why})
-		case MoveBlockedByBudget, MoveBlocked:
+		case MoveBlockedByBudget, AccountFull, MoveBlocked, KeyCarryDue, KeyToCarry, RevokedKeyToRemove, KeyToRemove:
 			found = append(found, Trouble{Code: m.Trouble, Generation: m.Generation, KeyID: m.KeyID, Detail: m.describe() + ": " + m.Why})
 		}
 	}

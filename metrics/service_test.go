@@ -2,7 +2,7 @@ package metrics_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,9 +31,9 @@ func (e everything) Create(context.Context, string, store.KeySpec) (store.KeyInf
 func (e everything) Describe(context.Context, string) (store.KeyInfo, error) {
 	return store.KeyInfo{PublicKey: "pem"}, e.err
 }
-func (e everything) Destroy(context.Context, string) error                   { return e.err }
-func (e everything) Export(context.Context, string) (*rsa.PrivateKey, error) { return nil, e.err }
-func (e everything) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+func (e everything) Destroy(context.Context, string) error                 { return e.err }
+func (e everything) Export(context.Context, string) (crypto.Signer, error) { return nil, e.err }
+func (e everything) Sign(context.Context, string, signer.Scheme, []byte) (signer.Signature, error) {
 	return signer.Signature{Value: []byte("signature")}, e.err
 }
 func (e everything) Register(context.Context, string, string) (string, error) { return "key-1", e.err }
@@ -62,7 +62,7 @@ func use(t *testing.T, s *metrics.Service, err error) (results []string) {
 	created, create := measured.Create(ctx, "store_name_1", store.KeySpec{})
 	_, export := measured.Export(ctx, "store_name_1")
 	described, describe := measured.Describe(ctx, "store_name_1")
-	signature, sign := s.Signing(parts).SignSHA256(ctx, "store_name_1", [32]byte{})
+	signature, sign := s.Signing(parts).Sign(ctx, "store_name_1", signer.RS256, make([]byte, 32))
 	keyID, register := platform.Register(ctx, "key-name", "pem")
 	keys, list := platform.List(ctx)
 	key, get := platform.Get(ctx, "key-1")
@@ -280,7 +280,7 @@ func TestCallsLeft(t *testing.T) {
 func calls(minter signer.Minter, keys signer.PrivateKeys, responded func(route, method string, status int, took time.Duration)) func() {
 	return func() {
 		minter.Mint(context.Background(), signer.Request{})
-		keys.SignSHA256(context.Background(), "name", [32]byte{})
+		keys.Sign(context.Background(), "name", signer.RS256, make([]byte, 32))
 		responded("/v1/playback-tokens", "POST", 201, time.Millisecond)
 	}
 }

@@ -2,7 +2,7 @@ package metrics
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"time"
 
@@ -53,7 +53,7 @@ type Store interface {
 // Signing measures them, in a store or in memory.
 func (s *Service) Store(next Store) Store { return measuredStore{Store: next, took: s.store} }
 
-// measuredStore embeds the store so that SignSHA256 is the store's own.
+// measuredStore embeds the store so that Sign is the store's own.
 type measuredStore struct {
 	Store
 	took *prometheus.HistogramVec
@@ -94,7 +94,7 @@ func (m measuredStore) Destroy(ctx context.Context, name string) (err error) {
 	return m.Store.Destroy(ctx, name)
 }
 
-func (m measuredStore) Export(ctx context.Context, storeName string) (_ *rsa.PrivateKey, err error) {
+func (m measuredStore) Export(ctx context.Context, storeName string) (_ crypto.Signer, err error) {
 	defer m.done("export", time.Now(), &err)
 	return m.Store.Export(ctx, storeName)
 }
@@ -109,9 +109,9 @@ type measuredSigning struct {
 	took *prometheus.HistogramVec
 }
 
-func (m measuredSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
+func (m measuredSigning) Sign(ctx context.Context, storeName string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
 	began := time.Now()
-	signature, err := m.next.SignSHA256(ctx, storeName, digest)
+	signature, err := m.next.Sign(ctx, storeName, scheme, input)
 	m.took.WithLabelValues(result(err)).Observe(time.Since(began).Seconds())
 	return signature, err
 }

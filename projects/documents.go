@@ -108,6 +108,14 @@ func (s *Store) CreateProject(ctx context.Context, p Project) (Project, error) {
 	return p, nil
 }
 
+// CheckForm refuses the account of a new project that could not be opened. No
+// platform is asked. Errors: *Invalid.
+func (s *Store) CheckForm(p Project) error {
+	var f findings
+	f.account(s.kinds, p)
+	return f.err()
+}
+
 func (s *Store) checkAccount(ctx context.Context, p Project) error {
 	if s.CheckAccount == nil {
 		return nil

@@ -6,6 +6,7 @@ import (
 
 	"playtoken/platforms"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // Project is one account or site on one platform, with its own policies. Durations
@@ -66,6 +67,8 @@ type RotationPolicy struct {
 	RotateEvery      int64 `json:"rotate_every"`      // seconds
 	PropagationDelay int64 `json:"propagation_delay"` // seconds
 	KeyBudget        int   `json:"key_budget"`
+	// KeyKind is the kind of key that the next rotation makes; a store's name of it.
+	KeyKind store.Kind `json:"key_kind,omitzero"`
 }
 
 // ViewerPolicy says which viewers may mint for themselves, from which pages, and

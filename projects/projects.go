@@ -10,6 +10,7 @@ package projects
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,6 +107,12 @@ const (
 
 	ReadAudit Action = "read the audit log"
 
+	ListPlatforms Action = "list platforms"
+
+	CheckRule Action = "check a rule"
+
+	Examine Action = "examine the deployment or a project"
+
 	ReadApprovals Action = "read what waits for an approval"
 	Approve       Action = "approve"
 )
@@ -135,10 +142,13 @@ var All = []Permission{
 	{Action: WriteAPIKeys, Single: true},
 	{Action: ReadMetrics, Role: RoleAuditor},
 	{Action: ReadReadiness, Role: RoleAuditor},
+	{Action: ListPlatforms, Role: RoleAuditor},
+	{Action: CheckRule, Role: RoleOperator, Single: true},
 	{Action: ReadAdminKeys, Role: RoleAuditor},
 	{Action: WriteAdminKeys},
 	{Action: EndOperators},
 	{Action: ReadAudit, Role: RoleAuditor},
+	{Action: Examine, Role: RoleAuditor, Single: true},
 	{Action: ReadApprovals, Role: RoleAuditor},
 	{Action: Approve, Role: RoleOperator}, // and what is approved needs its own
 }
@@ -224,4 +234,14 @@ func (e EnvironmentKeys) Identify(_ context.Context, credential secret.Value) (C
 		return Caller{ID: "environment", ProjectID: Default, Scopes: []Scope{ScopeMint}}, nil
 	}
 	return Caller{}, ErrUnknownCaller
+}
+
+// Operator returns the operator of the admin key, and a mark that any other value
+// of the key would not have. The error is ErrNotFound where no admin key is set.
+func (e EnvironmentKeys) Operator() (Caller, []byte, error) {
+	if e.AdminKey.IsZero() {
+		return Caller{}, nil, ErrNotFound
+	}
+	mark := sha256.Sum256([]byte(e.AdminKey.Reveal()))
+	return Caller{ID: EnvironmentAdmin, Role: RoleAdmin}, mark[:], nil
 }

@@ -89,8 +89,8 @@ func TestMay(t *testing.T) {
 
 // TestMayByRole goes through every action for every role, and for a word that is not a role.
 func TestMayByRole(t *testing.T) {
-	reads := []projects.Action{projects.ReadKeys, projects.ListProjects, projects.ReadProject, projects.ReadAPIKeys, projects.ReadAdminKeys, projects.ReadMetrics, projects.ReadApprovals, projects.ReadReadiness, projects.ReadAudit}
-	operates := append(slices.Clone(reads), projects.WriteKeys, projects.RotateAll, projects.Approve)
+	reads := []projects.Action{projects.ReadKeys, projects.ListProjects, projects.ReadProject, projects.ReadAPIKeys, projects.ReadAdminKeys, projects.ReadMetrics, projects.ReadApprovals, projects.ReadReadiness, projects.ReadAudit, projects.ListPlatforms, projects.Examine}
+	operates := append(slices.Clone(reads), projects.WriteKeys, projects.RotateAll, projects.Approve, projects.CheckRule)
 	for role, may := range map[projects.Role][]projects.Action{projects.RoleAuditor: reads, projects.RoleOperator: operates, projects.RoleAdmin: nil, "root": {}} {
 		for _, p := range append(slices.Clone(projects.All), projects.Permission{Action: "something new"}) {
 			for _, project := range []string{"project_a", ""} {

@@ -49,8 +49,10 @@ func (s *Store) check(p Project) error {
 	f.viewers(p.ViewerPolicy)
 	f.webhookSecret(p.ViewerPolicy.Webhook != nil, p.WebhookSecret.Reveal())
 	if p.ID != Default {
-		f.account(s.kinds, p)
 		f.rotation(p.RotationPolicy)
+		if kind, opened, ok := f.account(s.kinds, p); ok {
+			f.keys(kind, opened, p.RotationPolicy)
+		}
 	}
 	if len(f) > 0 {
 		return f.err() // the following checks assume that each value is valid
@@ -91,22 +93,33 @@ func (s *Store) checkUpdate(was Project, p *Project) error {
 }
 
 // account checks settings and credential against the platform's members, and opens
-// the platform.
-func (f *findings) account(kinds Kinds, p Project) {
+// the platform, if it can be opened.
+func (f *findings) account(kinds Kinds, p Project) (platforms.Kind, platforms.Platform, bool) {
 	kind, ok := kinds[p.Platform]
 	if !ok {
 		f.refuse(true, "platform", "must be one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
-		return
+		return platforms.Kind{}, platforms.Platform{}, false
 	}
 	before := len(*f)
 	f.members("platform_settings", p.Platform, kind.Settings, p.Settings)
 	f.members("platform_credential", p.Platform, kind.Credentials, revealed(p.Credential))
 	if len(*f) > before {
-		return
+		return platforms.Kind{}, platforms.Platform{}, false
 	}
-	if _, err := kind.Open(p.account()); err != nil {
+	opened, err := kind.Open(p.account())
+	if err != nil {
 		f.refuse(true, "platform_settings", "%s", cleaned(err.Error(), p.Credential))
 	}
+	return kind, opened, err == nil
+}
+
+// keys refuses keys that the account does not take.
+func (f *findings) keys(kind platforms.Kind, opened platforms.Platform, r RotationPolicy) {
+	if err := kind.CheckKeyKind(opened, r.KeyKind); err != nil {
+		f.refuse(true, "rotation_policy.key_kind", "%s", err)
+	}
+	most := kind.Offers.MaxKeys
+	f.refuse(most > 0 && r.KeyBudget > most, "rotation_policy.key_budget", "must be at most %d: platform %s holds no more keys", most, kind.Name)
 }
 
 // members refuses unknown members and reports missing ones. It does not repeat

@@ -15,6 +15,7 @@ import (
 	"playtoken/projects"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 func TestNames(t *testing.T) {
@@ -94,6 +95,11 @@ func TestProjectsThatCouldNotBeObeyedAreRefused(t *testing.T) {
 		"rotation":             {func(p *project) { p.RotationPolicy.RotateEvery = -1 }, "rotation_policy.rotate_every"},
 		"propagation":          {func(p *project) { p.RotationPolicy.PropagationDelay = 1 << 60 }, "rotation_policy.propagation_delay"},
 		"budget":               {func(p *project) { p.RotationPolicy.KeyBudget = -1 }, "rotation_policy.key_budget"},
+		"a kind of key":        {func(p *project) { p.RotationPolicy.KeyKind = store.RSA4096 }, ""},
+		"a kind not taken":     {func(p *project) { p.RotationPolicy.KeyKind = store.Ed25519 }, "rotation_policy.key_kind"},
+		"no kind of key":       {func(p *project) { p.RotationPolicy.KeyKind = "rsa" }, "rotation_policy.key_kind"},
+		"all keys it holds":    {func(p *project) { p.RotationPolicy.KeyBudget = 5 }, ""},
+		"more than it holds":   {func(p *project) { p.RotationPolicy.KeyBudget = 6 }, "rotation_policy.key_budget"},
 		"rule of 4096":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4096) }, ""},
 		"rule of 4097":         {func(p *project) { p.ViewerPolicy.Rule = strings.Repeat("a", 4097) }, "viewer_policy.rule"},
 		"nonsense":             {func(p *project) { p.ViewerPolicy.Rule = "nonsense" }, "viewer_policy.rule"},
@@ -160,7 +166,7 @@ func TestPoliciesAreHeldAgainstTheDeployments(t *testing.T) {
 		}
 		return signer.Policy{DefaultTTL: min(10*time.Minute, longest), MaxTTL: longest}, keyrotation.Policy{
 			RotateEvery: max(time.Hour, time.Duration(p.RotationPolicy.RotateEvery)*time.Second), ObserveEvery: time.Minute, MaxTTL: longest,
-			Durations: keyrotation.Durations{ViewAge: time.Second, Settle: time.Second}, KeySpec: keyrotation.KeySpec{Bits: 2048}, KeyBudget: 4,
+			Durations: keyrotation.Durations{ViewAge: time.Second, Settle: time.Second}, KeySpec: keyrotation.KeySpec{Kind: store.RSA2048}, KeyBudget: 4,
 		}
 	}
 	for _, c := range []struct {

@@ -196,6 +196,17 @@ func (v *View) identifyAdmin(ctx context.Context, id string, credential secret.V
 	return held.caller(), nil
 }
 
+// Operator returns the operator of an admin key that is in the store, and a mark
+// that any other value of the key would not have. It is no use of the key; see
+// Used. Errors: ErrNotFound, store.ErrUnavailable.
+func (v *View) Operator(ctx context.Context, id string) (Caller, []byte, error) {
+	held, err := v.adminKey(ctx, id)
+	if err != nil {
+		return Caller{}, nil, err
+	}
+	return held.caller(), held.Hash, nil
+}
+
 func (v *View) adminKey(ctx context.Context, id string) (adminKeyDocument, error) {
 	if !v.adminKeys.Holds(id) {
 		if genuine, err := v.store.genuine(ctx, adminKeyPrefix, id); err != nil || !genuine {

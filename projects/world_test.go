@@ -129,6 +129,7 @@ var kind = platforms.Kind{
 	Name:        "fake",
 	Settings:    []platforms.Member{{Name: "url", Receives: true, Meaning: "where it is"}, {Name: "hls_url", Meaning: "a template"}},
 	Credentials: []platforms.Member{{Name: "api_key", Required: true, Meaning: "the key of the account"}},
+	Offers:      platforms.Offer{KeyKinds: store.RSAKinds(), MaxKeys: 5},
 	Open: func(a platforms.Account) (platforms.Platform, error) {
 		if a.Settings["url"] == "ftp://no" {
 			return platforms.Platform{}, fmt.Errorf("url: want https (with %s)", a.Credential["api_key"].Reveal())

@@ -16,6 +16,7 @@ import (
 	"playtoken/limits"
 	"playtoken/logs"
 	"playtoken/platforms"
+	"playtoken/platforms/lint"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/projects/approvals"
@@ -48,7 +49,18 @@ func (s *Service) Handler() (http.Handler, error) {
 	if s.tracer != nil {
 		c.TraceID = func(r *http.Request) string { return tracing.TraceID(r.Context()) }
 	}
-	return s.tracer.Handler(handlers.New(c)), nil
+	api := handlers.New(c)
+	if !s.Settings.HasConsole() {
+		return s.tracer.Handler(api), nil
+	}
+	if s.console, err = s.newConsole(api); err != nil {
+		return nil, err
+	}
+	s.onClose(s.console.Close)
+	if s.Settings.ConsoleListen != "" {
+		return s.tracer.Handler(api), nil
+	}
+	return s.tracer.Handler(withConsole(s.console, api)), nil
 }
 
 // responded counts a response, and tells its span what it was.
@@ -72,10 +84,13 @@ func (s *Service) LocalHandler() http.Handler {
 func (s *Service) handlerConfig() handlers.Config {
 	c := handlers.Config{
 		Projects: s.tenants, View: s.view, Store: s.Projects, Access: s.access, Viewers: s.Viewers, Origins: s.view,
-		InForce: s.policies.inForce, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange, CheckCredential: s.checkCredential,
-		Verdict: s.verdict, Record: s.audit, Searcher: s.audit, Log: s.log,
+		InForce: s.inForceToStore, Kinds: s.Kinds, Published: s.tenants.Published, Capabilities: s.capabilities, CheckSettingsChange: s.checkSettingsChange, CheckCredential: s.checkCredential, ExamineAccount: s.examineAccount,
+		Verdict: s.verdict, Expects: s.expects, Judge: s.judge, Examine: s.examine, Record: s.audit, Searcher: s.audit, Log: s.log,
 		Approvals: &approvals.Store{Documents: s.Storage.Store, Permit: s.Storage.Permit}, MustWait: s.mustWait(),
 		Secure: strings.HasPrefix(s.Settings.PublicURL, "https:"),
+	}
+	if s.doctor != nil {
+		c.Doctor = s.doctor
 	}
 	if s.signIn != nil {
 		c.SignIn = s.signIn
@@ -161,6 +176,33 @@ func (s *Service) verdict(ctx context.Context, projectID, token, video string, a
 	return verdict, true, err
 }
 
+// expects says what tokens of a project's platform are like.
+func (s *Service) expects(ctx context.Context, projectID string) (*lint.Expected, error) {
+	opened, err := s.tenants.of(ctx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	return opened.Platform.Expects, nil
+}
+
+// judge is how a project's platform judges tokens.
+func (s *Service) judge(ctx context.Context, projectID string) (handlers.Judging, error) {
+	opened, err := s.tenants.of(ctx, projectID)
+	if err != nil {
+		return handlers.Judging{}, err
+	}
+	return handlers.Judging{Judge: opened.Platform.Judge, Header: opened.Platform.Header}, nil
+}
+
+// examine is that of a project's platform, or nil.
+func (s *Service) examine(ctx context.Context, projectID string) (func(token, videoID string, at time.Time, want lint.Expected) platforms.Examined, error) {
+	opened, err := s.tenants.of(ctx, projectID)
+	if err != nil {
+		return nil, err
+	}
+	return opened.Platform.Examine, nil
+}
+
 // clientIP is where a request comes from, behind the proxies that are declared.
 func (s *Service) clientIP(r *http.Request) netip.Addr {
 	return limits.ClientIP(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.Settings.TrustedProxies)
@@ -173,7 +215,7 @@ func (s *Service) openLimiter() (limits.Limiter, error) {
 	if s.Settings.RedisURL.IsZero() {
 		return local, nil
 	}
-	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.Settings.RedisURL, Local: local, Degraded: s.limitsDegraded})
+	shared, err := limits.NewRedis(limits.RedisConfig{URL: s.Settings.RedisURL, Timeout: s.Settings.RedisTimeout, Local: local, Degraded: s.limitsDegraded})
 	if err != nil {
 		return nil, settings.Error{fmt.Errorf("PLAYTOKEN_REDIS_URL: %w", err)}
 	}

@@ -1,9 +1,12 @@
 package service
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/projects"
 	"playtoken/projects/access"
 	"playtoken/settings"
@@ -36,6 +39,7 @@ func (p policies) rotation(project projects.Project) keyrotation.Policy {
 	if own.KeyBudget > 0 {
 		policy.KeyBudget = own.KeyBudget
 	}
+	policy.KeySpec.Kind = cmp.Or(own.KeyKind, policy.KeySpec.Kind)
 	return policy
 }
 
@@ -54,6 +58,35 @@ const afterIssuedKey = 24 * time.Hour
 // forIssued is a policy for keys that the platform makes.
 func forIssued(policy keyrotation.Policy) keyrotation.Policy {
 	policy.KeySpec, policy.MaxTTL = keyrotation.KeySpec{Issued: true}, afterIssuedKey
+	return policy
+}
+
+// forFetched is a policy for keys that verifiers fetch from this service. What is
+// published is served without the store for as long as PLAYTOKEN_MAX_STALENESS says,
+// whether or not keys are held in memory.
+func (p policies) forFetched(policy keyrotation.Policy, fetching platforms.Fetching) keyrotation.Policy {
+	policy.Fetched = true
+	policy.Durations.Propagation = max(policy.Durations.Propagation, fetching.Cache)
+	policy.Durations.Staleness = max(policy.Durations.Staleness, p.set.MaxStaleness)
+	return policy
+}
+
+// forPlatform is a policy for keys as an account takes them, and comes to know them.
+func (p policies) forPlatform(policy keyrotation.Policy, kind platforms.Kind, opened platforms.Platform) keyrotation.Policy {
+	if taken := kind.KeyKinds(opened); len(taken) > 0 && !slices.Contains(taken, policy.KeySpec.Kind) {
+		policy.KeySpec.Kind = taken[0] // the deployment's kind is for platforms that take it
+	}
+	if most := kind.Offers.MaxKeys; most > 0 {
+		policy.KeyBudget, policy.MaxKeys = min(policy.KeyBudget, most), most
+	}
+	switch {
+	case opened.Issuer != nil:
+		return forIssued(policy)
+	case opened.Fetches != nil:
+		return p.forFetched(policy, *opened.Fetches)
+	case opened.Carries:
+		policy.Carried = true
+	}
 	return policy
 }
 

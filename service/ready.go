@@ -8,8 +8,13 @@ import (
 
 var errStopping = errors.New("stopping")
 
-// Stopping makes Ready fail from now on.
-func (s *Service) Stopping() { s.stopping.Store(true) }
+// Stopping makes Ready fail from now on, and ends what would not end by itself.
+func (s *Service) Stopping() {
+	s.stopping.Store(true)
+	if s.console != nil {
+		s.console.Stopping()
+	}
+}
 
 // Ready is nil if a token of at least one project could be minted now, or if the
 // store answers that there is no project yet. So the trouble of one project takes

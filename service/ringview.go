@@ -31,18 +31,18 @@ func (r *lazyRing) close() {
 // ringMinter signs with the active key of a ring.
 type ringMinter struct {
 	ring *lazyRing
-	with signer.RS256 // without its Ring
+	with signer.ShapeMinter // without its Ring
 }
 
-func (m ringMinter) rs256() *signer.RS256 {
+func (m ringMinter) minter() *signer.ShapeMinter {
 	m.with.Ring = m.ring.view()
 	return &m.with
 }
 
 // Mint implements [signer.Minter].
 func (m ringMinter) Mint(ctx context.Context, req signer.Request) (signer.Token, error) {
-	return m.rs256().Mint(ctx, req)
+	return m.minter().Mint(ctx, req)
 }
 
 // Ready reports whether Mint would find a key to sign with.
-func (m ringMinter) Ready(ctx context.Context) error { return m.rs256().Ready(ctx) }
+func (m ringMinter) Ready(ctx context.Context) error { return m.minter().Ready(ctx) }

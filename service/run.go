@@ -29,6 +29,11 @@ func Run(ctx context.Context, set settings.Settings, options Options) (err error
 		return err
 	}
 	defer scrapes.Close()
+	pages, err := listenConsole(ctx, set.ConsoleListen)
+	if err != nil {
+		return err
+	}
+	defer pages.Close()
 	s, err := Open(ctx, set, options)
 	if err != nil {
 		return err
@@ -49,11 +54,21 @@ func Run(ctx context.Context, set settings.Settings, options Options) (err error
 	AddFiles(files, options.Files, s.replacements())
 	defer s.Schedule(ctx)()
 	api := httpserver.Server{Handler: handler, Log: s.log, TLS: certificate.Config(), Drain: set.Drain, Stopping: s.Stopping}
-	return s.serve(ctx, ln, api, scrapes, func(ctx context.Context) { files.Run(ctx, options.Hangups) })
+	listeners := listeners{api: ln, scrapes: scrapes, console: pages}
+	return s.serve(ctx, listeners, api, func(ctx context.Context) { files.Run(ctx, options.Hangups) })
 }
 
-// serve serves the API and the metrics, and follows the files, until ctx ends.
-func (s *Service) serve(ctx context.Context, ln net.Listener, api httpserver.Server, scrapes httpserver.Metrics, follow func(context.Context)) error {
+// listeners are where a service listens.
+type listeners struct {
+	api     net.Listener
+	scrapes httpserver.Metrics
+	console consoleListener
+}
+
+// serve serves the API, the metrics and the console, and follows the files, until ctx
+// ends.
+func (s *Service) serve(ctx context.Context, at listeners, api httpserver.Server, follow func(context.Context)) error {
+	ln, scrapes := at.api, at.scrapes
 	s.tellStart(ctx, ln, api.TLS != nil)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.tellProjects(ctx) })
@@ -62,6 +77,8 @@ func (s *Service) serve(ctx context.Context, ln net.Listener, api httpserver.Ser
 		return nil
 	})
 	group.Go(func() error { return api.Serve(ctx, ln) })
+	group.Go(func() error { return at.console.serve(ctx, s, api) })
+	group.Go(func() error { return s.sample(ctx) })
 	group.Go(func() error {
 		s.warnOfRoot(ctx)
 		s.WarnOfMistakes(ctx)

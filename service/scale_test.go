@@ -45,7 +45,7 @@ func (c *counting) during(do func()) int64 {
 func counted(t *testing.T, environ []string) (*Service, *counting) {
 	t.Helper()
 	counter := &counting{}
-	s := open(t, environ, Options{wrap: func(next Store) Store {
+	s := open(t, environ, Options{Wrap: func(next Store) Store {
 		counter.Store = next
 		return counter
 	}})

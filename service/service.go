@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 
 	"playtoken/audit"
+	"playtoken/handlers"
 	"playtoken/keyrotation"
 	"playtoken/limits"
 	"playtoken/metrics"
@@ -30,6 +31,7 @@ import (
 	"playtoken/settings"
 	"playtoken/signer"
 	"playtoken/tracing"
+	"playtoken/web/console"
 )
 
 // Service is an open deployment. It is safe for concurrent use; its exported
@@ -52,12 +54,16 @@ type Service struct {
 	view      *projects.View
 	audit     *audit.Log
 	signIn    *operators.SignIn // nil: operators do not sign in
+	browsers  *operators.Browsers
+	doctor    Doctor           // nil: nothing examines
+	console   *console.Console // nil: not served, or no handler yet
 	keys      atomic.Pointer[projects.EnvironmentKeys]
 	redis     *limits.Redis // nil: this replica counts alone
 	owners    *keyOwners
 	rotators  *rotators
 	tenants   *tenants
 	access    *access.Access
+	link      *console.Link // nil: no link signs in
 	wakeups   *wakeups
 	added     chan struct{} // of size one: a project was created
 	stopping  atomic.Bool
@@ -91,7 +97,18 @@ type Options struct {
 	// it reads them only as they change.
 	Hangups <-chan os.Signal
 
-	wrap func(Store) Store // for tests
+	// Doctor makes what examines the service; nil: its API and console do not examine.
+	Doctor func(*Service) Doctor
+	// ConsoleLink signs one person in to the console; nil: no link does.
+	ConsoleLink *console.Link
+	// Wrap puts something in front of the store; nil: nothing.
+	Wrap func(Store) Store
+}
+
+// Doctor examines a service; see [handlers.Doctor]. Close stops it, and waits.
+type Doctor interface {
+	handlers.Doctor
+	Close()
 }
 
 // Open puts a deployment together. It sends nothing to Vault or a platform yet,
@@ -104,17 +121,21 @@ func Open(ctx context.Context, set settings.Settings, options Options) (*Service
 	}
 	s := &Service{
 		Settings: set, Metrics: measured, Kinds: all.Kinds(),
-		log: options.Log, build: options.Build, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
+		log: options.Log, build: options.Build, link: options.ConsoleLink, wakeups: &wakeups{}, added: make(chan struct{}, 1), readiness: newReadiness(),
 	}
 	s.policies = policies{set: &s.Settings}
 	s.keys.Store(&projects.EnvironmentKeys{AdminKey: set.AdminKey, APIKey: set.APIKey})
 	for _, open := range []func(context.Context, Options) error{
-		s.openTracing, s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn,
+		s.openTracing, s.openStorage, s.openSigning, s.openProjects, s.openAudit, s.openTenants, s.openAccess, s.openSignIn, s.openBrowsers,
 	} {
 		if err := open(ctx, options); err != nil {
 			s.Close()
 			return nil, err
 		}
+	}
+	if options.Doctor != nil {
+		s.doctor = options.Doctor(s)
+		s.onClose(s.doctor.Close)
 	}
 	return s, nil
 }
@@ -148,8 +169,8 @@ func (s *Service) openStorage(ctx context.Context, options Options) (err error) 
 	s.onClose(s.Storage.close)
 	s.Metrics.StoreTime(s.Storage.Now)
 	s.Storage.Store = s.tracer.Store(s.Storage.Store)
-	if options.wrap != nil {
-		s.Storage.Store = options.wrap(s.Storage.Store)
+	if options.Wrap != nil {
+		s.Storage.Store = options.Wrap(s.Storage.Store)
 	}
 	return nil
 }
@@ -185,6 +206,7 @@ func (s *Service) openProjects(context.Context, Options) error {
 		s.Projects.DefaultProject = &projects.Project{
 			ID: projects.Default, Name: projects.Default, Platform: account.Platform,
 			Settings: account.Settings, Credential: account.Credential,
+			RotationPolicy: projects.RotationPolicy{KeyKind: account.KeyKind},
 		}
 	}
 	durations := s.Settings.Rotation.Durations
@@ -195,12 +217,13 @@ func (s *Service) openProjects(context.Context, Options) error {
 }
 
 // inForceToStore returns the policies in force for a project that is about to
-// be stored. They depend on whether its account issues the keys.
+// be stored. They depend on how its account comes to know the keys.
 func (s *Service) inForceToStore(project projects.Project) (signer.Policy, keyrotation.Policy) {
 	tokens, keys := s.policies.inForce(project)
 	account := platforms.Account{Project: project.ID, Settings: project.Settings, Credential: project.Credential}
-	if opened, err := s.Kinds[project.Platform].Open(account); err == nil && opened.Issuer != nil {
-		keys = forIssued(keys)
+	kind := s.Kinds[project.Platform]
+	if opened, err := kind.Open(account); err == nil {
+		keys = s.policies.forPlatform(keys, kind, opened)
 	}
 	return tokens, keys
 }
@@ -316,7 +339,7 @@ func (s *Service) openSignIn(context.Context, Options) error {
 	}
 	signIn, err := operators.New(operators.Config{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Roles: o.Roles,
-		URL: s.Settings.PublicURL, Secrets: s.Projects, Log: s.log, Documents: s.Storage.Store,
+		URL: s.Settings.PublicURL, Console: s.consoleCallback(), Secrets: s.Projects, Log: s.log, Documents: s.Storage.Store,
 		ViewAge: s.Settings.Rotation.Durations.ViewAge, Staleness: s.Settings.Rotation.Durations.Staleness,
 	})
 	if err != nil {

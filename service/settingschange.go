@@ -130,8 +130,8 @@ func receiverChanges(kind platforms.Kind, before, after map[string]string) bool 
 	return false
 }
 
-// showsKey reports whether a platform shows a key. A platform that neither
-// takes nor issues keys shows none.
+// showsKey reports whether a platform shows a key. A platform that does not learn
+// keys shows none.
 func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.Key) bool {
 	var keys interface {
 		Get(ctx context.Context, keyID string) (keyrotation.PlatformKey, error)
@@ -141,6 +141,10 @@ func showsKey(ctx context.Context, platform platforms.Platform, key keyrotation.
 		keys = platform.Registrar
 	case platform.Issuer != nil:
 		keys = platform.Issuer
+	case platform.Fetches != nil:
+		return key.Published || key.Carried // the keys that were carried are published, too
+	case platform.Carries:
+		return key.Carried
 	default:
 		return false
 	}

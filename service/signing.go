@@ -23,17 +23,18 @@ type signing struct {
 // openSigning has tokens signed in the store, or, with hold, in memory.
 func openSigning(store Store, hold bool, measured *metrics.Service, tracer *tracing.Tracer, log *slog.Logger) (*signing, error) {
 	s := &signing{store: store}
-	var keys signer.PrivateKeys = store
+	config := signer.SignaturesConfig{Keys: store, Remembered: sharedSignatures}
 	if hold {
 		if err := forbidDumps(); err != nil {
 			return nil, fmt.Errorf("before private keys are held in memory: %w", err)
 		}
 		s.memory = signer.NewMemory(store, log)
-		keys = s.memory
+		config.Keys, config.InMemory = s.memory, s.memory.Holds
 		measured.Faults(s.memory.Faults)
 	}
+	config.Keys = measured.Signing(tracer.Signing(config.Keys))
 	var err error
-	if s.signatures, err = signer.NewSignatures(measured.Signing(tracer.Signing(keys)), sharedSignatures); err != nil {
+	if s.signatures, err = signer.NewSignatures(config); err != nil {
 		s.close()
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (t *tenants) openTenant(p projects.Project, before *Tenant) (*Tenant, error
 // mintWith decides how tokens are made.
 func (t *tenants) mintWith(opened *Tenant) {
 	policy := t.policies.tokens(opened.Project.TokenPolicy)
-	if opened.Platform.Shape == nil {
+	if opened.Platform.Minter != nil {
 		opened.minter = opened.Platform.Minter(policy)
 		if opened.Platform.Issuer != nil {
 			opened.ready = func(ctx context.Context) error { _, err := opened.ring.view().Active(ctx); return err }
@@ -77,7 +77,9 @@ func (t *tenants) mintWith(opened *Tenant) {
 	}
 	signed := ringMinter{
 		ring: opened.ring,
-		with: signer.RS256{Signatures: t.signing.signatures, Shape: opened.Platform.Shape, Policy: policy},
+		with: signer.ShapeMinter{
+			Signatures: t.signing.signatures, Shape: opened.Platform.Shape, Form: opened.Platform.Form, Header: opened.Platform.Header, Policy: policy,
+		},
 	}
 	opened.minter, opened.ready = signed, signed.Ready
 }
@@ -89,20 +91,20 @@ const restOfMany = 5 * time.Minute
 // rotateWith makes the rotator, where there is something to rotate.
 func (t *tenants) rotateWith(opened *Tenant) {
 	platform := opened.Platform
-	if platform.Registrar == nil && platform.Issuer == nil {
+	if !platform.HasKeys() {
 		return
 	}
 	id, name := opened.Project.ID, opened.Project.Platform
-	rotator := t.rotators.rotator(id, t.policies.rotation(opened.Project))
+	rotator := t.rotators.rotator(id, t.policies.forPlatform(t.policies.rotation(opened.Project), t.kinds[name], platform))
 	rotator.Account = accountDigest(opened.Project)
 	if id != projects.Default {
 		rotator.Rest = restOfMany
 	}
-	if platform.Registrar != nil {
+	switch {
+	case platform.Registrar != nil:
 		rotator.Platform = t.metrics.Platform(id, name, t.tracer.Platform(id, platform.Registrar))
 		rotator.Sessions = t.metrics.Sessions(id, name, t.tracer.Sessions(id, platform.Sessions))
-	} else {
-		rotator.Policy = forIssued(rotator.Policy)
+	case platform.Issuer != nil:
 		rotator.Issuer = t.metrics.Issuer(id, name, t.tracer.Issuer(id, platform.Issuer))
 	}
 	opened.Rotator = rotator

@@ -129,9 +129,9 @@ func (t *tenants) openDefault(p projects.Project) error {
 
 // idle is for how long a tenant is kept that is not used: longer than any
 // request lasts, so that none is closed while a request uses it, and longer than
-// memory signing may do without the store.
+// memory signing, or published keys, may do without the store.
 func (t *tenants) idle() time.Duration {
-	return max(10*time.Minute, t.policies.set.Rotation.Durations.Staleness)
+	return max(10*time.Minute, t.policies.set.MaxStaleness)
 }
 
 // sweepEvery keeps the opening of thousands of tenants, one after the other,

@@ -9,6 +9,7 @@ import (
 	"playtoken/platforms"
 	"playtoken/platforms/all"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // Account is the account of the project default at its platform, as the
@@ -17,10 +18,15 @@ type Account struct {
 	Platform   string
 	Settings   map[string]string
 	Credential map[string]secret.Value // empty: the environment describes no project
+	KeyKind    store.Kind              // "": RSA of PLAYTOKEN_KEY_BITS, or what the platform takes
 }
 
-// Exists reports whether the environment describes the project default.
-func (a *Account) Exists() bool { return len(a.Credential) > 0 }
+// Exists reports whether the environment describes the project default: it has a
+// credential, or names a platform that needs none.
+func (a *Account) Exists() bool {
+	kind, known := all.Kinds()[a.Platform]
+	return len(a.Credential) > 0 || known && len(kind.Credentials) == 0
+}
 
 // setting returns a parser that puts what another parser accepts into Settings.
 func (a *Account) setting(name string, parse func(*string) parser) parser {
@@ -35,9 +41,13 @@ func (a *Account) setting(name string, parse func(*string) parser) parser {
 // mainCredential stores the part of the credential that has a variable of its
 // own: the first one that the platform lists.
 func (a *Account) mainCredential(text string) error {
+	members := all.Kinds()[a.Platform].Credentials
+	if len(members) == 0 {
+		return fmt.Errorf("platform %s has no credential: leave it unset", a.Platform)
+	}
 	var part secret.Value
 	err := credential(&part)(text)
-	a.Credential[all.Kinds()[a.Platform].Credentials[0].Name] = part
+	a.Credential[members[0].Name] = part
 	return err
 }
 
@@ -79,10 +89,23 @@ func (a *Account) check() error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	if _, err := kind.Open(platforms.Account{Settings: a.Settings, Credential: a.Credential}); err != nil {
+	opened, err := kind.Open(platforms.Account{Settings: a.Settings, Credential: a.Credential})
+	if err != nil {
 		return fmt.Errorf("%s: the project default cannot be made: %w", accountVariable(err), err)
 	}
-	return nil
+	return withName("PLAYTOKEN_KEY_KIND", kind.CheckKeyKind(opened, a.KeyKind))
+}
+
+// keyKind accepts the name of a kind of key that stores make.
+func keyKind(to *store.Kind) parser {
+	return func(s string) error {
+		kind := store.Kind(s)
+		if !kind.Known() {
+			return fmt.Errorf("want one of %v", store.Kinds())
+		}
+		*to = kind
+		return nil
+	}
 }
 
 // accountVariable returns the setting that an error of a platform is about, by

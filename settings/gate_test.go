@@ -21,9 +21,15 @@ func TestAGateOpensTheStoreThatItShares(t *testing.T) {
 		{with("PLAYTOKEN_GATE_STORE=file:gate.db"), "the file is PLAYTOKEN_GATE_DATA"},
 		{with("PLAYTOKEN_GATE_API_KEY=" + strings.Repeat("k", 31)), "PLAYTOKEN_GATE_API_KEY: 31 characters, want at least 32"},
 		{with("PLAYTOKEN_GATE_API_KEY=" + strings.Repeat("k", 32)), ""},
+		{with("PLAYTOKEN_GATE_STEERING=5m", "PLAYTOKEN_GATE_SESSION_TTL=15m"), ""},
+		{with("PLAYTOKEN_GATE_STEERING=5m", "PLAYTOKEN_GATE_SESSION_TTL=14m"), "PLAYTOKEN_GATE_STEERING: more than a third of PLAYTOKEN_GATE_SESSION_TTL"},
+		{with("PLAYTOKEN_GATE_STEERING=5m", "PLAYTOKEN_GATE_STEERING_MAX=3h"), "PLAYTOKEN_GATE_STEERING_MAX: less than PLAYTOKEN_GATE_SESSION_TTL"},
+		{with("PLAYTOKEN_GATE_STEERING_MAX=3h"), ""},
+		{with("PLAYTOKEN_GATE_STEERING=59s"), "PLAYTOKEN_GATE_STEERING: less than a minute"},
 		{with("PLAYTOKEN_GATE_FORWARD=nginx", "PLAYTOKEN_GATE_URL="), "PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD"},
 		{with("PLAYTOKEN_GATE_FORWARD=envoy", "PLAYTOKEN_GATE_URL=https://films.example"), ""},
 		{with("PLAYTOKEN_GATE_FORWARD=", "PLAYTOKEN_GATE_URL="), ""},
+		{with("PLAYTOKEN_GATE_FORWARD=mediamtx", "PLAYTOKEN_GATE_URL="), ""}, // it hands out no cookie
 	} {
 		_, err := ForGate(c.environ, "")
 		if c.problem == "" && err != nil || c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)) {

@@ -16,6 +16,7 @@ import (
 	"playtoken/keyrotation"
 	"playtoken/platforms/client"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 // maxDuration keeps sums of durations far from overflowing.
@@ -86,6 +87,20 @@ func drain(to *time.Duration) parser {
 	}
 }
 
+// redisTimeout is bounded: a request waits that long for each count while Redis is slow.
+func redisTimeout(to *time.Duration) parser {
+	const least, most = 10 * time.Millisecond, 5 * time.Second
+	return func(s string) error {
+		if err := duration(to)(s); err != nil {
+			return err
+		}
+		if *to < least || *to > most {
+			return fmt.Errorf("want %s to %s", least, most)
+		}
+		return nil
+	}
+}
+
 // seconds is a duration that travels in JSON as a whole number of seconds.
 func seconds(to *time.Duration) parser {
 	return func(s string) error {
@@ -118,6 +133,21 @@ func number(to *int) parser {
 			return errors.New("want a number")
 		}
 		*to = int(n)
+		return nil
+	}
+}
+
+// rsaBits accepts the size of an RSA key that stores make.
+func rsaBits(to *store.Kind) parser {
+	return func(s string) error {
+		var bits int
+		if err := number(&bits)(s); err != nil {
+			return err
+		}
+		if store.RSAKind(bits) == "" {
+			return fmt.Errorf("%d: want 2048, 3072 or 4096", bits)
+		}
+		*to = store.RSAKind(bits)
 		return nil
 	}
 }
@@ -165,20 +195,6 @@ func networks(to *[]netip.Prefix) parser {
 		}
 		return nil
 	}
-}
-
-// pairs are name=value, separated by commas or lines.
-func pairs(s string, set func(name, value string) error) error {
-	for item := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '\n' }) {
-		name, value, ok := strings.Cut(strings.TrimSpace(item), "=")
-		if !ok || name == "" || value == "" {
-			return errors.New("want name=value, separated by commas")
-		}
-		if err := set(name, value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // auditAt is where the audit record is kept.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"playtoken/keyrotation"
 )
@@ -24,12 +25,25 @@ func (s *Settings) rules() []rule {
 		}},
 		{names(new(Account).rows()), s.Account.check},
 		{[]string{"PLAYTOKEN_OPERATOR_ISSUER", "PLAYTOKEN_OPERATOR_CLIENT_ID", "PLAYTOKEN_OPERATOR_ROLES", "PLAYTOKEN_URL"}, s.checkOperators},
+		{[]string{"PLAYTOKEN_CONSOLE", "PLAYTOKEN_CONSOLE_LISTEN", "PLAYTOKEN_LISTEN", "PLAYTOKEN_METRICS_LISTEN"}, s.checkConsole},
 		{[]string{"PLAYTOKEN_TLS_CERT", "PLAYTOKEN_TLS_KEY", "PLAYTOKEN_TLS_CLIENT_CA"}, s.checkTLS},
 		{[]string{"PLAYTOKEN_API_KEY", "PLAYTOKEN_ADMIN_KEY"}, func() error {
 			return unless(!s.APIKey.Equal(s.AdminKey.Reveal()),
 				"PLAYTOKEN_API_KEY: the same as PLAYTOKEN_ADMIN_KEY; a front end must not hold the admin key")
 		}},
 	}
+}
+
+// checkConsole: there is a console where it has an address, and the address is its
+// own. Port 0 is another port each time.
+func (s *Settings) checkConsole() error {
+	if s.ConsoleListen == "" {
+		return nil
+	}
+	taken := !strings.HasSuffix(s.ConsoleListen, ":0") && (s.ConsoleListen == s.Listen || s.ConsoleListen == s.MetricsListen)
+	return errors.Join(
+		unless(s.Console != "off", "PLAYTOKEN_CONSOLE_LISTEN: there is no console with PLAYTOKEN_CONSOLE=off; remove one of the two"),
+		unless(!taken, "PLAYTOKEN_CONSOLE_LISTEN: the address of another listener; leave it unset to serve the console with everything else"))
 }
 
 // checkTLS: a server has the whole of a certificate, or none of it.
@@ -119,12 +133,27 @@ func (s *Settings) gateRule() rule {
 	}}
 }
 
+// steeringRule: a player that is steered has a ticket to go on with, though it
+// misses an answer.
+func (s *Settings) steeringRule() rule {
+	g := &s.Gate
+	return rule{[]string{"PLAYTOKEN_GATE_STEERING", "PLAYTOKEN_GATE_STEERING_MAX", "PLAYTOKEN_GATE_SESSION_TTL"}, func() error {
+		if g.Steering == 0 {
+			return nil
+		}
+		return errors.Join(
+			unless(g.Steering >= time.Minute, "PLAYTOKEN_GATE_STEERING: less than a minute; players would fetch a playlist as often"),
+			unless(g.SessionTTL >= 3*g.Steering, "PLAYTOKEN_GATE_STEERING: more than a third of PLAYTOKEN_GATE_SESSION_TTL; lower it or raise the other"),
+			unless(g.SteeringMax >= g.SessionTTL, "PLAYTOKEN_GATE_STEERING_MAX: less than PLAYTOKEN_GATE_SESSION_TTL; raise it or lower the other"))
+	}}
+}
+
 // gateForwardRule: behind a proxy that asks /auth the gate cannot see how viewers
 // reach the files, so whether cookies are for encrypted connections only would
 // be a guess.
 func (s *Settings) gateForwardRule() rule {
 	return rule{[]string{"PLAYTOKEN_GATE_FORWARD", "PLAYTOKEN_GATE_URL"}, func() error {
-		return unless(s.Gate.Forward == "" || s.Gate.URL != "",
+		return unless(s.Gate.Forward == "" || s.Gate.Forward == "mediamtx" || s.Gate.URL != "",
 			"PLAYTOKEN_GATE_URL: required with PLAYTOKEN_GATE_FORWARD: set it to how viewers reach the files, for example https://videos.example.com")
 	}}
 }

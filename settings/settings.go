@@ -9,7 +9,9 @@ package settings
 
 import (
 	"cmp"
+	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +26,9 @@ type Settings struct {
 	Listen        string        // host:port of the service
 	MetricsListen string        // host:port of /metrics alone; "": it is served at Listen
 	Drain         time.Duration // that a server goes on for after it was told to stop
+
+	Console       string // "on", "off" or "": see HasConsole
+	ConsoleListen string // host:port of the console alone; "": it is served at Listen
 
 	TLS TLS // of the service, or of the gate
 
@@ -41,6 +46,7 @@ type Settings struct {
 
 	AuditFile      string         // path of the audit record; "": stderr
 	RedisURL       secret.Value   // of the limits that replicas share; zero: each replica counts alone
+	RedisTimeout   time.Duration  // how long a request waits for Redis
 	TrustedProxies []netip.Prefix // whose forwarding headers count
 	PrivateTargets []netip.Prefix // private networks where issuers and webhooks may be
 
@@ -107,6 +113,9 @@ type Gate struct {
 	Origins    []string      // of the pages whose scripts may read media
 	SessionTTL time.Duration // of a session ticket
 
+	Steering    time.Duration // between two tickets of a player that is steered; 0: none is
+	SteeringMax time.Duration // after its beginning, for which a session is renewed so
+
 	Index        string        // name of the first playlist in a video's folder
 	MaxTokenLife time.Duration // the longest that a playback token may still be valid
 
@@ -154,7 +163,7 @@ func ForGate(environ []string, media string) (Settings, error) {
 	s, env := empty(), environment(Variables(environ))
 	s.Vault.Address = env.vaultAddress()
 	vault := func() bool { return s.Gate.Shares && s.Gate.StoreFile == "" }
-	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.gateForwardRule(), s.gateStoreRule(), s.openlyRule(vault)))
+	err := env.read(s.rows(), append(s.rules(), s.gateRule(), s.steeringRule(), s.gateForwardRule(), s.gateStoreRule(), s.openlyRule(vault)))
 	s.Doubts = slices.Concat(env.quoted(s.rows()), s.openly(vault()), s.exposed())
 	return s, err
 }
@@ -180,6 +189,13 @@ func ForOperator(environ []string) (Settings, error) {
 // that is Vault's own, its client reads from the process's environment.
 func (env environment) vaultAddress() string {
 	return cmp.Or(env["VAULT_AGENT_ADDR"], env["VAULT_ADDR"])
+}
+
+// HasConsole reports whether the console is served: where the settings say so, and
+// where the service listens on this machine only.
+func (s *Settings) HasConsole() bool {
+	host, _, _ := net.SplitHostPort(s.Listen)
+	return s.Console == "on" || s.ConsoleListen != "" || s.Console == "" && onLoopback(&url.URL{Host: net.JoinHostPort(host, "0")})
 }
 
 func empty() Settings {

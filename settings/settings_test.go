@@ -11,6 +11,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/secret"
+	"playtoken/store"
 )
 
 const (
@@ -37,15 +38,15 @@ func TestEmptyEnvironmentHasDocumentedDefaults(t *testing.T) {
 	}
 	want := Settings{
 		Listen: "127.0.0.1:8080", Drain: 5 * time.Second,
-		Vault:    Vault{Token: secret.New("root"), Method: "token", Transit: "playtoken-transit", KV: "playtoken-kv"},
-		Account:  Account{Platform: "vidbeo", Settings: map[string]string{}, Credential: map[string]secret.Value{}},
-		TokenTTL: 10 * time.Minute, Scheduler: true, MaxStaleness: time.Hour, Log: Log{Requests: RequestLog{Refusals: true, Management: true}}, Plaintext: "warn",
+		Vault:        Vault{Token: secret.New("root"), Method: "token", Transit: "playtoken-transit", KV: "playtoken-kv"},
+		Account:      Account{Platform: "vidbeo", Settings: map[string]string{}, Credential: map[string]secret.Value{}},
+		RedisTimeout: 50 * time.Millisecond, TokenTTL: 10 * time.Minute, Scheduler: true, MaxStaleness: time.Hour, Log: Log{Requests: RequestLog{Refusals: true, Management: true}}, Plaintext: "warn",
 		Rotation: keyrotation.Policy{
 			RotateEvery: 720 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: time.Hour,
 			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: 15 * time.Second, Skew: time.Minute, Settle: 30 * time.Second},
-			KeySpec:   keyrotation.KeySpec{Bits: 2048}, KeyBudget: 10,
+			KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048}, KeyBudget: 10,
 		},
-		Gate: Gate{Listen: "127.0.0.1:8081", Data: "gate.db", Origins: []string{"*"}, SessionTTL: 4 * time.Hour,
+		Gate: Gate{Listen: "127.0.0.1:8081", Data: "gate.db", Origins: []string{"*"}, SessionTTL: 4 * time.Hour, SteeringMax: 12 * time.Hour,
 			Index: "hls.m3u8", MaxTokenLife: 24 * time.Hour},
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -58,6 +59,8 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_LISTEN":               {"8080", "localhost", "localhost:http", ":65536", "::1:80", ":080"},
 	"PLAYTOKEN_METRICS_LISTEN":       {"9090", "localhost:metrics"},
 	"PLAYTOKEN_DRAIN":                {"5", "-1s", "11m"},
+	"PLAYTOKEN_CONSOLE":              {"yes", "ON", "127.0.0.1:9000"},
+	"PLAYTOKEN_CONSOLE_LISTEN":       {"9000", "127.0.0.1:8080"},
 	"PLAYTOKEN_TLS_CERT":             {"cert.pem"},
 	"PLAYTOKEN_TLS_KEY":              {"key.pem"},
 	"PLAYTOKEN_TLS_CLIENT_CA":        {"ca.pem"},
@@ -68,6 +71,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_SCHEDULER":            {"yes", "ON", "true"},
 	"PLAYTOKEN_AUDIT":                {"stdout", "file:", "/var/log/audit"},
 	"PLAYTOKEN_REDIS_URL":            {"localhost:6379", "http://localhost", "redis://host\n"},
+	"PLAYTOKEN_REDIS_TIMEOUT":        {"50", "0s", "9ms", "5001ms", "1m"},
 	"PLAYTOKEN_TRUSTED_PROXIES":      {"10.0.0.1/8", "proxy.example.com", "10.0.0.0/8,", "10.0.0.0/33"},
 	"PLAYTOKEN_PRIVATE_TARGETS":      {"*", "10.0.0.0-10.0.0.9"},
 	"PLAYTOKEN_STORE":                {"file:", "memory", "play.db", "Vault"},
@@ -92,6 +96,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_PLATFORM_EMBED_URL":   {"{video_id}{token}"},
 	"PLAYTOKEN_PLATFORM_HLS_URL":     {"javascript:{video_id}{token}"},
 	"PLAYTOKEN_KEY_BITS":             {"1024", "2049", "-2048", "2k"},
+	"PLAYTOKEN_KEY_KIND":             {"rsa", "RSA-2048", "rsa-1024", "p256", "ed25519"}, // the platform is vidbeo
 	"PLAYTOKEN_KEY_BUDGET":           {"0", "2", "ten", "70000"},
 	"PLAYTOKEN_ROTATE_EVERY":         {"30d", "0s", "1m", "-720h", "5m", "2562047h"},
 	"PLAYTOKEN_OBSERVE_EVERY":        {"0s", "often"},
@@ -120,6 +125,9 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_OPERATOR_CLIENT_ID":     {"a b", "playtoken"},
 	"PLAYTOKEN_OPERATOR_CLIENT_SECRET": {"a\x01", "without the others"},
 	"PLAYTOKEN_OPERATOR_ROLES":         {`"admin"`},
+
+	"PLAYTOKEN_GATE_STEERING":     {"0s", "5", "1.5s", "-1m"},
+	"PLAYTOKEN_GATE_STEERING_MAX": {"0s", "12", "1.5s"},
 
 	"PLAYTOKEN_GATE_STREAMS_PER_VIEWER": {"-1", "two", "1.5", "70000", "unlimited"},
 }

@@ -31,7 +31,8 @@ type Delivery struct {
 	Place Place `json:"place"`
 	// Name is that of the query parameter, the cookie or the header; of a place
 	// in a path the segment before it. It is empty in a path without such a
-	// segment, and where the token is a whole query ("exp=1&sig=ab").
+	// segment, where the token is a whole query ("exp=1&sig=ab"), and where it is
+	// several cookies, as in the header Cookie ("a=1; b=2").
 	Name  string  `json:"name"`
 	Renew Renewal `json:"renew"`
 

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 // signingInput encodes a token up to its signature, and leaves room for that. The
 // bytes are those of golang-jwt, which encodes the header, once for each view; a
 // fuzz test compares the claims.
-func (w *view) signingInput(typ string, claims map[string]any) ([]byte, error) {
-	header, err := w.encodedHeader(typ)
+func (w *view) signingInput(of Header, claims map[string]any) ([]byte, error) {
+	header, err := w.encodedHeader(of)
 	if err != nil {
 		return nil, err
 	}
@@ -26,25 +27,42 @@ func (w *view) signingInput(typ string, claims map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	size := len(header) + 1 + base64.RawURLEncoding.EncodedLen(len(text))
-	input := append(make([]byte, 0, size+1+base64.RawURLEncoding.EncodedLen(w.public.Size())), header...)
+	input := append(make([]byte, 0, size+1+base64.RawURLEncoding.EncodedLen(signatureSize(w.public))), header...)
 	return base64.RawURLEncoding.AppendEncode(append(input, '.'), text), nil
 }
 
-// header is the header of the tokens of one type, encoded.
-type header struct{ typ, text string }
+// Header is what the header of a token has beside the algorithm. The zero value is
+// that of most verifiers: "kid", and the type "JWT".
+type Header struct {
+	Type    string // "typ"; "JWT" if it is empty
+	NoType  bool   // no "typ"
+	NoKeyID bool   // no "kid": the verifier tries every key
+}
 
-func (w *view) encodedHeader(typ string) (string, error) {
-	if held := w.header.Load(); held != nil && held.typ == typ {
+// header is a header, encoded.
+type header struct {
+	of   Header
+	text string
+}
+
+func (w *view) encodedHeader(of Header) (string, error) {
+	if held := w.header.Load(); held != nil && held.of == of {
 		return held.text, nil
 	}
-	unsigned := jwt.New(jwt.SigningMethodRS256)
-	unsigned.Header["typ"], unsigned.Header["kid"] = typ, w.key.KeyID
+	unsigned := jwt.New(jwt.GetSigningMethod(string(w.scheme)))
+	unsigned.Header["typ"], unsigned.Header["kid"] = cmp.Or(of.Type, "JWT"), w.key.KeyID
+	if of.NoType {
+		delete(unsigned.Header, "typ")
+	}
+	if of.NoKeyID {
+		delete(unsigned.Header, "kid")
+	}
 	input, err := unsigned.SigningString()
 	if err != nil {
 		return "", fmt.Errorf("encode header: %w", err)
 	}
 	text, _, _ := strings.Cut(input, ".")
-	w.header.Store(&header{typ: typ, text: text})
+	w.header.Store(&header{of: of, text: text})
 	return text, nil
 }
 

@@ -25,8 +25,8 @@ func (o oneKey) Read(context.Context, string) (store.Document, error) {
 	return store.Document{Data: o.ring, Version: 1}, nil
 }
 
-func (o oneKey) SignSHA256(_ context.Context, _ string, digest [32]byte) (signer.Signature, error) {
-	value, err := rsa.SignPKCS1v15(nil, o.private, crypto.SHA256, digest[:])
+func (o oneKey) Sign(_ context.Context, _ string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
+	value, err := scheme.Sign(o.private, input)
 	return signer.Signature{Value: value}, err
 }
 
@@ -59,7 +59,7 @@ func newOneKey() (oneKey, error) {
 		Project: "default",
 		Keys: []keyrotation.Key{{
 			Generation: 1, State: keyrotation.Active, StoreName: "playtoken_1", KeyID: "key-1",
-			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Bits: 2048, MaxTTL: time.Hour,
+			PublicKey: public, Fingerprint: keyrotation.Fingerprint(public), Kind: store.RSA2048, MaxTTL: time.Hour,
 		}},
 		Durations: keyrotation.Durations{ViewAge: 10 * time.Second, Propagation: time.Minute},
 	}
@@ -68,12 +68,12 @@ func newOneKey() (oneKey, error) {
 }
 
 // RS256 mints a token with the active key of a ring.
-func ExampleRS256_Mint() {
+func ExampleShapeMinter_Mint() {
 	keys, err := newOneKey()
 	if err != nil {
 		log.Fatal(err)
 	}
-	signatures, err := signer.NewSignatures(keys, 100)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: keys, Remembered: 100})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func ExampleRS256_Mint() {
 	view := signer.NewRingView(keys, "default")
 	defer view.Close()
 
-	minter := signer.RS256{
+	minter := signer.ShapeMinter{
 		Ring: view, Signatures: signatures, Shape: film{},
 		Policy: signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour},
 	}
@@ -92,7 +92,7 @@ func ExampleRS256_Mint() {
 	fmt.Println(token.KeyID, token.ExpiresAt.Sub(token.IssuedAt))
 
 	// A platform verifies it with the public key that was registered.
-	read, err := verify.Verify(token.Value, "film-7", time.Now(), func(keyID string) (*rsa.PublicKey, bool) {
+	read, err := verify.Verify(token.Value, "film-7", time.Now(), func(keyID string) (crypto.PublicKey, bool) {
 		return &keys.private.PublicKey, keyID == "key-1"
 	})
 	fmt.Println(read.Subject, err)

@@ -1,13 +1,13 @@
 package signer
 
 import (
-	"crypto/rsa"
+	"crypto"
 
 	"playtoken/keyrotation"
 )
 
 // SigningInput is what a token's signature is of.
-func SigningInput(keyID string, public *rsa.PublicKey, claims map[string]any) ([]byte, error) {
-	w := &view{key: keyrotation.Key{KeyID: keyID}, public: public}
-	return w.signingInput("JWT", claims)
+func SigningInput(keyID string, public crypto.PublicKey, claims map[string]any) ([]byte, error) {
+	w := &view{key: keyrotation.Key{KeyID: keyID}, public: public, scheme: RS256}
+	return w.signingInput(Header{}, claims)
 }

@@ -38,7 +38,7 @@ type fakeStore struct {
 	data  []byte
 	err   error         // of every call
 	delay time.Duration // of every call
-	keys  map[string]*rsa.PrivateKey
+	keys  map[string]crypto.Signer
 
 	verifiedBy *rsa.PublicKey // what signatures say about themselves
 
@@ -51,7 +51,7 @@ func (s *fakeStore) set(change func(*fakeStore)) {
 	change(s)
 }
 
-func (s *fakeStore) take(ctx context.Context) (data []byte, keys map[string]*rsa.PrivateKey, err error) {
+func (s *fakeStore) take(ctx context.Context) (data []byte, keys map[string]crypto.Signer, err error) {
 	s.mu.Lock()
 	data, keys, err = s.data, maps.Clone(s.keys), s.err
 	delay := s.delay
@@ -78,7 +78,7 @@ func (s *fakeStore) Read(ctx context.Context, name string) (store.Document, erro
 	return store.Document{Data: data, Version: 1}, nil
 }
 
-func (s *fakeStore) SignSHA256(ctx context.Context, name string, digest [32]byte) (signature signer.Signature, err error) {
+func (s *fakeStore) Sign(ctx context.Context, name string, scheme signer.Scheme, input []byte) (signature signer.Signature, err error) {
 	s.signatures.Add(1)
 	_, keys, err := s.take(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *fakeStore) SignSHA256(ctx context.Context, name string, digest [32]byte
 		return signature, fmt.Errorf("sign with %s: %w", name, signer.ErrKeyGone)
 	}
 	s.set(func(s *fakeStore) { signature.VerifiedBy = s.verifiedBy })
-	signature.Value, err = rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	signature.Value, err = scheme.Sign(key, input)
 	return signature, err
 }
 
@@ -107,7 +107,7 @@ func generation(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
 	}
 	return keyrotation.Key{
 		Generation: n + 1, State: state, StoreName: fmt.Sprintf("store_name_%d", n), KeyID: fmt.Sprintf("key-%d", n),
-		PublicKey: text, Fingerprint: keyrotation.Fingerprint(text), Bits: 2048, MaxTTL: time.Hour,
+		PublicKey: text, Fingerprint: keyrotation.Fingerprint(text), Kind: store.RSA2048, MaxTTL: time.Hour,
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *fakeStore) hold(t testing.TB, keys ...keyrotation.Key) {
 // newStore holds a ring whose generation 1 is active, and all private keys.
 func newStore(t testing.TB) *fakeStore {
 	t.Helper()
-	s := &fakeStore{keys: map[string]*rsa.PrivateKey{}}
+	s := &fakeStore{keys: map[string]crypto.Signer{}}
 	for n, pair := range pairs() {
 		s.keys[fmt.Sprintf("store_name_%d", n)] = pair
 	}
@@ -157,14 +157,14 @@ func (shape) Delivery() signer.Delivery {
 var policy = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: 2 * time.Hour, AllowedClaims: []string{"plan", "deep"}}
 
 // newMinter is closed when the test ends; in a bubble, close it there.
-func newMinter(t testing.TB, s *fakeStore) (*signer.RS256, func()) {
+func newMinter(t testing.TB, s *fakeStore) (*signer.ShapeMinter, func()) {
 	t.Helper()
-	signatures, err := signer.NewSignatures(s, 1024)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: s, Remembered: 1024})
 	if err != nil {
 		t.Fatal(err)
 	}
 	view := signer.NewRingView(s, "default")
-	return &signer.RS256{Ring: view, Signatures: signatures, Shape: shape{}, Policy: policy}, func() {
+	return &signer.ShapeMinter{Ring: view, Signatures: signatures, Shape: shape{}, Policy: policy}, func() {
 		view.Close()
 		signatures.Close()
 	}

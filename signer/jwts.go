@@ -19,13 +19,13 @@ type JWTs struct {
 	Signatures *Signatures
 }
 
-// Sign returns an RS256 token with a type in its header. The function claims gets
+// Sign returns a token with a type in its header. The function claims gets
 // the times of the token, whose lifetime is ttl or, if that is less, the longest
 // that the key allows. URLs, VideoID and RefreshAt of the Token stay empty. Errors:
 // *NoActiveKey, ErrUnavailable, and ErrClaim for claims that are not JSON or too
 // long.
 func (j *JWTs) Sign(ctx context.Context, typ string, ttl time.Duration, claims func(issued, expires time.Time) map[string]any) (Token, error) {
-	now := time.Now() // see RS256.Mint
+	now := time.Now() // see ShapeMinter.Mint
 	return j.Ring.sign(ctx, now, func(seen *view) (token Token, err error) {
 		if err := active(seen, now); err != nil {
 			return Token{}, err
@@ -36,7 +36,7 @@ func (j *JWTs) Sign(ctx context.Context, typ string, ttl time.Duration, claims f
 		}
 		issued := now.UTC().Truncate(time.Second)
 		token = Token{KeyID: seen.key.KeyID, IssuedAt: issued, ExpiresAt: issued.Add(life)}
-		token.Value, err = j.Signatures.jwt(ctx, seen, typ, claims(token.IssuedAt, token.ExpiresAt))
+		token.Value, err = j.Signatures.jwt(ctx, seen, Header{Type: typ}, claims(token.IssuedAt, token.ExpiresAt))
 		if err != nil {
 			return Token{}, err
 		}
@@ -85,20 +85,30 @@ func (w *view) life(ttl time.Duration) (time.Duration, error) {
 }
 
 // jwt encodes a token and signs it with the active key of a view.
-func (s *Signatures) jwt(ctx context.Context, by *view, typ string, claims map[string]any) (string, error) {
-	input, err := by.signingInput(typ, claims)
+func (s *Signatures) jwt(ctx context.Context, by *view, header Header, claims map[string]any) (string, error) {
+	input, err := by.signingInput(header, claims)
 	if err != nil {
 		return "", fmt.Errorf("%w: encode claims: %w", ErrClaim, err)
 	}
-	if len(input)+1+base64.RawURLEncoding.EncodedLen(by.public.Size()) > maxToken {
+	if len(input)+1+base64.RawURLEncoding.EncodedLen(signatureSize(by.public)) > maxToken {
 		return "", fmt.Errorf("%w: the token would be longer than %d bytes", ErrClaim, maxToken)
 	}
-	signature, err := s.sign(ctx, by, input)
-	switch {
-	case errors.Is(err, ErrKeyGone):
+	signature, err := s.release(ctx, by, by.scheme, input)
+	if err != nil {
 		return "", err
-	case err != nil:
-		return "", unavailable("sign", err)
 	}
 	return string(base64.RawURLEncoding.AppendEncode(append(input, '.'), signature)), nil
+}
+
+// release returns a signature by the active key of a view. Errors: ErrKeyGone,
+// ErrUnavailable.
+func (s *Signatures) release(ctx context.Context, by *view, scheme Scheme, message []byte) ([]byte, error) {
+	signature, err := s.sign(ctx, by, scheme, message)
+	switch {
+	case errors.Is(err, ErrKeyGone):
+		return nil, err
+	case err != nil:
+		return nil, unavailable("sign", err)
+	}
+	return signature, nil
 }

@@ -2,7 +2,7 @@ package signer
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +14,7 @@ import (
 
 	"playtoken/keyrotation"
 	"playtoken/signer/rsakey"
+	"playtoken/store"
 )
 
 // exportTimeout bounds one export of a private key.
@@ -24,7 +25,7 @@ type Exporter interface {
 	// Export returns the named key, which the caller then owns and has to wipe.
 	// It refuses a key that is not exportable. Errors: ErrUnavailable,
 	// ErrKeyGone. The caller may retry after any error.
-	Export(ctx context.Context, storeName string) (*rsa.PrivateKey, error)
+	Export(ctx context.Context, storeName string) (crypto.Signer, error)
 }
 
 // Store signs with its keys, and exports those that are exportable.
@@ -54,8 +55,8 @@ type memoryKey struct {
 	project     string
 	generation  int
 	fingerprint string
-	private     *rsakey.Key // nil until it is loaded
-	failure     string      // of the last attempt to load it
+	private     heldKey // nil until it is loaded
+	failure     string  // of the last attempt to load it
 }
 
 var _ PrivateKeys = (*Memory)(nil)
@@ -95,29 +96,28 @@ func (m *Memory) Close() {
 	clear(m.keys)
 }
 
-// SignSHA256 implements [PrivateKeys].
-func (m *Memory) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (Signature, error) {
+// Sign implements [PrivateKeys].
+func (m *Memory) Sign(ctx context.Context, storeName string, scheme Scheme, input []byte) (Signature, error) {
 	private := m.held(storeName)
 	if private == nil {
-		return m.store.SignSHA256(ctx, storeName, digest)
+		return m.store.Sign(ctx, storeName, scheme, input)
 	}
-	signature, err := m.workers.Sign(ctx, private, digest)
+	signature, err := private.sign(ctx, scheme, input)
 	switch {
 	case errors.Is(err, rsakey.ErrClosed), errors.Is(err, rsakey.ErrStopped):
 		// A newer ring was read; the store knows whether the key may still sign.
-		return m.store.SignSHA256(ctx, storeName, digest)
+		return m.store.Sign(ctx, storeName, scheme, input)
 	case err != nil && ctx.Err() != nil:
 		return Signature{}, unavailable("sign in memory", context.Cause(ctx))
-	case err != nil:
-		return Signature{}, err
-	case signature.Verified:
-		return Signature{Value: signature.Value, VerifiedBy: private.Public()}, nil
 	}
-	return Signature{Value: signature.Value}, nil
+	return signature, err
 }
 
+// Holds reports whether the named key is in memory. It may be gone when it is used.
+func (m *Memory) Holds(storeName string) bool { return m.held(storeName) != nil }
+
 // held returns the named key, or nil.
-func (m *Memory) held(storeName string) *rsakey.Key {
+func (m *Memory) held(storeName string) heldKey {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if k := m.keys[storeName]; k != nil {
@@ -143,7 +143,7 @@ func (m *Memory) follow(project string, ring keyrotation.Ring) {
 
 // align removes keys that the ring does not need, and returns them and the names of
 // keys to load.
-func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string, gone []*rsakey.Key) {
+func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string, gone []heldKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	wanted := map[string]bool{}
@@ -165,7 +165,7 @@ func (m *Memory) align(project string, ring keyrotation.Ring) (missing []string,
 			gone = append(gone, k.private)
 		}
 	}
-	return missing, slices.DeleteFunc(gone, func(k *rsakey.Key) bool { return k == nil })
+	return missing, slices.DeleteFunc(gone, func(k heldKey) bool { return k == nil })
 }
 
 // load tries once to export a key. The next view of the ring causes the next
@@ -187,7 +187,7 @@ func (m *Memory) load(ctx context.Context, name string) {
 	}
 	if err == nil {
 		k.private, k.failure = private.key, ""
-		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library, "eight_at_once", m.workers.Batches())
+		m.log.Info("signing key loaded into memory", "project", k.project, "generation", k.generation, "library", rsakey.Library, "eight_at_once", m.workers.Batches(), "kind", private.kind)
 		return
 	}
 	if failure := err.Error(); failure != k.failure {
@@ -198,7 +198,8 @@ func (m *Memory) load(ctx context.Context, name string) {
 
 // exported is a private key and its identity.
 type exported struct {
-	key         *rsakey.Key
+	key         heldKey
+	kind        store.Kind
 	fingerprint string
 }
 
@@ -207,15 +208,20 @@ func (m *Memory) export(ctx context.Context, name string) (exported, error) {
 	if err != nil {
 		return exported{}, err
 	}
-	text, err := keyrotation.EncodePublicKey(&private.PublicKey)
+	kind, err := store.KindOf(private.Public())
 	if err != nil {
-		rsakey.Wipe(private)
+		wipe(private)
 		return exported{}, fmt.Errorf("export: %w", err)
 	}
-	key, err := rsakey.New(private)
+	text, err := keyrotation.EncodePublicKey(private.Public())
 	if err != nil {
-		rsakey.Wipe(private)
+		wipe(private)
 		return exported{}, fmt.Errorf("export: %w", err)
 	}
-	return exported{key: key, fingerprint: keyrotation.Fingerprint(text)}, nil
+	key, err := m.hold(private)
+	if err != nil {
+		wipe(private)
+		return exported{}, fmt.Errorf("export: %w", err)
+	}
+	return exported{key: key, kind: kind, fingerprint: keyrotation.Fingerprint(text)}, nil
 }

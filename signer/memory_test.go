@@ -3,6 +3,7 @@ package signer_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -29,7 +30,7 @@ type vault struct {
 	given   map[string]*rsa.PrivateKey // the newest, by store name
 }
 
-func (v *vault) Export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
+func (v *vault) Export(ctx context.Context, name string) (crypto.Signer, error) {
 	_, keys, err := v.take(ctx)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -43,7 +44,7 @@ func (v *vault) Export(ctx context.Context, name string) (*rsa.PrivateKey, error
 	if !ok {
 		return nil, fmt.Errorf("export %s: %w", name, signer.ErrKeyGone)
 	}
-	private, err := x509.ParsePKCS1PrivateKey(x509.MarshalPKCS1PrivateKey(pair))
+	private, err := x509.ParsePKCS1PrivateKey(x509.MarshalPKCS1PrivateKey(pair.(*rsa.PrivateKey)))
 	v.given[name] = private
 	return private, err
 }
@@ -65,20 +66,20 @@ func movable(t testing.TB, n int, state keyrotation.State) keyrotation.Key {
 
 // inMemory runs a test, in a bubble of fake time, with a minter that signs in
 // memory. Generation 1 is active, 2 a standby.
-func inMemory(t *testing.T, test func(t *testing.T, v *vault, m *signer.RS256, log *bytes.Buffer)) {
+func inMemory(t *testing.T, test func(t *testing.T, v *vault, m *signer.ShapeMinter, log *bytes.Buffer)) {
 	t.Helper()
 	v := &vault{fakeStore: newStore(t), given: map[string]*rsa.PrivateKey{}}
 	v.hold(t, movable(t, 0, keyrotation.Active), movable(t, 1, keyrotation.Registered))
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		memory := signer.NewMemory(v, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-		signatures, err := signer.NewSignatures(memory, 1024)
+		signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: memory, InMemory: memory.Holds, Remembered: 1024})
 		if err != nil {
 			t.Fatal(err)
 		}
 		view := memory.RingView(v, "default")
 		synctest.Wait() // the first read is done, and what it names is loaded
-		test(t, v, &signer.RS256{Ring: view, Signatures: signatures, Shape: shape{}, Policy: policy}, &log)
+		test(t, v, &signer.ShapeMinter{Ring: view, Signatures: signatures, Shape: shape{}, Policy: policy}, &log)
 		view.Close()
 		signatures.Close()
 		memory.Close()
@@ -91,7 +92,7 @@ func inMemory(t *testing.T, test func(t *testing.T, v *vault, m *signer.RS256, l
 }
 
 // mints asks for a token of its own.
-func mints(t *testing.T, m *signer.RS256) (signer.Token, error) {
+func mints(t *testing.T, m *signer.ShapeMinter) (signer.Token, error) {
 	t.Helper()
 	return m.Mint(t.Context(), signer.Request{VideoID: fmt.Sprintf("vid%d", time.Now().UnixNano())})
 }
@@ -99,7 +100,7 @@ func mints(t *testing.T, m *signer.RS256) (signer.Token, error) {
 func away(s *fakeStore) { s.err = store.ErrUnavailable }
 
 func TestMintingGoesOnWithoutTheStoreUntilTheStalenessAndNotLonger(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		read := time.Now()
 		v.set(away)
 		signatures := v.signatures.Load()
@@ -137,7 +138,7 @@ func TestMintingGoesOnWithoutTheStoreUntilTheStalenessAndNotLonger(t *testing.T)
 }
 
 func TestNoCallerWaitsForAStoreThatIsKnownToHang(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		v.set(func(s *fakeStore) { s.delay = time.Hour })
 		slow := 0
 		for range 600 {
@@ -157,7 +158,7 @@ func TestNoCallerWaitsForAStoreThatIsKnownToHang(t *testing.T) {
 }
 
 func TestWhileTheStoreAnswersAViewIsNoOlderThanAnyOther(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		v.hold(t, movable(t, 0, keyrotation.Revoking), movable(t, 1, keyrotation.Active))
 		time.Sleep(viewAge + 1)
 		token, err := mints(t, m)
@@ -171,7 +172,7 @@ func TestWhileTheStoreAnswersAViewIsNoOlderThanAnyOther(t *testing.T) {
 }
 
 func TestAStoreThatSaysNoIsNotAway(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		v.set(broken)
 		time.Sleep(viewAge + 1)
 		if _, err := mints(t, m); !errors.Is(err, errStore) {
@@ -181,7 +182,7 @@ func TestAStoreThatSaysNoIsNotAway(t *testing.T) {
 }
 
 func TestAStandbySignsFromItsFirstMomentOnWithoutTheStore(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		v.hold(t, movable(t, 0, keyrotation.Retiring), movable(t, 1, keyrotation.Active), movable(t, 2, keyrotation.Registered))
 		v.set(func(s *fakeStore) { clear(s.keys) }) // nothing can be loaded or signed any more
 		time.Sleep(viewAge)
@@ -203,7 +204,7 @@ func TestTheStoreSignsWhatIsNotInMemory(t *testing.T) {
 		"not yet loaded anymore": {movable(t, 2, keyrotation.Active), signer.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, log *bytes.Buffer) {
+			inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, log *bytes.Buffer) {
 				v.mu.Lock()
 				v.refuse = c.refuse
 				v.mu.Unlock()
@@ -235,7 +236,7 @@ func TestTheStoreSignsWhatIsNotInMemory(t *testing.T) {
 }
 
 func TestAnotherKeyUnderTheSameNameIsNotLoaded(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, log *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, log *bytes.Buffer) {
 		v.set(func(s *fakeStore) { s.keys["store_name_2"] = pairs()[0] })
 		v.hold(t, movable(t, 2, keyrotation.Active))
 		time.Sleep(viewAge)
@@ -249,7 +250,7 @@ func TestAnotherKeyUnderTheSameNameIsNotLoaded(t *testing.T) {
 }
 
 func TestAnIdleViewLeavesTheStoreAlone(t *testing.T) {
-	inMemory(t, func(t *testing.T, v *vault, m *signer.RS256, _ *bytes.Buffer) {
+	inMemory(t, func(t *testing.T, v *vault, m *signer.ShapeMinter, _ *bytes.Buffer) {
 		time.Sleep(staleness / 2)
 		if n := v.reads.Load(); n < int64(staleness/viewAge)/2 {
 			t.Errorf("got %d reads ahead, want one per half of the view's age", n)

@@ -3,6 +3,7 @@ package signer_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/hex"
@@ -45,15 +46,16 @@ func (d *disk) Read(ctx context.Context, name string) (store.Document, error) {
 	return d.Store.Read(ctx, name)
 }
 
-func (d *disk) SignSHA256(ctx context.Context, name string, digest [32]byte) (signer.Signature, error) {
+func (d *disk) Sign(ctx context.Context, name string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
 	if d.away.Load() {
 		return signer.Signature{}, errDisk
 	}
-	return d.Store.SignSHA256(ctx, name, digest)
+	return d.Store.Sign(ctx, name, scheme, input)
 }
 
-func (d *disk) Export(ctx context.Context, name string) (*rsa.PrivateKey, error) {
-	private, err := d.Store.Export(ctx, name)
+func (d *disk) Export(ctx context.Context, name string) (crypto.Signer, error) {
+	exported, err := d.Store.Export(ctx, name)
+	private, _ := exported.(*rsa.PrivateKey)
 	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -70,7 +72,7 @@ type deployment struct {
 	t        *testing.T
 	disk     *disk
 	platform *standin.Keys
-	minters  map[string]*signer.RS256
+	minters  map[string]*signer.ShapeMinter
 	log      *slog.Logger // of everything there is to log
 	logged   bytes.Buffer
 	live     []signer.Token
@@ -79,7 +81,7 @@ type deployment struct {
 var rotation = keyrotation.Policy{
 	RotateEvery: 10 * time.Minute, ObserveEvery: time.Minute, MaxTTL: time.Minute, KeyBudget: 10,
 	Durations: keyrotation.Durations{Propagation: 30 * time.Second, ViewAge: viewAge, Skew: time.Second, Settle: 10 * time.Second},
-	KeySpec:   keyrotation.KeySpec{Bits: 2048},
+	KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048},
 }
 
 func inMemoryPolicy() keyrotation.Policy {
@@ -96,24 +98,25 @@ func deployed(t *testing.T, test func(*deployment)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &deployment{t: t, disk: &disk{Store: file}, platform: standin.New(standin.Options{}), minters: map[string]*signer.RS256{}}
+		d := &deployment{t: t, disk: &disk{Store: file}, platform: standin.New(standin.Options{}), minters: map[string]*signer.ShapeMinter{}}
 		d.log = slog.New(slog.NewTextHandler(&d.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		memory := signer.NewMemory(d.disk, d.log)
 		defer memory.Close()
 		for name, part := range map[string]struct {
-			keys signer.PrivateKeys
-			view *signer.RingView
+			keys  signer.PrivateKeys
+			holds func(string) bool
+			view  *signer.RingView
 		}{
-			"memory": {memory, memory.RingView(d.disk, "default")},
-			"store":  {d.disk, signer.NewRingView(d.disk, "default")},
+			"memory": {memory, memory.Holds, memory.RingView(d.disk, "default")},
+			"store":  {d.disk, nil, signer.NewRingView(d.disk, "default")},
 		} {
-			signatures, err := signer.NewSignatures(part.keys, 16)
+			signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: part.keys, InMemory: part.holds, Remembered: 16})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer signatures.Close()
 			defer part.view.Close()
-			d.minters[name] = &signer.RS256{Ring: part.view, Signatures: signatures, Shape: shape{}, Policy: signer.Policy{DefaultTTL: time.Minute, MaxTTL: time.Hour}}
+			d.minters[name] = &signer.ShapeMinter{Ring: part.view, Signatures: signatures, Shape: shape{}, Policy: signer.Policy{DefaultTTL: time.Minute, MaxTTL: time.Hour}}
 		}
 		test(d)
 	})
@@ -178,14 +181,14 @@ func (d *deployment) ring() *keyrotation.Ring {
 
 func (d *deployment) check() {
 	d.t.Helper()
-	known := map[string]*rsa.PublicKey{}
+	known := map[string]crypto.PublicKey{}
 	for _, k := range d.platform.Current() {
 		known[k.ID], _ = keyrotation.ParsePublicKey(k.PublicKey)
 	}
 	kept := d.live[:0]
 	for _, token := range d.live {
 		left := time.Until(token.ExpiresAt)
-		if _, err := verify.Verify(token.Value, token.VideoID, time.Now(), func(kid string) (*rsa.PublicKey, bool) { k, ok := known[kid]; return k, ok }); err != nil && left > 0 {
+		if _, err := verify.Verify(token.Value, token.VideoID, time.Now(), func(kid string) (crypto.PublicKey, bool) { k, ok := known[kid]; return k, ok }); err != nil && left > 0 {
 			d.t.Errorf("token refused %s before its end: got %v, want it accepted", left, err)
 		}
 		if left > 0 {

@@ -2,7 +2,7 @@ package signer
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
 	"sync"
@@ -68,12 +68,13 @@ type fault struct {
 // view is one successful read. Only confirmed changes later.
 type view struct {
 	ring    keyrotation.Ring
-	key     keyrotation.Key // the active one
-	public  *rsa.PublicKey  // of key; nil if no key is active
+	key     keyrotation.Key  // the active one
+	public  crypto.PublicKey // of key; nil if no key is active
+	scheme  Scheme           // of its JWTs
 	started time.Time
 	limit   time.Duration
 
-	header atomic.Pointer[header] // of the type of token that was made last
+	header atomic.Pointer[header] // of the kind of token that was made last
 
 	// confirmed says that this read was made because the key was not in the
 	// store, and that the ring still has it as active.
@@ -238,23 +239,30 @@ func newView(document store.Document, started time.Time, before *view) (*view, e
 		return next, nil
 	}
 	if before != nil && before.public != nil && before.key.PublicKey == key.PublicKey && before.key.Fingerprint == key.Fingerprint {
-		next.public = before.public
+		next.public, next.scheme = before.public, before.scheme
 		return next, nil
 	}
-	next.public, err = publicKey(key)
-	return next, err
+	if next.public, err = publicKey(key); err != nil {
+		return nil, err
+	}
+	next.scheme = JWTScheme(key.Kind)
+	return next, nil
 }
 
 // publicKey parses a key's recorded public key and checks it against the recorded
 // fingerprint, because shared signatures are looked up by the fingerprint and
-// verified with the public key.
-func publicKey(key keyrotation.Key) (*rsa.PublicKey, error) {
+// verified with the public key, and against the recorded kind, which decides how
+// it signs.
+func publicKey(key keyrotation.Key) (crypto.PublicKey, error) {
 	public, err := keyrotation.ParsePublicKey(key.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("generation %d: %w", key.Generation, err)
 	}
 	if keyrotation.Fingerprint(key.PublicKey) != key.Fingerprint {
 		return nil, fmt.Errorf("generation %d: the recorded fingerprint is not that of the recorded public key", key.Generation)
+	}
+	if kind, err := store.KindOf(public); err != nil || kind != key.Kind {
+		return nil, fmt.Errorf("generation %d: the recorded kind %q is not that of the recorded public key", key.Generation, key.Kind)
 	}
 	return public, nil
 }

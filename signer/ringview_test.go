@@ -13,7 +13,7 @@ import (
 )
 
 // inBubble runs a test with a minter in a bubble of fake time.
-func inBubble(t *testing.T, test func(t *testing.T, s *fakeStore, m *signer.RS256)) {
+func inBubble(t *testing.T, test func(t *testing.T, s *fakeStore, m *signer.ShapeMinter)) {
 	t.Helper()
 	s := newStore(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -29,7 +29,7 @@ func broken(s *fakeStore) { s.err = errStore }
 func mended(s *fakeStore) { s.err = nil }
 
 func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		ctx := t.Context()
 		if err := m.Ready(ctx); err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestAViewIsUsedForItsAgeAndNotLonger(t *testing.T) {
 }
 
 func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		if err := m.Ready(t.Context()); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestAgeCountsFromTheStartOfTheRead(t *testing.T) {
 }
 
 func TestAViewIsRenewedAheadAndNoCallerWaits(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		m.Ready(t.Context())
 		for range 50 {
@@ -82,7 +82,7 @@ func TestAViewIsRenewedAheadAndNoCallerWaits(t *testing.T) {
 }
 
 func TestConcurrentReadsAreOne(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		impatient, leave := context.WithCancel(t.Context())
 		left := make(chan error, 1)
@@ -109,7 +109,7 @@ func TestConcurrentReadsAreOne(t *testing.T) {
 }
 
 func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(broken)
 		for range 10_000 { // ten seconds
 			asked := time.Now()
@@ -133,7 +133,7 @@ func TestAFailingStoreIsLeftInPeaceAndComesBackByItself(t *testing.T) {
 }
 
 func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.delay = time.Hour })
 		asked := time.Now()
 		if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
@@ -146,7 +146,7 @@ func TestAStoreThatHangsIsGivenUpOn(t *testing.T) {
 }
 
 func TestClosingEndsAReadUnderWay(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.delay = time.Hour })
 		answer := make(chan error, 1)
 		go func() { answer <- m.Ready(t.Context()) }()
@@ -178,7 +178,7 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 		{"a standby that is long overdue", []keyrotation.Key{late}, time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 				s.hold(t, c.keys...)
 				var none *signer.NoActiveKey
 				if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.Equal(c.earliest) {
@@ -199,7 +199,7 @@ func TestARingWithoutActiveKeyIsBelievedBriefly(t *testing.T) {
 }
 
 func TestAProjectThatWasNeverRotatedHasNoActiveKey(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.data = nil })
 		var none *signer.NoActiveKey
 		if err := m.Ready(t.Context()); !errors.As(err, &none) || !none.EarliestAt.IsZero() {
@@ -214,7 +214,7 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 	unreadable := generation(t, 0, keyrotation.Active)
 	unreadable.PublicKey = "-----BEGIN PUBLIC KEY-----\n"
 	for _, bad := range []keyrotation.Key{other, unreadable} {
-		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 			s.hold(t, bad)
 			if err := m.Ready(t.Context()); !errors.Is(err, signer.ErrUnavailable) {
 				t.Errorf("Ready: got %v, want ErrUnavailable", err)
@@ -224,7 +224,7 @@ func TestARingThatCannotBeBelievedSignsNothing(t *testing.T) {
 }
 
 func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		key := keyrotation.Key{Generation: 1, State: keyrotation.Active, StoreName: "kissued", Name: "ours", KeyID: "api_key_1",
 			Fingerprint: "by its name", Issued: true}
 		s.hold(t, key)
@@ -238,7 +238,7 @@ func TestAnIssuedKeyIsShownAndNeverSigns(t *testing.T) {
 }
 
 func TestAViewTellsWhichKeyIsActive(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		if got, err := m.Ring.Active(t.Context()); err != nil || got.State != keyrotation.Active {
 			t.Errorf("Active: got %+v, %v, want the active key", got, err)
 		}

@@ -34,7 +34,7 @@ func sameAsAlone(t testing.TB, token signer.Token) {
 }
 
 func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		const rounds, askers = 20, 20
 		random := rand.New(rand.NewPCG(1, 2))
 		var distinct sync.Map
@@ -68,7 +68,7 @@ func TestASharedSignatureIsTheOneThatWouldHaveBeenMade(t *testing.T) {
 }
 
 func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		first, leave := context.WithCancel(t.Context())
@@ -95,7 +95,7 @@ func TestOneCallerLeavingSpoilsNoOthersSignature(t *testing.T) {
 }
 
 func TestSharedSignaturesAreCounted(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.set(func(s *fakeStore) { s.delay = time.Second })
 		var all sync.WaitGroup
@@ -112,7 +112,7 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 			t.Errorf("got %d shared while the signature was made, want 4", got)
 		}
 	})
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		for range 3 { // the later ones find it
 			m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		}
@@ -124,7 +124,7 @@ func TestSharedSignaturesAreCounted(t *testing.T) {
 }
 
 func TestAFailedSignatureIsNotRemembered(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.set(broken)
 		if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, errStore) {
@@ -138,7 +138,7 @@ func TestAFailedSignatureIsNotRemembered(t *testing.T) {
 }
 
 func TestNoTokenLeavesThatThePlatformCouldNotVerify(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		s.set(func(s *fakeStore) { s.keys["store_name_0"] = pairs()[1] }) // the key was replaced
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
 		if !errors.Is(err, signer.ErrUnavailable) || !errors.Is(err, rsa.ErrVerification) || got.Value != "" {
@@ -157,7 +157,7 @@ func TestAVerificationCountsWithTheRecordedPublicKeyOnly(t *testing.T) {
 		"the recorded public key": {by: 0},
 		"another public key":      {by: 1, want: rsa.ErrVerification},
 	} {
-		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+		inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 			public := pairs()[c.by].PublicKey // a copy
 			s.set(func(s *fakeStore) { s.keys["store_name_0"], s.verifiedBy = pairs()[1], &public })
 			if _, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"}); !errors.Is(err, c.want) {
@@ -168,7 +168,7 @@ func TestAVerificationCountsWithTheRecordedPublicKeyOnly(t *testing.T) {
 }
 
 func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.hold(t, generation(t, 0, keyrotation.Revoking), generation(t, 1, keyrotation.Active))
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
@@ -184,7 +184,7 @@ func TestARevokedKeyIsReplacedWithinTheRequest(t *testing.T) {
 }
 
 func TestARevocationWithoutStandbySaysSo(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.hold(t, generation(t, 0, keyrotation.Revoking))
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
@@ -196,7 +196,7 @@ func TestARevocationWithoutStandbySaysSo(t *testing.T) {
 }
 
 func TestAKeyDestroyedBehindOurBackIsNotAskedForInALoop(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		m.Ready(t.Context())
 		s.set(func(s *fakeStore) { delete(s.keys, "store_name_0") })
 		for range 1000 { // one second

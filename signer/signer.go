@@ -74,6 +74,7 @@ type URLs struct {
 	Landing   string `json:"landing,omitempty"`   // a page with the video
 	Embed     string `json:"embed,omitempty"`     // for an iframe
 	HLS       string `json:"hls,omitempty"`       // a manifest
+	DASH      string `json:"dash,omitempty"`      // a manifest of DASH
 	MP4       string `json:"mp4,omitempty"`       // an MP4 file
 	Thumbnail string `json:"thumbnail,omitempty"` // a still picture, small
 	Poster    string `json:"poster,omitempty"`    // a still picture
@@ -111,7 +112,7 @@ type Policy struct {
 	AllowedClaims  []string // exact names of extra claims
 }
 
-// Shape is a platform's part of a token that is signed with RS256: its claims,
+// Shape is a platform's part of a JWT that is signed with the ring's active key: its claims,
 // its URLs and how it is delivered. Implementations are pure.
 type Shape interface {
 	// Claims returns all claims of the token. Errors: ErrVideo,
@@ -124,10 +125,11 @@ type Shape interface {
 
 // PrivateKeys signs with keys in the store. It is safe for concurrent use.
 type PrivateKeys interface {
-	// SignSHA256 returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest
-	// by the only version of the named key. Errors: ErrUnavailable, ErrKeyGone.
-	// The caller may retry after any error.
-	SignSHA256(ctx context.Context, storeName string, digest [32]byte) (Signature, error)
+	// Sign returns the signature by the only version of the named key, which the
+	// scheme has to fit, of what [Scheme.Input] returned for a message. Errors:
+	// ErrUnavailable, ErrKeyGone. The caller may retry after any error, and must
+	// not change input before it returns or after ctx has ended.
+	Sign(ctx context.Context, storeName string, scheme Scheme, input []byte) (Signature, error)
 }
 
 // Signature is a signature that has not been released yet.

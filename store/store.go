@@ -65,7 +65,7 @@ type Documents interface {
 
 // KeySpec says which private key to make.
 type KeySpec struct {
-	Bits       int  // size of the RSA modulus: 2048, 3072 or 4096
+	Kind       Kind
 	Exportable bool // the key may leave the store, to sign in memory
 }
 
@@ -76,7 +76,7 @@ type KeyInfo struct {
 	Versions  int    // 1, unless the key was rotated inside the store by hand
 }
 
-// PrivateKeys makes and destroys RSA keys. A name is made by the server, 7 to
+// PrivateKeys makes and destroys keys of every [Kind]. A name is made by the server, 7 to
 // 40 of [a-z0-9_], and used for one key only. Implementations are safe for
 // concurrent use. Errors that are not named below: ErrUnavailable.
 type PrivateKeys interface {

@@ -97,14 +97,14 @@ func open(t *testing.T, url string, log *slog.Logger) *tracing.Tracer {
 
 type keys struct{}
 
-func (keys) SignSHA256(context.Context, string, [32]byte) (signer.Signature, error) {
+func (keys) Sign(context.Context, string, signer.Scheme, []byte) (signer.Signature, error) {
 	return signer.Signature{}, signer.ErrUnavailable
 }
 
 type minter struct{ keys signer.PrivateKeys }
 
 func (m minter) Mint(ctx context.Context, _ signer.Request) (signer.Token, error) {
-	_, err := m.keys.SignSHA256(ctx, "secret-store-name", [32]byte{})
+	_, err := m.keys.Sign(ctx, "secret-store-name", signer.RS256, make([]byte, 32))
 	return signer.Token{}, err
 }
 

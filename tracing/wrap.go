@@ -2,7 +2,7 @@ package tracing
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 
 	"playtoken/keyrotation"
 	"playtoken/signer"
@@ -25,7 +25,7 @@ func (t *Tracer) Store(next Store) Store {
 	return tracedStore{Store: next, t: t}
 }
 
-// tracedStore embeds the store so that SignSHA256 is the store's own.
+// tracedStore embeds the store so that Sign is the store's own.
 type tracedStore struct {
 	Store
 	t *Tracer
@@ -73,7 +73,7 @@ func (s tracedStore) Destroy(ctx context.Context, name string) (err error) {
 	return s.Store.Destroy(ctx, name)
 }
 
-func (s tracedStore) Export(ctx context.Context, storeName string) (_ *rsa.PrivateKey, err error) {
+func (s tracedStore) Export(ctx context.Context, storeName string) (_ crypto.Signer, err error) {
 	ctx, done := s.of(ctx, "export", &err)
 	defer done()
 	return s.Store.Export(ctx, storeName)
@@ -93,9 +93,9 @@ type tracedSigning struct {
 	t    *Tracer
 }
 
-func (s tracedSigning) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
+func (s tracedSigning) Sign(ctx context.Context, storeName string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
 	ctx, done := s.t.Start(ctx, "store sign", "")
-	signature, err := s.next.SignSHA256(ctx, storeName, digest)
+	signature, err := s.next.Sign(ctx, storeName, scheme, input)
 	done(err)
 	return signature, err
 }

@@ -8,9 +8,9 @@ import (
 	"playtoken/signer"
 )
 
-// The numbers of concurrent calls for one key and of digests in one call. Vault
+// The numbers of concurrent calls for one key and scheme, and of inputs in one call. Vault
 // works on a call with one core, so several small calls of equal size use its
-// cores better than a large one. From enoughBatch digests on, the cost of the
+// cores better than a large one. From enoughBatch inputs on, the cost of the
 // call is small beside that of its signatures.
 const (
 	maxCalls    = 4
@@ -18,7 +18,14 @@ const (
 	enoughBatch = 4
 )
 
-// outcome is the result for one digest.
+// signWith is a key, and the scheme that it signs under. What goes into one call
+// has both in common.
+type signWith struct {
+	key    string
+	scheme signer.Scheme
+}
+
+// outcome is the result for one input.
 type outcome struct {
 	signature []byte
 	err       error
@@ -28,33 +35,33 @@ type outcome struct {
 // caller that gave up does not delay the others.
 type waiter struct {
 	gone   <-chan struct{} // closed when the caller gives up
-	digest [32]byte
+	input  []byte
 	result chan outcome
 }
 
-// queue holds the callers that wait for one key, and counts its calls.
+// queue holds the callers that wait for one key and scheme, and counts its calls.
 type queue struct {
 	waiting []*waiter
 	calls   int
 }
 
-// batcher lets callers for the same key share calls. It has no timer: a caller
+// batcher lets callers for the same key and scheme share calls. It has no timer: a caller
 // waits only while maxCalls calls are in progress, and the callers that have
 // waited longest are in the call that follows.
 type batcher struct {
 	ctx context.Context
-	// send signs all digests in one call, and returns an outcome for each, in
+	// send signs all inputs in one call, and returns an outcome for each, in
 	// their order. It ends with ctx and has a deadline of its own.
-	send func(ctx context.Context, key string, digests [][32]byte) []outcome
+	send func(ctx context.Context, with signWith, inputs [][]byte) []outcome
 
 	mu     sync.Mutex
-	queues map[string]*queue // of keys with calls in progress
+	queues map[signWith]*queue // with calls in progress
 	closed bool
 	calls  sync.WaitGroup
 }
 
-func newBatcher(ctx context.Context, send func(context.Context, string, [][32]byte) []outcome) *batcher {
-	return &batcher{ctx: ctx, send: send, queues: map[string]*queue{}}
+func newBatcher(ctx context.Context, send func(context.Context, signWith, [][]byte) []outcome) *batcher {
+	return &batcher{ctx: ctx, send: send, queues: map[signWith]*queue{}}
 }
 
 // close waits for the calls in progress. Later calls of sign fail.
@@ -66,12 +73,12 @@ func (b *batcher) close() {
 }
 
 // sign returns once the signature is made or ctx ends.
-func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte, error) {
+func (b *batcher) sign(ctx context.Context, with signWith, input []byte) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, ctx.Err())
 	}
-	w := &waiter{gone: ctx.Done(), digest: digest, result: make(chan outcome, 1)}
-	if !b.add(key, w) {
+	w := &waiter{gone: ctx.Done(), input: input, result: make(chan outcome, 1)}
+	if !b.add(with, w) {
 		return nil, fmt.Errorf("%w: closed", signer.ErrUnavailable)
 	}
 	select {
@@ -84,34 +91,34 @@ func (b *batcher) sign(ctx context.Context, key string, digest [32]byte) ([]byte
 
 // add starts a call for w if fewer than maxCalls are in progress, and else puts w
 // into the queue. It returns false if the batcher is closed.
-func (b *batcher) add(key string, w *waiter) bool {
+func (b *batcher) add(with signWith, w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return false
 	}
-	q := b.queues[key]
+	q := b.queues[with]
 	if q == nil {
 		q = &queue{}
-		b.queues[key] = q
+		b.queues[with] = q
 	}
 	if q.calls == maxCalls {
 		q.waiting = append(q.waiting, w)
 		return true
 	}
 	q.calls++
-	b.calls.Go(func() { b.work(key, q, []*waiter{w}) })
+	b.calls.Go(func() { b.work(with, q, []*waiter{w}) })
 	return true
 }
 
 // work makes calls until no caller waits.
-func (b *batcher) work(key string, q *queue, batch []*waiter) {
-	for ; batch != nil; batch = b.next(key, q) {
-		digests := make([][32]byte, len(batch))
+func (b *batcher) work(with signWith, q *queue, batch []*waiter) {
+	for ; batch != nil; batch = b.next(with, q) {
+		inputs := make([][]byte, len(batch))
 		for i, w := range batch {
-			digests[i] = w.digest
+			inputs[i] = w.input
 		}
-		for i, o := range b.send(b.ctx, key, digests) {
+		for i, o := range b.send(b.ctx, with, inputs) {
 			batch[i].result <- o
 		}
 	}
@@ -119,7 +126,7 @@ func (b *batcher) work(key string, q *queue, batch []*waiter) {
 
 // next takes the callers of the next call out of the queue. If no caller waits, it
 // returns nil, the worker ends, and the last worker of a key removes its queue.
-func (b *batcher) next(key string, q *queue) []*waiter {
+func (b *batcher) next(with signWith, q *queue) []*waiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var batch []*waiter
@@ -132,7 +139,7 @@ func (b *batcher) next(key string, q *queue) []*waiter {
 	if batch == nil {
 		q.waiting = nil
 		if q.calls--; q.calls == 0 {
-			delete(b.queues, key)
+			delete(b.queues, with)
 		}
 	}
 	return batch

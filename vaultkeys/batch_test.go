@@ -14,9 +14,8 @@ import (
 	"playtoken/vaultkeys"
 )
 
-func digest(i int) (d [32]byte) {
-	binary.BigEndian.PutUint64(d[:], uint64(i))
-	return d
+func digest(i int) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 24), uint64(i))
 }
 
 // signAll starts n concurrent callers. It returns once all have begun. Wait waits
@@ -26,8 +25,8 @@ func signAll(ctx context.Context, t *testing.T, s *vaultkeys.Store, key string, 
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			signature, err := s.SignSHA256(ctx, key, digest(i))
-			if want := digest(i); err == nil && string(signature.Value) != string(want[:]) {
+			signature, err := s.Sign(ctx, key, signer.RS256, digest(i))
+			if want := digest(i); err == nil && string(signature.Value) != string(want) {
 				t.Errorf("caller %d got the signature of another digest", i)
 			}
 			errs[i] = err
@@ -125,13 +124,13 @@ func TestARefusedDigestDoesNotAffectOthers(t *testing.T) {
 		vault := &fakeSigner{refuse: 0xbd}
 		s := openFake(t, vault.RoundTrip)
 		wait := signAll(t.Context(), t, s, "key_one", 100)
-		_, err := s.SignSHA256(t.Context(), "key_one", [32]byte{0xbd})
+		_, err := s.Sign(t.Context(), "key_one", signer.RS256, append([]byte{0xbd}, make([]byte, 31)...))
 		if !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("SignSHA256 of the refused digest = %v, want unavailable", err)
+			t.Errorf("Sign of the refused digest = %v, want unavailable", err)
 		}
 		for i, err := range wait() {
 			if err != nil {
-				t.Errorf("caller %d: SignSHA256 = %v, want success", i, err)
+				t.Errorf("caller %d: Sign = %v, want success", i, err)
 			}
 		}
 	})
@@ -148,7 +147,7 @@ func TestCallersThatGiveUpDoNotAffectOthers(t *testing.T) {
 		giveUp()
 		for i, err := range leaving() {
 			if !errors.Is(err, context.Canceled) || !errors.Is(err, signer.ErrUnavailable) {
-				t.Errorf("caller %d that gave up: SignSHA256 = %v, want canceled and unavailable", i, err)
+				t.Errorf("caller %d that gave up: Sign = %v, want canceled and unavailable", i, err)
 			}
 		}
 		if took := time.Since(start); took != 0 {
@@ -156,7 +155,7 @@ func TestCallersThatGiveUpDoNotAffectOthers(t *testing.T) {
 		}
 		for i, err := range staying() {
 			if err != nil {
-				t.Errorf("caller %d that stayed: SignSHA256 = %v, want success", i, err)
+				t.Errorf("caller %d that stayed: Sign = %v, want success", i, err)
 			}
 		}
 		calls, _, _ := vault.seen()
@@ -181,11 +180,11 @@ func TestCloseEndsAllCallsAndWaitsForThem(t *testing.T) {
 		}
 		for i, err := range wait() {
 			if !errors.Is(err, signer.ErrUnavailable) {
-				t.Errorf("caller %d: SignSHA256 = %v, want unavailable", i, err)
+				t.Errorf("caller %d: Sign = %v, want unavailable", i, err)
 			}
 		}
-		if _, err := s.SignSHA256(t.Context(), "key_one", digest(1)); !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("SignSHA256 after Close = %v, want unavailable", err)
+		if _, err := s.Sign(t.Context(), "key_one", signer.RS256, digest(1)); !errors.Is(err, signer.ErrUnavailable) {
+			t.Errorf("Sign after Close = %v, want unavailable", err)
 		}
 	})
 }
@@ -209,18 +208,50 @@ func TestSilentVaultIsUnavailable(t *testing.T) {
 	})
 }
 
-func TestSignaturesAreRS256(t *testing.T) {
-	vault := &fakeSigner{}
-	s := openFake(t, vault.RoundTrip)
-	if _, err := s.SignSHA256(t.Context(), "key_one", digest(7)); err != nil {
-		t.Fatal(err)
+// The defaults of transit are PSS, DER and the newest version of a key.
+func TestASignatureIsAskedForUnderItsScheme(t *testing.T) {
+	for scheme, want := range map[signer.Scheme]struct {
+		hash, marshaling string
+		prehashed        bool
+	}{
+		signer.RS256:       {"sha2-256", "jws", true},
+		signer.ES256:       {"sha2-256", "jws", true},
+		signer.ES384:       {"sha2-384", "jws", true},
+		signer.EdDSA:       {"sha2-256", "jws", false},
+		signer.RSASHA1:     {"sha1", "jws", true},
+		signer.ECDSASHA1:   {"sha1", "asn1", true},
+		signer.ECDSASHA256: {"sha2-256", "asn1", true},
+	} {
+		vault := &fakeSigner{standard: want.marshaling == "asn1"}
+		s := openFake(t, vault.RoundTrip)
+		if _, err := s.Sign(t.Context(), "key_one", scheme, digest(7)); err != nil {
+			t.Fatalf("%s: got error %v, want a signature", scheme, err)
+		}
+		calls, _, _ := vault.seen()
+		call := calls[0]
+		if call.Path != "/v1/transit-a/sign/key_one/"+want.hash || call.Prehashed != want.prehashed || call.Algorithm != "pkcs1v15" ||
+			call.Marshaling != want.marshaling || call.KeyVersion != 1 {
+			t.Errorf("%s: the request is %+v, want %+v with version 1 of the key", scheme, call, want)
+		}
 	}
-	calls, _, _ := vault.seen()
-	call := calls[0]
-	if call.Path != "/v1/transit-a/sign/key_one/sha2-256" || !call.Prehashed || call.Algorithm != "pkcs1v15" ||
-		call.Marshaling != "jws" || call.KeyVersion != 1 {
-		t.Errorf("the request is %+v, want RS256 of a digest with version 1 of the key", call)
-	}
+}
+
+func TestSchemesOfOneKeyShareNoRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		vault := &fakeSigner{}
+		s := openFake(t, vault.RoundTrip)
+		wait := signAll(t.Context(), t, s, "key_one", 100)
+		if _, err := s.Sign(t.Context(), "key_one", signer.RSASHA1, digest(7)); err != nil {
+			t.Error(err)
+		}
+		wait()
+		calls, _, _ := vault.seen()
+		for _, call := range calls {
+			if call.Path == "/v1/transit-a/sign/key_one/sha1" && len(call.Batch) != 1 {
+				t.Errorf("got %d inputs in the call for SHA-1, want its own alone", len(call.Batch))
+			}
+		}
+	})
 }
 
 func TestSignaturesOfUnknownOriginAreRefused(t *testing.T) {
@@ -242,9 +273,9 @@ func TestSignaturesOfUnknownOriginAreRefused(t *testing.T) {
 		`{"data":null}`: false, `{}`: false, ``: false, `null`: false, `[]`: false, `<html>`: false,
 	} {
 		s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, 200, body), nil })
-		_, err := s.SignSHA256(t.Context(), "key_one", digest(1))
+		_, err := s.Sign(t.Context(), "key_one", signer.RS256, digest(1))
 		if fine && err != nil || !fine && !errors.Is(err, signer.ErrUnavailable) {
-			t.Errorf("SignSHA256 with response %s = %v, want success: %v", body, err, fine)
+			t.Errorf("Sign with response %s = %v, want success: %v", body, err, fine)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"playtoken/signer"
 	"playtoken/store"
 	"playtoken/store/storetest"
 	"playtoken/vaultkeys/vaulttest"
@@ -20,22 +21,21 @@ func BenchmarkSign(b *testing.B) {
 	config := on(b, server)
 	config.Transport = nil
 	s, key := open(b, config), storetest.ID()
-	if _, err := s.Create(b.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(b.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		b.Fatal(err)
 	}
 	client := server.Client(b)
 	client.CloneConfig().HttpClient.Transport.(*http.Transport).MaxIdleConnsPerHost = 256
 	path := config.Transit + "/sign/" + key + "/sha2-256"
 	directly := func(i int) error {
-		d := digest(i)
 		_, err := client.Logical().WriteWithContext(b.Context(), path, map[string]any{
-			"input": base64.StdEncoding.EncodeToString(d[:]), "prehashed": true, "key_version": 1,
+			"input": base64.StdEncoding.EncodeToString(digest(i)), "prehashed": true, "key_version": 1,
 			"signature_algorithm": "pkcs1v15", "marshaling_algorithm": "jws",
 		})
 		return err
 	}
 	shared := func(i int) error {
-		_, err := s.SignSHA256(b.Context(), key, digest(i))
+		_, err := s.Sign(b.Context(), key, signer.RS256, digest(i))
 		return err
 	}
 	for _, callers := range []int{1, 4, 16, 64, 256} {

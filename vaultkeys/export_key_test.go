@@ -1,8 +1,6 @@
 package vaultkeys_test
 
 import (
-	"bytes"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -29,12 +27,13 @@ import (
 
 func TestAnExportedKeySignsAsVaultDoes(t *testing.T) {
 	s := open(t, on(t, vaulttest.Shared(t)))
-	for _, bits := range []int{2048, 3072} {
-		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: bits, Exportable: true}); err != nil {
+	for _, kind := range []store.Kind{store.RSA2048, store.RSA3072, store.ECDSAP256, store.ECDSAP384, store.Ed25519} {
+		name, scheme := storetest.ID(), signer.JWTScheme(kind)
+		made, err := s.Create(t.Context(), name, store.KeySpec{Kind: kind, Exportable: true})
+		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := s.SignSHA256(t.Context(), name, digest(1))
+		public, err := keyrotation.ParsePublicKey(made.PublicKey)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,9 +41,9 @@ func TestAnExportedKeySignsAsVaultDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hashed := digest(1)
-		if got, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, hashed[:]); err != nil || !bytes.Equal(got, want.Value) {
-			t.Errorf("%d bits: it signs otherwise than Vault (%v)", bits, err)
+		input := scheme.Input([]byte("film"))
+		if got, err := scheme.Sign(key, input); err != nil || scheme.Verify(public, input, got) != nil {
+			t.Errorf("%s: it signs otherwise than Vault (%v)", kind, err)
 		}
 	}
 }
@@ -53,7 +52,7 @@ func TestOnlyExportableKeysThatAreThereAreExported(t *testing.T) {
 	s := open(t, on(t, vaulttest.Shared(t)))
 	stays, goes := storetest.ID(), storetest.ID()
 	for name, exportable := range map[string]bool{stays: false, goes: true} {
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +110,7 @@ func TestExportErrorsDoNotRevealTheKey(t *testing.T) {
 			s := openFake(t, func(r *http.Request) (*http.Response, error) { return answer(r, c.status, c.body), nil })
 			key, err := s.Export(t.Context(), storetest.ID())
 			if c.fine {
-				if err != nil || !key.Equal(private) {
+				if err != nil || !private.Equal(key) {
 					t.Error(err)
 				}
 				return
@@ -127,7 +126,7 @@ func TestExportErrorsDoNotRevealTheKey(t *testing.T) {
 }
 
 // memoryMinter signs in memory for a project whose first key is active.
-func memoryMinter(t *testing.T, s *vaultkeys.Store, policy keyrotation.Policy, log *slog.Logger) *signer.RS256 {
+func memoryMinter(t *testing.T, s *vaultkeys.Store, policy keyrotation.Policy, log *slog.Logger) *signer.ShapeMinter {
 	t.Helper()
 	rotator := &keyrotation.Rotator{Project: "default", Documents: s, Keys: s, Platform: standin.New(standin.Options{}),
 		StoreTime: s.Now, Policy: policy, Log: log}
@@ -142,14 +141,14 @@ func memoryMinter(t *testing.T, s *vaultkeys.Store, policy keyrotation.Policy, l
 	}
 	memory := signer.NewMemory(s, log)
 	t.Cleanup(memory.Close)
-	signatures, err := signer.NewSignatures(memory, 16)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: memory, InMemory: memory.Holds, Remembered: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(signatures.Close)
 	view := memory.RingView(s, "default")
 	t.Cleanup(view.Close)
-	return &signer.RS256{Ring: view, Signatures: signatures, Shape: platform,
+	return &signer.ShapeMinter{Ring: view, Signatures: signatures, Shape: platform,
 		Policy: signer.Policy{DefaultTTL: time.Minute, MaxTTL: time.Hour}}
 }
 
@@ -160,7 +159,7 @@ func TestMintingContinuesWhileVaultIsDown(t *testing.T) {
 	m := memoryMinter(t, s, keyrotation.Policy{
 		RotateEvery: time.Hour, ObserveEvery: time.Hour, MaxTTL: time.Minute, KeyBudget: 10,
 		Durations: keyrotation.Durations{ViewAge: 200 * time.Millisecond, Staleness: 10 * time.Minute, Skew: time.Minute, Settle: 10 * time.Second},
-		KeySpec:   keyrotation.KeySpec{Bits: 2048, Exportable: true},
+		KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048, Exportable: true},
 	}, slog.New(slog.NewTextHandler(loaded, nil)))
 	loaded.await(t, "loaded into memory", 2) // the active one and its standby
 	mint := func(n int) error {

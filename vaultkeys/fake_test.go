@@ -54,7 +54,8 @@ type signCall struct {
 // fakeSigner signs by giving the digest back. One signature takes it a
 // millisecond, so in a synctest bubble time tells how calls overlapped.
 type fakeSigner struct {
-	refuse byte // digests that begin with this byte, unless it is 0
+	refuse   byte // digests that begin with this byte, unless it is 0
+	standard bool // its base64 is the standard one, as for DER
 
 	mu       sync.Mutex
 	calls    []signCall
@@ -85,7 +86,11 @@ func (f *fakeSigner) sign(digest []byte) string {
 	if f.refuse != 0 && digest[0] == f.refuse {
 		return `{"error":"not this one"}`
 	}
-	return fmt.Sprintf(`{"signature":"vault:v1:%s","key_version":1}`, base64.RawURLEncoding.EncodeToString(digest))
+	encoding := base64.RawURLEncoding
+	if f.standard {
+		encoding = base64.StdEncoding
+	}
+	return fmt.Sprintf(`{"signature":"vault:v1:%s","key_version":1}`, encoding.EncodeToString(digest))
 }
 
 // seen returns the calls so far, the number under way, and the most that ever

@@ -55,7 +55,7 @@ func lose(t *testing.T, config vaultkeys.Config, method, path string, arrive boo
 
 func TestCreateAfterALostCreate(t *testing.T) {
 	config := on(t, vaulttest.Shared(t))
-	spec := store.KeySpec{Bits: 2048}
+	spec := store.KeySpec{Kind: store.RSA2048}
 	for _, arrive := range []bool{false, true} {
 		name := storetest.ID()
 		s := lose(t, config, http.MethodPut, "/keys/"+name, arrive)
@@ -80,7 +80,7 @@ func TestDestroyAfterALostDestroy(t *testing.T) {
 	} {
 		for _, arrive := range []bool{false, true} {
 			name := storetest.ID()
-			if _, err := open(t, config).Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
+			if _, err := open(t, config).Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048}); err != nil {
 				t.Fatal(err)
 			}
 			s := lose(t, config, half.method, half.path, arrive)
@@ -110,7 +110,7 @@ func TestDestroyContinuesWhenItsCallerGivesUp(t *testing.T) {
 		return base.RoundTrip(r)
 	})
 	s, name := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Destroy(ctx, name); err != nil || ctx.Err() == nil {
@@ -145,7 +145,7 @@ func TestChangesContinueWhenTheirCallerGivesUp(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
 	giveUp = cancel
-	if _, err := s.Create(ctx, key, store.KeySpec{Bits: 2048}); !errors.Is(err, context.Canceled) {
+	if _, err := s.Create(ctx, key, store.KeySpec{Kind: store.RSA2048}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Create = %v, want canceled", err) // the key exists, but Create could not read it
 	}
 	if _, err := s.Describe(t.Context(), key); err != nil {
@@ -253,7 +253,7 @@ func startTraffic(t *testing.T, s *vaultkeys.Store, key string) *traffic {
 		name := "test/" + storetest.ID()
 		r.wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				_, err := s.SignSHA256(t.Context(), key, digest(n))
+				_, err := s.Sign(t.Context(), key, signer.RS256, digest(n))
 				r.count(err)
 				if i%4 == 0 {
 					_, err = s.Write(t.Context(), name, []byte("{}"), 0)
@@ -297,7 +297,7 @@ func TestStoreRecoversFromSealingAndRestart(t *testing.T) {
 	server := ownVault(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Write(t.Context(), "ring/default", []byte("kept"), 0); err != nil {
@@ -329,7 +329,7 @@ func TestStoreRecoversFromAFrozenVault(t *testing.T) {
 	server := ownVault(t)
 	s := open(t, on(t, server))
 	key, doc := storetest.ID(), "ring/"+storetest.ID()
-	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		t.Fatal(err)
 	}
 	server.Pause()
@@ -346,7 +346,7 @@ func TestStoreRecoversFromAFrozenVault(t *testing.T) {
 	}
 	wg.Wait()
 	server.Resume()
-	if _, err := s.SignSHA256(t.Context(), key, digest(1)); err != nil {
+	if _, err := s.Sign(t.Context(), key, signer.RS256, digest(1)); err != nil {
 		t.Errorf("after Vault resumed: got %v, want success", err)
 	}
 	if _, err := s.Write(t.Context(), doc, []byte("{}"), 0); err != nil {

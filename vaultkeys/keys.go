@@ -2,6 +2,9 @@ package vaultkeys
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,17 +16,15 @@ import (
 
 var keyName = regexp.MustCompile(`^[a-z0-9_]{7,40}$`)
 
-// keyTypes maps sizes in bits to the key types of transit.
-var keyTypes = map[int]string{2048: "rsa-2048", 3072: "rsa-3072", 4096: "rsa-4096"}
-
 // newKey is the request for a key. It names every parameter, because versions
-// of Vault differ in their defaults.
+// of Vault differ in their defaults. The types of transit have the names of our
+// kinds.
 type newKey struct {
-	Type            string `json:"type"`
-	Exportable      bool   `json:"exportable"`
-	PlaintextBackup bool   `json:"allow_plaintext_backup"`
-	AutoRotate      int    `json:"auto_rotate_period"`
-	Derived         bool   `json:"derived"`
+	Type            store.Kind `json:"type"`
+	Exportable      bool       `json:"exportable"`
+	PlaintextBackup bool       `json:"allow_plaintext_backup"`
+	AutoRotate      int        `json:"auto_rotate_period"`
+	Derived         bool       `json:"derived"`
 }
 
 // transitKey describes a key in transit.
@@ -42,16 +43,15 @@ type transitKey struct {
 // only version 1 is used. Create continues when ctx ends, so that the key
 // cannot appear after a later Destroy.
 func (s *Store) Create(ctx context.Context, name string, spec store.KeySpec) (store.KeyInfo, error) {
-	kind, known := keyTypes[spec.Bits]
 	switch {
 	case !keyName.MatchString(name):
 		return store.KeyInfo{}, fmt.Errorf("create key: %.60q is not a valid name of a key", name)
-	case !known:
-		return store.KeyInfo{}, fmt.Errorf("create key %s: %d bits, want 2048, 3072 or 4096", name, spec.Bits)
+	case !spec.Kind.Known():
+		return store.KeyInfo{}, fmt.Errorf("create key %s: key kind %.20q: want one of %v", name, spec.Kind, store.Kinds())
 	}
 	_, err := s.send(ctx, request{
 		method: http.MethodPut, path: s.transit + "/keys/" + name,
-		body: newKey{Type: kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), detached: true,
+		body: newKey{Type: spec.Kind, Exportable: spec.Exportable}, timeout: max(s.timeout, createTimeout), detached: true,
 	})
 	if err != nil {
 		return store.KeyInfo{}, fmt.Errorf("create key %s: %w", name, err)
@@ -100,23 +100,39 @@ func (k transitKey) stored() (store.KeyInfo, error) {
 	if !ok {
 		return store.KeyInfo{}, fmt.Errorf("vault: the key no longer has version 1; its latest is %d", k.LatestVersion)
 	}
-	public, err := keyrotation.ParsePublicKey(first.PublicKey)
+	public, err := k.public(first.PublicKey)
 	if err != nil {
 		return store.KeyInfo{}, fmt.Errorf("vault: key of type %.20q: %w", k.Type, err)
 	}
-	bits := public.N.BitLen()
-	if keyTypes[bits] != k.Type {
-		return store.KeyInfo{}, fmt.Errorf("vault: key of type %.20q with %d bits", k.Type, bits)
+	kind, err := store.KindOf(public)
+	if err == nil && string(kind) != k.Type {
+		err = fmt.Errorf("its public key is of the kind %s", kind)
+	}
+	if err != nil {
+		return store.KeyInfo{}, fmt.Errorf("vault: key of type %.20q: %w", k.Type, err)
 	}
 	text, err := keyrotation.EncodePublicKey(public)
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
 	return store.KeyInfo{
-		Spec:      store.KeySpec{Bits: bits, Exportable: k.Exportable || k.PlaintextBackup},
+		Spec:      store.KeySpec{Kind: kind, Exportable: k.Exportable || k.PlaintextBackup},
 		PublicKey: text,
 		Versions:  k.LatestVersion,
 	}, nil
+}
+
+// public parses the public half of a version. Of Ed25519, Vault shows the bare 32
+// bytes; of the other types, PEM.
+func (k transitKey) public(text string) (crypto.PublicKey, error) {
+	if k.Type != string(store.Ed25519) {
+		return keyrotation.ParsePublicKey(text)
+	}
+	bare, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(bare) != ed25519.PublicKeySize {
+		return nil, errors.New("its public key is not 32 bytes in base64")
+	}
+	return ed25519.PublicKey(bare), nil
 }
 
 // Destroy implements store.PrivateKeys. It continues when ctx ends: Vault can

@@ -90,7 +90,7 @@ func TestShortLivedAppRoleTokensAreNeverNoticed(t *testing.T) {
 			settings["token_policies"] = policy(t, server, config)
 			config.Login = appRole(t, server, settings)
 			s, key := open(t, config), storetest.ID()
-			if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+			if _, err := s.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 				t.Fatal(err)
 			}
 			r := startTraffic(t, s, key)

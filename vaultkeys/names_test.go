@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"playtoken/signer"
 	"playtoken/store"
 	"playtoken/store/storetest"
 )
@@ -29,9 +30,9 @@ func useName(t *testing.T, name string) (sent []string) {
 	var errs [8]error
 	_, errs[0] = s.Read(ctx, name)
 	_, errs[1] = s.Write(ctx, name, nil, 0)
-	_, errs[2] = s.Create(ctx, name, store.KeySpec{Bits: 2048})
+	_, errs[2] = s.Create(ctx, name, store.KeySpec{Kind: store.RSA2048})
 	_, errs[3] = s.Describe(ctx, name)
-	_, errs[4] = s.SignSHA256(ctx, name, digest(1))
+	_, errs[4] = s.Sign(ctx, name, signer.RS256, digest(1))
 	errs[5] = s.Destroy(ctx, name)
 	_, errs[6] = s.Write(ctx, name, nil, 1)
 	errs[7] = s.Delete(ctx, name)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+
+	"playtoken/store"
 )
 
 // Role is a set of rights for a process. A rotator has all rights of a signer; a
@@ -70,6 +73,15 @@ func (a Access) sign() []rule {
 	return rules
 }
 
+// signMore is separate from sign because keys of RSA, which every deployment has,
+// do without: a token that lacks it is not reported.
+func (a Access) signMore() (rules []rule) {
+	for _, hash := range []string{"sha2-384", "sha1"} {
+		rules = append(rules, rule{why: "sign as other kinds of keys and platforms need it", path: a.Transit + "/sign/+/" + hash, capabilities: []string{"update"}})
+	}
+	return rules
+}
+
 func (a Access) serve() (rules []rule) {
 	for _, d := range signerReads {
 		rules = append(rules, rule{why: d.why, path: a.KV + "/data/" + d.kind + "/+", capabilities: []string{"read"}})
@@ -87,7 +99,7 @@ func (a Access) rotate() []rule {
 	}
 	return []rule{
 		{why: "create, read and destroy keys", path: a.Transit + "/keys/+", capabilities: []string{"create", "update", "read", "delete"}, parameters: `
-    "type"                   = ["rsa-2048", "rsa-3072", "rsa-4096"]
+    "type"                   = [` + quoted(store.Kinds()) + `]
     "exportable"             = [` + exportable + `]
     "allow_plaintext_backup" = [false]
     "derived"                = [false]
@@ -96,6 +108,15 @@ func (a Access) rotate() []rule {
     "deletion_allowed" = [true]`},
 		{why: "read and write documents", path: a.KV + "/data/+/+", capabilities: []string{"create", "update", "read"}},
 	}
+}
+
+// quoted is a list of kinds as policies have it.
+func quoted(kinds []store.Kind) string {
+	var all []string
+	for _, kind := range kinds {
+		all = append(all, strconv.Quote(string(kind)))
+	}
+	return strings.Join(all, ", ")
 }
 
 // remove is separate from rotate because the rotation of keys does not need it:
@@ -143,9 +164,9 @@ func (a Access) Policy(role Role) string {
 	var rules []rule
 	switch role {
 	case Signer:
-		rules = slices.Concat(a.sign(), a.serve(), own())
+		rules = slices.Concat(a.sign(), a.signMore(), a.serve(), own())
 	case Rotator:
-		rules = slices.Concat(a.sign(), a.rotate(), a.remove(), a.keepOut(), own())
+		rules = slices.Concat(a.sign(), a.signMore(), a.rotate(), a.remove(), a.keepOut(), own())
 	case Gate:
 		rules = append(a.admit(), stay()...)
 	}

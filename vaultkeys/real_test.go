@@ -38,7 +38,7 @@ func TestPrivateKeysCannotLeaveVault(t *testing.T) {
 	ways := []string{"export/signing-key/%s", "export/signing-key/%s/1", "export/encryption-key/%s", "export/hmac-key/%s", "backup/%s"}
 	for _, exportable := range []bool{false, true} {
 		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048, Exportable: exportable}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048, Exportable: exportable}); err != nil {
 			t.Fatal(err)
 		}
 		got := 0
@@ -61,14 +61,14 @@ func TestChangedKeysAreDetected(t *testing.T) {
 	s, operator := open(t, config), root(t, server)
 	key := func() (string, string) {
 		name := storetest.ID()
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err != nil {
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048}); err != nil {
 			t.Fatal(err)
 		}
 		return name, config.Transit + "/keys/" + name
 	}
 
 	rotated, path := key()
-	before, err := s.SignSHA256(t.Context(), rotated, digest(1))
+	before, err := s.Sign(t.Context(), rotated, signer.RS256, digest(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,12 +76,12 @@ func TestChangedKeysAreDetected(t *testing.T) {
 	if k, err := s.Describe(t.Context(), rotated); err != nil || k.Versions != 2 {
 		t.Errorf("Describe of a key rotated in Vault = %d versions, %v, want 2", k.Versions, err)
 	}
-	if after, err := s.SignSHA256(t.Context(), rotated, digest(1)); err != nil || !bytes.Equal(before.Value, after.Value) {
-		t.Errorf("SignSHA256 of a key rotated in Vault: another signature than before (%v), want the same", err)
+	if after, err := s.Sign(t.Context(), rotated, signer.RS256, digest(1)); err != nil || !bytes.Equal(before.Value, after.Value) {
+		t.Errorf("Sign of a key rotated in Vault: another signature than before (%v), want the same", err)
 	}
 	write(t, operator, path+"/config", map[string]any{"min_encryption_version": 2})
-	if _, err := s.SignSHA256(t.Context(), rotated, digest(1)); !errors.Is(err, signer.ErrUnavailable) {
-		t.Errorf("SignSHA256 with version 1 disabled = %v, want unavailable", err)
+	if _, err := s.Sign(t.Context(), rotated, signer.RS256, digest(1)); !errors.Is(err, signer.ErrUnavailable) {
+		t.Errorf("Sign with version 1 disabled = %v, want unavailable", err)
 	}
 
 	for _, flag := range []string{"exportable", "allow_plaintext_backup"} {
@@ -94,14 +94,14 @@ func TestChangedKeysAreDetected(t *testing.T) {
 
 	name, path := key()
 	write(t, operator, path+"/config", map[string]any{"auto_rotate_period": "24h"})
-	if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048}); err == nil {
+	if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048}); err == nil {
 		t.Error("Create accepted a key that Vault rotates, want an error")
 	}
 
 	other := storetest.ID()
 	write(t, operator, config.Transit+"/keys/"+other, map[string]any{"type": "ecdsa-p256"})
-	if _, err := s.Create(t.Context(), other, store.KeySpec{Bits: 2048}); err == nil {
-		t.Error("Create accepted an existing ECDSA key, want an error")
+	if k, err := s.Create(t.Context(), other, store.KeySpec{Kind: store.RSA2048}); err != nil || k.Spec.Kind != store.ECDSAP256 {
+		t.Errorf("Create under the name of an ECDSA key: got %+v and %v, want that key as it is", k.Spec, err)
 	}
 }
 
@@ -203,14 +203,14 @@ func TestForbiddenOperationsAreErrForbidden(t *testing.T) {
 	server := vaulttest.Shared(t)
 	config := on(t, server)
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		t.Fatal(err)
 	}
 	config.Token = secret.New(server.Token(t, fmt.Sprintf(
 		`path "%s/sign/+/sha2-256" { capabilities = ["update"] }`, config.Transit)))
 	limited := open(t, config)
-	if _, err := limited.SignSHA256(t.Context(), key, digest(1)); err != nil {
-		t.Errorf("SignSHA256 = %v, want success", err)
+	if _, err := limited.Sign(t.Context(), key, signer.RS256, digest(1)); err != nil {
+		t.Errorf("Sign = %v, want success", err)
 	}
 	for _, op := range operations[:6] {
 		if err := op.do(t.Context(), limited); !errors.Is(err, vaultkeys.ErrForbidden) || errors.Is(err, store.ErrUnavailable) {
@@ -239,13 +239,13 @@ func TestManySignaturesTakeFewRequests(t *testing.T) {
 		return base.RoundTrip(r)
 	})
 	s, key := open(t, config), storetest.ID()
-	if _, err := s.Create(t.Context(), key, store.KeySpec{Bits: 2048}); err != nil {
+	if _, err := s.Create(t.Context(), key, store.KeySpec{Kind: store.RSA2048}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			if _, err := s.SignSHA256(t.Context(), key, digest(i)); err != nil {
+			if _, err := s.Sign(t.Context(), key, signer.RS256, digest(i)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -2,6 +2,7 @@ package vaultkeys
 
 import (
 	"context"
+	"crypto"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,18 +13,31 @@ import (
 	"playtoken/signer"
 )
 
-// signRequest requests RS256 with version 1 of a key. The defaults of transit are
-// PSS and the latest version.
+// signRequest requests signatures with version 1 of a key. It names every
+// parameter: the defaults of transit are PSS, DER and the latest version.
 type signRequest struct {
-	Prehashed  bool        `json:"prehashed"`
-	Algorithm  string      `json:"signature_algorithm"`
+	Prehashed  bool        `json:"prehashed"`           // false for Ed25519, which hashes by itself
+	Algorithm  string      `json:"signature_algorithm"` // of RSA
 	Marshaling string      `json:"marshaling_algorithm"`
 	KeyVersion int         `json:"key_version"`
 	Batch      []signInput `json:"batch_input"`
 }
 
 type signInput struct {
-	Digest []byte `json:"input"` // base64 in JSON
+	Input []byte `json:"input"` // base64 in JSON
+}
+
+// hashNames are the names that transit has for hashes. Ed25519 has a hash of its
+// own; with any of these but sha2-512, transit signs the message with it.
+var hashNames = map[crypto.Hash]string{crypto.SHA1: "sha1", crypto.SHA256: "sha2-256", crypto.SHA384: "sha2-384", 0: "sha2-256"}
+
+// marshaling says how ECDSA signatures are written, and with which base64 all are.
+// Each is that of one form: jws is r and s in base64url, asn1 DER in base64.
+func marshaling(scheme signer.Scheme) (string, *base64.Encoding) {
+	if scheme.DER() {
+		return "asn1", base64.StdEncoding
+	}
+	return "jws", base64.RawURLEncoding
 }
 
 type signResult struct {
@@ -32,10 +46,10 @@ type signResult struct {
 	Error      string `json:"error"`
 }
 
-// SignSHA256 implements signer.PrivateKeys. Concurrent calls for the same key
+// Sign implements signer.PrivateKeys. Concurrent calls for the same key and scheme
 // share requests to Vault. The cancellation of one call does not affect the
 // others.
-func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byte) (signer.Signature, error) {
+func (s *Store) Sign(ctx context.Context, storeName string, scheme signer.Scheme, input []byte) (signer.Signature, error) {
 	if !keyName.MatchString(storeName) {
 		return signer.Signature{}, fmt.Errorf("sign: %.60q is not a key's name", storeName)
 	}
@@ -43,7 +57,7 @@ func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byt
 	// timeout, counted from its own call.
 	ctx, cancel := context.WithTimeout(ctx, s.signTimeout())
 	defer cancel()
-	signature, err := s.batches.sign(ctx, storeName, digest)
+	signature, err := s.batches.sign(ctx, signWith{key: storeName, scheme: scheme}, input)
 	if err != nil {
 		return signer.Signature{}, fmt.Errorf("sign with %s: %w", storeName, err)
 	}
@@ -52,27 +66,29 @@ func (s *Store) SignSHA256(ctx context.Context, storeName string, digest [32]byt
 
 func (s *Store) signTimeout() time.Duration { return min(s.timeout, signTimeout) }
 
-// signBatch makes the request of a batch, and returns an outcome for each digest.
-func (s *Store) signBatch(ctx context.Context, key string, digests [][32]byte) []outcome {
-	outcomes := make([]outcome, len(digests))
-	results, err := s.signCall(ctx, key, digests)
+// signBatch makes the request of a batch, and returns an outcome for each input.
+func (s *Store) signBatch(ctx context.Context, with signWith, inputs [][]byte) []outcome {
+	outcomes := make([]outcome, len(inputs))
+	_, encoding := marshaling(with.scheme)
+	results, err := s.signCall(ctx, with, inputs)
 	for i := range outcomes {
 		if err != nil {
 			outcomes[i].err = err
 			continue
 		}
-		outcomes[i] = results[i].outcome()
+		outcomes[i] = results[i].outcome(encoding)
 	}
 	return outcomes
 }
 
-func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([]signResult, error) {
-	body := signRequest{Prehashed: true, Algorithm: "pkcs1v15", Marshaling: "jws", KeyVersion: 1}
-	for i := range digests {
-		body.Batch = append(body.Batch, signInput{digests[i][:]})
+func (s *Store) signCall(ctx context.Context, with signWith, inputs [][]byte) ([]signResult, error) {
+	written, _ := marshaling(with.scheme)
+	body := signRequest{Prehashed: with.scheme.Hash() != 0, Algorithm: "pkcs1v15", Marshaling: written, KeyVersion: 1}
+	for _, input := range inputs {
+		body.Batch = append(body.Batch, signInput{input})
 	}
 	r := request{
-		method: http.MethodPut, path: s.transit + "/sign/" + key + "/sha2-256",
+		method: http.MethodPut, path: s.transit + "/sign/" + with.key + "/" + hashNames[with.scheme.Hash()],
 		body: body, timeout: s.signTimeout(),
 	}
 	response, err := s.send(ctx, r)
@@ -85,8 +101,8 @@ func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([
 	signed, err := decode[struct {
 		Results []signResult `json:"batch_results"`
 	}](r, response)
-	if err == nil && len(signed.Results) != len(digests) {
-		err = fmt.Errorf("vault: got %d signatures for %d digests", len(signed.Results), len(digests))
+	if err == nil && len(signed.Results) != len(inputs) {
+		err = fmt.Errorf("vault: got %d signatures for %d inputs", len(signed.Results), len(inputs))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", signer.ErrUnavailable, err)
@@ -94,8 +110,8 @@ func (s *Store) signCall(ctx context.Context, key string, digests [][32]byte) ([
 	return signed.Results, nil
 }
 
-func (r signResult) outcome() outcome {
-	signature, err := r.signature()
+func (r signResult) outcome(encoding *base64.Encoding) outcome {
+	signature, err := r.signature(encoding)
 	if err != nil {
 		return outcome{err: fmt.Errorf("%w: vault: %w", signer.ErrUnavailable, err)}
 	}
@@ -104,17 +120,17 @@ func (r signResult) outcome() outcome {
 
 // signature returns the signature only if Vault names version 1 of the key: no
 // platform has the public key of another version.
-func (r signResult) signature() ([]byte, error) {
+func (r signResult) signature(encoding *base64.Encoding) ([]byte, error) {
 	if r.Error != "" {
-		return nil, fmt.Errorf("refused to sign the digest: %.200q", r.Error)
+		return nil, fmt.Errorf("refused to sign: %.200q", r.Error)
 	}
 	text, ok := strings.CutPrefix(r.Signature, "vault:v1:")
 	if !ok || r.KeyVersion != 1 {
 		return nil, fmt.Errorf("signed with version %d of the key (%.9q), want 1", r.KeyVersion, r.Signature)
 	}
-	signature, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(signature) == 0 || base64.RawURLEncoding.EncodeToString(signature) != text {
-		return nil, errors.New("signature is not base64url")
+	signature, err := encoding.DecodeString(text)
+	if err != nil || len(signature) == 0 || encoding.EncodeToString(signature) != text {
+		return nil, errors.New("signature is not in the base64 that was asked for")
 	}
 	return signature, nil
 }

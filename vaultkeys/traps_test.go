@@ -34,7 +34,7 @@ var operations = []operation{
 	}},
 	{"Delete", func(ctx context.Context, s *vaultkeys.Store) error { return s.Delete(ctx, "ring/default") }},
 	{"Create", func(ctx context.Context, s *vaultkeys.Store) error {
-		_, err := s.Create(ctx, "key_one", store.KeySpec{Bits: 2048})
+		_, err := s.Create(ctx, "key_one", store.KeySpec{Kind: store.RSA2048})
 		return err
 	}},
 	{"Describe", func(ctx context.Context, s *vaultkeys.Store) error {
@@ -42,8 +42,8 @@ var operations = []operation{
 		return err
 	}},
 	{"Destroy", func(ctx context.Context, s *vaultkeys.Store) error { return s.Destroy(ctx, "key_one") }},
-	{"SignSHA256", func(ctx context.Context, s *vaultkeys.Store) error {
-		_, err := s.SignSHA256(ctx, "key_one", digest(1))
+	{"Sign", func(ctx context.Context, s *vaultkeys.Store) error {
+		_, err := s.Sign(ctx, "key_one", signer.RS256, digest(1))
 		return err
 	}},
 	{"Now", func(ctx context.Context, s *vaultkeys.Store) error {

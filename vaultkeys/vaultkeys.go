@@ -117,7 +117,7 @@ func (c Config) store(ctx context.Context, client *api.Client, settings *api.Con
 // Login returns the state of the login.
 func (s *Store) Login() LoginState { return s.session.state() }
 
-// Close ends the background work and closes the connections. Calls of SignSHA256
+// Close ends the background work and closes the connections. Calls of Sign
 // that are waiting, and later ones, return signer.ErrUnavailable.
 func (s *Store) Close() {
 	s.stop()

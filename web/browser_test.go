@@ -111,17 +111,3 @@ func TestPageObeysItsOwnPolicy(t *testing.T) {
 		}
 	}
 }
-
-func TestPageFitsNarrowAndDark(t *testing.T) {
-	browser, s := chromium(t), newStage(t)
-	tab := play(t, browser, s.page.URL+players["own"])
-	tab.Await(t, 10*time.Second, `document.getElementById("keys").children.length === 4`)
-	tab.Picture(t, "page-light-wide")
-	tab.Dark(t)
-	tab.Picture(t, "page-dark-wide")
-	tab.Resize(t, 360, 740)
-	if over := browsertest.Eval[int](t, tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-		t.Errorf("the page is %d pixels wider than a small phone, want 0", over)
-	}
-	tab.Picture(t, "page-dark-narrow")
-}

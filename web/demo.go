@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -23,35 +22,28 @@ import (
 type DemoConfig struct {
 	VideoID string // the sample video, and the only one the page gets tokens for
 
-	// API is the service, called in the process: it answers
-	// POST /v1/playback-tokens, to which APIKey gives the right.
-	API    http.Handler
-	APIKey secret.Value
+	// API is the service, called in the process. APIKey gives the right to
+	// POST /v1/playback-tokens, AdminKey to rotate and revoke the keys of Project.
+	API      http.Handler
+	APIKey   secret.Value
+	AdminKey secret.Value
+	Project  string
 
-	// Keys returns the rows of the key table, newest first. It is asked every
-	// few seconds by every open page.
-	Keys func(ctx context.Context) ([]KeyRow, error)
+	// Ring returns what the page draws. However many pages are open, it is asked
+	// a few times a second at most.
+	Ring func(ctx context.Context) (Ring, error)
+
+	// Outage makes the store unavailable.
+	Outage Outage
 
 	// MediaOrigin is the scheme, host and port of the HLS URLs in tokens.
 	// Empty means the page's own.
 	MediaOrigin string
 }
 
-// KeyRow is a signing key as the page shows it. A zero time has not happened.
-type KeyRow struct {
-	Generation      int       `json:"generation"`
-	State           string    `json:"state"`
-	KeyID           string    `json:"key_id,omitempty"`
-	CreatedAt       time.Time `json:"created_at,omitzero"`
-	RegisteredAt    time.Time `json:"registered_at,omitzero"`
-	ActivatedAt     time.Time `json:"activated_at,omitzero"`
-	RetiredAt       time.Time `json:"retired_at,omitzero"`
-	DeleteNotBefore time.Time `json:"delete_not_before,omitzero"`
-	DeletedAt       time.Time `json:"deleted_at,omitzero"`
-}
-
 type demo struct {
 	DemoConfig
+	seen lastRing
 	page []byte
 	ask  []byte // the body of every token request
 	csp  string
@@ -64,11 +56,11 @@ func Demo(cfg DemoConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the player page: %w", err)
 	}
-	d := demo{DemoConfig: cfg}
+	d := &demo{DemoConfig: cfg}
 	if err := d.check(); err != nil {
 		return nil, fmt.Errorf("setting up the player page: %w", err)
 	}
-	if d.page, err = renderPage(files, cfg.VideoID); err != nil {
+	if d.page, err = renderPage(files, cfg.VideoID, cfg.Project); err != nil {
 		return nil, fmt.Errorf("rendering the player page: %w", err)
 	}
 	if d.ask, err = json.Marshal(map[string]string{"video_id": cfg.VideoID}); err != nil {
@@ -80,6 +72,11 @@ func Demo(cfg DemoConfig) (http.Handler, error) {
 	mux.HandleFunc("GET /demo/{$}", d.index)
 	mux.HandleFunc("POST /demo/token", d.token)
 	mux.HandleFunc("GET /demo/keys", d.keys)
+	mux.HandleFunc("GET /demo/timeline.svg", d.timeline)
+	mux.HandleFunc("GET /demo/timeline.css", timelineCSS)
+	mux.HandleFunc("POST /demo/rotate", d.rotate)
+	mux.HandleFunc("POST /demo/revoke", d.revoke)
+	mux.HandleFunc("POST /demo/outage", d.stopStore)
 	mux.HandleFunc("GET /demo/player/{$}", http.NotFound) // no list of files
 	mux.HandleFunc("GET /demo/sdk/src/{$}", http.NotFound)
 	mux.Handle("GET /demo/sdk/src/", http.StripPrefix("/demo", http.FileServerFS(sdk)))
@@ -92,10 +89,10 @@ func (d *demo) check() error {
 	switch {
 	case d.VideoID == "":
 		return errors.New("no video id")
-	case d.API == nil || d.APIKey.IsZero():
-		return errors.New("no service, or no key for it")
-	case d.Keys == nil:
-		return errors.New("no list of keys")
+	case d.API == nil || d.APIKey.IsZero() || d.AdminKey.IsZero() || d.Project == "":
+		return errors.New("no service, no project of it, or no keys for it")
+	case d.Ring == nil || d.Outage == nil:
+		return errors.New("no ring, or no outage of the store")
 	case d.MediaOrigin == "":
 		return nil
 	}
@@ -107,13 +104,13 @@ func (d *demo) check() error {
 	return nil
 }
 
-func renderPage(files fs.FS, videoID string) ([]byte, error) {
+func renderPage(files fs.FS, videoID, project string) ([]byte, error) {
 	page, err := template.ParseFS(files, "index.html")
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = page.Execute(&b, struct{ VideoID string }{videoID})
+	err = page.Execute(&b, struct{ VideoID, Project string }{VideoID: videoID, Project: project})
 	return b.Bytes(), err
 }
 
@@ -170,27 +167,20 @@ func (d *demo) token(w http.ResponseWriter, r *http.Request) {
 // forward asks the service in the visitor's place. Nothing the visitor sent
 // goes along: not the headers, and not even the body.
 func (d *demo) forward(w http.ResponseWriter, r *http.Request) {
-	ask, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "/v1/playback-tokens", bytes.NewReader(d.ask))
+	d.call(w, r, d.APIKey, "/v1/playback-tokens", d.ask)
+}
+
+// call makes a request to the service and passes its response on.
+func (d *demo) call(w http.ResponseWriter, r *http.Request, key secret.Value, path string, body []byte) {
+	ask, err := http.NewRequestWithContext(r.Context(), http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
-		refuse(w, http.StatusInternalServerError, "internal", "the token request could not be made")
+		refuse(w, http.StatusInternalServerError, "internal", "the request to the service could not be made")
 		return
 	}
 	ask.Host, ask.RemoteAddr, ask.RequestURI = r.Host, r.RemoteAddr, ask.URL.Path
 	ask.Header.Set("Content-Type", "application/json")
-	ask.Header.Set("Authorization", "Bearer "+d.APIKey.Reveal())
+	ask.Header.Set("Authorization", "Bearer "+key.Reveal())
 	d.API.ServeHTTP(w, ask)
-}
-
-// keys answers with the key table. The page counts ages from the Date header,
-// which comes from the same clock.
-func (d *demo) keys(w http.ResponseWriter, r *http.Request) {
-	rows, err := d.Keys(r.Context())
-	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, "signer_unavailable", "the list of keys cannot be read now")
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.MarshalWrite(w, map[string][]KeyRow{"items": append([]KeyRow{}, rows...)}) // the visitor has gone
 }
 
 // refuse writes a problem document of the service's shape.

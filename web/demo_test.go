@@ -17,9 +17,13 @@ import (
 
 	"playtoken/secret"
 	"playtoken/web"
+	"playtoken/web/timeline"
 )
 
-const apiKey = "pt_test_canary-5d1e0b77"
+const (
+	apiKey   = "pt_test_canary-5d1e0b77"
+	adminKey = "pta_test_canary-77b0e1d5"
+)
 
 // service stands for the API: it records what it was asked.
 type service struct {
@@ -41,9 +45,29 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func config(api http.Handler) web.DemoConfig {
 	return web.DemoConfig{
-		VideoID: "counter", API: api, APIKey: secret.New(apiKey), MediaOrigin: "https://media.test:8443",
-		Keys: func(context.Context) ([]web.KeyRow, error) {
-			return []web.KeyRow{{Generation: 3, State: "active", KeyID: "k3", CreatedAt: time.Unix(1e9, 0).UTC()}}, nil
+		VideoID: "counter", Project: "default", API: api, APIKey: secret.New(apiKey), AdminKey: secret.New(adminKey), MediaOrigin: "https://media.test:8443",
+		Ring: func(context.Context) (web.Ring, error) { return midLife(), nil }, Outage: &outage{},
+	}
+}
+
+// outage says for how long it would stop a store.
+type outage struct{ length time.Duration }
+
+func (o *outage) Stop(length time.Duration) { o.length = length }
+func (o *outage) Left() time.Duration       { return o.length }
+
+// midLife is a ring in which the third key signs and the second has to stay.
+func midLife() web.Ring {
+	ago := func(seconds int) time.Time { return time.Now().Add(-time.Duration(seconds) * time.Second) }
+	return web.Ring{
+		Keys: []timeline.Key{
+			{Generation: 4, State: "planned", CreatedAt: ago(1)},
+			{Generation: 3, State: "active", KeyID: "k3", CreatedAt: ago(30), RegisteredAt: ago(29), ActivatedAt: ago(9)},
+			{Generation: 2, State: "retiring", KeyID: "k2", CreatedAt: ago(60), RegisteredAt: ago(59), ActivatedAt: ago(39), RetiredAt: ago(9), DeleteNotBefore: ago(-20).Add(-time.Second / 2)},
+		},
+		Moves: []timeline.Move{
+			{Action: "delete", Generation: 2, KeyID: "k2", Why: "no token of it can still be alive", NotBefore: ago(-20)},
+			{Action: "register", Generation: 4, Why: "the budget is spent"},
 		},
 	}
 }
@@ -134,7 +158,7 @@ func TestTokenIsRefused(t *testing.T) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	h := newDemo(t, config(&service{status: http.StatusCreated}))
-	paths := []string{"/demo/", "/demo/keys"}
+	paths := []string{"/demo/", "/demo/keys", "/demo/timeline.svg", "/demo/timeline.css"}
 	files := os.DirFS("static")
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && name != "index.html" { // which is /demo/
@@ -163,8 +187,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", p, got.Header)
 		}
-		if strings.Contains(text(t, got)+fmt.Sprint(got.Header), apiKey) {
-			t.Errorf("%s: got the API key in it, want it nowhere", p)
+		if whole := text(t, got) + fmt.Sprint(got.Header); strings.Contains(whole, apiKey) || strings.Contains(whole, adminKey) {
+			t.Errorf("%s: got a key of the service in it, want it nowhere", p)
 		}
 	}
 }
@@ -199,24 +223,6 @@ func TestPageNamesTheVideoAndNeedsNothingInline(t *testing.T) {
 	}
 }
 
-func TestKeysAreRows(t *testing.T) {
-	cfg := config(&service{})
-	got := ask(newDemo(t, cfg), "GET", "/demo/keys", "")
-	const want = `{"items":[{"generation":3,"state":"active","key_id":"k3","created_at":"2001-09-09T01:46:40Z"}]}`
-	if body := text(t, got); body != want {
-		t.Errorf("got %s", body)
-	}
-	cfg.Keys = func(context.Context) ([]web.KeyRow, error) { return nil, nil }
-	if body := text(t, ask(newDemo(t, cfg), "GET", "/demo/keys", "")); body != `{"items":[]}` {
-		t.Errorf("no keys: got %s", body)
-	}
-	cfg.Keys = func(context.Context) ([]web.KeyRow, error) { return nil, errors.New("vault at 10.1.2.3") }
-	got = ask(newDemo(t, cfg), "GET", "/demo/keys", "")
-	if body := text(t, got); got.StatusCode != 503 || strings.Contains(body, "10.1.2.3") {
-		t.Errorf("status %d: %s", got.StatusCode, body)
-	}
-}
-
 func TestConfigIsChecked(t *testing.T) {
 	if _, err := web.Demo(config(&service{})); err != nil {
 		t.Fatal(err)
@@ -225,7 +231,10 @@ func TestConfigIsChecked(t *testing.T) {
 		"no video":              func(c *web.DemoConfig) { c.VideoID = "" },
 		"no service":            func(c *web.DemoConfig) { c.API = nil },
 		"no key":                func(c *web.DemoConfig) { c.APIKey = secret.Value{} },
-		"no list of keys":       func(c *web.DemoConfig) { c.Keys = nil },
+		"no admin key":          func(c *web.DemoConfig) { c.AdminKey = secret.Value{} },
+		"no project":            func(c *web.DemoConfig) { c.Project = "" },
+		"no ring":               func(c *web.DemoConfig) { c.Ring = nil },
+		"no outage":             func(c *web.DemoConfig) { c.Outage = nil },
 		"an origin with a path": func(c *web.DemoConfig) { c.MediaOrigin = "https://media.test/" },
 		"an origin and a policy": func(c *web.DemoConfig) {
 			c.MediaOrigin = "https://media.test;script-src"

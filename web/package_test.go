@@ -18,7 +18,7 @@ const tools = "sdk/node_modules"
 // limits are the most bytes that a page pays for the package, minified and
 // compressed: for the source, and for what an adapter or the element adds to it.
 var limits = map[string]int{
-	"index": 4000, "hlsjs": 1024, "shaka": 1024, "videojs": 1024, "native": 1024, "iframe": 1024, "element": 4000,
+	"index": 4000, "hlsjs": 1024, "dashjs": 1024, "shaka": 1024, "videojs": 1024, "native": 1024, "iframe": 1024, "element": 4000,
 }
 
 // run starts a tool in a folder and fails the test if it does not succeed.
@@ -70,6 +70,7 @@ func TestThePackageIsFitToPublish(t *testing.T) {
 		"attw":         func(t *testing.T) { run(t, "sdk", tool(t, "attw"), tarball, "--profile", "esm-only", "--no-emoji") },
 		"strict types": func(t *testing.T) { run(t, consumer, tool(t, "tsc"), "-p", ".") },
 		"contents":     func(t *testing.T) { checkContents(t, filepath.Join(consumer, "node_modules", "playtoken")) },
+		"route":        func(t *testing.T) { checkRoute(t, consumer) },
 		"use":          func(t *testing.T) { checkUse(t, run(t, consumer, "node", "run.mjs")) },
 	} {
 		t.Run(name, judge)
@@ -84,6 +85,7 @@ func consumer(t *testing.T, tarball string) (dir string) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/consumer")); err != nil {
 		t.Fatal(err)
 	}
+	pasteRecipes(t, dir)
 	if err := os.MkdirAll(filepath.Join(modules, "playtoken"), 0o755); err != nil {
 		t.Fatal(err)
 	}

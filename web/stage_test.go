@@ -22,6 +22,7 @@ import (
 	"playtoken/gate/sample"
 	"playtoken/secret"
 	"playtoken/web"
+	"playtoken/web/timeline"
 )
 
 const gateKey = "gate-key-for-this-test-only"
@@ -58,8 +59,8 @@ func newStage(t *testing.T) *stage {
 	s.media = httptest.NewServer(http.HandlerFunc(s.serveMedia))
 	s.rotate()
 	demo, err := web.Demo(web.DemoConfig{
-		VideoID: sample.VideoID, API: http.HandlerFunc(s.mint), APIKey: secret.New(apiKey),
-		Keys: s.rows, MediaOrigin: s.media.URL,
+		VideoID: sample.VideoID, Project: "default", API: http.HandlerFunc(s.mint), APIKey: secret.New(apiKey), AdminKey: secret.New(adminKey),
+		Ring: s.ring, Outage: &outage{}, MediaOrigin: s.media.URL,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -176,15 +177,22 @@ func (s *stage) mint(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// rows is a ring in mid-life.
-func (s *stage) rows(context.Context) ([]web.KeyRow, error) {
+// ring is a ring in mid-life.
+func (s *stage) ring(context.Context) (web.Ring, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	return []web.KeyRow{
-		{Generation: 4, State: "registered", KeyID: "standby00000000000000", CreatedAt: now.Add(-5 * time.Second)},
-		{Generation: 3, State: "active", KeyID: s.kid, CreatedAt: now.Add(-35 * time.Second)},
-		{Generation: 2, State: "retiring", KeyID: "retiring0000000000000", CreatedAt: now.Add(-65 * time.Second), DeleteNotBefore: now.Add(12 * time.Second)},
-		{Generation: 1, State: "deleted", KeyID: "deleted00000000000000", CreatedAt: now.Add(-95 * time.Second)},
+	ago := func(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
+	return web.Ring{
+		Keys: []timeline.Key{
+			{Generation: 4, State: "registered", KeyID: "standby00000000000000", CreatedAt: ago(5), RegisteredAt: ago(4)},
+			{Generation: 3, State: "active", KeyID: s.kid, CreatedAt: ago(35), RegisteredAt: ago(34), ActivatedAt: ago(10)},
+			{Generation: 2, State: "retiring", KeyID: "retiring0000000000000", CreatedAt: ago(65), RegisteredAt: ago(64), ActivatedAt: ago(40), RetiredAt: ago(10), DeleteNotBefore: ago(-12)},
+			{Generation: 1, State: "deleted", KeyID: "deleted00000000000000", CreatedAt: ago(95), RegisteredAt: ago(94), ActivatedAt: ago(70), RetiredAt: ago(40), DeleteNotBefore: ago(8), DeletedAt: ago(7)},
+		},
+		Moves: []timeline.Move{
+			{Action: "activate", Generation: 4, KeyID: "standby00000000000000", Why: "generation 3 has signed for 30s", NotBefore: ago(-20)},
+			{Action: "delete", Generation: 2, KeyID: "retiring0000000000000", Why: "no token of it can still be alive", NotBefore: ago(-12)},
+		},
 	}, nil
 }

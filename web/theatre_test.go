@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,7 @@ type seat struct {
 	media   *httptest.Server
 	offline atomic.Bool  // neither media nor back end answer
 	refuses atomic.Int32 // status of the back end; 0: it works
+	once    atomic.Bool  // it refuses one request only
 
 	dead, requests, tokens atomic.Int64
 }
@@ -50,9 +52,10 @@ var lives = []string{
 	"PLAYTOKEN_ROTATE_EVERY=8s", "PLAYTOKEN_PROPAGATION_DELAY=1s", "PLAYTOKEN_SETTLE=1s", "PLAYTOKEN_OBSERVE_EVERY=5s",
 }
 
-func openTheatre(t *testing.T) *theatre {
+// openTheatre takes settings that the test needs otherwise.
+func openTheatre(t *testing.T, settings ...string) *theatre {
 	t.Helper()
-	th := &theatre{t: t, demo: startDemo(t, lives...), seats: map[string]*seat{}}
+	th := &theatre{t: t, demo: startDemo(t, slices.Concat(lives, settings)...), seats: map[string]*seat{}}
 	files, err := sample.FS()
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +77,7 @@ const theatrePage = `<!doctype html><title>players</title>
 <style>body > div { float: left; width: 170px; height: 150px; overflow: hidden }</style>
 <script src="/npm/hls.js/dist/hls.min.js"></script>
 <script src="/npm/shaka-player/dist/shaka-player.compiled.js"></script>
+<script src="/npm/dashjs/dist/modern/umd/dash.all.min.js"></script>
 <script src="/npm/video.js/dist/video.min.js"></script>
 <script src="/npm/@mux/mux-video/dist/mux-video.js"></script>
 <script src="/bundle/players.js"></script>
@@ -104,7 +108,7 @@ func (th *theatre) free(files http.Handler) http.Handler {
 		if th.dark.Load() {
 			panic(http.ErrAbortHandler)
 		}
-		if kind := map[string]string{".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4"}[path.Ext(r.URL.Path)]; kind != "" {
+		if kind := map[string]string{".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mpd": "application/dash+xml"}[path.Ext(r.URL.Path)]; kind != "" {
 			w.Header().Set("Content-Type", kind)
 		}
 		files.ServeHTTP(w, r)
@@ -153,6 +157,9 @@ func (th *theatre) token(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if status := int(s.refuses.Load()); status != 0 {
+		if s.once.Load() {
+			s.refuses.Store(0)
+		}
 		w.WriteHeader(status)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/body"
 	"playtoken/handlers"
 )
 
@@ -17,11 +18,11 @@ func (a *app) approvals() *cobra.Command {
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.ask(cmd.Context(), apiRequest{method: http.MethodGet, path: "/v1/approvals"})
 	}
-	approve := &cobra.Command{Use: "approve APPROVAL_ID", Short: "Carry out what another operator asked for", Args: arguments("APPROVAL_ID")}
+	approve := body.ReasonFlag(&cobra.Command{Use: "approve APPROVAL_ID", Short: "Carry out what another operator asked for", Args: arguments("APPROVAL_ID")})
 	approve.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd.Context(), apiRequest{
 			method: http.MethodPost, path: "/v1/approvals/" + url.PathEscape(args[0]) + "/approve",
-			missing: "playtoken approvals list shows what waits",
+			body: body.Because(cmd, nil), missing: "playtoken approvals list shows what waits",
 		})
 	}
 	return group("approvals", "Acts that wait for a second operator (PLAYTOKEN_APPROVALS)", list, approve)

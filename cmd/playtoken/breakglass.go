@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"playtoken/cmd/playtoken/body"
 	"playtoken/platforms/all"
 	"playtoken/projects"
 	"playtoken/secret"
@@ -82,7 +83,7 @@ func (f platformOnly) account(set settings.Settings, project string) (breakglass
 		account.Platform, account.Settings, account.Credential = *f.platform, map[string]string{}, map[string]secret.Value{}
 	}
 	maps.Copy(account.Settings, *f.settings)
-	parts, err := credentialParts(*f.credentials)
+	parts, err := body.Credential(*f.credentials, usage)
 	if err != nil {
 		return account, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/remedies"
 	"playtoken/demo"
 )
 
@@ -17,7 +18,7 @@ func (a *app) demo() *cobra.Command {
 		Use: "demo", Short: "Everything in one process on this machine, with a sample video", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := demo.Run(cmd.Context(), demo.Options{
-				Listen: listen, Data: data, Environ: a.environ, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build(),
+				Listen: listen, Data: data, Environ: a.environ, Stderr: a.stderr, Log: a.log(), Build: buildVersion().build(), Doctor: remedies.NewExaminer,
 				Ready: func(running demo.Running) error { return a.print(viewDemo(running)) },
 			})
 			if wrong, ok := errors.AsType[*demo.InvalidOption](err); ok {
@@ -33,6 +34,7 @@ func (a *app) demo() *cobra.Command {
 
 type demoView struct {
 	Player   string `json:"player"`
+	Console  string `json:"console,omitempty"` // opens it once; only if the settings have a console
 	Service  string `json:"service"`
 	Gate     string `json:"gate"`
 	APIKey   string `json:"api_key"`
@@ -42,7 +44,7 @@ type demoView struct {
 
 func viewDemo(r demo.Running) demoView {
 	return demoView{
-		Player: r.Service + "/demo/", Service: r.Service, Gate: r.Gate, APIKey: r.APIKey, AdminKey: r.AdminKey,
+		Player: r.Service + "/demo/", Console: r.Console, Service: r.Service, Gate: r.Gate, APIKey: r.APIKey, AdminKey: r.AdminKey,
 		Curl: "curl -sS " + r.Service + "/v1/playback-tokens -H " + quoted("Authorization: Bearer "+r.APIKey) +
 			" -H 'Content-Type: application/json' -d " + quoted(`{"video_id":"`+r.VideoID+`"}`),
 	}
@@ -53,7 +55,7 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 
 func (v demoView) table(w io.Writer) {
 	for _, row := range [][2]string{
-		{"player", v.Player}, {"service", v.Service}, {"gate", v.Gate}, {"API key", v.APIKey}, {"admin key", v.AdminKey},
+		{"player", v.Player}, {"console (once)", v.Console}, {"service", v.Service}, {"gate", v.Gate}, {"API key", v.APIKey}, {"admin key", v.AdminKey},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])

@@ -55,6 +55,16 @@ func TestDemoAnnouncesWhatWorksAndStopsCleanly(t *testing.T) {
 			t.Errorf("play the sample: got status %d, %v, want 200", status, err)
 		}
 	}
+	for _, want := range []string{"/console/", "/console/login/link"} { // it opens once
+		resp, err := client.Get(view.Console)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if first := want == "/console/"; !strings.Contains(view.Console, "/console/login/link?code=") || (resp.StatusCode == http.StatusUnauthorized) == first {
+			t.Errorf("the link to the console %s: got status %d at %s, want it to work once", view.Console, resp.StatusCode, resp.Request.URL)
+		}
+	}
 	resp, err := client.Post(view.Service+"/demo/token", "application/json", strings.NewReader(`{"video_id":"counter"}`))
 	if err != nil || resp.StatusCode != http.StatusCreated {
 		t.Errorf("POST /demo/token: got %v, %v, want status 201", resp, err)

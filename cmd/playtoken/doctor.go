@@ -1,40 +1,25 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"playtoken/cmd/playtoken/remedies"
+	"playtoken/handlers"
 	"playtoken/projects"
 	"playtoken/service/doctor"
 	"playtoken/settings"
 )
 
-// findingView is one finding, with what to do about it.
-type findingView struct {
-	ProjectID string `json:"project_id,omitempty"` // of a check that is about one
-	Code      string `json:"code"`
-	Check     string `json:"check"`
-	OK        bool   `json:"ok"`
-	Detail    string `json:"detail"`
-	Remedy    string `json:"remedy,omitempty"`
-}
-
+// findingsView is what was found, as the API shows it.
 type findingsView struct {
-	Findings []findingView `json:"findings"`
-}
-
-func viewFindings(findings []doctor.Finding, c settings.Settings) (view findingsView) {
-	for _, f := range findings {
-		view.Findings = append(view.Findings, findingView{
-			ProjectID: f.ProjectID, Code: string(f.Code), Check: f.Check, OK: f.Severity != doctor.Problem,
-			Detail: f.Detail, Remedy: remedies.For(f, c),
-		})
-	}
-	return view
+	Findings []handlers.Examined `json:"findings"`
 }
 
 func (v findingsView) table(w io.Writer) {
@@ -43,16 +28,19 @@ func (v findingsView) table(w io.Writer) {
 		switch {
 		case !f.OK:
 			mark = "PROBLEM"
-		case f.Remedy != "":
+		case f.Remedy != nil:
 			mark = "note"
 		}
 		check := f.Check
-		if f.ProjectID != "" && f.ProjectID != projects.Default {
-			check = f.ProjectID + ": " + check
+		if f.ProjectID != nil && *f.ProjectID != projects.Default {
+			check = *f.ProjectID + ": " + check
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, check, f.Detail)
-		if f.Remedy != "" {
-			fmt.Fprintf(w, "\t\t-> %s\n", f.Remedy)
+		if f.Remedy != nil {
+			fmt.Fprintf(w, "\t\t-> %s\n", *f.Remedy)
+		}
+		if f.Runbook != nil {
+			fmt.Fprintf(w, "\t\t   %s\n", *f.Runbook)
 		}
 	}
 }
@@ -101,18 +89,44 @@ func problem(f doctor.Finding) error {
 	return err
 }
 
+// doctorThere has the running service examine itself, as it is set and with what it
+// may reach.
+func (a *app) doctorThere(ctx context.Context, project string) error {
+	path := "/v1/doctor"
+	if project != "" {
+		path = "/v1/projects/" + url.PathEscape(project) + "/doctor"
+	}
+	var found handlers.Examination
+	err := a.withAPI(ctx, false, func(door *localAPI) error {
+		return door.call(ctx, apiRequest{method: http.MethodGet, path: path}, &found)
+	})
+	if err != nil {
+		return err
+	}
+	var problems unhealthy
+	for _, f := range found.Findings {
+		if !f.OK {
+			problems = append(problems, errors.New(f.Detail))
+		}
+	}
+	if err := a.print(findingsView{found.Findings}); err != nil || problems == nil {
+		return err
+	}
+	return problems
+}
+
 func (a *app) doctor() *cobra.Command {
 	var project string
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Examine everything, change nothing, say what to do", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.local(); err != nil {
-				return err
+			if set, err := settings.ForClient(a.environ); err == nil && set.Server != "" {
+				return a.doctorThere(cmd.Context(), project)
 			}
 			c, _ := settings.ForService(a.environ) // what is wrong with it is among the findings
 			defer a.working()()
 			findings := doctor.Examine(cmd.Context(), a.environ, a.serviceOptions(false), project)
-			if err := a.print(viewFindings(findings, c)); err != nil {
+			if err := a.print(findingsView{remedies.Examined(findings, c)}); err != nil {
 				return err
 			}
 			return diagnosis(findings)

@@ -225,7 +225,7 @@ var (
 	aMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z`)
 	// differing members have another value for each key, token or project.
 	differing = []string{
-		"name", "key_id", "fingerprint", "public_key", "token", "urls", "api_key_id", "admin_key_id", "value", "removed",
+		"name", "key_id", "fingerprint", "public_key", "jwk", "token", "urls", "api_key_id", "admin_key_id", "value", "removed",
 		"platform_settings", "project_id", "tokens_lost_for_seconds", "iat", "nbf", "exp", "jti", "kid", "links",
 	}
 )

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"playtoken/cmd/playtoken/keyfile"
 	"playtoken/filekeys"
 	"playtoken/keyrotation"
 	"playtoken/projects"
@@ -33,6 +34,9 @@ type someFailed struct{ failed, all int }
 
 func (e someFailed) Error() string { return fmt.Sprintf("%d of %d projects failed", e.failed, e.all) }
 
+// usage makes one for what the verbs are made of.
+func usage(text string) error { return usageError{text} }
+
 // exits is the one place where an error becomes an exit code; the first row
 // that fits decides, and exitFailed is for an error that fits no row. Verbs that are
 // requests to the API have its problems; the other rows are for what happens
@@ -55,6 +59,8 @@ var exits = []struct {
 	{hasCode("signer_unavailable", "platform_unavailable", "audit_unavailable"), exitDown},
 
 	{is(store.ErrUnavailable), exitDown},
+	{isA[keyfile.Unreachable], exitDown},
+	{isA[accountUnknown], exitDown},
 	{is(keyrotation.ErrUnauthorized), exitFailed},
 	{is(keyrotation.ErrRefused), exitFailed},
 	{is(store.ErrNotFound), exitFailed},

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
@@ -40,13 +38,4 @@ func (a *app) serveGate(ctx context.Context, media string) error {
 	return gateprocess.Run(ctx, set, gateprocess.Options{
 		Build: buildVersion().build(), Stderr: a.stderr, Log: log, Getenv: a.getenv, Files: files, Hangups: hangups,
 	})
-}
-
-// withoutPath leaves out the path of a file, which may be a secret that was
-// given in place of one.
-func withoutPath(err error) error {
-	if pe, ok := errors.AsType[*os.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

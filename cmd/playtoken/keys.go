@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/keyfile"
 	"playtoken/handlers"
 )
 
@@ -20,7 +21,7 @@ type keyVerb struct {
 	method     string
 	path       string // below the project; %s is the verb's argument
 	changes    bool   // needs a reason for the record
-	names      bool   // may name the key's id at the platform
+	confirms   bool   // may name the key's id at the platform, or say that the key was removed
 	waits      bool   // may have to wait for a second operator
 	missing    string // what to do where there is no such project or key
 
@@ -49,7 +50,9 @@ func (a *app) keys() *cobra.Command {
 			method: post, path: "/signing-keys/%s/rollback", missing: findKey, view: moved},
 		{use: "release GENERATION", short: "End a key's quarantine", changes: true,
 			method: post, path: "/signing-keys/%s/release", missing: findKey, view: moved},
-		{use: "confirm GENERATION", short: "Say that the platform has a key that it does not show legibly", changes: true, names: true,
+		{use: "export GENERATION", short: "Print a public key, to be taken to a verifier", method: get, path: "/signing-keys/%s", missing: findKey,
+			view: func(string) tabled { return new(exportedView) }},
+		{use: "confirm GENERATION", short: "Say that the platform, or every verifier, has a key", changes: true, confirms: true,
 			method: post, path: "/signing-keys/%s/confirm", missing: findKey, view: moved},
 		{use: "revoke GENERATION", short: "Stop a compromised key everywhere, now; its tokens are lost", changes: true, waits: true,
 			method: post, path: "/signing-keys/%s/revoke", missing: findKey,
@@ -65,14 +68,14 @@ func (a *app) keys() *cobra.Command {
 			a.alsoAtPlatform(commands[i])
 		}
 	}
-	return group("keys", "Signing keys: look at them, and move them by hand", commands...)
+	return group("keys", "Signing keys: look at them, and move them by hand", append(commands, keyfile.Command(a.stderr, arguments("URL", "FILE"), usage))...)
 }
 
 // keyFlags is the command line of a keyVerb.
 type keyFlags struct {
 	project, reason, keyID string
 	override               *bool
-	dryRun                 bool
+	dryRun, removed        bool
 }
 
 func (a *app) keyCommand(v keyVerb) *cobra.Command {
@@ -85,8 +88,9 @@ func (a *app) keyCommand(v keyVerb) *cobra.Command {
 	if v.waits {
 		f.override = overriding(cmd)
 	}
-	if v.names {
+	if v.confirms {
 		cmd.Flags().StringVar(&f.keyID, "key-id", "", "under which id the platform has it, if keys show does not know")
+		cmd.Flags().BoolVar(&f.removed, "removed", false, "say that every verifier has it no more")
 	}
 	if v.foreseen != nil {
 		cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be lost and which key would take over, and change nothing")
@@ -118,6 +122,9 @@ func (f keyFlags) body() (map[string]any, error) {
 	body := map[string]any{"reason": f.reason}
 	if f.keyID != "" {
 		body["key_id"] = f.keyID
+	}
+	if f.removed {
+		body["removed"] = true
 	}
 	if *f.override {
 		body["override"] = true
@@ -156,6 +163,11 @@ func (a *app) aboutKeys(ctx context.Context, project string, q apiRequest, view 
 		shown := view(id)
 		if err := door.call(ctx, q, shown); err != nil {
 			return err
+		}
+		if checked, ok := shown.(interface{ unfit() error }); ok {
+			if err := checked.unfit(); err != nil {
+				return err
+			}
 		}
 		if err := a.print(shown); err != nil {
 			return err

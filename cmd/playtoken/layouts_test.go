@@ -93,11 +93,11 @@ func TestKeysThatCannotBeReadAreConfirmed(t *testing.T) {
 	if n := registered.Load(); n != 2 || !strings.Contains(f.Detail, "cannot be read") {
 		t.Fatalf("got %d registrations and the finding %+v, want 2, and a key that cannot be read", n, f)
 	}
-	w.obeys(f.Remedy)
+	w.obeys(orDash(f.Remedy))
 	if !strings.Contains(w.states(), "active") {
-		t.Errorf("after %q: got keys %s, want one active", f.Remedy, w.states())
+		t.Errorf("after %q: got keys %s, want one active", orDash(f.Remedy), w.states())
 	}
-	w.obeys(w.problem("drift").Remedy)
+	w.obeys(orDash(w.problem("drift").Remedy))
 	w.healthy()
 }
 
@@ -119,12 +119,12 @@ func TestRegisteringStopsAndGoesOn(t *testing.T) {
 		t.Fatalf("got %d registrations, %d keys at the platform, want 3 and no more", n, len(w.registered()))
 	}
 	f := w.problem("rotation")
-	if !strings.Contains(f.Detail, "until an operator") || !strings.Contains(f.Remedy, "unrecognised") {
+	if !strings.Contains(f.Detail, "until an operator") || !strings.Contains(orDash(f.Remedy), "unrecognised") {
 		t.Errorf("got the finding %+v, want that registering has stopped, and what to do", f)
 	}
 	lost.Store(false)
 	f = w.problem("drift")
-	confirm, _, _ := strings.Cut(f.Remedy, "; if not: ")
+	confirm, _, _ := strings.Cut(orDash(f.Remedy), "; if not: ")
 	w.obeys(confirm)
 	w.run("rotate") // it propagates first
 	if !strings.Contains(w.states(), "active") {
@@ -136,7 +136,7 @@ func TestRegisteringStopsAndGoesOn(t *testing.T) {
 	w.run("rotate")
 	for range 3 {
 		if w.run("doctor").code != exitDone {
-			w.obeys(w.problem("drift").Remedy)
+			w.obeys(orDash(w.problem("drift").Remedy))
 		}
 	}
 	if n := len(w.registered()); n != 2 {

@@ -161,8 +161,8 @@ func TestOperatorsSignInWithTheirProvider(t *testing.T) {
 	if got := w.runWith(w.client(), "", "api-key", "create", "--project", "default", "--scope", "mint", "--name", "x"); got.code != exitDone || !strings.Contains(got.stdout, "pt_") {
 		t.Errorf("api-key create over the network: exit %d, %s%s, want a key", got.code, got.stdout, got.stderr)
 	}
-	if got := w.runWith(w.client(), "", "doctor"); got.code != exitUsage || !strings.Contains(got.stderr, "unset PLAYTOKEN_SERVER") {
-		t.Errorf("doctor over the network: exit %d, %s, want that it says why not", got.code, got.stderr)
+	if got := w.runWith(w.client(), "", "audit", "verify", "audit.log"); got.code != exitUsage || !strings.Contains(got.stderr, "unset PLAYTOKEN_SERVER") {
+		t.Errorf("audit verify over the network: exit %d, %s, want that it says why not", got.code, got.stderr)
 	}
 
 	if code, stdout, stderr := w.login(w.as("bob")); code != exitDone || !strings.Contains(stdout, "(auditor)") {
@@ -241,5 +241,23 @@ func TestOperatorsSignInWithARealBrowser(t *testing.T) {
 	})
 	if code != exitDone || !strings.Contains(stdout, "as alice@example.com (admin)") {
 		t.Errorf("login in Chromium: exit %d, %s%s, want the role admin", code, stdout, stderr)
+	}
+	w.opensConsole(tab)
+}
+
+// opensConsole signs the person in at the console, whom the provider knows already.
+func (w *signInWorld) opensConsole(tab *browsertest.Page) {
+	w.t.Helper()
+	tab.Open(w.t, w.url+"/console/metrics")
+	arrivesAt(w.t, tab, `!!document.querySelector('a[href="/console/login/provider"]')`)
+	browsertest.Eval[bool](w.t, tab, `(() => { setTimeout(() => document.querySelector('a[href="/console/login/provider"]').click(), 0); return true })()`)
+	arrivesAt(w.t, tab, `document.body.innerText.includes("Sign out")`)
+	if got := browsertest.Eval[string](w.t, tab, `document.querySelector(".person span").textContent + document.cookie`); got != "alice@example.com admin" {
+		w.t.Errorf("the console says %q, want the person with the role, and no cookie that scripts can read", got)
+	}
+	browsertest.Eval[bool](w.t, tab, `(() => { setTimeout(() => document.querySelector(".person button").click(), 0); return true })()`)
+	arrivesAt(w.t, tab, `!!document.getElementById("key")`)
+	if got := w.runWith(w.client(), "", "audit", "list", "--action", "console.sign_in"); got.code == exitDone && !strings.Contains(got.stdout, "alice@example.com") {
+		w.t.Errorf("audit list: got %s, want the person's sign-in", got.stdout)
 	}
 }

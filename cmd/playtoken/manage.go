@@ -2,22 +2,17 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/body"
 	"playtoken/platforms/all"
 	"playtoken/projects"
-	"playtoken/settings"
 )
 
 // The verbs project and api-key are the Admin API without a network: each is
@@ -31,6 +26,7 @@ func (a *app) project() *cobra.Command {
 		a.projectVerb("show PROJECT_ID", "One project", http.MethodGet, false),
 		a.projectChange("create", "Make a project", http.MethodPost),
 		a.projectChange("update PROJECT_ID", "Change a project; what is not named stays", http.MethodPatch),
+		a.projectCheck(),
 		a.projectVerb("delete PROJECT_ID", "Delete a project and its API keys", http.MethodDelete, true))
 }
 
@@ -46,46 +42,26 @@ func (a *app) apiKey() *cobra.Command {
 }
 
 func (a *app) adminKey() *cobra.Command {
-	remove := &cobra.Command{Use: "delete ADMIN_KEY_ID", Short: "Delete an admin key", Args: arguments("ADMIN_KEY_ID")}
+	remove := body.ReasonFlag(&cobra.Command{Use: "delete ADMIN_KEY_ID", Short: "Delete an admin key", Args: arguments("ADMIN_KEY_ID")})
 	remove.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), apiRequest{method: http.MethodDelete, path: "/v1/admin-keys/" + url.PathEscape(args[0])})
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodDelete, path: "/v1/admin-keys/" + url.PathEscape(args[0]), body: body.Because(cmd, nil)})
 	}
 	return group("admin-key", "Admin keys: what operators present, each with a name and a role",
 		a.adminKeyCreate(), a.lister("list", "/v1/admin-keys", false), remove)
 }
 
 func (a *app) adminKeyCreate() *cobra.Command {
-	cmd := &cobra.Command{Use: "create", Short: "Make an admin key; its value is shown this once", Args: arguments()}
-	addFlags(cmd, [][2]string{
+	cmd := body.ReasonFlag(&cobra.Command{Use: "create", Short: "Make an admin key; its value is shown this once", Args: arguments()})
+	body.TextFlags(cmd, [][2]string{
 		{"name", "whose it is"}, {"role", "admin, operator (keys and rotation) or auditor (reads)"},
 		{"expires-at", "when it ends, as 2030-01-31T00:00:00Z"},
 	})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		body := map[string]any{}
-		addTexts(cmd, body, "name", "role", "expires-at")
-		return a.ask(cmd.Context(), apiRequest{method: http.MethodPost, path: "/v1/admin-keys", body: body})
+		key := map[string]any{}
+		body.AddTexts(cmd, key, "name", "role", "expires-at")
+		return a.ask(cmd.Context(), apiRequest{method: http.MethodPost, path: "/v1/admin-keys", body: body.Because(cmd, key)})
 	}
 	return cmd
-}
-
-// addFlags adds flags with a text, and what they mean.
-func addFlags(cmd *cobra.Command, flags [][2]string) {
-	for _, flag := range flags {
-		cmd.Flags().String(flag[0], "", flag[1])
-	}
-}
-
-// addTexts adds the flags that were given to a body, under the API's names. An
-// empty end means never.
-func addTexts(cmd *cobra.Command, body map[string]any, names ...string) {
-	for _, name := range names {
-		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
-			body[strings.ReplaceAll(name, "-", "_")] = flag.Value.String()
-			if name == "expires-at" && flag.Value.String() == "" {
-				body["expires_at"] = nil
-			}
-		}
-	}
 }
 
 // inProject adds the flag that says whose, and returns where that is.
@@ -101,7 +77,7 @@ func (a *app) lister(use, path string, ofProject bool) *cobra.Command {
 	if ofProject {
 		above = inProject(cmd)
 	}
-	addFlags(cmd, [][2]string{
+	body.TextFlags(cmd, [][2]string{
 		{"name", "only names that contain this"}, {"page-size", "1 to 100"}, {"page", "from 1"},
 		{"sort-by", "created_at or name"}, {"sort-order", "asc or desc"}, {"cursor", "of a link to another page"},
 	})
@@ -133,7 +109,7 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("PROJECT_ID")}
 	revoke, override := new(bool), new(bool)
 	if deletes {
-		override = overriding(cmd)
+		override = overriding(body.ReasonFlag(cmd))
 		revoke = cmd.Flags().Bool("revoke", false, "even if its signing keys are live: revoke them, and lose their tokens")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -143,7 +119,7 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 				query.Set(name, "true")
 			}
 		}
-		err := a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query})
+		err := a.ask(cmd.Context(), apiRequest{method: method, path: "/v1/projects/" + url.PathEscape(args[0]), query: query, body: body.Because(cmd, nil)})
 		if p, ok := errors.AsType[*apiProblem](err); ok && deletes && !*revoke && p.Code == "conflict" && args[0] != projects.Default {
 			p.Remedy = "to revoke its signing keys and lose their tokens: playtoken project delete " + args[0] + " --revoke"
 		}
@@ -155,57 +131,38 @@ func (a *app) projectVerb(use, short, method string, deletes bool) *cobra.Comman
 func (a *app) apiKeyVerb(use, short, method, below string) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: arguments("API_KEY_ID")}
 	above := inProject(cmd)
+	if method == http.MethodDelete {
+		body.ReasonFlag(cmd)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), apiRequest{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0]) + below})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: above() + "/api-keys/" + url.PathEscape(args[0]) + below, body: body.Because(cmd, nil)})
 	}
 	return cmd
 }
 
-// projectChange makes or changes a project: by flags for what most need, or by
-// the Admin API's own body for everything.
+// projectChange makes or changes a project.
 func (a *app) projectChange(use, short, method string) *cobra.Command {
 	names := strings.Fields(use)[1:]
-	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
-	flags := cmd.Flags()
-	from := flags.String("from", "", "file with the Admin API's JSON body, - for standard input; the other flags go before it")
-	flags.String("name", "", "a name for people")
-	flags.String("platform", "", strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", "))
-	settings := flags.StringToString("setting", nil, "name=value of the platform's settings")
-	credentials := flags.StringArray("credential", nil, "name=FILE of the platform's credential")
-	unchecked := new(bool)
-	if method == http.MethodPatch {
-		unchecked = flags.Bool("unchecked", false, "save a new credential without asking the platform whether it accepts it")
-	}
+	cmd := body.ReasonFlag(&cobra.Command{Use: use, Short: short, Args: arguments(names...)})
+	given := body.ProjectFlags(cmd, a.stdin, platformNames(), method == http.MethodPatch, usage)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body, err := a.bodyFrom(*from)
+		change, err := given.Body()
 		if err != nil {
 			return err
 		}
-		if *unchecked {
-			body["unchecked"] = true
-		}
-		for _, name := range []string{"name", "platform"} {
-			if flag := flags.Lookup(name); flag != nil && flag.Changed {
-				body[name] = flag.Value.String()
-			}
-		}
-		if len(*settings) > 0 {
-			body["platform_settings"] = *settings
-		}
-		if err := addCredentials(body, *credentials); err != nil {
-			return err
-		}
 		path := strings.Join(append([]string{"/v1/projects"}, args...), "/")
-		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body.Because(cmd, change)})
 	}
 	return cmd
 }
 
+func platformNames() string { return strings.Join(slices.Sorted(maps.Keys(all.Kinds())), ", ") }
+
 func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 	names := strings.Fields(use)[1:]
-	cmd := &cobra.Command{Use: use, Short: short, Args: arguments(names...)}
+	cmd := body.ReasonFlag(&cobra.Command{Use: use, Short: short, Args: arguments(names...)})
 	above := inProject(cmd)
-	addFlags(cmd, [][2]string{{"name", "a name for people"}, {"description", "more about it"}, {"expires-at", "when it ends, as 2030-01-31T00:00:00Z; empty: never"}})
+	body.TextFlags(cmd, [][2]string{{"name", "a name for people"}, {"description", "more about it"}, {"expires-at", "when it ends, as 2030-01-31T00:00:00Z; empty: never"}})
 	lists := [][2]string{
 		{"scope", "mint, keys or read"}, {"video", "a video's id, or the beginning of ids and then *; empty: every video"},
 		{"network", "it may be used from, as 192.0.2.0/24; empty: every network"},
@@ -214,83 +171,15 @@ func (a *app) apiKeyChange(use, short, method string) *cobra.Command {
 		cmd.Flags().StringSlice(flag[0], nil, flag[1]+"; may be given more than once")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body := map[string]any{}
-		addTexts(cmd, body, "name", "description", "expires-at")
+		change := map[string]any{}
+		body.AddTexts(cmd, change, "name", "description", "expires-at")
 		for _, flag := range lists {
 			if values, _ := cmd.Flags().GetStringSlice(flag[0]); cmd.Flags().Changed(flag[0]) {
-				body[flag[0]+"s"] = values
+				change[flag[0]+"s"] = values
 			}
 		}
 		path := strings.Join(append([]string{above() + "/api-keys"}, args...), "/")
-		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body})
+		return a.ask(cmd.Context(), apiRequest{method: method, path: path, body: body.Because(cmd, change)})
 	}
 	return cmd
-}
-
-// addCredentials reads each part of a credential from its file, because every
-// user of the machine can read a command line. If the credential itself was
-// given in place of a file, no error repeats it.
-func addCredentials(body map[string]any, files []string) error {
-	if len(files) == 0 {
-		return nil
-	}
-	parts, err := credentialParts(files)
-	body["platform_credential"] = parts
-	return err
-}
-
-func credentialParts(files []string) (map[string]string, error) {
-	parts := map[string]string{}
-	for _, entry := range files {
-		name, file, found := strings.Cut(entry, "=")
-		if !found {
-			return nil, usageError{"--credential: want name=FILE"}
-		}
-		text, err := settings.ReadSecret(file)
-		if err != nil {
-			return nil, usageError{fmt.Sprintf("--credential: %s: want name=FILE: %v", name, err)}
-		}
-		parts[name] = text
-	}
-	return parts, nil
-}
-
-// bodyFrom reads a JSON object from a file; without a file it is empty.
-func (a *app) bodyFrom(file string) (map[string]any, error) {
-	body := map[string]any{}
-	if file == "" {
-		return body, nil
-	}
-	in := a.stdin
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, usageError{"--from: " + withoutPath(err).Error()}
-		}
-		defer opened.Close()
-		in = opened
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxFrom+1))
-	switch {
-	case err != nil:
-		return nil, usageError{"--from: " + withoutPath(err).Error()}
-	case len(data) > maxFrom:
-		return nil, usageError{fmt.Sprintf("--from: longer than %d bytes", maxFrom)}
-	}
-	if err := json.Unmarshal(data, &body); err != nil || body == nil {
-		return nil, usageError{"--from: want one JSON object" + place(err)}
-	}
-	return body, nil
-}
-
-// maxFrom is the longest body that the Admin API takes.
-const maxFrom = 64 << 10
-
-// place says where JSON went wrong, and nothing of it: there may be a
-// credential in it.
-func place(err error) string {
-	if wrong, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("; it is invalid at byte %d", wrong.ByteOffset)
-	}
-	return ""
 }

@@ -3,11 +3,11 @@ package main
 import (
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"playtoken/httpserver/porttest"
 	"playtoken/service"
 	"playtoken/settings"
 	"strings"
@@ -185,12 +185,11 @@ func TestMetricsAreThereWhileTheStoreIsNot(t *testing.T) {
 // freeAddress is one on which no process listens just now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := porttest.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return address
 }
 
 func TestMetricsOnAListenerOfTheirOwnAreNowhereElse(t *testing.T) {

@@ -6,30 +6,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
 
 const nodeClient = "@api.video/nodejs-client@2.6.8"
 
-// nodeModules is a folder with the client in it, fetched once per machine.
+// nodeModules is a folder with the client in it.
 func nodeModules(t *testing.T) string {
+	t.Helper()
+	return npmModules(t, nodeClient)
+}
+
+// npmModules is a folder with a package in it, name@version, fetched once per machine.
+func npmModules(t *testing.T, pkg string) string {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
 	cache, nowhere := os.UserCacheDir()
 	if _, node := exec.LookPath("node"); err != nil || node != nil || nowhere != nil {
-		t.Skipf("NOT TESTED with %s: there is no node with npm and a cache on this machine", nodeClient)
+		t.Skipf("NOT TESTED with %s: there is no node with npm and a cache on this machine", pkg)
 	}
-	dir := filepath.Join(cache, "playtoken-tests", "@api.video-nodejs-client@2.6.8")
+	dir := filepath.Join(cache, "playtoken-tests", strings.ReplaceAll(pkg, "/", "-"))
 	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "@api.video", "nodejs-client", "package.json")); err == nil {
+	name := pkg[:strings.LastIndex(pkg, "@")]
+	if _, err := os.Stat(filepath.Join(modules, filepath.FromSlash(name), "package.json")); err == nil {
 		return modules
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", nodeClient).CombinedOutput()
+	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", pkg).CombinedOutput()
 	if err != nil {
-		t.Skipf("NOT TESTED with %s: it cannot be fetched: %v\n%s", nodeClient, err, out)
+		t.Skipf("NOT TESTED with %s: it cannot be fetched: %v\n%s", pkg, err, out)
 	}
 	return modules
 }

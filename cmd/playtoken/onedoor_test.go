@@ -35,6 +35,7 @@ var acts = []act{
 	{verb: "rotate --dry-run", route: "GET /v1/rotation", want: 200},
 	{verb: "keys list --project {P}", route: "GET /v1/projects/{P}/signing-keys", want: 200},
 	{verb: "keys show 1 --project {P}", route: "GET /v1/projects/{P}/signing-keys/1", want: 200},
+	{verb: "keys export 1 --project {P}", route: "GET /v1/projects/{P}/signing-keys/1", want: 200},
 	{verb: "keys show 99 --project {P}", route: "GET /v1/projects/{P}/signing-keys/99", want: 404},
 	{verb: "keys list --project nowhere", route: "GET /v1/projects/nowhere/signing-keys", want: 404},
 
@@ -52,6 +53,7 @@ var acts = []act{
 	{verb: "keys activate 3 --project {P} --reason on", route: "POST /v1/projects/{P}/signing-keys/3/activate", body: `{"reason":"on"}`, want: 200},
 	{verb: "keys release 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/release", body: `{"reason":"no"}`, want: 409},
 	{verb: "keys confirm 3 --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no"}`, want: 409},
+	{verb: "keys confirm 1 --removed --project {P} --reason no", route: "POST /v1/projects/{P}/signing-keys/1/confirm", body: `{"reason":"no","removed":true}`, want: 409},
 	{verb: "keys confirm 3 --project {P} --reason no --key-id other", route: "POST /v1/projects/{P}/signing-keys/3/confirm", body: `{"reason":"no","key_id":"other"}`, want: 409},
 	{verb: "keys revoke 1 --project {P} --dry-run", route: "GET /v1/projects/{P}/signing-keys/1/revoke", want: 200},
 	{verb: "keys revoke 99 --project {P} --dry-run", route: "GET /v1/projects/{P}/signing-keys/99/revoke", want: 404},
@@ -85,21 +87,24 @@ var acts = []act{
 	{verb: "admin-key create --name x --role root", route: "POST /v1/admin-keys", body: `{"name":"x","role":"root"}`, want: 400},
 	{verb: "admin-key create --name x --role auditor --expires-at 2100-01-01T00:00:00Z", route: "POST /v1/admin-keys", body: `{"name":"x","role":"auditor","expires_at":"2100-01-01T00:00:00Z"}`, want: 201},
 	{verb: "admin-key list", route: "GET /v1/admin-keys", want: 200},
-	{verb: "admin-key delete admin_key_no", route: "DELETE /v1/admin-keys/admin_key_no", want: 404},
+	{verb: "admin-key delete admin_key_no --reason left", route: "DELETE /v1/admin-keys/admin_key_no", body: `{"reason":"left"}`, want: 404},
 	{verb: "admin-key delete admin", route: "DELETE /v1/admin-keys/admin", want: 409},
 
 	{verb: "operator end-sessions operator_no --reason left", route: "POST /v1/operators/operator_no/sessions/end", body: `{"reason":"left"}`, want: 404},
 	{verb: "operator end-sessions operator_aaaaaaaaaaaaaaaaaaaaaaaaaa --reason left", route: "POST /v1/operators/operator_aaaaaaaaaaaaaaaaaaaaaaaaaa/sessions/end", body: `{"reason":"left"}`, want: 204},
 	{verb: "audit list --project {P} --limit 0", route: "GET /v1/audit?project_id={P}&limit=0", want: 400},
 	{verb: "audit list --actor admin --action rotation --cursor x", route: "GET /v1/audit?actor=admin&action=rotation&cursor=x", want: 400},
+	{verb: "platforms", route: "GET /v1/platforms", want: 200},
 	{verb: "approvals list", route: "GET /v1/approvals", want: 200},
-	{verb: "approvals approve approval_no", route: "POST /v1/approvals/approval_no/approve", want: 404},
+	{verb: "approvals approve approval_no --reason seen", route: "POST /v1/approvals/approval_no/approve", body: `{"reason":"seen"}`, want: 404},
 
 	{verb: "project create --name x --platform nowhere", route: "POST /v1/projects", body: `{"name":"x","platform":"nowhere"}`, want: 400},
+	{verb: "project check {P}", route: "POST /v1/projects/{P}/check", body: `{}`, want: 200},
+	{verb: "project check --platform nowhere", route: "POST /v1/projects/check", body: `{"platform":"nowhere"}`, want: 400},
 	{verb: "project show {P}", route: "GET /v1/projects/{P}", want: 200},
 	{verb: "project list --name none", route: "GET /v1/projects?name=none", want: 200},
 	{verb: "project count", route: "GET /v1/projects/count", want: 200},
-	{verb: "project delete {P}", route: "DELETE /v1/projects/{P}", want: 409},
+	{verb: "project delete {P} --reason over", route: "DELETE /v1/projects/{P}", body: `{"reason":"over"}`, want: 409},
 	{verb: "project delete {P} --revoke", route: "DELETE /v1/projects/{P}?revoke=true", want: 204},
 	{verb: "rotate --project {P}", route: "POST /v1/projects/{P}/rotation", body: `{}`, want: 404},
 }
@@ -107,11 +112,11 @@ var acts = []act{
 // withoutRoute are the verbs that are not a request to the API.
 var withoutRoute = []string{
 	"serve", "gate", "gate check", "demo", "audit verify", "vault setup", "vault policy", "doctor", "settings", "version",
-	"login", "logout", "store rekey", "store backup", "completion", "man",
+	"login", "logout", "store rekey", "store backup", "completion", "man", "keys fetch",
 }
 
 // withoutVerb are the routes that no verb has.
-var withoutVerb = regexp.MustCompile(`^(GET|POST) (/healthz|/readyz|/metrics|/openapi\.json|/sdk/\{version\}/\{file\}|/\.well-known/jwks\.json|(/v1)?/auth/.*|/v1/playback-tokens/batch|.*/media/.*|.*/drift)$`)
+var withoutVerb = regexp.MustCompile(`^(GET|POST) (/healthz|/readyz|/metrics|/openapi\.json|/sdk/\{version\}/\{file\}|/\.well-known/jwks\.json|.*/jwks\.json|(/v1)?/auth/.*|/v1/playback-tokens/batch|.*/media/.*|.*/drift|.*/doctor|.*/viewer-policy/check)$`)
 
 // TestEveryVerbIsItsRoute: a verb has the permission, the rules, the webhook, the
 // record and the outcome of its route, on both stores.

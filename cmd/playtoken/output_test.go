@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"playtoken/handlers"
+	"playtoken/platforms"
+	"playtoken/store"
 )
 
 func TestPeopleSeeWhichProjectAResultIsAbout(t *testing.T) {
@@ -49,5 +51,24 @@ func TestALastUseIsShownNoMoreExactlyThanItIsKnown(t *testing.T) {
 	}
 	if got := cell("last_used_at", nil); got != "-" {
 		t.Errorf("no use was stored: got %v, want -", got)
+	}
+}
+
+func TestPlatformsAreShownAsWhatToTypeAndWhatToExpect(t *testing.T) {
+	longest, most := int64(86400), 3
+	can := handlers.KindCapabilities{Ways: []platforms.Way{platforms.HandedOver, platforms.Carried}, KeyKinds: []store.Kind{store.RSA2048}, MaxKeys: &most, MaxTTL: &longest}
+	can.EndsSessions = true
+	var out strings.Builder
+	platformsView{handlers.PlatformList{Items: []handlers.PlatformKind{
+		{Name: "one", Capabilities: can, Members: []handlers.PlatformMember{{Name: "url", Required: true, Meaning: "where it is"}, {Name: "api_key", Secret: true, Meaning: "of it"}}},
+		{Name: "two"},
+	}}}.table(&out)
+	for _, want := range []string{
+		"one\t--setting\turl\tyes\twhere it is\n", "one\t--credential\tapi_key\t-\tof it\n",
+		"one\thanded over, carried\trsa-2048\t3\t86400 s\tyes\n", "two\t-\t-\t-\t-\t-\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("got the table\n%swant the row %q", out.String(), want)
+		}
 	}
 }

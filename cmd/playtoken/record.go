@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"playtoken/audit"
+	"playtoken/cmd/playtoken/body"
 	"playtoken/service"
 	"playtoken/service/gateprocess"
 	"playtoken/settings"
@@ -45,7 +46,7 @@ func (a *app) auditLister() *cobra.Command {
 		{"project", "only about this project"}, {"actor", "only by this actor: admin, a key's id, scheduler, cli"}, {"action", "only this action, for example signing_key.revoke"},
 		{"since", "only from this time on, as 2026-03-01T12:00:00Z"}, {"until", "only before this time"}, {"limit", "entries, 1 to 100"}, {"cursor", "of a link to another page"},
 	}
-	addFlags(cmd, flags)
+	body.TextFlags(cmd, flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		query := url.Values{}
 		for _, flag := range flags {

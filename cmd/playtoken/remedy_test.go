@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"playtoken/cmd/playtoken/body"
 )
 
 // What went wrong is half of a message.
@@ -28,7 +30,7 @@ func TestEveryRefusalOfAVerbSaysWhatToDo(t *testing.T) {
 		}
 		return path
 	}
-	long := file("long", `{"name":"`+strings.Repeat("x", maxFrom)+`"}`)
+	long := file("long", `{"name":"`+strings.Repeat("x", body.MaxFrom)+`"}`)
 	broken := file("broken", `{"platform_credential":{"api_key":"canary`)
 	for _, c := range []struct {
 		w    *deployment

@@ -46,7 +46,7 @@ func TestKeysThatAGateLostAreReplaced(t *testing.T) {
 		t.Errorf("rotate: got exit %d, %s%s; want %d and the command that helps", r.code, r.stdout, r.stderr, exitRefused)
 	}
 	w.opens(client, http.StatusUnauthorized, w.minted("default"))
-	if f := w.problem("account"); f.Code != "all_keys_missing" || !strings.Contains(f.Remedy, "playtoken rotate --replace-lost --project default") {
+	if f := w.problem("account"); f.Code != "all_keys_missing" || !strings.Contains(orDash(f.Remedy), "playtoken rotate --replace-lost --project default") {
 		t.Errorf("got the finding %+v, want all_keys_missing and the command that helps", f)
 	}
 	eventually(t, patience, func() error {

@@ -71,7 +71,7 @@ func (a *app) logAs(usual string) *slog.Logger {
 
 func (a *app) command() *cobra.Command {
 	root := group("playtoken", "Playback tokens for private videos, and keys that rotate",
-		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.project(), a.apiKey(), a.adminKey(), a.approvals(), a.operator(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.completion(), a.man(), a.version())
+		a.serve(), a.gateVerb(), a.demo(), a.rotate(), a.keys(), a.sessions(), a.token(), a.platforms(), a.project(), a.apiKey(), a.adminKey(), a.approvals(), a.operator(), a.login(), a.logout(), a.auditVerb(), a.store(), a.vault(), a.doctor(), a.settings(), a.completion(), a.man(), a.version())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetArgs(a.args)

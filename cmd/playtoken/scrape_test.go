@@ -152,18 +152,43 @@ func TestMetricsOfThePageAreThoseOfTheScrapes(t *testing.T) {
 	p := startScrapedPair(t)
 	p.use()
 	documented := documentedMetrics(t)
-	texts := map[string]string{}
+	texts, shown := map[string]string{}, series{}
 	eventually(t, patience, func() error {
 		service, serviceText := scrape(t, p.serviceMetrics)
 		gate, gateText := scrape(t, p.gateMetrics)
 		texts["serve"], texts["gate"] = serviceText, gateText
+		maps.Copy(shown, service)
+		maps.Copy(shown, gate)
 		return compareScrapes(documented, service.names(), gate.names())
 	})
+	t.Run("the dashboard asks for what is there", func(t *testing.T) { dashboardAsksFor(t, shown) })
 	for verb, text := range texts {
 		t.Run("promtool accepts the metrics of "+verb, func(t *testing.T) { promtoolAccepts(t, text) })
 	}
 	p.service.stop()
 	p.gate.stop()
+}
+
+// dashboardAsksFor holds the metrics of each query in deploy/grafana against scrapes.
+func dashboardAsksFor(t *testing.T, shown series) {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/grafana/playtoken.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := regexp.MustCompile(`"expr": "((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(string(text), -1)
+	if len(queries) < 30 {
+		t.Fatalf("got %d queries in deploy/grafana/playtoken.json, want those of all panels", len(queries))
+	}
+	metric := regexp.MustCompile(`\b(?:playtoken|process|go)_[a-z_]+[a-z]\b`)
+	for _, query := range queries {
+		for _, name := range metric.FindAllString(query[1], -1) {
+			name = strings.TrimSuffix(name, "_bucket")
+			if _, there := shown[name]; !there && notScraped[name] == "" {
+				t.Errorf("got the query %s, want metrics that a scrape shows, which has no %s", query[1], name)
+			}
+		}
+	}
 }
 
 func promtoolAccepts(t *testing.T, text string) {

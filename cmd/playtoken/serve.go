@@ -9,6 +9,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
+	"playtoken/cmd/playtoken/remedies"
 	"playtoken/logs"
 	"playtoken/service"
 	"playtoken/settings"
@@ -30,7 +31,7 @@ func (a *app) serve() *cobra.Command {
 			defer stop()
 			return service.Run(cmd.Context(), set, service.Options{
 				CreateStore: true, HoldKeys: true, Stderr: a.stderr, Log: log, Build: buildVersion().build(), Files: files, Hangups: hangups,
-				Getenv: a.getenv,
+				Getenv: a.getenv, Doctor: remedies.NewExaminer,
 			})
 		},
 	}

@@ -11,7 +11,7 @@ import (
 
 // ofGate are the settings that a gate reads: its own, and those of its listeners,
 // its record, its limits and the store that gates share.
-var ofGate = regexp.MustCompile("^(PLAYTOKEN_GATE_.*|PLAYTOKEN_(METRICS_LISTEN|TLS_.*|DRAIN|LOG_.*|AUDIT|REDIS_URL|PLAINTEXT|TRUSTED_PROXIES|STORE_PASSWORD|MAX_STALENESS|VAULT_.*)|VAULT_TOKEN)$")
+var ofGate = regexp.MustCompile("^(PLAYTOKEN_GATE_.*|PLAYTOKEN_(METRICS_LISTEN|TLS_.*|DRAIN|LOG_.*|AUDIT|REDIS_.*|PLAINTEXT|TRUSTED_PROXIES|STORE_PASSWORD|MAX_STALENESS|VAULT_.*)|VAULT_TOKEN)$")
 
 // TestHelpListsEverySetting: an operator finds a setting in the help of the
 // verb that reads it.

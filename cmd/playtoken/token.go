@@ -124,6 +124,9 @@ func (v inspectionView) table(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "the platform refuses this token: %s\n%s\n", strings.Join(v.Reasons, ", "), v.Detail)
 	}
+	for _, advice := range v.Advice {
+		fmt.Fprintf(w, "%s: %s\n", advice.Code, advice.Detail)
+	}
 	for _, part := range []map[string]any{v.Header, v.Claims} {
 		for _, name := range slices.Sorted(maps.Keys(part)) {
 			fmt.Fprintf(w, "%s\t%s\n", name, spell(part[name]))

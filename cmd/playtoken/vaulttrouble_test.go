@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -174,7 +174,7 @@ func (w *deployment) publicKeys() verify.Keys {
 	w.t.Helper()
 	var list keyListView
 	w.must(&list, "keys", "list")
-	keys := map[string]*rsa.PublicKey{}
+	keys := map[string]crypto.PublicKey{}
 	for _, k := range list.Items {
 		var shown keyView
 		w.must(&shown, "keys", "show", fmt.Sprint(k.Generation))
@@ -184,7 +184,7 @@ func (w *deployment) publicKeys() verify.Keys {
 		}
 		keys[*k.KeyID] = public
 	}
-	return func(id string) (*rsa.PublicKey, bool) {
+	return func(id string) (crypto.PublicKey, bool) {
 		key, ok := keys[id]
 		return key, ok
 	}

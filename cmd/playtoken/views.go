@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -17,9 +18,9 @@ func (v keyListView) table(w io.Writer) {
 		fmt.Fprintln(w, "no signing keys yet: playtoken rotate makes them")
 		return
 	}
-	fmt.Fprintln(w, "GENERATION\tSTATE\tKEY ID\tACTIVATED\tRETIRED\tDELETE NOT BEFORE\tNOTE")
+	fmt.Fprintln(w, "GENERATION\tSTATE\tKIND\tKEY ID\tACTIVATED\tRETIRED\tDELETE NOT BEFORE\tNOTE")
 	for _, k := range v.Items {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Generation, k.State, orDash(k.KeyID),
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Generation, k.State, cmp.Or(k.Kind, "-"), orDash(k.KeyID),
 			momentOrDash(k.ActivatedAt), momentOrDash(k.RetiredAt), momentOrDash(k.DeleteNotBefore), orDash(k.Note))
 	}
 }
@@ -29,7 +30,7 @@ type keyView handlers.KeyDetail
 func (v keyView) table(w io.Writer) {
 	for _, row := range [][2]string{
 		{"generation", fmt.Sprint(v.Generation)}, {"state", string(v.State)}, {"key id", orDash(v.KeyID)}, {"name", v.Name},
-		{"fingerprint", orDash(v.Fingerprint)}, {"bits", fmt.Sprint(v.Bits)}, {"exportable", fmt.Sprint(v.Exportable)},
+		{"fingerprint", orDash(v.Fingerprint)}, {"kind", string(cmp.Or(v.Kind, "-"))}, {"bits", fmt.Sprint(v.Bits)}, {"exportable", fmt.Sprint(v.Exportable)},
 		{"created", momentOrDash(v.CreatedAt)}, {"registered", momentOrDash(v.RegisteredAt)},
 		{"activated", momentOrDash(v.ActivatedAt)}, {"retired", momentOrDash(v.RetiredAt)},
 		{"delete not before", momentOrDash(v.DeleteNotBefore)}, {"deleted", momentOrDash(v.DeletedAt)}, {"note", orDash(v.Note)},
@@ -119,7 +120,7 @@ type tokenView handlers.Token
 func (v tokenView) table(w io.Writer) {
 	for _, row := range [][2]string{
 		{"token", v.Token}, {"key id", orDash(v.KeyID)}, {"expires", momentOrDash(&v.ExpiresAt)},
-		{"landing", v.URLs.Landing}, {"embed", v.URLs.Embed}, {"hls", v.URLs.HLS},
+		{"landing", v.URLs.Landing}, {"embed", v.URLs.Embed}, {"hls", v.URLs.HLS}, {"dash", v.URLs.DASH},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])

@@ -53,6 +53,11 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil || int64(len(read)) != p.Size("TICKET.1") {
 			t.Fatalf("%.99q became %d bytes, %v, want %d", text, len(out), err, p.Size("TICKET.1"))
 		}
+		longer := p.With("#LINE")
+		more, err := io.ReadAll(longer.Reader("TICKET.1"))
+		if first, rest, _ := strings.Cut(out, "\n"); err != nil || int64(len(more)) != longer.Size("TICKET.1") || string(more) != first+"\n#LINE\n"+rest {
+			t.Errorf("%.99q with a line behind the first became %.99q, %v, want the same and the line", out, more, err)
+		}
 		if strings.Contains(text+parameter, "TICKET.1") || len(text)+len(parameter) > 2000 {
 			return // the ticket is no secret, or makes a URI longer than one may be
 		}

@@ -69,7 +69,7 @@ type Playlist struct {
 }
 
 // summary is what a playlist says about itself.
-type summary struct{ multivariant, segments, ended, imported bool }
+type summary struct{ multivariant, segments, ended, imported, pathways bool }
 
 // Parse reads a whole playlist. The only type of error is *Error.
 func Parse(text string, where Location) (*Playlist, error) {
@@ -99,6 +99,19 @@ func (p *Playlist) Reflects() bool { return p.found.imported }
 // segments and does not say that these are all.
 func (p *Playlist) Growing() bool {
 	return p.found.segments && !p.found.multivariant && !p.found.ended
+}
+
+// Steerable reports whether a player may be told of another pathway: the
+// playlist names variants, and neither pathways nor a steering server of its own.
+func (p *Playlist) Steerable() bool {
+	return p.found.multivariant && !p.found.segments && !p.found.pathways
+}
+
+// With is the playlist with one more line behind the first, which gets no ticket.
+func (p *Playlist) With(line string) *Playlist {
+	with := *p
+	with.document = p.document.with(line + "\n")
+	return &with
 }
 
 // References lists the playlist's URIs in their order.

@@ -3,6 +3,7 @@ package playlist
 import (
 	"errors"
 	"io"
+	"strings"
 	"unique"
 )
 
@@ -12,6 +13,7 @@ type edit struct {
 	begin, end int
 	before     [3]string
 	after      [2]string
+	bare       bool // there is no ticket in between
 }
 
 // edits are those of one text, from the first to the last. The last is followed
@@ -42,7 +44,9 @@ func (d *document) measure(all edits) error {
 		if err != nil {
 			return err
 		}
-		d.tickets++
+		if !e.bare {
+			d.tickets++
+		}
 		d.bare -= int64(e.end - e.begin)
 		for _, piece := range [...]string{e.before[0], e.before[1], e.before[2], e.after[0], e.after[1]} {
 			d.bare += int64(len(piece))
@@ -51,6 +55,31 @@ func (d *document) measure(all edits) error {
 			return errors.New("with its variables replaced the playlist is larger than 256 MiB")
 		}
 	}
+}
+
+// with is the document with a line, and its end, behind the first one.
+func (d *document) with(line string) document {
+	longer := *d
+	begin, at := d.begin, strings.IndexByte(d.text.Value(), '\n')+1
+	longer.bare += int64(len(line))
+	longer.begin = func(text string) edits {
+		return &after{first: &edit{begin: at, end: at, before: [3]string{line}, bare: true}, rest: begin(text)}
+	}
+	return longer
+}
+
+// after is one edit, and then others behind it.
+type after struct {
+	first *edit
+	rest  edits
+}
+
+func (a *after) next() (edit, error) {
+	if first := a.first; first != nil {
+		a.first = nil
+		return *first, nil
+	}
+	return a.rest.next()
 }
 
 func (d *document) size(ticket string) int64 { return d.bare + d.tickets*int64(len(ticket)) }
@@ -128,6 +157,9 @@ func (r *reader) fill() bool {
 			continue
 		}
 		r.pieces = [7]string{text[r.copied:e.begin], e.before[0], e.before[1], e.before[2], r.ticket, e.after[0], e.after[1]}
+		if e.bare {
+			r.pieces[4] = ""
+		}
 		r.copied = e.end
 	}
 	return true

@@ -125,6 +125,9 @@ func (s *scanner) beginTag(line string, begin int) error {
 		return nil
 	case "EXT-X-STREAM-INF", "EXT-X-I-FRAME-STREAM-INF", "EXT-X-MEDIA":
 		s.found.multivariant = true
+		s.found.pathways = s.found.pathways || strings.Contains(value, "PATHWAY-ID")
+	case "EXT-X-CONTENT-STEERING":
+		s.found.pathways = true
 	case "EXT-X-ENDLIST":
 		s.found.ended = true
 	case "EXT-X-DEFINE":

@@ -13,8 +13,8 @@ package register
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -101,7 +101,7 @@ func (r *Register) Age() time.Duration { return time.Since(r.current.Load().read
 func (r *Register) Len() int { return len(r.current.Load().keys) }
 
 // Key returns the public key of an id.
-func (r *Register) Key(id string) (*rsa.PublicKey, bool) {
+func (r *Register) Key(id string) (crypto.PublicKey, bool) {
 	key, ok := r.current.Load().keys[id]
 	if !ok {
 		r.renew()

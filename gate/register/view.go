@@ -2,7 +2,7 @@ package register
 
 import (
 	"cmp"
-	"crypto/rsa"
+	"crypto"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +16,7 @@ type view struct {
 	version int64
 	read    time.Time // when reading began, by the machine's own clock
 	state   *state
-	keys    map[string]*rsa.PublicKey
+	keys    map[string]crypto.PublicKey
 	known   map[string]time.Time // by id of a key: until when it counts as known; zero: it is registered
 	cutoffs map[cut]int64        // stamps
 }
@@ -28,7 +28,7 @@ type cut struct {
 
 // newView parses a document. Keys that the last view has are not parsed again.
 func newView(version int64, began time.Time, s *state, last *view) (*view, error) {
-	v := &view{version: version, read: began, state: s, keys: map[string]*rsa.PublicKey{}, known: map[string]time.Time{}, cutoffs: map[cut]int64{}}
+	v := &view{version: version, read: began, state: s, keys: map[string]crypto.PublicKey{}, known: map[string]time.Time{}, cutoffs: map[cut]int64{}}
 	for _, e := range s.Keys {
 		id := e.Registration.ID
 		key, ok := last.keys[id]

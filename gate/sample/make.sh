@@ -47,3 +47,17 @@ cat >media/counter/hls.m3u8 <<END
 #EXT-X-STREAM-INF:BANDWIDTH=$(peak 360),RESOLUTION=640x360,FRAME-RATE=10.000,CODECS="avc1.4d401e,mp4a.40.2"
 360/index.m3u8
 END
+
+# The same segments for players of DASH. Picture and tone are in one file each.
+cat >media/counter/manifest.mpd <<END
+<?xml version="1.0" encoding="UTF-8"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="static" mediaPresentationDuration="PT120S" minBufferTime="PT5S">
+  <Period>
+    <AdaptationSet mimeType="video/mp4" codecs="avc1.4d401e,mp4a.40.2" frameRate="10" segmentAlignment="true" startWithSAP="1">
+      <SegmentTemplate timescale="1" duration="5" startNumber="0" initialization="\$RepresentationID\$/init.mp4" media="\$RepresentationID\$/\$Number\$.m4s"/>
+      <Representation id="180" bandwidth="$(peak 180)" width="320" height="180"/>
+      <Representation id="360" bandwidth="$(peak 360)" width="640" height="360"/>
+    </AdaptationSet>
+  </Period>
+</MPD>
+END

@@ -2,12 +2,19 @@ package verify
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
 const (
@@ -16,11 +23,12 @@ const (
 	minE    = 65537
 )
 
-// ParsePublicKey reads one RSA public key: a single PEM block "PUBLIC KEY"
+// ParsePublicKey reads one public key: a single PEM block "PUBLIC KEY"
 // (SubjectPublicKeyInfo in DER), with nothing before or after it but white
-// space. The key has 2048 to 8192 bits and an odd exponent of 65537 or more.
+// space. It is an *rsa.PublicKey of 2048 to 8192 bits with an odd exponent of
+// 65537 or more, an *ecdsa.PublicKey on P-256 or P-384, or an ed25519.PublicKey.
 // Errors say what is wrong with the key and never contain any of it.
-func ParsePublicKey(text string) (*rsa.PublicKey, error) {
+func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	der, err := onlyBlock(strings.TrimSpace(text))
 	if err != nil {
 		return nil, fmt.Errorf("parse public key: %w", err)
@@ -29,17 +37,13 @@ func ParsePublicKey(text string) (*rsa.PublicKey, error) {
 	if err != nil {
 		return nil, errors.New("parse public key: the block is not a SubjectPublicKeyInfo")
 	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, errors.New("parse public key: not an RSA key")
-	}
-	if err := sound(key); err != nil {
+	if err := sound(parsed); err != nil {
 		return nil, fmt.Errorf("parse public key: %w", err)
 	}
-	if again, err := x509.MarshalPKIXPublicKey(key); err != nil || !bytes.Equal(again, der) {
+	if again, err := x509.MarshalPKIXPublicKey(parsed); err != nil || !bytes.Equal(again, der) {
 		return nil, errors.New("parse public key: not in canonical DER")
 	}
-	return key, nil
+	return parsed, nil
 }
 
 func onlyBlock(text string) ([]byte, error) {
@@ -55,7 +59,48 @@ func onlyBlock(text string) ([]byte, error) {
 	return block.Bytes, nil
 }
 
-func sound(key *rsa.PublicKey) error {
+func sound(key crypto.PublicKey) error {
+	if own, ok := key.(*rsa.PublicKey); ok {
+		return soundRSA(own)
+	}
+	if algorithmOf(key) == jwa.NoSignature {
+		return errors.New("not a key of RSA, of ECDSA on P-256 or P-384, or of Ed25519")
+	}
+	return nil
+}
+
+// algorithms are those that tokens may name.
+var algorithms = []jwa.SignatureAlgorithm{jwa.RS256, jwa.ES256, jwa.ES384, jwa.EdDSA}
+
+func isAlgorithm(name string) bool {
+	return slices.ContainsFunc(algorithms, func(a jwa.SignatureAlgorithm) bool { return a.String() == name })
+}
+
+// algorithmOf is the one algorithm of the tokens that a key signs.
+func algorithmOf(key crypto.PublicKey) jwa.SignatureAlgorithm {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return jwa.RS256
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256():
+			return jwa.ES256
+		case elliptic.P384():
+			return jwa.ES384
+		}
+	case ed25519.PublicKey:
+		return jwa.EdDSA
+	}
+	return jwa.NoSignature
+}
+
+// equal reports whether two keys are the same.
+func equal(a, b crypto.PublicKey) bool {
+	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && comparable.Equal(b)
+}
+
+func soundRSA(key *rsa.PublicKey) error {
 	switch bits := key.N.BitLen(); {
 	case bits < minBits || bits > maxBits:
 		return fmt.Errorf("the key has %d bits, want %d to %d", bits, minBits, maxBits)

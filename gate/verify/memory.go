@@ -1,7 +1,7 @@
 package verify
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"crypto/sha256"
 	"time"
 
@@ -33,9 +33,9 @@ type tokenHash = [sha256.Size]byte
 // seen is a token whose form and signature are good. It takes up to some hundreds
 // of bytes, however long the token is.
 type seen struct {
-	token  Token          // without its header and claims
-	viewer string         // that is in them
-	key    *rsa.PublicKey // that verified the signature
+	token  Token            // without its header and claims
+	viewer string           // that is in them
+	key    crypto.PublicKey // that verified the signature
 }
 
 // NewMemory returns an empty Memory for this many tokens, at least one.
@@ -68,7 +68,7 @@ func (m *Memory) recall(hash tokenHash, now time.Time, keys Keys) (s seen, known
 	if s, known = m.seen.Get(hash); !known {
 		return seen{}, false
 	}
-	if key, ok := keys(s.token.KeyID); !ok || !key.Equal(s.key) || !now.Before(s.token.Expires) {
+	if key, ok := keys(s.token.KeyID); !ok || !equal(key, s.key) || !now.Before(s.token.Expires) {
 		m.seen.Remove(hash)
 		return seen{}, false
 	}
@@ -77,7 +77,7 @@ func (m *Memory) recall(hash tokenHash, now time.Time, keys Keys) (s seen, known
 
 // see verifies a token that is not remembered.
 func see(token, videoID string, now time.Time, keys Keys) (s seen, err error) {
-	s.token, err = Verify(token, videoID, now, func(id string) (key *rsa.PublicKey, ok bool) {
+	s.token, err = Verify(token, videoID, now, func(id string) (key crypto.PublicKey, ok bool) {
 		s.key, ok = keys(id)
 		return s.key, ok
 	})

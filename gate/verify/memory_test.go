@@ -1,7 +1,7 @@
 package verify_test
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -15,9 +15,9 @@ import (
 )
 
 // platform is where keys come and go.
-type platform map[string]*rsa.PublicKey
+type platform map[string]crypto.PublicKey
 
-func (p platform) key(id string) (*rsa.PublicKey, bool) {
+func (p platform) key(id string) (crypto.PublicKey, bool) {
 	key, ok := p[id]
 	return key, ok
 }
@@ -158,7 +158,7 @@ func TestAnExpiredTokenIsForgotten(t *testing.T) {
 func TestNoTokenOutlivesItsKey(t *testing.T) {
 	memory, token := verify.NewMemory(10), sign(goodHeader, goodClaims)
 	var gone atomic.Bool
-	current := func(id string) (*rsa.PublicKey, bool) {
+	current := func(id string) (crypto.PublicKey, bool) {
 		key, ok := keys(id)
 		return key, ok && !gone.Load()
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -29,13 +30,41 @@ var keyIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Parse reads a token without any key: the form is right, but who made it is
 // not known. It is for showing a token to people, never for letting one in.
-func Parse(token string) (Token, error) {
+func Parse(token string) (Token, error) { return read(token, (*Token).isPlayback) }
+
+// Header is what a verifier asks of the header of its tokens, beside the algorithm.
+type Header struct {
+	Type    string // "typ" has to be this; empty: "JWT", or absent
+	NoKeyID bool   // "kid" may be absent: every key is tried
+}
+
+// ParseOfAny is Parse for a token that may name any audience, and has the header that
+// its verifier asks for: the platform that it is for judges its claims.
+func ParseOfAny(token string, header Header) (Token, error) {
+	return readAs(token, header.NoKeyID, func(t *Token) error { return t.isOf(header.Type) })
+}
+
+// SignedAs is Signed for a token that ParseOfAny reads.
+func SignedAs(token string, header Header, key crypto.PublicKey) (Token, error) {
+	t, err := ParseOfAny(token, header)
+	if err == nil {
+		err = t.signedBy(func(string) (crypto.PublicKey, bool) { return key, true }, token)
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+func read(token string, kind func(*Token) error) (Token, error) { return readAs(token, false, kind) }
+
+func readAs(token string, anyKey bool, kind func(*Token) error) (Token, error) {
 	if token == "" {
 		return Token{}, &Error{Reason: TokenMissing, Detail: "there is no token"}
 	}
-	t, err := parse(token)
+	t, err := parseAs(token, anyKey)
 	if err == nil {
-		err = t.isPlayback()
+		err = kind(&t)
 	}
 	if err != nil {
 		return Token{}, &Error{Reason: TokenMalformed, Detail: err.Error()}
@@ -43,7 +72,10 @@ func Parse(token string) (Token, error) {
 	return t, nil
 }
 
-func parse(token string) (Token, error) {
+func parse(token string) (Token, error) { return parseAs(token, false) }
+
+// parseAs reads the form; anyKey says that "kid" may be absent.
+func parseAs(token string, anyKey bool) (Token, error) {
 	if len(token) > maxToken {
 		return Token{}, fmt.Errorf("the token is longer than %d bytes", maxToken)
 	}
@@ -63,7 +95,7 @@ func parse(token string) (Token, error) {
 	if _, err := canonical(signature); err != nil {
 		return Token{}, fmt.Errorf("signature: %w", err)
 	}
-	if err := t.readHeader(); err != nil {
+	if err := t.readHeader(anyKey); err != nil {
 		return Token{}, err
 	}
 	return t, t.readClaims()
@@ -114,14 +146,17 @@ func shallow(b []byte) error {
 	}
 }
 
-func (t *Token) readHeader() error {
+func (t *Token) readHeader(anyKey bool) error {
 	for _, name := range refusedHeaders {
 		if _, there := t.Header[name]; there {
 			return fmt.Errorf("header: %q is not allowed", name)
 		}
 	}
-	if t.Header["alg"] != "RS256" {
-		return errors.New(`header: "alg" is not RS256`)
+	if alg, _ := t.Header["alg"].(string); !isAlgorithm(alg) {
+		return errors.New(`header: "alg" is not RS256, ES256, ES384 or EdDSA`)
+	}
+	if _, there := t.Header["kid"]; !there && anyKey {
+		return nil
 	}
 	t.KeyID, _ = t.Header["kid"].(string)
 	if !keyIDForm.MatchString(t.KeyID) {
@@ -150,13 +185,31 @@ func (t *Token) readClaims() (err error) {
 
 // isPlayback tells a playback token from tokens of other types.
 func (t *Token) isPlayback() error {
-	if typ, there := t.Header["typ"]; there && typ != "JWT" {
-		return errors.New(`header: "typ" is not JWT`)
+	if err := t.isJWT(); err != nil {
+		return err
 	}
 	// RFC 7519, section 4.1.3: a recipient that is not in the audience must
 	// refuse the token, and playback tokens have no audience.
 	if _, there := t.Claims["aud"]; there {
 		return errors.New(`claims: "aud" is not for this platform`)
+	}
+	return nil
+}
+
+// isOf refuses a token of another type than a verifier asks for.
+func (t *Token) isOf(typ string) error {
+	if typ == "" {
+		return t.isJWT()
+	}
+	if t.Header["typ"] != typ {
+		return fmt.Errorf(`header: "typ" is not %s`, typ)
+	}
+	return nil
+}
+
+func (t *Token) isJWT() error {
+	if typ, there := t.Header["typ"]; there && typ != "JWT" {
+		return errors.New(`header: "typ" is not JWT`)
 	}
 	return nil
 }

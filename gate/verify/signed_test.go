@@ -59,3 +59,39 @@ func TestNoTokenIsOfTwoKinds(t *testing.T) {
 	}
 	check(t, sign(goodHeader, goodClaims), "")
 }
+
+// TestAHeaderIsWhatItsVerifierAsksFor: the strict verifier of playback tokens takes none
+// of these exceptions.
+func TestAHeaderIsWhatItsVerifierAsksFor(t *testing.T) {
+	t.Parallel()
+	const without, typed = `{"alg":"RS256","typ":"JWT"}`, `{"alg":"RS256","typ":"at+jwt","kid":"` + kid + `"}`
+	for _, c := range []struct {
+		name, header string
+		asked        verify.Header
+		good         bool
+	}{
+		{"with a key id", goodHeader, verify.Header{}, true},
+		{"with a key id that is not looked at", goodHeader, verify.Header{NoKeyID: true}, true},
+		{"without one", without, verify.Header{NoKeyID: true}, true},
+		{"without one, where it is asked for", without, verify.Header{}, false},
+		{"a key id that is no text", `{"alg":"RS256","kid":7}`, verify.Header{NoKeyID: true}, false},
+		{"an empty key id", `{"alg":"RS256","kid":""}`, verify.Header{NoKeyID: true}, false},
+		{"the type", typed, verify.Header{Type: "at+jwt"}, true},
+		{"another type", typed, verify.Header{}, false},
+		{"JWT, where another is asked for", goodHeader, verify.Header{Type: "at+jwt"}, false},
+		{"none, where one is asked for", header(""), verify.Header{Type: "at+jwt"}, false},
+		{"a critical extension", `{"alg":"RS256","crit":["x"],"x":1}`, verify.Header{NoKeyID: true}, false},
+	} {
+		token := sign(c.header, accessClaims)
+		_, err := verify.SignedAs(token, c.asked, &ours().PublicKey)
+		if _, read := verify.ParseOfAny(token, c.asked); (err == nil) != c.good || (read == nil) != c.good {
+			t.Errorf("%s: got %v, and reading it %v, want good: %t", c.name, err, read, c.good)
+		}
+		if _, err := verify.SignedAs(token, c.asked, &stranger().PublicKey); err == nil {
+			t.Errorf("%s, signed by another key: got no error, want one", c.name)
+		}
+	}
+	if _, err := verify.Parse(sign(without, `{"exp":1700000600,"sub":"v"}`)); err == nil {
+		t.Error("a playback token without a key id: got it accepted, want an error")
+	}
+}

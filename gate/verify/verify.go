@@ -9,12 +9,11 @@
 package verify
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"crypto/sha256"
 	"fmt"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
@@ -55,7 +54,7 @@ type Token struct {
 
 // Keys finds the public key that the platform knows by a key id; ok is false
 // for an id that it does not know. The key must have passed ParsePublicKey.
-type Keys func(keyID string) (key *rsa.PublicKey, ok bool)
+type Keys func(keyID string) (key crypto.PublicKey, ok bool)
 
 // Verify returns the token if, at the instant now, it opens the video. A token
 // is good up to, but not at, the second of its "exp", without leeway: an issuer
@@ -104,20 +103,35 @@ func (t Token) signedBy(keys Keys, token string) error {
 	if !ok {
 		return &Error{Reason: KeyUnknown, Detail: "no key is registered under the token's kid"}
 	}
-	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.RS256, key)); err != nil {
+	// RFC 8725, section 3.1: the key decides how the signature is verified, and
+	// the token may only agree.
+	algorithm := algorithmOf(key)
+	if t.Header["alg"] != algorithm.String() {
+		return &Error{Reason: TokenMalformed, Detail: fmt.Sprintf(`header: "alg" is not %s, that of the key named by kid`, algorithm)}
+	}
+	if _, err := jws.Verify([]byte(token), jws.WithKey(algorithm, key)); err != nil {
 		return &Error{Reason: SignatureInvalid, Detail: "the signature is not that of the key named by kid"}
 	}
 	return nil
 }
 
 func (t Token) opens(videoID string, now time.Time) error {
+	if err := t.Timely(now); err != nil {
+		return err
+	}
+	if t.Subject != "" && t.Subject != "*" && t.Subject != videoID {
+		return &Error{Reason: VideoNotAllowed, Detail: "the token is for another video"}
+	}
+	return nil
+}
+
+// Timely returns an error for a token that is over at the instant now, or has not begun.
+func (t Token) Timely(now time.Time) error {
 	switch {
 	case !now.Before(t.Expires):
 		return &Error{Reason: TokenExpired, Detail: "the token expired at " + t.Expires.UTC().Format(time.RFC3339)}
 	case now.Before(t.NotBefore):
 		return &Error{Reason: TokenNotYetValid, Detail: "the token is not valid before " + t.NotBefore.UTC().Format(time.RFC3339)}
-	case t.Subject != "" && t.Subject != "*" && t.Subject != videoID:
-		return &Error{Reason: VideoNotAllowed, Detail: "the token is for another video"}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func newKey() *rsa.PrivateKey {
 	return key
 }
 
-func keys(id string) (*rsa.PublicKey, bool) { return &ours().PublicKey, id == kid }
+func keys(id string) (crypto.PublicKey, bool) { return &ours().PublicKey, id == kid }
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 

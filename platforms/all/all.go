@@ -8,8 +8,11 @@ package all
 import (
 	"playtoken/platforms"
 	"playtoken/platforms/apivideo"
+	"playtoken/platforms/cdni"
+	"playtoken/platforms/cloudfront"
 	"playtoken/platforms/gate"
 	"playtoken/platforms/jwplayer"
+	"playtoken/platforms/jws"
 	"playtoken/platforms/vidbeo"
 )
 
@@ -17,7 +20,7 @@ import (
 // caller's own.
 func Kinds() map[string]platforms.Kind {
 	kinds := map[string]platforms.Kind{}
-	for _, kind := range []platforms.Kind{vidbeo.Kind(), gate.Kind(), jwplayer.Kind(), apivideo.Kind()} {
+	for _, kind := range []platforms.Kind{vidbeo.Kind(), gate.Kind(), jwplayer.Kind(), apivideo.Kind(), jws.Kind(), cdni.Kind(), cloudfront.Kind()} {
 		kinds[kind.Name] = kind
 	}
 	return kinds

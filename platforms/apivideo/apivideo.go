@@ -58,6 +58,10 @@ func Kind() platforms.Kind {
 			{Name: "api_key", Meaning: "an API key of the environment; it is never rotated"},
 			{Name: "admin_key", Meaning: "the admin API key, for API keys that are made and rotated here"},
 		},
+		Offers: platforms.Offer{
+			Ways: []platforms.Way{platforms.Issued}, MaxTTL: SessionLife,
+			URLs: []string{"embed", "hls", "mp4", "thumbnail"},
+		},
 		Open: Open,
 	}
 }

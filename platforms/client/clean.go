@@ -1,13 +1,19 @@
 package client
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"playtoken/secret"
 )
 
 const (
@@ -18,15 +24,17 @@ const (
 
 var codes = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$`)
 
-// cleaner makes texts that we did not write fit for an error message.
-type cleaner struct {
+// Words makes texts that we did not write fit for an error message. It knows every form
+// in which credentials may come back. The zero Words knows none.
+type Words struct {
 	secrets []string // as skeletons
 }
 
-// cleaner knows every form in which the credentials of a call may come back.
-func (c *Client) cleaner(call Call) cleaner {
-	var made cleaner
-	for _, credential := range []string{c.config.Credential.Reveal(), call.Credential.Reveal()} {
+// NewWords knows the credentials of one call.
+func NewWords(credentials ...secret.Value) Words {
+	var made Words
+	for _, value := range credentials {
+		credential := value.Reveal()
 		made.add(credential)
 		// The text that Basic sends has all but its last letters from this.
 		made.add(base64.RawStdEncoding.EncodeToString([]byte(credential)))
@@ -35,7 +43,29 @@ func (c *Client) cleaner(call Call) cleaner {
 	return made
 }
 
-func (c *cleaner) add(form string) {
+// Refusal is the error of a call that was answered with another status than 2xx, for
+// platforms that are called with a library of their own.
+func (c Words) Refusal(status int, header http.Header, code, text string) *StatusError {
+	e := &StatusError{Status: status, Code: c.code(code), Text: c.clean(text)}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		e.After = RetryAfter(header, time.Now())
+	}
+	return e
+}
+
+// Unclear is the error of a call that may or may not have had an effect. Status is that
+// of an answer that was not understood; 0: there was none.
+func (c Words) Unclear(doing string, status int, err error) error {
+	e := &unclear{text: doing + ": " + c.clean(err.Error()), status: status}
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			e.cause = cause
+		}
+	}
+	return e
+}
+
+func (c *Words) add(form string) {
 	if s := skeleton(form); s != "" {
 		c.secrets = append(c.secrets, s)
 	}
@@ -43,7 +73,7 @@ func (c *cleaner) add(form string) {
 
 // clean returns the text without control and formatting characters, cut to
 // maxText bytes; nothing of it if it holds any part of a credential.
-func (c cleaner) clean(text string) string {
+func (c Words) clean(text string) string {
 	text = text[:min(len(text), 4*maxText)]
 	if c.gives(text) {
 		return withheld
@@ -63,7 +93,7 @@ func (c cleaner) clean(text string) string {
 }
 
 // code returns a machine-readable code, or nothing.
-func (c cleaner) code(text string) string {
+func (c Words) code(text string) string {
 	if !codes.MatchString(text) || c.gives(text) {
 		return ""
 	}
@@ -71,7 +101,7 @@ func (c cleaner) code(text string) string {
 }
 
 // gives reports whether the text gives a credential away, even in part.
-func (c cleaner) gives(text string) bool {
+func (c Words) gives(text string) bool {
 	if plain, err := url.PathUnescape(text); err == nil {
 		text = plain
 	}

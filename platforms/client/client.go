@@ -152,7 +152,7 @@ func (c *Client) do(ctx context.Context, call Call) error {
 	// No http.Client: it would follow redirects, and repeat our URL in errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return c.unclear(call, "no answer", err)
+		return c.unclear(call, 0, "no answer", err)
 	}
 	defer resp.Body.Close()
 	c.config.Pace.note(resp, time.Now())
@@ -164,13 +164,13 @@ func (c *Client) do(ctx context.Context, call Call) error {
 		return c.refusal(call, resp, body) // the status decides, even if the body could not be read
 	}
 	if err != nil {
-		return c.unclear(call, "read answer", err)
+		return c.unclear(call, resp.StatusCode, "read answer", err)
 	}
 	if call.Into == nil {
 		return nil
 	}
 	if err := Decode(body, call.Into); err != nil {
-		return c.unclear(call, "answer not understood", err)
+		return c.unclear(call, resp.StatusCode, "answer not understood", err)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package client
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -32,6 +30,10 @@ type StatusError struct {
 	Code   string        // the platform's own, if it gave one
 	Text   string        // the platform's own words: at most 200 harmless bytes
 	After  time.Duration // for 429 and 503: when to come back; 1 s to 1 h
+
+	// Means is what a Registrar calls it, where the platform's code says more than
+	// the status. Nil: what the status says.
+	Means error
 }
 
 func (e *StatusError) Error() string {
@@ -47,8 +49,14 @@ func (e *StatusError) Error() string {
 
 // Is makes errors.Is speak a Registrar's language.
 func (e *StatusError) Is(target error) bool {
+	if e.Means != nil {
+		return e.Means == target
+	}
 	return target != nil && refusals[e.Status] == target
 }
+
+// HTTPStatus is the status of the answer.
+func (e *StatusError) HTTPStatus() int { return e.Status }
 
 // RetryAfter is when to come back; 0 if the platform was not asked to say.
 func (e *StatusError) RetryAfter() time.Duration { return e.After }
@@ -75,37 +83,34 @@ func (e *HeldError) RetryAfter() time.Duration { return e.After }
 
 // unclear is the error of a call that may or may not have had an effect.
 type unclear struct {
-	text  string
-	cause error // nil, or a context's: nothing else is safe to pass on
+	text   string
+	cause  error // nil, or a context's: nothing else is safe to pass on
+	status int   // of the answer; 0: there was none
 }
 
 func (e *unclear) Error() string { return e.text }
 func (e *unclear) Unwrap() error { return e.cause }
 
+// HTTPStatus is the status of an answer that was not understood; 0: there was none.
+func (e *unclear) HTTPStatus() int { return e.status }
+
+// words are those that may be said of a call.
+func (c *Client) words(call Call) Words { return NewWords(c.config.Credential, call.Credential) }
+
 // unclear keeps of an error what can be shown: net/http and JSON decoders
 // quote what they were sent.
-func (c *Client) unclear(call Call, doing string, err error) error {
-	e := &unclear{text: doing + ": " + c.cleaner(call).clean(err.Error())}
-	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, cause) {
-			e.cause = cause
-		}
-	}
-	return e
+func (c *Client) unclear(call Call, status int, doing string, err error) error {
+	return c.words(call).Unclear(doing, status, err)
 }
 
 func (c *Client) refusal(call Call, resp *http.Response, body []byte) error {
-	e := &StatusError{Status: resp.StatusCode}
-	switch e.Status {
-	case http.StatusTooManyRequests:
-		e.After = c.config.Pace.retryAfter(resp.Header, time.Now())
-	case http.StatusServiceUnavailable:
-		e.After = RetryAfter(resp.Header, time.Now())
-	}
+	var code, text string
 	if c.config.Explain != nil {
-		code, text := c.config.Explain(body)
-		cleaner := c.cleaner(call)
-		e.Code, e.Text = cleaner.code(code), cleaner.clean(text)
+		code, text = c.config.Explain(body)
+	}
+	e := c.words(call).Refusal(resp.StatusCode, resp.Header, code, text)
+	if e.Status == http.StatusTooManyRequests {
+		e.After = c.config.Pace.retryAfter(resp.Header, time.Now())
 	}
 	return e
 }

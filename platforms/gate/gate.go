@@ -62,6 +62,7 @@ func New(account platforms.Account) (*Platform, error) {
 		Landing: cmp.Or(set["landing_url"], site+"/{video_id}?jwt={token}"),
 		Embed:   cmp.Or(set["embed_url"], site+"/embed/{video_id}?jwt={token}"),
 		HLS:     cmp.Or(set["hls_url"], site+"/{video_id}/hls.m3u8?jwt={token}"),
+		DASH:    set["dash_url"],
 	}
 	if err := urls.Check(); err != nil {
 		return nil, fmt.Errorf("gate: %w", err)
@@ -109,6 +110,15 @@ func (p *Platform) Claims(req signer.Request, _, expires time.Time) (map[string]
 		claims[viewerClaim] = p.ViewerName(req.Viewer.ID)
 	}
 	return claims, nil
+}
+
+// kinds are the addresses that the account has, by their names in an answer.
+func (p *Platform) kinds() []string {
+	kinds := []string{"landing", "embed", "hls"}
+	if p.urls.DASH != "" {
+		kinds = append(kinds, "dash")
+	}
+	return kinds
 }
 
 // URLs implements [signer.Shape].

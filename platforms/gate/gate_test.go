@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestPromises(t *testing.T) {
 		Settings: map[string]string{
 			"url": "http://127.0.0.1/", "api_url": "http://127.0.0.1:81",
 			"hls_url":     "http://127.0.0.1/{video_id}?main&jwt={token}",
+			"dash_url":    "http://127.0.0.1/{video_id}?dash&jwt={token}",
 			"landing_url": "http://127.0.0.1/{video_id}?page&jwt={token}",
 			"embed_url":   "http://127.0.0.1/{video_id}?frame&jwt={token}",
 		},
@@ -97,8 +99,10 @@ func TestOneSettingGivesEveryAddress(t *testing.T) {
 			Landing: "http://localhost:8081/tv/film?jwt=h.c.s", Embed: "http://localhost:8081/tv/embed/film?jwt=h.c.s",
 			HLS: "http://localhost:8081/tv/film/hls.m3u8?jwt=h.c.s",
 		}},
-		{map[string]string{"api_url": "https://gate.internal/v2/", "hls_url": "https://cdn.example.com/{video_id}/main.m3u8?jwt={token}"},
+		{map[string]string{"api_url": "https://gate.internal/v2/", "hls_url": "https://cdn.example.com/{video_id}/main.m3u8?jwt={token}",
+			"dash_url": "https://cdn.example.com/{video_id}/x.mpd?a=1&jwt={token}"},
 			"https://gate.internal/v2/jwt_keys", signer.URLs{
+				DASH:    "https://cdn.example.com/film/x.mpd?a=1&jwt=h.c.s",
 				Landing: "https://videos.example.com/film?jwt=h.c.s", Embed: "https://videos.example.com/embed/film?jwt=h.c.s",
 				HLS: "https://cdn.example.com/film/main.m3u8?jwt=h.c.s",
 			}},
@@ -114,6 +118,9 @@ func TestOneSettingGivesEveryAddress(t *testing.T) {
 		if diff := cmp.Diff(c.urls, p.Shape.URLs("film", "h.c.s")); diff != "" {
 			t.Errorf("%v: URLs: -want +got\n%s", c.settings, diff)
 		}
+		if got := slices.Contains(p.URLs, "dash"); got != (c.urls.DASH != "") {
+			t.Errorf("%v: got the capabilities %q, want dash among them: %t", c.settings, p.URLs, !got)
+		}
 	}
 }
 
@@ -126,6 +133,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"in the clear":          {map[string]string{"url": "http://videos.example.com"}, "want https"},
 		"a query":               {map[string]string{"url": "https://videos.example.com/?a=b"}, "only a host and a path"},
 		"API in the clear":      {map[string]string{"api_url": "http://gate.internal"}, "want https"},
+		"a bad DASH template":   {map[string]string{"dash_url": "https://videos.example.com/x.mpd?jwt={token}"}, "dash url: want {video_id}"},
+		"two places of a token": {map[string]string{"dash_url": "https://videos.example.com/{video_id}/x.mpd?token={token}"}, "where the hls url has it"},
+		"a path, and a query":   {map[string]string{"dash_url": "https://videos.example.com/{token}/{video_id}/x.mpd"}, "where the hls url has it"},
 		"a bad template":        {map[string]string{"hls_url": "https://videos.example.com/{video_id}"}, "hls url"},
 	} {
 		if _, err := gate.Kind().Open(account(nil, c.settings)); err == nil || !strings.Contains(err.Error(), c.want) {

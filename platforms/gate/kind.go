@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"playtoken/platforms"
+	"playtoken/platforms/jwtkeys"
+	"playtoken/store"
 )
 
 // Kind describes our own gate.
@@ -18,12 +20,17 @@ func Kind() platforms.Kind {
 			{Name: "landing_url", Meaning: "of a page with the video, with {video_id} and {token}; below url if it is not set"},
 			{Name: "embed_url", Meaning: "of the player for an iframe, with {video_id} and {token}; below url if it is not set"},
 			{Name: "hls_url", Meaning: "of the manifest, with {video_id} and {token}; url/{video_id}/hls.m3u8 if it is not set"},
+			{Name: "dash_url", Meaning: "of a DASH manifest, with {video_id}, and {token} as in hls_url, such as url/{video_id}/manifest.mpd?jwt={token}; none if it is not set"},
 		},
 		Credentials: []platforms.Member{
 			{Name: "api_key", Required: true, Meaning: "the gate's PLAYTOKEN_GATE_API_KEY"},
 		},
 		Succeeds: []string{"vidbeo"},
-		Open:     open,
+		Offers: platforms.Offer{
+			Ways: []platforms.Way{platforms.HandedOver}, KeyKinds: store.Kinds(), EndsSessions: true,
+			URLs: []string{"landing", "embed", "hls", "dash"},
+		},
+		Open: open,
 	}
 }
 
@@ -39,7 +46,8 @@ func open(account platforms.Account) (platforms.Platform, error) {
 		Shape:     p,
 		Registrar: p.keys,
 		Sessions:  p,
-		URLs:      []string{"landing", "embed", "hls"},
+		URLs:      p.kinds(),
 		Check:     p.keys.Check,
+		Expects:   jwtkeys.ExpectedTokens(),
 	}, nil
 }

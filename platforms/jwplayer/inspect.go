@@ -23,6 +23,7 @@ const (
 	longestToken = 8 << 10      // bytes; nothing longer is read
 	lastSecond   = 253402300799 // of the year 9999, after 1970
 	farAhead     = 10 * 365 * 24 * time.Hour
+	algorithm    = "HS256"
 )
 
 // oldForm is what opens the older routes.
@@ -62,8 +63,8 @@ func (s *site) inspectJWT(v *verdict, token, videoID string, at time.Time) {
 		v.add("token_malformed", "%s", err)
 		return
 	}
-	if v.Header["alg"] != "HS256" {
-		v.add("algorithm_not_allowed", `the header's "alg" is not HS256`)
+	if v.Header["alg"] != algorithm {
+		v.add("algorithm_not_allowed", `the header's "alg" is not %s`, algorithm)
 	}
 	if v.Header["typ"] != "JWT" {
 		v.add("type_not_allowed", `the header's "typ" is not JWT`)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"playtoken/platforms"
+	"playtoken/platforms/lint"
 	"playtoken/signer"
 )
 
@@ -108,6 +109,28 @@ func TestWhatIsMintedPasses(t *testing.T) {
 		}
 		if v, err := p.Inspect(t.Context(), token.Value, req.VideoID, token.ExpiresAt); err != nil || codes(v) != "token_expired" {
 			t.Errorf("%+v: at its end %s", req, codes(v))
+		}
+	}
+}
+
+// TestMakersOfTokensForJWPlayerGetAdvice, on JWTs; the older form has other mistakes.
+func TestMakersOfTokensForJWPlayerGetAdvice(t *testing.T) {
+	p := opened(t, full)
+	at := time.Unix(publishedEnd, 0).Add(-10 * time.Minute)
+	for name, c := range map[string]struct{ token, want string }{
+		"a good one":          {forged(`{"alg":"HS256","typ":"JWT"}`, `{"resource":"/v2/media/nPripu9l","exp":1893456000}`, publishedSecret), ""},
+		"the older form":      {"exp=1893456000&sig=8936c0eb271fb33f5cf089c0bd641648", ""},
+		"with a private key":  {forged(`{"alg":"RS256","typ":"JWT"}`, `{"exp":1893456000}`, publishedSecret), "alg_unexpected"},
+		"in milliseconds":     {forged(`{"alg":"HS256","typ":"JWT"}`, `{"exp":1893456000000}`, publishedSecret), "time_in_other_unit"},
+		"without an end":      {forged(`{"alg":"HS256","typ":"JWT"}`, `{"resource":"/v2/media/nPripu9l"}`, publishedSecret), "exp_missing"},
+		"the secret in place": {"a text", "not_a_token"},
+	} {
+		var got []string
+		for _, advice := range lint.Lint(c.token, *p.Expects, at) {
+			got = append(got, advice.Code)
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: got advice %q, want %q", name, text, c.want)
 		}
 	}
 }

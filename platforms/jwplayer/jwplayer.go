@@ -19,6 +19,7 @@ import (
 
 	"playtoken/platforms"
 	"playtoken/platforms/client"
+	"playtoken/platforms/lint"
 	"playtoken/secret"
 	"playtoken/signer"
 )
@@ -45,6 +46,10 @@ func Kind() platforms.Kind {
 			{Name: "signing_secret", Required: true, Meaning: "the property's secret key, which signs URLs"},
 			{Name: "api_secret", Meaning: "a secret of the management API v2; without it, there is no check"},
 		},
+		Offers: platforms.Offer{
+			Ways: []platforms.Way{platforms.Shared},
+			URLs: (&site{player: "any"}).urls(), Kinds: (&site{id: "any"}).tokenKinds(),
+		},
 		Open: func(account platforms.Account) (platforms.Platform, error) { return open(account, paces) },
 	}
 }
@@ -67,6 +72,7 @@ func open(account platforms.Account, paces *client.Paces) (platforms.Platform, e
 		URLs:    s.urls(),
 		Kinds:   s.tokenKinds(),
 		Inspect: s.inspect,
+		Expects: &lint.Expected{Algorithms: []string{algorithm}, OtherForm: oldForm.MatchString},
 	}
 	apiSecret := account.Credential["api_secret"]
 	if apiSecret.IsZero() {

@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms"
 	"playtoken/platforms/client"
 	"playtoken/store"
 )
 
 const (
 	keysPath    = "/jwt_keys"
-	maxName     = 50          // characters
 	listTimeout = time.Minute // all pages of one list
 )
 
@@ -35,11 +32,8 @@ func (a *API) Register(ctx context.Context, name, publicKey string) (string, err
 }
 
 func (a *API) register(ctx context.Context, name, publicKey string) (string, error) {
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", fmt.Errorf("%w: name: want 1 to %d characters, none of them control characters", keyrotation.ErrRefused, maxName)
-	}
-	if _, err := keyrotation.ParsePublicKey(publicKey); err != nil {
-		return "", fmt.Errorf("%w: %w", keyrotation.ErrRefused, err)
+	if err := platforms.CheckKey(name, publicKey); err != nil {
+		return "", err
 	}
 	key, err := a.one(ctx, client.Call{
 		Method: http.MethodPost,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"playtoken/platforms/client"
+	"playtoken/platforms/lint"
 	"playtoken/signer"
 )
 
@@ -70,20 +71,32 @@ func Named(claim string, names ...string) bool {
 
 // URLs are the templates of the URLs that viewers get: {video_id} and {token}
 // are replaced.
-type URLs struct{ Landing, Embed, HLS string }
+type URLs struct {
+	Landing, Embed, HLS string
+	DASH                string // empty: the platform has none
+}
 
 // Check refuses a template that would send a token over the open network, to a
 // host that depends on the request, or to no place that can be known.
 func (u URLs) Check() error {
 	for _, t := range []struct{ name, template string }{{"landing", u.Landing}, {"embed", u.Embed}, {"hls", u.HLS}} {
-		if err := checkTemplate(t.template); err != nil {
+		if err := CheckTemplate(t.template, "{video_id}", "{token}"); err != nil {
 			return fmt.Errorf("%s url: %w", t.name, err)
 		}
+	}
+	if u.DASH == "" {
+		return nil
+	}
+	if err := CheckTemplate(u.DASH, "{video_id}", "{token}"); err != nil {
+		return fmt.Errorf("dash url: %w", err)
+	}
+	if hls, dash := deliveryOf(u.HLS), deliveryOf(u.DASH); dash.Place != hls.Place || dash.Name != hls.Name || dash.Renew != hls.Renew {
+		return errors.New("dash url: want {token} where the hls url has it, because one description says for both how a token travels")
 	}
 	return nil
 }
 
-// Of returns the three URLs of one video; none for all videos.
+// Of returns the URLs of one video; none for all videos.
 func (u URLs) Of(videoID, token string) signer.URLs {
 	if !IsID(videoID) {
 		return signer.URLs{}
@@ -93,14 +106,17 @@ func (u URLs) Of(videoID, token string) signer.URLs {
 		Landing: fill(u.Landing, videoID, token),
 		Embed:   fill(u.Embed, videoID, token),
 		HLS:     fill(u.HLS, videoID, token),
+		DASH:    fill(u.DASH, videoID, token),
 	}
 }
 
 // Delivery is how the template of the manifest takes its token. In a query every
 // request of a player can carry the newest one; what lies below a path that
 // holds the token is not known, so there the whole URL is replaced.
-func (u URLs) Delivery() signer.Delivery {
-	template, _, _ := strings.Cut(u.HLS, "#")
+func (u URLs) Delivery() signer.Delivery { return deliveryOf(u.HLS) }
+
+func deliveryOf(template string) signer.Delivery {
+	template, _, _ = strings.Cut(template, "#")
 	path, query, _ := strings.Cut(template, "?")
 	for _, parameter := range strings.Split(query, "&") {
 		if strings.Contains(parameter, "{token}") {
@@ -131,16 +147,19 @@ func fill(template, videoID, token string) string {
 	return strings.Replace(strings.Replace(template, "{video_id}", videoID, 1), "{token}", token, 1)
 }
 
-func checkTemplate(template string) error {
-	for _, placeholder := range []string{"{video_id}", "{token}"} {
+// CheckTemplate refuses a template of a URL that would send a token over the open
+// network, to a host that depends on the request, or to no place that can be known.
+// Each of the placeholders has to be in it once, and no other.
+func CheckTemplate(template string, placeholders ...string) error {
+	filled := template
+	for i, placeholder := range placeholders {
 		if strings.Count(template, placeholder) != 1 {
 			return fmt.Errorf("want %s in it, once", placeholder)
 		}
+		filled = strings.Replace(filled, placeholder, mark(i), 1)
 	}
-	const video, token = "0video0", "0token0" // no template holds these by chance
-	filled := fill(template, video, token)
 	if strings.ContainsAny(filled, "{}") {
-		return errors.New("only {video_id} and {token} can be filled in")
+		return fmt.Errorf("only %s can be filled in", strings.Join(placeholders, " and "))
 	}
 	u, err := url.Parse(filled)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -150,8 +169,17 @@ func checkTemplate(template string) error {
 		return errors.New("want https (http only on a loopback address)")
 	}
 	sent := u.Path + "?" + u.RawQuery
-	if !strings.Contains(sent, video) || !strings.Contains(sent, token) {
-		return errors.New("{video_id} and {token} belong into the path or the query")
+	for i := range placeholders {
+		if !strings.Contains(sent, mark(i)) {
+			return fmt.Errorf("%s belong into the path or the query", strings.Join(placeholders, " and "))
+		}
 	}
 	return nil
 }
+
+// mark stands for a placeholder; no template holds it by chance.
+func mark(i int) string { return fmt.Sprintf("0mark%d0", i) }
+
+// ExpectedTokens is what tokens of these platforms are like: "sub" names the video,
+// and they have no audience.
+func ExpectedTokens() *lint.Expected { return &lint.Expected{Video: "sub", Audiences: true} }

@@ -24,6 +24,7 @@ import (
 func (s Suite) accounts(t *testing.T) {
 	s.try(t, "WhatIsRequiredIsMissed", options{}, testMembers)
 	s.try(t, "ItIsWhatItSays", options{}, testCapabilities)
+	s.try(t, "ItIsWhatItsKindOffers", options{}, testOffer)
 	s.try(t, "MembersAreNamedAndExplainedOnce", options{}, func(t *testing.T, _ *bench) {
 		var names []string
 		for _, member := range append(slices.Clone(s.Kind.Settings), s.Kind.Credentials...) {
@@ -40,7 +41,7 @@ func testMembers(t *testing.T, b *bench) {
 		account := b.account
 		account.Credential = maps.Clone(account.Credential)
 		delete(account.Credential, member.Name)
-		if _, err := b.suite.Kind.Open(account); (err != nil) != member.Required || err != nil && !strings.Contains(err.Error(), member.Name) {
+		if _, err := b.suite.Kind.Open(account); (err != nil) != (member.Required || member.With != "") || err != nil && !strings.Contains(err.Error(), member.Name) {
 			t.Errorf("without the credential's %s: %v", member.Name, err)
 		}
 		account.Credential[member.Name] = secret.New(canary + "\n")
@@ -62,8 +63,20 @@ func testMembers(t *testing.T, b *bench) {
 
 func testCapabilities(t *testing.T, b *bench) {
 	p := b.platform
-	if (p.Shape == nil) == (p.Minter == nil) || p.Registrar != nil && p.Issuer != nil || p.Shape != nil && p.Registrar == nil {
-		t.Errorf("capabilities %+v: want a Shape or a Minter, not more than one key API, and a Registrar with a Shape", p.Capabilities())
+	ways := 0
+	signed, makers := p.Shape != nil || p.Form != nil, 0
+	for _, has := range []bool{p.Shape != nil, p.Form != nil, p.Minter != nil} {
+		if has {
+			makers++
+		}
+	}
+	for _, has := range []bool{p.Registrar != nil, p.Issuer != nil, p.Fetches != nil, p.Carries} {
+		if has {
+			ways++
+		}
+	}
+	if makers != 1 || ways > 1 || signed && (ways == 0 || p.Issuer != nil) || (p.Form == nil) != (p.Examine == nil) {
+		t.Errorf("capabilities %+v: want a Shape, a Form or a Minter, not more than one way to learn keys, with a Shape or a Form a way to learn public ones, and Examine with a Form alone", p.Capabilities())
 	}
 	for _, name := range p.URLs {
 		field := func(f reflect.StructField) bool { return f.Tag.Get("json") == name+",omitempty" }

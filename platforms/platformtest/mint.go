@@ -24,7 +24,7 @@ import (
 var tokens = signer.Policy{DefaultTTL: 10 * time.Minute, MaxTTL: time.Hour}
 
 // minter makes tokens for the account under a policy. Where the platform has a
-// Shape, its tokens are signed with a key that the stand-in has.
+// Shape or a Form, its tokens are signed with a key that the stand-in has.
 func (b *bench) minter(t *testing.T, policy signer.Policy) signer.Minter {
 	if b.platform.Minter != nil {
 		return b.platform.Minter(policy)
@@ -38,7 +38,7 @@ func (b *bench) minter(t *testing.T, policy signer.Policy) signer.Minter {
 		b.Add("signing", public)
 	}
 	keys := b.Current()
-	return &shaped{shape: b.platform.Shape, policy: policy, key: b.signing, keyID: keys[len(keys)-1].ID}
+	return &shaped{shape: b.platform.Shape, form: b.platform.Form, policy: policy, key: b.signing, keyID: keys[len(keys)-1].ID}
 }
 
 func (s Suite) mint(t *testing.T) {
@@ -166,6 +166,10 @@ func testOpens(t *testing.T, b *bench) {
 		if token.Value == "" || token.VideoID != video || holdsCanary(token.Value) {
 			t.Errorf("Mint(%s) = %+v, want a token of that video without the credential", video, token)
 		}
+		if got := b.advice(token); len(got) > 0 {
+			t.Errorf("advice on the token for %s: got %+v, want none on one of ours", video, got)
+		}
+		b.examined(t, token)
 	}
 }
 
@@ -284,6 +288,12 @@ func testRestrictions(t *testing.T, b *bench) {
 	minter := b.minter(t, tokens)
 	for name, viewer := range map[string]signer.Viewer{"id": {ID: "viewer-1"}, "address": {IP: "192.0.2.1"}, "both": {ID: "viewer-1", IP: "2001:db8::1"}} {
 		token, err := minter.Mint(t.Context(), signer.Request{VideoID: b.suite.Mint.Videos[0], Viewer: viewer})
+		if b.suite.Mint.Addresses && viewer.ID == "" {
+			if err != nil || token.Value == b.anyones(t).Value {
+				t.Errorf("Mint for an address = %v, want a token of its own", err)
+			}
+			continue
+		}
 		if kept := b.suite.Mint.Viewers && viewer.IP == ""; !kept && !errors.Is(err, signer.ErrNotEnforceable) {
 			t.Errorf("Mint for a viewer by %s = %v, want ErrNotEnforceable", name, err)
 		} else if kept && (err != nil || !all(b.opens(t, token)) || token.Value == b.anyones(t).Value) {

@@ -40,11 +40,14 @@ type Suite struct {
 	Limit Limit
 	Mint  Mint
 
+	// Partial says that this account does less than its kind offers.
+	Partial bool
+
 	// BareDelete says that a delete is answered with a status and no body, so
 	// that nothing can be wrong with one.
 	BareDelete bool
 
-	key     *rsa.PrivateKey // that signs a Shape's tokens
+	key     *rsa.PrivateKey // that signs the tokens of a Shape or a Form
 	benches *atomic.Int64   // so far; each has credentials of its own
 }
 
@@ -66,6 +69,7 @@ type Mint struct {
 	AllVideos bool // a token may open all of them
 	Steady    bool // equal requests at the same time get equal tokens
 	Viewers   bool // a token may be for one viewer, by their id
+	Addresses bool // a token may be for one IPv4 address
 
 	// Fixed is how long every token lives, where the platform alone decides
 	// that; asking for anything else is refused. 0: it can be asked for.

@@ -194,7 +194,8 @@ func BadKey(name, publicKey string) string {
 	if n := utf8.RuneCountInString(name); n < 1 || n > 50 {
 		return "name: want 1 to 50 characters"
 	}
-	if _, err := keyrotation.ParsePublicKey(publicKey); err != nil {
+	parsed, err := keyrotation.ParsePublicKey(publicKey)
+	if _, isRSA := parsed.(*rsa.PublicKey); err != nil || !isRSA {
 		return "public_key: want an RSA public key in PEM"
 	}
 	return ""

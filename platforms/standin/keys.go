@@ -37,6 +37,10 @@ const (
 	OpList     Op = "list"
 	OpGet      Op = "get"
 	OpDelete   Op = "delete"
+
+	// OpReplace puts another list in place of the one that names the keys, on a
+	// platform that has one.
+	OpReplace Op = "replace"
 )
 
 // Call is a well-formed call that reached the platform.
@@ -71,6 +75,7 @@ type Keys struct {
 	mu      sync.Mutex
 	rand    *rand.Rand
 	script  []Fault
+	scripts map[Op][]Fault
 	calls   []Call
 	records []Record // in order of creation; deleted ones stay, for stale views
 	delayed []change
@@ -118,6 +123,7 @@ func New(options Options) *Keys {
 		options: options,
 		rand:    rand.New(rand.NewPCG(options.Seed, 1)),
 		used:    map[string]bool{},
+		scripts: map[Op][]Fault{},
 	}
 }
 
@@ -127,6 +133,14 @@ func (k *Keys) Script(faults ...Fault) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.script = append(k.script, faults...)
+}
+
+// ScriptOp sets the faults of the next calls of one operation, one for each. They come
+// before those of Script.
+func (k *Keys) ScriptOp(op Op, faults ...Fault) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.scripts[op] = append(k.scripts[op], faults...)
 }
 
 // Calls returns all calls so far.
@@ -227,9 +241,7 @@ func (k *Keys) Begin(call Call) Fault {
 	k.mu.Lock()
 	call.N, call.At = len(k.calls)+1, k.settle()
 	k.calls = append(k.calls, call)
-	if len(k.script) > 0 {
-		fault := k.script[0]
-		k.script = k.script[1:]
+	if fault, ok := k.scripted(call.Op); ok {
 		k.mu.Unlock()
 		return fault
 	}
@@ -238,6 +250,20 @@ func (k *Keys) Begin(call Call) Fault {
 		return Fault{}
 	}
 	return k.options.Fault(call)
+}
+
+// scripted takes the next fault of the scripts.
+func (k *Keys) scripted(op Op) (next Fault, ok bool) {
+	script := k.scripts[op]
+	if len(script) == 0 {
+		if len(k.script) == 0 {
+			return Fault{}, false
+		}
+		next, k.script = k.script[0], k.script[1:]
+		return next, true
+	}
+	k.scripts[op] = script[1:]
+	return script[0], true
 }
 
 // settle applies the changes that are due, and returns the time.

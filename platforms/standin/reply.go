@@ -86,14 +86,24 @@ var damages = map[Response]func(body string) string{
 	Empty:     func(string) string { return "" },
 	Truncated: func(body string) string { return body[:len(body)/2] },
 	Deep: func(body string) string {
-		return insert(body, `"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000))
+		return insert(body, `"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000), strings.Repeat("<deep>", 1000)+strings.Repeat("</deep>", 1000))
 	},
-	Duplicated:  func(body string) string { return insert(body, `"twice":1,"twice":1`) },
-	InvalidUTF8: func(body string) string { return insert(body, "\"note\":\"\xff\"") },
+	Duplicated: func(body string) string {
+		return insert(body, `"twice":1,"twice":1`, "<twice>1</twice><twice>1</twice>")
+	},
+	InvalidUTF8: func(body string) string { return insert(body, "\"note\":\"\xff\"", "<note>\xff</note>") },
 }
 
-// insert puts members before those of a JSON object.
-func insert(object, members string) string {
+// insert puts members before those of a JSON object, or elements before those of XML.
+func insert(body, members, elements string) string {
+	if begin, root, isXML := strings.Cut(body, "?>"); isXML && strings.HasPrefix(body, "<?xml") {
+		name, rest, _ := strings.Cut(root, ">")
+		return begin + "?>" + name + ">" + elements + rest
+	}
+	return insertMembers(body, members)
+}
+
+func insertMembers(object, members string) string {
 	rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(object), "{"))
 	if rest == "}" || rest == "" {
 		return "{" + members + "}"

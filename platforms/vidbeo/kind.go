@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"playtoken/platforms"
+	"playtoken/platforms/jwtkeys"
+	"playtoken/store"
 )
 
 // Kind describes Vidbeo and other services with the same key API.
@@ -18,6 +20,10 @@ func Kind() platforms.Kind {
 		},
 		Credentials: []platforms.Member{
 			{Name: "api_key", Required: true, Meaning: "a read-write API key of an owner of the account"},
+		},
+		Offers: platforms.Offer{
+			Ways: []platforms.Way{platforms.HandedOver}, KeyKinds: store.RSAKinds(),
+			URLs: []string{"landing", "embed", "hls"},
 		},
 		Open: open,
 	}
@@ -44,6 +50,7 @@ func open(account platforms.Account) (platforms.Platform, error) {
 		Registrar: p.keys,
 		URLs:      []string{"landing", "embed", "hls"},
 		Check:     p.keys.Check,
+		Expects:   jwtkeys.ExpectedTokens(),
 	}
 	if p.mixed {
 		opened.Mistaken = p.mistaken

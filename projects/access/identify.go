@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -107,7 +106,7 @@ func claimed(token string) bool {
 }
 
 // read verifies everything about a token except its time.
-func read(token string, keys func(string) (*rsa.PublicKey, bool)) (verified, error) {
+func read(token string, keys verify.Keys) (verified, error) {
 	t, err := verify.Signed(token, tokenType, keys)
 	if err != nil {
 		return verified{}, err

@@ -3,11 +3,8 @@ package access
 import (
 	"context"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -51,7 +48,7 @@ var _ keyrotation.Registrar = (*Published)(nil)
 // Register implements [keyrotation.Registrar]. Registering a key twice changes
 // nothing, because its id is its thumbprint.
 func (p *Published) Register(ctx context.Context, name, publicKey string) (string, error) {
-	key, err := keyrotation.ParsePublicKey(publicKey)
+	key, err := rsaKey(publicKey)
 	if err == nil && (name == "" || utf8.RuneCountInString(name) > maxName) {
 		err = fmt.Errorf("the name must have 1 to %d characters", maxName)
 	}
@@ -179,7 +176,7 @@ func (d storedSet) decode(options ...json.Options) (publication, map[string]*rsa
 	}
 	keys := map[string]*rsa.PublicKey{}
 	for _, k := range set.Keys {
-		key, err := keyrotation.ParsePublicKey(k.PublicKey)
+		key, err := rsaKey(k.PublicKey)
 		if err != nil || thumbprint(key) != k.KeyID || keys[k.KeyID] != nil {
 			return publication{}, nil, fmt.Errorf("%w: the id of published key %.80q is not its thumbprint", store.ErrUnavailable, k.KeyID)
 		}
@@ -199,24 +196,24 @@ func (k publishedKey) shown() keyrotation.PlatformKey {
 	}
 }
 
-// webKey is a public key in the form of RFC 7518, section 6.3.1.
-type webKey struct {
-	Kty string `json:"kty"`
-	N   string `json:"n"`
-	E   string `json:"e"`
-	Alg string `json:"alg"`
-	Use string `json:"use"`
-	Kid string `json:"kid"`
+// newWebKey is a key of the set.
+func newWebKey(id string, key *rsa.PublicKey) keyrotation.WebKey {
+	shown, _ := keyrotation.NewWebKey(key) // cannot fail for RSA
+	shown.Kid = id
+	return shown
 }
 
-func newWebKey(id string, key *rsa.PublicKey) webKey {
-	encode := base64.RawURLEncoding.EncodeToString
-	return webKey{Kty: "RSA", N: encode(key.N.Bytes()), E: encode(big.NewInt(int64(key.E)).Bytes()), Alg: "RS256", Use: "sig", Kid: id}
-}
+func thumbprint(key *rsa.PublicKey) string { return newWebKey("", key).Thumbprint() }
 
-// thumbprint is a key's thumbprint as RFC 7638 defines it.
-func thumbprint(key *rsa.PublicKey) string {
-	k := newWebKey("", key)
-	sum := sha256.Sum256([]byte(`{"e":"` + k.E + `","kty":"RSA","n":"` + k.N + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// rsaKey reads the public key in text. Access tokens are signed with RSA.
+func rsaKey(text string) (*rsa.PublicKey, error) {
+	parsed, err := keyrotation.ParsePublicKey(text)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("the public key is a %T, want RSA", parsed)
+	}
+	return key, nil
 }

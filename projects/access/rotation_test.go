@@ -13,6 +13,7 @@ import (
 	"playtoken/projects/access"
 	"playtoken/secret"
 	"playtoken/signer"
+	"playtoken/store"
 )
 
 // rotator is what cmd/playtoken makes of the ring of our own keys.
@@ -22,7 +23,7 @@ func rotator(s *filekeys.Store) *keyrotation.Rotator {
 		Policy: keyrotation.Policy{
 			RotateEvery: 4 * time.Hour, ObserveEvery: 10 * time.Minute, MaxTTL: access.Lifetime,
 			Durations: keyrotation.Durations{Propagation: time.Minute, ViewAge: viewAge, Skew: time.Minute, Settle: 30 * time.Second},
-			KeySpec:   keyrotation.KeySpec{Bits: 2048}, KeyBudget: 10,
+			KeySpec:   keyrotation.KeySpec{Kind: store.RSA2048}, KeyBudget: 10,
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -31,7 +32,7 @@ func rotator(s *filekeys.Store) *keyrotation.Rotator {
 // issuing is a replica with a signer of its own.
 func issuing(t *testing.T, s *filekeys.Store, keys access.Keys) *access.Access {
 	t.Helper()
-	signatures, err := signer.NewSignatures(s, 10)
+	signatures, err := signer.NewSignatures(signer.SignaturesConfig{Keys: s, Remembered: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,14 @@ package access
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"playtoken/keyrotation"
 	"playtoken/projects/internal/cache"
 )
 
@@ -21,7 +23,7 @@ type set struct {
 	jwks []byte
 }
 
-func (s *set) find(keyID string) (*rsa.PublicKey, bool) {
+func (s *set) find(keyID string) (crypto.PublicKey, bool) {
 	key, ok := s.keys[keyID]
 	return key, ok
 }
@@ -56,8 +58,8 @@ func readSet(ctx context.Context, documents Reader) (*set, error) {
 		return nil, err
 	}
 	shown := struct {
-		Keys []webKey `json:"keys"`
-	}{[]webKey{}}
+		Keys []keyrotation.WebKey `json:"keys"`
+	}{[]keyrotation.WebKey{}}
 	for _, k := range published.Keys {
 		shown.Keys = append(shown.Keys, newWebKey(k.KeyID, keys[k.KeyID]))
 	}

@@ -47,10 +47,11 @@ type end struct {
 	Until    time.Time `json:"until"` // when every session that it is about is over anyway
 }
 
-// covers reports whether a session was ended.
-func (e ended) covers(token string, of session) bool {
-	return of.Sequence < e.All || slices.ContainsFunc(e.Ends, func(one end) bool {
-		return one.Of == sessionHash(token) || one.Of == of.ID && of.Sequence < one.Sequence
+// covers reports whether a session of an operator was ended that began at a
+// sequence.
+func (e ended) covers(session, operator string, sequence int64) bool {
+	return sequence < e.All || slices.ContainsFunc(e.Ends, func(one end) bool {
+		return one.Of == session || one.Of == operator && sequence < one.Sequence
 	})
 }
 
@@ -59,18 +60,33 @@ func sessionHash(token string) string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
-func newEnded(c Config) *cache.Cache[ended] {
-	return cache.New(cache.Config[ended]{
-		Size: 1, Age: c.ViewAge, Staleness: c.Staleness, Pause: firstPause,
+// endings are the ends of sessions of one kind, as the store has them.
+type endings struct {
+	name      string // of the document
+	life      time.Duration
+	documents store.Documents
+	clock     func() time.Time
+	held      *cache.Cache[ended]
+}
+
+// newEndings reads the ends of sessions that last for life. They are read again at
+// an age, and while the store is unavailable at a staleness.
+func newEndings(e endings, age, staleness time.Duration) *endings {
+	e.held = cache.New(cache.Config[ended]{
+		Size: 1, Age: age, Staleness: staleness, Pause: firstPause,
 		Read: func(ctx context.Context, _ string) (ended, error) {
-			held, _, err := readEnded(ctx, c.Documents)
+			held, _, err := e.read(ctx)
 			return held, err
 		},
 	})
+	return &e
 }
 
-func readEnded(ctx context.Context, documents store.Documents) (held ended, version int64, err error) {
-	doc, err := documents.Read(ctx, endedName)
+func (e *endings) get(ctx context.Context) (ended, error)    { return e.held.Get(ctx, e.name) }
+func (e *endings) newest(ctx context.Context) (ended, error) { return e.held.Newest(ctx, e.name, 0) }
+
+func (e *endings) read(ctx context.Context) (held ended, version int64, err error) {
+	doc, err := e.documents.Read(ctx, e.name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return ended{}, 0, nil
@@ -78,7 +94,7 @@ func readEnded(ctx context.Context, documents store.Documents) (held ended, vers
 		return ended{}, 0, fmt.Errorf("read which sessions were ended: %w", err)
 	}
 	if err := json.Unmarshal(doc.Data, &held, json.RejectUnknownMembers(true)); err != nil {
-		return ended{}, 0, fmt.Errorf("%w: %s was not written by playtoken, or by a newer version", store.ErrUnavailable, endedName)
+		return ended{}, 0, fmt.Errorf("%w: %s was not written by playtoken, or by a newer version", store.ErrUnavailable, e.name)
 	}
 	return held, doc.Version, nil
 }
@@ -90,7 +106,7 @@ func (s *SignIn) End(ctx context.Context, token secret.Value) error {
 	if _, err := s.Identify(ctx, token); err != nil {
 		return err
 	}
-	return s.end(ctx, sessionHash(token.Reveal()))
+	return s.ended.add(ctx, sessionHash(token.Reveal()))
 }
 
 var operatorForm = regexp.MustCompile(`^operator_[a-z2-7]{26}$`)
@@ -102,21 +118,24 @@ func (s *SignIn) EndAll(ctx context.Context, operatorID string) error {
 	if !operatorForm.MatchString(operatorID) {
 		return projects.ErrNotFound
 	}
-	return s.end(ctx, operatorID)
+	return s.ended.add(ctx, operatorID)
 }
 
-func (s *SignIn) end(ctx context.Context, of string) error {
-	defer s.ended.Drop(endedName)
+// add ends one session, or all of an operator's.
+func (e *endings) add(ctx context.Context, of string) error {
+	defer e.held.Drop(e.name)
 	for range endAttempts {
-		held, version, err := readEnded(ctx, s.config.Documents)
+		held, version, err := e.read(ctx)
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(held.with(of, s.config.Clock()))
+		now := e.clock()
+		// A minute, since the clock of the replica where a session began may be ahead.
+		data, err := json.Marshal(held.with(of, now, now.Add(e.life+time.Minute)))
 		if err != nil {
-			return fmt.Errorf("encode %s: %w", endedName, err)
+			return fmt.Errorf("encode %s: %w", e.name, err)
 		}
-		if _, err = s.config.Documents.Write(ctx, endedName, data, version); err == nil {
+		if _, err = e.documents.Write(ctx, e.name, data, version); err == nil {
 			return nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
@@ -127,13 +146,12 @@ func (s *SignIn) end(ctx context.Context, of string) error {
 }
 
 // with adds an end, and drops those whose sessions are over anyway.
-func (e ended) with(of string, now time.Time) ended {
+func (e ended) with(of string, now, until time.Time) ended {
 	e.Sequence++
 	e.Ends = slices.DeleteFunc(e.Ends, func(one end) bool { return now.After(one.Until) || one.Of == of })
 	if len(e.Ends) >= maxEnded {
 		return ended{Sequence: e.Sequence, All: e.Sequence}
 	}
-	// A minute, since the clock of the replica where a session began may be ahead.
-	e.Ends = append(e.Ends, end{Of: of, Sequence: e.Sequence, Until: now.Add(SessionLife + codeLife + time.Minute).UTC().Truncate(time.Second)})
+	e.Ends = append(e.Ends, end{Of: of, Sequence: e.Sequence, Until: until.UTC().Truncate(time.Second)})
 	return e
 }

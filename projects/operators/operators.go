@@ -33,7 +33,6 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
-	"playtoken/projects/internal/cache"
 	"playtoken/secret"
 	"playtoken/store"
 )
@@ -77,7 +76,10 @@ type Config struct {
 	// role or "".
 	Roles string
 	// URL is the service's public address.
-	URL       string
+	URL string
+	// Console is where the console waits for a sign-in that began there; "": there is
+	// no console.
+	Console   string
 	Secrets   Secrets
 	Documents store.Documents
 	// ViewAge is for how long another replica's end of a session may be unknown
@@ -96,7 +98,8 @@ type SignIn struct {
 	roles  cel.Program
 	rules  string // identifies the provider, the client and the rule for roles
 	client *http.Client
-	ended  *cache.Cache[ended]
+	ended  *endings
+	sealer sealer
 
 	provider atomic.Pointer[oidc.Provider] // nil: not read yet
 	turn     chan struct{}                 // has room for the request that reads it
@@ -120,14 +123,16 @@ func New(config Config) (*SignIn, error) {
 		config: config, roles: roles, rules: base64.RawURLEncoding.EncodeToString(sum[:16]),
 		client: &http.Client{Transport: bounded{next: config.Transport}, Timeout: callTimeout, CheckRedirect: refuseRedirect},
 		turn:   make(chan struct{}, 1),
-		ended:  newEnded(config),
+		sealer: sealer{secrets: config.Secrets, purpose: "operators' sign-in"},
+		ended: newEndings(endings{name: endedName, life: SessionLife + codeLife, documents: config.Documents, clock: config.Clock},
+			config.ViewAge, config.Staleness),
 	}
 	s.ReplaceClientSecret(config.ClientSecret)
 	return s, nil
 }
 
 // Close cancels reads that are under way and waits for them.
-func (s *SignIn) Close() { s.ended.Close() }
+func (s *SignIn) Close() { s.ended.held.Close() }
 
 // ReplaceClientSecret replaces the client's secret for sign-ins that end from now
 // on.
@@ -154,7 +159,7 @@ type pending struct {
 // Begin returns where to send the browser, and the value of a cookie that it has to
 // bring back. Errors: ErrRedirect, ErrRequest, ErrAway, store.ErrUnavailable.
 func (s *SignIn) Begin(ctx context.Context, start Start) (location, cookie string, err error) {
-	if !onThisMachine(start.Redirect) {
+	if !onThisMachine(start.Redirect) && (s.config.Console == "" || start.Redirect != s.config.Console) {
 		return "", "", ErrRedirect
 	}
 	if len(start.Challenge) != 43 || start.State == "" || len(start.State) > 200 {
@@ -170,7 +175,7 @@ func (s *SignIn) Begin(ctx context.Context, start Start) (location, cookie strin
 		Verifier: oauth2.GenerateVerifier(), Nonce: rand.Text(), Browser: hash(cookie),
 		Expires: s.config.Clock().Add(signInLife),
 	}
-	state, err := s.seal(ctx, aboutState, p)
+	state, err := s.sealer.seal(ctx, aboutState, p)
 	if err != nil {
 		return "", "", err
 	}
@@ -192,7 +197,7 @@ func onThisMachine(text string) bool {
 // where it is not known which program waits; store.ErrUnavailable.
 func (s *SignIn) Finish(ctx context.Context, answer url.Values, cookie string) (location string, err error) {
 	var p pending
-	if err := s.open(ctx, aboutState, answer.Get("state"), &p); err != nil {
+	if err := s.sealer.open(ctx, aboutState, answer.Get("state"), &p); err != nil {
 		return "", err
 	}
 	if s.config.Clock().After(p.Expires) || subtle.ConstantTimeCompare([]byte(p.Browser), []byte(hash(cookie))) != 1 {
@@ -240,12 +245,12 @@ func (s *SignIn) confirm(ctx context.Context, answer url.Values, p pending) (cod
 	if err != nil {
 		return "", err
 	}
-	over, err := s.ended.Newest(ctx, endedName, 0)
+	over, err := s.ended.newest(ctx)
 	if err != nil {
 		return "", err
 	}
 	now := s.config.Clock()
-	return s.seal(ctx, aboutCode, grant{
+	return s.sealer.seal(ctx, aboutCode, grant{
 		Session: session{
 			ID: operatorID(s.config.Issuer, text(claims, "sub")), Name: nameOf(claims), Role: role, Rules: s.rules,
 			Expires: now.Add(SessionLife), Sequence: over.Sequence,

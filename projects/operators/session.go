@@ -2,16 +2,10 @@ package operators
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"playtoken/projects"
 	"playtoken/secret"
@@ -26,9 +20,6 @@ const (
 
 // sessionPrefix begins every session token.
 const sessionPrefix = "pts_"
-
-// maxSealed is the longest sealed text that is read, in bytes.
-const maxSealed = 4 << 10
 
 // session is what a session token says.
 type session struct {
@@ -53,14 +44,14 @@ type Session struct {
 // the code's verifier. Errors: ErrRequest, store.ErrUnavailable.
 func (s *SignIn) Redeem(ctx context.Context, code, verifier string) (Session, error) {
 	var g grant
-	if err := s.open(ctx, aboutCode, code, &g); err != nil {
+	if err := s.sealer.open(ctx, aboutCode, code, &g); err != nil {
 		return Session{}, err
 	}
 	now := s.config.Clock()
 	if now.After(g.Expires) || subtle.ConstantTimeCompare([]byte(hash(verifier)), []byte(g.Challenge)) != 1 {
 		return Session{}, ErrRequest
 	}
-	token, err := s.seal(ctx, aboutSession, g.Session)
+	token, err := s.sealer.seal(ctx, aboutSession, g.Session)
 	if err != nil {
 		return Session{}, err
 	}
@@ -78,17 +69,17 @@ func (s *SignIn) Identify(ctx context.Context, credential secret.Value) (project
 		return projects.Caller{}, projects.ErrUnknownCaller
 	}
 	var held session
-	if err := s.open(ctx, aboutSession, sealed, &held); err != nil {
+	if err := s.sealer.open(ctx, aboutSession, sealed, &held); err != nil {
 		return projects.Caller{}, asUnknown(err)
 	}
 	if held.Rules != s.rules || !s.config.Clock().Before(held.Expires) {
 		return projects.Caller{}, projects.ErrUnknownCaller
 	}
-	over, err := s.ended.Get(ctx, endedName)
+	over, err := s.ended.get(ctx)
 	switch {
 	case err != nil:
 		return projects.Caller{}, err
-	case over.covers(credential.Reveal(), held):
+	case over.covers(sessionHash(credential.Reveal()), held.ID, held.Sequence):
 		return projects.Caller{}, projects.ErrUnknownCaller
 	}
 	return projects.Caller{ID: held.ID, Name: held.Name, Role: held.Role}, nil
@@ -101,51 +92,14 @@ func asUnknown(err error) error {
 	return err
 }
 
-// sealing returns the cipher that all replicas share.
-func (s *SignIn) sealing(ctx context.Context) (cipher.AEAD, error) {
-	key, err := s.config.Secrets.Secret(ctx, "operators' sign-in")
-	if err != nil {
-		return nil, fmt.Errorf("secret of operators' sign-in: %w", err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("secret of operators' sign-in: %w", err)
-	}
-	return cipher.NewGCMWithRandomNonce(block)
-}
-
-func (s *SignIn) seal(ctx context.Context, about string, content any) (string, error) {
-	with, err := s.sealing(ctx)
-	if err != nil {
-		return "", err
-	}
-	plain, err := json.Marshal(content)
-	if err != nil {
-		return "", err
-	}
-	return base64.RawURLEncoding.EncodeToString(with.Seal(nil, nil, plain, []byte(about))), nil
-}
-
-// open reads a sealed text. Errors: ErrRequest, store.ErrUnavailable.
-func (s *SignIn) open(ctx context.Context, about, sealed string, into any) error {
-	with, err := s.sealing(ctx)
-	if err != nil {
-		return err
-	}
-	data, err := base64.RawURLEncoding.DecodeString(sealed[:min(len(sealed), maxSealed)])
-	if err != nil || len(sealed) > maxSealed || base64.RawURLEncoding.EncodeToString(data) != sealed {
-		return ErrRequest
-	}
-	plain, err := with.Open(nil, nil, data, []byte(about))
-	if err != nil || json.Unmarshal(plain, into) != nil {
-		return ErrRequest
-	}
-	return nil
-}
-
 // NewVerifier returns a code verifier and its challenge, for a program that signs a
 // person in.
 func NewVerifier() (verifier, challenge string) {
 	verifier = rand.Text() + rand.Text()
 	return verifier, hash(verifier)
+}
+
+// IsSession reports whether a credential has the form of a session's token.
+func IsSession(credential secret.Value) bool {
+	return strings.HasPrefix(credential.Reveal(), sessionPrefix)
 }

@@ -89,7 +89,7 @@ func compile(env *cel.Env, text string) (cel.Program, error) {
 // firstOf is the first error of a rule, in one line.
 func firstOf(issues *cel.Issues) error {
 	for _, e := range issues.Errors() {
-		return fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, brief(e.Message))
+		return &RuleError{Line: e.Location.Line(), Column: e.Location.Column() + 1, Message: brief(e.Message)}
 	}
 	return errors.New(brief(issues.Err().Error()))
 }

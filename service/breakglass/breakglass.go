@@ -71,6 +71,12 @@ func Find(ctx context.Context, kinds map[string]platforms.Kind, account Account,
 		k.keys, list = opened.Registrar, opened.Registrar.List
 	case opened.Issuer != nil:
 		k.keys, list = opened.Issuer, opened.Issuer.List
+	case opened.Fetches != nil:
+		return nil, settings.Error{errors.New("its verifiers fetch the keys from this service, so no key can be deleted at a platform: " +
+			"take the key out of the verifiers' own configuration, or stop them")}
+	case opened.Carries:
+		return nil, settings.Error{errors.New("an operator takes the keys to its verifiers, so no key can be deleted by a call: " +
+			"take the key out of the verifiers' own configuration, or stop them")}
 	default:
 		return nil, settings.Error{fmt.Errorf("%s has no keys that can be deleted: change the credential there", account.Platform)}
 	}

@@ -110,6 +110,11 @@ const (
 	RotationUnattended  Code = "rotation_unattended"
 	MoveBlocked              = Code(keyrotation.MoveBlocked)
 	MoveBlockedByBudget      = Code(keyrotation.MoveBlockedByBudget)
+	AccountFull              = Code(keyrotation.AccountFull)
+	KeyCarryDue              = Code(keyrotation.KeyCarryDue)
+	KeyToCarry               = Code(keyrotation.KeyToCarry)
+	RevokedKeyToRemove       = Code(keyrotation.RevokedKeyToRemove)
+	KeyToRemove              = Code(keyrotation.KeyToRemove)
 	RegisteringStopped       = Code(keyrotation.RegisteringStopped)
 	LastRunNone         Code = "last_run_none"
 	LastRunDone         Code = "last_run_done"

@@ -11,6 +11,7 @@ import (
 
 	"playtoken/handlers"
 	"playtoken/limits"
+	"playtoken/projects"
 	"playtoken/service"
 	"playtoken/settings"
 )
@@ -38,12 +39,36 @@ func Examine(ctx context.Context, environ []string, options service.Options, pro
 		return one(unopened(set, err))
 	}
 	defer s.Close()
-	d := examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
-	findings := settingsFound(set)
+	d := newExamination(ctx, s)
+	return append(d.deployment(ctx), d.each(ctx, project)...)
+}
+
+func newExamination(ctx context.Context, s *service.Service) examination {
+	return examination{service: s, whose: sync.OnceValues(func() (service.Owners, error) { return s.KeyOwners(ctx) })}
+}
+
+// about makes the checks of a subject. Errors: projects.ErrNotFound.
+func (d examination) about(ctx context.Context, subject handlers.Subject) ([]Finding, error) {
+	switch {
+	case subject.WithoutProjects:
+		return d.deployment(ctx), nil
+	case subject.ProjectID == "":
+		return append(d.deployment(ctx), d.each(ctx, "")...), nil
+	}
+	findings := d.project(ctx, subject.ProjectID)
+	if len(findings) == 1 && findings[0].Code == ProjectUnknown {
+		return nil, projects.ErrNotFound
+	}
+	return findings, nil
+}
+
+// deployment makes every check that is about no project.
+func (d examination) deployment(ctx context.Context) []Finding {
+	findings := settingsFound(d.service.Settings)
 	for _, check := range []func(context.Context) []Finding{d.storeWorks, d.rights, d.certificate, d.clock, d.secrets, d.record, d.limits, d.ownKeys} {
 		findings = append(findings, check(ctx)...)
 	}
-	return append(findings, d.each(ctx, project)...)
+	return findings
 }
 
 func settingsFound(set settings.Settings) (findings []Finding) {

@@ -7,6 +7,7 @@
 package doctor
 
 import (
+	"cmp"
 	"time"
 
 	"playtoken/keyrotation"
@@ -25,6 +26,12 @@ type Finding struct {
 	// than what was seen being wrong.
 	Err error
 }
+
+// Meaning is what is the same for every finding with the code, one line.
+func (f Finding) Meaning() string { return describe(f.Code).Meaning }
+
+// Generation is that of the key that the finding is about; 0 if it is about none.
+func (f Finding) Generation() int { return cmp.Or(f.Data.Key.Generation, f.Data.Generation) }
 
 // Data is what a remedy may need of a finding; most of it is zero.
 type Data struct {

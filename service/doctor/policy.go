@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"playtoken/durations"
 	"playtoken/keyrotation"
 	"playtoken/projects"
 )
@@ -65,7 +66,7 @@ func (e projectExamination) lifetimes(ring keyrotation.Ring, policy keyrotation.
 		return nil
 	}
 	return one(e.found(LifetimeOverRecord, fmt.Sprintf(
-		"tokens may live %s, but the active key has %s on record and signs none that live longer", policy.MaxTTL, active.MaxTTL), Data{Generation: active.Generation}))
+		"tokens may live %s, but the active key has %s on record and signs none that live longer", durations.Text(policy.MaxTTL), durations.Text(active.MaxTTL)), Data{Generation: active.Generation}))
 }
 
 // longUnseen is for how long the platform may not be looked at before that is a

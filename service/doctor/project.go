@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"playtoken/durations"
 	"playtoken/keyrotation"
 	"playtoken/platforms"
 	"playtoken/projects"
@@ -119,11 +120,15 @@ func (e projectExamination) platformKind(ctx context.Context) []Finding {
 func (e projectExamination) shown(ctx context.Context) string {
 	var keys interface {
 		List(context.Context) ([]keyrotation.PlatformKey, error)
-	} = e.tenant.Platform.Registrar
-	if e.tenant.Platform.Issuer != nil {
+	}
+	switch {
+	case e.tenant.Rotator == nil:
+	case e.tenant.Platform.Registrar != nil:
+		keys = e.tenant.Platform.Registrar
+	case e.tenant.Platform.Issuer != nil:
 		keys = e.tenant.Platform.Issuer
 	}
-	if e.tenant.Rotator == nil {
+	if keys == nil {
 		return ""
 	}
 	list, err := keys.List(ctx)
@@ -146,7 +151,7 @@ func (e projectExamination) credentialLasts(h platforms.Health) (findings []Find
 		if h.Remaining*100 < h.Limit*fewLeft {
 			code = CallsNearlyUsedUp
 		}
-		findings = append(findings, e.found(code, fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, h.Window), Data{}))
+		findings = append(findings, e.found(code, fmt.Sprintf("%d of %d calls in %s are left", h.Remaining, h.Limit, durations.Text(h.Window)), Data{}))
 	}
 	if !h.ExpiresAt.IsZero() && time.Until(h.ExpiresAt) < soonExpired {
 		findings = append(findings, e.found(CredentialExpires, "expires at "+moment(h.ExpiresAt), Data{Until: h.ExpiresAt}))
@@ -190,7 +195,11 @@ func (e projectExamination) active(ring keyrotation.Ring) Finding {
 // it, the findings about drift say.
 func (e projectExamination) blocked(m keyrotation.Move) Finding {
 	code := Code(m.Trouble)
-	if !slices.Contains([]Code{ClockApart, RegisteringStopped, MoveBlockedByBudget}, code) {
+	carried := []Code{KeyCarryDue, KeyToCarry, RevokedKeyToRemove, KeyToRemove}
+	if slices.Contains(carried, code) {
+		return e.found(code, fmt.Sprintf("generation %d: %s", m.Generation, m.Why), Data{Generation: m.Generation, Key: keyrotation.Finding{KeyID: m.KeyID}})
+	}
+	if !slices.Contains([]Code{ClockApart, RegisteringStopped, MoveBlockedByBudget, AccountFull}, code) {
 		code = MoveBlocked
 	}
 	return e.found(code, fmt.Sprintf("%s is blocked: %s", m.Action, m.Why), Data{Generation: m.Generation})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"playtoken/audit"
+	"playtoken/durations"
 	"playtoken/filekeys"
 	"playtoken/service"
 	"playtoken/settings"
@@ -64,9 +65,9 @@ func (d examination) clock(ctx context.Context) []Finding {
 	}
 	off := apart(theirs, asked, time.Now()).Round(time.Millisecond)
 	if skew := d.service.Settings.Rotation.Durations.Skew; off.Abs() > skew {
-		return one(newFinding(ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", off, skew), Data{}))
+		return one(newFinding(ClockApart, fmt.Sprintf("off by %s from the store's, more than the clock skew of %s that is allowed", durations.Text(off), durations.Text(skew)), Data{}))
 	}
-	return one(newFinding(ClockAgrees, fmt.Sprintf("within %s of the store's", off.Abs()), Data{}))
+	return one(newFinding(ClockAgrees, fmt.Sprintf("within %s of the store's", durations.Text(off.Abs())), Data{}))
 }
 
 // apart is by how much our clock is ahead of the store's, which told its time

@@ -115,6 +115,7 @@ func open(ctx context.Context, set settings.Settings, seen observers, options Op
 	config := gate.Config{
 		Media: media, Data: set.Gate.Data, APIKey: set.Gate.APIKey, PublicURL: set.Gate.URL,
 		Forward: set.Gate.Forward, Origins: set.Gate.Origins, SessionTTL: set.Gate.SessionTTL, Log: log,
+		Steering: set.Gate.Steering, SteeringMax: set.Gate.SteeringMax,
 		MaxStaleness: max(set.MaxStaleness, time.Second),
 		Index:        set.Gate.Index, MaxTokenLife: set.Gate.MaxTokenLife, ClockSkew: set.Rotation.Durations.Skew,
 		Admission: counted.Admission, Watched: counted.Watched, Served: seen.served, TraceID: seen.traceID(),

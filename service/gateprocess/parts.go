@@ -123,7 +123,7 @@ func count(config *gate.Config, set settings.Settings, counted *metrics.Gate, lo
 		}
 		return closers{}, nil
 	}
-	shared, err := limits.NewRedis(limits.RedisConfig{URL: set.RedisURL, Local: limits.NewLocal(), Degraded: func(alone bool, why error) {
+	shared, err := limits.NewRedis(limits.RedisConfig{URL: set.RedisURL, Timeout: set.RedisTimeout, Local: limits.NewLocal(), Degraded: func(alone bool, why error) {
 		counted.LimitsAlone(alone)
 		if alone {
 			log.Warn("Redis is away: this gate counts streams and failed calls alone", "error", why)

@@ -22,6 +22,14 @@ func NewForBatches(private *rsa.PrivateKey) (*Key, error) {
 
 const MostFaults = mostFaults
 
+const LibraryCost = libraryCost
+
+// Cheapest is how many of so many callers a worker takes, given what batches cost.
+func Cheapest(engine Engine, waiting int) int {
+	w := &Workers{config: WorkersConfig{Engine: func() Engine { return engine }}}
+	return w.cheapest(engine, waiting)
+}
+
 // Pays reports whether workers make a batch of so many, given what it costs.
 func Pays(engine Engine, signatures int) bool {
 	w := &Workers{config: WorkersConfig{Engine: func() Engine { return engine }}}
@@ -40,4 +48,11 @@ func (w *Workers) Start(n int) {
 	for range n {
 		w.running.Go(w.work)
 	}
+}
+
+// Poll returns once Go has looked at the network.
+func Poll() {
+	n := newNetwork()
+	defer n.close()
+	n.poll()
 }

@@ -18,14 +18,14 @@ static EVP_PKEY *load(const unsigned char *der, long length) {
 
 // sign fills signature, of size bytes, and returns 1 for success. Each call has its
 // own context, so calls may share the key.
-static int sign(EVP_PKEY *key, const unsigned char *digest, unsigned char *signature, size_t size) {
+static int sign(EVP_PKEY *key, const unsigned char *digest, size_t length, unsigned char *signature, size_t size) {
 	size_t made = size;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	int ok = ctx != NULL
 		&& EVP_PKEY_sign_init(ctx) == 1
 		&& EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1
-		&& EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1
-		&& EVP_PKEY_sign(ctx, signature, &made, digest, 32) == 1
+		&& EVP_PKEY_CTX_set_signature_md(ctx, length == 20 ? EVP_sha1() : EVP_sha256()) == 1
+		&& EVP_PKEY_sign(ctx, signature, &made, digest, length) == 1
 		&& made == size;
 	EVP_PKEY_CTX_free(ctx);
 	if (!ok) ERR_clear_error();
@@ -35,6 +35,7 @@ static int sign(EVP_PKEY *key, const unsigned char *digest, unsigned char *signa
 import "C"
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -70,8 +71,11 @@ func newEngine(private *rsa.PrivateKey) (*engine, error) {
 
 func free(key *C.EVP_PKEY) { C.EVP_PKEY_free(key) }
 
-func (e *engine) sign(signature []byte, digest *[32]byte) error {
-	ok := C.sign(e.key, (*C.uchar)(&digest[0]), (*C.uchar)(unsafe.SliceData(signature)), C.size_t(len(signature)))
+func (e *engine) sign(signature []byte, hash crypto.Hash, digest []byte) error {
+	if len(digest) != hash.Size() || hash != crypto.SHA1 && hash != crypto.SHA256 {
+		return errors.New("not a digest by SHA-1 or SHA-256")
+	}
+	ok := C.sign(e.key, (*C.uchar)(unsafe.SliceData(digest)), C.size_t(len(digest)), (*C.uchar)(unsafe.SliceData(signature)), C.size_t(len(signature)))
 	runtime.KeepAlive(e) // the key is not freed before here
 	if ok != 1 {
 		return errors.New("OpenSSL failed to sign")

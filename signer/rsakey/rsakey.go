@@ -9,6 +9,7 @@
 package rsakey
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -71,10 +72,21 @@ func (k *Key) SignSHA256(digest [32]byte) ([]byte, error) {
 	return k.sign(digest)
 }
 
+// Sign returns the RSASSA-PKCS1-v1_5 signature of a digest by SHA-1 or SHA-256.
+func (k *Key) Sign(hash crypto.Hash, digest []byte) ([]byte, error) {
+	if !k.users.enter() {
+		return nil, ErrClosed
+	}
+	defer k.users.leave()
+	return k.signDigest(hash, digest)
+}
+
 // sign is SignSHA256 of a user who has entered.
-func (k *Key) sign(digest [32]byte) ([]byte, error) {
+func (k *Key) sign(digest [32]byte) ([]byte, error) { return k.signDigest(crypto.SHA256, digest[:]) }
+
+func (k *Key) signDigest(hash crypto.Hash, digest []byte) ([]byte, error) {
 	signature := make([]byte, k.size)
-	if err := k.own.sign(signature, &digest); err != nil {
+	if err := k.own.sign(signature, hash, digest); err != nil {
 		return nil, fmt.Errorf("sign in memory: %w", err)
 	}
 	return signature, nil

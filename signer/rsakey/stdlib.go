@@ -22,8 +22,8 @@ func newEngine(private *rsa.PrivateKey) (*engine, error) {
 
 // sign fills signature. crypto/rsa works in constant time, so it needs no blinding
 // and no source of random numbers.
-func (e *engine) sign(signature []byte, digest *[32]byte) error {
-	made, err := rsa.SignPKCS1v15(nil, e.private, crypto.SHA256, digest[:])
+func (e *engine) sign(signature []byte, hash crypto.Hash, digest []byte) error {
+	made, err := rsa.SignPKCS1v15(nil, e.private, hash, digest)
 	copy(signature, made)
 	return err
 }

@@ -27,16 +27,25 @@ const (
 var ErrStopped = errors.New("the workers that sign have stopped")
 
 // Workers sign with any number of keys, one worker for each core. A worker that
-// becomes free takes as many of those who wait by then as a batch has room for, if
-// the batch costs less than their signatures one after another (see [eight]), and
-// otherwise one. So no caller waits for others to come, callers too few for a batch
-// are left to other cores, and one alone is served as without batches.
+// becomes free takes as many of those who wait by then as cost each the least:
+// those of a batch, whose cost goes up in steps (see [eight]), or one where that
+// costs less. So no caller waits for others to come, and callers too few for a
+// batch are left to other cores.
+//
+// Callers who arrive while a batch runs make the next batch: another core begins
+// one of its own only if those who wait fill it. The time of a batch is that of one
+// signature, however many it makes; if each core took the few who had arrived since
+// the last one did, most lanes would be empty.
 type Workers struct {
 	config  WorkersConfig
 	queues  map[int]chan *job // by the size of the key's signatures; 0: never in batches
 	callers inUse
 	stop    chan struct{} // closed when no more callers come
 	running sync.WaitGroup
+
+	turn    chan struct{} // holds an element while a worker has the turn to take callers
+	network *network      // for the worker whose turn it is
+	crowded bool          // whether the worker before made a batch
 
 	signed atomic.Uint64 // in batches
 	faults atomic.Uint64
@@ -89,7 +98,7 @@ func FastEngine() func() Engine {
 
 // NewWorkers starts workers. Stop must be called.
 func NewWorkers(config WorkersConfig) *Workers {
-	w := &Workers{queues: map[int]chan *job{}, stop: make(chan struct{}), config: config}
+	w := &Workers{queues: map[int]chan *job{}, stop: make(chan struct{}), config: config, turn: make(chan struct{}, 1), network: newNetwork()}
 	for _, size := range []int{0, 2048 / 8, 3072 / 8, 4096 / 8} {
 		w.queues[size] = make(chan *job, queueLength)
 	}
@@ -104,6 +113,7 @@ func (w *Workers) Stop() {
 	w.callers.close()
 	close(w.stop)
 	w.running.Wait()
+	w.network.close()
 }
 
 // Sign returns the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest. A caller who
@@ -147,19 +157,48 @@ func (w *Workers) work() {
 // serve signs for one caller, or for a batch of them. It returns false when no
 // more come.
 func (w *Workers) serve(engine Engine) bool {
+	w.turn <- struct{}{}
 	first := w.next()
 	if first == nil {
+		<-w.turn
 		return false
 	}
-	// The first caller wakes this worker before others have run who arrived with
-	// it. They get into the queue now, and none of them has to be waited for.
-	runtime.Gosched()
-	w.sign(engine, w.take(first, engine))
+	queue := w.queues[first.key.batchSize()]
+	w.letArrive(queue)
+	jobs := w.take(first, engine)
+	w.crowded = len(jobs) > 1
+	if w.crowded && !w.fills(engine, len(queue)) { // those who wait make the next batch
+		w.sign(engine, jobs)
+		<-w.turn
+		return true
+	}
+	<-w.turn
+	w.sign(engine, jobs)
 	return true
 }
 
+// letArrive lets those get into the queue whom nothing keeps from it but that this
+// worker runs: the first caller wakes it before others have run who arrived with
+// it, and, where there are many, before Go has read the requests that came while
+// the batch before was computed. None of them has to be waited for.
+func (w *Workers) letArrive(queue chan *job) {
+	if w.crowded && len(queue) < eight.Lanes-1 {
+		w.network.poll()
+	}
+	for waiting := -1; waiting < len(queue) && waiting < eight.Lanes-1; {
+		waiting = len(queue)
+		runtime.Gosched()
+	}
+}
+
+// fills reports whether so many make a batch that costs each no more than a full
+// one.
+func (w *Workers) fills(engine Engine, signatures int) bool {
+	return engine.Cost(signatures)*eight.Lanes <= engine.Cost(eight.Lanes)*float64(signatures)
+}
+
 func (w *Workers) sign(engine Engine, jobs []*job) {
-	if len(jobs) > 1 {
+	if w.pays(engine, len(jobs)) {
 		w.signBatch(engine, jobs)
 		return
 	}
@@ -209,8 +248,8 @@ func (w *Workers) next() *job {
 	return nil
 }
 
-// take adds to a caller those who wait by now, if a batch of them pays. Those who
-// have left do not count. It returns no job if all have left.
+// take adds to a caller those who wait by now, as many as cost each the least.
+// Those who have left do not count. It returns no job if all have left.
 func (w *Workers) take(first *job, engine Engine) []*job {
 	queue := w.queues[first.key.batchSize()]
 	jobs := make([]*job, 0, eight.Lanes)
@@ -218,8 +257,7 @@ func (w *Workers) take(first *job, engine Engine) []*job {
 		if !j.gone() {
 			jobs = append(jobs, j)
 		}
-		room := eight.Lanes - len(jobs)
-		if room == 0 || !w.pays(engine, len(jobs)+min(len(queue), room)) {
+		if len(jobs) >= w.cheapest(engine, len(jobs)+len(queue)) {
 			return jobs
 		}
 		select {
@@ -230,10 +268,24 @@ func (w *Workers) take(first *job, engine Engine) []*job {
 	}
 }
 
-// pays reports whether a batch of so many costs less than their signatures one
+// cheapest is how many of so many callers to sign for at once.
+func (w *Workers) cheapest(engine Engine, waiting int) int {
+	if !w.Batches() {
+		return 1
+	}
+	many, least := 1, libraryCost
+	for n := 1; n <= min(waiting, eight.Lanes); n++ {
+		if each := engine.Cost(n) / float64(n); each <= least {
+			many, least = n, each
+		}
+	}
+	return many
+}
+
+// pays reports whether a batch of so many costs no more than their signatures one
 // after another.
 func (w *Workers) pays(engine Engine, signatures int) bool {
-	return signatures > 1 && w.Batches() && engine.Cost(signatures) <= float64(signatures)*libraryCost
+	return signatures > 0 && w.Batches() && engine.Cost(signatures) <= float64(signatures)*libraryCost
 }
 
 func (w *Workers) signBatch(engine Engine, jobs []*job) {

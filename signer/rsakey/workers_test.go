@@ -22,12 +22,16 @@ type engine struct {
 	sizes chan int // has room for those of a test
 	wrong atomic.Bool
 	cost  float64
+	hold  chan struct{} // nil: batches take no time; otherwise each takes an element
 }
 
 func newEngine() *engine { return &engine{real: eight.New(), sizes: make(chan int, 1000)} }
 
 func (e *engine) Sign(requests []*eight.Request) {
 	e.sizes <- len(requests)
+	if e.hold != nil {
+		<-e.hold
+	}
 	e.real.Sign(requests)
 	if e.wrong.Load() {
 		requests[0].Err = eight.ErrFault
@@ -120,20 +124,24 @@ func TestCallersWhoWaitAreSignedForAtOnce(t *testing.T) {
 	})
 }
 
-func TestACallerAloneIsServedWithoutABatch(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
-		w.Start(2)
-		result := w.call(t.Context(), key, pair)
-		w.all.Wait()
-		if sizes := w.engine.made(); *result != nil || len(sizes) != 0 {
-			t.Errorf("one caller: got %v and batches of %v, want a signature and none", *result, sizes)
-		}
-		w.Stop()
-	})
+func TestACallerAloneGetsABatchWhereThatIsCheaper(t *testing.T) {
+	for cost, want := range map[float64][]int{rsakey.LibraryCost / 2: {1}, rsakey.LibraryCost * 2: {}} {
+		inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+			w.engine.cost = cost
+			w.Start(2)
+			result := w.call(t.Context(), key, pair)
+			w.all.Wait()
+			if sizes := w.engine.made(); *result != nil || !slices.Equal(sizes, want) {
+				t.Errorf("one caller, batches cost %g of the library: got %v and batches of %v, want a signature and %v", cost/rsakey.LibraryCost, *result, sizes, want)
+			}
+			w.Stop()
+		})
+	}
 }
 
 func TestOnlySignaturesOfBatchesCountAsVerified(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		w.engine.cost = 1.5 * rsakey.LibraryCost
 		if !key.Public().Equal(&pair.PublicKey) {
 			t.Errorf("the key's public key: got %v, want that of the pair", key.Public())
 		}
@@ -170,9 +178,47 @@ func TestCallersWhoArriveTogetherAreSignedForAtOnce(t *testing.T) {
 		w.all.Wait()
 	}
 	w.Stop()
-	if sizes := w.engine.made(); len(sizes) < rounds*3/4 {
-		t.Errorf("%d rounds of 4 callers: got %d batches, want about one in each", rounds, len(sizes))
+	several := slices.DeleteFunc(w.engine.made(), func(size int) bool { return size == 1 })
+	if len(several) < rounds*3/4 {
+		t.Errorf("%d rounds of 4 callers: got %d batches for several of them, want about one in each", rounds, len(several))
 	}
+}
+
+// A second core does not begin a batch for the few who come while another computes
+// one, but it does for as many as fill it.
+func TestCallersWhoComeDuringABatchMakeTheNextOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {
+		w.engine.hold, w.engine.real, w.engine.cost = make(chan struct{}), instant{}, 0.1 // cheaper than every library
+		callers := func(n int) {
+			for range n {
+				w.call(t.Context(), key, pair)
+			}
+			synctest.Wait()
+		}
+		expect := func(when string, want ...int) {
+			t.Helper()
+			if sizes := w.engine.made(); !slices.Equal(sizes, want) {
+				t.Errorf("batches that began %s: got %v, want %v", when, sizes, want)
+			}
+		}
+		callers(2)
+		w.Start(3)
+		synctest.Wait()
+		expect("for two callers", 2)
+		callers(1)
+		callers(2)
+		expect("while that of the two ran")
+		w.engine.hold <- struct{}{}
+		synctest.Wait()
+		expect("when it had ended", 3)
+		callers(2*eight.Lanes + 1)
+		w.engine.hold <- struct{}{}
+		synctest.Wait()
+		expect("for 17 who had come by the end of the next", eight.Lanes, eight.Lanes)
+		close(w.engine.hold)
+		w.all.Wait()
+		w.Stop()
+	})
 }
 
 // instant is an engine that does not compute.
@@ -199,28 +245,6 @@ func TestCallersTooFewForABatchAreLeftToOtherWorkers(t *testing.T) {
 		w.Stop()
 	})
 }
-
-// What docs/signing.md says: a batch pays from two callers on with AVX-512 IFMA,
-// from three on with AVX2, and there not at all beside OpenSSL.
-func TestBatchesPayFromAFewCallersOn(t *testing.T) {
-	const none = eight.Lanes + 1
-	want := map[string]map[bool]int{"crypto/rsa": {true: 2, false: 3}, "OpenSSL": {true: 3, false: none}}
-	for wide, cost := range map[bool]func(int) float64{true: eight.WideCost, false: eight.NarrowCost} {
-		least := 1
-		for least < none && !rsakey.Pays(costs(cost), least) {
-			least++
-		}
-		if least != want[rsakey.Library][wide] {
-			t.Errorf("%s, AVX-512 %t: got batches from %d callers on, want from %d", rsakey.Library, wide, least, want[rsakey.Library][wide])
-		}
-	}
-}
-
-// costs is an engine of which only the cost is asked.
-type costs func(int) float64
-
-func (c costs) Cost(signatures int) float64 { return c(signatures) }
-func (c costs) Sign([]*eight.Request)       { panic("not asked for") }
 
 func TestACallerWhoGoesAwaySpoilsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *waiting, key *rsakey.Key, pair *rsa.PrivateKey) {

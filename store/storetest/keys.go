@@ -1,13 +1,17 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
+	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -21,12 +25,12 @@ import (
 
 func creatingTwiceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	spec := store.KeySpec{Bits: 2048, Exportable: true}
+	spec := store.KeySpec{Kind: store.RSA2048, Exportable: true}
 	name, first := newKey(t, s, spec)
 	if first.Spec != spec || first.Versions != 1 {
 		t.Errorf("Create: %+v, %d versions; want %+v, 1", first.Spec, first.Versions, spec)
 	}
-	other := store.KeySpec{Bits: 3072}
+	other := store.KeySpec{Kind: store.RSA3072}
 	again, err := open(t).Create(t.Context(), name, other)
 	if err != nil || again != first {
 		t.Errorf("Create again: %+v, %v; want the first key, %+v", again, err, first)
@@ -46,7 +50,7 @@ func creatingAtOnceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 	for i := range found {
 		wg.Go(func() {
 			var err error
-			found[i], err = handles[i%2].Create(t.Context(), name, store.KeySpec{Bits: 2048})
+			found[i], err = handles[i%2].Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048})
 			if err != nil {
 				t.Errorf("Create: %v", err)
 			}
@@ -62,13 +66,13 @@ func creatingAtOnceMakesOneKey(t *testing.T, open func(*testing.T) Store) {
 
 func unusableSpecMakesNoKey(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	for _, bits := range []int{-1, 0, 512, 1024, 2047, 2049, 1 << 20} {
+	for _, kind := range []store.Kind{"", "rsa-1024", "rsa-2049", "RSA-2048", "ecdsa-p224", "aes256-gcm96", "hmac"} {
 		name := ID()
-		if _, err := s.Create(t.Context(), name, store.KeySpec{Bits: bits}); err == nil {
-			t.Errorf("Create made a key of %d bits, want an error", bits)
+		if _, err := s.Create(t.Context(), name, store.KeySpec{Kind: kind}); err == nil {
+			t.Errorf("Create made a key of kind %q, want an error", kind)
 		}
 		_, err := s.Describe(t.Context(), name)
-		want(t, fmt.Sprintf("Describe after Create of %d bits", bits), err, store.ErrNotFound)
+		want(t, fmt.Sprintf("Describe after Create of kind %q", kind), err, store.ErrNotFound)
 	}
 }
 
@@ -76,8 +80,8 @@ func unknownKeyIsNotFound(t *testing.T, open func(*testing.T) Store) {
 	s, name := open(t), ID()
 	_, err := s.Describe(t.Context(), name)
 	want(t, "Describe", err, store.ErrNotFound)
-	_, err = s.SignSHA256(t.Context(), name, [32]byte{})
-	want(t, "SignSHA256", err, signer.ErrKeyGone)
+	_, err = s.Sign(t.Context(), name, signer.RS256, make([]byte, 32))
+	want(t, "Sign", err, signer.ErrKeyGone)
 	if err := s.Destroy(t.Context(), name); err != nil {
 		t.Errorf("Destroy: %v", err)
 	}
@@ -85,44 +89,81 @@ func unknownKeyIsNotFound(t *testing.T, open func(*testing.T) Store) {
 
 func signaturesVerify(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	for _, spec := range []store.KeySpec{
-		{Bits: 2048}, {Bits: 2048, Exportable: true}, {Bits: 3072},
-	} {
+	specs := []store.KeySpec{{Kind: store.RSA2048, Exportable: true}}
+	for _, kind := range store.Kinds() {
+		if kind != store.RSA4096 || !testing.Short() { // making one takes seconds
+			specs = append(specs, store.KeySpec{Kind: kind})
+		}
+	}
+	for _, spec := range specs {
 		name, stored := newKey(t, s, spec)
 		if stored.Spec != spec {
 			t.Errorf("Create of %+v made a key of %+v, want the same", spec, stored.Spec)
 		}
 		public := parse(t, stored)
-		if got := public.N.BitLen(); got != spec.Bits {
-			t.Errorf("got a modulus of %d bits, want %d", got, spec.Bits)
+		if got, err := store.KindOf(public); got != spec.Kind {
+			t.Errorf("the public key is of kind %q (%v), want %q", got, err, spec.Kind)
 		}
-		verify(t, s, name, public)
+		for _, scheme := range signer.Schemes() {
+			if scheme.Fits(spec.Kind) {
+				verify(t, s, name, scheme, public)
+			}
+		}
 	}
 }
 
-// verify has the key sign a token and two other libraries check it.
-func verify(t *testing.T, s Store, name string, public *rsa.PublicKey) {
+// verify has the key sign a token, or the bytes of one, and other libraries check
+// it.
+func verify(t *testing.T, s Store, name string, scheme signer.Scheme, public crypto.PublicKey) {
 	t.Helper()
-	input := "eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(name)) // {"alg":"RS256"}
-	digest := sha256.Sum256([]byte(input))
-	sig, err := s.SignSHA256(t.Context(), name, digest)
-	if err != nil {
-		t.Fatalf("SignSHA256: %v", err)
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + string(scheme) + `"}`))
+	message := []byte(header + "." + base64.RawURLEncoding.EncodeToString([]byte(name)))
+	signature := sign(t, s, name, scheme, message)
+	if err := check(public, scheme, message, signature); err != nil {
+		t.Errorf("%s: got a signature that does not verify, want a good one: %v", scheme, err)
 	}
-	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], sig.Value); err != nil {
-		t.Errorf("crypto/rsa: %v", err)
-	}
-	compact := input + "." + base64.RawURLEncoding.EncodeToString(sig.Value)
-	if _, err := jws.Verify([]byte(compact), jws.WithKey(jwa.RS256, public)); err != nil {
-		t.Errorf("jwx: %v", err)
-	}
-	again, err := s.SignSHA256(t.Context(), name, digest)
-	if err != nil || string(again.Value) != string(sig.Value) {
-		t.Errorf("signing the same digest again: got another signature (%v), want the same", err)
+	switch public.(type) {
+	case *ecdsa.PublicKey: // whose signatures differ each time
+	default:
+		if again := sign(t, s, name, scheme, message); !bytes.Equal(again, signature) {
+			t.Errorf("%s: signing the same message again: got another signature, want the same", scheme)
+		}
 	}
 }
 
-func parse(t *testing.T, stored store.KeyInfo) *rsa.PublicKey {
+func sign(t *testing.T, s Store, name string, scheme signer.Scheme, message []byte) []byte {
+	t.Helper()
+	signature, err := s.Sign(t.Context(), name, scheme, scheme.Input(message))
+	if err != nil {
+		t.Fatalf("Sign %s: %v", scheme, err)
+	}
+	return signature.Value
+}
+
+// check verifies with crypto what is no JWT, and a JWT with jwx.
+func check(public crypto.PublicKey, scheme signer.Scheme, message, signature []byte) error {
+	bad := errors.New("crypto: the signature does not verify")
+	switch scheme {
+	case signer.RSASHA1:
+		digest := sha1.Sum(message)
+		return rsa.VerifyPKCS1v15(public.(*rsa.PublicKey), crypto.SHA1, digest[:], signature)
+	case signer.ECDSASHA1:
+		if digest := sha1.Sum(message); !ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), digest[:], signature) {
+			return bad
+		}
+		return nil
+	case signer.ECDSASHA256:
+		if digest := sha256.Sum256(message); !ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), digest[:], signature) {
+			return bad
+		}
+		return nil
+	}
+	compact := string(message) + "." + base64.RawURLEncoding.EncodeToString(signature)
+	_, err := jws.Verify([]byte(compact), jws.WithKey(jwa.SignatureAlgorithm(scheme), public))
+	return err
+}
+
+func parse(t *testing.T, stored store.KeyInfo) crypto.PublicKey {
 	t.Helper()
 	public, err := keyrotation.ParsePublicKey(stored.PublicKey)
 	if err != nil {
@@ -131,37 +172,38 @@ func parse(t *testing.T, stored store.KeyInfo) *rsa.PublicKey {
 	return public
 }
 
-// eachSignatureIsOfItsOwnDigest: a store may sign many digests at once, for many
-// callers and keys, and some callers cancel; each gets its own signature.
-func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
+// eachSignatureIsOfItsOwnInput: a store may sign much at once, for many callers,
+// keys and schemes, and some callers cancel; each gets its own signature.
+func eachSignatureIsOfItsOwnInput(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	var names [2]string
-	var publics [2]*rsa.PublicKey
-	for i := range names {
-		var stored store.KeyInfo
-		names[i], stored = newKey(t, s, store.KeySpec{Bits: 2048})
-		publics[i] = parse(t, stored)
+	schemes := []signer.Scheme{signer.RS256, signer.RSASHA1, signer.ES256, signer.ECDSASHA256, signer.EdDSA}
+	kinds := []store.Kind{store.RSA2048, store.ECDSAP256, store.Ed25519}
+	names, publics := map[store.Kind]string{}, map[store.Kind]crypto.PublicKey{}
+	for _, kind := range kinds {
+		name, stored := newKey(t, s, store.KeySpec{Kind: kind})
+		names[kind], publics[kind] = name, parse(t, stored)
 	}
 	var wg sync.WaitGroup
 	for i := range 64 {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		scheme := schemes[i%len(schemes)]
+		kind := kinds[slices.IndexFunc(kinds, scheme.Fits)]
 		wg.Go(func() {
-			var digest [32]byte
-			rand.Read(digest[:])
-			sig, err := s.SignSHA256(ctx, names[i%2], digest)
-			switch gaveUp := i%5 == 4; {
+			message := fmt.Appendf(nil, "%s.%d", base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+scheme+`"}`)), 1000+i)
+			signature, err := s.Sign(ctx, names[kind], scheme, scheme.Input(message))
+			switch gaveUp := i%7 == 6; {
 			case err == nil:
-				if err := rsa.VerifyPKCS1v15(publics[i%2], crypto.SHA256, digest[:], sig.Value); err != nil {
-					t.Errorf("got a signature that does not verify, want the caller's own: %v", err)
+				if err := check(publics[kind], scheme, message, signature.Value); err != nil {
+					t.Errorf("%s: got a signature that does not verify, want the caller's own: %v", scheme, err)
 				}
 			case gaveUp:
-				want(t, "SignSHA256 of a caller that cancelled", err, context.Canceled)
+				want(t, "Sign of a caller that cancelled", err, context.Canceled)
 			default:
-				t.Errorf("SignSHA256 beside callers that cancelled: %v", err)
+				t.Errorf("Sign beside callers that cancelled: %v", err)
 			}
 		})
-		if i%5 == 4 {
+		if i%7 == 6 {
 			cancel()
 		}
 	}
@@ -170,11 +212,12 @@ func eachSignatureIsOfItsOwnDigest(t *testing.T, open func(*testing.T) Store) {
 
 func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 	here, there := open(t), open(t)
-	name, _ := newKey(t, here, store.KeySpec{Bits: 2048})
-	kept, _ := newKey(t, here, store.KeySpec{Bits: 2048})
+	digest := make([]byte, sha256.Size)
+	name, _ := newKey(t, here, store.KeySpec{Kind: store.RSA2048})
+	kept, _ := newKey(t, here, store.KeySpec{Kind: store.RSA2048})
 	for _, s := range []Store{here, there} { // a store that caches keys has it now
-		if _, err := s.SignSHA256(t.Context(), name, [32]byte{1}); err != nil {
-			t.Fatalf("SignSHA256: %v", err)
+		if _, err := s.Sign(t.Context(), name, signer.RS256, digest); err != nil {
+			t.Fatalf("Sign: %v", err)
 		}
 	}
 	for range 2 {
@@ -183,12 +226,12 @@ func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 		}
 	}
 	for _, s := range []Store{here, there} {
-		_, err := s.SignSHA256(t.Context(), name, [32]byte{1})
-		want(t, "SignSHA256 after Destroy", err, signer.ErrKeyGone)
+		_, err := s.Sign(t.Context(), name, signer.RS256, digest)
+		want(t, "Sign after Destroy", err, signer.ErrKeyGone)
 		_, err = s.Describe(t.Context(), name)
 		want(t, "Describe after Destroy", err, store.ErrNotFound)
-		if _, err := s.SignSHA256(t.Context(), kept, [32]byte{1}); err != nil {
-			t.Errorf("SignSHA256 by another key: %v", err)
+		if _, err := s.Sign(t.Context(), kept, signer.RS256, digest); err != nil {
+			t.Errorf("Sign by another key: %v", err)
 		}
 	}
 }
@@ -198,11 +241,11 @@ func destroyedKeySignsNowhere(t *testing.T, open func(*testing.T) Store) {
 // it is not the old one.
 func destroyedKeyNeverComesBack(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	name, first := newKey(t, s, store.KeySpec{Bits: 2048})
+	name, first := newKey(t, s, store.KeySpec{Kind: store.RSA2048})
 	if err := s.Destroy(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.Create(t.Context(), name, store.KeySpec{Bits: 2048})
+	second, err := s.Create(t.Context(), name, store.KeySpec{Kind: store.RSA2048})
 	if err != nil {
 		_, err = s.Describe(t.Context(), name)
 		want(t, "Describe after a refused Create", err, store.ErrNotFound)
@@ -211,5 +254,5 @@ func destroyedKeyNeverComesBack(t *testing.T, open func(*testing.T) Store) {
 	if keyrotation.Fingerprint(second.PublicKey) == keyrotation.Fingerprint(first.PublicKey) {
 		t.Error("Create brought a destroyed key back")
 	}
-	verify(t, s, name, parse(t, second)) // not by the old one out of a cache
+	verify(t, s, name, signer.RS256, parse(t, second)) // not by the old one out of a cache
 }

@@ -56,7 +56,7 @@ func refused(t *testing.T, what, name string, err error) {
 }
 
 func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
-	s, spec := open(t), store.KeySpec{Bits: 2048}
+	s, spec := open(t), store.KeySpec{Kind: store.RSA2048}
 	neighbour, stored := newKey(t, s, spec)
 	bad := append(BadKeyNames(), neighbour+"/../"+neighbour, "../keys/"+neighbour, neighbour+"/config", neighbour+"\x00")
 	for _, name := range bad {
@@ -64,8 +64,8 @@ func badKeyNamesAreRefused(t *testing.T, open func(*testing.T) Store) {
 		refused(t, "Create", name, err)
 		_, err = s.Describe(t.Context(), name)
 		refused(t, "Describe", name, err)
-		_, err = s.SignSHA256(t.Context(), name, [32]byte{})
-		refused(t, "SignSHA256", name, err)
+		_, err = s.Sign(t.Context(), name, signer.RS256, make([]byte, 32))
+		refused(t, "Sign", name, err)
 		refused(t, "Destroy", name, s.Destroy(t.Context(), name))
 	}
 	if got, err := s.Describe(t.Context(), neighbour); err != nil || got != stored {

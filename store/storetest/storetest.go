@@ -45,7 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"UnusableSpecMakesNoKey", unusableSpecMakesNoKey},
 		{"UnknownKeyIsNotFound", unknownKeyIsNotFound},
 		{"SignaturesVerify", signaturesVerify},
-		{"EachSignatureIsOfItsOwnDigest", eachSignatureIsOfItsOwnDigest},
+		{"EachSignatureIsOfItsOwnInput", eachSignatureIsOfItsOwnInput},
 		{"DestroyedKeySignsNowhere", destroyedKeySignsNowhere},
 		{"DestroyedKeyNeverComesBack", destroyedKeyNeverComesBack},
 		{"BadKeyNamesAreRefused", badKeyNamesAreRefused},
@@ -118,14 +118,17 @@ func want(t *testing.T, what string, err, target error) {
 // all that a key or document does not exist.
 func cancelledCallsSaySo(t *testing.T, open func(*testing.T) Store) {
 	s := open(t)
-	name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
+	name, _ := newKey(t, s, store.KeySpec{Kind: store.RSA2048})
 	cancelled(t, map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, name, store.KeySpec{Bits: 2048})
+			_, err := s.Create(ctx, name, store.KeySpec{Kind: store.RSA2048})
 			return err
 		},
 		"Describe": func(ctx context.Context) error { _, err := s.Describe(ctx, name); return err },
-		"Sign":     func(ctx context.Context) error { _, err := s.SignSHA256(ctx, name, [32]byte{}); return err },
+		"Sign": func(ctx context.Context) error {
+			_, err := s.Sign(ctx, name, signer.RS256, make([]byte, 32))
+			return err
+		},
 	})
 	destroyCancelled(t, s, name)
 }
@@ -191,9 +194,9 @@ func nothingIsLeftRunning(t *testing.T, open func(*testing.T) Store) {
 	before := goleak.IgnoreCurrent()
 	t.Run("use", func(t *testing.T) {
 		s := open(t)
-		name, _ := newKey(t, s, store.KeySpec{Bits: 2048})
+		name, _ := newKey(t, s, store.KeySpec{Kind: store.RSA2048})
 		for range 3 {
-			if _, err := s.SignSHA256(t.Context(), name, [32]byte{}); err != nil {
+			if _, err := s.Sign(t.Context(), name, signer.RS256, make([]byte, 32)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -33,7 +33,7 @@ type memory struct {
 }
 
 type key struct {
-	private *rsa.PrivateKey
+	private crypto.Signer
 	stored  store.KeyInfo
 }
 
@@ -127,14 +127,14 @@ func (m *memory) Create(ctx context.Context, name string, spec store.KeySpec) (s
 		m.keys[name] = k
 		return k.stored, nil
 	}
-	if (spec.Bits != 2048 && spec.Bits != 3072) && (m.bug != "makes small keys" || spec.Bits != 1024) {
-		return store.KeyInfo{}, errors.New("bad size")
+	if m.bug == "makes any kind" && !spec.Kind.Known() {
+		spec.Kind = store.ECDSAP256
 	}
-	private, err := rsa.GenerateKey(rand.Reader, spec.Bits)
+	private, err := spec.Kind.NewKey()
 	if err != nil {
 		return store.KeyInfo{}, err
 	}
-	public, err := keyrotation.EncodePublicKey(&private.PublicKey)
+	public, err := keyrotation.EncodePublicKey(private.Public())
 	k := &key{private, store.KeyInfo{Spec: spec, PublicKey: public, Versions: 1}}
 	m.keys[name] = k
 	return k.stored, err
@@ -165,7 +165,7 @@ func (m *memory) Destroy(ctx context.Context, name string) error {
 	return nil
 }
 
-func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) (signature signer.Signature, err error) {
+func (m *memory) Sign(ctx context.Context, name string, scheme signer.Scheme, input []byte) (signature signer.Signature, err error) {
 	end, err := m.begin(ctx, keyName, name)
 	if err != nil {
 		return signature, err
@@ -178,11 +178,15 @@ func (m *memory) SignSHA256(ctx context.Context, name string, digest [32]byte) (
 	if !ok {
 		return signature, signer.ErrKeyGone
 	}
-	if m.bug == "signs with PSS" {
-		signature.Value, err = rsa.SignPSS(rand.Reader, k.private, crypto.SHA256, digest[:], nil)
+	pair, isRSA := k.private.(*rsa.PrivateKey)
+	switch {
+	case m.bug == "signs with PSS" && isRSA:
+		signature.Value, err = rsa.SignPSS(rand.Reader, pair, scheme.Hash(), input, nil)
 		return signature, err
+	case m.bug == "writes every ECDSA signature in DER" && scheme == signer.ES256:
+		scheme = signer.ECDSASHA256
 	}
-	signature.Value, err = rsa.SignPKCS1v15(nil, k.private, crypto.SHA256, digest[:])
+	signature.Value, err = scheme.Sign(k.private, input)
 	return signature, err
 }
 
@@ -209,27 +213,28 @@ func TestRightStorePasses(t *testing.T) {
 // every promise that a store can break.
 func TestWrongStoreFails(t *testing.T) {
 	for bug, promise := range map[string]string{
-		"takes any name":               "BadDocumentNamesAreRefused",
-		"goes on when cancelled":       "CancelledDocumentCallsSaySo",
-		"shares its memory":            "DocumentsComeBackAsWritten",
-		"text only":                    "DocumentsComeBackAsWritten",
-		"overwrites":                   "WritersLoseNoUpdate",
-		"overwrites and says conflict": "ConflictWritesNothing",
-		"forgets to delete":            "InterruptedDeleteIsAllOrNothing",
-		"deletes once":                 "DeletedDocumentIsGoneForEveryHandle",
-		"deletes softly":               "DeletedDocumentIsGoneForEveryHandle",
-		"brings documents back":        "DeletedDocumentIsNotWrittenTo",
-		"makes a key each time":        "CreatingTwiceMakesOneKey",
-		"makes small keys":             "UnusableSpecMakesNoKey",
-		"brings keys back":             "DestroyedKeyNeverComesBack",
-		"signs with destroyed keys":    "DestroyedKeySignsNowhere",
-		"signs with PSS":               "SignaturesVerify",
-		"has no clock":                 "ClockTellsTheTime",
-		"leaves something running":     "NothingIsLeftRunning",
+		"takes any name":                      "BadDocumentNamesAreRefused",
+		"goes on when cancelled":              "CancelledDocumentCallsSaySo",
+		"shares its memory":                   "DocumentsComeBackAsWritten",
+		"text only":                           "DocumentsComeBackAsWritten",
+		"overwrites":                          "WritersLoseNoUpdate",
+		"overwrites and says conflict":        "ConflictWritesNothing",
+		"forgets to delete":                   "InterruptedDeleteIsAllOrNothing",
+		"deletes once":                        "DeletedDocumentIsGoneForEveryHandle",
+		"deletes softly":                      "DeletedDocumentIsGoneForEveryHandle",
+		"brings documents back":               "DeletedDocumentIsNotWrittenTo",
+		"makes a key each time":               "CreatingTwiceMakesOneKey",
+		"makes any kind":                      "UnusableSpecMakesNoKey",
+		"brings keys back":                    "DestroyedKeyNeverComesBack",
+		"signs with destroyed keys":           "DestroyedKeySignsNowhere",
+		"signs with PSS":                      "SignaturesVerify",
+		"writes every ECDSA signature in DER": "SignaturesVerify",
+		"has no clock":                        "ClockTellsTheTime",
+		"leaves something running":            "NothingIsLeftRunning",
 	} {
 		t.Run(bug, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestRightStorePasses$/^"+promise+"$")
-			cmd.Env = append(os.Environ(), bugVariable+"="+bug, "GODEBUG=rsa1024min=0")
+			cmd.Env = append(os.Environ(), bugVariable+"="+bug)
 			out, err := cmd.CombinedOutput()
 			if failed := fmt.Sprintf("--- FAIL: TestRightStorePasses/%s ", promise); err == nil || !strings.Contains(string(out), failed) {
 				t.Errorf("a store that %s passes %s (%v):\n%s", bug, promise, err, out)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"playtoken/httpserver/porttest"
 )
 
 // instance is one Vault that we run: its data and keys outlive its processes.
@@ -51,21 +52,12 @@ func start(files TLS) (*instance, error) {
 func (i *instance) runAnywhere(ctx context.Context) error {
 	err := errEnded
 	for tries := 0; tries < 3 && errors.Is(err, errEnded); tries++ {
-		if i.address, err = freeAddress(); err != nil {
+		if i.address, err = porttest.Address(); err != nil {
 			return err
 		}
 		err = i.run(ctx)
 	}
 	return err
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // run starts a process on the instance's data and address, and opens it.

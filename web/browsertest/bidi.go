@@ -178,4 +178,6 @@ func (f firefoxTab) screenshot() ([]byte, error) {
 	return base64.StdEncoding.DecodeString(out.Data)
 }
 
+func (f firefoxTab) scripts(bool) error { return errors.New("a running Firefox cannot be told to") }
+
 func (f firefoxTab) dark() error { return errors.New("a running Firefox cannot be told to") }

@@ -78,3 +78,10 @@ func (c chromiumTab) dark() error {
 		return err
 	}))
 }
+
+func (c chromiumTab) scripts(on bool) error {
+	return c.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	}))
+}

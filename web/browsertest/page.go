@@ -36,6 +36,7 @@ type driver interface {
 	resize(width, height int) error
 	screenshot() ([]byte, error)
 	dark() error
+	scripts(on bool) error
 }
 
 // Page is a page in a window of its own, with cookies of its own.
@@ -171,6 +172,16 @@ func (p *Page) Dark(t *testing.T) {
 	t.Helper()
 	if err := p.dark(); err != nil {
 		t.Fatalf("make %s dark: %v", p.Browser, err)
+	}
+}
+
+// Scripts says whether pages may run scripts, as a viewer's settings do. Only
+// Chromium can. Evaluate needs them: a page that was loaded without scripts runs
+// none of its own afterwards.
+func (p *Page) Scripts(t *testing.T, on bool) {
+	t.Helper()
+	if err := p.scripts(on); err != nil {
+		t.Fatalf("switch scripts in %s: %v", p.Browser, err)
 	}
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { attach } from "../sdk/src/dashjs.js";
 import { requestsOf, travel } from "../sdk/src/delivery.js";
 
 const hls = "https://media.test/v/hls.m3u8?jwt=first";
@@ -86,4 +87,55 @@ test("where a platform wants another address, it is loaded once, and requests st
   assert.equal(await requests.answered(one, 403), undefined);
   assert.deepEqual(loaded, ["two"]);
   assert.equal((await requests.next("https://media.test/v/a")).token.token, "two");
+});
+
+/** A dash.js in small: what an adapter sees of it. */
+function dashPlayer() {
+  const hooks = { asked: [], answered: [] };
+  const loaded = [];
+  return {
+    hooks, loaded, media: { paused: true, currentTime: 0, play: async () => loaded.push("play") },
+    getVideoElement() { return this.media; },
+    attachSource: (url, start) => loaded.push([url, start]),
+    addRequestInterceptor: (hook) => hooks.asked.push(hook),
+    removeRequestInterceptor: (hook) => hooks.asked.splice(hooks.asked.indexOf(hook), 1),
+    addResponseInterceptor: (hook) => hooks.answered.push(hook),
+    removeResponseInterceptor: (hook) => hooks.answered.splice(hooks.answered.indexOf(hook), 1),
+  };
+}
+
+const dashToken = (text, delivery = {}) => token(delivery, { token: text, urls: { dash: `https://media.test/v/a.mpd?jwt=${text}` } });
+const settled = () => new Promise((done) => setTimeout(done));
+
+test("dash.js: the newest token is on every request, and only what it opened is loaded", async () => {
+  const player = dashPlayer();
+  const source = { ...sourceOf(dashToken("t1"), dashToken("t2")), watch: () => () => player.loaded.push("unwatched") };
+  const stop = attach(player, source);
+  await settled();
+  assert.deepEqual(player.loaded, [["https://media.test/v/a.mpd?jwt=t1", undefined]]);
+  const manifest = await player.hooks.asked[0]({ url: "https://media.test/v/a.mpd?jwt=t1", headers: { a: "b" } });
+  assert.deepEqual(manifest, { url: "https://media.test/v/a.mpd?jwt=t1", headers: { a: "b" } });
+  const request = await player.hooks.asked[0]({ url: "https://media.test/v/~T/1.m4s" });
+  assert.equal(request.url, "https://media.test/v/~T/1.m4s?jwt=t1");
+  const response = { request, status: 401 };
+  assert.equal(await player.hooks.answered[0](response), response);
+  await settled();
+  assert.equal((await player.hooks.asked[0]({ url: "https://media.test/v/~T/1.m4s" })).url, "https://media.test/v/~T/1.m4s?jwt=t2");
+  assert.equal((await player.hooks.asked[0]({ url: "https://other.test/1.m4s" })).url, "https://other.test/1.m4s");
+  assert.deepEqual(source.told, [["refused", "t1"]]);
+  stop();
+  assert.deepEqual([player.hooks, player.loaded.length, player.loaded.at(-1)], [{ asked: [], answered: [] }, 2, "unwatched"]);
+});
+
+test("dash.js: where a platform wants another address, it goes on in that where it was", async () => {
+  const player = dashPlayer();
+  const source = { ...sourceOf(dashToken("t1", { renew: "url" }), dashToken("t2", { renew: "url" })), watch: () => () => {} };
+  attach(player, source);
+  await settled();
+  const request = await player.hooks.asked[0]({ url: "https://media.test/v/1.m4s" });
+  assert.equal(request.url, "https://media.test/v/1.m4s");
+  Object.assign(player.media, { paused: false, currentTime: 7 });
+  await player.hooks.answered[0]({ request, status: 403 });
+  await settled();
+  assert.deepEqual(player.loaded.slice(1), [["https://media.test/v/a.mpd?jwt=t2", 7], "play"]);
 });

@@ -4,6 +4,7 @@
  */
 import { createTokenSource } from "/sdk/index.js";
 import "/sdk/element.js";
+import * as dashPlayer from "/sdk/dashjs.js";
 import * as hlsjs from "/sdk/hlsjs.js";
 import * as iframe from "/sdk/iframe.js";
 import * as native from "/sdk/native.js";
@@ -24,19 +25,32 @@ const players = {
     hls.attachMedia(video);
     return { media: video, quality: (n) => (hls.nextLevel = n) };
   },
+  "dash.js": (parent, source, url) => {
+    const player = dashjs.MediaPlayer().create();
+    const video = element(parent);
+    player.updateSettings({ streaming: { capabilities: { useMediaCapabilitiesApi: false }, buffer: { bufferTimeDefault: ahead, bufferTimeAtTopQuality: ahead, bufferTimeAtTopQualityLongForm: ahead },
+      abr: { autoSwitchBitrate: { video: false } } } });
+    player.initialize(video, undefined, true);
+    if (source) dashPlayer.attach(player, source);
+    else player.attachSource(url.replace("hls.m3u8", "manifest.mpd"));
+    return { media: video, quality: (n) => player.setRepresentationForTypeByIndex("video", n, true) };
+  },
   shaka: (parent, source, url) => {
     const video = element(parent);
     const player = new shaka.Player();
     player.configure({ streaming: { bufferingGoal: ahead, rebufferingGoal: 1 }, abr: { enabled: false } });
     player.attach(video).then(() => (source ? shakaPlayer.attach(player, source) : player.load(url))).catch(report(parent));
-    const quality = (n) => player.selectVariantTrack(player.getVariantTracks().sort((a, b) => a.height - b.height)[n], true);
+    const quality = (n) => {
+      const track = player.getVariantTracks().sort((a, b) => a.height - b.height)[n];
+      if (track) player.selectVariantTrack(track, true); // it has none once it has failed
+    };
     return { media: video, quality };
   },
   "video.js": (parent, source, url) => {
     const player = videojs(element(parent), { html5: { vhs: { overrideNative: true } } });
     if (source) videojsPlayer.attach(player, source);
     else player.src({ src: url, type: mime });
-    const quality = (n) => player.tech(true).vhs.representations().forEach((r) => r.enabled((r.height > 200) === (n > 0)));
+    const quality = (n) => player.tech(true).vhs?.representations?.().forEach((r) => r.enabled((r.height > 200) === (n > 0)));
     return { media: player.tech(true).el(), quality, player };
   },
   vidstack: (parent, source, url) => {
@@ -88,7 +102,7 @@ const players = {
     return { media: video, quality: (n) => (video.player.nextLevel = n) };
   },
   react: (parent, _, __, name) => {
-    react.show(parent, { endpoint: `/token/${name}`, videoId: "counter", hls: "/npm/hls.js/dist/hls.mjs", muted: true, autoPlay: true,
+    react.show(parent, { endpoint: `/token/${name}`, videoId: "counter", hls: "/npm/hls.js/dist/hls.mjs", muted: true, autoPlay: true, hlsSettings,
       onTokenEnd: ({ detail }) => seats[name].events.push(`end ${detail.error.reason}`) });
     const video = () => parent.querySelector("playtoken-video");
     return { get media() { return video(); }, quality: (n) => (video().player.nextLevel = n) };
@@ -167,7 +181,7 @@ globalThis.seen = () => {
     const still = seat.still > noticed ? seat.still : 0;
     all[name] = {
       stalled: seat.stalled + still, longest: Math.max(seat.longest, still), moved: seat.moved, time: seat.media?.currentTime ?? 0,
-      frozen: still > 2, events: seat.events,
+      frozen: still > 2 || !seat.begun, events: seat.events,
     };
     Object.assign(seat, { stalled: 0, longest: 0, moved: 0, still: 0, events: [] });
   }
@@ -183,4 +197,4 @@ globalThis.movedOn = (seconds) => packaged().every(({ moved }) => moved >= secon
 /** Whether each of them was told that it is over. */
 globalThis.allOver = () => packaged().every(({ events }) => events.length > 0);
 
-const packaged = () => Object.values(seats).filter(({ how }) => how === "sdk");
+globalThis.packaged = () => Object.values(seats).filter(({ how }) => how === "sdk");

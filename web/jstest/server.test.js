@@ -41,7 +41,8 @@ test("an access token goes first, and is asked for with every request", async ()
 });
 
 test("what is missing is said when the client is made", () => {
-  for (const options of [{}, { url: "https://tokens.test" }, { apiKey: "KEY" }, { url: "tokens.test", apiKey: "KEY" }]) {
+  for (const options of [{}, { url: "https://tokens.test" }, { apiKey: "KEY" }, { url: "tokens.test", apiKey: "KEY" },
+    { url: "https://tokens.test", apiKey: "KEY\n" }, { url: "https://tokens.test", apiKey: "pt_…" }]) {
     assert.throws(() => createClient(options), /^TypeError: createClient: (url|apiKey)/);
   }
 });

@@ -288,6 +288,18 @@ test("a viewer who is logged out keeps the living token, and the end is told whe
   assert.equal(world.asked.length, 1 + 4);
 });
 
+test("the end is told once, however often a player asks, and anew after a token that revived the source", async () => {
+  const { world, source, events } = setUp();
+  world.answers = Array.from({ length: 8 }, () => () => refusal(403, "not_entitled"));
+  for (let i = 0; i < 4; i++) await assert.rejects(source.get(), { reason: "forbidden" });
+  assert.equal(types(events).filter((type) => type === "end").length, 1);
+  await source.get();
+  world.answers = Array.from({ length: 8 }, () => () => refusal(403, "not_entitled"));
+  await world.pass(1000);
+  await assert.rejects(source.get(), { reason: "forbidden" });
+  assert.equal(types(events).filter((type) => type === "end").length, 2);
+});
+
 test("patience waits out what may pass, and ends the wait when the network is back", async () => {
   const { world, source } = setUp();
   world.answers = [down, () => refusal(503, "no_active_key", { "retry-after": "20" })];
@@ -309,6 +321,11 @@ test("patience ends", async () => {
   await waiting;
   assert.ok(world.asked.length >= 5 && world.asked.length <= 8, `${world.asked.length} attempts`);
   assert.ok(!types(events).includes("end"));
+});
+
+test("a life that is written as text is a number", async () => {
+  const { source } = setUp({ fetchToken: () => tokenAnswer({ expires_in: "60" }) });
+  assert.equal((await source.get()).life, 60);
 });
 
 test("a back end that never answers is given up after 15 seconds", async () => {

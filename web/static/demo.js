@@ -3,22 +3,33 @@ import { createTokenSource } from "./sdk/src/index.js";
 import { Player } from "./player/player.js";
 import { messageFor } from "./player/messages.js";
 import { sleep } from "./player/fetching.js";
-import { showKeys } from "./key-table.js";
+import { showPicture } from "./picture.js";
+import { fetchRing, showKeys, showMoves, story } from "./ring.js";
+import { codeOf, mintCall, revokeCall, rotateCall } from "./code.js";
+import { act, outcomeOf } from "./acts.js";
 
 /** @typedef {import("./sdk/src/index.js").PlaybackToken} PlaybackToken */
 
-const videoId = document.body.dataset.videoId ?? "";
+const { videoId = "", project = "" } = document.body.dataset;
 const asked = new URLSearchParams(location.search);
 const mode = asked.get("token") ?? ""; // "none" and "expired" show a refusal
 const video = /** @type {HTMLVideoElement} */ (byId("video"));
 const source = createTokenSource({ endpoint: "token", videoId });
-const keysEvery = 2000; // milliseconds
+const every = 1000; // milliseconds from one picture to the next
 const maxEvents = 8;
+const maxTokens = 4; // in the picture
 
 let rotations = 0;
 let tokens = 0;
 /** @type {PlaybackToken | undefined} */
 let current;
+/** Those in the picture, the newest first. @type {PlaybackToken[]} */
+let drawn = [];
+/** @type {import("./ring.js").Ring | undefined} */
+let ring;
+let call = mintCall(videoId);
+/** @type {import("./code.js").Language} */
+let language = "curl";
 /** @type {PlaybackToken | undefined} */
 let first;
 
@@ -61,6 +72,8 @@ source.addEventListener("refresh", ({ detail: { token, previous } }) => {
   if (rotated) rotations++;
   tokens++;
   current = token;
+  drawn = [token, ...drawn].slice(0, maxTokens);
+  show(mintCall(videoId));
   byId("key-id").textContent = token.keyId || "(none)";
   byId("rotations").textContent = String(rotations);
   byId("tokens").textContent = String(tokens);
@@ -141,12 +154,85 @@ function play() {
   player.start({ native });
 }
 
-async function refreshKeys() {
-  if (document.visibilityState !== "hidden") await showKeys(byId("keys"), "keys", current?.keyId ?? "");
-  setTimeout(refreshKeys, keysEvery);
+/** Shows a call as code. @param {import("./code.js").Call} made */
+function show(made) {
+  call = made;
+  byId("call").textContent = call.title;
+  byId("code").textContent = codeOf(call, language, location.origin);
 }
 
+/** Draws everything that moves with time, and then again. */
+async function draw() {
+  if (document.visibilityState !== "hidden") {
+    const lives = drawn.map((token) => ({ keyId: token.keyId, age: token.life - source.remaining(token), life: token.life }));
+    const [, read] = await Promise.all([showPicture(byId("timeline"), lives.filter(({ keyId }) => keyId)), fetchRing("keys")]);
+    if (read) showRing((ring = read));
+  }
+  setTimeout(draw, every);
+}
+
+/** @param {import("./ring.js").Ring} ring */
+function showRing(ring) {
+  showKeys(byId("keys"), ring.items, current?.keyId ?? "");
+  showMoves(byId("moves"), ring.moves);
+  byId("story").textContent = story(ring, current && { keyId: current.keyId, left: source.remaining(current) });
+  document.body.classList.toggle("stopped", ring.stopped > 0);
+}
+
+/** What each button does, as the call that is shown. @type {Record<string, () => import("./code.js").Call | undefined>} */
+const calls = {
+  rotate: () => rotateCall(project),
+  revoke: () => {
+    const active = ring?.items.find(({ state }) => state === "active");
+    return active && revokeCall(project, active.generation);
+  },
+  outage: () => undefined, // the demo's own doing: no call stops a store
+};
+
+/** @param {HTMLButtonElement} button */
+async function press(button) {
+  const name = button.dataset.act ?? "";
+  const made = calls[name]?.();
+  button.disabled = true;
+  const answer = await act(name);
+  button.disabled = false;
+  const text = outcomeOf(name, answer);
+  byId("outcome").textContent = text;
+  log(text, true);
+  if (made) show(made);
+}
+
+function offerSound() {
+  const button = byId("sound");
+  button.addEventListener("click", () => void (video.muted = !video.muted));
+  video.addEventListener("volumechange", () => button.setAttribute("aria-pressed", String(!video.muted)));
+}
+
+async function copy() {
+  const button = byId("copy");
+  try {
+    await navigator.clipboard.writeText(byId("code").textContent ?? "");
+    button.textContent = "Copied";
+  } catch {
+    getSelection()?.selectAllChildren(byId("code"));
+    button.textContent = "Selected: copy it";
+  }
+  setTimeout(() => void (button.textContent = "Copy"), 2000);
+}
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    language = /** @type {import("./code.js").Language} */ (/** @type {HTMLElement} */ (button).dataset.language);
+    for (const other of document.querySelectorAll("[data-language]")) other.setAttribute("aria-pressed", String(other === button));
+    show(call);
+  });
+}
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-act]"))) {
+  button.addEventListener("click", () => press(button));
+}
+byId("copy").addEventListener("click", copy);
+offerSound();
 setInterval(showLife, 500);
-refreshKeys();
+draw();
 source.watch(video);
 play();

@@ -17,21 +17,27 @@ var examples = map[string][]string{
 	"keys show":             {"playtoken keys show 3"},
 	"keys activate":         {"playtoken keys activate 3 --reason 'the platform is slow today, and has it'"},
 	"keys rollback":         {"playtoken keys rollback 2 --reason 'players refuse the new key'"},
+	"keys export":           {"playtoken keys export 3", "playtoken keys export 3 --project PROJECT_ID -o json"},
 	"keys release":          {"playtoken keys release 3 --reason 'examined'"},
 	"keys confirm":          {"playtoken keys confirm 3 --reason 'seen in the console'", "playtoken keys confirm 3 --key-id KEY_ID --reason 'seen in the console'"},
 	"keys revoke":           {"playtoken keys revoke 3 --dry-run", "playtoken keys revoke 3 --reason 'its private key leaked'"},
+	"keys fetch":            {"playtoken keys fetch https://tokens.example.com/v1/projects/PROJECT_ID/jwks.json /etc/edge/keys.json --reload 'systemctl reload edge'"},
 	"keys remove-unmanaged": {"playtoken keys remove-unmanaged KEY_ID --reason 'made by hand, replaced'"},
 
 	"sessions end":  {"playtoken sessions end --viewer ann --reason 'account closed'", "playtoken sessions end --video VIDEO_ID --reason 'taken down'"},
 	"token mint":    {"playtoken token mint VIDEO_ID", "playtoken token mint VIDEO_ID --expires-in 5m -o json"},
 	"token inspect": {"playtoken token inspect - < token.txt", "playtoken token inspect --video VIDEO_ID < token.txt"},
 
+	"platforms": {"playtoken platforms", "playtoken platforms -o json"},
+
 	"project list":   {"playtoken project list", "playtoken project list --name sport --sort-by name"},
 	"project count":  {"playtoken project count"},
 	"project show":   {"playtoken project show PROJECT_ID"},
 	"project create": {"playtoken project create --name sport --platform vidbeo --credential api_key=key.txt", "playtoken project create --from project.json"},
 	"project update": {"playtoken project update PROJECT_ID --credential api_key=key.txt", "playtoken project update PROJECT_ID --from change.json"},
-	"project delete": {"playtoken project delete PROJECT_ID", "playtoken project delete PROJECT_ID --revoke"},
+	"project check": {"playtoken project check PROJECT_ID", "playtoken project check PROJECT_ID --credential api_key=key.txt",
+		"playtoken project check --platform vidbeo --credential api_key=key.txt"},
+	"project delete": {"playtoken project delete PROJECT_ID --reason 'the contract ended'", "playtoken project delete PROJECT_ID --revoke"},
 
 	"api-key list":       {"playtoken api-key list --project PROJECT_ID"},
 	"api-key count":      {"playtoken api-key count --project PROJECT_ID"},
@@ -39,14 +45,14 @@ var examples = map[string][]string{
 	"api-key create":     {"playtoken api-key create --project PROJECT_ID --name 'web shop' --scope mint"},
 	"api-key update":     {"playtoken api-key update API_KEY_ID --project PROJECT_ID --expires-at 2030-01-31T00:00:00Z"},
 	"api-key end-tokens": {"playtoken api-key end-tokens API_KEY_ID --project PROJECT_ID"},
-	"api-key delete":     {"playtoken api-key delete API_KEY_ID --project PROJECT_ID"},
+	"api-key delete":     {"playtoken api-key delete API_KEY_ID --project PROJECT_ID --reason 'it was in a log'"},
 
 	"admin-key create": {"playtoken admin-key create --name ann --role operator --expires-at 2030-01-31T00:00:00Z"},
 	"admin-key list":   {"playtoken admin-key list"},
-	"admin-key delete": {"playtoken admin-key delete ADMIN_KEY_ID"},
+	"admin-key delete": {"playtoken admin-key delete ADMIN_KEY_ID --reason 'ann left'"},
 
 	"approvals list":    {"playtoken approvals list"},
-	"approvals approve": {"playtoken approvals approve APPROVAL_ID"},
+	"approvals approve": {"playtoken approvals approve APPROVAL_ID --reason 'seen the ticket'"},
 
 	"operator end-sessions": {"playtoken operator end-sessions OPERATOR_ID --reason 'laptop stolen'"},
 

@@ -164,6 +164,11 @@ var table = map[doctor.Code]advice{
 	doctor.MoveBlockedByBudget: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
 		return "let it hold more: " + raiseBudget(f, "NUMBER")
 	}),
+	doctor.AccountFull:        forProject("playtoken keys remove-unmanaged KEY_ID --reason TEXT, of a key that is named and no longer needed, with --project "),
+	doctor.KeyCarryDue:        adviseBy(carryKey),
+	doctor.KeyToCarry:         adviseBy(carryKey),
+	doctor.RevokedKeyToRemove: adviseBy(removeKey),
+	doctor.KeyToRemove:        adviseBy(removeKey),
 	doctor.RegisteringStopped: advise("for each key that is said below to be unrecognised or unconfirmed, do what is said there; rotation goes on by itself then"),
 	doctor.MoveBlocked:        forProject("see the findings about clock and drift, and playtoken rotate --dry-run --project "),
 	doctor.LastRunFailed: adviseBy(func(f doctor.Finding, _ settings.Settings) string {
@@ -198,6 +203,16 @@ var table = map[doctor.Code]advice{
 		"playtoken keys revoke $STANDBY$PROJECT$REASON, then the same with $ACTIVE (only after that can the first be finished), then playtoken rotate$PROJECT"),
 	doctor.RestoredOnlyActiveGone: afterRestore("the ring's key is gone there; before serve is started: " +
 		"playtoken keys revoke $ACTIVE$PROJECT$REASON, then playtoken rotate$PROJECT"),
+}
+
+func carryKey(f doctor.Finding, _ settings.Settings) string {
+	return fmt.Sprintf("playtoken keys export %[1]d --project %[2]s, put what it prints into every verifier, then: playtoken keys confirm %[1]d --project %[2]s --reason TEXT",
+		f.Data.Generation, f.ProjectID)
+}
+
+func removeKey(f doctor.Finding, _ settings.Settings) string {
+	return fmt.Sprintf("take key %s out of every verifier, then: playtoken keys confirm %d --removed --project %s --reason TEXT",
+		f.Data.Key.KeyID, f.Data.Generation, f.ProjectID)
 }
 
 func aboutKey(f doctor.Finding, _ settings.Settings) string {

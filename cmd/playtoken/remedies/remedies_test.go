@@ -1,6 +1,8 @@
 package remedies
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +21,24 @@ func TestEveryProblemAndNoteHasARemedy(t *testing.T) {
 	for code := range table {
 		if described[code] == "" {
 			t.Errorf("got a remedy for %q, want only codes of package doctor", code)
+		}
+	}
+}
+
+func TestProblemsAndNotesNameTheirRunbook(t *testing.T) {
+	for _, d := range doctor.Codes() {
+		shown := Examined([]doctor.Finding{{Code: d.Code, Severity: d.Severity}}, settings.Settings{})[0]
+		if d.Severity == doctor.OK {
+			if shown.Runbook != nil {
+				t.Errorf("code %s: got the runbook %s, want none of what is well", d.Code, *shown.Runbook)
+			}
+			continue
+		}
+		if shown.Runbook == nil {
+			t.Fatalf("code %s: got no runbook, want one", d.Code)
+		}
+		if _, err := os.Stat(filepath.Join("../../..", *shown.Runbook)); err != nil {
+			t.Errorf("code %s: got the runbook %s, want a page that exists: %v", d.Code, *shown.Runbook, err)
 		}
 	}
 }

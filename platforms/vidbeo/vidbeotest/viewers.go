@@ -1,7 +1,7 @@
 package vidbeotest
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"net/http"
 	"time"
@@ -22,7 +22,7 @@ func (v *viewers) watch(w http.ResponseWriter, r *http.Request) {
 }
 
 // key is the public key that was registered under an id.
-func (v *viewers) key(keyID string) (*rsa.PublicKey, bool) {
+func (v *viewers) key(keyID string) (crypto.PublicKey, bool) {
 	for _, key := range v.keys.Current() {
 		if key.ID == keyID {
 			public, err := verify.ParsePublicKey(key.PublicKey)

@@ -67,17 +67,10 @@ func aligned(vectors int) []vector {
 	return unsafe.Slice((*vector)(unsafe.Pointer(&words[off])), vectors)
 }
 
-// Sign fills up to eight requests, with keys of the same length. A lane that is
-// not needed computes the first request again.
+// Sign fills up to eight requests, with keys of the same length.
 func (e *Engine) Sign(requests []*Request) {
-	lanes := [Lanes]*Request{}
-	for lane := range lanes {
-		lanes[lane] = requests[0]
-		if lane < len(requests) {
-			lanes[lane] = requests[lane]
-		}
-	}
-	b := &batch{engine: e, lanes: &lanes, form: requests[0].Key.form, shape: shape{radix: requests[0].Key.form.radix, lanes: len(requests)}}
+	b := &batch{engine: e, form: requests[0].Key.form, shape: shape{radix: requests[0].Key.form.radix, lanes: len(requests)}}
+	b.share(requests)
 	if len(e.memory) < vectorsOf(b.form.digits) {
 		e.memory = aligned(vectorsOf(b.form.digits))
 	}
@@ -94,9 +87,31 @@ func (e *Engine) wipe() {
 // batch is one run of the engine.
 type batch struct {
 	engine *Engine
-	lanes  *[Lanes]*Request
-	form   form
-	shape  shape
+	lanes  [Lanes]*Request
+	// apart is how many lanes after that of a request the lane is that computes
+	// its second half at the same time; 0: the halves are computed one by one.
+	apart int
+	form  form
+	shape shape
+}
+
+// share gives the requests their lanes: one, or two where the processor computes
+// as many lanes at a time as both halves of all requests need. A lane that is not
+// needed computes the first request again.
+func (b *batch) share(requests []*Request) {
+	if half := b.engine.with.step / 2; len(requests) <= half {
+		b.apart = half
+	}
+	for lane := range b.lanes {
+		of := lane
+		if b.apart > 0 {
+			of %= b.apart
+		}
+		if of >= len(requests) {
+			of = 0
+		}
+		b.lanes[lane] = requests[of]
+	}
 }
 
 func (b *batch) run(requests []*Request) {
@@ -104,9 +119,7 @@ func (b *batch) run(requests []*Request) {
 	for lane, r := range b.lanes {
 		b.form.radix.read(message, lane, r.Message)
 	}
-	xp := b.power(message, func(k *Key) *prime { return &k.p })
-	xq := b.power(message, func(k *Key) *prime { return &k.q })
-	signature := b.combine(xp, xq)
+	signature := b.combine(b.halves(message))
 	public := b.verify(signature)
 	for lane, r := range requests {
 		good := sameNumber(public, message, lane)
@@ -118,11 +131,37 @@ func (b *batch) run(requests []*Request) {
 	}
 }
 
-// gather puts one number of each lane's key side by side.
-func (b *batch) gather(digits int, of func(*Key) []uint64) number {
-	n := b.engine.number(digits)
+// halves are the message raised modulo the two primes of each request, in its
+// lane.
+func (b *batch) halves(message number) (xp, xq number) {
+	p, q := b.primes(func(k *Key) *prime { return &k.p }), b.primes(func(k *Key) *prime { return &k.q })
+	if b.apart == 0 {
+		return b.power(message, p), b.power(message, q)
+	}
+	both := p
+	copy(both[b.apart:], q[:b.apart])
+	xp, xq = b.power(message, both), b.engine.number(b.form.digits)
+	for j := range xq {
+		for lane := range Lanes {
+			xq[j][lane] = xp[j][(lane+b.apart)%Lanes]
+		}
+	}
+	return xp, xq
+}
+
+// primes are one prime of each lane's key.
+func (b *batch) primes(of func(*Key) *prime) (primes [Lanes]*prime) {
 	for lane, r := range b.lanes {
-		for j, digit := range of(r.Key) {
+		primes[lane] = of(r.Key)
+	}
+	return primes
+}
+
+// gather puts one number of each lane side by side.
+func (b *batch) gather(digits int, of func(lane int) []uint64) number {
+	n := b.engine.number(digits)
+	for lane := range Lanes {
+		for j, digit := range of(lane) {
 			n[j][lane] = digit
 		}
 	}
@@ -137,15 +176,15 @@ type moduli struct {
 	work   number
 }
 
-func (b *batch) moduli(digits int, of func(*Key) *modulus) moduli {
+func (b *batch) moduli(digits int, of func(lane int) *modulus) moduli {
 	k0 := b.engine.number(1)
-	for lane, r := range b.lanes {
-		k0[0][lane] = of(r.Key).k0
+	for lane := range Lanes {
+		k0[0][lane] = of(lane).k0
 	}
 	return moduli{
-		m:      b.gather(digits, func(k *Key) []uint64 { return of(k).digits }),
+		m:      b.gather(digits, func(lane int) []uint64 { return of(lane).digits }),
 		k0:     &k0[0],
-		square: b.gather(digits, func(k *Key) []uint64 { return of(k).square }),
+		square: b.gather(digits, func(lane int) []uint64 { return of(lane).square }),
 		work:   b.engine.number(digits + 2),
 	}
 }

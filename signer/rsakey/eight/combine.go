@@ -4,11 +4,11 @@ package eight
 func (b *batch) combine(xp, xq number) number {
 	out := b.engine.number(2 * b.form.digits)
 	defer b.engine.release(b.engine.used)
-	p := b.moduli(b.form.digits, func(k *Key) *modulus { return &k.p.modulus })
-	q := b.gather(b.form.digits, func(k *Key) []uint64 { return k.q.digits })
+	p := b.moduli(b.form.digits, func(lane int) *modulus { return &b.lanes[lane].Key.p.modulus })
+	q := b.gather(b.form.digits, func(lane int) []uint64 { return b.lanes[lane].Key.q.digits })
 	h := b.engine.number(b.form.digits)
 	b.difference(h, xp, xq, p.m)
-	b.multiply(h, h, b.gather(b.form.digits, func(k *Key) []uint64 { return k.inverse }), p)
+	b.multiply(h, h, b.gather(b.form.digits, func(lane int) []uint64 { return b.lanes[lane].Key.inverse }), p)
 	b.reduceOnce(h, p.m)
 	b.form.radix.multiplyAdd(out, q, h, xq)
 	return out

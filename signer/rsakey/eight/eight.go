@@ -69,16 +69,31 @@ type arithmetic struct {
 	// pick sets each lane of out to that lane of one of the table's 32 entries,
 	// and takes the same time for each.
 	pick func(out, table number, entry *vector, s shape)
+	// step is how many lanes are computed at a time: the others cost nothing where
+	// fewer are needed.
+	step int
 	// cost is what a batch of so many signatures takes, in signatures of
 	// crypto/rsa one after another; measured, and rounded up.
 	cost func(signatures int) float64
 }
 
-// WideCost is what a batch costs with AVX-512 IFMA, however many lanes it uses.
-func WideCost(int) float64 { return 1 }
+// WideCost is what a batch costs with AVX-512 IFMA: up to four signatures have
+// both halves computed at once.
+func WideCost(signatures int) float64 {
+	if signatures <= 4 {
+		return 0.5
+	}
+	return 1
+}
 
-// NarrowCost is what a batch costs with AVX2, which computes four lanes at a time.
-func NarrowCost(signatures int) float64 { return 2.5 * float64((signatures+3)/4) }
+// NarrowCost is what a batch costs with AVX2, which computes four lanes at a time:
+// both halves of two signatures, or one half of four.
+func NarrowCost(signatures int) float64 {
+	if signatures <= 2 {
+		return 1.25
+	}
+	return 2.5 * float64((signatures+3)/4)
+}
 
 // shape is the radix of digits, and how many lanes, from the first on, are needed.
 type shape struct {

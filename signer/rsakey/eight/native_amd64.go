@@ -14,7 +14,7 @@ func hasNarrow() bool { return cpu.X86.HasAVX2 }
 func wide() arithmetic {
 	return arithmetic{
 		forms: wideForms(), multiply: wideMultiply, square: wideSquare, pick: widePick,
-		cost: WideCost,
+		step: Lanes, cost: WideCost,
 	}
 }
 
@@ -42,7 +42,7 @@ func widePick(out, table number, entry *vector, _ shape) {
 func narrow() arithmetic {
 	return arithmetic{
 		forms: narrowForms(), multiply: narrowMultiply, square: narrowSquare, pick: narrowPick,
-		cost: NarrowCost,
+		step: Lanes / 2, cost: NarrowCost,
 	}
 }
 

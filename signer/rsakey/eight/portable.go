@@ -4,7 +4,7 @@ import "math"
 
 // portable is the arithmetic of any processor, one lane after another.
 func portable(forms map[int]form) arithmetic {
-	return arithmetic{forms: forms, multiply: portableMultiply, square: portableSquare, pick: portablePick, cost: neverPays}
+	return arithmetic{forms: forms, multiply: portableMultiply, square: portableSquare, pick: portablePick, step: Lanes, cost: neverPays}
 }
 
 func neverPays(int) float64 { return math.Inf(1) }

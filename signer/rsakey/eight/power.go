@@ -1,16 +1,16 @@
 package eight
 
 // power is the message to the private exponent modulo one prime of each lane.
-func (b *batch) power(message number, of func(*Key) *prime) number {
+func (b *batch) power(message number, primes [Lanes]*prime) number {
 	out := b.engine.number(b.form.digits)
 	defer b.engine.release(b.engine.used)
-	m := b.moduli(b.form.digits, func(k *Key) *modulus { return &of(k).modulus })
+	m := b.moduli(b.form.digits, func(lane int) *modulus { return &primes[lane].modulus })
 	one := b.one(b.form.digits)
-	table := b.table(b.reduce(message, of, m), one, m)
+	table := b.table(b.reduce(message, primes, m), one, m)
 	entry, picked := &b.engine.number(1)[0], b.engine.number(b.form.digits)
-	for i := range b.lanes[0].exponent(of) {
-		for lane, r := range b.lanes {
-			entry[lane] = uint64(r.exponent(of)[i])
+	for i := range primes[0].exponent {
+		for lane, p := range primes {
+			entry[lane] = uint64(p.exponent[i])
 		}
 		if i == 0 {
 			b.engine.with.pick(out, table, entry, b.shape)
@@ -27,8 +27,6 @@ func (b *batch) power(message number, of func(*Key) *prime) number {
 	return out
 }
 
-func (r *Request) exponent(of func(*Key) *prime) []uint8 { return of(r.Key).exponent }
-
 // release gives the numbers back that were cut since.
 func (e *Engine) release(used int) { e.used = used }
 
@@ -44,9 +42,9 @@ func (b *batch) one(digits int) number {
 
 // reduce is the message modulo a prime, in Montgomery form and less than 4 times
 // the prime. With the message as high·R + low, that is high·R² + low·R.
-func (b *batch) reduce(message number, of func(*Key) *prime, m moduli) number {
+func (b *batch) reduce(message number, primes [Lanes]*prime, m moduli) number {
 	out, low := b.engine.number(b.form.digits), b.engine.number(b.form.digits)
-	cube := b.gather(b.form.digits, func(k *Key) []uint64 { return of(k).cube })
+	cube := b.gather(b.form.digits, func(lane int) []uint64 { return primes[lane].cube })
 	b.multiply(out, message[b.form.digits:], cube, m)
 	b.multiply(low, message[:b.form.digits], m.square, m)
 	r := b.form.radix

@@ -9,7 +9,7 @@ func (b *batch) verify(signature number) number {
 	digits := len(signature)
 	out := b.engine.number(digits)
 	defer b.engine.release(b.engine.used)
-	m := b.moduli(digits, func(k *Key) *modulus { return &k.public })
+	m := b.moduli(digits, func(lane int) *modulus { return &b.lanes[lane].Key.public })
 	one, base, product := b.one(digits), b.engine.number(digits), b.engine.number(digits)
 	b.multiply(base, signature, m.square, m)
 	b.multiply(out, one, m.square, m)

@@ -22,6 +22,7 @@ import { TokenError } from "./error.js";
  * Addresses with the token in them; those that the platform has.
  * @typedef {object} Urls
  * @property {string} [hls]
+ * @property {string} [dash]
  * @property {string} [embed]
  * @property {string} [landing]
  * @property {string} [mp4]
@@ -63,7 +64,7 @@ import { TokenError } from "./error.js";
  * @returns {PlaybackToken}
  */
 export function readAnswer(videoId, answer) {
-  const life = answer?.expires_in;
+  const life = Number(answer?.expires_in); // a back end of the page's own may write it as text
   if (typeof answer?.token !== "string" || answer.video_id !== videoId || !(life > 0)) {
     throw new TokenError("asking for a playback token: not a token answer", { reason: "bad_answer" });
   }

@@ -23,8 +23,9 @@ export const refused = (status) => status === 401 || status === 403;
  * @param {TokenSource} source
  * @param {(token: PlaybackToken) => void} reload
  *   takes a token's address in place of the old one, where a platform wants that
+ * @param {"hls" | "dash"} [kind] of the token's addresses, which the player opens
  */
-export function requestsOf(source, reload) {
+export function requestsOf(source, reload, kind = "hls") {
   /** The token whose address is being played. @type {PlaybackToken | undefined} */ let opened;
   return {
     /** The token to open the video with. */
@@ -34,7 +35,7 @@ export function requestsOf(source, reload) {
     async next(address) {
       const token = opened && reloads(opened) ? opened : await source.get({ patience });
       opened ??= token;
-      return { token, ...travel(address, token, opened.urls.hls) };
+      return { token, ...travel(address, token, opened.urls[kind]) };
     },
 
     /**

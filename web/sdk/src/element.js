@@ -23,6 +23,21 @@ import { attach as playNative } from "./native.js";
  *
  * @typedef {import("./index.js").TokenSource} TokenSource
  * @typedef {import("./index.js").SourceOptions} SourceOptions
+ * @typedef {import("./index.js").Refreshed} Refreshed
+ * @typedef {import("./index.js").Failed} Failed
+ * @typedef {import("./mirror.js").Mirrored} Mirrored
+ */
+
+/**
+ * The types of the events that no video element has.
+ * @typedef {object} Telling
+ * @property {Listen<"tokenrefresh", Refreshed> & Listen<"tokenerror" | "tokenend", Failed> & Listen<"hlserror", {error: Error}>} addEventListener
+ */
+
+/**
+ * @template {string} Type
+ * @template Detail
+ * @typedef {import("./source.js").Listen<Type, Detail>} Listen
  */
 
 const css = `
@@ -40,7 +55,7 @@ const mends = 2; // of the decoder
 const hlsType = "application/vnd.apple.mpegurl";
 
 /** A server that renders pages has no elements; there the class is only a name. */
-const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
+const Base = /** @type {new () => Telling & HTMLElement & Mirrored} */ (globalThis.HTMLElement ?? class {});
 
 export class PlaytokenVideo extends Base {
   static observedAttributes = [...own, ...passed];
@@ -64,7 +79,7 @@ export class PlaytokenVideo extends Base {
 
   constructor() {
     super();
-    const root = this.attachShadow({ mode: "open" });
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     const sheet = new CSSStyleSheet(); // which a page's policy does not forbid
     sheet.replaceSync(css);
     root.adoptedStyleSheets = [sheet];

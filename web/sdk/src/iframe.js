@@ -5,7 +5,8 @@
  *     attach(frame, source);
  *
  * Frames of a playtoken gate ask for a token when they need one (docs/embed.md);
- * those of other platforms never do, and are left as they are.
+ * those of other platforms never do, and are left as they are. While a frame
+ * plays a token is kept ready for it.
  *
  * @typedef {import("./index.js").TokenSource} TokenSource
  */
@@ -26,12 +27,18 @@ export function attach(frame, source, parameters = {}) {
   const { signal } = listening;
   let origin = "";
   /** @type {import("./index.js").PlaybackToken | undefined} */ let shown;
+  /** @type {(() => void) | undefined} */ let release;
+  const plays = (/** @type {boolean} */ playing) => {
+    if (playing) release ??= source.keepFresh();
+    else release = void release?.();
+  };
   const send = (/** @type {object} */ message) =>
     frame.contentWindow?.postMessage({ protocol: "playtoken", version: 1, ...message }, origin);
   const hear = async (/** @type {MessageEvent} */ { source: from, origin: of, data }) => {
     if (from !== frame.contentWindow || of !== origin || data?.protocol !== "playtoken" || data.version !== 1) return;
     if (data.type !== "needs-token") {
       if (data.type === "time" && !data.paused && shown) source.accepted(shown);
+      if (data.type !== "ready") plays(data.type === "time" && !data.paused);
       return frame.dispatchEvent(new CustomEvent(`playtoken:${data.type}`, { detail: data }));
     }
     try {
@@ -51,5 +58,8 @@ export function attach(frame, source, parameters = {}) {
     origin = address.origin;
     frame.src = address.href;
   }, () => {}); // the source has told why
-  return () => listening.abort();
+  return () => {
+    listening.abort();
+    plays(false);
+  };
 }

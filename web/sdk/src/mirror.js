@@ -1,5 +1,11 @@
 // @ts-check
-/** What an element has of the video element inside it. */
+/**
+ * What an element has of the video element inside it.
+ *
+ * @typedef {Pick<HTMLVideoElement, "autoplay" | "controls" | "currentTime" | "loop" | "muted" | "playbackRate" | "poster" | "volume" | "buffered"
+ *   | "currentSrc" | "duration" | "ended" | "error" | "paused" | "played" | "readyState" | "seekable" | "seeking" | "textTracks" | "videoHeight"
+ *   | "videoWidth" | "play" | "pause" | "canPlayType" | "requestPictureInPicture" | "addTextTrack">} Mirrored
+ */
 
 /** Attributes that are handed on. */
 export const passed = ["aria-label", "autoplay", "controls", "controlslist", "crossorigin", "disablepictureinpicture", "disableremoteplayback",

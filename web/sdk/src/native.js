@@ -8,6 +8,8 @@
  * An element's requests cannot be changed, and need not be where the platform
  * begins a session of its own. When one is refused, the element says no more
  * than that it failed: it is then given another address, at the same place.
+ * While it plays a token is kept ready for that, so that the page's back end is
+ * not waited for.
  *
  * @typedef {import("./index.js").TokenSource} TokenSource
  * @typedef {import("./index.js").PlaybackToken} PlaybackToken
@@ -18,6 +20,7 @@
  * @property {number} currentTime
  * @property {number} playbackRate
  * @property {boolean} paused
+ * @property {boolean} ended
  * @property {{code: number} | null} error
  * @property {() => Promise<void> | void} play
  * @property {() => void} pause
@@ -37,6 +40,7 @@ const decoding = 3; // MEDIA_ERR_DECODE, which no token mends
 export function attach(media, source) {
   let stopped = false;
   let playing = false;
+  let unwatch = () => {};
   /** @type {PlaybackToken | undefined} */ let token;
   const open = (/** @type {PlaybackToken} */ next) => {
     if (stopped || !next.urls.hls) return;
@@ -44,6 +48,7 @@ export function attach(media, source) {
     const again = token !== undefined;
     const resume = playing;
     token = next;
+    if (!again && next.delivery.renew !== "none") unwatch = source.watch(/** @type {Media & EventTarget} */ (media));
     media.src = next.urls.hls;
     if (currentTime > 0) media.currentTime = currentTime;
     media.playbackRate = playbackRate;
@@ -62,6 +67,7 @@ export function attach(media, source) {
   give(source.get({ patience }));
   return () => {
     stopped = true;
+    unwatch();
     for (const [type, listener] of Object.entries(listeners)) media.removeEventListener(type, listener);
   };
 }

@@ -40,6 +40,7 @@ export function useTokenSource(options) {
  * @property {string} [endpoint]
  * @property {string} [hls] the address of hls.js as a module
  * @property {Partial<SourceOptions>} [options] more of what createTokenSource takes
+ * @property {object} [hlsSettings] settings of hls.js, where it plays
  * @property {import("react").Ref<Element>} [videoRef]
  * @property {(event: CustomEvent<import("./index.js").Refreshed>) => void} [onTokenRefresh]
  * @property {(event: CustomEvent<import("./index.js").Failed>) => void} [onTokenError]
@@ -51,7 +52,7 @@ export function useTokenSource(options) {
  * functions like `onTimeUpdate` listen to its events.
  * @param {VideoProps & Record<string, any>} props
  */
-export function PlaytokenVideo({ videoId, options = {}, videoRef, children, ...others }) {
+export function PlaytokenVideo({ videoId, options = {}, hlsSettings = {}, videoRef, children, ...others }) {
   const element = useRef(/** @type {Element | null} */ (null));
   /** @type {Record<string, any>} */ const attributes = { "video-id": videoId };
   /** @type {[string, (event: any) => void][]} */ const listeners = [];
@@ -67,7 +68,7 @@ export function PlaytokenVideo({ videoId, options = {}, videoRef, children, ...o
   });
   const ref = (/** @type {Element | null} */ here) => {
     element.current = here;
-    if (here) here.options = options; // in time: the element begins a turn later
+    if (here) Object.assign(here, { options, hlsSettings }); // in time: the element begins a turn later
     if (typeof videoRef === "function") videoRef(here);
     else if (videoRef) videoRef.current = here;
   };

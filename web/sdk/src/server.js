@@ -46,6 +46,7 @@ export { ApiError } from "./server-error.js";
  * @property {Record<string, unknown> | null} header
  * @property {Record<string, unknown> | null} claims
  * @property {{generation: number, state: string, fingerprint: string} | null} key
+ * @property {{code: string, detail: string}[]} [advice] on mistakes of who made the token, or copied it
  */
 
 /**
@@ -106,6 +107,7 @@ export class Client {
   }) {
     if (!url || !/^https?:\/\//.test(url)) throw new TypeError("createClient: url has to be the service's address, with http:// or https://");
     if (!apiKey && !accessToken) throw new TypeError("createClient: apiKey is missing (or accessToken)");
+    if (apiKey && /[^!-~]/.test(apiKey)) throw new TypeError("createClient: apiKey has a blank, the end of a line or a character that no API key has");
     this.#url = url.replace(/\/+$/, "");
     this.#apiKey = apiKey;
     this.#accessToken = accessToken;

@@ -55,8 +55,9 @@ const tick = 15; // seconds, within which a sleep that no event reported is noti
  * browser's monotonic clock: viewers' wall clocks are wrong too often.
  *
  * Events: `refresh` for every new token; `error` for every attempt that failed;
- * `end` when no token lives and trying again is of no use. While a token lives,
- * failing to replace it is an `error` and no more.
+ * `end` when no token lives and trying again is of no use, once, unless a later
+ * token revives the source. While a token lives, failing to replace it is an
+ * `error` and no more.
  */
 export class TokenSource extends EventTarget {
   /** @type {((event: CustomEvent<Refreshed>) => void) | null} */ onrefresh = null;
@@ -320,8 +321,9 @@ export class TokenSource extends EventTarget {
 
   /** @param {TokenError} error */
   #end(error) {
+    const told = this.#over !== undefined; // a player may go on asking for a while
     this.#over = error;
-    this.dispatchEvent(new CustomEvent("end", { detail: { error } }));
+    if (!told) this.dispatchEvent(new CustomEvent("end", { detail: { error } }));
     return error;
   }
 }

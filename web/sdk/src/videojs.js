@@ -63,10 +63,10 @@ export function attach(player, source) {
  */
 function send(requests, xhr, options, callback) {
   /** @type {any} */ let running;
-  let aborted = false;
+  /** @type {boolean | undefined} */ let aborted;
   /** @type {any[]} */ const listeners = [];
   const listen = (/** @type {any[]} */ listener) => running?.addEventListener(...listener);
-  const run = async (first = true) => {
+  const run = async (/** @type {boolean} */ first) => {
     const { token, url, headers, credentials } = await requests.next(options.uri);
     if (aborted) return;
     const asked = { withCredentials: credentials, ...options, uri: url, headers: { ...options.headers, ...headers } };

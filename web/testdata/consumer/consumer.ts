@@ -2,6 +2,7 @@
 // is a mistake that the types have to find.
 import Hls from "hls.js";
 import { TokenError, createTokenSource, type Delivery, type PlaybackToken, type Reason, type TokenSource } from "playtoken";
+import { attach as attachDash } from "playtoken/dashjs";
 import { attach as attachHls } from "playtoken/hlsjs";
 import { attach as attachFrame } from "playtoken/iframe";
 import { attach as attachNative } from "playtoken/native";
@@ -37,7 +38,7 @@ async function watch(video: HTMLVideoElement, frame: HTMLIFrameElement): Promise
   try {
     const token: PlaybackToken = await source.get({ patience: 30, signal: AbortSignal.timeout(1000) });
     const { place, renew }: Delivery = token.delivery;
-    const address: string | undefined = token.urls.hls;
+    const address: string | undefined = token.urls.hls ?? token.urls.dash;
     // @ts-expect-error: a token may not be changed
     token.life = 1;
     console.log(place, renew, address, source.current?.videoId, source.use()?.token);
@@ -67,4 +68,4 @@ async function mint(): Promise<BatchItem[]> {
 }
 
 const failed = (error: unknown) => error instanceof ApiError && error.code === "no_active_key";
-export { attachShaka, attachVideojs, failed, mint, watch };
+export { attachDash, attachShaka, attachVideojs, failed, mint, watch };

@@ -5,19 +5,25 @@ import (
 	"time"
 )
 
-// RS256 mints the tokens of a project whose platform verifies RS256 with the
-// public keys of its ring. Errors: those of this package and *NoActiveKey.
-type RS256 struct {
+// ShapeMinter mints the tokens of a project whose platform verifies them with the
+// public keys of its ring. The algorithm of a JWT is the one of its key's kind.
+// Errors: those of this package and *NoActiveKey.
+type ShapeMinter struct {
 	Ring       *RingView
 	Signatures *Signatures
-	Shape      Shape
 	Policy     Policy
+
+	// Exactly one of the two says what the tokens are.
+	Shape Shape
+	Form  Form
+
+	Header Header // of a Shape's tokens
 }
 
-var _ Minter = (*RS256)(nil)
+var _ Minter = (*ShapeMinter)(nil)
 
 // Mint implements [Minter].
-func (m *RS256) Mint(ctx context.Context, req Request) (Token, error) {
+func (m *ShapeMinter) Mint(ctx context.Context, req Request) (Token, error) {
 	// One clock reading serves for the view's age and the token's times. A key
 	// is kept for ViewAge plus the longest lifetime after it was retired, and
 	// the time that passes in here must not add to that.
@@ -29,7 +35,7 @@ func (m *RS256) Mint(ctx context.Context, req Request) (Token, error) {
 }
 
 // Ready returns nil if Mint would find a key to sign with.
-func (m *RS256) Ready(ctx context.Context) error {
+func (m *ShapeMinter) Ready(ctx context.Context) error {
 	now := time.Now()
 	seen, err := m.Ring.at(ctx, now)
 	if err != nil {
@@ -56,7 +62,7 @@ func active(seen *view, now time.Time) error {
 
 // mint mints a token with one view. Key id, longest lifetime and signature are those
 // of that view's active key.
-func (m *RS256) mint(ctx context.Context, seen *view, req Request, now time.Time) (Token, error) {
+func (m *ShapeMinter) mint(ctx context.Context, seen *view, req Request, now time.Time) (Token, error) {
 	if err := active(seen, now); err != nil {
 		return Token{}, err
 	}
@@ -72,14 +78,26 @@ func (m *RS256) mint(ctx context.Context, seen *view, req Request, now time.Time
 		ExpiresAt: issued.Add(life),
 		RefreshAt: issued.Add(life * 3 / 4).Truncate(time.Second),
 	}
+	if err := m.sign(ctx, seen, req, &token); err != nil {
+		return Token{}, err
+	}
+	return token, nil
+}
+
+// sign adds what is signed, and where it goes.
+func (m *ShapeMinter) sign(ctx context.Context, seen *view, req Request, token *Token) (err error) {
+	if m.Form != nil {
+		if token.Value, err = m.Signatures.form(ctx, seen, m.Form, req, token.IssuedAt, token.ExpiresAt); err == nil {
+			token.URLs, token.Delivery = m.Form.URLs(req.VideoID, token.Value), m.Form.Delivery()
+		}
+		return err
+	}
 	claims, err := m.Shape.Claims(req, token.IssuedAt, token.ExpiresAt)
 	if err != nil {
-		return Token{}, err
+		return err
 	}
-	token.Value, err = m.Signatures.jwt(ctx, seen, "JWT", claims)
-	if err != nil {
-		return Token{}, err
+	if token.Value, err = m.Signatures.jwt(ctx, seen, m.Header, claims); err == nil {
+		token.URLs, token.Delivery = m.Shape.URLs(req.VideoID, token.Value), m.Shape.Delivery()
 	}
-	token.URLs, token.Delivery = m.Shape.URLs(req.VideoID, token.Value), m.Shape.Delivery()
-	return token, nil
+	return err
 }

@@ -1,7 +1,8 @@
 package signer_test
 
 import (
-	"crypto/rsa"
+	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 // known is what a platform that knows all pairs finds by key id.
-func known(keyID string) (*rsa.PublicKey, bool) {
+func known(keyID string) (crypto.PublicKey, bool) {
 	for n, pair := range pairs() {
 		if keyID == "key-"+string(rune('0'+n)) {
 			return &pair.PublicKey, true
@@ -26,7 +27,7 @@ func known(keyID string) (*rsa.PublicKey, bool) {
 }
 
 func TestATokenSaysWhatWasAskedForAndThePlatformAcceptsIt(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 		time.Sleep(300 * time.Millisecond)
 		got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1", TTL: 100 * time.Second, Claims: map[string]any{"plan": "gold"}})
 		if err != nil {
@@ -76,7 +77,7 @@ func TestLifetimes(t *testing.T) {
 		{"overflow", 1<<63 - 1, time.Hour, 0, signer.ErrTTL},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.RS256) {
+			inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
 				capped.MaxTTL = c.cap
 				s.hold(t, capped)
 				got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1", TTL: c.ttl})
@@ -174,4 +175,37 @@ func TestPolicyValidate(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+}
+
+// TestAHeaderHasWhatTheVerifierTakes: one view makes tokens of several verifiers.
+func TestAHeaderHasWhatTheVerifierTakes(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *fakeStore, m *signer.ShapeMinter) {
+		for range 2 { // the header of the token before is kept
+			for _, c := range []struct {
+				header signer.Header
+				want   string
+			}{
+				{signer.Header{}, `{"alg":"RS256","kid":"key-0","typ":"JWT"}`},
+				{signer.Header{NoKeyID: true}, `{"alg":"RS256","typ":"JWT"}`},
+				{signer.Header{Type: "at+jwt"}, `{"alg":"RS256","kid":"key-0","typ":"at+jwt"}`},
+				{signer.Header{NoType: true}, `{"alg":"RS256","kid":"key-0"}`},
+				{signer.Header{NoKeyID: true, NoType: true}, `{"alg":"RS256"}`},
+			} {
+				m.Header = c.header
+				got, err := m.Mint(t.Context(), signer.Request{VideoID: "vid1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				header, _, _ := strings.Cut(got.Value, ".")
+				text, err := base64.RawURLEncoding.DecodeString(header)
+				if err != nil || string(text) != c.want || got.KeyID != "key-0" {
+					t.Errorf("%+v: got header %s, %v, of key %s, want %s of key-0", c.header, text, err, got.KeyID, c.want)
+				}
+				public, _ := known("key-0")
+				if _, err := verify.SignedAs(got.Value, verify.Header{Type: c.header.Type, NoKeyID: c.header.NoKeyID}, public); err != nil {
+					t.Errorf("%+v: got %v from its verifier, want no error", c.header, err)
+				}
+			}
+		}
+	})
 }

@@ -1,0 +1,41 @@
+package main
+
+// signerMutants are the guards of signing.
+var signerMutants = []mutant{
+	{name: "a view is used beyond the ring's staleness", file: "signer/staleness.go",
+		guard: `held.age(now) <= held.ring.Durations.Staleness &&`, broken: ``},
+	{name: "a view is used beyond its age", file: "signer/ringview.go",
+		guard: `return w.age(now) <= w.limit`, broken: `return true`},
+	{name: "a token may outlive what its key's record permits", file: "signer/jwts.go",
+		guard: `life := min(ttl, w.key.MaxTTL).Truncate(time.Second)`, broken: `life := ttl.Truncate(time.Second)`},
+	{name: "a signature is released without being verified", file: "signer/signatures.go",
+		guard: `return scheme.Verify(public, input, s.Value)`, broken: `return nil`},
+	{name: "a signature in memory starts a goroutine", file: "signer/signatures.go",
+		guard: `return s.calls.lead`, broken: `return s.calls.start`},
+	{name: "a panic of the caller who signs leaves others waiting", file: "signer/flights.go",
+		guard: `	defer func() {
+		f.mu.Lock()`, broken: `	func() {
+		f.mu.Lock()`, by: "LeavesNoneWaiting"},
+	{name: "a verification with another public key counts", file: "signer/signatures.go",
+		guard: `s.VerifiedBy != nil && s.VerifiedBy.Equal(public)`, broken: `s.VerifiedBy != nil`},
+	{name: "a signature that was made alone counts as verified", file: "signer/rsakey/workers.go",
+		guard: `		j.signature.Value, j.err = j.key.sign(j.digest)`, broken: `		j.signature.Value, j.err = j.key.sign(j.digest); j.signature.Verified = true`, by: "CountAsVerified"},
+	{name: "a signature of a batch is released without being verified", file: "signer/rsakey/eight/batch.go",
+		guard: `r.Err = nil; !good {`, broken: `r.Err = nil; false && !good {`, by: "AFaultReleases"},
+	{name: "batches are made after three wrong signatures", file: "signer/rsakey/workers.go",
+		guard: `w.faults.Load() < mostFaults`, broken: `w.faults.Load() < 1<<60`},
+	{name: "a key is wiped while a batch computes with it", file: "signer/rsakey/inuse.go",
+		guard: `	u.users.Wait()`, broken: ``},
+	{name: "signatures are made for callers who have left", file: "signer/rsakey/workers.go",
+		guard: `	if j.ctx.Err() == nil {`, broken: `	if j.ctx.Err() == nil || true {`},
+	{name: "the caller who wakes a worker is signed for alone", file: "signer/rsakey/workers.go",
+		guard: `	runtime.Gosched()`, broken: `	_ = runtime.Gosched`, by: "ArriveTogether"},
+	{name: "a core begins a batch for the few who come while another computes one", file: "signer/rsakey/workers.go",
+		guard: `if w.crowded && !w.fills(engine, len(queue)) {`, broken: `if false && !w.fills(engine, len(queue)) {`, by: "DuringABatch"},
+	{name: "one core takes callers for whom a batch does not pay", file: "signer/rsakey/workers.go",
+		guard: `	many, least := 1, libraryCost`, broken: `	many, least := 1, 1e9`},
+	{name: "a batch is made where the library is cheaper", file: "signer/rsakey/workers.go",
+		guard: `engine.Cost(signatures) <= float64(signatures)*libraryCost`, broken: `engine != nil`},
+	{name: "half of a number is taken from another request's lane", file: "signer/rsakey/eight/batch.go",
+		guard: `xp[j][(lane+b.apart)%Lanes]`, broken: `xp[j][(lane+b.apart+1)%Lanes]`},
+}
