@@ -8,6 +8,9 @@
 # make image-check   what the Dockerfile builds, without Docker; part of make test
 # make chaos   10,000 simulated lives, every guard broken in turn, real processes
 #              stopped and killed for minutes; takes half an hour or more
+# make kubernetes  renders deploy/helm into deploy/kubernetes
+# make charts  what deploy has for Helm, Kubernetes and Compose, held against their own
+#              libraries; part of make test where something changed, always with CHARTS=1
 # make man     a manual page for each verb, in artifacts/man
 # make bench   what playtoken promises in numbers, measured; takes minutes
 
@@ -15,11 +18,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo man web players quick test image-check lint types vulnerabilities bench chaos deps vault
+.PHONY: demo man web players quick test image-check lint types vulnerabilities charts kubernetes bench chaos deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
-TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 fish=fish mandoc=mandoc zsh=zsh
+TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 strace=strace systemd-analyze=systemd fish=fish mandoc=mandoc traffic_manager=trafficserver,trafficserver-experimental-plugins zsh=zsh
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
@@ -90,7 +93,7 @@ quick: lint
 	go test -short $(PKGS) | { grep -vE '^(ok|\?) |no test files' || true; }
 
 # Shuffled tests are never cached by the go tool, so each run is a run.
-test: deps web players lint types vulnerabilities vault
+test: deps web players lint types vulnerabilities charts vault
 	echo "== go test -race -shuffle=on $(PKGS)"
 	mkdir -p artifacts
 	race=-race
@@ -165,6 +168,24 @@ vulnerabilities:
 	fi
 	echo "$$found"
 	exit 1
+
+# The libraries take minutes to compile, so what was proven is written down, and only
+# what differs from that is proven again.
+charts:
+	mkdir -p artifacts && touch $(SKIPPED) && sed -i /charts:/d $(SKIPPED)
+	if [ -z "$${CHARTS:-}" ] && go test ./deploy >/dev/null 2>&1; then exit 0; fi
+	echo "== charts, manifests and compose files"
+	if ! go -C tools/charts mod download >artifacts/charts.log 2>&1; then
+	  echo "== SKIPPED: charts are not checked: their libraries cannot be fetched, see artifacts/charts.log"
+	  echo "charts: the libraries cannot be fetched" >> $(SKIPPED)
+	  exit 0
+	fi
+	go -C tools/charts vet ./...
+	go -C tools/charts test -count=1 ./...
+	go test ./deploy -count=1 -update
+
+kubernetes:
+	go -C tools/charts run .
 
 # A number that is not as promised is said, and fails nothing. QUICK=1 takes
 # about two minutes, once everything is built.
