@@ -166,7 +166,7 @@ func TestTheTableOfAlertsIsThatOfTheRules(t *testing.T) {
 		page := strings.TrimPrefix(a.Annotations["docs"], "docs/")
 		says := values.ReplaceAllString(a.Annotations["summary"], "*$1*")
 		file, _, _ := strings.Cut(page, "#")
-		fmt.Fprintf(&table, "| `%s` | %s | %s | [%s](%s) |\n", a.Name, a.Labels["severity"], says, file, page)
+		fmt.Fprintf(&table, "| [`%s`](runbooks/%s.md) | %s | %s | [%s](%s) |\n", a.Name, a.Name, a.Labels["severity"], says, file, page)
 	}
 	file := filepath.Join(root, "docs/monitor.md")
 	text, err := os.ReadFile(file)

@@ -57,6 +57,7 @@ func runIn(m *testing.M) int {
 //	await URL                until URL responds with 200
 //	block LANGUAGE FILE      writes the page's block of the language to a file
 //	files NAME DIR           serves a folder; NAME becomes its address
+//	cloudfront NAME          starts a stand-in for AWS, with the access key test and secret; $NAME is its address
 //	realvault                starts a Vault; $VAULT and $VAULT_ROOT are its own
 //
 // Each script has a gate of its own at $GATE, with the sample video counter, and
@@ -74,7 +75,7 @@ func TestCommandsOfThePages(t *testing.T) {
 		Setup:               func(e *testscript.Env) error { return setUp(t, e, program) },
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"page": readNext, "with": replace, "paste": paste, "code": code, "start": start, "take": take, "await": await, "block": block, "files": files, "realvault": realVault,
+			"page": readNext, "with": replace, "paste": paste, "code": code, "start": start, "take": take, "await": await, "block": block, "files": files, "realvault": realVault, "cloudfront": cloudFront,
 		},
 	})
 }

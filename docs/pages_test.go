@@ -44,7 +44,11 @@ var pages = sync.OnceValues(func() ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths = append(paths, "../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md")
+	runbooks, err := filepath.Glob("runbooks/*.md")
+	if err != nil {
+		return nil, err
+	}
+	paths = slices.Concat(paths, runbooks, []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md"})
 	var all []page
 	for _, path := range paths {
 		p, err := readPage(path)
@@ -96,8 +100,9 @@ func (p *page) add(n ast.Node, source []byte) error {
 	return nil
 }
 
-// languages are what fenced blocks may hold. Only sh is executed.
-var languages = []string{"sh", "json", "js", "nginx", "caddyfile", "haproxy", "lua", "yaml", "text"}
+// languages are what fenced blocks may hold. Only sh is executed here; html, ts
+// and tsx are by the tests of web, and go is quoted from an example.
+var languages = []string{"sh", "json", "js", "go", "ts", "tsx", "html", "nginx", "caddyfile", "haproxy", "lua", "yaml", "text"}
 
 func (p *page) addBlock(n *ast.FencedCodeBlock, source []byte) error {
 	language := string(n.Language(source))

@@ -6,8 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"playtoken/platforms/cloudfront/cloudfronttest"
+	"playtoken/platforms/standin"
+	"playtoken/secret"
 )
 
 // block writes the page's block of a language to a file, as with has it.
@@ -32,4 +37,16 @@ func files(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.Listener.Addr().String())
+}
+
+// cloudFront starts a stand-in for AWS, whose key group has one key that is not ours.
+func cloudFront(ts *testscript.TestScript, _ bool, args []string) {
+	keys := standin.New(standin.Options{})
+	account := cloudfronttest.New(standin.World{
+		Keys: keys, Credential: map[string]secret.Value{"access_key_id": secret.New("test"), "secret_access_key": secret.New("secret")},
+	}, 100*time.Millisecond)
+	account.Put(keys.Add("floor", standin.PublicKey(0)))
+	server := httptest.NewServer(account)
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
 }
