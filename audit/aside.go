@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,9 +42,7 @@ func SetAside(path string, e Entry) error {
 	}
 	defer to.close() // releases the lock
 	if log, err := os.Stat(path); err == nil {
-		if owner, ok := log.Sys().(*syscall.Stat_t); ok {
-			_ = to.f.Chown(int(owner.Uid), int(owner.Gid)) // another user may keep the log; only root can do this
-		}
+		giveTo(to.f, log)
 	}
 	if _, err := to.f.Write(append(printable(line), '\n')); err != nil {
 		return fmt.Errorf("set an entry aside: %w", err)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -127,16 +126,16 @@ func (f *file) lock(key []byte) error {
 				return err
 			}
 		}
-		err := syscall.Flock(int(f.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		locked, err := tryLock(f.f)
 		switch {
-		case err == nil && f.current():
+		case err != nil:
+			return fmt.Errorf("lock it: %w", err)
+		case locked && f.current():
 			return nil
-		case err == nil:
+		case locked:
 			// The file was rotated. Every process that locks it from now on
 			// notices that, so it has its last line.
 			f.leave(key)
-		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("lock it: %w", err)
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("another process has held its lock for %v", lockTimeout)
@@ -147,7 +146,7 @@ func (f *file) lock(key []byte) error {
 
 func (f *file) unlock() {
 	if f.f != nil {
-		_ = syscall.Flock(int(f.f.Fd()), syscall.LOCK_UN) // cannot fail for an open file
+		release(f.f)
 		f.freed = time.Now()
 	}
 }

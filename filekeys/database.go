@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -123,7 +122,7 @@ func (d *database) attempt(write bool, job func(*bolt.Tx) error) (err error) {
 // keep the lock.
 func release(file *os.File) {
 	if file != nil {
-		syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		unlock(file)
 		file.Close()
 	}
 }

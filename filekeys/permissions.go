@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // Exposed is a file or directory that other users of this machine may open or
@@ -66,10 +65,3 @@ func exposedFile(path string, info fs.FileInfo) *Exposed {
 
 // owners are the ids of a file's user and group.
 type owners struct{ user, group int }
-
-func ids(info fs.FileInfo) owners {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return owners{user: int(stat.Uid), group: int(stat.Gid)}
-	}
-	return owners{}
-}

@@ -42,8 +42,7 @@ func finding(code, severity, detail string, ofDefault bool) handlers.Examined {
 	remedy, id, generation := "playtoken keys revoke 1 --project default --reason TEXT, and "+detail, projects.Default, 1
 	f := handlers.Examined{Code: code, Check: "drift", Severity: severity, OK: severity != "problem", Meaning: "What it means.", Detail: detail}
 	if severity != "ok" {
-		runbook := "docs/runbooks/" + code + ".md"
-		f.Remedy, f.Runbook = &remedy, &runbook
+		f.Remedy = &remedy
 	}
 	if ofDefault {
 		f.ProjectID, f.Generation = &id, &generation
@@ -73,7 +72,7 @@ func TestDoctorIsReadOnTheConsole(t *testing.T) {
 		b := newBrowser(t, s)
 		b.signIn(operatorKey(t, s, role))
 		all := b.shows("/console/doctor", "Doctor")
-		for _, text := range []string{"What it means.", "&lt;img src=x", "playtoken keys revoke 1 --project default", "<code>clock_apart</code>", "docs/runbooks/clock_apart.md", `href="/console/projects/default/doctor"`, "as it should be", compare} {
+		for _, text := range []string{"What it means.", "&lt;img src=x", "playtoken keys revoke 1 --project default", "<code>clock_apart</code>", `href="/console/projects/default/doctor"`, "as it should be", compare} {
 			if !strings.Contains(all, text) {
 				t.Errorf("doctor as %s: got no %q, want it: %s", role, text, all)
 			}

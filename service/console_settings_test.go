@@ -121,7 +121,11 @@ func TestACredentialIsCheckedBeforeItIsSavedOnTheConsole(t *testing.T) {
 func TestAProjectMovesToTheGateOnTheConsole(t *testing.T) {
 	s, b := administered(t)
 	at, another := startGate(t), startGate(t)
-	made, err := s.Projects.CreateProject(t.Context(), projects.Project{Name: "films", Platform: "vidbeo", Settings: connectedAsVidbeo(at), Credential: map[string]secret.Value{"api_key": secret.New(gateKey)}})
+	set := map[string]string{"url": at + "/v2"}
+	for _, name := range []string{"landing_url", "embed_url", "hls_url"} {
+		set[name] = at + "/{video_id}?jwt={token}"
+	}
+	made, err := s.Projects.CreateProject(t.Context(), projects.Project{Name: "films", Platform: "vidbeo", Settings: set, Credential: map[string]secret.Value{"api_key": secret.New(gateKey)}})
 	if err != nil {
 		t.Fatal(err)
 	}

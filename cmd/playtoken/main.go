@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // rules name time zones, whose table Windows and an empty image have not
 
 	"golang.org/x/term"
 )

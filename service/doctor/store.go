@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"playtoken/audit"
@@ -200,7 +199,7 @@ func (d examination) record(ctx context.Context) []Finding {
 		return one(newFinding(AuditToStderr, "to stderr: the collector of stderr keeps the records", Data{}))
 	}
 	dir := filepath.Dir(path)
-	if err := syscall.Access(dir, 2 /* W_OK */); err != nil {
+	if err := writable(dir); err != nil {
 		f := failure(AuditUnwritable, err, Data{Path: dir})
 		f.Detail = fmt.Sprintf("nothing can be written to %s, where it is noted how far the records go: %v", dir, err)
 		return one(f)
