@@ -11,6 +11,8 @@
 # make kubernetes  renders deploy/helm into deploy/kubernetes
 # make charts  what deploy has for Helm, Kubernetes and Compose, held against their own
 #              libraries; part of make test where something changed, always with CHARTS=1
+# make release VERSION=1.2.3   what is published of the commit, in artifacts/release; needs
+#              only Go and Git, and hls.js of make web, or WITHOUT_HLSJS=1
 # make man     a manual page for each verb, in artifacts/man
 # make bench   what playtoken promises in numbers, measured; takes minutes
 
@@ -18,11 +20,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo man web players quick test image-check lint types vulnerabilities charts kubernetes bench chaos deps vault
+.PHONY: demo man web players quick test image-check lint types vulnerabilities charts kubernetes bench chaos release deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
-TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 strace=strace systemd-analyze=systemd fish=fish mandoc=mandoc traffic_manager=trafficserver,trafficserver-experimental-plugins zsh=zsh
+TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq minisign=minisign nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 rpm=rpm strace=strace systemd-analyze=systemd fish=fish mandoc=mandoc traffic_manager=trafficserver,trafficserver-experimental-plugins zsh=zsh
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log
@@ -109,6 +111,18 @@ test: deps web players lint types vulnerabilities charts vault
 	go test -shuffle=on -v ./signer/rsakey/eight >> $(LOG) 2>&1 || result=$$?
 	GODEBUG=cpu.all=off go test -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
 	go test -tags purego -short -shuffle=on -v ./signer/rsakey/... >> $(LOG) 2>&1 || result=$$?
+	# A module of its own, whose libraries are no business of the service.
+	if [ "$(origin PKGS)" = file ]; then
+	  echo "== releases, made twice for this machine"
+	  sed -i /release:/d $(SKIPPED)
+	  if go -C tools/release mod download >artifacts/release.log 2>&1; then
+	    go -C tools/release vet ./... >> $(LOG) 2>&1 || result=$$?
+	    go -C tools/release test -count=1 -shuffle=on -v ./... >> $(LOG) 2>&1 || result=$$?
+	  else
+	    echo "== SKIPPED: releases are not checked: the libraries of tools/release cannot be fetched, see artifacts/release.log"
+	    echo "release: the libraries of tools/release cannot be fetched" >> $(SKIPPED)
+	  fi
+	fi
 	# What passed needs no more than a line; of a failure, everything is shown.
 	if [ $$result = 0 ]; then grep -E '^(ok|\?) ' $(LOG); else grep -vE '^=== |^ *--- PASS|^PASS$$' $(LOG); fi || true
 	echo
@@ -186,6 +200,14 @@ charts:
 
 kubernetes:
 	go -C tools/charts run .
+
+# KEY names a file with a secret key of minisign, PASSWORD one with its password, TARGETS
+# the systems. The compiler is the one that go.mod names, so that all make the same bytes.
+release:
+	export GOTOOLCHAIN=go$$(sed -n 's/^go //p' go.mod)
+	go -C tools/release build -o $(CURDIR)/artifacts/tools/release .
+	artifacts/tools/release -repository . -out artifacts/release -version "$${VERSION:-}" -targets "$${TARGETS:-all}" \
+	  $${KEY:+-key "$$KEY"} $${PASSWORD:+-password "$$PASSWORD"} $${WITHOUT_HLSJS:+-without-hlsjs}
 
 # A number that is not as promised is said, and fails nothing. QUICK=1 takes
 # about two minutes, once everything is built.

@@ -53,7 +53,8 @@ func showAudit(v *visit) (any, error) {
 	var found audited
 	err := v.get(withQuery("/v1/audit", query), &found)
 	if p, refused := errors.AsType[*Problem](err); refused && p.Status == http.StatusConflict {
-		return listPage{Title: shown.Title, Notes: []badge{{plain, p.Detail}}}, nil
+		shown.Notes = []badge{{plain, "The record is not kept in a file here, so it cannot be shown: " + p.Detail}}
+		return shown, nil
 	}
 	if err != nil {
 		return nil, err

@@ -30,7 +30,6 @@ type diagnosis struct {
 	Meaning    string `json:"meaning"`
 	Detail     string `json:"detail"`
 	Remedy     string `json:"remedy"`
-	Runbook    string `json:"runbook"` // page of the repository; "": nothing has to be done
 	Generation *int   `json:"generation"`
 	KeyID      string `json:"key_id"`
 

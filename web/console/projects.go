@@ -26,30 +26,18 @@ func showProjects(v *visit) (any, error) {
 			shown.Acts = append(shown.Acts, link{Path + "new-project/" + segment(kind.Name), "New project on " + kind.Name + "…"})
 		}
 	}
-	var environments project // the API lists it nowhere
-	if len(v.asked(pageNames...)) == 0 && v.get("/v1/projects/"+environmentProject, &environments) == nil {
-		shown.Rows = append(shown.Rows, v.projectRow(environments))
-	}
 	for _, p := range found.Items {
-		shown.Rows = append(shown.Rows, v.projectRow(p))
+		at := projectsPage + "/" + segment(p.ID)
+		row := listRow{Cells: []cell{{Text: p.Name, Path: at}, code(p.ID), text(p.Platform)}, Acts: []link{{at + "/api-keys", "API keys"}}}
+		if v.person.Changes() {
+			row.Acts = append(row.Acts, link{at + "/sessions/end", "End sessions…"}, link{at + "/rule", "Rule…"})
+		}
+		if v.person.Administers() {
+			row.Acts = append(row.Acts, link{at + "/settings", "Settings"}, link{at + "/delete", "Delete…"})
+		}
+		shown.Rows = append(shown.Rows, row)
 	}
 	return shown, nil
-}
-
-// projectRow is a project in the list, with what the person may do with it.
-func (v *visit) projectRow(p project) listRow {
-	at := projectsPage + "/" + segment(p.ID)
-	row := listRow{Cells: []cell{{Text: p.Name, Path: at}, code(p.ID), text(p.Platform)}, Acts: []link{{at + "/api-keys", "API keys"}}}
-	if v.person.Changes() {
-		row.Acts = append(row.Acts, link{at + "/sessions/end", "End sessions…"}, link{at + "/rule", "Rule…"})
-	}
-	if v.person.Administers() {
-		row.Acts = append(row.Acts, link{at + "/settings", "Settings"})
-		if p.ID != environmentProject { // it ends with its settings
-			row.Acts = append(row.Acts, link{at + "/delete", "Delete…"})
-		}
-	}
-	return row
 }
 
 // platformKind is a platform, and what a project on it says about its account.

@@ -1,0 +1,3 @@
+package main
+
+func packageFormats() []string { return []string{"deb", "rpm"} }
