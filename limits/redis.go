@@ -7,14 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"playtoken/secret"
 )
@@ -46,8 +44,10 @@ const (
 
 // RedisConfig configures Redis.
 type RedisConfig struct {
-	URL   secret.Value // redis://[[user]:password@]host:port[/db], or rediss:// for TLS
-	Local *Local       // counts while Redis is unavailable
+	// URL is redis://[[user]:password@]host:port[/db], or with redis+sentinel:// that of
+	// a Sentinel, with redis+cluster:// that of a node of a cluster; rediss for TLS.
+	URL   secret.Value
+	Local *Local // counts while Redis is unavailable
 	// Degraded is called when Redis becomes unavailable, with the reason, and when
 	// it is available again. Calls do not overlap. It must not call the limiter.
 	Degraded func(unavailable bool, why error)
@@ -59,13 +59,18 @@ type RedisConfig struct {
 // is unavailable, or answers and does not write (a replica, out of memory), each
 // replica of ours counts alone. The request that notices waits at most
 // the timeout, and later ones do not wait until Redis is available again.
+//
+// Sentinels name the server that is written to, until they name another. Of a cluster,
+// any node that is unavailable makes Redis unavailable, for all callers: they are
+// counted in one way. Each script has one key, so that one node can run it.
 type Redis struct {
 	config RedisConfig
-	client *redis.Client
+	client redis.UniversalClient
 	login  atomic.Pointer[redisLogin]
 
 	mu          sync.Mutex
 	unavailable bool
+	failed      string        // the key that could not be counted under
 	lost        chan struct{} // has one element when Redis has become unavailable
 
 	stop    context.CancelFunc
@@ -89,7 +94,7 @@ func NewRedis(config RedisConfig) (*Redis, error) {
 		login := r.login.Load()
 		return login.user, login.password
 	}
-	r.client = redis.NewClient(options)
+	r.client = connect(options)
 	go r.watch(ctx)
 	return r, nil
 }
@@ -106,31 +111,11 @@ func (r *Redis) Replace(address secret.Value) error {
 		return err
 	}
 	inUse, err := parseURL(r.config.URL)
-	if err != nil || options.Addr != inUse.Addr || options.DB != inUse.DB || (options.TLSConfig == nil) != (inUse.TLSConfig == nil) {
+	if err != nil || !sameServers(options, inUse) {
 		return errors.New("it names another server or database than the one in use, which needs a restart")
 	}
 	r.login.Store(&redisLogin{user: options.Username, password: options.Password})
 	return nil
-}
-
-// parseURL reads an address strictly, because ignoring an unknown option could
-// remove a protection that the operator relies on.
-func parseURL(address secret.Value) (*redis.Options, error) {
-	errURL := errors.New("malformed Redis URL: write redis:// or rediss://, then [user:password@]host[:port][/db]")
-	u, err := url.Parse(address.Reveal())
-	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return nil, errURL
-	}
-	options, err := redis.ParseURL(address.Reveal())
-	if err != nil {
-		return nil, errURL
-	}
-	options.ContextTimeoutEnabled = true
-	options.PoolSize = redisPool
-	options.MaxRetries, options.DialerRetries = -1, 1
-	options.DisableIdentity = true
-	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return options, nil
 }
 
 // Close stops the limiter's goroutine and waits for it.
@@ -143,7 +128,8 @@ func (r *Redis) Close() error {
 // Take implements Limiter.
 func (r *Redis) Take(ctx context.Context, caller string, limit Limit, n int) State {
 	if !r.isUnavailable() {
-		state, err := r.take(ctx, caller, limit, n)
+		key := redisKey(caller, limit)
+		state, err := r.take(ctx, key, limit, n)
 		if err == nil {
 			if state.Allowed {
 				// If Redis becomes unavailable, this process continues from its own
@@ -152,18 +138,18 @@ func (r *Redis) Take(ctx context.Context, caller string, limit Limit, n int) Sta
 			}
 			return state
 		}
-		r.setUnavailable(true, err)
+		r.fail(key, err)
 	}
 	return r.config.Local.Take(ctx, caller, limit, n)
 }
 
-// take counts in Redis. It ignores the caller's cancellation, which says nothing
-// about Redis.
-func (r *Redis) take(ctx context.Context, caller string, limit Limit, n int) (State, error) {
+// take counts in Redis, under a key. It ignores the caller's cancellation, which says
+// nothing about Redis.
+func (r *Redis) take(ctx context.Context, key string, limit Limit, n int) (State, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.Timeout)
 	defer cancel()
 	each := limit.each() / resolution
-	reply, err := takeScript.Run(ctx, r.client, []string{redisKey(caller, limit)}, int64(each), max(limit.Count, 0), max(n, 0)).Int64Slice()
+	reply, err := takeScript.Run(ctx, r.client, []string{key}, int64(each), max(limit.Count, 0), max(n, 0)).Int64Slice()
 	if err != nil {
 		return State{}, fmt.Errorf("counting in Redis: %w", err)
 	}
@@ -185,17 +171,27 @@ func (r *Redis) isUnavailable() bool {
 	return r.unavailable
 }
 
-// setUnavailable records whether Redis is unavailable, and reports a change.
-func (r *Redis) setUnavailable(unavailable bool, why error) {
+// fail records that Redis did not count under a key.
+func (r *Redis) fail(key string, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.unavailable == unavailable {
+	if r.unavailable {
 		return // another request has noticed
 	}
-	r.unavailable = unavailable
-	if unavailable {
-		r.lost <- struct{}{} // there is room: watch has received the previous one
-	}
+	r.unavailable, r.failed = true, key
+	r.lost <- struct{}{} // there is room: watch has received the previous one
+	r.report(true, why)
+}
+
+// recovered records that Redis counts again.
+func (r *Redis) recovered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unavailable = false
+	r.report(false, nil)
+}
+
+func (r *Redis) report(unavailable bool, why error) {
 	if r.config.Degraded != nil {
 		r.config.Degraded(unavailable, why)
 	}
@@ -207,9 +203,16 @@ var probe = Limit{Name: "probe", Count: 10000, Per: time.Second}
 // writes reports whether Redis counts. It has to write for that: a replica answers
 // reads as before, and so does a Redis that is out of memory.
 func (r *Redis) writes(ctx context.Context) bool {
-	state, err := r.take(ctx, "", probe, 1)
+	r.mu.Lock()
+	failed := r.failed
+	r.mu.Unlock()
+	state, err := r.take(ctx, beside(failed), probe, 1)
 	return err == nil && state.Allowed
 }
+
+// beside is a key of a probe that is where another key is: in a cluster, the text in
+// braces decides which node has a key.
+func beside(key string) string { return keyPrefix + probe.Name + ":{" + key + "}" }
 
 // probeTimeout is how long a person who asks waits for Redis, which is longer than a
 // request does.
@@ -223,7 +226,7 @@ func Probe(ctx context.Context, address secret.Value) error {
 		return err
 	}
 	defer r.Close()
-	_, err = r.take(ctx, "doctor", probe, 1)
+	_, err = r.take(ctx, redisKey("doctor", probe), probe, 1)
 	return err
 }
 
@@ -237,6 +240,9 @@ func (r *Redis) watch(ctx context.Context) {
 			return
 		}
 		for back := false; !back; {
+			if cluster, ok := r.client.(*redis.ClusterClient); ok {
+				cluster.ReloadState(ctx) // a replica may have the place of a node that is lost
+			}
 			select {
 			case <-time.After(r.config.Pause):
 			case <-ctx.Done():
@@ -244,6 +250,6 @@ func (r *Redis) watch(ctx context.Context) {
 			}
 			back = r.writes(ctx)
 		}
-		r.setUnavailable(false, nil)
+		r.recovered()
 	}
 }

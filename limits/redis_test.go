@@ -299,6 +299,25 @@ var urls = map[string]bool{
 	"rediss://:canary@redis?":              false,
 	"redis://:canary@redis#x":              false,
 	"redis://:canary\n@redis":              false,
+
+	"redis+sentinel://redis?master_name=m": true,
+	"rediss+sentinel://u:canary@s1/2?master_name=m&addr=s2:1&addr=s3:2&sentinel_username=u&sentinel_password=p": true,
+	"redis+cluster://:canary@redis":                                 true,
+	"rediss+cluster://:canary@redis:7000?addr=[::1]:7001":           true,
+	"redis+cluster://:canary@redis/0":                               true,
+	"redis+cluster://:canary@redis/1":                               false,
+	"redis+cluster://:canary@redis?master_name=m":                   false,
+	"redis+cluster://:canary@redis?addr=redis2":                     false,
+	"redis+cluster://:canary@redis?addr=:1":                         false,
+	"redis+cluster://:canary@redis?dial_timeout=9":                  false,
+	"redis+cluster://:canary@redis:1,redis:2":                       false,
+	"redis+sentinel://:canary@redis":                                false,
+	"redis+sentinel://:canary@redis?master_name=":                   false,
+	"redis+sentinel://:canary@redis?master_name=a&master_name=b":    false,
+	"redis+sentinel://:canary@redis?master_name=a;addr=b:1":         false,
+	"redis+sentinel://:canary@redis?master_name=a&skip_verify=true": false,
+	"redis+sentinel://:canary@?master_name=a":                       false,
+	"redis+unix://:canary@redis":                                    false,
 }
 
 func TestARedisURLIsReadStrictlyAndNeverShown(t *testing.T) {

@@ -146,7 +146,7 @@ func (s *RedisStreams) Play(ctx context.Context, stream Stream) bool {
 	}
 	ok, ended, err := s.play(ctx, stream)
 	if err != nil {
-		s.redis.setUnavailable(true, err)
+		s.redis.fail(streamsKey(stream.Viewer), err)
 		return s.local.Play(ctx, stream)
 	}
 	s.local.learn(stream, ok, ended)

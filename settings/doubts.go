@@ -72,10 +72,10 @@ func (s *Settings) openly(vault bool) (doubts []string) {
 		doubts = append(doubts, "VAULT_ADDR: the token of Vault, and what it protects, travel unencrypted; use https")
 	}
 	u, err := url.Parse(s.RedisURL.Reveal())
-	if err != nil || u.Scheme != "redis" || onLoopback(u) {
+	if err != nil || strings.HasPrefix(u.Scheme, "rediss") || allOnLoopback(u) {
 		return doubts
 	}
-	if _, has := u.User.Password(); has {
+	if _, has := u.User.Password(); has || u.Query().Has("sentinel_password") {
 		doubts = append(doubts, "PLAYTOKEN_REDIS_URL: the password of Redis travels unencrypted; use rediss")
 	}
 	return doubts
@@ -94,6 +94,13 @@ func (s *Settings) exposed() []string {
 
 func onLoopback(u *url.URL) bool {
 	return u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+}
+
+// allOnLoopback is onLoopback for a URL that names further servers.
+func allOnLoopback(u *url.URL) bool {
+	return onLoopback(u) && !slices.ContainsFunc(u.Query()["addr"], func(address string) bool {
+		return !onLoopback(&url.URL{Host: address})
+	})
 }
 
 // openlyRule: with PLAYTOKEN_PLAINTEXT=refuse, no credential travels unencrypted.

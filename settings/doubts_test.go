@@ -89,6 +89,11 @@ func TestCredentialsThatTravelUnencrypted(t *testing.T) {
 		{"Redis with a user", []string{file, "PLAYTOKEN_REDIS_URL=redis://me:canary@10.0.0.1"}, "PLAYTOKEN_REDIS_URL"},
 		{"Redis without a password", []string{file, "PLAYTOKEN_REDIS_URL=redis://redis:6379"}, ""},
 		{"Redis by TLS", []string{file, "PLAYTOKEN_REDIS_URL=rediss://:canary@redis:6379"}, ""},
+		{"Sentinels", []string{file, "PLAYTOKEN_REDIS_URL=redis+sentinel://:canary@redis?master_name=m"}, "PLAYTOKEN_REDIS_URL"},
+		{"Sentinels, one of them on another machine", []string{file, "PLAYTOKEN_REDIS_URL=redis+sentinel://localhost?master_name=m&addr=10.0.0.1:26379&sentinel_password=canary"}, "PLAYTOKEN_REDIS_URL"},
+		{"Sentinels by TLS", []string{file, "PLAYTOKEN_REDIS_URL=rediss+sentinel://:canary@redis?master_name=m"}, ""},
+		{"a cluster", []string{file, "PLAYTOKEN_REDIS_URL=redis+cluster://:canary@redis"}, "PLAYTOKEN_REDIS_URL"},
+		{"a cluster here", []string{file, "PLAYTOKEN_REDIS_URL=redis+cluster://:canary@127.0.0.1:1?addr=127.0.0.1:2"}, ""},
 		{"Redis here", []string{file, "PLAYTOKEN_REDIS_URL=redis://:canary@127.0.0.1:6379"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

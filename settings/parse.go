@@ -211,14 +211,14 @@ func auditAt(path *string) parser {
 	}
 }
 
-// redisAt is where Redis is. The client that connects checks the rest of the
-// URL.
+// redisAt is where Redis is. The client that connects checks the rest.
 func redisAt(to *secret.Value) parser {
 	return func(s string) error {
-		if !strings.HasPrefix(s, "redis://") && !strings.HasPrefix(s, "rediss://") {
-			return errors.New("want redis://[user:password@]host:port[/db], or rediss:// for TLS")
+		switch scheme, _, _ := strings.Cut(s, "://"); scheme {
+		case "redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster":
+			return credential(to)(s)
 		}
-		return credential(to)(s)
+		return errors.New("want redis://[user:password@]host:port[/db], redis+sentinel:// or redis+cluster://, or rediss for TLS")
 	}
 }
 

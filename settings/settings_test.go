@@ -70,7 +70,7 @@ var wrong = map[string][]string{
 	"PLAYTOKEN_TOKEN_MAX_TTL":        {"25h", "1h1ms", "0s", "5m"},
 	"PLAYTOKEN_SCHEDULER":            {"yes", "ON", "true"},
 	"PLAYTOKEN_AUDIT":                {"stdout", "file:", "/var/log/audit"},
-	"PLAYTOKEN_REDIS_URL":            {"localhost:6379", "http://localhost", "redis://host\n"},
+	"PLAYTOKEN_REDIS_URL":            {"localhost:6379", "http://localhost", "redis://host\n", "redis+other://host", "redissss://host", "canary"},
 	"PLAYTOKEN_REDIS_TIMEOUT":        {"50", "0s", "9ms", "5001ms", "1m"},
 	"PLAYTOKEN_TRUSTED_PROXIES":      {"10.0.0.1/8", "proxy.example.com", "10.0.0.0/8,", "10.0.0.0/33"},
 	"PLAYTOKEN_PRIVATE_TARGETS":      {"*", "10.0.0.0-10.0.0.9"},

@@ -24,14 +24,16 @@ func TestReplicasCountMintsTogetherWithRedisAndAloneWithout(t *testing.T) {
 		more     []string
 		counters int // that a caller has at both replicas
 	}{
-		"alone":    {nil, 2},
-		"together": {[]string{"PLAYTOKEN_REDIS_URL=" + startRedis(t), "PLAYTOKEN_REDIS_TIMEOUT=5s"}, 1},
+		"alone":                      {nil, 2},
+		"together":                   {[]string{"PLAYTOKEN_REDIS_URL=" + startRedis(t), "PLAYTOKEN_REDIS_TIMEOUT=5s"}, 1},
+		"together through Sentinels": {[]string{"PLAYTOKEN_REDIS_URL=" + redistest.StartSentinels(t).URL("0"), "PLAYTOKEN_REDIS_TIMEOUT=5s"}, 1},
+		"together in a cluster":      {[]string{"PLAYTOKEN_REDIS_URL=" + redistest.StartCluster(t).URL(), "PLAYTOKEN_REDIS_TIMEOUT=5s"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newTenancy(t, newDeployment(t, c.more...))
 			minted, took := m.mintsTooMany()
 			logs := m.logs()
-			for _, secret := range append(m.issued, redistest.Password) {
+			for _, secret := range append(m.issued, redistest.Password, redistest.SentinelPassword) {
 				if shows(logs, secret) {
 					t.Errorf("got a secret in the logs, want none:\n%s", logs)
 				}

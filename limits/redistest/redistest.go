@@ -1,12 +1,18 @@
-// Package redistest runs a real Redis for tests.
+// Package redistest runs a real Redis for tests: one server, servers with Sentinels,
+// or a cluster.
 package redistest
 
 import (
 	"bufio"
+	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"playtoken/httpserver/porttest"
 )
@@ -19,15 +25,34 @@ type Server struct {
 	Port string
 	t    *testing.T
 	cmd  *exec.Cmd
+	args []string
+
+	password string
+	bus      string // the port at which a node of a cluster talks to the others
 }
 
 // Start returns once the server is ready, and ends it with the test. It skips the
 // test on machines without Redis.
 func Start(t *testing.T) *Server {
 	t.Helper()
+	return start(t)
+}
+
+func start(t *testing.T, args ...string) *Server {
+	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("NOT TESTED: limits that replicas share, because there is no redis-server on this machine")
 	}
+	port := freePort(t)
+	s := &Server{Port: port, t: t, password: Password, args: append([]string{"--port", port, "--bind", "127.0.0.1", "--requirepass", Password,
+		"--masterauth", Password, "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)}
+	s.Run()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
 	address, err := porttest.Address()
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +61,7 @@ func Start(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Port: port, t: t}
-	s.Run()
-	t.Cleanup(s.Kill)
-	return s
+	return port
 }
 
 // URL is that of a database of the server, with the password.
@@ -53,8 +75,7 @@ func (s *Server) Address() string { return "127.0.0.1:" + s.Port }
 // Run starts the server again after Kill.
 func (s *Server) Run() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", "--port", s.Port, "--bind", "127.0.0.1", "--requirepass", Password,
-		"--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	s.cmd = exec.Command("redis-server", s.args...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -64,7 +85,9 @@ func (s *Server) Run() {
 	}
 	var printed []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if printed = append(printed, lines.Text()); strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
+		printed = append(printed, lines.Text())
+		if line := strings.ToLower(lines.Text()); strings.Contains(line, "ready to accept connections") || strings.Contains(line, "sentinel id is") {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // until the server ends: a full pipe would stop it
 			return
 		}
 	}
@@ -75,4 +98,39 @@ func (s *Server) Run() {
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill() // it may be gone
 	_ = s.cmd.Wait()
+}
+
+// Do makes the server carry out a command, and returns what it responds.
+func (s *Server) Do(words ...any) any {
+	s.t.Helper()
+	response, err := s.try(words...)
+	if err != nil {
+		s.t.Fatalf("%v at %s: %v", words, s.Address(), err)
+	}
+	return response
+}
+
+func (s *Server) try(words ...any) (any, error) {
+	client := redis.NewClient(&redis.Options{Addr: s.Address(), Password: s.password, MaxRetries: -1, Protocol: 2})
+	defer client.Close()
+	return client.Do(s.t.Context(), words...).Result()
+}
+
+// Awaits returns once the server's response to a command has a text in it.
+func (s *Server) Awaits(text string, words ...any) {
+	s.t.Helper()
+	var response any
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		var err error
+		if response, err = s.try(words...); err == nil && strings.Contains(fmt.Sprint(response), text) {
+			return
+		}
+	}
+	s.t.Fatalf("%v at %s: got %v, want %q within a minute", words, s.Address(), response, text)
+}
+
+// Copied returns once the server's replica has what the server has written until now.
+func (s *Server) Copied() {
+	s.t.Helper()
+	s.Awaits("1", "WAIT", 1, 1000)
 }

@@ -1,0 +1,75 @@
+package redistest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// SentinelPassword is what the Sentinels ask for.
+const SentinelPassword = "canary-sentinel-password-0123456789"
+
+// master is what Sentinels call the primary.
+const master = "playtoken"
+
+// sentinel is the configuration of one of three, which take the primary for lost
+// after as short a time as they notice.
+const sentinel = `
+port %s
+bind 127.0.0.1
+dir %s
+requirepass ` + SentinelPassword + `
+sentinel sentinel-pass ` + SentinelPassword + `
+sentinel monitor ` + master + ` 127.0.0.1 %s 2
+sentinel auth-pass ` + master + ` ` + Password + `
+sentinel down-after-milliseconds ` + master + ` 500
+sentinel failover-timeout ` + master + ` 2000
+`
+
+// Sentinels are a primary and its replica, watched by three Sentinels.
+type Sentinels struct {
+	Primary, Replica *Server
+	sentinels        []*Server
+}
+
+// StartSentinels returns once a primary that is lost would be replaced. It skips the
+// test on machines without Redis.
+func StartSentinels(t *testing.T) *Sentinels {
+	t.Helper()
+	s := &Sentinels{Primary: start(t)}
+	s.Replica = start(t, "--replicaof", "127.0.0.1 "+s.Primary.Port)
+	s.Replica.Awaits("master_link_status:up", "INFO", "replication")
+	for range 3 {
+		s.sentinels = append(s.sentinels, startSentinel(t, s.Primary.Port))
+	}
+	for _, one := range s.sentinels {
+		one.Awaits("num-other-sentinels 2", "SENTINEL", "MASTER", master)
+		one.Awaits("num-slaves 1", "SENTINEL", "MASTER", master)
+	}
+	return s
+}
+
+func startSentinel(t *testing.T, primary string) *Server {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	path := filepath.Join(dir, "sentinel.conf")
+	if err := os.WriteFile(path, fmt.Appendf(nil, sentinel, port, dir, primary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Port: port, t: t, args: []string{path, "--sentinel"}, password: SentinelPassword}
+	s.Run()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// URL names the Sentinels and a database of what they watch, with the passwords.
+func (s *Sentinels) URL(database string) string {
+	var others strings.Builder
+	for _, one := range s.sentinels[1:] {
+		others.WriteString("&addr=" + one.Address())
+	}
+	return "redis+sentinel://:" + Password + "@" + s.sentinels[0].Address() + "/" + database +
+		"?master_name=" + master + "&sentinel_password=" + SentinelPassword + others.String()
+}
