@@ -13,6 +13,8 @@
 #              libraries; part of make test where something changed, always with CHARTS=1
 # make release VERSION=1.2.3   what is published of the commit, in artifacts/release; needs
 #              only Go and Git, and hls.js of make web, or WITHOUT_HLSJS=1
+# make compatibility  the tests of the store against each version of Vault that builds, or
+#              PLAYTOKEN_TEST_VAULT=/path/of/bao alone, and those of limits against Redis
 # make man     a manual page for each verb, in artifacts/man
 # make bench   what playtoken promises in numbers, measured; takes minutes
 
@@ -223,6 +225,33 @@ chaos: deps vault
 	PLAYTOKEN_TEST_SIGNATURES=1000000 go test -count=1 -timeout 12h -v -run 'SignaturesAreThose' ./signer/rsakey/eight | grep -vE '^ *(=== |--- PASS)'
 	echo "== real replicas, stopped and killed"
 	PLAYTOKEN_TEST_CHAOS=1 go test -count=1 -timeout 2h -v -run 'ThreeReplicas|ColdStarts|KilledAtAnyMoment|RotationsBesideServe|ThroughVaultsTroubles|ManyProjects' ./cmd/playtoken
+
+# Builds each Vault once per machine, which takes minutes.
+compatibility: deps
+	mkdir -p artifacts
+	log=artifacts/compatibility.log
+	result=0
+	check() {
+	  began=$$SECONDS
+	  go test -count=1 -v "$$@" > $$log 2>&1 || { result=1; grep -vE '^=== |^ *--- PASS|^PASS$$' $$log || true; }
+	  echo "== $$(sed -n 's/^ *version_test.go.*: \(Vault .*\)/\1, /p' $$log)$$*: $$((SECONDS - began)) s," \
+	    "$$(grep -cE '^ *--- PASS' $$log || true) passed, $$(grep -cE '^ *--- FAIL' $$log || true) failed, $$(grep -cE '^ *--- SKIP' $$log || true) skipped"
+	  grep -hB1 -E '^ *--- SKIP' $$log | grep -vE '^(=== |--$$)' || true
+	}
+	if [[ "$${PLAYTOKEN_TEST_VAULT:-}" = /* ]]; then
+	  check ./vaultkeys/...
+	else
+	  export PLAYTOKEN_TEST_VAULT=require
+	  versions=vaultkeys/vaulttest/server/versions
+	  for version in "" $$(cd $$versions && ls *.mod | sed 's/\.mod$$//'); do
+	    export PLAYTOKEN_TEST_VAULT_VERSION=$$version
+	    go run ./vaultkeys/vaulttest/build >/dev/null
+	    check ./vaultkeys/...
+	  done
+	fi
+	redis-server --version | cut -d' ' -f1-3
+	check ./limits/...
+	exit $$result
 
 image-check:
 	go test -count=1 -v -run Image ./cmd/playtoken

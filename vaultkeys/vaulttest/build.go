@@ -11,12 +11,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
-// Build returns the path of the server compiled from the module in server/. It
-// compiles at the first call on a machine and after a change of that module,
-// says so on progress, and lets one process do it when several ask at once.
+// versionName is the environment's name for a version of Vault other than that of
+// server/go.mod: 1.19 is the module of server/versions/1.19.mod.
+const versionName = "PLAYTOKEN_TEST_VAULT_VERSION"
+
+// Build returns the path of the server compiled from the module in server/, at the
+// version that the environment asks for. It compiles at the first call on a machine
+// and after a change of that module, says so on progress, and lets one process do it
+// when several ask at once.
 func Build(ctx context.Context, progress io.Writer) (string, error) {
 	source, err := serverSource()
 	if err != nil {
@@ -26,13 +32,17 @@ func Build(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := fingerprint(source)
+	module := "go.mod"
+	if version := os.Getenv(versionName); version != "" {
+		module = filepath.Join("versions", version+".mod")
+	}
+	key, err := fingerprint(source, module)
 	if err != nil {
 		return "", err
 	}
 	return buildOnce(filepath.Join(folder, "vault-"+key), func(binary string) error {
 		fmt.Fprintln(progress, "building Vault for the tests, about four minutes the first time")
-		return compile(ctx, source, binary)
+		return compile(ctx, source, module, binary)
 	})
 }
 
@@ -88,14 +98,14 @@ func cacheFolder() (string, error) {
 }
 
 // fingerprint names all that decides what the binary does.
-func fingerprint(source string) (string, error) {
+func fingerprint(source, module string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(source, "*.go"))
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	for _, file := range append(files, filepath.Join(source, "go.mod"), filepath.Join(source, "go.sum")) {
+	for _, file := range append(files, filepath.Join(source, module), filepath.Join(source, strings.TrimSuffix(module, ".mod")+".sum")) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
@@ -128,11 +138,12 @@ func lock(path string) (unlock func(), err error) {
 
 // compile builds the server. A machine without the Go tool or without the modules
 // is ErrUnavailable; source that does not compile is not.
-func compile(ctx context.Context, source, binary string) error {
-	if err := goTool(ctx, source, "list", "-mod=readonly", "-deps", "."); err != nil {
+func compile(ctx context.Context, source, module, binary string) error {
+	modfile := "-modfile=" + module
+	if err := goTool(ctx, source, "list", "-mod=readonly", modfile, "-deps", "."); err != nil {
 		return fmt.Errorf("%w: fetching its modules: %w", ErrUnavailable, err)
 	}
-	err := goTool(ctx, source, "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, ".")
+	err := goTool(ctx, source, "build", "-mod=readonly", modfile, "-buildvcs=false", "-ldflags=-s -w", "-o", binary, ".")
 	if err != nil {
 		return fmt.Errorf("building Vault: %w", err)
 	}

@@ -27,18 +27,30 @@ type TLS struct {
 	CA        string // that clients trust
 }
 
-// findProgram takes an installed server rather than building one.
+// findProgram takes the server that the environment names, or an installed one,
+// rather than building one.
 func findProgram(ctx context.Context) (program, error) {
-	if os.Getenv("PLAYTOKEN_TEST_VAULT") == "skip" {
+	wish := os.Getenv("PLAYTOKEN_TEST_VAULT")
+	if wish == "skip" {
 		return program{}, fmt.Errorf("%w: PLAYTOKEN_TEST_VAULT=skip", ErrUnavailable)
 	}
+	if filepath.IsAbs(wish) {
+		return program{wish, installedArgs}, nil
+	}
 	for _, name := range []string{"vault", "bao"} {
-		if path, err := exec.LookPath(name); err == nil {
+		if path, err := exec.LookPath(name); err == nil && os.Getenv(versionName) == "" {
 			return program{path, installedArgs}, nil
 		}
 	}
 	path, err := Build(ctx, os.Stderr)
 	return program{path, ownArgs}, err
+}
+
+// required reports whether the environment asks for a Vault, so that a test without
+// one has failed.
+func required() bool {
+	wish := os.Getenv("PLAYTOKEN_TEST_VAULT")
+	return wish == "require" || filepath.IsAbs(wish)
 }
 
 func ownArgs(dir, address string, files TLS) ([]string, error) {

@@ -7,11 +7,14 @@
 //
 // The Vault is, in this order:
 //   - the one at PLAYTOKEN_TEST_VAULT_ADDR, with PLAYTOKEN_TEST_VAULT_TOKEN;
+//   - the program vault or bao at the absolute path PLAYTOKEN_TEST_VAULT;
 //   - vault or bao from PATH;
-//   - Vault's own core, compiled once per machine from the module in server/.
+//   - Vault's own core, compiled once per machine from the module in server/, or at
+//     the version PLAYTOKEN_TEST_VAULT_VERSION of those in server/versions, which
+//     goes before vault and bao from PATH.
 //
-// With PLAYTOKEN_TEST_VAULT=skip, and where none of the three can be had, the
-// test is skipped and says why; with PLAYTOKEN_TEST_VAULT=require it fails instead.
+// With PLAYTOKEN_TEST_VAULT=skip, and where no Vault can be had, the test is skipped
+// and says why; with PLAYTOKEN_TEST_VAULT=require it fails instead.
 package vaulttest
 
 import (
@@ -80,7 +83,7 @@ func external(t testing.TB) *Server {
 // failed where there should have been one.
 func demand(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, ErrUnavailable) && os.Getenv("PLAYTOKEN_TEST_VAULT") != "require" {
+	if errors.Is(err, ErrUnavailable) && !required() {
 		t.Skipf("NOT TESTED against a real Vault: %v", err)
 	}
 	if err != nil {
