@@ -161,7 +161,7 @@ func (f *fleet) play(ctx context.Context) {
 	all.Wait()
 }
 
-// mint makes a token. Until a project's first key has propagated, there are none.
+// mint makes a token. Until a project's first key has propagated, no token is made.
 func (f *fleet) mint(ctx context.Context, s *Service, id string, served map[string]bool) {
 	token, err := func() (signer.Token, error) {
 		minter, err := s.tenants.Minter(ctx, id)
