@@ -162,6 +162,8 @@ func (b *bench) enterBuild(ctx context.Context, made build) (*server, error) {
 		b.enterMinter(ctx, service, by(made.library, overHTTP)),
 		b.enter(ctx, service, by(made.library, overHTTPSame), mintEqual(key)),
 		b.enter(ctx, service, by(made.library, overHTTPBatch), mintBatches(key)),
+		b.enterKickOff(ctx, service, by(made.library, overHTTP), mintDistinct(key)),
+		b.enterKickOff(ctx, service, by(made.library, overHTTPSame), mintEqual(key)),
 	)
 }
 

@@ -23,7 +23,7 @@ func TestMeasure(t *testing.T) {
 	}
 	t.Log(out.String())
 	names := append(engines(), standard, by(standard, bareSignature), by(standard, signedAtOnce), by(standard, overHTTP), by(standard, overHTTPBatch),
-		naiveServing, echoing, manifest, segment, servedContent, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5), "1 ", "2 ")
+		naiveServing, echoing, manifest, segment, servedContent, firstToken, onJWPlayer, onAPIVideo, fromOneOf(1), fromAllOf(5), "1 ", "2 ", "A million viewers in a minute", readsOfRing)
 	for _, name := range names {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("the report has no line for %q, want one", name)

@@ -36,8 +36,8 @@ type load struct {
 	status      int // of every response
 	counts      int // tokens in one response
 	// pace is how many requests are sent in a second, at random moments, whether or
-	// not those before have their responses. Without it, a connection sends the
-	// next request as soon as it has a response.
+	// not those before have their responses. Without it, and while it is 0, a
+	// connection sends the next request as soon as it has a response.
 	pace func() float64
 
 	rate float64 // responses in a second, of the last drive
@@ -78,11 +78,15 @@ func quantile(sorted []time.Duration, share float64) time.Duration {
 // schedule returns the moments at which requests are due, in order: at a pace,
 // independent of each other (a Poisson process), and otherwise at once.
 func (l *load) schedule(began time.Time) func() time.Time {
-	if l.pace == nil {
+	var pace float64
+	if l.pace != nil {
+		pace = l.pace()
+	}
+	if pace == 0 {
 		return time.Now
 	}
 	var mu sync.Mutex
-	at, gap := began, float64(time.Second)/max(l.pace(), 1)
+	at, gap := began, float64(time.Second)/max(pace, 1)
 	return func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()

@@ -81,7 +81,7 @@ func (b *bench) write(out io.Writer) error {
 }
 
 func (b *bench) tables() []table {
-	return []table{b.signatureTable(), b.fillTable(), b.minterTable(), b.costTable(), b.platformTable(), b.promiseTable()}
+	return []table{b.signatureTable(), b.fillTable(), b.minterTable(), b.costTable(), b.kickOffTable(), b.platformTable(), b.promiseTable()}
 }
 
 // signers lists what makes single signatures, crypto/rsa first.
@@ -176,6 +176,7 @@ func (b *bench) names() []string {
 	for _, n := range b.callers {
 		names = append(names, directly(n), shared(n))
 	}
+	names = append(names, readsOfRing)
 	return names
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"playtoken/keyrotation"
 	"playtoken/secret"
 	"playtoken/signer"
 	"playtoken/store"
@@ -76,7 +77,24 @@ func (b *bench) enterTransit(t testing.TB) ([]contestant, error) {
 	for _, n := range b.callers {
 		all = append(all, calls(directly(n), n, direct.sign), calls(shared(n), n, through))
 	}
-	return all, nil
+	reads, err := b.enterReads(t, keys)
+	return append(all, reads), err
+}
+
+// enterReads is how often a ring is read, one with a single key.
+func (b *bench) enterReads(t testing.TB, keys *vaultkeys.Store) (contestant, error) {
+	ring, err := job{KeyFile: b.keyFile()}.ring()
+	if err != nil {
+		return contestant{}, err
+	}
+	name := keyrotation.RingName("default")
+	if _, err := keys.Write(t.Context(), name, ring, 0); err != nil {
+		return contestant{}, err
+	}
+	return calls(readsOfRing, 16, func(ctx context.Context, _ [32]byte) error {
+		_, err := keys.Read(ctx, name)
+		return err
+	}), nil
 }
 
 // calls is a contestant of so many concurrent callers, each of which waits for
