@@ -3,7 +3,7 @@ package main
 import "slices"
 
 // mutants are the guards that keep viewers in and others out, broken in turn.
-var mutants = slices.Concat(keyrotationMutants, publishedMutants, consoleMutants, steeringMutants, signerMutants, otherMutants)
+var mutants = slices.Concat(keyrotationMutants, publishedMutants, consoleMutants, steeringMutants, signerMutants, vaultMutants, otherMutants)
 
 // otherMutants are the guards outside keyrotation.
 var otherMutants = []mutant{

@@ -34,7 +34,7 @@ func checkAddress(address string) error {
 
 // client returns the official client and its settings, without retries,
 // redirects and rate limit.
-func (c Config) client() (*api.Client, *api.Config, error) {
+func (c Config) client(seen *seen) (*api.Client, *api.Config, error) {
 	settings := api.DefaultConfig() // reads the environment
 	if settings.Error != nil {
 		return nil, nil, withoutURL(settings.Error)
@@ -62,7 +62,8 @@ func (c Config) client() (*api.Client, *api.Config, error) {
 	case ok && c.Login.Method == "cert":
 		base = withCertificate(transport, os.Getenv(api.EnvVaultClientCert), os.Getenv(api.EnvVaultClientKey))
 	}
-	settings.HttpClient.Transport = capped{base}
+	seen.base = capped{base}
+	settings.HttpClient.Transport = seen
 	return client, settings, nil
 }
 

@@ -57,9 +57,10 @@ func newContent(data []byte) content {
 //
 // In a cluster of the open-source Vault, every node forwards reads to the active
 // one. A performance standby of Vault Enterprise, or an OpenBao standby that
-// serves reads, may return an old version: where there are such nodes,
-// VAULT_ADDR must be the active node. (There is a header that requests
-// forwarding, but a Vault that is not configured for it refuses the request.)
+// serves reads, returns what this process wrote (see seen), but of what others wrote
+// perhaps an old version: where there are such nodes, VAULT_ADDR must be the active
+// node. (There is a header that requests forwarding, but a Vault that is not
+// configured for it refuses the request.)
 func (s *Store) Read(ctx context.Context, name string) (store.Document, error) {
 	if !documentName.MatchString(name) {
 		return store.Document{}, fmt.Errorf("read document: %.60q is not a valid name of a document", name)
@@ -154,8 +155,7 @@ func (s *Store) write(ctx context.Context, name string, data []byte, cas int64) 
 // isConflict reports whether the check of the version failed, or a replica that
 // is behind refused to make it. In both cases nothing was written.
 func isConflict(err error) bool {
-	var f *failure
-	if errors.As(err, &f) && f.status == http.StatusPreconditionFailed && f.message != "" {
+	if isBehind(err) {
 		return true
 	}
 	message, refused := refusal(err)

@@ -77,8 +77,8 @@ func (r request) capability() string {
 }
 
 // send sends the request and returns the body of a successful response, which is
-// empty for status 204. It sends the request once, and a second time only if
-// Vault rejected the token, in which case the first had no effect. Errors:
+// empty for status 204. It sends the request once, and again only if the first had
+// no effect: Vault rejected the token, or is a standby that is behind. Errors:
 // store.ErrUnavailable, ErrForbidden, store.ErrNotFound, errRefused.
 func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	if r.detached {
@@ -89,6 +89,23 @@ func (s *Store) send(ctx context.Context, r request) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	for _, pause := range pauses() {
+		body, err := s.try(ctx, r)
+		if !isBehind(err) {
+			return body, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return body, err
+		}
+	}
+	s.seen.forget()
+	return s.try(ctx, r)
+}
+
+// try sends the request, and if the token was rejected once more with another.
+func (s *Store) try(ctx context.Context, r request) ([]byte, error) {
 	if r.cluster {
 		return s.once(ctx, s.cluster, r)
 	}

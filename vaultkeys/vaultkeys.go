@@ -3,10 +3,11 @@
 // documents in version 2 of its KV engine.
 //
 // The decision a newcomer would get wrong: every request goes through one
-// function, send, and is sent exactly once. The official client, by default,
-// repeats writes, follows redirects with the token, reads responses of any
-// length and takes an empty response for a success. Here a write that Vault did
-// not confirm is an error, and the caller reads before it writes again.
+// function, send, and is sent exactly once, or again if Vault said that it did
+// nothing. The official client, by default, repeats writes, follows redirects with
+// the token, reads responses of any length and takes an empty response for a success.
+// Here a write that Vault did not confirm is an error, and the caller reads before it
+// writes again.
 //
 // One mount of each engine is dedicated to playtoken. Only Setup creates or
 // changes mounts.
@@ -66,6 +67,7 @@ type Store struct {
 	session *session
 	cluster *api.Client // without token and namespace, for what needs neither
 	http    *http.Client
+	seen    *seen
 	transit string
 	kv      string
 	timeout time.Duration
@@ -84,18 +86,19 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("vault configuration: %w", err)
 	}
-	client, settings, err := config.client()
+	seen := &seen{}
+	client, settings, err := config.client(seen)
 	if err != nil {
 		return nil, fmt.Errorf("vault configuration: %w", err)
 	}
-	return config.store(ctx, client, settings), nil
+	return config.store(ctx, client, settings, seen), nil
 }
 
-func (c Config) store(ctx context.Context, client *api.Client, settings *api.Config) *Store {
+func (c Config) store(ctx context.Context, client *api.Client, settings *api.Config, seen *seen) *Store {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	client.ClearToken() // the one that the client took from VAULT_TOKEN
 	s := &Store{
-		cluster: client.WithNamespace(""), http: settings.HttpClient,
+		cluster: client.WithNamespace(""), http: settings.HttpClient, seen: seen,
 		transit: c.Transit, kv: c.KV,
 		timeout: callTimeout, stop: stop,
 	}
