@@ -124,13 +124,20 @@ func TestTheImagesDifferOnlyInWhatTheyAreLinkedWith(t *testing.T) {
 			t.Errorf("entry point = %q, want /playtoken", entry)
 		}
 	}
-	for _, instruction := range []string{"ENV", "EXPOSE", "WORKDIR", "CMD", "ENTRYPOINT"} {
+	for _, instruction := range []string{"ARG", "LABEL", "ENV", "EXPOSE", "WORKDIR", "CMD", "ENTRYPOINT"} {
 		if a, b := static.all[instruction], openssl.all[instruction]; !slices.Equal(a, b) {
 			t.Errorf("%s: got %q and %q, want the same in both images", instruction, a, b)
 		}
 	}
 	if _, err := settings.ForService(goodEnviron(strings.Fields(strings.Join(static.all["ENV"], " "))...)); err != nil {
 		t.Errorf("the image's settings: %v", err)
+	}
+	// Distroless has no name that stays; the Dockerfile says how to add a digest.
+	exact := regexp.MustCompile(`^[a-z]+:\d+\.\d+\.\d+-[a-z-]+$|^gcr\.io/distroless/`)
+	for name, s := range stages {
+		if _, ours := stages[s.from]; !ours && !exact.MatchString(s.from) {
+			t.Errorf("stage %s: got the base %s, want one with all three numbers of its version", name, s.from)
+		}
 	}
 	// What is linked with a Debian's libraries has to find them.
 	debian := regexp.MustCompile(`debian\d+`)
