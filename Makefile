@@ -26,7 +26,7 @@ SHELL := /bin/bash
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
-TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq minisign=minisign nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 rpm=rpm strace=strace systemd-analyze=systemd fish=fish mandoc=mandoc traffic_manager=trafficserver,trafficserver-experimental-plugins zsh=zsh
+TOOLS := caddy=caddy chromium=chromium curl=curl ffmpeg=ffmpeg firefox-esr=firefox-esr haproxy=haproxy jq=jq minisign=minisign nginx=nginx-light gcc=gcc,libc6-dev redis-server=redis-server node=nodejs npm=npm openssl=openssl php=php-cli promtool=prometheus python3=python3 rpm=rpm skopeo=skopeo strace=strace systemd-analyze=systemd fish=fish mandoc=mandoc traffic_manager=trafficserver,trafficserver-experimental-plugins zsh=zsh
 # Headers of the library that -tags openssl signs with, from libssl-dev.
 OPENSSL := /usr/include/openssl/evp.h
 LOG := artifacts/test.log

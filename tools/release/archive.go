@@ -66,10 +66,7 @@ func (s source) writeArchive(name string, t target, files []file) (err error) {
 	if t.system == "windows" {
 		return s.writeZip(out, files)
 	}
-	packed, err := gzip.NewWriterLevel(out, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
+	packed := gzip.NewWriter(out)
 	if err := s.writeTar(packed, files); err != nil {
 		return err
 	}

@@ -39,15 +39,13 @@ func main() {
 
 // options are what the caller says about a release.
 type options struct {
-	repository    string
-	out           string // is emptied first
-	version       string // empty: that of the tag at the commit
-	targets       []target
-	key           string // a file with a secret key of minisign; empty: no signature
-	password      string // a file with the password of the key, where it has one
-	withoutHLS    bool
-	formats       []string // of packages
-	withoutImages bool
+	repository string
+	out        string // is emptied first
+	version    string // empty: that of the tag at the commit
+	targets    []target
+	key        string // a file with a secret key of minisign; empty: no signature
+	password   string // a file with the password of the key, where it has one
+	withoutHLS bool
 }
 
 func parseOptions(args []string) (o options, err error) {
@@ -65,13 +63,16 @@ func parseOptions(args []string) (o options, err error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("got the argument %q, want flags alone: see -help", flags.Arg(0))
 	}
-	o.formats = packageFormats()
 	o.targets, err = parseTargets(*targets)
 	return o, err
 }
 
 // run makes a release in a temporary folder, and moves it to its place at the end.
 func run(ctx context.Context, o options, log io.Writer) error {
+	key, err := o.readKey() // before minutes are spent
+	if err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp("", "playtoken-release-")
 	if err != nil {
 		return err
@@ -87,6 +88,9 @@ func run(ctx context.Context, o options, log io.Writer) error {
 		return err
 	}
 	if err := s.makeAll(ctx, o, work, made); err != nil {
+		return err
+	}
+	if err := s.writeSums(made, key); err != nil {
 		return err
 	}
 	if err := replace(o.out, made); err != nil {
@@ -106,20 +110,29 @@ func (s source) makeAll(ctx context.Context, o options, work, made string) error
 		return err
 	}
 	for _, p := range programs {
-		if err := s.makeTarget(p, papers, made); err != nil {
+		if err := s.makeTarget(p, papers, work, made); err != nil {
 			return fmt.Errorf("%s: %w", p.target, err)
 		}
 	}
-	return nil
+	return s.writeImage(programs, work, made)
 }
 
 // makeTarget makes what is released for one system and processor.
-func (s source) makeTarget(p program, papers papers, made string) error {
+func (s source) makeTarget(p program, papers papers, work, made string) error {
 	files, err := s.archiveFiles(p, papers)
 	if err != nil {
 		return err
 	}
-	return s.writeArchive(filepath.Join(made, s.archiveName(p.target)), p.target, files)
+	if err := s.writeArchive(filepath.Join(made, s.archiveName(p.target)), p.target, files); err != nil {
+		return err
+	}
+	if err := s.writeBill(filepath.Join(made, s.stem(p.target)+".cdx.json"), p); err != nil {
+		return err
+	}
+	if p.target.system != "linux" {
+		return nil
+	}
+	return s.writePackages(p, papers, work, made)
 }
 
 // replace puts a folder in the place of another one, which may be on another disk.

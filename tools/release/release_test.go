@@ -25,30 +25,39 @@ const trial = "0.1.0-rc.1"
 // made are the folders of two releases of one commit, made with different folders,
 // time zones, languages and file masks.
 var made = sync.OnceValues(func() (folders [2]string, err error) {
-	for i, environ := range []map[string]string{
+	args := []string{"-version", trial, "-targets", "host", "-without-hlsjs"}
+	if _, err := exec.LookPath("minisign"); err == nil {
+		if err := keys(os.TempDir()); err != nil {
+			return folders, err
+		}
+		args = append(args, "-key", filepath.Join(os.TempDir(), "playtoken.key"))
+	}
+	environs := [2]map[string]string{
 		{"TZ": "UTC", "LANG": "C"},
 		{"TZ": "Asia/Tokyo", "LANG": "es_ES.UTF-8", "GOFLAGS": "-tags=openssl", "GOAMD64": "v3"},
-	} {
-		work, err := os.MkdirTemp("", strings.Repeat("test-", i+1))
-		if err != nil {
-			return folders, err
-		}
-		environ["TMPDIR"] = work
-		folders[i] = filepath.Join(work, "release")
-		if err := release(folders[i], environ); err != nil {
-			return folders, err
-		}
 	}
-	return folders, nil
+	var problems [2]error
+	var both sync.WaitGroup
+	for i, environ := range environs {
+		work := filepath.Join(os.TempDir(), strings.Repeat("folder", i+1))
+		environ["TMPDIR"], folders[i] = work, filepath.Join(work, "release")
+		both.Go(func() {
+			if problems[i] = os.Mkdir(work, 0o755); problems[i] == nil {
+				problems[i] = release(append(slices.Clone(args), "-out", folders[i]), environ)
+			}
+		})
+	}
+	both.Wait()
+	return folders, errors.Join(problems[:]...)
 })
 
 // release runs this program as make release does.
-func release(out string, environ map[string]string) error {
+func release(args []string, environ map[string]string) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "-version", trial, "-targets", "host", "-without-hlsjs", "-out", out)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	for name, value := range environ {
 		cmd.Env = append(cmd.Env, name+"="+value)
