@@ -76,6 +76,10 @@ type Rotator struct {
 	// After an error the owners are unknown, and no such key is removed. Nil means
 	// that no other project uses the account.
 	OtherOwners func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
+
+	// LookOwners is OtherOwners for what a look reports, and may tell owners of some
+	// minutes ago. Nil: OtherOwners.
+	LookOwners func(ctx context.Context, shown []PlatformKey) (map[string]string, error)
 }
 
 // Transition is one step of one key, for the record.

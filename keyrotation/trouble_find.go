@@ -71,7 +71,11 @@ func (p *pass) strangers(ctx context.Context, ring Ring, o *Observation, drift D
 	if len(unknown) == 0 {
 		return found
 	}
-	owners, err := p.rotator.OtherOwners(ctx, unknown)
+	ask := p.rotator.OtherOwners
+	if p.rotator.LookOwners != nil {
+		ask = p.rotator.LookOwners
+	}
+	owners, err := ask(ctx, unknown)
 	for _, f := range drift.Unmanaged {
 		if _, owned := owners[f.KeyID]; err == nil && f.Code == KeyForeign && !told[f.KeyID] && !owned {
 			add(f)

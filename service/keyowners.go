@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,15 +27,24 @@ type keyOwners struct {
 	documents store.Documents
 	ids       func(context.Context) ([]string, error) // of all projects
 	reads     *sharedRead
+	last      atomic.Pointer[Owners] // that was read; nil: none
 }
 
 // Owners maps keys to the projects that own them: by id, and by fingerprint
 // where the id is not known yet.
-type Owners struct{ byID, byFingerprint map[string]string }
+type Owners struct {
+	byID, byFingerprint map[string]string
+	began               time.Time // when the rings began to be read
+}
+
+// ownersAge is how long a look at the platform believes that another project owns a
+// key.
+const ownersAge = 10 * time.Minute
 
 // read reads the rings of all projects, and that of the keys that sign access
 // tokens. If one cannot be read, the owner of no key is known.
 func (o *keyOwners) read(ctx context.Context) (Owners, error) {
+	found := Owners{byID: map[string]string{}, byFingerprint: map[string]string{}, began: time.Now()}
 	ids, err := o.ids(ctx)
 	if err != nil {
 		return Owners{}, err
@@ -43,7 +54,6 @@ func (o *keyOwners) read(ctx context.Context) (Owners, error) {
 			ids = append(ids, id)
 		}
 	}
-	found := Owners{byID: map[string]string{}, byFingerprint: map[string]string{}}
 	var adding sync.Mutex
 	all, ctx := errgroup.WithContext(ctx)
 	all.SetLimit(ringsAtOnce)
@@ -56,7 +66,11 @@ func (o *keyOwners) read(ctx context.Context) (Owners, error) {
 			return err
 		})
 	}
-	return found, all.Wait()
+	err = all.Wait()
+	if err == nil {
+		o.last.Store(&found)
+	}
+	return found, err
 }
 
 // readRing reads the ring of a project, which is empty before the first
@@ -108,6 +122,18 @@ func (o *keyOwners) among(ctx context.Context, shown []keyrotation.PlatformKey) 
 		return nil, err
 	}
 	return owners.Among(shown), nil
+}
+
+// ofLook is among for what a look at the platform reports. Where many projects use
+// one account, each look shows the keys of all, and must not read all rings again:
+// only a key whose owner is not known makes it do so.
+func (o *keyOwners) ofLook(ctx context.Context, shown []keyrotation.PlatformKey) (map[string]string, error) {
+	if last := o.last.Load(); last != nil && time.Since(last.began) < ownersAge {
+		if owners := last.Among(shown); len(owners) == len(shown) {
+			return owners, nil
+		}
+	}
+	return o.among(ctx, shown)
 }
 
 // sharedRead makes sure that all rings are read once at a time, however many

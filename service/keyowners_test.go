@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"playtoken/keyrotation"
+	"playtoken/platforms/standin"
+	"playtoken/store/storetest"
 )
 
 // Any project may ask whose a key is, as often as its limit allows, and there
@@ -34,6 +36,43 @@ func TestAllRingsAreReadOnceAtATime(t *testing.T) {
 	if _, err := s.owners.among(hasty, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("beside another reading: %v", err)
 	}
+}
+
+// TestALookReadsNoRingForAKeyWhoseOwnerIsKnown: where projects share an account, each
+// look shows the keys of all.
+func TestALookReadsNoRingForAKeyWhoseOwnerIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads, documents, public := 0, storetest.NewMemory(), standin.PublicKey(1)
+		ring := keyrotation.Ring{Project: "project_b", Keys: []keyrotation.Key{{Generation: 1, State: keyrotation.Active, StoreName: "k1", KeyID: "known", PublicKey: public, Fingerprint: keyrotation.Fingerprint(public)}}}
+		text, err := ring.Encode()
+		if err == nil {
+			_, err = documents.Write(t.Context(), keyrotation.RingName(ring.Project), text, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners := &keyOwners{documents: documents, reads: newSharedRead(), ids: func(context.Context) ([]string, error) {
+			reads++
+			return []string{ring.Project}, nil
+		}}
+		look := func(when string, want int, ids ...string) {
+			t.Helper()
+			before := reads
+			var shown []keyrotation.PlatformKey
+			for _, id := range ids {
+				shown = append(shown, keyrotation.PlatformKey{ID: id})
+			}
+			of, err := owners.ofLook(t.Context(), shown)
+			if err != nil || of["known"] != ring.Project || reads-before != want {
+				t.Errorf("%s: got the owners %v, %v, after %d reads of all rings, want %s after %d", when, of, err, reads-before, ring.Project, want)
+			}
+		}
+		look("at first", 1, "known")
+		look("again", 0, "known")
+		look("beside an unknown key", 1, "known", "unknown")
+		time.Sleep(ownersAge)
+		look("later", 1, "known")
+	})
 }
 
 func TestOneReadingAnswersAllWhoWaitedForIt(t *testing.T) {

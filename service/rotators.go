@@ -27,7 +27,7 @@ func (r *rotators) rotator(id string, policy keyrotation.Policy) *keyrotation.Ro
 	return &keyrotation.Rotator{
 		Project: id, Documents: r.storage.Store, Keys: r.storage.Store, StoreTime: r.storage.Now,
 		Policy: policy, Log: r.log, Record: r.record,
-		Permit: r.storage.Permit, Changed: func() { r.wakeups.wake(id) }, OtherOwners: r.owners.among,
+		Permit: r.storage.Permit, Changed: func() { r.wakeups.wake(id) }, OtherOwners: r.owners.among, LookOwners: r.owners.ofLook,
 		Ran:  func(outcome string) { r.metrics.Ran(id, outcome) },
 		Told: func(now []keyrotation.Trouble) { r.told.tell(id, now) },
 	}
