@@ -8,4 +8,6 @@ var vaultMutants = []mutant{
 		guard: `if !isBehind(err) {`, broken: `if true || !isBehind(err) {`},
 	{name: "a state that a restored Vault never has is waited for without end", file: "vaultkeys/send.go", by: "NeverCatchesUp",
 		guard: `s.seen.forget()`, broken: ``},
+	{name: "documents end by themselves where an operator set that", file: "vaultkeys/setup.go", by: "SetupCorrects",
+		guard: `, "delete_version_after": "0s"})`, broken: `})`},
 }

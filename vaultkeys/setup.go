@@ -193,7 +193,8 @@ func (s *setup) mountAll(ctx context.Context, missing []engine) error {
 }
 
 // configureKV makes the KV engine keep no old versions, some of which may hold
-// replaced credentials, and refuse every write without check-and-set.
+// replaced credentials, refuse every write without check-and-set, and delete no
+// document by itself: without its ring a project has no key.
 func (s *setup) configureKV(ctx context.Context) error {
 	for _, step := range s.report.Steps {
 		if step.Path == s.store.kv && step.Note != "" {
@@ -203,7 +204,7 @@ func (s *setup) configureKV(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.store.timeout)
 	defer cancel()
 	for {
-		err := s.ensure(ctx, "settings", s.store.kv+"/config", map[string]any{"max_versions": 1, "cas_required": true})
+		err := s.ensure(ctx, "settings", s.store.kv+"/config", map[string]any{"max_versions": 1, "cas_required": true, "delete_version_after": "0s"})
 		if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}

@@ -108,11 +108,17 @@ func TestSetupCorrectsWhatDiffers(t *testing.T) {
 	i.setup()
 	operator := root(t, i.server)
 	write(t, operator, "sys/policies/acl/playtoken-signer", map[string]any{"policy": `path "*" { capabilities = ["sudo"] }`})
-	write(t, operator, i.config.KV+"/config", map[string]any{"cas_required": false})
+	write(t, operator, i.config.KV+"/config", map[string]any{"cas_required": false, "delete_version_after": "1h"})
 	write(t, operator, "auth/"+i.wanted.AppRole+"/role/playtoken-signer", map[string]any{"token_policies": "root"})
 	_, steps := i.setup()
 	if n := strings.Count(steps, "updated "); n != 3 || strings.Contains(steps, "created") {
 		t.Errorf("got %d corrections, want 3:\n%s", n, steps)
+	}
+	if config, err := operator.ReadWithContext(t.Context(), i.config.KV+"/config"); err != nil || config.Data["delete_version_after"] != "0s" {
+		t.Errorf("the KV engine: got %v, %v, want documents that do not end by themselves", config, err)
+	}
+	if _, steps := i.setup(); strings.Contains(steps, "updated ") {
+		t.Errorf("once more: got the steps\n%s\nwant everything unchanged", steps)
 	}
 	i.wanted.MemorySigning = true
 	if _, steps = i.setup(); strings.Count(steps, "updated policy") != 2 {
