@@ -105,6 +105,10 @@ test: deps web players lint types vulnerabilities charts vault
 	began=$$SECONDS
 	result=0
 	CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -timeout 40m -v $(PKGS) > $(LOG) 2>&1 || result=$$?
+	if [ -n "$$race" ]; then
+	  echo "== go test ./keyrotation, without the race detector: every mishap at every call"
+	  go test -run TestEveryCallMayFailInEveryWay -v ./keyrotation >> $(LOG) 2>&1 || result=$$?
+	fi
 	if [ -e $(OPENSSL) ] && [ -n "$$race" ]; then
 	  echo "== go test -tags openssl ./signer/..."
 	  CGO_ENABLED=1 go test -tags openssl -shuffle=on -v ./signer/... >> $(LOG) 2>&1 || result=$$?
