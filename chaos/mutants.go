@@ -7,6 +7,10 @@ var mutants = slices.Concat(keyrotationMutants, publishedMutants, consoleMutants
 
 // otherMutants are the guards outside keyrotation.
 var otherMutants = []mutant{
+	{name: "a look does not ask whose a key is that it does not know", file: "service/keyowners.go", by: "ALook",
+		guard: `len(owners) == len(shown) {`, broken: `len(owners) >= 0 {`},
+	{name: "a look believes for ever whose a key was", file: "service/keyowners.go", by: "ALook",
+		guard: `time.Since(last.began) < ownersAge {`, broken: `time.Since(last.began) >= 0 {`},
 	{name: "a reason in the CSV of the audit record is a formula", file: "web/console/audit.go", noticed: "service", by: "OnTheConsole",
 		guard: `texts[i] = "'" + t`, broken: `texts[i] = t`},
 	{name: "a key that is revoked at the platform alone leaves its sessions", file: "service/breakglass/breakglass.go",
