@@ -85,6 +85,15 @@ func (s source) buildAll(ctx context.Context, targets []target, work string) (al
 	return all, nil
 }
 
+// forThisMachine is the one of the programs that runs here, or else is built.
+func (s source) forThisMachine(ctx context.Context, programs []program, work string) (program, error) {
+	i := slices.IndexFunc(programs, func(p program) bool { return p.target == host() })
+	if i >= 0 {
+		return programs[i], nil
+	}
+	return s.build(ctx, host(), filepath.Join(work, "host", host().executable()))
+}
+
 // build makes the program, and refuses one that does not say what it was made of.
 func (s source) build(ctx context.Context, t target, path string) (program, error) {
 	args := append(append([]string{"build"}, buildFlags()...), "-o", path, "./cmd/playtoken")

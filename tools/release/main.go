@@ -46,6 +46,7 @@ type options struct {
 	key        string // a file with a secret key of minisign; empty: no signature
 	password   string // a file with the password of the key, where it has one
 	withoutHLS bool
+	papers     string // a folder; nothing but papers is written, and into it
 }
 
 func parseOptions(args []string) (o options, err error) {
@@ -57,6 +58,7 @@ func parseOptions(args []string) (o options, err error) {
 	flags.StringVar(&o.key, "key", "", "file with the secret key of minisign that signs SHA256SUMS; if empty, nothing is signed")
 	flags.StringVar(&o.password, "password", "", "file with the password of the key, if it has one")
 	flags.BoolVar(&o.withoutHLS, "without-hlsjs", false, "release without hls.js where web/fetched has none")
+	flags.StringVar(&o.papers, "papers", "", "write manual pages, completion and licences into this folder, and release nothing: for another tool that does")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -83,6 +85,9 @@ func run(ctx context.Context, o options, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "playtoken %s, commit %s, times %s\n", s.version, s.revision, s.time.Format("2006-01-02T15:04:05Z07:00"))
+	if o.papers != "" {
+		return s.writePapers(ctx, work, o.papers)
+	}
 	made := filepath.Join(work, "out")
 	if err := os.Mkdir(made, 0o755); err != nil {
 		return err
@@ -105,7 +110,11 @@ func (s source) makeAll(ctx context.Context, o options, work, made string) error
 	if err != nil {
 		return err
 	}
-	papers, err := s.readPapers(ctx, work)
+	writer, err := s.forThisMachine(ctx, programs, work)
+	if err != nil {
+		return err
+	}
+	papers, err := s.readPapers(ctx, work, writer)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,59 @@ type papers struct {
 	units       []file // deploy/systemd
 }
 
-// readPapers takes papers from the source, and has the program write those that it
-// knows best.
-func (s source) readPapers(ctx context.Context, work string) (p papers, err error) {
+// readPapers takes papers from the source, and has the program for this machine write
+// those that it knows best.
+func (s source) readPapers(ctx context.Context, work string, writer program) (papers, error) {
+	p, err := s.ownPapers()
+	if err != nil {
+		return p, err
+	}
+	if p.manual, err = manualOf(ctx, writer, filepath.Join(work, "man")); err != nil {
+		return p, err
+	}
+	p.completions, err = completionsOf(ctx, writer)
+	return p, err
+}
+
+// writePapers writes what the program writes and the licences of what is in it.
+func (s source) writePapers(ctx context.Context, work, dir string) error {
+	writer, err := s.build(ctx, host(), filepath.Join(work, host().executable()))
+	if err != nil {
+		return err
+	}
+	p, err := s.readPapers(ctx, work, writer)
+	if err != nil {
+		return err
+	}
+	licences, err := s.licencesOf(writer)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	all := append(append(under("man", p.manual), under("completions", p.completions)...), licences)
+	for _, f := range p.manual {
+		packed, err := compressed(f)
+		if err != nil {
+			return err
+		}
+		all = append(all, under("man1", []file{packed})...)
+	}
+	for _, f := range all {
+		to := filepath.Join(dir, filepath.FromSlash(f.name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, f.body, f.mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownPapers are those that lie in the source.
+func (s source) ownPapers() (p papers, err error) {
 	for _, name := range []string{"CHANGELOG.md", "LICENSE", "README.md"} {
 		body, err := os.ReadFile(filepath.Join(s.folder, name))
 		if err != nil {
@@ -39,15 +89,7 @@ func (s source) readPapers(ctx context.Context, work string) (p papers, err erro
 		}
 		p.units = append(p.units, found...)
 	}
-	writer, err := s.build(ctx, host(), filepath.Join(work, "host", host().executable()))
-	if err != nil {
-		return p, err
-	}
-	if p.manual, err = manualOf(ctx, writer, filepath.Join(work, "man")); err != nil {
-		return p, err
-	}
-	p.completions, err = completionsOf(ctx, writer)
-	return p, err
+	return p, nil
 }
 
 // readFiles reads the files of a folder that fit a pattern, in the order of their names.
