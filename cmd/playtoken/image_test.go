@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/json"
 	"net/http"
@@ -166,6 +167,10 @@ func TestTheStaticImageNeedsNothing(t *testing.T) {
 	}
 	if libraries, err := binary.ImportedLibraries(); err == nil && len(libraries) > 0 {
 		t.Errorf("got the libraries %q, want none", libraries)
+	}
+	// The image of a release has no table of time zones.
+	if text, err := os.ReadFile(path); err != nil || !bytes.Contains(text, []byte("Antarctica/DumontDUrville")) {
+		t.Errorf("got a program without time zones, %v, want them in it for the rules of projects", err)
 	}
 	checkImage(t, path, stages[""].command(t, "CMD"))
 }
