@@ -2,6 +2,7 @@ package service
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -189,7 +190,9 @@ func TestAPageIsLiveUntilTheSessionEnds(t *testing.T) {
 	withActiveKey(t, s, projects.Default)
 	b := newBrowser(t, s)
 	b.signIn(adminKey)
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, b.at+"/console/live?page=/console/projects/default", http.NoBody)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*waitForKey)
+	defer cancel()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, b.at+"/console/live?page=/console/projects/default", http.NoBody)
 	response, err := b.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
