@@ -12,6 +12,7 @@ const slots = 16384
 type Cluster struct {
 	Nodes   []*Server
 	Replica *Server
+	files   TLS
 }
 
 // StartCluster returns once every node knows who has which keys. It skips the test on
@@ -19,11 +20,17 @@ type Cluster struct {
 // are not.
 func StartCluster(t *testing.T) *Cluster {
 	t.Helper()
-	c := &Cluster{}
+	return StartClusterTLS(t, TLS{})
+}
+
+// StartClusterTLS is StartCluster with TLS between all of them.
+func StartClusterTLS(t *testing.T, files TLS) *Cluster {
+	t.Helper()
+	c := &Cluster{files: files}
 	for range 3 {
-		c.Nodes = append(c.Nodes, startNode(t))
+		c.Nodes = append(c.Nodes, startNode(t, files))
 	}
-	c.Replica = startNode(t)
+	c.Replica = startNode(t, files)
 	for i, node := range c.Nodes {
 		node.Do("CLUSTER", "ADDSLOTSRANGE", i*slots/3, (i+1)*slots/3-1)
 	}
@@ -45,11 +52,15 @@ func StartCluster(t *testing.T) *Cluster {
 	return c
 }
 
-func startNode(t *testing.T) *Server {
+func startNode(t *testing.T, files TLS) *Server {
 	t.Helper()
 	bus := freePort(t)
-	s := start(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000",
-		"--cluster-require-full-coverage", "no")
+	args := []string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000",
+		"--cluster-require-full-coverage", "no"}
+	if files.Cert != "" {
+		args = append(args, "--tls-cluster", "yes")
+	}
+	s := start(t, files, args...)
 	s.bus = bus
 	return s
 }
@@ -58,7 +69,7 @@ func (s *Server) id() string { return fmt.Sprint(s.Do("CLUSTER", "MYID")) }
 
 // URL names two of the nodes, with the password.
 func (c *Cluster) URL() string {
-	return "redis+cluster://:" + Password + "@" + c.Nodes[1].Address() + "?addr=" + c.Nodes[2].Address()
+	return c.files.scheme() + "+cluster://:" + Password + "@" + c.Nodes[1].Address() + "?addr=" + c.Nodes[2].Address()
 }
 
 // Has returns the keys with a prefix that each node has.

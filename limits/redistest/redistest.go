@@ -4,9 +4,12 @@ package redistest
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -28,6 +31,7 @@ type Server struct {
 	args []string
 
 	password string
+	files    TLS
 	bus      string // the port at which a node of a cluster talks to the others
 }
 
@@ -35,17 +39,55 @@ type Server struct {
 // test on machines without Redis.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	return start(t)
+	return start(t, TLS{})
 }
 
-func start(t *testing.T, args ...string) *Server {
+// TLS are files in PEM: a certificate for 127.0.0.1 that is its own authority, and its
+// key. Servers with the zero TLS use none, others nothing but TLS.
+type TLS struct{ Cert, Key string }
+
+// directives are those of a server's configuration for a port.
+func (f TLS) directives(port string) [][2]string {
+	if f.Cert == "" {
+		return [][2]string{{"port", port}}
+	}
+	return [][2]string{{"port", "0"}, {"tls-port", port}, {"tls-cert-file", f.Cert}, {"tls-key-file", f.Key}, {"tls-ca-cert-file", f.Cert},
+		{"tls-auth-clients", "no"}, {"tls-replication", "yes"}}
+}
+
+// scheme is that of the servers' URLs.
+func (f TLS) scheme() string {
+	if f.Cert == "" {
+		return "redis"
+	}
+	return "rediss"
+}
+
+func (f TLS) config(t *testing.T) *tls.Config {
+	t.Helper()
+	if f.Cert == "" {
+		return nil
+	}
+	cert, err := os.ReadFile(f.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(cert)
+	return &tls.Config{RootCAs: pool}
+}
+
+func start(t *testing.T, files TLS, args ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("NOT TESTED: limits that replicas share, because there is no redis-server on this machine")
 	}
 	port := freePort(t)
-	s := &Server{Port: port, t: t, password: Password, args: append([]string{"--port", port, "--bind", "127.0.0.1", "--requirepass", Password,
+	s := &Server{Port: port, t: t, password: Password, files: files, args: append([]string{"--bind", "127.0.0.1", "--requirepass", Password,
 		"--masterauth", Password, "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)}
+	for _, directive := range files.directives(port) {
+		s.args = append(s.args, "--"+directive[0], directive[1])
+	}
 	s.Run()
 	t.Cleanup(s.Kill)
 	return s
@@ -66,7 +108,7 @@ func freePort(t *testing.T) string {
 
 // URL is that of a database of the server, with the password.
 func (s *Server) URL(database string) string {
-	return "redis://:" + Password + "@" + s.Address() + "/" + database
+	return s.files.scheme() + "://:" + Password + "@" + s.Address() + "/" + database
 }
 
 // Address is the server's, as host:port.
@@ -111,7 +153,7 @@ func (s *Server) Do(words ...any) any {
 }
 
 func (s *Server) try(words ...any) (any, error) {
-	client := redis.NewClient(&redis.Options{Addr: s.Address(), Password: s.password, MaxRetries: -1, Protocol: 2})
+	client := redis.NewClient(&redis.Options{Addr: s.Address(), Password: s.password, MaxRetries: -1, Protocol: 2, TLSConfig: s.files.config(s.t)})
 	defer client.Close()
 	return client.Do(s.t.Context(), words...).Result()
 }

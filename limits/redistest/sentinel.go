@@ -17,7 +17,6 @@ const master = "playtoken"
 // sentinel is the configuration of one of three, which take the primary for lost
 // after as short a time as they notice.
 const sentinel = `
-port %s
 bind 127.0.0.1
 dir %s
 requirepass ` + SentinelPassword + `
@@ -32,17 +31,24 @@ sentinel failover-timeout ` + master + ` 2000
 type Sentinels struct {
 	Primary, Replica *Server
 	sentinels        []*Server
+	files            TLS
 }
 
 // StartSentinels returns once a primary that is lost would be replaced. It skips the
 // test on machines without Redis.
 func StartSentinels(t *testing.T) *Sentinels {
 	t.Helper()
-	s := &Sentinels{Primary: start(t)}
-	s.Replica = start(t, "--replicaof", "127.0.0.1 "+s.Primary.Port)
+	return StartSentinelsTLS(t, TLS{})
+}
+
+// StartSentinelsTLS is StartSentinels with TLS between all of them.
+func StartSentinelsTLS(t *testing.T, files TLS) *Sentinels {
+	t.Helper()
+	s := &Sentinels{Primary: start(t, files), files: files}
+	s.Replica = start(t, files, "--replicaof", "127.0.0.1 "+s.Primary.Port)
 	s.Replica.Awaits("master_link_status:up", "INFO", "replication")
 	for range 3 {
-		s.sentinels = append(s.sentinels, startSentinel(t, s.Primary.Port))
+		s.sentinels = append(s.sentinels, startSentinel(t, files, s.Primary.Port))
 	}
 	for _, one := range s.sentinels {
 		one.Awaits("num-other-sentinels 2", "SENTINEL", "MASTER", master)
@@ -51,14 +57,18 @@ func StartSentinels(t *testing.T) *Sentinels {
 	return s
 }
 
-func startSentinel(t *testing.T, primary string) *Server {
+func startSentinel(t *testing.T, files TLS, primary string) *Server {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
 	path := filepath.Join(dir, "sentinel.conf")
-	if err := os.WriteFile(path, fmt.Appendf(nil, sentinel, port, dir, primary), 0o600); err != nil {
+	text := fmt.Appendf(nil, sentinel, dir, primary)
+	for _, directive := range files.directives(port) {
+		text = fmt.Appendf(text, "%s %s\n", directive[0], directive[1])
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Port: port, t: t, args: []string{path, "--sentinel"}, password: SentinelPassword}
+	s := &Server{Port: port, t: t, args: []string{path, "--sentinel"}, password: SentinelPassword, files: files}
 	s.Run()
 	t.Cleanup(s.Kill)
 	return s
@@ -70,6 +80,6 @@ func (s *Sentinels) URL(database string) string {
 	for _, one := range s.sentinels[1:] {
 		others.WriteString("&addr=" + one.Address())
 	}
-	return "redis+sentinel://:" + Password + "@" + s.sentinels[0].Address() + "/" + database +
+	return s.files.scheme() + "+sentinel://:" + Password + "@" + s.sentinels[0].Address() + "/" + database +
 		"?master_name=" + master + "&sentinel_password=" + SentinelPassword + others.String()
 }
