@@ -32,6 +32,9 @@ func asideOf(path string) *file { return &file{path: path + ".pending"} }
 // next durable entry of the log takes it over. It is on the disk when SetAside
 // returns. Until it is taken over, only the permissions of the file protect it.
 func SetAside(path string, e Entry) error {
+	if err := maySetAside(); err != nil {
+		return fmt.Errorf("set an entry aside: %w", err)
+	}
 	line, err := json.Marshal(aside{Time: time.Now().UTC(), Entry: e.bounded()})
 	if err != nil {
 		return err

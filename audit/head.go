@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -71,16 +70,4 @@ func writeDurably(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync the directory: %w", err)
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ package audit
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -29,3 +30,18 @@ func giveTo(file *os.File, as fs.FileInfo) {
 		_ = file.Chown(int(owner.Uid), int(owner.Gid))
 	}
 }
+
+func syncDirectory(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync the directory: %w", err)
+	}
+	return nil
+}
+
+// maySetAside says why entries cannot be set aside on this system.
+func maySetAside() error { return nil }

@@ -90,16 +90,6 @@ func initialise(path string, header []byte, fill func(*bolt.Tx) error) error {
 	})
 }
 
-// syncDirectory makes a new name in dir durable.
-func syncDirectory(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
-}
-
 // readHeader returns the encrypted data key.
 func readHeader(tx *bolt.Tx) ([]byte, error) {
 	header := tx.Bucket([]byte(bucketHeader))

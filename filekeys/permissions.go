@@ -38,7 +38,7 @@ func Exposures(path string) ([]*Exposed, error) {
 	}
 	// A user who may write to the directory can replace the file, unless the
 	// directory is sticky and the file belongs to another user.
-	if mode := above.Mode(); mode&0o002 != 0 && mode&fs.ModeSticky == 0 {
+	if mode := above.Mode(); modesSay && mode&0o002 != 0 && mode&fs.ModeSticky == 0 {
 		found = append(found, &Exposed{
 			Path: dir, Mode: mode, Why: "every user of this machine may replace files in the store's directory", Remedy: "chmod o-w " + dir,
 		})
@@ -57,7 +57,7 @@ func Exposures(path string) ([]*Exposed, error) {
 // file, or nil. The group may open it, because volume mounts of containers
 // require that and the values are encrypted.
 func exposedFile(path string, info fs.FileInfo) *Exposed {
-	if info.Mode().Perm()&0o007 == 0 {
+	if !modesSay || info.Mode().Perm()&0o007 == 0 {
 		return nil
 	}
 	return &Exposed{Path: path, Mode: info.Mode(), Why: "every user of this machine may open it", Remedy: "chmod 600 " + path}

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// modesSay: the mode of a file says who may open it.
+const modesSay = true
+
 func ids(info fs.FileInfo) owners {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return owners{user: int(stat.Uid), group: int(stat.Gid)}
@@ -17,4 +20,14 @@ func ids(info fs.FileInfo) owners {
 
 func unlock(file *os.File) {
 	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // cannot fail for an open file
+}
+
+// syncDirectory makes a new name in dir durable.
+func syncDirectory(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -86,7 +87,7 @@ func (s *Settings) openly(vault bool) (doubts []string) {
 // otherwise, in a container without other users.
 func (s *Settings) exposed() []string {
 	info, err := os.Stat(s.TLS.Key)
-	if err != nil || info.Mode().Perm()&0o007 == 0 {
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o007 == 0 { // there, modes say nothing
 		return nil
 	}
 	return []string{fmt.Sprintf("PLAYTOKEN_TLS_KEY: every user of this machine may open its file (mode %04o); run: chmod 600 on it", info.Mode().Perm())}
