@@ -94,3 +94,46 @@ func TestAModuleWithoutALicenceIsRefused(t *testing.T) {
 		t.Errorf("licences = %v, want an error that names the module", err)
 	}
 }
+
+// TestHLSIsTakenWhereItIsTheRightOne: a clone gets what make web fetched.
+func TestHLSIsTakenWhereItIsTheRightOne(t *testing.T) {
+	for _, tt := range []struct {
+		name, script string
+		without      bool
+		taken        bool
+		problem      string
+	}{
+		{name: "fetched", script: `var v="1.7.4"`, taken: true},
+		{name: "fetched, and may be missing", script: `var v="1.7.4"`, without: true, taken: true},
+		{name: "of another version", script: `var v="1.7.3"`, problem: "is not hls.js 1.7.4"},
+		{name: "missing", problem: "run make web first"},
+		{name: "missing, as it may be", without: true},
+	} {
+		from, to := t.TempDir(), t.TempDir()
+		write := func(name string, body []byte) {
+			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, body, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(filepath.Join(to, "web/package-lock.json"), []byte(`{"packages":{"node_modules/hls.js":{"version":"1.7.4"}}}`))
+		write(filepath.Join(to, "web/fetched/.gitignore"), nil)
+		if tt.script != "" {
+			packed, err := compressed(file{body: []byte(tt.script)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(filepath.Join(from, "web/fetched", hlsScript), packed.body)
+			write(filepath.Join(from, "web/fetched/hls-license.txt"), []byte("licence"))
+		}
+		taken, err := source{folder: to}.takeHLS(options{repository: from, withoutHLS: tt.without})
+		if taken != tt.taken || (err == nil) != (tt.problem == "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
+			t.Errorf("%s: take = %t, %v; want %t and a problem with %q", tt.name, taken, err, tt.taken, tt.problem)
+		}
+		if _, err := os.Stat(filepath.Join(to, "web/fetched", hlsScript)); (err == nil) != tt.taken {
+			t.Errorf("%s: got %v in the clone, want the script there: %t", tt.name, err, tt.taken)
+		}
+	}
+}

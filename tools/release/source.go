@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -56,7 +59,7 @@ func openSource(ctx context.Context, o options, work string) (s source, err erro
 
 // takeHLS copies what make web fetched, which Git ignores, into the clone.
 func (s source) takeHLS(o options) (taken bool, err error) {
-	for _, name := range []string{"hls.js.gz", "hls-license.txt"} {
+	for _, name := range []string{hlsScript, "hls-license.txt"} {
 		text, err := os.ReadFile(filepath.Join(o.repository, "web/fetched", name))
 		if errors.Is(err, fs.ErrNotExist) && o.withoutHLS {
 			return false, nil
@@ -64,11 +67,39 @@ func (s source) takeHLS(o options) (taken bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("hls.js is missing: run make web first, or release without it (-without-hlsjs, WITHOUT_HLSJS=1): %w", err)
 		}
+		if name == hlsScript {
+			if err := s.checkHLS(text); err != nil {
+				return false, err
+			}
+		}
 		if err := os.WriteFile(filepath.Join(s.folder, "web/fetched", name), text, 0o644); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+const hlsScript = "hls.js.gz"
+
+// checkHLS refuses a script of another version than the one that npm is told to fetch:
+// the script says its version as a string.
+func (s source) checkHLS(packed []byte) error {
+	version, err := s.versionOfHLS()
+	if err != nil {
+		return err
+	}
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return fmt.Errorf("web/fetched/%s: %w", hlsScript, err)
+	}
+	script, err := io.ReadAll(r)
+	if err != nil {
+		return fmt.Errorf("web/fetched/%s: %w", hlsScript, err)
+	}
+	if !bytes.Contains(script, []byte(strconv.Quote(version))) {
+		return fmt.Errorf("web/fetched/%s is not hls.js %s, which web/package-lock.json names: run make web", hlsScript, version)
+	}
+	return nil
 }
 
 // timeOf is SOURCE_DATE_EPOCH or, where that is not set, the time of HEAD.
