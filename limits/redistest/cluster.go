@@ -55,7 +55,7 @@ func StartClusterTLS(t *testing.T, files TLS) *Cluster {
 func startNode(t *testing.T, files TLS) *Server {
 	t.Helper()
 	bus := freePort(t)
-	args := []string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000",
+	args := []string{"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "3000",
 		"--cluster-require-full-coverage", "no"}
 	if files.Cert != "" {
 		args = append(args, "--tls-cluster", "yes")

@@ -14,8 +14,8 @@ const SentinelPassword = "canary-sentinel-password-0123456789"
 // master is what Sentinels call the primary.
 const master = "playtoken"
 
-// sentinel is the configuration of one of three, which take the primary for lost
-// after as short a time as they notice.
+// sentinel is the configuration of one of three. They take the primary for lost after
+// longer than a busy machine makes it wait.
 const sentinel = `
 bind 127.0.0.1
 dir %s
@@ -23,8 +23,8 @@ requirepass ` + SentinelPassword + `
 sentinel sentinel-pass ` + SentinelPassword + `
 sentinel monitor ` + master + ` 127.0.0.1 %s 2
 sentinel auth-pass ` + master + ` ` + Password + `
-sentinel down-after-milliseconds ` + master + ` 500
-sentinel failover-timeout ` + master + ` 2000
+sentinel down-after-milliseconds ` + master + ` 2000
+sentinel failover-timeout ` + master + ` 4000
 `
 
 // Sentinels are a primary and its replica, watched by three Sentinels.
