@@ -6,39 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
+
+	"playtoken/web/npmtest"
 )
 
 // sdk is a public client that has to work with this service.
 const sdk = "@api.video/nodejs-client@2.6.8"
-
-// sdkModules is the folder with the client, fetched once into the user's
-// cache. A machine that cannot have it skips.
-func sdkModules(t *testing.T) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skipf("NOT TESTED with %s: %v", sdk, err)
-	}
-	dir := filepath.Join(cache, "playtoken-tests", strings.ReplaceAll(sdk, "/", "-"))
-	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "@api.video", "nodejs-client", "package.json")); err == nil {
-		return modules
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Skipf("NOT TESTED with %s: %v", sdk, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts",
-		"--fetch-retries=0", "--loglevel=error", sdk).CombinedOutput()
-	if err != nil {
-		t.Skipf("NOT TESTED with %s: npm install: %v\n%s", sdk, err, out)
-	}
-	return modules
-}
 
 // script prints what the client understood, one line for each attempt.
 const script = `
@@ -68,7 +43,7 @@ func TestThePublicClientUnderstandsTheResponses(t *testing.T) {
 	if err != nil {
 		t.Skipf("NOT TESTED with %s: %v", sdk, err)
 	}
-	modules := sdkModules(t)
+	modules := filepath.Join(npmtest.Packages(t, sdk), "node_modules")
 	d, done := deploy(t)
 	defer done()
 	server := httptest.NewServer(d)

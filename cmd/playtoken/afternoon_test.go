@@ -79,7 +79,10 @@ func newAfternoon(t *testing.T, more ...string) *afternoon {
 }
 
 // busy has serve look often.
-var busy = []string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=1s", "PLAYTOKEN_OBSERVE_EVERY=300ms"}
+var busy = []string{"PLAYTOKEN_PROPAGATION_DELAY=0s", "PLAYTOKEN_SETTLE=" + settled.String(), "PLAYTOKEN_OBSERVE_EVERY=300ms"}
+
+// settled is how long lists of keys may lag.
+const settled = time.Second
 
 // afternoon puts what can have trouble before the gate.
 func (w *deployment) afternoon() *afternoon {
@@ -91,14 +94,21 @@ func (w *deployment) afternoon() *afternoon {
 	return a
 }
 
-// serving has keys, a token, and a server.
+// serving has keys that no list may leave out any more, a token, and a server.
 func (a *afternoon) serving() *afternoon {
 	a.must(&struct{}{}, "rotate")
+	made := time.Now() // by then its keys were registered
 	var token tokenView
 	a.must(&token, "token", "mint", "counter", "--expires-in", "4m")
 	a.token = token.Token
 	a.server = a.startServer("serve")
 	a.server.awaitReady(a.client)
+	eventually(a.t, time.Minute, func() error {
+		if old := time.Since(made); old <= settled {
+			return fmt.Errorf("the keys are %s old, want older than %s", old, settled)
+		}
+		return nil
+	})
 	return a
 }
 

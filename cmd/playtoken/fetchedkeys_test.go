@@ -120,11 +120,18 @@ func TestAVerifierThatFetchesKeysRefusesNoViewer(t *testing.T) {
 		if play(token); rotations == 0 {
 			first = token
 		}
-		if w.run("rotate", "--now", "--reason", "test").code == exitDone {
-			rotations++
+		if w.run("rotate", "--now", "--reason", "test").code != exitDone {
+			continue
 		}
+		rotations++
+		eventually(t, patience, func() error { // until the replica has seen it
+			next := mint()
+			if play(next); *next.KeyID == *token.KeyID {
+				return fmt.Errorf("after a rotation: got a token of key %s again, want another one", *token.KeyID)
+			}
+			return nil
+		})
 	}
-	play(mint())
 	play(first) // its key is retired, and still published
 	if len(kids) < 4 {
 		t.Errorf("got tokens of %d keys, want 4", len(kids))

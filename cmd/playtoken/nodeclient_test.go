@@ -1,45 +1,21 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
+
+	"playtoken/web/npmtest"
 )
 
 const nodeClient = "@api.video/nodejs-client@2.6.8"
 
-// nodeModules is a folder with the client in it.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	return npmModules(t, nodeClient)
-}
-
-// npmModules is a folder with a package in it, name@version, fetched once per machine.
+// npmModules is the folder of a package, name@version.
 func npmModules(t *testing.T, pkg string) string {
 	t.Helper()
-	npm, err := exec.LookPath("npm")
-	cache, nowhere := os.UserCacheDir()
-	if _, node := exec.LookPath("node"); err != nil || node != nil || nowhere != nil {
-		t.Skipf("NOT TESTED with %s: there is no node with npm and a cache on this machine", pkg)
-	}
-	dir := filepath.Join(cache, "playtoken-tests", strings.ReplaceAll(pkg, "/", "-"))
-	modules := filepath.Join(dir, "node_modules")
-	name := pkg[:strings.LastIndex(pkg, "@")]
-	if _, err := os.Stat(filepath.Join(modules, filepath.FromSlash(name), "package.json")); err == nil {
-		return modules
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", pkg).CombinedOutput()
-	if err != nil {
-		t.Skipf("NOT TESTED with %s: it cannot be fetched: %v\n%s", pkg, err, out)
-	}
-	return modules
+	return filepath.Join(npmtest.Packages(t, pkg), "node_modules")
 }
 
 // visit is what a user of the client does, and prints what the client made of
@@ -92,7 +68,7 @@ type clientError struct {
 func TestThePublicClientForNodeLogsInAndIsUnderstood(t *testing.T) {
 	t.Parallel()
 	slow(t, "it starts node")
-	modules := nodeModules(t)
+	modules := npmModules(t, nodeClient)
 	m := newTenancy(t, newDeployment(t))
 	m.awaitActive()
 	_, value := m.newKey("for node", "mint", "read")

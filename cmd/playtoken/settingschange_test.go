@@ -68,7 +68,7 @@ func TestAnIssuedKeyStaysWhereItIsTaken(t *testing.T) {
 		"another account there": settle(false, map[string]any{"project_id": "project_other"}),
 		"no keys made for us":   `{"platform_settings":{"project_id":null},"platform_credential":{"api_key":"given-key-of-the-account"}}`,
 	} {
-		if got := admin.once("PATCH "+path, change); got.status != http.StatusConflict || !strings.Contains(string(got.body), "active key") {
+		if got := admin.ask("PATCH "+path, change); got.status != http.StatusConflict || !strings.Contains(string(got.body), "active key") {
 			t.Errorf("change to %s: got status %d, want 409 because of the active key: %s", what, got.status, got.body)
 		}
 	}

@@ -2,7 +2,6 @@ package viewers_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,13 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"playtoken/projects"
 	"playtoken/projects/viewers"
+	"playtoken/web/npmtest"
 )
 
 // receives is a webhook as its owner writes one with the library of Standard
@@ -28,33 +26,6 @@ console.log(JSON.stringify(calls.map(({ secret, body, headers }) => {
   try { return new Webhook(secret).verify(body, headers).video_id; } catch (e) { return e.message; }
 })));
 `
-
-// receiver is a folder with the library in it, fetched once per machine.
-func receiver(t *testing.T) string {
-	t.Helper()
-	npm, err := exec.LookPath("npm")
-	cache, nowhere := os.UserCacheDir()
-	if _, node := exec.LookPath("node"); err != nil || node != nil || nowhere != nil {
-		t.Skip("NOT TESTED with standardwebhooks: there is no node with npm and a cache on this machine")
-	}
-	dir := filepath.Join(cache, "playtoken-tests", "standardwebhooks@1.0.0")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "standardwebhooks", "package.json")); err == nil {
-		return dir
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(dir, os.DirFS("testdata/receiver")); err != nil && !os.IsExist(err) {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts").CombinedOutput()
-	if err != nil {
-		t.Skipf("NOT TESTED with standardwebhooks: it cannot be fetched: %v\n%s", err, out)
-	}
-	return dir
-}
 
 type received struct {
 	Secret  string            `json:"secret"`
@@ -68,7 +39,7 @@ func TestTheLibraryOfStandardWebhooksAcceptsOurRequests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it asks npm")
 	}
-	dir := receiver(t)
+	dir := npmtest.Project(t, "standardwebhooks", os.DirFS("testdata/receiver"))
 	var got received
 	url := hook(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -41,6 +41,9 @@ func TestTheBillHasEveryModuleOfTheProgram(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, c := range *b.Components {
+		if c.Name == "hls.js" { // where make web has fetched it
+			continue
+		}
 		got[c.Name] = c.Version + " "
 		if c.Hashes != nil {
 			got[c.Name] += (*c.Hashes)[0].Value
@@ -56,8 +59,8 @@ func TestTheBillHasEveryModuleOfTheProgram(t *testing.T) {
 	if main.Version != "v"+trial || (*main.Hashes)[0].Value != fmt.Sprintf("%x", sum) {
 		t.Errorf("got the program %+v, want version v%s and hash %x", main, trial, sum)
 	}
-	if needs := *(*b.Dependencies)[0].Dependencies; len(needs) != len(got) {
-		t.Errorf("got %d dependencies of the program, want %d", len(needs), len(got))
+	if needs := *(*b.Dependencies)[0].Dependencies; len(needs) != len(*b.Components) {
+		t.Errorf("got %d dependencies of the program, want %d", len(needs), len(*b.Components))
 	}
 }
 
