@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,23 @@ type deployment struct {
 	t       *testing.T
 	dir     string
 	gate    *httptest.Server
+	behind  *exchangeable // what gate serves
 	environ []string
+}
+
+// exchangeable is a handler in whose place another one can be put while it serves.
+type exchangeable struct{ handler atomic.Pointer[http.Handler] }
+
+func newExchangeable(first http.Handler) *exchangeable {
+	e := &exchangeable{}
+	e.becomes(first)
+	return e
+}
+
+func (e *exchangeable) becomes(other http.Handler) { e.handler.Store(&other) }
+
+func (e *exchangeable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*e.handler.Load()).ServeHTTP(w, r)
 }
 
 // quick makes rotations quick enough to be waited for.
@@ -50,7 +67,8 @@ func newDeployment(t *testing.T, more ...string) *deployment {
 func newDeploymentWithoutStore(t *testing.T, more ...string) *deployment {
 	t.Helper()
 	w := &deployment{t: t, dir: t.TempDir()}
-	w.gate = httptest.NewServer(openSample(t, w.dir).Handler())
+	w.behind = newExchangeable(openSample(t, w.dir).Handler())
+	w.gate = httptest.NewServer(w.behind)
 	t.Cleanup(w.gate.Close)
 	w.environ = append([]string{
 		"PLAYTOKEN_STORE=file:" + filepath.Join(w.dir, "play.db"), "PLAYTOKEN_STORE_PASSWORD=" + password,

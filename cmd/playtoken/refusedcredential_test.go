@@ -80,7 +80,7 @@ func TestAChangedCredentialIsCheckedBeforeItIsSaved(t *testing.T) {
 	works()
 	w.must(&struct{}{}, "project", "update", id, "--credential", file(gateKey))
 	works()
-	w.gate.Config.Handler, other.Config.Handler = other.Config.Handler, w.gate.Config.Handler
+	w.behind.becomes(other.Config.Handler)
 	r := w.run("project", "update", id, "--credential", file(gateKey))
 	if r.code != exitRefused || !strings.Contains(r.stderr, "another account") {
 		t.Errorf("a credential of another account: got exit %d and %s, want %d", r.code, r.stderr, exitRefused)

@@ -10,7 +10,7 @@ import (
 func (w *deployment) losesData() {
 	w.t.Helper()
 	fresh := openSample(w.t, w.t.TempDir())
-	w.gate.Config.Handler = fresh.Handler()
+	w.behind.becomes(fresh.Handler())
 }
 
 // rotates makes the first keys. Calls of a deployment with a short settle time may
