@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"playtoken/handlers"
 	"playtoken/platforms/cloudfront/cloudfronttest"
 	"playtoken/platforms/standin"
 	"playtoken/secret"
@@ -98,7 +99,14 @@ func (c *cdn) rotates(t *testing.T, admin apiClient, id string) {
 	admin.awaitStates("GET "+path+"/signing-keys", "2:registered 1:active")
 	first := c.minted(t, admin, id)
 	c.opens(t, first, http.StatusOK)
-	admin.want(http.StatusOK, nil, "POST "+path+"/rotation", `{"mode":"now","reason":"test"}`)
+	eventually(t, patience, func() error { // until the standby may sign
+		var done handlers.Rotated
+		admin.want(http.StatusOK, &done, "POST "+path+"/rotation", `{"mode":"now","reason":"test"}`)
+		if done.Refused {
+			return fmt.Errorf("a rotation was refused: %s", done.Reason)
+		}
+		return nil
+	})
 	var second tokenView
 	eventually(t, patience, func() error { // until the view of the ring is a new one
 		if second = c.minted(t, admin, id); *first.KeyID == *second.KeyID {
