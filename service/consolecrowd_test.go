@@ -123,7 +123,10 @@ const (
 	// pageReads is how often the store is read for one page at most, however many
 	// projects there are: a list is an index of 32 documents, and the rows of a page.
 	pageReads = 150
-	pageBytes = 100_000
+	// knownReads is the same once all projects were looked at: the index, if it is
+	// time to count them again.
+	knownReads = 64
+	pageBytes  = 100_000
 )
 
 // TestPagesOfAThousandProjects: no page reads more, or is larger, because there are
@@ -146,8 +149,8 @@ func TestPagesOfAThousandProjects(t *testing.T) {
 		t.Errorf("a search: got no customer 00123 or another, want that one: %s", found)
 	}
 	for _, path := range []string{"/console/", "/console/?page=20", "/console/?q=customer"} {
-		if text, reads := c.page(path); reads > 20 || len(text) > pageBytes {
-			t.Errorf("%s, once all is known: got %d reads and %d bytes, want at most 20 and %d", path, reads, len(text), pageBytes)
+		if text, reads := c.page(path); reads > knownReads || len(text) > pageBytes {
+			t.Errorf("%s, once all is known: got %d reads and %d bytes, want at most %d and %d", path, reads, len(text), knownReads, pageBytes)
 		}
 	}
 }
