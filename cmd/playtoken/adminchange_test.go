@@ -21,19 +21,10 @@ func TestTheAdminKeyIsChangedWithoutAGap(t *testing.T) {
 	}
 	url, _, stop := w.serveHere(w.with("PLAYTOKEN_ADMIN_KEY=", "PLAYTOKEN_ADMIN_KEY_FILE="+file))
 	defer stop()
+	admin := apiClient{t: t, client: client, url: url}
 	status := func(key string) int {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/projects", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.SetBasicAuth(key, "")
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		return response.StatusCode
+		return admin.as(key).ask("GET /v1/projects", "").status
 	}
 	if got := status(adminKey); got != http.StatusOK {
 		t.Fatalf("the admin key before: got status %d, want 200", got)
