@@ -2,7 +2,6 @@ package keyrotation_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -151,23 +150,7 @@ func carriedLifeOf(t *testing.T, seed uint64) *world {
 }
 
 func TestNoViewerIsRefusedWhereAPersonCarriesKeys(t *testing.T) {
-	n, sum := max(20, seeds(t)/3), &tally{faults: map[string]int{}}
-	t.Run("seeds", func(t *testing.T) {
-		for seed := range uint64(n) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				w := carriedLifeOf(t, seed)
-				w.quiet()
-				w.settled()
-				sum.add(w)
-			})
-		}
-	})
-	t.Logf("%d lives, %d steps, %d generations, %d tokens, looked at %d times, verified %d times\n%v",
-		sum.worlds, sum.steps, sum.generations, sum.tokens, sum.looked, sum.checked, sum.faults)
-	if sum.worlds == n && (sum.tokens < 10*n || sum.generations < 3*n || sum.checked == 0) {
-		t.Errorf("got %d lives with %d tokens, %d generations and %d verifications, want more", sum.worlds, sum.tokens, sum.generations, sum.checked)
-	}
+	playLives(t, carriedLifeOf, (*world).settled)
 }
 
 func newCarryingStage(t *testing.T) *stage { return stageIn(newCarryingWorld(t, 0, 0)) }

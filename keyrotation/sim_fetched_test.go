@@ -130,23 +130,7 @@ func fetchedLifeOf(t *testing.T, seed uint64) *world {
 }
 
 func TestNoViewerIsRefusedByAVerifierThatFetches(t *testing.T) {
-	n, sum := max(20, seeds(t)/3), &tally{faults: map[string]int{}}
-	t.Run("seeds", func(t *testing.T) {
-		for seed := range uint64(n) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				w := fetchedLifeOf(t, seed)
-				w.quiet()
-				w.settled()
-				sum.add(w)
-			})
-		}
-	})
-	t.Logf("%d lives, %d steps, %d generations, %d tokens, looked at %d times, verified %d times\n%v",
-		sum.worlds, sum.steps, sum.generations, sum.tokens, sum.looked, sum.checked, sum.faults)
-	if sum.worlds == n && (sum.tokens < 10*n || sum.generations < 3*n || sum.checked == 0) {
-		t.Errorf("got %d lives with %d tokens, %d generations and %d verifications, want more", sum.worlds, sum.tokens, sum.generations, sum.checked)
-	}
+	playLives(t, fetchedLifeOf, (*world).settled)
 }
 
 // propagationFetched is when a key that is fetched is ready: every replica serves it,

@@ -180,25 +180,11 @@ func listedLifeOf(t *testing.T, seed uint64) *world {
 }
 
 func TestNoViewerIsRefusedWhereAListNamesTheKeys(t *testing.T) {
-	n, sum := max(20, seeds(t)/3), &tally{faults: map[string]int{}}
-	t.Run("seeds", func(t *testing.T) {
-		for seed := range uint64(n) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				w := listedLifeOf(t, seed)
-				w.quiet()
-				w.deployed()
-				w.settled()
-				w.named()
-				sum.add(w)
-			})
-		}
+	playLives(t, listedLifeOf, func(w *world) {
+		w.deployed()
+		w.settled()
+		w.named()
 	})
-	t.Logf("%d lives, %d steps, %d generations, %d tokens, verified %d times\n%v",
-		sum.worlds, sum.steps, sum.generations, sum.tokens, sum.checked, sum.faults)
-	if sum.worlds == n && (sum.tokens < 10*n || sum.generations < 3*n || sum.checked == 0) {
-		t.Errorf("got %d lives with %d tokens, %d generations and %d verifications, want more", sum.worlds, sum.tokens, sum.generations, sum.checked)
-	}
 }
 
 // deployed lets removals that wait for the platform come to their end.

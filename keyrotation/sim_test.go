@@ -154,3 +154,26 @@ func TestRotationAfterRotationInCalm(t *testing.T) {
 		t.Errorf("want a rotation every ten minutes, got %d in %.1f hours", rotations, hours)
 	}
 }
+
+// playLives plays a third of the lives of a kind of world, lets each come to its end,
+// and wants enough to have happened in all of them.
+func playLives(t *testing.T, lifeOf func(t *testing.T, seed uint64) *world, end func(*world)) {
+	t.Helper()
+	n, sum := max(20, seeds(t)/3), &tally{faults: map[string]int{}}
+	t.Run("seeds", func(t *testing.T) {
+		for seed := range uint64(n) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				w := lifeOf(t, seed)
+				w.quiet()
+				end(w)
+				sum.add(w)
+			})
+		}
+	})
+	t.Logf("%d lives, %d steps, %d generations, %d tokens, looked at %d times, verified %d times\n%v",
+		sum.worlds, sum.steps, sum.generations, sum.tokens, sum.looked, sum.checked, sum.faults)
+	if sum.worlds == n && (sum.tokens < 10*n || sum.generations < 3*n || sum.checked == 0) {
+		t.Errorf("got %d lives with %d tokens, %d generations and %d verifications, want more", sum.worlds, sum.tokens, sum.generations, sum.checked)
+	}
+}
