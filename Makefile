@@ -22,7 +22,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .SILENT:
-.PHONY: demo man web players quick test image-check lint types vulnerabilities charts kubernetes bench chaos release papers deps vault
+.PHONY: demo man web players quick test image-check lint types vulnerabilities charts kubernetes bench chaos compatibility release papers deps vault
 
 # What the tests use beside Go: command=Debian packages. The race detector
 # needs a C compiler and its headers.
